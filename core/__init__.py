@@ -1,0 +1,1 @@
+"""Everything that turns a photo into a layered mesh; knows nothing of Blender."""

@@ -1,0 +1,1 @@
+"""The networks as plain torch modules, one file each; imported only where one is run."""

@@ -1,0 +1,1 @@
+"""The thin Blender layer: a layered mesh becomes objects, materials and a camera."""

@@ -1,0 +1,1 @@
+"""Where people meet the operators: panel, menus, preferences and the command line."""
