@@ -1,0 +1,83 @@
+"""One packed texture for everything invented: the tiles of each layer's canvas that hold some, gathered into rectangles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .layers import LayeredDepthImage
+from .quadtree import BLOCK
+
+PADDING = 4
+"""Texels of the surroundings repeated round each rectangle, so that filtering never meets another one's."""
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """The texture, and where each tile of each layer's canvas lies in it."""
+
+    texture: np.ndarray  # (H, W, 3) float32, sRGB-encoded
+    origin: np.ndarray  # (layers, tile rows, tile columns, 2) int32: texel row and column of the canvas's (0, 0) for that tile
+
+
+def pack_atlas(image: LayeredDepthImage) -> Atlas:
+    """Packs the tiles (BLOCK pixels square) with invented content, one texel a pixel."""
+    h, w = image.shape
+    rows, columns = -(-h // BLOCK), -(-w // BLOCK)
+    rectangles = []
+    for k, layer in enumerate(image.layers):
+        padded = np.pad(layer.synthesised, ((0, rows * BLOCK - h), (0, columns * BLOCK - w)))
+        used = padded.reshape(rows, BLOCK, columns, BLOCK).any(axis=(1, 3))
+        rectangles += [(k, *box) for box in _rectangles(used)]
+    sizes = [(min(h, b * BLOCK) - t * BLOCK, min(w, r * BLOCK) - l * BLOCK) for _, t, l, b, r in rectangles]
+    places, height, width = _shelves(sizes)
+    texture = np.zeros((height, width, 3), np.float32)
+    origin = np.zeros((len(image.layers), rows, columns, 2), np.int32)
+    canvases = [_without_gaps(layer) for layer in image.layers]
+    for (k, top, left, bottom, right), (y, x), (tall, wide) in zip(rectangles, places, sizes, strict=True):
+        r = np.clip(np.arange(top * BLOCK - PADDING, top * BLOCK + tall + PADDING), 0, h - 1)
+        c = np.clip(np.arange(left * BLOCK - PADDING, left * BLOCK + wide + PADDING), 0, w - 1)
+        texture[y : y + len(r), x : x + len(c)] = canvases[k][np.ix_(r, c)]
+        origin[k, top:bottom, left:right] = (y + PADDING - top * BLOCK, x + PADDING - left * BLOCK)
+    return Atlas(texture, origin)
+
+
+def _without_gaps(layer) -> np.ndarray:
+    """The layer's colours with those of the nearest present pixel where it has none, for filtering at its rim."""
+    import cv2
+
+    if layer.present.all() or not layer.present.any():
+        return layer.colour
+    absent = (~layer.present).astype(np.uint8)
+    _, nearest = cv2.distanceTransformWithLabels(absent, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    value = np.zeros((nearest.max() + 1, 3), np.float32)
+    value[nearest[layer.present]] = layer.colour[layer.present]
+    return np.where(layer.present[..., None], layer.colour, value[nearest])
+
+
+def _rectangles(used: np.ndarray) -> list[tuple[int, int, int, int]]:
+    """Covers the True cells by rectangles (top, left, bottom, right): runs of a row, joined with equal runs below."""
+    open_, done = {}, []
+    for r in range(used.shape[0] + 1):
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], used[r] if r < len(used) else used[0] & False, [0]]).astype(np.int8)))
+        runs = {(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)}
+        done += [(top, *run_, r) for run_, top in open_.items() if run_ not in runs]
+        open_ = {run_: open_.get(run_, r) for run_ in runs}
+    return sorted((top, left, bottom, right) for top, left, right, bottom in done)
+
+
+def _shelves(sizes: list[tuple[int, int]]) -> tuple[list[tuple[int, int]], int, int]:
+    """Places (row, column) of padded rectangles on shelves of equal width, tallest first; height and width of the whole."""
+    if not sizes:
+        return [], 8, 8
+    tall = np.array([s[0] for s in sizes]) + 2 * PADDING
+    wide = np.array([s[1] for s in sizes]) + 2 * PADDING
+    width = int(max(wide.max(), np.ceil(np.sqrt(float((tall * wide).sum()) * 1.1))))
+    places, y, x, shelf = [(0, 0)] * len(sizes), 0, 0, 0
+    for i in np.lexsort((np.arange(len(sizes)), -wide, -tall)):
+        if x + wide[i] > width:
+            y, x, shelf = y + shelf, 0, 0
+        places[i] = (int(y), int(x))
+        x, shelf = x + wide[i], max(shelf, tall[i])
+    return places, int(y + shelf), width

@@ -1,0 +1,248 @@
+"""DepthMap: how far everything in the photo is, read from a depth file of any common kind."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from .errors import DioramaError
+from .photo import MAX_PIXELS, Photo, decode_exr, read_file
+from .resample_depth import fill_unknown, resample
+from .settings import DepthSettings
+
+FARTHEST_OF_RELATIVE = 60.0
+"""Relative depth spans 1 to 60 nearest distances: the floor 0.05 of 3 of Shih et al. 2020 (their code, depth in [1/3, 20])."""
+FARTHEST_OF_METRIC = 2000.0
+MAX_ASPECT_ERROR = 0.02
+MIN_KNOWN = 1e-3
+
+
+@dataclass(frozen=True)
+class DepthMap:
+    """Disparity = 1 / z for every pixel of the working grid; z runs along the optical axis."""
+
+    disparity: np.ndarray  # (h, w) float32, 1/m, finite and positive everywhere
+    known: np.ndarray  # (h, w) bool, False where the source knew nothing and it was filled
+    metric: bool  # True: metres are real; False: the nearest point was put at a chosen distance
+    source: str  # one sentence: where it comes from and what it was taken for
+
+    @property
+    def span(self) -> float:
+        """Range of disparity that thresholds are parts of; the outermost half per mille of pixels does not stretch it."""
+        low, high = np.percentile(self.disparity[::2, ::2], (0.05, 99.95))
+        return float(max(high - low, 1e-3 * high))
+
+    @property
+    def nearest(self) -> float:
+        """Distance of the nearest surface in metres, single stray pixels left out."""
+        return float(1.0 / np.percentile(self.disparity[::2, ::2], 99.95))
+
+
+@dataclass(frozen=True)
+class DepthValues:
+    """Numbers as a source holds them, at their own size."""
+
+    values: np.ndarray  # (h, w) float32
+    known: np.ndarray  # (h, w) bool
+    metric: bool  # True: distance along the axis in metres; False: inverse depth, larger is nearer
+    shift_known: bool  # disparity only: whether 0 means infinitely far, so that no shift is unknown
+    source: str
+
+
+def working_size(photo: Photo, long_side: int) -> tuple[int, int]:
+    """Height and width of the working grid: the photo's aspect, never more pixels than the photo has."""
+    height, width = photo.colour.shape[:2]
+    scale = min(1.0, long_side / max(height, width))
+    return max(8, round(height * scale)), max(8, round(width * scale))
+
+
+def load_depth(path: str | Path, photo: Photo, settings: DepthSettings, long_side: int) -> DepthMap:
+    """Reads a depth file for `photo` onto its working grid.
+
+    8- and 16-bit PNG or TIFF, OpenEXR, NPY, NPZ (its first array) and PFM; 0, NaN and infinity are unknown. Raises
+    DioramaError where the file is no depth, or not this photo's.
+    """
+    return depth_on_photo(read_depth(path, settings), photo, settings, long_side, str(path))
+
+
+def read_depth(path: str | Path, settings: DepthSettings) -> DepthValues:
+    """A depth file's numbers and what they mean; raises DioramaError where it holds no usable depth."""
+    path = Path(path)
+    values, origin = _read_values(path)
+    known = np.isfinite(values) & (values != 0)
+    if known.mean() < MIN_KNOWN or known.sum() < 16:
+        raise DioramaError(
+            f"{path} knows the depth of {int(known.sum())} of {known.size} pixels; 0, NaN and infinity count as unknown, "
+            f"so use a depth map with values."
+        )
+    kind, scale, why = _meaning(values, known, origin, settings)
+    if kind == "metric" and (values[known] < 0).any():
+        raise DioramaError(f"{path} has negative distances; if it is inverse depth, pass --depth-kind disparity.")
+    if kind == "disparity" and not settings_say_holes(values, known, origin):
+        known = np.isfinite(values)  # zero is the farthest value of a relative map, not a hole
+    low, high = values[known].min(), values[known].max()
+    if high - low <= 1e-6 * max(abs(high), abs(low)):
+        raise DioramaError(f"{path} has the same depth everywhere ({high:g}); a diorama needs relief, so use another depth map.")
+    scaled = np.where(known, values * np.float32(scale), 0).astype(np.float32)
+    return DepthValues(scaled, known, kind == "metric", False, f"{path.name}, {why}")
+
+
+def depth_on_photo(found: DepthValues, photo: Photo, settings: DepthSettings, long_side: int, name: str) -> DepthMap:
+    """Brings depth values onto the photo's working grid: units, unknown pixels, size. `name` is for messages."""
+    (h, w), (height, width) = found.values.shape, photo.colour.shape[:2]
+    if abs((w / h) / (width / height) - 1) > MAX_ASPECT_ERROR:
+        raise DioramaError(
+            f"{name} has {w}x{h} pixels and does not fit the photo {photo.path} of {width}x{height}: the aspects differ by more "
+            f"than {MAX_ASPECT_ERROR:.0%}, so crop or rotate one of them."
+        )
+    disparity = _disparity(found, settings)
+    rows, columns = working_size(photo, long_side)
+    if max(h, w) > 2 * max(rows, columns):  # the rest is work for nothing
+        disparity, known = resample(disparity, found.known, None, rows, columns)
+    else:
+        known = found.known
+    if not known.all():
+        disparity = fill_unknown(disparity, known, photo.working_colour(*disparity.shape))
+    if disparity.shape != (rows, columns):
+        disparity, known = resample(disparity, known, photo.working_colour(rows, columns), rows, columns)
+    return DepthMap(disparity, known, found.metric, found.source)
+
+
+def with_near_distance(depth: DepthMap, near: float) -> DepthMap:
+    """Relative depth scaled so that its nearest point stands at `near` metres; metric depth as it is."""
+    return depth if depth.metric else replace(depth, disparity=depth.disparity / np.float32(near * depth.disparity.max()))
+
+
+def _disparity(found: DepthValues, settings: DepthSettings) -> np.ndarray:
+    """(h, w) float32 in 1/m, bounded to a range of distances that a scene can hold; unknown pixels hold 0."""
+    values, known = found.values, found.known
+    if found.metric:
+        with np.errstate(divide="ignore"):
+            disparity = np.where(known, 1.0 / np.maximum(values, 1e-9), 0.0)
+        floor = np.percentile(disparity[known], 99.9) / FARTHEST_OF_METRIC
+    else:
+        # relative inverse depth has an unknown shift: the farthest value is put at the far end (method of Shih et al. 2020)
+        low, high = (0.0, values[known].max()) if found.shift_known else (values[known].min(), values[known].max())
+        disparity = np.where(known, (values - low) / (high - low), 0.0) / settings.near_distance
+        floor = 1.0 / (FARTHEST_OF_RELATIVE * settings.near_distance)
+    return np.where(known, np.maximum(disparity, floor), 0.0).astype(np.float32)
+
+
+def _meaning(values, known, origin: str, settings: DepthSettings) -> tuple[str, float, str]:
+    """Kind, metres per unit, and the sentence that tells the user what the file was taken for and why."""
+    kind, scale = settings.depth_kind, settings.depth_scale
+    if kind == "disparity":
+        return "disparity", 1.0, "inverse depth of unknown scale, as told"
+    integers = origin in ("8-bit", "16-bit")
+    if kind == "metric" or scale > 0:
+        scale = scale or (0.001 if integers else 1.0)
+        return "metric", scale, f"metric depth, {scale:g} m a unit, as told"
+    if origin == "8-bit":
+        return "disparity", 1.0, "taken for inverse depth (8 bits)"
+    if origin == "16-bit":
+        if values.max() <= 20000 and np.median(values[known]) >= 200 and not values[known].min() < 50:
+            return "metric", 0.001, "taken for millimetres (16 bits, values of a depth camera)"
+        return "disparity", 1.0, "taken for inverse depth (16 bits, values stretched over the range)"
+    if origin == "EXR":
+        return "metric", 1.0, "taken for metres (OpenEXR)"
+    if origin == "PFM":
+        return "disparity", 1.0, "taken for inverse depth (PFM)"
+    if (values[known] < 0).any():
+        return "disparity", 1.0, "taken for inverse depth (it has negative values)"
+    if _grows_downwards(values, known):
+        return "disparity", 1.0, "taken for inverse depth (values grow towards the bottom of the photo)"
+    return "metric", 1.0, "taken for metres (values grow towards the top of the photo)"
+
+
+def _grows_downwards(values, known) -> bool:
+    """Whether larger values lie lower in the photo, as nearness does in most pictures."""
+    third = max(1, values.shape[0] // 3)
+    top, bottom = (values[part][known[part]] for part in (np.s_[:third], np.s_[-third:]))
+    return bool(len(top) and len(bottom) and np.median(bottom) > np.median(top))
+
+
+def settings_say_holes(values, known, origin: str) -> bool:
+    """Whether the zeros of an inverse-depth file are holes: few of them, and a gap to the next value.
+
+    Stereo disparity leaves such holes; the maps that networks write use zero for the farthest point.
+    """
+    if origin in ("NPY", "PFM", "EXR"):
+        return bool((values == 0).mean() < 0.35)
+    positive = values[known]
+    return bool((values == 0).mean() < 0.35 and positive.min() > 0.02 * positive.max())
+
+
+def _read_values(path: Path) -> tuple[np.ndarray, str]:
+    """(h, w) float32 and the kind of file: 8-bit, 16-bit, EXR, NPY or PFM."""
+    data = read_file(path, "depth map")
+    try:
+        if data[:6] == b"\x93NUMPY" or data[:2] == b"PK":
+            values, origin = _read_numpy(path, data), "NPY"
+        elif data[:2] in (b"Pf", b"PF"):
+            values, origin = _read_pfm(data), "PFM"
+        elif data[:4] == b"\x76\x2f\x31\x01":
+            values, origin = decode_exr(data), "EXR"
+        else:
+            values, origin = _read_integers(path, data)
+    except (ValueError, EOFError, OSError, KeyError, MemoryError, SyntaxError, TypeError, IndexError) as error:
+        if isinstance(error, DioramaError):
+            raise
+        raise DioramaError(f"{path} is damaged or cut short ({error}); write the depth map again.") from None
+    if values is None or values.ndim not in (2, 3) or min(values.shape[:2]) < 2:
+        raise DioramaError(f"{path} is no depth map that can be read; use PNG, TIFF, EXR, NPY or PFM.")
+    if values.ndim == 3:
+        values = _single_channel(path, values)
+    return values.astype(np.float32), origin
+
+
+def _single_channel(path: Path, values: np.ndarray) -> np.ndarray:
+    if values.shape[2] in (1, 2):
+        return values[..., 0]
+    if not (np.array_equal(values[..., 0], values[..., 1]) and np.array_equal(values[..., 1], values[..., 2])):
+        if values.dtype != np.float32:
+            raise DioramaError(f"{path} is a colour picture, not a depth map; a depth map is grey, so save it without colours.")
+        return values[..., 2]  # OpenCV's order is B G R; a depth pass sits in the first channel
+    return values[..., 0]
+
+
+def _read_numpy(path: Path, data: bytes) -> np.ndarray:
+    stored = np.load(io.BytesIO(data), allow_pickle=False)
+    array = stored[stored.files[0]] if hasattr(stored, "files") else stored
+    array = np.squeeze(array)
+    if array.ndim != 2 or array.dtype.kind not in "fiu" or array.size > MAX_PIXELS:
+        raise DioramaError(f"{path} holds an array of shape {array.shape}, {array.dtype}; a depth map is one of (height, width) numbers.")
+    return array
+
+
+def _read_pfm(data: bytes) -> np.ndarray:
+    """Portable float map: rows from the bottom, the sign of the scale gives the byte order."""
+    head = data[:256].split(b"\n")
+    if len(head) < 4:
+        raise ValueError("PFM header")
+    width, height = (int(x) for x in head[1].split())
+    channels = 3 if head[0].strip() == b"PF" else 1
+    if not (0 < width * height <= MAX_PIXELS):
+        raise ValueError("PFM size")
+    order = "<" if float(head[2]) < 0 else ">"
+    start = sum(len(line) + 1 for line in head[:3])
+    values = np.frombuffer(data, order + "f4", width * height * channels, start).reshape(height, width, channels)
+    return values[::-1, :, 0].astype(np.float32)
+
+
+def _read_integers(path: Path, data: bytes) -> tuple[np.ndarray, str]:
+    import cv2
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        size = Image.open(io.BytesIO(data)).size  # only the header, before anything is decoded
+    except UnidentifiedImageError:
+        raise DioramaError(f"{path} is no depth map that can be read; use PNG, TIFF, EXR, NPY or PFM.") from None
+    if size[0] * size[1] > MAX_PIXELS:
+        raise DioramaError(f"{path} has {size[0]}x{size[1]} pixels, more than {MAX_PIXELS // 10**6} million; scale it down first.")
+    values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if values is None:
+        raise DioramaError(f"{path} is damaged or cut short; write the depth map again.")
+    return values, {"uint8": "8-bit", "uint16": "16-bit"}.get(values.dtype.name, "NPY")

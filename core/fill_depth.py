@@ -1,0 +1,50 @@
+"""Depth of what is hidden: a membrane stretched over the hidden pixels and fixed to the surfaces they go on in."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .layers import STEPS, LayeredDepthImage
+from .regions import Disocclusion
+
+STIFFNESS = 1e-3
+"""Pull towards the disparity of the nearest background: far from all context the membrane lies flat."""
+MOST_ITERATIONS = 120
+
+
+def fill_depth(image: LayeredDepthImage, found: Disocclusion, links: np.ndarray) -> np.ndarray:
+    """(h, w) float32 disparity of the hidden pixels, always behind the surface that hides them.
+
+    Discrete Laplace equation in disparity, in which planes are linear, over the links: linked hidden pixels pull on each
+    other, linked pixels of earlier layers hold their disparity. Conjugate gradients with a bounded number of steps from the
+    first guess, so that the cost grows with the pixels.
+    """
+    from scipy.sparse import coo_matrix, diags
+    from scipy.sparse.linalg import cg
+
+    new = len(image.layers)
+    where = np.flatnonzero(found.hidden)
+    number = np.full(found.hidden.size, -1, np.int32)
+    number[where] = np.arange(len(where))
+    guess = found.disparity.ravel()[where].astype(np.float64)
+    weight, fixed = np.full(len(where), STIFFNESS), STIFFNESS * guess
+    rows, columns = [], []
+    for side in range(4):
+        to = links[side].ravel()[where]
+        beside = where + STEPS[side][0] * found.hidden.shape[1] + STEPS[side][1]
+        weight += to >= 0
+        inner = to == new
+        rows.append(np.flatnonzero(inner))
+        columns.append(number[beside[inner]])
+        for k, layer in enumerate(image.layers):
+            held = to == k
+            fixed[held] += layer.disparity.ravel()[beside[held]]
+    rows, columns = np.concatenate(rows), np.concatenate(columns)
+    matrix = diags(weight) - coo_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(where),) * 2).tocsr()
+    solved, _ = cg(matrix.tocsr(), fixed, x0=guess, rtol=1e-4, maxiter=MOST_ITERATIONS, M=diags(1 / weight))
+    disparity = found.disparity.copy()
+    front = image.layers[-1].disparity.ravel()[where]
+    behind = np.minimum(solved, front - image.threshold / 4)
+    floor = min(float(layer.disparity[layer.present].min()) for layer in image.layers)
+    disparity.ravel()[where] = np.maximum(behind, floor / 2)
+    return disparity

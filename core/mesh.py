@@ -1,0 +1,127 @@
+"""LayeredMesh: the layered depth image as textured triangles, ready to be a scene."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .atlas import Atlas, pack_atlas
+from .camera import Camera
+from .corners import BL, BR, TL, TR, Corners, find_corners
+from .layers import LayeredDepthImage
+from .photo import Photo
+from .quadtree import BLOCK, FLATNESS, Leaves, find_leaves
+from .settings import MeshSettings
+
+
+@dataclass(frozen=True)
+class TexturedMesh:
+    """One surface role: the photo, its border, or what one layer hides."""
+
+    role: str  # "photo", "border", "hidden 1", "hidden 2" ...
+    vertices: np.ndarray  # (V, 3) float32, camera space: x right, y down, z forward, metres
+    triangles: np.ndarray  # (T, 3) int32, counter-clockwise seen from the camera
+    uvs: np.ndarray  # (T, 3, 2) float32 for each triangle's corners; u right, v up, (0, 0) bottom left of the texture
+    texture: str  # "photo" or "atlas"
+
+
+@dataclass(frozen=True)
+class LayeredMesh:
+    """All meshes of a diorama with the two textures they share."""
+
+    name: str
+    meshes: tuple[TexturedMesh, ...]
+    camera: Camera  # the photo's, in its own pixels
+    atlas: np.ndarray  # (H, W, 3) float32, sRGB-encoded
+    nearest: float  # distance of the nearest surface, m
+    focus: float  # distance of what stands in the middle of the picture, m
+    farthest: float  # m
+    metric: bool
+
+    @property
+    def triangle_count(self) -> int:
+        return sum(len(mesh.triangles) for mesh in self.meshes)
+
+    @property
+    def vertex_count(self) -> int:
+        return sum(len(mesh.vertices) for mesh in self.meshes)
+
+
+def triangulate(image: LayeredDepthImage, photo: Photo, metric: bool, settings: MeshSettings) -> LayeredMesh:
+    """Two triangles for each block of pixels of one surface, none across a tear, welded where pixels are linked."""
+    corners, atlas = find_corners(image), pack_atlas(image)
+    tolerance = FLATNESS * image.span / settings.density
+    texels = photo.camera.width / image.frame[3]
+    meshes = []
+    for k, layer in enumerate(image.layers):
+        leaves = find_leaves(layer, k, corners, tolerance, texels)
+        triangles, invented = _triangles(leaves, layer, k, corners)
+        if k == 0:
+            meshes.append(_mesh("photo", triangles[~invented], k, corners, image, photo, None))
+            if invented.any():
+                meshes.append(_mesh("border", triangles[invented], k, corners, image, photo, atlas))
+        elif len(triangles):
+            meshes.append(_mesh(f"hidden {k}", triangles, k, corners, image, photo, atlas))
+    top, left, height, width = image.frame
+    disparity = image.layers[0].disparity[top : top + height, left : left + width]
+    middle = disparity[height * 3 // 8 : height * 5 // 8 + 1, width * 3 // 8 : width * 5 // 8 + 1]
+    return LayeredMesh(
+        photo.name, tuple(meshes), photo.camera, atlas.texture, float(1 / np.percentile(disparity[::2, ::2], 99.95)),
+        float(1 / np.median(middle)), max(float(mesh.vertices[:, 2].max()) for mesh in meshes), metric,
+    )  # fmt: skip
+
+
+def _triangles(leaves: list[Leaves], layer, k: int, corners: Corners) -> tuple[np.ndarray, np.ndarray]:
+    """(T, 3) vertex numbers and (T,) whether the triangle shows invented content.
+
+    A block beside smaller ones is a fan round its centre, so that it meets their vertices; the others are two triangles.
+    """
+    slots, stride = corners.slots[k], layer.present.shape[1] + 1
+    triangles, invented = [], []
+    for each in leaves:
+        r, c, n = each.row, each.column, each.size
+        four = [slots[TL, r, c], slots[TR, r, c + n - 1], slots[BR, r + n - 1, c + n - 1], slots[BL, r + n - 1, c]]
+        kind = layer.synthesised[r, c]
+        plain = ~each.finer.any(axis=1)
+        for falls, picks in ((True, ((0, 3, 2), (0, 2, 1))), (False, ((0, 3, 1), (1, 3, 2)))):
+            chosen = plain & (each.falling == falls)
+            for pick in picks:
+                triangles.append(np.stack([four[i][chosen] for i in pick], axis=1))
+                invented.append(kind[chosen])
+        if plain.all():
+            continue
+        half, fan = n // 2, ~plain
+        base = k * corners.regular[0].size + r * stride + c
+        middle = base + half * stride + half
+        between = (base + half, base + half * stride + n, base + n * stride + half, base + half * stride)
+        for side in range(4):
+            a, b = four[side], four[(side + 1) % 4]
+            one, two = fan & ~each.finer[:, side], fan & each.finer[:, side]
+            for chosen, p, q in ((one, b, a), (two, between[side], a), (two, b, between[side])):
+                triangles.append(np.stack([p[chosen], q[chosen], middle[chosen]], axis=1))
+                invented.append(kind[chosen])
+    return np.concatenate(triangles), np.concatenate(invented)
+
+
+def _mesh(role: str, triangles, k: int, corners: Corners, image: LayeredDepthImage, photo: Photo, atlas: Atlas | None):
+    """Triangles of one role with their own vertices, in space and on their texture."""
+    used = np.zeros(len(image.layers) * corners.regular[0].size + len(corners.irregular_corner), bool)
+    used[triangles.ravel()] = True
+    number = np.cumsum(used, dtype=np.int32) - 1
+    row, column, disparity = corners.place(np.flatnonzero(used))
+    triangles = number[triangles].astype(np.int32)
+    top, left, height, width = image.frame
+    u, v = (column - left) / width, (row - top) / height
+    camera = photo.camera
+    vertices = camera.unproject(u * camera.width, v * camera.height, 1.0 / disparity.astype(np.float64)).astype(np.float32)
+    if atlas is None:
+        flat = np.stack([u, 1 - v], axis=1).astype(np.float32)
+        return TexturedMesh(role, vertices, triangles, flat[triangles], "photo")
+    # a triangle's tile is that of its centre: blocks never cross a tile
+    rows, columns = row[triangles], column[triangles]
+    tile = (rows.mean(axis=1) // BLOCK).astype(int), (columns.mean(axis=1) // BLOCK).astype(int)
+    origin = atlas.origin[k][tile]
+    size = atlas.texture.shape
+    uvs = np.stack([(columns + origin[:, 1:]) / size[1], 1 - (rows + origin[:, :1]) / size[0]], axis=2)
+    return TexturedMesh(role, vertices, triangles, uvs.astype(np.float32), "atlas")

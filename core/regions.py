@@ -1,0 +1,201 @@
+"""Which parts of a surface hide something, and what may tell how it looks: synthesis and context regions.
+
+Shih et al. 2020, section 3.2: from every depth discontinuity the synthesis region is flooded over the nearer surface and the
+context region over the farther one, both along links, so neither ever crosses a silhouette.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .layers import OPPOSITE, STEPS, LayeredDepthImage, neighbour
+from .tear_surfaces import label_surfaces
+
+LEAST_REACH = 0.008
+"""A silhouette of the smallest jump hides this part of the long side; a jump of a third of the range hides all of it."""
+REACH_PER_JUMP = 3.0
+
+
+@dataclass(frozen=True)
+class Disocclusion:
+    """Where the last layer hides something, before it is known what."""
+
+    hidden: np.ndarray  # (h, w) bool: positions at which the next layer has a pixel
+    disparity: np.ndarray  # (h, w) float32: of the farther pixel across the nearest silhouette, a first guess
+    distance: np.ndarray  # (h, w) int16: steps from that silhouette, 0 on it
+    seed: np.ndarray  # (h, w) int32: flat index of the silhouette pixel that each hidden pixel was flooded from
+    edges: int  # depth edges (connected silhouettes of nearer pixels) that were flooded from
+
+
+@dataclass(frozen=True)
+class Region:
+    """One connected invented surface and the surroundings of the same surface that it continues."""
+
+    window: tuple[slice, slice]  # rows and columns of the canvas
+    synthesis: np.ndarray  # (h', w') bool within the window
+    context: np.ndarray  # (h', w') bool
+    distance: np.ndarray  # (h', w') int16: steps of a context pixel from the synthesis region
+    colour: np.ndarray  # (h', w', 3) float32, of the context
+
+
+def disocclude(image: LayeredDepthImage, hidden_width: float) -> Disocclusion | None:
+    """Floods the nearer side of every discontinuity of the last layer; None where it hides nothing.
+
+    The flood runs along links for `hidden_width` (part of the long side) at most, less where the jump is small, as a small
+    jump uncovers little. Every pixel belongs to the silhouette that reaches it first.
+    """
+    last = len(image.layers) - 1
+    far, jump = _farther_side(image)
+    seeds = np.flatnonzero(jump > 0)
+    if len(seeds) == 0 or hidden_width == 0:
+        return None
+    layer = image.layers[last]
+    reach = image.long_side * np.minimum(hidden_width, LEAST_REACH + hidden_width * REACH_PER_JUMP * jump.ravel() / image.span)
+    reach = np.maximum(2, np.rint(reach)).astype(np.int32)
+    own = layer.links == last
+    owner = np.full(layer.present.size, -1, np.int32)
+    distance = np.zeros(layer.present.size, np.int16)
+    owner[seeds] = seeds
+    front, steps = seeds, 0
+    while len(front):
+        steps += 1
+        reached = []
+        for side in range(4):
+            from_ = front[own[side].ravel()[front]]
+            to = from_ + STEPS[side][0] * layer.present.shape[1] + STEPS[side][1]
+            new = (owner[to] < 0) & (steps < reach[owner[from_]])
+            from_, to = from_[new], to[new]
+            owner[to] = owner[from_]
+            distance[to] = steps
+            reached.append(to)
+        front = np.unique(np.concatenate(reached))
+    shape = layer.present.shape
+    guess = np.where(owner >= 0, far.ravel()[owner], 0).astype(np.float32).reshape(shape)
+    return Disocclusion(
+        (owner >= 0).reshape(shape), guess, distance.reshape(shape), owner.reshape(shape), _count_edges(seeds, own, shape)
+    )
+
+
+def _farther_side(image: LayeredDepthImage) -> tuple[np.ndarray, np.ndarray]:
+    """For each silhouette pixel of the last layer the disparity across its tear, and the jump; 0 elsewhere.
+
+    Across a tear lies the nearest surface of any layer that is behind and ends there too. Of several sides the farthest counts.
+    """
+    last = len(image.layers) - 1
+    layer = image.layers[last]
+    far = np.full(layer.present.shape, np.inf, np.float32)
+    for side in range(4):
+        behind = np.full(layer.present.shape, -np.inf, np.float32)
+        for other in image.layers:
+            ends = neighbour(other.present & (other.links[OPPOSITE[side]] < 0), side, False)
+            there = neighbour(other.disparity, side, np.inf)
+            lower = ends & (there < layer.disparity - image.threshold / 2)
+            behind = np.where(lower, np.maximum(behind, there), behind)
+        found = layer.present & (layer.links[side] < 0) & np.isfinite(behind)
+        far = np.where(found, np.minimum(far, behind), far)
+    found = np.isfinite(far)
+    return np.where(found, far, 0), np.where(found, layer.disparity - far, 0)
+
+
+def _count_edges(seeds: np.ndarray, own: np.ndarray, shape: tuple[int, int]) -> int:
+    """Connected silhouettes: seed pixels joined where they are linked, or diagonal neighbours across a linked pixel."""
+    import cv2
+
+    picture = np.zeros(shape, np.uint8)
+    picture.ravel()[seeds] = 1
+    return cv2.connectedComponents(picture, connectivity=8)[0] - 1
+
+
+def find_regions(image: LayeredDepthImage, context_width: float, distance: np.ndarray) -> list[Region]:
+    """The connected invented surfaces of the last layer, each with its context, largest first.
+
+    The context is flooded along links from the synthesis region into earlier layers, for twice the width of what is invented
+    but at most `context_width` of the long side. `distance` (h, w): steps of invented pixels from their silhouette.
+    """
+    last = len(image.layers) - 1
+    layer = image.layers[last]
+    labels, sizes = label_surfaces(layer.present, layer.links[0] == last, layer.links[2] == last)
+    deepest = np.zeros(len(sizes), np.int32)
+    np.maximum.at(deepest, labels[layer.present], distance[layer.present])
+    most = max(8, round(context_width * image.long_side))
+    steps = np.minimum(most, 2 * deepest + max(8, round(0.012 * image.long_side)))
+    region, node, found_at = _flood_contexts(image, labels, steps)
+    return _cut_out(image, labels, sizes, region, node, found_at)
+
+
+def _flood_contexts(image: LayeredDepthImage, labels: np.ndarray, steps: np.ndarray):
+    """Breadth first over (region, node) pairs, all regions at once; a node is layer * pixels + pixel.
+
+    On an undirected graph a neighbour of the front is in the front, the one before or the next, so two fronts are remembered.
+    """
+    last, pixels, width = len(image.layers) - 1, labels.size, labels.shape[1]
+    links = [layer.links.reshape(4, -1) for layer in image.layers]
+    total = pixels * (last + 1)
+    start = np.flatnonzero(labels.ravel())
+    front = np.sort(labels.ravel()[start].astype(np.int64) * total + last * pixels + start)
+    before = front[:0]
+    keys, found_at = [], []
+    for step in range(1, int(steps.max(initial=0)) + 1):
+        region, node = np.divmod(front, total)
+        alive = steps[region] >= step
+        region, node = region[alive], node[alive]
+        reached = []
+        for k in range(last + 1):
+            here = (node >= k * pixels) & (node < (k + 1) * pixels)
+            base, own = node[here] - k * pixels, region[here]
+            for side in range(4):
+                to = links[k][side][base]
+                linked = to >= 0 if k < last or step == 1 else to >= 0
+                linked = linked & (to < last)
+                target = base[linked] + STEPS[side][0] * width + STEPS[side][1]
+                reached.append(own[linked] * total + to[linked].astype(np.int64) * pixels + target)
+        new = np.unique(np.concatenate(reached))
+        new = new[~_among(new, front) & ~_among(new, before)]
+        if len(new) == 0:
+            break
+        keys.append(new)
+        found_at.append(np.full(len(new), step, np.int16))
+        before, front = front, new
+    keys = np.concatenate(keys) if keys else front[:0]
+    found_at = np.concatenate(found_at) if found_at else np.zeros(0, np.int16)
+    return keys // total, keys % total, found_at
+
+
+def _among(values: np.ndarray, ordered: np.ndarray) -> np.ndarray:
+    """Which of `values` occur in the sorted `ordered`."""
+    if len(ordered) == 0:
+        return np.zeros(len(values), bool)
+    place = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)
+    return ordered[place] == values
+
+
+def _cut_out(image, labels, sizes, region, node, found_at) -> list[Region]:
+    """Regions as small pictures, one for each label."""
+    from scipy import ndimage
+
+    pixels, width = labels.size, labels.shape[1]
+    order = np.argsort(region, kind="stable")
+    region, node, found_at = region[order], node[order], found_at[order]
+    bounds = np.searchsorted(region, np.arange(len(sizes) + 1))
+    boxes = ndimage.find_objects(labels)
+    result = []
+    for label in np.argsort(-sizes[1:], kind="stable") + 1:
+        part = slice(bounds[label], bounds[label + 1])
+        layer, pixel = np.divmod(node[part], pixels)
+        r, c = np.divmod(pixel, width)
+        box = boxes[label - 1]
+        top, left = min([box[0].start, *r[:1], *([r.min()] if len(r) else [])]), min([box[1].start, *([c.min()] if len(c) else [])])
+        bottom, right = max([box[0].stop, *([r.max() + 1] if len(r) else [])]), max([box[1].stop, *([c.max() + 1] if len(c) else [])])
+        window = (slice(int(top), int(bottom)), slice(int(left), int(right)))
+        synthesis = labels[window] == label
+        context, distance = np.zeros(synthesis.shape, bool), np.zeros(synthesis.shape, np.int16)
+        colour = np.zeros((*synthesis.shape, 3), np.float32)
+        for k in np.unique(layer)[::-1]:
+            here = layer == k
+            rr, cc = r[here] - top, c[here] - left
+            context[rr, cc], distance[rr, cc] = True, found_at[part][here]
+            colour[rr, cc] = image.layers[k].colour[r[here], c[here]]
+        result.append(Region(window, synthesis, context & ~synthesis, distance, colour))
+    return result

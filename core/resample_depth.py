@@ -1,0 +1,122 @@
+"""Depth at another size and without gaps: unknown pixels come from their own surface, edges follow the photo's colour."""
+
+from __future__ import annotations
+
+import numpy as np
+
+EDGE = 0.04 / 3
+"""A jump of disparity, as a part of the range, above which neighbours are taken for different surfaces."""
+SPACE_SIGMA, COLOUR_SIGMA = 1.2, 0.08
+
+
+def fill_unknown(disparity: np.ndarray, known: np.ndarray, colour: np.ndarray) -> np.ndarray:
+    """Unknown pixels take the disparity of the known pixel that reaches them over the smallest step of brightness.
+
+    An image foresting transform, so that a gap is filled from its own surface and not across an edge of the photo; then
+    each filled patch is smoothed within itself. disparity (h, w) float32, known (h, w) bool, colour (h, w, 3) 0..1.
+    """
+    import cv2
+    from scipy import ndimage
+
+    grey = cv2.GaussianBlur(_byte_grey(colour), (0, 0), 1.0)
+    unknown = ~known
+    source = known & cv2.dilate(unknown.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+    seeds = np.flatnonzero(source)
+    markers = known.astype(np.int32)  # 1: known, and no neighbour of a gap
+    markers.ravel()[seeds] = np.arange(2, len(seeds) + 2)
+    owner = ndimage.watershed_ift(grey, markers)[unknown]
+    filled = disparity.copy()
+    values = np.concatenate([[np.median(disparity[known])] * 2, disparity.ravel()[seeds]]).astype(np.float32)
+    filled[unknown] = values[owner]
+    return _smooth_within(filled, unknown, known)
+
+
+def smooth_silhouettes(disparity: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """Median of 5 x 5 pixels in and beside `where`, so that a silhouette that followed noise becomes a clean line."""
+    import cv2
+
+    near = cv2.dilate(where.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+    return np.where(near, cv2.medianBlur(disparity, 5), disparity)
+
+
+def _smooth_within(disparity: np.ndarray, where: np.ndarray, known: np.ndarray, rounds: int = 24) -> np.ndarray:
+    """Averages with 4-neighbours of the same surface, only inside `where`."""
+    limit = np.float32(EDGE * np.ptp(disparity[known]))
+    rows, columns = np.nonzero(where)
+    shape = disparity.shape
+    neighbours = [
+        np.ravel_multi_index((np.clip(rows + dr, 0, shape[0] - 1), np.clip(columns + dc, 0, shape[1] - 1)), shape)
+        for dr, dc in ((0, 1), (0, -1), (1, 0), (-1, 0))
+    ]
+    here = np.ravel_multi_index((rows, columns), shape)
+    flat = disparity.ravel().copy()
+    for _ in range(rounds):
+        centre = flat[here]
+        total, count = centre.copy(), np.ones_like(centre)
+        for index in neighbours:
+            value = flat[index]
+            same = np.abs(value - centre) <= limit
+            total += np.where(same, value, 0)
+            count += same
+        flat[here] = total / count
+    return flat.reshape(shape)
+
+
+def resample(disparity, known, colour, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
+    """Disparity and what is known of it at (rows, columns); no value in between two surfaces is invented.
+
+    Smaller: area average, but a sample where the area holds two surfaces. Larger: linear, but in the band of a depth
+    discontinuity the weighted median of the samples nearby, weighted by distance and by likeness of colour (joint bilateral
+    upsampling, Kopf et al. 2007, with the median of Ma et al. 2013 so that silhouettes follow the photo's).
+    """
+    import cv2
+
+    h, w = disparity.shape
+    known_out = cv2.resize(known.astype(np.uint8), (columns, rows), interpolation=cv2.INTER_NEAREST_EXACT).astype(bool)
+    sample = cv2.resize(disparity, (columns, rows), interpolation=cv2.INTER_NEAREST_EXACT)
+    limit = EDGE * (np.ptp(disparity[known]) or 1.0)
+    if columns <= w:
+        mean = cv2.resize(disparity, (columns, rows), interpolation=cv2.INTER_AREA)
+        share = cv2.resize(known.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA)
+        spread = cv2.resize(disparity * disparity, (columns, rows), interpolation=cv2.INTER_AREA) - mean * mean
+        return np.where((share < 0.999) | (spread > (limit / 2) ** 2), sample, mean), known_out
+    linear = cv2.resize(disparity, (columns, rows), interpolation=cv2.INTER_LINEAR)
+    box = np.ones((5, 5), np.uint8)
+    range_ = cv2.dilate(disparity, box) - cv2.erode(disparity, box)
+    band = cv2.resize(range_, (columns, rows), interpolation=cv2.INTER_LINEAR) > limit
+    if band.any() and colour is not None:
+        linear[band] = _weighted_median(disparity, colour, band)
+        smooth = cv2.medianBlur(linear, 3)
+        linear[band] = smooth[band]
+    return linear, known_out
+
+
+def _weighted_median(disparity, colour, band, radius: int = 2) -> np.ndarray:
+    """For each pixel of `band` (rows, columns) the weighted median of the (2 radius + 1)^2 samples of `disparity` around it."""
+    import cv2
+
+    (h, w), (rows, columns) = disparity.shape, band.shape
+    small = cv2.resize(colour, (w, h), interpolation=cv2.INTER_AREA)
+    r, c = np.nonzero(band)
+    own = colour[r, c]
+    y, x = (r + 0.5) * h / rows - 0.5, (c + 0.5) * w / columns - 0.5
+    y0, x0 = np.rint(y).astype(np.int32), np.rint(x).astype(np.int32)
+    count = (2 * radius + 1) ** 2
+    values, weights = np.empty((len(r), count), np.float32), np.empty((len(r), count), np.float32)
+    offsets = [(dy, dx) for dy in range(-radius, radius + 1) for dx in range(-radius, radius + 1)]
+    for k, (dy, dx) in enumerate(offsets):
+        yy, xx = np.clip(y0 + dy, 0, h - 1), np.clip(x0 + dx, 0, w - 1)
+        values[:, k] = disparity[yy, xx]
+        far = ((yy - y) ** 2 + (xx - x) ** 2) / (2 * SPACE_SIGMA**2)
+        unlike = ((small[yy, xx] - own) ** 2).sum(axis=1) / (2 * COLOUR_SIGMA**2)
+        weights[:, k] = np.exp(-far - np.minimum(unlike, 60.0))
+    order = np.argsort(values, axis=1)
+    summed = np.cumsum(np.take_along_axis(weights, order, axis=1), axis=1)
+    middle = (summed >= 0.5 * summed[:, -1:]).argmax(axis=1)
+    return np.take_along_axis(values, np.take_along_axis(order, middle[:, None], axis=1), axis=1)[:, 0]
+
+
+def _byte_grey(colour: np.ndarray) -> np.ndarray:
+    import cv2
+
+    return cv2.cvtColor((np.clip(colour, 0, 1) * 255).astype(np.uint8), cv2.COLOR_RGB2GRAY)

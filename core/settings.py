@@ -1,0 +1,164 @@
+"""Every option once: its default, range and help. Command line, panel and scene properties are made from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from .errors import DioramaError
+
+
+def option(default: Any, help: str, *, label: str = "", low=None, high=None, choices: dict[str, str] | None = None):
+    """A field with its help; numbers may have bounds (both ends allowed), texts may have choices {value: help}."""
+    return field(default=default, metadata=dict(help=help, label=label, low=low, high=high, choices=choices))
+
+
+@dataclass(frozen=True)
+class PhotoSettings:
+    """How the photo's camera is known."""
+
+    focal_px: float = option(0.0, "Focal length in pixels of the photo; 0 reads it from the photo", low=0.0, high=1e6)
+    fov: float = option(0.0, "Angle across the photo's long side in degrees; 0 reads it from the photo", low=0.0, high=170.0)
+
+
+@dataclass(frozen=True)
+class DepthSettings:
+    """What the numbers of the depth mean."""
+
+    depth_kind: str = option(
+        "auto",
+        "What the depth file holds",
+        choices={
+            "auto": "Find out from the file's format and values, and say what was found",
+            "metric": "Distance along the optical axis; multiplied by the depth scale it is metres",
+            "disparity": "Inverse depth of unknown scale, larger is nearer",
+        },
+    )
+    depth_scale: float = option(
+        0.0, "Metres per unit of a metric depth file, 0.001 for millimetres; 0 goes by the format", low=0.0, high=1e6
+    )
+    near_distance: float = option(
+        1.0, "Distance of the nearest point in metres where the depth has no unit of its own", low=0.01, high=10000.0
+    )
+
+
+@dataclass(frozen=True)
+class LayerSettings:
+    """Where the photo is split into layers and how far the hidden parts reach."""
+
+    long_side: int = option(960, "Long side of the depth and of the mesh grid, in pixels; the photo keeps its own", low=64, high=4096)
+    tear: float = option(
+        0.04 / 3, "Jump of disparity at which a surface is torn, as a part of the whole range", low=0.001, high=0.5
+    )
+    rim: float = option(
+        0.001, "Mixed pixels beside a silhouette that are given to the foreground, as a part of the long side", low=0.0, high=0.01
+    )
+    hidden_width: float = option(
+        0.07, "How far a background continues behind a foreground, as a part of the long side", low=0.0, high=0.5
+    )
+    context_width: float = option(
+        0.14, "How far around a hidden part the fill looks, as a part of the long side", low=0.01, high=0.5
+    )
+    border: float = option(0.06, "How far the picture continues outside its frame, as a part of the long side", low=0.0, high=0.25)
+    passes: int = option(3, "How often hidden parts may hide further parts", low=0, high=6)
+
+
+@dataclass(frozen=True)
+class InpaintSettings:
+    """How hidden parts are invented."""
+
+    inpainter: str = option(
+        "diffusion", "What invents the hidden parts", choices={"diffusion": "Smooth continuation of the context, deterministic"}
+    )
+    eroded_rim: float = option(
+        0.003, "Rim of the context that is not trusted for colour, as a part of the long side", low=0.0, high=0.02
+    )
+
+
+@dataclass(frozen=True)
+class MeshSettings:
+    """How densely the surfaces are triangulated."""
+
+    density: float = option(1.0, "Detail of the mesh: 2 halves the error allowed, 0.5 doubles it", low=0.05, high=10.0)
+
+
+@dataclass(frozen=True)
+class SceneSettings:
+    """How the diorama stands in the Blender scene."""
+
+    shader: str = option(
+        "shadeless",
+        "How the photo is shaded",
+        choices={
+            "shadeless": "Shows the photo as it is, unlit",
+            "principled": "Principled BSDF: takes light and shadow of the scene",
+        },
+    )
+    texture_filter: str = option(
+        "linear",
+        "How the photo's texels are filtered",
+        choices={"linear": "Smooth between texels", "closest": "The nearest texel, exact from the photo's own camera"},
+    )
+    camera_move: str = option(
+        "none",
+        "Movement of the camera",
+        choices={
+            "none": "The camera stays where the photo was taken",
+            "zoom-in": "From behind the photo's place to in front of it",
+            "swing": "From one side through the photo's place to the other",
+            "circle": "Round the photo's place, twice",
+            "dolly-zoom": "Forward while the lens widens, so that the focus object keeps its size",
+        },
+    )
+    move_amount: float = option(1.0, "Size of the movement; 1 is the paper's, relative to the nearest distance", low=0.0, high=5.0)
+    frames: int = option(96, "Length of the movement in frames", low=2, high=100000)
+    set_up_scene: bool = option(
+        False, "Make the photo's camera the scene's, with the photo's resolution and colours shown unchanged"
+    )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All options, one part a stage."""
+
+    photo: PhotoSettings = field(default_factory=PhotoSettings)
+    depth: DepthSettings = field(default_factory=DepthSettings)
+    layers: LayerSettings = field(default_factory=LayerSettings)
+    inpaint: InpaintSettings = field(default_factory=InpaintSettings)
+    mesh: MeshSettings = field(default_factory=MeshSettings)
+    scene: SceneSettings = field(default_factory=SceneSettings)
+
+    def with_values(self, values: dict[str, Any]) -> Settings:
+        """A copy with options set by their names, each checked; raises DioramaError for an unknown or impossible one."""
+        known = {f.name: part for part, f in each_option()}
+        for name, value in values.items():
+            if name not in known:
+                raise DioramaError(f"There is no option named {name!r}; `photo-diorama --help` lists them.")
+            check(known[name], name, value)
+        parts = {
+            part.name: replace(getattr(self, part.name), **{k: v for k, v in values.items() if known[k] == part.name})
+            for part in fields(self)
+        }
+        return replace(self, **parts)
+
+    def values(self) -> dict[str, Any]:
+        """All options flat, by name: what a scene keeps for a later rebuild."""
+        return {f.name: getattr(getattr(self, part), f.name) for part, f in each_option()}
+
+
+def each_option():
+    """Yields (name of the part, dataclass field) for every option, in the order of the stages."""
+    for part in fields(Settings):
+        for f in fields(part.default_factory):
+            yield part.name, f
+
+
+def check(part: str, name: str, value: Any) -> None:
+    """Raises DioramaError where a value is outside its option's range."""
+    f = next(f for p, f in each_option() if p == part and f.name == name)
+    choices, low, high = f.metadata["choices"], f.metadata["low"], f.metadata["high"]
+    if choices and value not in choices:
+        raise DioramaError(f"{name} is {value!r}; it can be {', '.join(choices)}.")
+    if isinstance(f.default, (int, float)) and not isinstance(f.default, bool):
+        if not isinstance(value, (int, float)) or not (low <= value <= high):
+            raise DioramaError(f"{name} is {value!r}; it must lie between {low} and {high}.")
