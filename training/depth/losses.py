@@ -1,0 +1,57 @@
+"""Losses on relative inverse depth: scale-and-shift invariant, gradient matching, order of pairs."""
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor
+
+
+def standardise(disparity: Tensor, valid: Tensor) -> Tensor:
+    """Each image less its median, over its mean absolute deviation: Ranftl et al. 2020, equation 5. (N, H, W) both."""
+    flat = torch.where(valid, disparity, torch.nan).flatten(1)
+    middle = flat.nanmedian(1).values[:, None, None]
+    count = valid.sum((1, 2)).clamp(min=1)[:, None, None]
+    spread = ((disparity - middle).abs() * valid).sum((1, 2), keepdim=True) / count
+    return (disparity - middle) / spread.clamp(min=1e-4)
+
+
+def affine_invariant(guess: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
+    """Mean absolute difference of standardised disparities (ibid., equation 7); per image, (N,)."""
+    return ((guess - truth).abs() * valid).sum((1, 2)) / valid.sum((1, 2)).clamp(min=1)
+
+
+def gradient(guess: Tensor, truth: Tensor, valid: Tensor, scales: int = 4) -> Tensor:
+    """Absolute gradients of the difference at four scales (ibid., equation 11); per image, (N,)."""
+    total = torch.zeros(len(guess), device=guess.device)
+    for k in range(scales):
+        step = 2 ** k
+        error, mask = (guess - truth)[:, ::step, ::step], valid[:, ::step, ::step]
+        across, down = mask[:, :, 1:] & mask[:, :, :-1], mask[:, 1:] & mask[:, :-1]
+        total = total + (error.diff(dim=2).abs() * across).sum((1, 2)) / mask.sum((1, 2)).clamp(min=1)
+        total = total + (error.diff(dim=1).abs() * down).sum((1, 2)) / mask.sum((1, 2)).clamp(min=1)
+    return total
+
+
+def order(guess: Tensor, first: Tensor, second: Tensor, sign: Tensor) -> Tensor:
+    """Logistic loss on pairs of pixels of standardised disparity (Chen et al. 2016); per image, (N,).
+
+    first, second: (N, P) indices into the flattened image; sign: (N, P), +1 where the first is nearer, 0 to leave out.
+    """
+    flat = guess.flatten(1)
+    margin = (flat.gather(1, first) - flat.gather(1, second)) * sign * 6
+    return (functional.softplus(-margin) * sign.abs()).sum(1) / sign.abs().sum(1).clamp(min=1)
+
+
+def random_pairs(truth: Tensor, valid: Tensor, count: int, apart: float = 1.05) -> tuple[Tensor, Tensor, Tensor]:
+    """Pairs for `order` from a truth of true zero (inverse depth without shift), half of them near one another."""
+    images, height, width = truth.shape
+    first = torch.randint(height * width, (images, count), device=truth.device)
+    second = torch.randint(height * width, (images, count), device=truth.device)
+    reach = torch.randint(-24, 25, (2, images, count // 2), device=truth.device)
+    rows = (first[:, :count // 2] // width + reach[0]).clamp(0, height - 1)
+    columns = (first[:, :count // 2] % width + reach[1]).clamp(0, width - 1)
+    second = torch.cat([rows * width + columns, second[:, count // 2:]], 1)
+    flat, known = truth.flatten(1), valid.flatten(1)
+    a, b = flat.gather(1, first), flat.gather(1, second)
+    differ = torch.maximum(a, b) > apart * torch.minimum(a, b) + 1e-6
+    usable = differ & known.gather(1, first) & known.gather(1, second)
+    return first, second, torch.sign(a - b) * usable
