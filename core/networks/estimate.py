@@ -89,17 +89,18 @@ class Estimator:
             )
         device = next(self.network.parameters()).device
         x = torch.from_numpy(self.photo_input.prepare(photo))[None].to(device)
-        values = self._run(x, half=device.type == "cuda" and self.network.half_safe)
-        if not np.isfinite(values).all():
-            values = self._run(x, half=False)
-        if not np.isfinite(values).all():
-            raise DioramaError(f"The network {self.key} gave values that are not finite; verify its weights file.")
-        return Prediction(values, self.kind)
+        return Prediction(self._finite(x, half=device.type == "cuda" and self.network.half_safe), self.kind)
 
-    def _run(self, x: torch.Tensor, half: bool) -> np.ndarray:
+    def _finite(self, x: torch.Tensor, half: bool) -> np.ndarray:
+        """The network's answer; in half floats if asked, unless these do not hold it."""
         with torch.inference_mode():
-            values = self.network(x, half) if half else self.network(x)
-        return values[0].float().cpu().numpy()
+            values = self.network(x, half=True) if half else self.network(x)
+        values = values[0].float().cpu().numpy()
+        if np.isfinite(values).all():
+            return values
+        if half:
+            return self._finite(x, half=False)
+        raise DioramaError(f"The network {self.key} gave values that are not finite; verify its weights file.")
 
 
 def load_estimator(key: str, path: Path | str, device: str = "cpu") -> Estimator:
