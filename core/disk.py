@@ -21,6 +21,7 @@ OPEN_TRIES = 25  # Windows only: a lock file that is being removed cannot be ope
 
 
 def size_of(path: Path) -> int:
+    """Length of the file in bytes; 0 where there is none."""
     try:
         return path.stat().st_size
     except FileNotFoundError:

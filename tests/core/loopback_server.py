@@ -146,7 +146,8 @@ def _handler_of(server: LoopbackServer) -> type[BaseHTTPRequestHandler]:
         def _start(self, served: Served) -> int:
             """Offset asked for; 0 where the range does not hold (RFC 9110: refused, or If-Range of another file)."""
             asked = self.headers.get("Range", "")
-            same = self.headers.get("If-Range", served.etag) == served.etag
+            condition = self.headers.get("If-Range")
+            same = condition is None or (condition == served.etag and condition.startswith('"'))  # RFC 9110, 13.1.5
             return int(asked.removeprefix("bytes=").split("-")[0]) if asked and served.ranges and same else 0
 
         def _head(self, served: Served, fault: Fault, start: int | None, length: int) -> None:

@@ -1,8 +1,5 @@
 """What the models folder's disk does to a download: no room, failing writes, other processes, a killed one."""
 
-import os
-import resource
-import signal
 import subprocess
 import sys
 import threading
@@ -29,8 +26,8 @@ def test_a_disk_without_room_is_told_before_anything_is_written(server, tmp_path
     assert names(tmp_path) == set()
 
 
-@pytest.mark.skipif(os.name == "nt", reason="limits of a process are POSIX")
 def test_a_write_that_fails_is_told_and_keeps_the_part(server, tmp_path):
+    resource = pytest.importorskip("resource", reason="limits of a process are POSIX")
     weights = entry(server.serve("/net", CONTENT))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (MB + 17, hard))
@@ -95,7 +92,7 @@ def test_a_killed_process_leaves_no_lock_that_holds(server, tmp_path):
     until = time.monotonic() + 20
     while (not part.exists() or part.stat().st_size < MB) and time.monotonic() < until:
         time.sleep(0.02)
-    killed.send_signal(signal.SIGKILL)
+    killed.kill()
     killed.communicate()
     assert names(tmp_path) == {"net.pth.part", "net.pth.lock"}
     get(entry(url), tmp_path)

@@ -183,6 +183,21 @@ def test_verify_notices_one_changed_bit_and_takes_the_file_out_of_use(source, fo
     assert models.installed(folder, [entry(rank=1)]) == (entry(rank=1),)
 
 
+def test_a_truncated_file_counts_as_installed_no_more(source, folder):
+    models.import_file(entry(), source, folder)
+    with open(folder / "net.pth", "r+b") as file:
+        file.truncate(len(CONTENT) - 1)
+    assert models.installed(folder, [entry()]) == ()
+
+
+def test_without_a_hash_the_length_at_least_must_be_right(folder):
+    folder.mkdir()
+    (folder / "net.pth").write_bytes(CONTENT[:1000])
+    with pytest.raises(DioramaError, match=r"has 1,000 bytes where about 3\.1 MB are expected: remove net"):
+        models.verify(entry(sha256="", bytes_exact=False), folder)
+    assert models.verify(entry(sha256="", bytes=0, bytes_exact=False), folder).path == folder / "net.pth"
+
+
 def test_verify_and_use_of_what_is_not_there_name_the_remedy(folder):
     with pytest.raises(DioramaError, match="net is not in .*: download or import it first"):
         models.verify(entry(), folder)
