@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .depth_raster import FARTHEST, NEAREST, Intrinsics, StoredDepth, check_size, decode_grey
+from .depth_raster import FARTHEST, NEAREST, Intrinsics, StoredDepth, check_size, decode_grey, in_one_line
 from .errors import DioramaError
 from .heif_items import read_heif_items
 from .jpeg_segments import appended_images, xmp_segments
@@ -195,7 +195,7 @@ def _open_heif(data: bytes, name: str):
         heif = pillow_heif.open_heif(data, convert_hdr_to_8bit=False)
         return heif[heif.primary_index], heif
     except HEIF_ERRORS as error:
-        raise DioramaError(f"{name} is damaged or cut short ({error}); copy or export it again.") from None
+        raise DioramaError(f"{name} is damaged or cut short ({in_one_line(error)}); copy or export it again.") from None
 
 
 # what pillow-heif raises on damaged files, by its own documentation and by trying
@@ -208,7 +208,7 @@ def _decode_heif(image, name: str, what: str) -> tuple[np.ndarray, int]:
     try:
         pixels = np.array(image)
     except HEIF_ERRORS as error:
-        raise DioramaError(f"{name} holds {what} that cannot be decoded ({error}); copy the photo again.") from None
+        raise DioramaError(f"{name} holds {what} that does not decode ({in_one_line(error)}); copy it again.") from None
     if pixels.ndim == 3:
         pixels = pixels[..., 0]
     check_size(pixels.shape[1], pixels.shape[0], name, what)
@@ -222,5 +222,5 @@ def _heif_matte(primary, name: str) -> np.ndarray | None:
     try:
         image = primary.get_aux_image(identifiers[0])
     except HEIF_ERRORS as error:
-        raise DioramaError(f"{name} holds a matte that cannot be decoded ({error}); copy the photo again.") from None
+        raise DioramaError(f"{name} has a matte that does not decode ({in_one_line(error)}); copy it again.") from None
     return _matte(*_decode_heif(image, name, "a portrait matte"))

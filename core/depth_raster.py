@@ -110,7 +110,7 @@ def decode_grey(data: bytes, name: str, what: str) -> tuple[np.ndarray, int]:
     except UnidentifiedImageError:
         raise DioramaError(f"{name} holds {what} that is neither JPEG, PNG nor WebP; copy the photo again.") from None
     except DECODER_ERRORS as error:
-        raise DioramaError(f"{name} holds {what} that cannot be decoded ({error}); copy the photo again.") from None
+        raise DioramaError(f"{name} holds {what} that does not decode ({in_one_line(error)}); copy it again.") from None
     except Image.DecompressionBombError:
         raise DioramaError(f"{name} holds {what} of too many pixels; save the photo again without it.") from None
 
@@ -120,6 +120,11 @@ DECODER_ERRORS = (
     OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, MemoryError,
     AttributeError, struct.error, zlib.error,
 )  # fmt: skip
+
+
+def in_one_line(error: Exception) -> str:
+    """A decoder's own words, made fit for the inside of a sentence."""
+    return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
 
 
 def check_size(width: int, height: int, name: str, what: str) -> None:

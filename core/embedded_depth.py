@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from .apple_depth import read_apple_heif, read_apple_jpeg, read_spatial_photo
-from .depth_raster import DECODER_ERRORS, Intrinsics, StoredDepth
+from .depth_raster import DECODER_ERRORS, Intrinsics, StoredDepth, in_one_line
 from .errors import DioramaError
 from .google_depth import read_google, read_google_original
 from .heif_items import is_heif
@@ -227,4 +227,4 @@ def _jpeg_frame(data: bytes, name: str) -> tuple[int, int, int]:
                 orientation = 1  # as `load_photo` decides
             return *image.size, orientation
     except (*DECODER_ERRORS, Image.DecompressionBombError) as error:
-        raise DioramaError(f"{name} is damaged or cut short ({error}); copy or export it again.") from None
+        raise DioramaError(f"{name} is damaged or cut short ({in_one_line(error)}); copy or export it again.") from None
