@@ -6,6 +6,7 @@ RefineNet (Lin et al. 2017) do. Trained by `training/depth`; data and figures in
 """
 
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,6 @@ from ..errors import DioramaError
 WEIGHTS = Path(__file__).parent / "weights" / "embedded_depth.safetensors"
 LONG_SIDE = 320
 STRIDE = 32
-LARGEST_SIDE = 384
 
 # Expansion, kernel, stride, channels out, repeats: EfficientNet-B0 (Tan and Le 2019, Table 1).
 STAGES = ((1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3), (6, 5, 2, 192, 4),
@@ -113,7 +113,7 @@ class Decoder(nn.Module):
         self.whole = nn.Sequential(nn.Linear(TAP_CHANNELS[-1], top), nn.ReLU(inplace=True), nn.Linear(top, top))
         self.units = nn.ModuleList(ResidualUnit(c) for c in DECODER_CHANNELS)
         self.narrow = nn.ModuleList(
-            nn.Conv2d(wide, slim, 1) for slim, wide in zip(DECODER_CHANNELS[:-1], DECODER_CHANNELS[1:], strict=True))
+            nn.Conv2d(wide, slim, 1) for slim, wide in pairwise(DECODER_CHANNELS))
         self.head = nn.Sequential(nn.Conv2d(DECODER_CHANNELS[0], 24, 3, padding=1), nn.ReLU(inplace=True),
                                   nn.Conv2d(24, 1, 1))
 

@@ -11,11 +11,11 @@ import numpy as np
 NAMED = {  # What the layouts ask for, by a pattern over the English name and the model's path.
     "person": r"\b(male|female|boy|girl|mannequin|woman|man)\b",
     "animal": r"\b(dog|cat|horse|deer|rabbit|chicken|bulldog|cow|sheep|duck|bird|fish)\b",
-    "vehicle": r"\b(car|van|truck|bus|sedan|beetle|scooter|motorbike|motorcycle|bike|bicycle|focus|peugeot|chevrolet|leon|tractor)\b",
+    "vehicle": r"\b(car|van|truck|bus|sedan|beetle|scooter|motorbike|motorcycle|bike|bicycle|focus|peugeot|chevrolet|leon)\b",
     "tree": r"\b(tree|palm|poplar|acacia|ficus|maple|cypress|fir|bonsai|bamboo|yucca)\b",
     "plant": r"\b(plant|flower|flowers|tulip|tulips|lily|orchids|cactus|bush|hedge|rock|spatifilum)\b",
 }
-REFUSED = re.compile(r"window|door|switch|plug|socket|arrow|fleche|stair|elevator|escalator|garage|rails|bath ?mat|pool", re.I)
+REFUSED = re.compile(r"window|door|switch|plug|socket|arrow|fleche|stair|elevator|escalator|garage|rails|bath ?mat|pool", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def extract(archive: Path, folder: Path) -> Path:
 
 def _kind(text: str, category: str, size: tuple[float, float, float]) -> str:
     for kind, pattern in NAMED.items():
-        if re.search(pattern, text, re.I):
+        if re.search(pattern, text, re.IGNORECASE):
             return kind
     if category == "Characters":
         return "person"
@@ -55,10 +55,10 @@ def _kind(text: str, category: str, size: tuple[float, float, float]) -> str:
 
 
 def read_catalogue(folder: Path, largest: int = 1_800_000) -> list[Model]:
-    """All usable models of an unpacked archive; `largest` bounds the OBJ file in bytes (trees may be three times that)."""
+    """All usable models of an unpacked archive; `largest` bounds the OBJ file in bytes (trees: three times that)."""
     text = (folder / "PluginFurnitureCatalog.properties").read_text("latin-1")
     fields: dict[str, dict[str, str]] = {}
-    for key, number, value in re.findall(r"^(\w+)#(\d+)=(.*)$", text, re.M):
+    for key, number, value in re.findall(r"^(\w+)#(\d+)=(.*)$", text, re.MULTILINE):
         fields.setdefault(number, {})[key] = value.strip()
     models = []
     for entry in fields.values():
@@ -96,9 +96,19 @@ def palette(photo: np.ndarray, rng: np.random.Generator, count: int = 3) -> np.n
     return patch[rng.integers(len(patch), size=count)].astype(np.float32) / 255
 
 
-def noise_texture(photo: np.ndarray, rng: np.random.Generator, side: int = 256) -> np.ndarray:
-    """Grass, soil, plaster, stone: two noises mixing three colours of a photo, (side, side, 3) uint8."""
-    first, second, third = palette(photo, rng)
+EARTH = np.array([(70, 95, 40), (95, 110, 50), (50, 75, 30), (110, 90, 65), (140, 120, 90), (165, 150, 120),
+                  (95, 95, 95), (70, 70, 72), (130, 130, 128), (190, 180, 165), (235, 238, 242)], np.float32) / 255
+
+
+def earth(rng: np.random.Generator) -> np.ndarray:
+    """Three shades of one ground, (3, 3) float32 in 0..1: grass, soil, sand, asphalt, stone or snow."""
+    shades = EARTH[rng.integers(len(EARTH))] * rng.uniform(0.6, 1.3, (3, 1))
+    return np.clip(shades * rng.uniform(0.9, 1.1, (3, 3)), 0, 1)
+
+
+def noise_texture(photo: np.ndarray, rng: np.random.Generator, side: int = 256, ground: bool = False) -> np.ndarray:
+    """Grass, soil, plaster, stone: two noises mixing three colours of a photo or a ground, (side, side, 3) uint8."""
+    first, second, third = earth(rng) if ground else palette(photo, rng)
     coarse = noise(rng, side, int(2 ** rng.integers(1, 5)), rng.uniform(0.5, 0.95))[..., None]
     fine = noise(rng, side, int(2 ** rng.integers(4, 7)), rng.uniform(0.6, 1.0))[..., None]
     colour = first + (second - first) * coarse + (third - first) * (fine - 0.5) * rng.uniform(0.2, 1.0)

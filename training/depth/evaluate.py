@@ -16,8 +16,8 @@ from scipy.stats import rankdata
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tests")]
 
-import conftest  # noqa: E402, F401  (makes the checkout importable as photo_diorama)
-from pairs import Pair, test_split  # noqa: E402
+import conftest  # noqa: F401  (makes the checkout importable as photo_diorama)
+from pairs import Pair, test_split
 
 Estimator = Callable[[np.ndarray], np.ndarray]
 MEASURES = ("spearman", "absrel", "ordinal")
@@ -32,7 +32,7 @@ def spearman(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def absrel(guess: np.ndarray, truth: np.ndarray) -> float:
-    """Mean |z' - z| / z, z' = 1 / (s guess + t) with s, t by least squares on inverse depth; z' ends at the farthest z."""
+    """Mean |z' - z| / z, z' = 1 / (s guess + t), s and t by least squares on inverse depth; z' ends at the farthest z."""
     design = np.stack([guess, np.ones_like(guess)], 1).astype(np.float64)
     scale, shift = np.linalg.lstsq(design, truth.astype(np.float64), rcond=None)[0]
     aligned = np.maximum(scale * guess + shift, truth.min())

@@ -3,7 +3,6 @@
 import math
 
 from mathutils import Vector
-
 from stage import Stage
 
 Views = list[tuple]  # (eye, target, horizontal field of view in degrees)
@@ -23,7 +22,7 @@ def room(stage: Stage) -> Views:
     for side in range(4):  # Furniture along the walls, backs to the wall; pictures and windows above.
         length, depth = (w, y) if side % 2 == 0 else (d, x)
         turn, along = side * math.pi / 2, -length / 2 + rng.uniform(0.2, 0.9)
-        place = lambda u, v, turn=turn: (u * math.cos(turn) - v * math.sin(turn),  # noqa: E731
+        place = lambda u, v, turn=turn: (u * math.cos(turn) - v * math.sin(turn),
                                          u * math.sin(turn) + v * math.cos(turn))
         while along < length / 2 - 0.5:
             placed = stage.model("furniture", (0, 0, 0), turn)
@@ -102,7 +101,7 @@ def table_top(stage: Stage) -> Views:
 
 
 def still_life(stage: Stage) -> Views:
-    """Things large in the picture before a near textured wall, at many depths (the look of laboratory stereo scenes)."""
+    """Things large in the picture before a near textured wall, at many depths, as in laboratory stereo scenes."""
     rng = stage.rng
     stage.ambient(rng.uniform(0.3, 0.9))
     back = rng.uniform(1.2, 3.2)
@@ -137,13 +136,13 @@ def _outdoors(stage: Stage, bump: float | None = None) -> None:
     rng = stage.rng
     stage.daylight()
     size = rng.uniform(60, 300)
-    stage.terrain(size, rng.uniform(0, 12) if bump is None else bump, stage.material("noise", "noise", "leaf"),
+    stage.terrain(size, rng.uniform(0, 12) if bump is None else bump, stage.material("ground", "ground", "noise"),
                   repeat=float(rng.uniform(0.1, 0.6) * size))
-    wide = stage.material("noise", "leaf")
+    wide = stage.material("ground")
     stage.quad([(-6e3, -6e3, -0.6), (6e3, -6e3, -0.6), (6e3, 6e3, -0.6), (-6e3, 6e3, -0.6)], wide, (900, 900))
     for _ in range(rng.integers(0, 4)):
         turn, far = rng.uniform(0, 6.28), rng.uniform(500, 3000)
-        stage.terrain(far * 0.6, far * rng.uniform(0.1, 0.8), stage.material("noise", "leaf"), 30, 6,
+        stage.terrain(far * 0.6, far * rng.uniform(0.1, 0.8), stage.material("ground", "ground", "leaf"), 30, 6,
                       (math.cos(turn) * far, math.sin(turn) * far, -far * 0.03))
 
 
@@ -187,17 +186,17 @@ def landscape(stage: Stage) -> Views:
     rng = stage.rng
     stage.daylight()
     size = rng.uniform(300, 1500)
-    stage.terrain(size, rng.uniform(0.02, 0.35) * size, stage.material("noise", "leaf"), 60,
+    stage.terrain(size, rng.uniform(0.02, 0.35) * size, stage.material("ground", "ground", "leaf"), 60,
                   float(rng.uniform(10, 60)))
     for _ in range(rng.integers(0, 4)):
         turn, far = rng.uniform(0, 6.28), rng.uniform(1.2, 4) * size
-        stage.terrain(far * 0.6, far * rng.uniform(0.1, 0.7), stage.material("noise", "leaf"), 30, 6,
+        stage.terrain(far * 0.6, far * rng.uniform(0.1, 0.7), stage.material("ground", "ground", "leaf"), 30, 6,
                       (math.cos(turn) * far, math.sin(turn) * far, -far * 0.05))
     if rng.random() < 0.6:
         stage.water(rng.uniform(-0.3, 0.3), 9000)
     else:
         stage.quad([(-9e3, -9e3, -2), (9e3, -9e3, -2), (9e3, 9e3, -2), (-9e3, 9e3, -2)],
-                   stage.material("noise", "leaf"), (800, 800))
+                   stage.material("ground", "ground", "leaf"), (800, 800))
     for _ in range(rng.integers(0, 60)):
         far, turn = rng.uniform(8, 250), rng.uniform(0, 6.28)
         stage.tree((math.cos(turn) * far, math.sin(turn) * far, 0), rng.uniform(3, 16))
@@ -223,8 +222,8 @@ def street(stage: Stage) -> Views:
     stage.daylight()
     half, walk = rng.uniform(2.2, 7), rng.uniform(1.0, 4)
     stage.quad([(-6e3, -6e3, -0.02), (6e3, -6e3, -0.02), (6e3, 6e3, -0.02), (-6e3, 6e3, -0.02)],
-               stage.material("noise", "leaf"), (2000, 2000))
-    stage.quad([(-half, -60, 0), (half, -60, 0), (half, 400, 0), (-half, 400, 0)], stage.material("noise", "plain"),
+               stage.material("ground", "ground", "leaf"), (2000, 2000))
+    stage.quad([(-half, -60, 0), (half, -60, 0), (half, 400, 0), (-half, 400, 0)], stage.material("ground", "plain"),
                (2, 80))
     if rng.random() < 0.5:
         white = stage.materials["plain"][1]

@@ -1,8 +1,8 @@
 """Losses on relative inverse depth: scale-and-shift invariant, gradient matching, order of pairs."""
 
 import torch
-import torch.nn.functional as functional
 from torch import Tensor
+from torch.nn import functional
 
 
 def standardise(disparity: Tensor, valid: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Reads real photos with true depth, each set in its own encoding: the test split, and the pairs that may be tried in training."""
+"""Reads real photos with true depth, each set in its own encoding: the test split, and pairs for experiments."""
 
 import json
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ def read_collection(folder: Path) -> Iterator[Pair]:
 
 
 def read_stereo(folder: Path) -> Iterator[Pair]:
-    """The Middlebury scenes: disparity of the left view, which is inverse depth; the crop's offset is added where known."""
+    """The Middlebury scenes: disparity of the left view, which is inverse depth, with the crop's offset where known."""
     for scene in sorted(folder.iterdir()):
         if scene.name.startswith("Motorcycle"):
             with np.load(scene / "motorcycle_disp.npz") as stored:

@@ -18,9 +18,8 @@ def load_imagenet(encoder: nn.Module) -> None:
     number = 0
     for place, stage in enumerate(encoder.stages):
         for block_place, block in enumerate(stage):
-            layers = [(k, layer) for k, layer in enumerate(block.layers) if isinstance(layer, (nn.Conv2d, nn.BatchNorm2d))]
-            order = BLOCK_ORDER[len(layers) == 6]
-            for (k, _), theirs in zip(layers, order, strict=True):
+            layers = [k for k, layer in enumerate(block.layers) if isinstance(layer, (nn.Conv2d, nn.BatchNorm2d))]
+            for k, theirs in zip(layers, BLOCK_ORDER[len(layers) == 6], strict=True):
                 names[f"_blocks.{number}.{theirs}"] = f"stages.{place}.{block_place}.layers.{k}"
             number += 1
     ours = {}

@@ -12,15 +12,14 @@ from pathlib import Path
 os.environ["OPENCV_IO_ENABLE_OPENEXR"] = "1"  # Before cv2 is imported: its EXR reader is off otherwise.
 sys.path.insert(0, str(Path(__file__).parent))
 
-import bpy  # noqa: E402
-import cv2  # noqa: E402
-import numpy as np  # noqa: E402
+import bpy
+import cv2
+import numpy as np
+from catalogue import extract, read_catalogue
+from layouts import LAYOUTS
+from stage import Stage
 
-from catalogue import extract, read_catalogue  # noqa: E402
-from layouts import LAYOUTS  # noqa: E402
-from stage import Stage  # noqa: E402
-
-LONG, SHORT = 288, 216
+LONG, SHORT = 272, 204
 WANTED = {"furniture": 46, "small": 46, "person": 14, "animal": 8, "vehicle": 9, "tree": 2, "plant": 9, "garden": 12}
 
 
@@ -37,10 +36,11 @@ def read_photos(folders: list[Path], side: int = 900) -> list[np.ndarray]:
 def set_up(scene: bpy.types.Scene, work: Path, threads: int) -> None:
     """Cycles with few samples and a fast denoiser; colour and z-depth go to EXR files in `work`."""
     scene.render.engine = "CYCLES"
-    scene.cycles.device, scene.cycles.samples = "CPU", 7
+    scene.cycles.device, scene.cycles.samples = "CPU", 4
     scene.cycles.use_denoising, scene.cycles.denoising_quality = True, "FAST"
     scene.cycles.denoising_prefilter = "NONE"
-    scene.cycles.max_bounces, scene.cycles.diffuse_bounces = 4, 2
+    scene.cycles.max_bounces, scene.cycles.diffuse_bounces, scene.cycles.transparent_max_bounces = 2, 1, 4
+    scene.cycles.use_light_tree = False
     scene.cycles.sample_clamp_indirect = 4
     scene.cycles.caustics_reflective = scene.cycles.caustics_refractive = False
     scene.render.threads_mode, scene.render.threads = "FIXED", threads
@@ -94,7 +94,7 @@ def render(stage: Stage, work: Path, view: tuple) -> tuple[np.ndarray, np.ndarra
 
 
 def save(folder: Path, name: str, picture: np.ndarray, inverse: np.ndarray) -> None:
-    """NAME.jpg and NAME.png, 16-bit inverse depth stretched so that the nearest is 65535; written beside and renamed."""
+    """NAME.jpg and NAME.png (16-bit inverse depth, the nearest 65535); written beside and renamed."""
     code = np.round(inverse / inverse.max() * 65535).astype(np.uint16)
     for suffix, pixels, options in ((".png", code, []), (".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 94])):
         temporary = folder / f".{name}{suffix}"

@@ -1,6 +1,7 @@
-"""Training samples: rendered pictures, cut-outs pasted on photos, photos with a weak teacher; cropped and recoloured."""
+"""Training samples: rendered pictures, cut-outs on photos, photos with a weak teacher; cropped and recoloured."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -29,7 +30,7 @@ def read_rendered(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def crop(photo: np.ndarray, inverse: np.ndarray, shape: tuple[int, int], rng: np.random.Generator,
          smallest: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
-    """A random window of the shape's aspect, at least `smallest` of the largest that fits, resized; mirrored at random."""
+    """A random window of the shape's aspect, at least `smallest` of the largest that fits, resized, often mirrored."""
     height, width = inverse.shape
     aspect = shape[1] / shape[0] * np.exp(rng.normal(scale=0.06))
     tall = min(height, width / aspect) * rng.uniform(smallest, 1.0) ** 0.7
@@ -51,7 +52,7 @@ def defocus(photo: np.ndarray, inverse: np.ndarray, rng: np.random.Generator) ->
     circle = np.abs(inverse - focus) / max(float(np.ptp(inverse)), 1e-6) * rng.uniform(1.5, 8)
     circle = cv2.GaussianBlur(circle, (0, 0), 1.2)
     result, radii = photo.astype(np.float32), (0.0, 1.0, 2.2, 4.5)
-    for low, high in zip(radii[:-1], radii[1:], strict=True):
+    for low, high in pairwise(radii):
         blurred = cv2.GaussianBlur(photo, (0, 0), high).astype(np.float32)
         share = np.clip((circle - low) / (high - low), 0, 1)[..., None]
         result += (blurred - result) * share
@@ -81,7 +82,7 @@ def recolour(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def cut_out(inverse: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
-    """The mask of something that stands clear of what is behind it: a connected near part with jumps along its border."""
+    """The mask of something that stands clear of what is behind it: a near part with jumps along its border."""
     level = np.quantile(inverse, rng.uniform(0.5, 0.9))
     count, labels, stats, _ = cv2.connectedComponentsWithStats((inverse > level).astype(np.uint8))
     parts = [k for k in range(1, count) if 0.02 < stats[k, cv2.CC_STAT_AREA] / inverse.size < 0.4]

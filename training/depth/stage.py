@@ -4,9 +4,8 @@ import math
 
 import bpy
 import numpy as np
-from mathutils import Euler, Vector
-
 from catalogue import Model, facade, noise, noise_texture, palette, sky
+from mathutils import Euler, Vector
 
 
 class Stage:
@@ -21,6 +20,7 @@ class Stage:
             self._load(model)
         self.materials = {
             "noise": [self._material(noise_texture(self.photo(), rng)) for _ in range(60)],
+            "ground": [self._material(noise_texture(self.photo(), rng, ground=True)) for _ in range(30)],
             "photo": [self._material(self.crop()) for _ in range(70)],
             "leaf": [self._material(self._leaf()) for _ in range(14)],
             "facade": [self._material(facade(rng, self.photo())) for _ in range(24)],

@@ -14,15 +14,15 @@ HERE = Path(__file__).resolve().parent
 ROOT = Path(os.environ.get("PHOTO_DIORAMA_ROOT", HERE.parents[1]))
 sys.path[:0] = [str(HERE), str(ROOT / "tests")]
 
-import conftest  # noqa: E402, F401
-import cv2  # noqa: E402
-import losses  # noqa: E402
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from photo_diorama.core.networks.embedded_depth_net import EmbeddedDepthNet  # noqa: E402
-from pretrained import load_imagenet  # noqa: E402
-from safetensors.torch import save_file  # noqa: E402
-from samples import PASTED, REAL, RENDERED, SHAPES, TAUGHT, Sample, Source  # noqa: E402
+import conftest  # noqa: F401
+import cv2
+import losses
+import numpy as np
+import torch
+from photo_diorama.core.networks.embedded_depth_net import EmbeddedDepthNet
+from pretrained import load_imagenet
+from safetensors.torch import save_file
+from samples import PASTED, REAL, RENDERED, SHAPES, TAUGHT, Sample, Source
 
 WEIGHT = {RENDERED: 1.0, REAL: 0.7, TAUGHT: 0.15, PASTED: 0.0}
 FROZEN_STAGES = 2  # Stem and strides 2 and 4 keep their ImageNet weights: edges and colours need no relearning.
@@ -47,7 +47,7 @@ def tensors(batch: list[Sample]) -> tuple[torch.Tensor, ...]:
 
 
 def objective(guess: torch.Tensor, batch: list[Sample], inverse: torch.Tensor, valid: torch.Tensor) -> dict:
-    """The three losses, each the mean over the images it applies to, at half the pictures' size as the network works."""
+    """The three losses, each the mean over the images it applies to, at half the pictures' size (the network's)."""
     inverse, valid = inverse[:, ::2, ::2], valid[:, ::2, ::2]
     weight = torch.tensor([WEIGHT[s.kind] for s in batch])
     pasted = torch.tensor([float(s.kind == PASTED) for s in batch])
@@ -102,7 +102,7 @@ def save(run: Path, network, optimiser, average: Average, step: int, seconds: fl
 
 
 def rate(progress: float, frozen_until: float) -> float:
-    """Share of the top learning rate at 0..1 of the run: a short rise, then a cosine down to 2 %, dipped at unfreezing."""
+    """Share of the top learning rate at 0..1 of the run: a short rise, a cosine down to 2 %, a dip at unfreezing."""
     dip = max(0.05, (progress - frozen_until) / 0.02) if progress > frozen_until else 1.0
     return min(1.0, progress / 0.01 + 0.02, dip) * (0.02 + 0.49 * (1 + float(np.cos(np.pi * min(progress, 1.0)))))
 
