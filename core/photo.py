@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,8 @@ MAX_PIXELS = 250_000_000
 MAX_FILE_BYTES = 2_000_000_000
 MIN_SIDE, MAX_ASPECT = 16, 20
 ORIENTATION_TAG, EXIF_IFD = 0x0112, 0x8769
-FOCAL_35MM, FOCAL_MM, PLANE_X_RES, PLANE_UNIT, EXIF_WIDTH = 0xA405, 0x920A, 0xA20E, 0xA210, 0xA002
+FOCAL_35MM, FOCAL_MM, PLANE_X_RES, PLANE_UNIT = 0xA405, 0x920A, 0xA20E, 0xA210
+EXIF_WIDTH, EXIF_HEIGHT = 0xA002, 0xA003
 MM_PER_PLANE_UNIT = {2: 25.4, 3: 10.0, 4: 1.0}
 DIAGONAL_35MM = float(np.hypot(36.0, 24.0))
 
@@ -121,9 +123,12 @@ def _read_picture(path: Path, data: bytes) -> tuple[np.ndarray, np.ndarray | Non
             Image.MAX_IMAGE_PIXELS = None  # the bound below is ours and tells what to do
             image = Image.open(io.BytesIO(data))
             _check_size(path, *image.size)
-            exif = _exif(image)
             deep = image.mode.startswith("I;16") or image.mode in ("I", "F") or _is_deep(image, data)
-            turn = exif.get(ORIENTATION_TAG, 1)
+            if not deep:
+                image.load()  # before EXIF is read: of a PNG that decodes it too, and damage would count as no EXIF
+            exif = _exif(image)
+            # Pillow and OpenCV bring TIFFs upright as they decode them, and no other format
+            turn = 1 if image.format == "TIFF" else exif.get(ORIENTATION_TAG, 1)
             plain = image.format in ("JPEG", "PNG") and image.mode in ("RGB", "RGBA") and turn == 1 and not deep
             profile = image.info.get("icc_profile")
             if deep:
@@ -214,13 +219,33 @@ def _to_srgb(image, profile: bytes):
 
 def _read_exr(path: Path, data: bytes) -> np.ndarray:
     """(H, W, 3|4) float32, linear."""
-    pixels = decode_exr(data)
+    size = exr_size(data)
+    if size:
+        _check_size(path, *size)
+    pixels = decode_exr(data) if size else None
     if pixels is None:
         raise DioramaError(f"{path} cannot be decoded as OpenEXR; export it again as a flat RGB or RGBA EXR.")
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
     order = [2, 1, 0, 3][: pixels.shape[2]]
     return np.nan_to_num(pixels[..., order].astype(np.float32), nan=0.0, posinf=65504.0, neginf=0.0)
+
+
+def exr_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height in the header of OpenEXR bytes; None where it is damaged."""
+    at = 8
+    try:
+        while data[at]:
+            name, kind, rest = data[at : at + 600].split(b"\0", 2)
+            at += len(name) + len(kind) + 2
+            (length,) = struct.unpack_from("<i", data, at)
+            if name == b"dataWindow":
+                left, top, right, bottom = struct.unpack_from("<4i", data, at + 4)
+                return max(0, right - left + 1), max(0, bottom - top + 1)
+            at += 4 + max(0, length)
+    except (IndexError, ValueError, struct.error):
+        pass
+    return None
 
 
 def decode_exr(data: bytes) -> np.ndarray | None:
@@ -259,7 +284,7 @@ def _camera(width: int, height: int, exif: dict, settings: PhotoSettings) -> tup
     focal, resolution = _number(exif.get(FOCAL_MM)), _number(exif.get(PLANE_X_RES))
     unit = MM_PER_PLANE_UNIT.get(int(_number(exif.get(PLANE_UNIT, 2))), 25.4)
     if focal > 0 and resolution > 0:
-        taken = _number(exif.get(EXIF_WIDTH)) or max(width, height)
+        taken = max(_number(exif.get(EXIF_WIDTH)), _number(exif.get(EXIF_HEIGHT))) or max(width, height)
         focal_px = focal * resolution / unit * max(width, height) / max(taken, 1)
         if 0.2 < focal_px / max(width, height) < 60:
             return Camera.from_focal(width, height, focal_px), f"EXIF, {focal:g} mm and the focal plane's resolution"
