@@ -101,11 +101,12 @@ def apple_xmp(low, high, kind="disparity", accuracy="relative", matrix=None, ref
     )
 
 
-def matte_xmp() -> bytes:
+def matte_xmp(subtype="portraiteffectsmatte") -> bytes:
     return rdf(
         'xmlns:apdi="http://ns.apple.com/pixeldatainfo/1.0/"',
         "<apdi:AuxiliaryImageType>depth</apdi:AuxiliaryImageType>"
-        "<apdi:AuxiliaryImageSubType>portraiteffectsmatte</apdi:AuxiliaryImageSubType>",
+        f"<apdi:AuxiliaryImageSubType>{subtype}</apdi:AuxiliaryImageSubType>"
+        "<apdi:FloatMinValue>1</apdi:FloatMinValue><apdi:FloatMaxValue>2</apdi:FloatMaxValue>",
     )
 
 

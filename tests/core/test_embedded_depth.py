@@ -6,14 +6,20 @@ import sys
 import numpy as np
 import pytest
 from depth_photo_files import (
+    XMP,
     apple_photo,
+    apple_xmp,
     dynamic_depth_photo,
     gdepth_photo,
     imaging_model,
     jpeg,
+    matte_xmp,
     photo_pixels,
     png,
     samsung_photo,
+    segment,
+    with_mpf,
+    with_segments,
 )  # fmt: skip
 from photo_diorama.core import apple_depth
 from photo_diorama.core.depth_raster import Intrinsics
@@ -151,6 +157,14 @@ def test_apple_matte_is_kept_and_turned_and_is_not_taken_for_depth():
     assert found.values.shape == (60, 40)
 
 
+def test_apple_mattes_of_other_kinds_are_neither_depth_nor_foreground():
+    skin = with_segments(jpeg(half_disc()), segment(0xE1, XMP + matte_xmp("semanticskinmatte")))
+    depth = with_segments(jpeg(half_disc(30, 20)), segment(0xE1, XMP + apple_xmp(0.5, 4.0)))
+    found = depth_in(with_mpf(jpeg(photo_pixels()), [skin, depth]), "a.jpg")
+    assert found.values.shape == (20, 30) and found.matte is None
+    assert depth_in(with_mpf(jpeg(photo_pixels()), [skin]), "a.jpg") is None
+
+
 def test_apple_calibration_is_scaled_to_the_photo_and_turned():
     options = {"matrix": (3000, 0, 0, 0, 3000, 0, 2100, 1400, 1), "reference": (4032, 2688)}
     found = depth_in(apple_photo(half_disc(), 1, 2, **options), "a.jpg")  # the photo has 120x80: a 33.6th
@@ -207,6 +221,15 @@ def test_dynamic_depth_skips_gain_maps_segmentation_and_bytes_behind_the_last_it
     data = dynamic_depth_photo(other + png(depth), 1, 2, first=first, length=len(png(depth)))
     np.testing.assert_allclose(depth_in(data + b"video" * 99, "a.jpg").values, 1 + depth / 255, rtol=1e-6)
     assert depth_in(dynamic_depth_photo(png(depth), 1, 2, semantic="Segmentation"), "a.jpg") is None
+
+
+@pytest.mark.parametrize("padding", [0, 37])
+def test_dynamic_depth_is_found_behind_a_photo_with_a_thumbnail_and_before_a_video(padding):
+    depth = half_disc()
+    data = dynamic_depth_photo(png(depth), 1, 2, padding=padding) + b"video" * 99
+    thumbnail = jpeg(photo_pixels(16, 12))  # its end of image is not the photo's
+    data = with_segments(data, segment(0xE1, b"Exif\0\0" + thumbnail + png(depth // 2)))
+    np.testing.assert_allclose(depth_in(data, "a.jpg").values, 1 + depth / 255, rtol=1e-6)
 
 
 def test_dynamic_depth_camera_and_rays():

@@ -28,6 +28,7 @@ from depth_photo_files import (
 )  # fmt: skip
 from photo_diorama.core.embedded_depth import depth_in
 from photo_diorama.core.errors import DioramaError
+from photo_diorama.core.jpeg_segments import MAX_SEGMENTS, segments
 from photo_diorama.core.xmp import MAX_XMP_BYTES, parse_xmp
 
 SLOWEST = 5.0  # seconds for one file, on a busy machine
@@ -213,6 +214,7 @@ def test_samsung_trailer_that_lies():
 
 def test_many_tiny_segments_and_markers_end_soon():
     begin = time.perf_counter()
+    assert sum(1 for _ in segments(b"\xff\xd8" + b"\xff\xe0\0\x02" * 99_999)) == MAX_SEGMENTS
     assert depth_in(b"\xff\xd8" + b"\xff\xe0\0\x02" * 2_000_000, "a.jpg") is None
     assert depth_in(b"\xff\xd8" + b"\xff" * 5_000_000, "a.jpg") is None
     data = dynamic_depth_photo(png(GREY), 1, 2)
