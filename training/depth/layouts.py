@@ -311,5 +311,5 @@ def close_up(stage: Stage) -> Views:
     return views
 
 
-LAYOUTS = {room: 0.26, table_top: 0.12, still_life: 0.1, garden: 0.14, landscape: 0.1, street: 0.14,
+LAYOUTS = {room: 0.34, table_top: 0.12, still_life: 0.1, garden: 0.12, landscape: 0.06, street: 0.12,
            portrait: 0.08, close_up: 0.06}
