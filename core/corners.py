@@ -19,6 +19,11 @@ SLOT_STEP = ((0, 0), (0, 1), (1, 0), (1, 1))
 """Row and column step from a pixel to the corner of each of its four slots."""
 MOST_SMOOTHING = 0.35
 SMOOTHING_ROUNDS = 4
+NUDGE = (0.0031, 0.0047)
+"""Rows and columns of corners stand this far off the pixel grid, in pixels, UVs with them.
+
+Renderers may let a ray through that meets a vertex exactly; so no vertex stays where the centre of a photo's pixel can be.
+"""
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ class Corners:
     disparity: tuple[np.ndarray, ...]  # per layer (h + 1, w + 1) float32, right at regular corners
     irregular_corner: np.ndarray  # (n,) int32: corner index of each irregular vertex
     irregular_disparity: np.ndarray  # (n,) float32
-    offset: np.ndarray  # (corners, 2) float32: shift of row and column, not 0 along silhouettes only
+    offset: np.ndarray  # (corners, 2) float32: shift of row and column in pixels, large along silhouettes only
 
     def place(self, vertex: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Row, column (float64, canvas corners) and disparity of vertices by number."""
@@ -48,7 +53,7 @@ class Corners:
             disparity[own] = values.ravel()[corner[own]]
         disparity[odd] = self.irregular_disparity[vertex[odd] - first]
         row, column = np.divmod(corner, self.regular[0].shape[1])
-        shift = np.where(odd[:, None], self.offset[corner], 0)
+        shift = self.offset[corner]
         return row + shift[:, 0].astype(np.float64), column + shift[:, 1].astype(np.float64), disparity
 
 
@@ -146,10 +151,9 @@ def _smooth_silhouettes(image: LayeredDepthImage) -> np.ndarray:
     a corner moves with it and so does its UV, so the picture from the photo's camera stays what it is.
     """
     h, w = image.shape
-    offset = np.zeros(((h + 1) * (w + 1), 2), np.float32)
+    offset = _nudges(image)
     layer = image.layers[0]
-    (_, a0, a1), (_, b0, b1) = torn_segments(layer.links[RIGHT] >= 0, layer.links[DOWN] >= 0)
-    # where a hidden layer goes on is a tear of the photo's surface too
+    # a link into a hidden layer is a tear of the photo's surface too
     torn_right, torn_down = layer.links[RIGHT] == 0, layer.links[DOWN] == 0
     (_, a0, a1), (_, b0, b1) = torn_segments(torn_right, torn_down)
     start, end = np.concatenate([a0, b0]), np.concatenate([a1, b1])
@@ -169,5 +173,15 @@ def _smooth_silhouettes(image: LayeredDepthImage) -> np.ndarray:
             total[:, axis] = np.bincount(start, place[end, axis], len(corners)) + np.bincount(end, place[start, axis], len(corners))
         moved = 0.5 * place + 0.25 * total
         place = np.where(fixed[:, None], grid, np.clip(moved, grid - MOST_SMOOTHING, grid + MOST_SMOOTHING))
-    offset[corners] = place - grid
+    offset[corners] += place - grid
     return offset
+
+
+def _nudges(image: LayeredDepthImage) -> np.ndarray:
+    """(corners, 2) float32: NUDGE everywhere but on the photo's frame and the canvas's rim, which stay straight lines."""
+    h, w = image.shape
+    top, left, height, width = image.frame
+    rows, columns = np.full(h + 1, NUDGE[0], np.float32), np.full(w + 1, NUDGE[1], np.float32)
+    rows[[0, top, top + height, h]] = 0
+    columns[[0, left, left + width, w]] = 0
+    return np.stack(np.broadcast_arrays(rows[:, None], columns), axis=2).reshape(-1, 2)

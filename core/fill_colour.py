@@ -42,14 +42,6 @@ def paint_region(region: Region, rim: int) -> np.ndarray:
     source = trusted_context(region, rim)
     if not source.any():
         return np.full((int(region.synthesis.sum()), 3), 0.5, np.float32)
-    import cv2
-    h, w = source.shape
-    c8 = (np.clip(region.colour, 0, 1) * 255).astype(np.uint8)
-    import os
-    m = os.environ.get('FILL', 'telea')
-    if m in ('telea', 'ns'):
-        out = cv2.inpaint(c8, (~source).astype(np.uint8), 5, cv2.INPAINT_TELEA if m == 'telea' else cv2.INPAINT_NS)
-        return out[region.synthesis].astype(np.float32) / 255
     return push_pull(region.colour, source)[region.synthesis]
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from .fill_colour import fill_border, fill_colour
 from .fill_depth import fill_depth
-from .layers import OPPOSITE, Layer, LayeredDepthImage, neighbour
+from .layers import Layer, LayeredDepthImage, neighbour
+from .link_hidden import absorb_islands, link_hidden
 from .regions import Disocclusion, disocclude, find_regions
 from .settings import InpaintSettings, LayerSettings
 
@@ -45,6 +46,7 @@ def with_front_colour(image: LayeredDepthImage, colour: np.ndarray) -> LayeredDe
 def add_hidden_layer(image: LayeredDepthImage, found: Disocclusion) -> tuple[LayeredDepthImage, np.ndarray]:
     """The image with a layer of what `found` hides, linked and at depth, without colour; and each pixel's distance from its
     silhouette."""
+    found = absorb_islands(image, found)
     earlier, links = link_hidden(image, found)
     disparity = fill_depth(image, found, links)
     front = image.layers[-1].disparity
@@ -54,41 +56,6 @@ def add_hidden_layer(image: LayeredDepthImage, found: Disocclusion) -> tuple[Lay
     layer = Layer(present, present.copy(), disparity, np.zeros((*present.shape, 3), np.float32), links)
     layers = tuple(replace(layer, links=own) for layer, own in zip(image.layers, earlier, strict=True)) + (layer,)
     return without_dead_links(replace(image, layers=layers), last), np.where(present, found.distance, 0)
-
-
-def link_hidden(image: LayeredDepthImage, found: Disocclusion) -> tuple[list[np.ndarray], np.ndarray]:
-    """Links of the new layer, and of the earlier ones that end in it: (4, h, w) int8 each.
-
-    An invented pixel goes on in the pixel beside it that has a free side there and about the same disparity, of any layer.
-    Two invented ones are torn where their silhouettes lie side by side but the surfaces behind them do not (a junction of
-    three surfaces), and where the surfaces behind opposite silhouettes are far apart.
-    """
-    new, t = len(image.layers), image.threshold
-    earlier = [layer.links.copy() for layer in image.layers]
-    links = np.full((4, *found.hidden.shape), -1, np.int8)
-    for side in range(4):
-        nearest = np.full(found.hidden.shape, np.float32(t))
-        for k, layer in enumerate(image.layers):
-            free = neighbour(layer.present & (earlier[k][OPPOSITE[side]] < 0), side, False)
-            apart = np.abs(neighbour(layer.disparity, side, np.inf) - found.disparity)
-            better = found.hidden & free & (apart <= nearest)
-            links[side][better] = k
-            nearest[better] = apart[better]
-        for k in range(new):
-            goes_there = neighbour(links[side] == k, OPPOSITE[side], False)
-            earlier[k][OPPOSITE[side]][goes_there] = new
-    width = found.hidden.shape[1]
-    row, column = np.divmod(found.seed, width)
-    for side in (0, 2):
-        both = found.hidden & neighbour(found.hidden, side, False)
-        both &= (links[side] < 0) & neighbour(links[OPPOSITE[side]] < 0, side, False)
-        apart = np.abs(neighbour(found.disparity, side, 0) - found.disparity)
-        between = np.maximum(np.abs(neighbour(row, side, 0) - row), np.abs(neighbour(column, side, 0) - column))
-        beside = between <= found.distance + 4
-        joined = both & (apart <= np.where(beside, t, 4 * t))
-        links[side][joined] = new
-        links[OPPOSITE[side]][neighbour(joined, OPPOSITE[side], False)] = new
-    return earlier, links
 
 
 def without_dead_links(image: LayeredDepthImage, last: int) -> LayeredDepthImage:

@@ -55,7 +55,8 @@ def triangulate(image: LayeredDepthImage, photo: Photo, metric: bool, settings: 
     texels = photo.camera.width / image.frame[3]
     meshes = []
     for k, layer in enumerate(image.layers):
-        leaves = find_leaves(layer, k, corners, tolerance, texels)
+        # what is invented need not be as exact as what was seen
+        leaves = find_leaves(layer, k, corners, tolerance * (1 if k == 0 else 2), texels)
         triangles, invented = _triangles(leaves, layer, k, corners)
         if k == 0:
             meshes.append(_mesh("photo", triangles[~invented], k, corners, image, photo, None))
