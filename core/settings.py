@@ -154,11 +154,15 @@ def each_option():
 
 
 def check(part: str, name: str, value: Any) -> None:
-    """Raises DioramaError where a value is outside its option's range."""
+    """Raises DioramaError where a value is outside its option's range or of another type."""
     f = next(f for p, f in each_option() if p == part and f.name == name)
     choices, low, high = f.metadata["choices"], f.metadata["low"], f.metadata["high"]
     if choices and value not in choices:
         raise DioramaError(f"{name} is {value!r}; it can be {', '.join(choices)}.")
-    if isinstance(f.default, (int, float)) and not isinstance(f.default, bool):
-        if not isinstance(value, (int, float)) or not (low <= value <= high):
-            raise DioramaError(f"{name} is {value!r}; it must lie between {low} and {high}.")
+    if isinstance(f.default, (bool, str)):
+        if not isinstance(value, type(f.default)):
+            raise DioramaError(f"{name} is {value!r}; it must be {'True or False' if isinstance(f.default, bool) else 'a text'}.")
+        return
+    whole = isinstance(f.default, int)
+    if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)) or not (low <= value <= high):
+        raise DioramaError(f"{name} is {value!r}; it must be a{' whole' * whole} number from {low} to {high}.")
