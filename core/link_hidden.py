@@ -19,17 +19,19 @@ FAR_APART = 6.0
 def link_hidden(image: LayeredDepthImage, found: Disocclusion) -> tuple[list[np.ndarray], np.ndarray]:
     """Links of the earlier layers, now also into the new one, and of the new layer: (4, h, w) int8 each.
 
-    A hidden pixel goes on in the pixel beside it that has a free side there and about the same disparity, on any layer.
+    A hidden pixel goes on in the pixel beside it that has a free side there and about the same disparity, on any layer; but
+    never in one that is nearer than what hides it, so that no part of it comes out in front.
     """
-    new = len(image.layers)
+    new, front = len(image.layers), image.layers[-1].disparity
     earlier = [layer.links.copy() for layer in image.layers]
     links = np.full((4, *found.hidden.shape), -1, np.int8)
     for side in range(4):
         nearest = np.full(found.hidden.shape, np.float32(image.threshold))
         for k, layer in enumerate(image.layers):
             free = neighbour(layer.present & (earlier[k][OPPOSITE[side]] < 0), side, False)
-            apart = np.abs(neighbour(layer.disparity, side, np.inf) - found.disparity)
-            better = found.hidden & free & (apart <= nearest)
+            beside = neighbour(layer.disparity, side, np.inf)
+            apart = np.abs(beside - found.disparity)
+            better = found.hidden & free & (apart <= nearest) & (beside < front)
             links[side][better] = k
             nearest[better] = apart[better]
         for k in range(new):

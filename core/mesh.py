@@ -85,8 +85,9 @@ def _triangles(leaves: list[Leaves], layer, k: int, corners: Corners) -> tuple[n
         four = [slots[TL, r, c], slots[TR, r, c + n - 1], slots[BR, r + n - 1, c + n - 1], slots[BL, r + n - 1, c]]
         kind = layer.synthesised[r, c]
         plain = ~each.finer.any(axis=1)
+        falling = each.falling if n > 1 else _better_diagonal(four, corners)
         for falls, picks in ((True, ((0, 3, 2), (0, 2, 1))), (False, ((0, 3, 1), (1, 3, 2)))):
-            chosen = plain & (each.falling == falls)
+            chosen = plain & (falling == falls)
             for pick in picks:
                 triangles.append(np.stack([four[i][chosen] for i in pick], axis=1))
                 invented.append(kind[chosen])
@@ -103,6 +104,21 @@ def _triangles(leaves: list[Leaves], layer, k: int, corners: Corners) -> tuple[n
                 triangles.append(np.stack([p[chosen], q[chosen], middle[chosen]], axis=1))
                 invented.append(kind[chosen])
     return np.concatenate(triangles), np.concatenate(invented)
+
+
+def _better_diagonal(four: list[np.ndarray], corners: Corners) -> np.ndarray:
+    """(n,) bool: whether single pixels, whose corners may be shifted, are split from top left to bottom right.
+
+    Of the two ways the one whose smaller triangle is larger: a corner pushed inwards can turn a triangle over.
+    """
+    falling = np.ones(len(four[0]), bool)
+    odd = np.flatnonzero(np.any([f >= len(corners.regular) * corners.regular[0].size for f in four], axis=0))
+    places = [np.stack(corners.place(f[odd])[:2]) for f in four]
+    area = lambda a, b, c: np.cross(b - a, c - a, axis=0)  # noqa: E731  in (row, column): positive as seen
+    tl, tr, br, bl = places
+    falls, rises = (np.minimum(area(tl, bl, br), area(tl, br, tr)), np.minimum(area(tl, bl, tr), area(tr, bl, br)))
+    falling[odd] = falls >= rises
+    return falling
 
 
 def _mesh(role: str, triangles, k: int, corners: Corners, image: LayeredDepthImage, photo: Photo, atlas: Atlas | None):
