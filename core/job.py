@@ -1,0 +1,68 @@
+"""A piece of slow work in a thread of its own: how far it is, a way to stop it, and what came of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any
+
+from .errors import Cancelled
+
+Work = Callable[[Callable[[str, float], None]], Any]
+"""Work takes the progress to call (stage, fraction); through that call it is cancelled."""
+
+
+class Job:
+    """Runs `work(progress)` in a thread from the moment it is made.
+
+    Whoever waits for it asks `poll()` now and then; nothing of his is ever called from the thread.
+    """
+
+    def __init__(self, work: Work):
+        self.stage, self.fraction = "", 0.0
+        self._told: SimpleQueue[tuple[str, float]] = SimpleQueue()
+        self._asked_to_stop = threading.Event()
+        self._outcome: tuple[Any, BaseException | None] | None = None
+        # a daemon: closing the program must not wait for a stage that takes a minute
+        self._thread = threading.Thread(target=self._run, args=(work,), name="photo diorama", daemon=True)
+        self._thread.start()
+
+    def _run(self, work: Work) -> None:
+        try:
+            self._outcome = work(self._progress), None
+        except BaseException as error:  # noqa: BLE001 - handed to the waiting thread, which raises it
+            self._outcome = None, error
+
+    def _progress(self, stage: str, fraction: float) -> None:
+        if self._asked_to_stop.is_set():
+            raise Cancelled
+        self._told.put((stage, fraction))
+
+    def cancel(self) -> None:
+        """Asks the work to stop; it does at its next call of progress."""
+        self._asked_to_stop.set()
+
+    @property
+    def cancelling(self) -> bool:
+        return self._asked_to_stop.is_set()
+
+    def poll(self) -> bool:
+        """Brings `stage` and `fraction` up to date; returns whether the work has ended."""
+        ended = self._outcome is not None
+        while not self._told.empty():
+            self.stage, self.fraction = self._told.get()
+        return ended
+
+    def result(self, timeout: float | None = None) -> Any:
+        """What the work returned, once it has ended. Raises what the work raised, Cancelled when it was stopped meanwhile,
+        TimeoutError when it has not ended within `timeout` seconds."""
+        self._thread.join(timeout)
+        if self._outcome is None:
+            raise TimeoutError("the work has not ended yet")
+        value, error = self._outcome
+        if error is not None:
+            raise error
+        if self._asked_to_stop.is_set():
+            raise Cancelled
+        return value
