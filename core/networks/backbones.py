@@ -39,7 +39,7 @@ def _create(name: str) -> nn.Module:
 
 
 def _import_timm():
-    """timm, which imports torchvision, which may lack its compiled part or sit beside a torch that it was not built for.
+    """timm, which imports torchvision, whose compiled part may be missing or made for another torch.
 
     Only the schemas of its detection operators are missed then, at import; no network here calls them.
     """

@@ -55,7 +55,9 @@ def read_state(path: Path | str) -> tuple[State, dict[str, str]]:
             content = content[wrapper]
     tensors = content.values() if isinstance(content, Mapping) else [None]
     if not all(isinstance(tensor, torch.Tensor) and tensor.layout is torch.strided for tensor in tensors):
-        raise DioramaError(f"The weights file {path} is not a plain state dict; choose the file that the network names.")
+        raise DioramaError(
+            f"The weights file {path} is not a plain state dict; choose the file that the network names."
+        )
     return dict(content), {}
 
 

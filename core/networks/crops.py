@@ -1,4 +1,4 @@
-"""What an inpainting network is given: a crop of the layered depth image with its regions, closed, padded and batched."""
+"""What an inpainting network is given: a crop of a layer with its regions, closed, padded and batched."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -5,14 +5,12 @@ Prediction"; the backbone that of Oquab et al. 2023, "DINOv2".
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from .backbones import vision_transformer
-from .checkpoints import State, build_from_state, rename_keys
 from .feature_fusion import FusionDecoder, official_decoder_names
 from .photo_input import PhotoInput
 
@@ -28,7 +26,10 @@ OFFICIAL_NAMES = {
     "depth_head.scratch.output_conv2.2.": "head.2.",
     **official_decoder_names("depth_head.scratch.", "decoder."),
 }
+"""Prefixes of the published file's keys -> ours."""
+
 UNUSED = ("pretrained.mask_token", "depth_head.scratch.refinenet4.resConfUnit1.")
+"""Prefixes of keys that the published file holds and the forward pass never asks for."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Size:
 SMALL = Size("vit_small_patch14_dinov2", (2, 5, 8, 11), (48, 96, 192, 384), 64)
 BASE = Size("vit_base_patch14_dinov2", (2, 5, 8, 11), (96, 192, 384, 768), 128)
 LARGE = Size("vit_large_patch14_dinov2", (4, 11, 17, 23), (256, 512, 1024, 1024), 256)
+SIZES = {"small": SMALL, "base": BASE, "large": LARGE}
 
 
 class Reassemble(nn.Module):
@@ -122,11 +124,3 @@ def resized_positions(embedding: torch.Tensor, rows: int, columns: int) -> torch
     scale = ((rows + 0.1) / side, (columns + 0.1) / side)
     grid = F.interpolate(grid, scale_factor=scale, mode="bicubic", align_corners=False)
     return torch.cat([embedding[:, :1].float().cpu(), grid.flatten(2).transpose(1, 2)], dim=1)
-
-
-def depth_anything_from_official(
-    size: Size, max_depth: float | None, state: State, source: Path | str
-) -> DepthAnything:
-    """The network with the weights of a published file. Raises DioramaError if they are of another network."""
-    renamed = rename_keys(state, OFFICIAL_NAMES, UNUSED)
-    return build_from_state(lambda: DepthAnything(size, max_depth), renamed, "Depth Anything V2 of this size", source)

@@ -4,14 +4,12 @@ Ranftl et al. 2021, "Vision Transformers for Dense Prediction".
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from .backbones import vision_transformer
-from .checkpoints import State, build_from_state, rename_keys
 from .feature_fusion import FusionDecoder, official_decoder_names
 from .photo_input import PhotoInput
 
@@ -40,12 +38,14 @@ OFFICIAL_NAMES = {
     "scratch.output_conv.4.": "head.2.",
     **official_decoder_names("scratch.", "decoder."),
 }
+"""Prefixes of the published files' keys -> ours."""
 for _level in range(4):
     # 0: readout, 1 and 2: transposition to a map, 3: projection, 4: change of resolution
     OFFICIAL_NAMES[f"pretrained.act_postprocess{_level + 1}.0.project.0."] = f"reassemble.{_level}.readout."
     OFFICIAL_NAMES[f"pretrained.act_postprocess{_level + 1}.3."] = f"reassemble.{_level}.project."
     OFFICIAL_NAMES[f"pretrained.act_postprocess{_level + 1}.4."] = f"reassemble.{_level}.resize."
 UNUSED = ("pretrained.model.head.", "pretrained.model.norm.", "scratch.refinenet4.resConfUnit1.")
+"""Prefixes of keys that the published file holds and the forward pass never asks for."""
 
 
 class Reassemble(nn.Module):
@@ -139,8 +139,3 @@ def resized_positions(embedding: torch.Tensor, grid: tuple[int, int]) -> torch.T
     square = embedding[:, 1:].float().transpose(1, 2).unflatten(2, (side, side))
     resized = F.interpolate(square, size=grid, mode="bilinear", align_corners=False)
     return torch.cat([embedding[:, :1].float(), resized.flatten(2).transpose(1, 2)], dim=1)
-
-
-def dpt_from_official(size: Size, state: State, source: Path | str) -> DPT:
-    """The network with the weights of a published file. Raises DioramaError if they are of another network."""
-    return build_from_state(lambda: DPT(size), rename_keys(state, OFFICIAL_NAMES, UNUSED), "DPT of this size", source)

@@ -1,6 +1,6 @@
 """Depth from one photo by a published network: loads the file the user has, prepares the photo, runs it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from torch import nn
 
 from ..errors import DioramaError
 from . import depth_anything, dpt, midas_small
-from .checkpoints import State, read_state
+from .checkpoints import State, build_from_state, read_state, rename_keys
 from .device import choose_device
 from .photo_input import PhotoInput
 
@@ -35,35 +35,45 @@ class Prediction(NamedTuple):
 
 @dataclass(frozen=True)
 class Architecture:
-    """A published network: how its file becomes a module, how it wants the photo, what it returns."""
+    """A published network: its module, how its file becomes that, how it wants the photo, what it says."""
 
-    build: Callable[[State, Path | str], nn.Module]
+    title: str
+    module: Callable[[], nn.Module]
+    official_names: Mapping[str, str]  # prefixes of the file's keys -> the module's
+    unused: tuple[str, ...]  # prefixes of keys that the module does without
     photo_input: PhotoInput
     kind: Kind
 
+    def network(self, state: State, source: Path | str) -> nn.Module:
+        """The module with the weights of the published file `source`; raises DioramaError if they are of another."""
+        return build_from_state(self.module, rename_keys(state, self.official_names, self.unused), self.title, source)
 
-def _depth_anything(size: depth_anything.Size, max_depth: float | None = None) -> Architecture:
-    build = partial(depth_anything.depth_anything_from_official, size, max_depth)
-    return Architecture(build, depth_anything.PHOTO_INPUT, "disparity" if max_depth is None else "metric")
+
+def _depth_anything(size: depth_anything.Size, title: str, max_depth: float | None = None) -> Architecture:
+    module = partial(depth_anything.DepthAnything, size, max_depth)
+    names, unused = depth_anything.OFFICIAL_NAMES, depth_anything.UNUSED
+    kind = "disparity" if max_depth is None else "metric"
+    return Architecture(f"Depth Anything V2 {title}", module, names, unused, depth_anything.PHOTO_INPUT, kind)
 
 
-def _dpt(size: dpt.Size) -> Architecture:
-    return Architecture(partial(dpt.dpt_from_official, size), dpt.PHOTO_INPUT, "disparity")
+def _dpt(size: dpt.Size, title: str) -> Architecture:
+    return Architecture(title, partial(dpt.DPT, size), dpt.OFFICIAL_NAMES, dpt.UNUSED, dpt.PHOTO_INPUT, "disparity")
+
+
+def _midas_small() -> Architecture:
+    names, unused = midas_small.OFFICIAL_NAMES, midas_small.UNUSED
+    return Architecture("MiDaS v2.1 small", midas_small.MidasSmall, names, unused, midas_small.PHOTO_INPUT, "disparity")
 
 
 ARCHITECTURES: dict[str, Architecture] = {
-    "midas_v21_small": Architecture(midas_small.midas_small_from_official, midas_small.PHOTO_INPUT, "disparity"),
-    "dpt_hybrid": _dpt(dpt.HYBRID),
-    "dpt_large": _dpt(dpt.LARGE),
-    "depth_anything_v2_small": _depth_anything(depth_anything.SMALL),
-    "depth_anything_v2_base": _depth_anything(depth_anything.BASE),
-    "depth_anything_v2_large": _depth_anything(depth_anything.LARGE),
-    "depth_anything_v2_metric_indoor_small": _depth_anything(depth_anything.SMALL, INDOOR),
-    "depth_anything_v2_metric_indoor_base": _depth_anything(depth_anything.BASE, INDOOR),
-    "depth_anything_v2_metric_indoor_large": _depth_anything(depth_anything.LARGE, INDOOR),
-    "depth_anything_v2_metric_outdoor_small": _depth_anything(depth_anything.SMALL, OUTDOOR),
-    "depth_anything_v2_metric_outdoor_base": _depth_anything(depth_anything.BASE, OUTDOOR),
-    "depth_anything_v2_metric_outdoor_large": _depth_anything(depth_anything.LARGE, OUTDOOR),
+    "midas_v21_small": _midas_small(),
+    "dpt_hybrid": _dpt(dpt.HYBRID, "DPT-Hybrid"),
+    "dpt_large": _dpt(dpt.LARGE, "DPT-Large"),
+    **{
+        f"depth_anything_v2_{prefix}{name}": _depth_anything(size, name, max_depth)
+        for prefix, max_depth in (("", None), ("metric_indoor_", INDOOR), ("metric_outdoor_", OUTDOOR))
+        for name, size in depth_anything.SIZES.items()
+    },
 }
 
 
@@ -113,5 +123,5 @@ def load_estimator(key: str, path: Path | str, device: str = "cpu") -> Estimator
     architecture = ARCHITECTURES[key]
     target = choose_device(device)
     state, _ = read_state(path)
-    network = architecture.build(state, path).to(target)
+    network = architecture.network(state, path).to(target)
     return Estimator(key, network, architecture.photo_input, architecture.kind)

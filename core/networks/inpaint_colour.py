@@ -6,6 +6,7 @@ Shih et al. 2020, section 3.3 and supplement; large crops are shrunk to a workin
 from collections.abc import Callable, Sequence
 from math import floor, sqrt
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -27,7 +28,7 @@ class InpaintColour(PartialUNet):
     name = "inpaint_colour"
     in_channels = 6
     out_channels = 3
-    official_names = {f"dec_{level}A.": f"dec_{level}." for level in range(1, 6)}
+    official_names: ClassVar[dict[str, str]] = {f"dec_{level}A.": f"dec_{level}." for level in range(1, 6)}
 
     def output(self, x: torch.Tensor) -> torch.Tensor:
         return torch.sigmoid(x)

@@ -3,14 +3,11 @@
 Ranftl et al. 2020, "Towards Robust Monocular Depth Estimation: Mixing Datasets for Zero-shot Cross-dataset Transfer".
 """
 
-from pathlib import Path
-
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from .backbones import efficientnet_lite3
-from .checkpoints import State, build_from_state, rename_keys
 from .feature_fusion import FusionDecoder, official_decoder_names
 from .photo_input import PhotoInput
 
@@ -32,7 +29,10 @@ OFFICIAL_NAMES = {
     "scratch.output_conv.4.": "head.2.",
     **official_decoder_names("scratch.", "decoder."),
 }
+"""Prefixes of the published file's keys -> ours."""
+
 UNUSED = ("scratch.refinenet4.resConfUnit1.",)
+"""Prefixes of keys that the published file holds and the forward pass never asks for."""
 
 
 class MidasSmall(nn.Module):
@@ -45,7 +45,9 @@ class MidasSmall(nn.Module):
         super().__init__()
         self.encoder = efficientnet_lite3()
         self.decoder = FusionDecoder((32, 48, 136, 384), (64, 128, 256, 512))
-        self.head = nn.ModuleList([nn.Conv2d(64, 32, 3, padding=1), nn.Conv2d(32, 32, 3, padding=1), nn.Conv2d(32, 1, 1)])
+        self.head = nn.ModuleList(
+            [nn.Conv2d(64, 32, 3, padding=1), nn.Conv2d(32, 32, 3, padding=1), nn.Conv2d(32, 1, 1)]
+        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """x (N, 3, H, W), sides multiples of 32 -> (N, H, W)."""
@@ -58,8 +60,3 @@ class MidasSmall(nn.Module):
         x = self.head[0](self.decoder(levels))
         x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
         return F.relu(self.head[2](F.relu(self.head[1](x)))).squeeze(1)
-
-
-def midas_small_from_official(state: State, source: Path | str) -> MidasSmall:
-    """The network with the weights of the published file. Raises DioramaError if they are of another network."""
-    return build_from_state(MidasSmall, rename_keys(state, OFFICIAL_NAMES, UNUSED), "MiDaS v2.1 small", source)

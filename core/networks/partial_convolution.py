@@ -7,6 +7,7 @@ supplement, in the shape of the published weights.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -81,7 +82,7 @@ class PartialUNet(nn.Module):
     in_channels = 0
     out_channels = 0
     biased_encoders: tuple[int, ...] = ()  # encoder levels whose convolution has a bias in the published files
-    official_names: dict[str, str] = {}  # prefixes of the published file -> ours, where they differ
+    official_names: ClassVar[dict[str, str]] = {}  # prefixes of the published file -> ours, where they differ
 
     def __init__(self, width: int = PUBLISHED_WIDTH, form: str = "trainable"):
         super().__init__()
@@ -100,7 +101,7 @@ class PartialUNet(nn.Module):
             self.add_module(f"dec_{level}", block)
 
     def forward(self, x: torch.Tensor, validity: torch.Tensor) -> torch.Tensor:
-        """x (N, in_channels, H, W), validity (N, 1, H, W) of 0 and 1, sides multiples of 128 -> (N, out_channels, H, W)."""
+        """x (N, in_channels, H, W), validity (N, 1, H, W) of 0 and 1 -> (N, out_channels, H, W); sides multiples of 128."""
         inputs: list[Part] = [(x, validity)]  # inputs[level - 1] is what encoder level `level` is given
         for level in range(1, LEVELS + 1):
             inputs.append(self.get_submodule(f"enc_{level}")([inputs[-1]]))
@@ -142,11 +143,17 @@ def collapse_official(kind: type[PartialUNet], official: State, source: Path | s
     state = rename_keys(official, kind.official_names)
     with torch.device("meta"):
         shapes = {key: tensor.shape for key, tensor in kind(PUBLISHED_WIDTH).state_dict().items()}
-    masks = {key.replace(".input_conv.", ".mask_conv."): shape for key, shape in shapes.items() if ".input_conv.weight" in key}
+    masks = {
+        key.replace(".input_conv.", ".mask_conv."): shape
+        for key, shape in shapes.items()
+        if ".input_conv.weight" in key
+    }
     check_state(state, shapes | masks, f"the published {kind.name}", source)
     for key in masks:
         if not bool((state.pop(key) == 1).all()):
-            raise DioramaError(f"The weights file {source} has a mask branch that is not constant ({key}); get it again.")
+            raise DioramaError(
+                f"The weights file {source} has a mask branch that is not constant ({key}); get it again."
+            )
     return build_from_state(lambda: kind(PUBLISHED_WIDTH), state, f"the published {kind.name}", source)
 
 

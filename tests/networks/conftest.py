@@ -1,4 +1,4 @@
-"""Makes the fill of the reference data importable, and keeps torch from starting more threads than a test needs."""
+"""Makes the fill of the reference data importable, and keeps torch on one thread."""
 
 import sys
 from pathlib import Path
@@ -7,4 +7,4 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 torch = pytest.importorskip("torch")
-torch.set_num_threads(2)
+torch.set_num_threads(1)  # two that wait for each other on a busy machine are ten times slower

@@ -90,7 +90,10 @@ class Bomb:
 
 def test_code_in_a_pickle_is_not_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name, write in (("a.pth", lambda file: torch.save({"x": Bomb()}, file)), ("b.pt", lambda f: pickle.dump(Bomb(), f))):
+    for name, write in (
+        ("a.pth", lambda file: torch.save({"x": Bomb()}, file)),
+        ("b.pt", lambda f: pickle.dump(Bomb(), f)),
+    ):
         with open(tmp_path / name, "wb") as file:
             write(file)
         with pytest.raises(DioramaError, match=name):

@@ -111,7 +111,10 @@ def test_folding_spectral_norm_after_training_steps_keeps_the_output():
 def test_trainable_form_learns_a_fixed_batch(kind):
     torch.manual_seed(3)
     network = kind(4).train()
-    x, target = torch.rand(2, kind.in_channels, 128, 128), torch.rand(2, kind.out_channels, 1, 1).expand(-1, -1, 128, 128)
+    x, target = (
+        torch.rand(2, kind.in_channels, 128, 128),
+        torch.rand(2, kind.out_channels, 1, 1).expand(-1, -1, 128, 128),
+    )
     validity = torch.ones(2, 1, 128, 128)
     optimiser = torch.optim.Adam(network.parameters(), 0.01)
     losses = []
