@@ -101,7 +101,7 @@ class PartialUNet(nn.Module):
             self.add_module(f"dec_{level}", block)
 
     def forward(self, x: torch.Tensor, validity: torch.Tensor) -> torch.Tensor:
-        """x (N, in_channels, H, W), validity (N, 1, H, W) of 0 and 1 -> (N, out_channels, H, W); sides multiples of 128."""
+        """x (N, in_channels, H, W) and validity (N, 1, H, W), 0 or 1 -> (N, out_channels, H, W); sides 128 n."""
         inputs: list[Part] = [(x, validity)]  # inputs[level - 1] is what encoder level `level` is given
         for level in range(1, LEVELS + 1):
             inputs.append(self.get_submodule(f"enc_{level}")([inputs[-1]]))
