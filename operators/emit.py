@@ -10,6 +10,7 @@ import numpy as np
 from ..core.mesh import LayeredMesh, TexturedMesh
 from ..core.photo import Photo, linear_from_srgb
 from ..core.settings import SceneSettings, Settings
+from .camera_moves import animate
 
 ROLE_KEY, SETTINGS_KEY, SOURCE_KEY = "photo_diorama_role", "photo_diorama_settings", "photo_diorama_source"
 SENSOR_MM = 36.0
@@ -44,6 +45,7 @@ def emit(mesh: LayeredMesh, photo: Photo, settings: Settings, source: dict, cont
         ob.data.materials.append(materials[part.texture])
         collection.objects.link(ob)
     camera = add_camera(name, mesh, root, collection)
+    animate(camera.parent, camera, mesh, settings.scene, context.scene)
     if settings.scene.set_up_scene:
         set_up_scene(context.scene, camera, mesh)
     return root

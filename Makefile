@@ -1,0 +1,36 @@
+# make demo [PHOTO=picture.jpg [DEPTH=depth.png]]   a diorama of the demo photo, or of yours, in out/
+# make test                                          all tests, with what they need
+# make lint, make clean
+PYTHON ?= python3.11
+BIN := .venv/bin
+PHOTO ?= docs/demo/demo.jpg
+DEPTH ?= $(if $(filter docs/demo/demo.jpg,$(PHOTO)),docs/demo/demo_depth.png)
+SYSTEM_LIBRARIES := libegl1 libgl1 libxi6 libxrender1 libxkbcommon0 libsm6 libxfixes3 libxxf86vm1 libgomp1
+
+.PHONY: demo test test-versions lint clean
+
+.venv/ready: requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt setuptools
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -c "import bpy" 2>/dev/null || { apt-get update -qq && apt-get install -y -qq $(SYSTEM_LIBRARIES) >/dev/null; }
+	$(BIN)/python -c "import bpy; print('Blender', bpy.app.version_string, 'is ready')"
+	touch $@
+
+.venv/ready-dev: .venv/ready requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+demo: .venv/ready
+	$(BIN)/python benchmarks/demo.py "$(PHOTO)" $(if $(DEPTH),--depth "$(DEPTH)") --output out
+
+test: .venv/ready-dev
+	$(BIN)/python -m pytest
+	sh tests/other_versions.sh
+
+lint: .venv/ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:
+	rm -rf .venv out dist
