@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+import math
+import warnings
+import zipfile
+import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from .errors import DioramaError
-from .photo import MAX_PIXELS, Photo, decode_exr, read_file
+from .photo import MAX_PIXELS, Photo, decode_exr, exr_size, read_file
 from .resample_depth import fill_unknown, resample
 from .settings import DepthSettings
 
@@ -184,12 +188,15 @@ def _read_values(path: Path) -> tuple[np.ndarray, str]:
         elif data[:2] in (b"Pf", b"PF"):
             values, origin = _read_pfm(data), "PFM"
         elif data[:4] == b"\x76\x2f\x31\x01":
+            _check_count(path, *(exr_size(data) or (0, 0)))
             values, origin = decode_exr(data), "EXR"
         else:
             values, origin = _read_integers(path, data)
-    except (ValueError, EOFError, OSError, KeyError, MemoryError, SyntaxError, TypeError, IndexError) as error:
-        if isinstance(error, DioramaError):
-            raise
+    except DioramaError:
+        raise
+    except (ValueError, EOFError, OSError, KeyError, MemoryError, SyntaxError, TypeError, IndexError, OverflowError,
+            zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:  # fmt: skip
+        # what Pillow, NumPy and zipfile raise on damaged files, unknown compression and passwords
         raise DioramaError(f"{path} is damaged or cut short ({error}); write the depth map again.") from None
     if values is None or values.ndim not in (2, 3) or min(values.shape[:2]) < 2:
         raise DioramaError(f"{path} is no depth map that can be read; use PNG, TIFF, EXR, NPY or PFM.")
@@ -209,12 +216,38 @@ def _single_channel(path: Path, values: np.ndarray) -> np.ndarray:
 
 
 def _read_numpy(path: Path, data: bytes) -> np.ndarray:
-    stored = np.load(io.BytesIO(data), allow_pickle=False)
-    array = stored[stored.files[0]] if hasattr(stored, "files") else stored
-    array = np.squeeze(array)
-    if array.ndim != 2 or array.dtype.kind not in "fiu" or array.size > MAX_PIXELS:
-        raise DioramaError(f"{path} holds an array of shape {array.shape}, {array.dtype}; a depth map is one of (height, width) numbers.")
-    return array
+    """The array of an NPY file or the first of an NPZ; its header is checked before anything is unpacked."""
+    if data[:2] != b"PK":
+        return _read_array(path, io.BytesIO(data))
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        names = [name for name in archive.namelist() if name.endswith(".npy")]
+        if not names:
+            raise DioramaError(f"{path} holds no array; save the depth map into it.")
+        with archive.open(names[0]) as file:
+            return _read_array(path, file)
+
+
+def _read_array(path: Path, file) -> np.ndarray:
+    version = np.lib.format.read_magic(file)
+    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
+    if read_header is None:
+        raise ValueError(f"NPY version {version}")
+    shape, columns_first, dtype = read_header(file)
+    sides = [n for n in shape if n != 1]
+    if len(sides) != 2 or min(sides) < 2 or dtype.kind not in "fiu":
+        what = "objects" if dtype.hasobject else str(dtype)
+        raise DioramaError(f"{path} holds an array of shape {shape}, {what}; a depth map is one of (height, width) numbers.")
+    _check_count(path, sides[1], sides[0])
+    size = math.prod(sides) * dtype.itemsize
+    values = file.read(size)
+    if len(values) < size:
+        raise ValueError(f"{len(values)} of {size} bytes")
+    return np.frombuffer(values, dtype).reshape(sides, order="F" if columns_first else "C")
+
+
+def _check_count(path: Path, width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise DioramaError(f"{path} has {width}x{height} pixels, more than {MAX_PIXELS // 10**6} million; scale it down first.")
 
 
 def _read_pfm(data: bytes) -> np.ndarray:
@@ -237,11 +270,13 @@ def _read_integers(path: Path, data: bytes) -> tuple[np.ndarray, str]:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        size = Image.open(io.BytesIO(data)).size  # only the header, before anything is decoded
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            Image.MAX_IMAGE_PIXELS = None  # the bound below is ours and tells what to do
+            size = Image.open(io.BytesIO(data)).size  # only the header, before anything is decoded
     except UnidentifiedImageError:
         raise DioramaError(f"{path} is no depth map that can be read; use PNG, TIFF, EXR, NPY or PFM.") from None
-    if size[0] * size[1] > MAX_PIXELS:
-        raise DioramaError(f"{path} has {size[0]}x{size[1]} pixels, more than {MAX_PIXELS // 10**6} million; scale it down first.")
+    _check_count(path, *size)
     values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None:
         raise DioramaError(f"{path} is damaged or cut short; write the depth map again.")

@@ -4,17 +4,48 @@ from __future__ import annotations
 
 import numpy as np
 
+from .tear_surfaces import label_surfaces
+
 EDGE = 0.04 / 3
 """A jump of disparity, as a part of the range, above which neighbours are taken for different surfaces."""
 SPACE_SIGMA, COLOUR_SIGMA = 1.2, 0.08
+RING = 5
+"""Surfaces that meet at a gap are told apart by the known pixels within half of this round it."""
+MOST_ITERATIONS = 250
 
 
 def fill_unknown(disparity: np.ndarray, known: np.ndarray, colour: np.ndarray) -> np.ndarray:
+    """Each unknown pixel is given to a surface beside its gap, and each surface is stretched over its part as a membrane.
+
+    Which surface, `grow_surfaces` tells by colour. Known pixels round the gap that are linked there count as one surface, so
+    a plane, which is linear in disparity, goes on through a gap as that plane, and a gap astride a silhouette keeps the step.
+    disparity (h, w) float32, known (h, w) bool, colour (h, w, 3) 0..1.
+    """
+    import cv2
+
+    filled, owner = _grow(disparity, known, colour)
+    ring = known & cv2.dilate((~known).astype(np.uint8), np.ones((RING, RING), np.uint8)).astype(bool)
+    limit = edge_of(disparity[known])
+    right, down = np.zeros_like(ring), np.zeros_like(ring)
+    right[:, :-1] = ring[:, :-1] & ring[:, 1:] & (np.abs(np.diff(disparity, axis=1)) <= limit)
+    down[:-1] = ring[:-1] & ring[1:] & (np.abs(np.diff(disparity, axis=0)) <= limit)
+    surface, _ = label_surfaces(ring, right, down)
+    surface[~known] = surface.ravel()[owner]
+    return _membrane(filled, known, surface)
+
+
+def grow_surfaces(disparity: np.ndarray, known: np.ndarray, colour: np.ndarray) -> np.ndarray:
     """Unknown pixels take the disparity of the known pixel that reaches them over the smallest step of brightness.
 
     An image foresting transform, so that a gap is filled from its own surface and not across an edge of the photo; then
-    each filled patch is smoothed within itself. disparity (h, w) float32, known (h, w) bool, colour (h, w, 3) 0..1.
+    each filled patch is smoothed within itself. Arrays as in `fill_unknown`.
     """
+    filled, _ = _grow(disparity, known, colour)
+    return _smooth_within(filled, ~known, known)
+
+
+def _grow(disparity: np.ndarray, known: np.ndarray, colour: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Disparity with each unknown pixel at that of its owner, and the owners' flat indices in the order of unknown pixels."""
     import cv2
     from scipy import ndimage
 
@@ -24,11 +55,48 @@ def fill_unknown(disparity: np.ndarray, known: np.ndarray, colour: np.ndarray) -
     seeds = np.flatnonzero(source)
     markers = known.astype(np.int32)  # 1: known, and no neighbour of a gap
     markers.ravel()[seeds] = np.arange(2, len(seeds) + 2)
-    owner = ndimage.watershed_ift(grey, markers)[unknown]
+    owner = seeds[np.maximum(ndimage.watershed_ift(grey, markers)[unknown] - 2, 0)]
     filled = disparity.copy()
-    values = np.concatenate([[np.median(disparity[known])] * 2, disparity.ravel()[seeds]]).astype(np.float32)
-    filled[unknown] = values[owner]
-    return _smooth_within(filled, unknown, known)
+    filled[unknown] = disparity.ravel()[owner]
+    return filled, owner
+
+
+def edge_of(values: np.ndarray) -> np.float32:
+    """The jump of disparity that parts surfaces; a few stray values do not stretch it."""
+    low, high = np.percentile(values[:: max(1, len(values) // 100_000)], (0.05, 99.95))
+    return np.float32(EDGE * max(high - low, 1e-3 * abs(high)))
+
+
+def _membrane(disparity: np.ndarray, known: np.ndarray, surface: np.ndarray) -> np.ndarray:
+    """Discrete Laplace equation over the unknown pixels, linked to 4-neighbours of the same `surface`; known ones hold."""
+    from scipy.sparse import coo_matrix, diags
+    from scipy.sparse.linalg import cg
+
+    where = np.flatnonzero(~known)
+    h, w = known.shape
+    number = np.full(known.size, -1, np.int32)
+    number[where] = np.arange(len(where))
+    row, column = np.divmod(where, w)
+    weight, fixed, rows, columns = np.zeros(len(where)), np.zeros(len(where)), [], []
+    for dr, dc in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+        inside = (row + dr >= 0) & (row + dr < h) & (column + dc >= 0) & (column + dc < w)
+        beside = np.where(inside, where + dr * w + dc, where)
+        linked = inside & (surface.ravel()[beside] == surface.ravel()[where])
+        weight += linked
+        inner = linked & (number[beside] >= 0)
+        rows.append(np.flatnonzero(inner))
+        columns.append(number[beside[inner]])
+        held = linked & ~inner
+        fixed[held] += disparity.ravel()[beside[held]]
+    alone = weight == 0
+    guess = disparity.ravel()[where].astype(np.float64)
+    weight[alone], fixed[alone] = 1, guess[alone]
+    rows, columns = np.concatenate(rows), np.concatenate(columns)
+    matrix = diags(weight) - coo_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(where),) * 2)
+    solved, _ = cg(matrix.tocsr(), fixed, x0=guess, rtol=1e-5, maxiter=MOST_ITERATIONS, M=diags(1 / weight))
+    result = disparity.copy()
+    result.ravel()[where] = solved
+    return result
 
 
 def smooth_silhouettes(disparity: np.ndarray, where: np.ndarray) -> np.ndarray:
@@ -41,7 +109,7 @@ def smooth_silhouettes(disparity: np.ndarray, where: np.ndarray) -> np.ndarray:
 
 def _smooth_within(disparity: np.ndarray, where: np.ndarray, known: np.ndarray, rounds: int = 24) -> np.ndarray:
     """Averages with 4-neighbours of the same surface, only inside `where`."""
-    limit = np.float32(EDGE * np.ptp(disparity[known]))
+    limit = edge_of(disparity[known])
     rows, columns = np.nonzero(where)
     shape = disparity.shape
     neighbours = [
@@ -74,21 +142,32 @@ def resample(disparity, known, colour, rows: int, columns: int) -> tuple[np.ndar
     h, w = disparity.shape
     known_out = cv2.resize(known.astype(np.uint8), (columns, rows), interpolation=cv2.INTER_NEAREST_EXACT).astype(bool)
     sample = cv2.resize(disparity, (columns, rows), interpolation=cv2.INTER_NEAREST_EXACT)
-    limit = EDGE * (np.ptp(disparity[known]) or 1.0)
+    limit = edge_of(disparity[known])
     if columns <= w:
         mean = cv2.resize(disparity, (columns, rows), interpolation=cv2.INTER_AREA)
         share = cv2.resize(known.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA)
         spread = cv2.resize(disparity * disparity, (columns, rows), interpolation=cv2.INTER_AREA) - mean * mean
         return np.where((share < 0.999) | (spread > (limit / 2) ** 2), sample, mean), known_out
     linear = cv2.resize(disparity, (columns, rows), interpolation=cv2.INTER_LINEAR)
-    box = np.ones((5, 5), np.uint8)
-    range_ = cv2.dilate(disparity, box) - cv2.erode(disparity, box)
-    band = cv2.resize(range_, (columns, rows), interpolation=cv2.INTER_LINEAR) > limit
+    band = cv2.resize(_bends(disparity, limit / 2), (columns, rows), interpolation=cv2.INTER_LINEAR) > 0
     if band.any() and colour is not None:
         linear[band] = _weighted_median(disparity, colour, band)
         smooth = cv2.medianBlur(linear, 3)
         linear[band] = smooth[band]
     return linear, known_out
+
+
+def _bends(disparity: np.ndarray, limit: float) -> np.ndarray:
+    """(h, w) float32, 1 within two pixels of where disparity is not linear along rows or columns by more than `limit`.
+
+    A range of values would do for steps, but slopes have one too, and the median makes stairs of them.
+    """
+    import cv2
+
+    bend = np.zeros(disparity.shape, np.uint8)
+    bend[:, 1:-1] |= np.abs(np.diff(disparity, 2, axis=1)) > limit
+    bend[1:-1] |= np.abs(np.diff(disparity, 2, axis=0)) > limit
+    return cv2.dilate(bend, np.ones((3, 3), np.uint8)).astype(np.float32)
 
 
 def _weighted_median(disparity, colour, band, radius: int = 2) -> np.ndarray:

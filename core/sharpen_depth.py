@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from .depth import DepthMap
-from .resample_depth import fill_unknown, smooth_silhouettes
+from .resample_depth import grow_surfaces, smooth_silhouettes
 
 WINDOWS = (7, 7, 5, 5)
 """Sides of the four passes' windows at a long side of about 1000 px (Shih et al. 2020, released code)."""
@@ -27,8 +27,8 @@ def sharpen(depth: DepthMap, colour: np.ndarray, tear: float) -> DepthMap:
     ramp = _ramps(disparity, threshold)
     if not ramp.any():
         return depth
-    slope = _with_slopes(disparity, ramp, threshold, 5 * spacing)
-    disparity = smooth_silhouettes(fill_unknown(disparity, ~slope, colour), slope)
+    slope = _with_slopes(disparity, ramp, threshold, 7 * spacing)
+    disparity = smooth_silhouettes(grow_surfaces(disparity, ~slope, colour), slope)
     for window in WINDOWS:
         ramp = _ramps(disparity, threshold)
         if not ramp.any():
@@ -42,7 +42,7 @@ def _with_slopes(disparity: np.ndarray, ramp: np.ndarray, threshold: np.float32,
     import cv2
 
     row, column = np.gradient(disparity)
-    sloping = np.maximum(np.abs(row), np.abs(column)) > threshold / 3
+    sloping = np.maximum(np.abs(row), np.abs(column)) > threshold / 5
     near = cv2.dilate(ramp.astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8)).astype(bool)
     count, labels = cv2.connectedComponents(((sloping & near) | ramp).astype(np.uint8), connectivity=8)
     joined = np.zeros(count, bool)
