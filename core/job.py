@@ -55,8 +55,11 @@ class Job:
         return ended
 
     def result(self, timeout: float | None = None) -> Any:
-        """What the work returned, once it has ended. Raises what the work raised, Cancelled when it was stopped meanwhile,
-        TimeoutError when it has not ended within `timeout` seconds."""
+        """What the work returned, once it has ended.
+
+        Raises what the work raised, Cancelled when it was stopped meanwhile, and TimeoutError when it has not ended within
+        `timeout` seconds.
+        """
         self._thread.join(timeout)
         if self._outcome is None:
             raise TimeoutError("the work has not ended yet")

@@ -75,19 +75,24 @@ def make_mesh(name: str, part: TexturedMesh) -> bpy.types.Mesh:
 
 def make_materials(name: str, mesh: LayeredMesh, photo: Photo, settings: SceneSettings) -> dict[str, bpy.types.Material]:
     """The photo's and the atlas's materials by texture name."""
-    atlas = linear_from_srgb(mesh.atlas) if photo.is_linear else mesh.atlas
     return {
         "photo": make_material(f"{name} photo", photo_image(name, photo), photo.alpha is not None, settings),
-        "atlas": make_material(f"{name} hidden", packed_image(f"{name} hidden", _encode(atlas, photo.colour.dtype)), False, settings),
+        "atlas": make_material(f"{name} hidden", atlas_image(name, mesh, photo), False, settings),
     }
 
 
 def photo_image(name: str, photo: Photo) -> bpy.types.Image:
     """The photo at full resolution, packed: its own file where Blender shows that as the same pixels."""
     if photo.file_bytes is not None:
-        return packed_image(f"{name} photo", (photo.file_bytes, "sRGB"))
+        return packed_image(f"{name} photo", (photo.file_bytes, "sRGB"), "photo")
     pixels = photo.colour if photo.alpha is None else np.dstack([photo.colour, photo.alpha])
-    return packed_image(f"{name} photo", _encode(pixels, pixels.dtype))
+    return packed_image(f"{name} photo", _encode(pixels, pixels.dtype), "photo")
+
+
+def atlas_image(name: str, mesh: LayeredMesh, photo: Photo) -> bpy.types.Image:
+    """What was invented, packed, in the photo's own depth of bits."""
+    atlas = linear_from_srgb(mesh.atlas) if photo.is_linear else mesh.atlas
+    return packed_image(f"{name} hidden", _encode(atlas, photo.colour.dtype), "atlas")
 
 
 def _encode(pixels: np.ndarray, dtype) -> tuple[bytes, str]:
@@ -119,8 +124,8 @@ def _encode_exr(pixels: np.ndarray) -> bytes:
     return data.tobytes()
 
 
-def packed_image(name: str, encoded: tuple[bytes, str]) -> bpy.types.Image:
-    """An image datablock that holds the given file's bytes inside the .blend."""
+def packed_image(name: str, encoded: tuple[bytes, str], role: str) -> bpy.types.Image:
+    """An image datablock that holds the given file's bytes inside the .blend; a rebuild knows it again by its role."""
     data, colour_space = encoded
     image = bpy.data.images.new(name, 8, 8, alpha=True)
     image.pack(data=data, data_len=len(data))
@@ -128,6 +133,7 @@ def packed_image(name: str, encoded: tuple[bytes, str]) -> bpy.types.Image:
     image.colorspace_settings.name = colour_space
     # straight alpha would be multiplied into 8-bit colours and lose them where the picture is thin
     image.alpha_mode = "CHANNEL_PACKED"
+    image[ROLE_KEY] = role
     return image
 
 
@@ -171,13 +177,7 @@ def add_camera(name: str, mesh: LayeredMesh, root, collection) -> bpy.types.Obje
     rig.empty_display_type, rig.empty_display_size = "SPHERE", mesh.nearest / 20
     rig.parent, rig[ROLE_KEY] = root, "rig"
     data = bpy.data.cameras.new(f"{name} camera")
-    camera = mesh.camera
-    # both shifts are parts of the width: with this fit the sensor's width is the picture's
-    data.sensor_fit, data.sensor_width = "HORIZONTAL", SENSOR_MM
-    data.lens = camera.focal_px * SENSOR_MM / camera.width
-    data.shift_x = -(camera.cx - camera.width / 2) / camera.width
-    data.shift_y = (camera.cy - camera.height / 2) / camera.width
-    data.clip_start, data.clip_end = mesh.nearest / 50, mesh.farthest * 4
+    match_camera(data, mesh)
     data.display_size = mesh.nearest / 4
     data.dof.focus_distance = mesh.focus
     ob = bpy.data.objects.new(f"{name} camera", data)
@@ -186,6 +186,17 @@ def add_camera(name: str, mesh: LayeredMesh, root, collection) -> bpy.types.Obje
     collection.objects.link(rig)
     collection.objects.link(ob)
     return ob
+
+
+def match_camera(data: bpy.types.Camera, mesh: LayeredMesh) -> None:
+    """Focal length and principal point of the photo's camera, and a clip range that holds the whole diorama."""
+    camera = mesh.camera
+    # both shifts are parts of the width: with this fit the sensor's width is the picture's
+    data.sensor_fit, data.sensor_width = "HORIZONTAL", SENSOR_MM
+    data.lens = camera.focal_px * SENSOR_MM / camera.width
+    data.shift_x = -(camera.cx - camera.width / 2) / camera.width
+    data.shift_y = (camera.cy - camera.height / 2) / camera.width
+    data.clip_start, data.clip_end = mesh.nearest / 50, mesh.farthest * 4
 
 
 def set_up_scene(scene, camera, mesh: LayeredMesh) -> None:
