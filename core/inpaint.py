@@ -8,7 +8,7 @@ import numpy as np
 
 from .fill_colour import fill_border, fill_colour
 from .fill_depth import fill_depth
-from .layers import Layer, LayeredDepthImage, neighbour
+from .layers import Layer, LayeredDepthImage
 from .link_hidden import absorb_islands, link_hidden
 from .regions import Disocclusion, disocclude, find_regions
 from .settings import InpaintSettings, LayerSettings
@@ -49,25 +49,7 @@ def add_hidden_layer(image: LayeredDepthImage, found: Disocclusion) -> tuple[Lay
     found = absorb_islands(image, found)
     earlier, links = link_hidden(image, found)
     disparity = fill_depth(image, found, links)
-    front = image.layers[-1].disparity
-    # What lies just behind the surface that hides it hides nothing: the sheet tapers off where the two meet
-    present = found.hidden & ((front - disparity >= image.threshold / 2) | (found.distance < 2))
-    last = len(image.layers)
-    layer = Layer(present, present.copy(), disparity, np.zeros((*present.shape, 3), np.float32), links)
+    shape = found.hidden.shape
+    layer = Layer(found.hidden, found.hidden.copy(), disparity, np.zeros((*shape, 3), np.float32), links)
     layers = tuple(replace(layer, links=own) for layer, own in zip(image.layers, earlier, strict=True)) + (layer,)
-    return without_dead_links(replace(image, layers=layers), last), np.where(present, found.distance, 0)
-
-
-def without_dead_links(image: LayeredDepthImage, last: int) -> LayeredDepthImage:
-    """Links to and from pixels of layer `last` that are not present become tears."""
-    layer = image.layers[last]
-    gone = ~layer.present
-    links = layer.links.copy()
-    links[:, gone] = -1
-    result = []
-    for k, each in enumerate(image.layers):
-        own = links if k == last else each.links.copy()
-        for side in range(4):
-            own[side][(own[side] == last) & neighbour(gone, side, True)] = -1
-        result.append(replace(each, links=own))
-    return replace(image, layers=tuple(result))
+    return replace(image, layers=layers), found.distance

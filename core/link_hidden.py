@@ -47,23 +47,28 @@ def link_hidden(image: LayeredDepthImage, found: Disocclusion) -> tuple[list[np.
 def _one_surface(image: LayeredDepthImage, found: Disocclusion, side: int) -> np.ndarray:
     """(h, w) bool: the hidden pixel and its hidden neighbour continue one surface.
 
-    Behind silhouette pixels side by side that means within the threshold: more is a junction of three surfaces. The further
+    Behind silhouette pixels side by side that means within two thresholds: more is a junction of three surfaces. The further
     apart those pixels are, the more a slanting surface may differ between them.
     """
     both = found.hidden & neighbour(found.hidden, side, False)
     apart = np.abs(neighbour(found.disparity, side, 0) - found.disparity)
     row, column = np.divmod(found.seed, found.hidden.shape[1])
     between = np.maximum(np.abs(neighbour(row, side, 0) - row), np.abs(neighbour(column, side, 0) - column))
-    limit = image.threshold * np.minimum(1 + between * (SLOPE / image.long_side), FAR_APART)
+    limit = image.threshold * np.minimum(2 + between * (SLOPE / image.long_side), FAR_APART)
     return both & (apart <= limit)
 
 
 def absorb_islands(image: LayeredDepthImage, found: Disocclusion) -> Disocclusion:
-    """Gives pieces too small to be surfaces to the nearest larger one, as single silhouette pixels leave many behind."""
+    """Gives pieces that are no surfaces of their own to the nearest one that is.
+
+    Too small ones, as single silhouette pixels leave many behind; and those that come close to the surface that hides them,
+    which happens where that surface falls away, and would leave what is behind both unfilled.
+    """
     import cv2
 
     labels, sizes = label_surfaces(found.hidden, _one_surface(image, found, RIGHT), _one_surface(image, found, DOWN))
     small = found.hidden & (sizes[labels] < ISLAND_AREA * image.long_side**2)
+    small |= found.hidden & (image.layers[-1].disparity - found.disparity < image.threshold / 2)
     kept = found.hidden & ~small
     if not small.any() or not kept.any():
         return found

@@ -16,6 +16,8 @@ from .tear_surfaces import label_surfaces
 LEAST_REACH = 0.008
 """A silhouette of the smallest jump hides this part of the long side; a jump of a third of the range hides all of it."""
 REACH_PER_JUMP = 3.0
+SAME_SILHOUETTE = 0.012
+"""Silhouette pixels this near each other, as a part of the long side, are taken for one edge in steps."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,8 @@ def disocclude(image: LayeredDepthImage, hidden_width: float) -> Disocclusion | 
     if len(seeds) == 0 or hidden_width == 0:
         return None
     layer = image.layers[last]
-    reach = image.long_side * np.minimum(hidden_width, LEAST_REACH + hidden_width * REACH_PER_JUMP * jump.ravel() / image.span)
-    reach = np.maximum(2, np.rint(reach)).astype(np.int32)
+    far = _smooth_along(far, jump > 0, image.threshold)
+    reach = _reach(image, jump, hidden_width)
     own = layer.links == last
     owner = np.full(layer.present.size, -1, np.int32)
     distance = np.zeros(layer.present.size, np.int16)
@@ -76,6 +78,37 @@ def disocclude(image: LayeredDepthImage, hidden_width: float) -> Disocclusion | 
     return Disocclusion(
         (owner >= 0).reshape(shape), guess, distance.reshape(shape), owner.reshape(shape), _count_edges(seeds, own, shape)
     )
+
+
+def _reach(image: LayeredDepthImage, jump: np.ndarray, hidden_width: float) -> np.ndarray:
+    """(pixels,) int32: steps of the flood from each silhouette pixel, by the largest jump nearby.
+
+    Nearby, because a silhouette often falls in two steps a few pixels apart, and what shows behind it is behind both.
+    """
+    import cv2
+
+    side = 2 * max(1, round(SAME_SILHOUETTE * image.long_side)) + 1
+    largest = cv2.dilate(jump.astype(np.float32), np.ones((side, side), np.uint8)).ravel()
+    part = np.minimum(hidden_width, LEAST_REACH + hidden_width * REACH_PER_JUMP * largest / image.span)
+    return np.maximum(2, np.rint(part * image.long_side)).astype(np.int32)
+
+
+def _smooth_along(far: np.ndarray, seeds: np.ndarray, threshold: float, rounds: int = 6) -> np.ndarray:
+    """Averages the disparity of the farther side along silhouettes, within one surface: single far pixels are often mixed."""
+    r, c = np.nonzero(seeds)
+    for _ in range(rounds):
+        padded = np.pad(np.where(seeds, far, np.float32(np.inf)), 1, constant_values=np.inf)
+        centre = far[r, c]
+        total, count = np.zeros_like(centre), np.zeros_like(centre)
+        for dr in range(3):
+            for dc in range(3):
+                value = padded[r + dr, c + dc]
+                same = np.abs(value - centre) <= 2 * threshold
+                total += np.where(same, value, 0)
+                count += same
+        far = far.copy()
+        far[r, c] = total / count
+    return far
 
 
 def _farther_side(image: LayeredDepthImage) -> tuple[np.ndarray, np.ndarray]:
@@ -147,8 +180,7 @@ def _flood_contexts(image: LayeredDepthImage, labels: np.ndarray, steps: np.ndar
             base, own = node[here] - k * pixels, region[here]
             for side in range(4):
                 to = links[k][side][base]
-                linked = to >= 0 if k < last or step == 1 else to >= 0
-                linked = linked & (to < last)
+                linked = (to >= 0) & (to < last)
                 target = base[linked] + STEPS[side][0] * width + STEPS[side][1]
                 reached.append(own[linked] * total + to[linked].astype(np.int64) * pixels + target)
         new = np.unique(np.concatenate(reached))
