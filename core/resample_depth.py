@@ -144,10 +144,14 @@ def resample(disparity, known, colour, rows: int, columns: int) -> tuple[np.ndar
     sample = cv2.resize(disparity, (columns, rows), interpolation=cv2.INTER_NEAREST_EXACT)
     limit = edge_of(disparity[known])
     if columns <= w:
-        mean = cv2.resize(disparity, (columns, rows), interpolation=cv2.INTER_AREA)
-        share = cv2.resize(known.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA)
-        spread = cv2.resize(disparity * disparity, (columns, rows), interpolation=cv2.INTER_AREA) - mean * mean
-        return np.where((share < 0.999) | (spread > (limit / 2) ** 2), sample, mean), known_out
+        area = lambda values: cv2.resize(values, (columns, rows), interpolation=cv2.INTER_AREA)
+        weight = known.astype(np.float32)
+        share = area(weight)
+        some = np.maximum(share, np.float32(1e-6))
+        mean = area(disparity * weight) / some  # of what is known there
+        spread = area(disparity * disparity * weight) / some - mean * mean
+        one_surface = (share > 0) & ((spread <= (limit / 2) ** 2) | ~known_out)
+        return np.where(one_surface, mean, sample), known_out | (share > 0)
     linear = cv2.resize(disparity, (columns, rows), interpolation=cv2.INTER_LINEAR)
     band = cv2.resize(_bends(disparity, limit / 2), (columns, rows), interpolation=cv2.INTER_LINEAR) > 0
     if band.any() and colour is not None:

@@ -24,13 +24,15 @@ def sharpen(depth: DepthMap, colour: np.ndarray, tear: float) -> DepthMap:
     """
     disparity, threshold = depth.disparity, np.float32(tear * depth.span)
     spacing = max(1, round(max(disparity.shape) / 1000))
-    ramp = _ramps(disparity, threshold)
+    ramp = _ramps(disparity, threshold, 7 * spacing)
     if not ramp.any():
         return depth
     slope = _with_slopes(disparity, ramp, threshold, 7 * spacing)
+    if slope.all():
+        return depth
     disparity = smooth_silhouettes(grow_surfaces(disparity, ~slope, colour), slope)
     for window in WINDOWS:
-        ramp = _ramps(disparity, threshold)
+        ramp = _ramps(disparity, threshold, 7 * spacing)
         if not ramp.any():
             break
         disparity = _median_beside(disparity, ramp, window, spacing)
@@ -51,14 +53,29 @@ def _with_slopes(disparity: np.ndarray, ramp: np.ndarray, threshold: np.float32,
     return joined[labels]
 
 
-def _ramps(disparity: np.ndarray, threshold: np.float32) -> np.ndarray:
-    """(h, w) bool: jumps the same way on both sides, along rows or columns."""
+def _ramps(disparity: np.ndarray, threshold: np.float32, reach: int) -> np.ndarray:
+    """(h, w) bool: jumps the same way on both sides, along rows or columns, and twice as steep as it gets within `reach` on
+    either side. So a plane is no ramp, however steep."""
+    import cv2
+
     ramp = np.zeros(disparity.shape, bool)
     for axis in (0, 1):
         step = np.diff(disparity, axis=axis)
         before, after = (step[:-1], step[1:]) if axis == 0 else (step[:, :-1], step[:, 1:])
         small, large = np.minimum(np.abs(before), np.abs(after)), np.abs(before + after)
         here = (before * after > 0) & (small > threshold / 3) & (large > threshold)
+        if not here.any():
+            continue
+        # beyond the picture counts as flat: cv2.erode takes the border for infinity, so it is padded
+        pad = ((reach, reach), (0, 0)) if axis == 0 else ((0, 0), (reach, reach))
+        line = np.ones((reach + 1, 1) if axis == 0 else (1, reach + 1), np.uint8)
+        steep = np.pad(large, pad)
+        flattest = []
+        for end in (0, reach):
+            anchor = (0, end) if axis == 0 else (end, 0)
+            least = cv2.erode(steep, line, anchor=anchor)
+            flattest.append(least[reach:-reach] if axis == 0 else least[:, reach:-reach])
+        here &= large > 2 * np.maximum(*flattest)
         if axis == 0:
             ramp[1:-1] |= here
         else:
