@@ -67,7 +67,7 @@ def find_corners(image: LayeredDepthImage) -> Corners:
         slots.append(np.stack([corner[r : r + h, c : c + w] + k * corner.size for r, c in SLOT_STEP]))
     irregular = _irregular_slots(image, regular)
     label, count = _join(image, irregular)
-    corner_of, mean = np.zeros(count, np.int32), np.zeros(count)
+    corner_of = np.zeros(count, np.int32)
     values = np.concatenate([layer.disparity.ravel()[own % (h * w)] for layer, own in zip(image.layers, irregular, strict=True)])
     members = np.maximum(np.bincount(label, minlength=count), 1)
     mean = np.bincount(label, weights=values, minlength=count) / members
@@ -80,8 +80,21 @@ def find_corners(image: LayeredDepthImage) -> Corners:
         step = np.array(SLOT_STEP)[slot]
         corner_of[mine] = (r + step[:, 0]) * (w + 1) + c + step[:, 1]
         slots[k].ravel()[own] = len(image.layers) * corner.size + mine
-    offset = _smooth_silhouettes(image)
-    return Corners(tuple(slots), regular, disparity, corner_of, mean.astype(np.float32), offset)
+    values = _behind_their_fronts(image, slots, np.concatenate([d.ravel() for d in disparity] + [mean.astype(np.float32)]))
+    *disparity, mean = np.split(values, np.arange(1, len(disparity) + 1) * corner.size)
+    disparity = tuple(d.reshape(corner.shape) for d in disparity)
+    return Corners(tuple(slots), regular, disparity, corner_of, mean, _smooth_silhouettes(image))
+
+
+def _behind_their_fronts(image: LayeredDepthImage, slots, values: np.ndarray) -> np.ndarray:
+    """Disparity by vertex, lowered where means of pixels would bring a hidden corner out in front of the one that hides it."""
+    behind = np.float32(image.threshold / 8)
+    for k in range(1, len(image.layers)):
+        hidden = image.layers[k].present
+        front, own = slots[k - 1][:, hidden], slots[k][:, hidden]
+        apart = front != own
+        np.minimum.at(values, own[apart], np.maximum(values[front[apart]] - behind, values[front[apart]] / 2))
+    return values
 
 
 def _regular(layer, k: int) -> tuple[np.ndarray, np.ndarray]:
