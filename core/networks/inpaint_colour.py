@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from .crops import MULTIPLE, Crop, close_synthesis
 from .device import choose_device
-from .forward import BATCH_PIXELS, forward_in_batches, no_step
+from .forward import forward_in_batches, no_step
 from .inpaint_depth import CLOSING
 from .partial_convolution import PartialUNet, load_partial_unet
 
@@ -84,7 +84,7 @@ def inpaint_colour(
     closing: int = CLOSING,
     side: int = WORKING_SIDE,
     step: Callable[[float], None] = no_step,
-    batch_pixels: int = BATCH_PIXELS,
+    batch_pixels: int | None = None,
 ) -> list[np.ndarray]:
     """One (h, w, 3) float32 RGB 0..1 per crop: invented on `synthesis`, the crop's colour elsewhere.
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from .crops import Crop, close_synthesis
 from .device import choose_device
-from .forward import BATCH_PIXELS, forward_in_batches, no_step
+from .forward import forward_in_batches, no_step
 from .partial_convolution import PartialUNet, load_partial_unet
 
 CLOSING = 41
@@ -55,7 +55,7 @@ def inpaint_depth(
     crops: Sequence[Crop],
     closing: int = CLOSING,
     step: Callable[[float], None] = no_step,
-    batch_pixels: int = BATCH_PIXELS,
+    batch_pixels: int | None = None,
 ) -> list[np.ndarray]:
     """One (h, w) float32 depth per crop, in the crop's own unit: invented on `synthesis`, the crop's depth elsewhere.
 

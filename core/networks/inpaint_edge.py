@@ -15,7 +15,7 @@ from ..errors import DioramaError
 from .checkpoints import State, build_from_state, our_network, read_state
 from .crops import Crop
 from .device import choose_device
-from .forward import BATCH_PIXELS, forward_in_batches, no_step
+from .forward import forward_in_batches, no_step
 
 PUBLISHED_WIDTH = 64
 RESIDUAL_BLOCKS = 8
@@ -137,7 +137,7 @@ def inpaint_edge(
     network: InpaintEdge,
     crops: Sequence[Crop],
     step: Callable[[float], None] = no_step,
-    batch_pixels: int = BATCH_PIXELS,
+    batch_pixels: int | None = None,
 ) -> list[np.ndarray]:
     """One (h, w) float32 per crop: the probability of a depth edge on `synthesis`, 0 elsewhere.
 

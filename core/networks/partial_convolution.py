@@ -17,7 +17,7 @@ from ..errors import DioramaError
 from .checkpoints import State, build_from_state, check_state, our_network, read_state, rename_keys
 
 Part = tuple[torch.Tensor, torch.Tensor]
-"""Features (N, C, H, W) and their validity (N, 1, H, W), 1 = valid; all channels of a tensor share one mask."""
+"""Features (N, C, H, W), 0 where invalid, and their validity (N, 1, H, W), 1 = valid; channels share one mask."""
 
 PUBLISHED_WIDTH = 64
 LEVELS = 7
@@ -27,6 +27,7 @@ class PartialConvolution(nn.Module):
     """A convolution that looks at valid pixels only and rescales by how many there were.
 
     y = W * (x m) * (C k^2 / S) + b where S > 0, else 0, with S the window's sum of m over all C input channels.
+    x comes with zeros where m is zero, so it is not multiplied again.
     The published layers compute S by a second convolution with weights of one. As a mask is the same for all channels
     of a tensor, S is a box filter of one channel times the channel count: the same numbers at half the work.
     """
@@ -42,11 +43,11 @@ class PartialConvolution(nn.Module):
         window = sum(x.shape[1] * self._box_sum(mask) for x, mask in parts)
         valid = (window > 0).to(window.dtype)
         ratio = valid * self.full_window / window.clamp(min=1)
-        masked = [x * mask.to(x.dtype) for x, mask in parts]
-        joined = masked[0] if len(masked) == 1 else torch.cat(masked, dim=1)
-        y = F.conv2d(joined, conv.weight, None, conv.stride, conv.padding) * ratio
+        joined = parts[0][0] if len(parts) == 1 else torch.cat([x for x, _ in parts], dim=1)
+        # In place: the widest maps at full size decide the memory, and no gradient needs what is overwritten.
+        y = F.conv2d(joined, conv.weight, None, conv.stride, conv.padding).mul_(ratio)
         if conv.bias is not None:
-            y = y + conv.bias[:, None, None] * valid
+            y.addcmul_(conv.bias[:, None, None].to(y.dtype), valid.to(y.dtype))
         return y, valid
 
     def _box_sum(self, mask: torch.Tensor) -> torch.Tensor:
@@ -66,16 +67,16 @@ class PartialBlock(nn.Module):
     def forward(self, parts: Sequence[Part]) -> Part:
         x, mask = self.conv(parts)
         if self.bn is not None:
-            x = self.bn(x)
-        return (x if self.slope == 1 else F.leaky_relu(x, self.slope)), mask
+            x = self.bn(x) * mask.to(x.dtype)  # its shift has filled the holes
+        return (x if self.slope == 1 else F.leaky_relu(x, self.slope, inplace=True)), mask
 
 
 class PartialUNet(nn.Module):
     """Seven halvings, seven doublings, each decoder level joined with the *input* of the encoder level opposite.
 
     `width` 64 is the published shape. `form` "trainable" has live batch normalisation; "folded" has it inside the
-    convolutions, each of which then has a bias. A hole then holds 0 where it held the normalisation's shift before,
-    which no later layer sees, as the next partial convolution multiplies by the mask.
+    convolutions, each of which then has a bias. Published layers leave the normalisation's shift in the holes and
+    multiply by the mask before the next; here holes are zero throughout, which is the same.
     """
 
     name = ""
@@ -102,7 +103,7 @@ class PartialUNet(nn.Module):
 
     def forward(self, x: torch.Tensor, validity: torch.Tensor) -> torch.Tensor:
         """x (N, in_channels, H, W) and validity (N, 1, H, W), 0 or 1 -> (N, out_channels, H, W); sides 128 n."""
-        inputs: list[Part] = [(x, validity)]  # inputs[level - 1] is what encoder level `level` is given
+        inputs: list[Part] = [(x * validity, validity)]  # inputs[level - 1] is what encoder level `level` is given
         for level in range(1, LEVELS + 1):
             inputs.append(self.get_submodule(f"enc_{level}")([inputs[-1]]))
         x, mask = inputs.pop()
