@@ -4,34 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from .tear_surfaces import label_surfaces
-
 EDGE = 0.04 / 3
 """A jump of disparity, as a part of the range, above which neighbours are taken for different surfaces."""
 SPACE_SIGMA, COLOUR_SIGMA = 1.2, 0.08
-RING = 5
-"""Surfaces that meet at a gap are told apart by the known pixels within half of this round it."""
+STEEPEST, COLOUR_STEP = 0.75, 8.0
+"""A gap is bridged by slopes up to this part of `EDGE` a pixel, less where the brightness steps by so much of 255."""
 MOST_ITERATIONS = 250
 
 
 def fill_unknown(disparity: np.ndarray, known: np.ndarray, colour: np.ndarray) -> np.ndarray:
     """Each unknown pixel is given to a surface beside its gap, and each surface is stretched over its part as a membrane.
 
-    Which surface, `grow_surfaces` tells by colour. Known pixels round the gap that are linked there count as one surface, so
-    a plane, which is linear in disparity, goes on through a gap as that plane, and a gap astride a silhouette keeps the step.
+    Which surface, `grow_surfaces` tells by colour. Where the parts of two known pixels meet, they are of one surface if it
+    is no steeper between them than a surface may be and no edge of colour lies there: a plane, which is linear in disparity,
+    goes on through a gap as that plane, and a gap astride a silhouette keeps the step.
     disparity (h, w) float32, known (h, w) bool, colour (h, w, 3) 0..1.
     """
-    import cv2
-
-    filled, owner = _grow(disparity, known, colour)
-    ring = known & cv2.dilate((~known).astype(np.uint8), np.ones((RING, RING), np.uint8)).astype(bool)
-    limit = edge_of(disparity[known])
-    right, down = np.zeros_like(ring), np.zeros_like(ring)
-    right[:, :-1] = ring[:, :-1] & ring[:, 1:] & (np.abs(np.diff(disparity, axis=1)) <= limit)
-    down[:-1] = ring[:-1] & ring[1:] & (np.abs(np.diff(disparity, axis=0)) <= limit)
-    surface, _ = label_surfaces(ring, right, down)
-    surface[~known] = surface.ravel()[owner]
-    return _membrane(filled, known, surface)
+    grey = _smooth_grey(colour)
+    filled, owner = _grow(disparity, known, grey)
+    return _membrane(filled, known, owner, grey)
 
 
 def grow_surfaces(disparity: np.ndarray, known: np.ndarray, colour: np.ndarray) -> np.ndarray:
@@ -40,25 +31,29 @@ def grow_surfaces(disparity: np.ndarray, known: np.ndarray, colour: np.ndarray) 
     An image foresting transform, so that a gap is filled from its own surface and not across an edge of the photo; then
     each filled patch is smoothed within itself. Arrays as in `fill_unknown`.
     """
-    filled, _ = _grow(disparity, known, colour)
+    filled, _ = _grow(disparity, known, _smooth_grey(colour))
     return _smooth_within(filled, ~known, known)
 
 
-def _grow(disparity: np.ndarray, known: np.ndarray, colour: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Disparity with each unknown pixel at that of its owner, and the owners' flat indices in the order of unknown pixels."""
+def _smooth_grey(colour: np.ndarray) -> np.ndarray:
+    import cv2
+
+    return cv2.GaussianBlur(_byte_grey(colour), (0, 0), 1.0)
+
+
+def _grow(disparity: np.ndarray, known: np.ndarray, grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Disparity with each unknown pixel at that of its owner, and (h, w) the owners' flat indices; known ones own themselves."""
     import cv2
     from scipy import ndimage
 
-    grey = cv2.GaussianBlur(_byte_grey(colour), (0, 0), 1.0)
     unknown = ~known
     source = known & cv2.dilate(unknown.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
     seeds = np.flatnonzero(source)
     markers = known.astype(np.int32)  # 1: known, and no neighbour of a gap
     markers.ravel()[seeds] = np.arange(2, len(seeds) + 2)
-    owner = seeds[np.maximum(ndimage.watershed_ift(grey, markers)[unknown] - 2, 0)]
-    filled = disparity.copy()
-    filled[unknown] = disparity.ravel()[owner]
-    return filled, owner
+    owner = np.arange(known.size).reshape(known.shape)
+    owner[unknown] = seeds[np.maximum(ndimage.watershed_ift(grey, markers)[unknown] - 2, 0)]
+    return disparity.ravel()[owner], owner
 
 
 def edge_of(values: np.ndarray) -> np.float32:
@@ -67,8 +62,8 @@ def edge_of(values: np.ndarray) -> np.float32:
     return np.float32(EDGE * max(high - low, 1e-3 * abs(high)))
 
 
-def _membrane(disparity: np.ndarray, known: np.ndarray, surface: np.ndarray) -> np.ndarray:
-    """Discrete Laplace equation over the unknown pixels, linked to 4-neighbours of the same `surface`; known ones hold."""
+def _membrane(disparity: np.ndarray, known: np.ndarray, owner: np.ndarray, grey: np.ndarray) -> np.ndarray:
+    """Discrete Laplace equation over the unknown pixels, linked to 4-neighbours of the same surface; known ones hold."""
     from scipy.sparse import coo_matrix, diags
     from scipy.sparse.linalg import cg
 
@@ -77,20 +72,24 @@ def _membrane(disparity: np.ndarray, known: np.ndarray, surface: np.ndarray) -> 
     number = np.full(known.size, -1, np.int32)
     number[where] = np.arange(len(where))
     row, column = np.divmod(where, w)
+    flat, owner, grey, limit = disparity.ravel(), owner.ravel(), grey.ravel().astype(np.float32), edge_of(disparity[known])
     weight, fixed, rows, columns = np.zeros(len(where)), np.zeros(len(where)), [], []
     for dr, dc in ((0, 1), (0, -1), (1, 0), (-1, 0)):
         inside = (row + dr >= 0) & (row + dr < h) & (column + dc >= 0) & (column + dc < w)
         beside = np.where(inside, where + dr * w + dc, where)
-        linked = inside & (surface.ravel()[beside] == surface.ravel()[where])
+        a, b = owner[where], owner[beside]
+        apart = np.hypot(a // w - b // w, a % w - b % w)
+        alike = np.exp(-(((grey[where] - grey[beside]) / COLOUR_STEP) ** 2))
+        linked = inside & (np.abs(flat[a] - flat[b]) <= limit * np.maximum(1, STEEPEST * apart * alike))
         weight += linked
         inner = linked & (number[beside] >= 0)
         rows.append(np.flatnonzero(inner))
         columns.append(number[beside[inner]])
         held = linked & ~inner
-        fixed[held] += disparity.ravel()[beside[held]]
-    alone = weight == 0
-    guess = disparity.ravel()[where].astype(np.float64)
-    weight[alone], fixed[alone] = 1, guess[alone]
+        fixed[held] += flat[beside[held]]
+    guess = flat[where].astype(np.float64)
+    weight += 1e-9  # parts that nothing holds stay as they are
+    fixed += 1e-9 * guess
     rows, columns = np.concatenate(rows), np.concatenate(columns)
     matrix = diags(weight) - coo_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(where),) * 2)
     solved, _ = cg(matrix.tocsr(), fixed, x0=guess, rtol=1e-5, maxiter=MOST_ITERATIONS, M=diags(1 / weight))

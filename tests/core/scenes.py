@@ -148,6 +148,7 @@ def _scene(*surfaces: np.ndarray) -> Scene:
     channel = np.full(len(surfaces), 1)
     channel[-1], channel[0] = 0, 2
     colour = np.zeros((*surface.shape, 3), np.uint8)
+    texture = np.where(channel[surface] == 1, texture // 2 + 120, texture)  # green is as bright as no other
     np.put_along_axis(colour, channel[surface][..., None], texture[..., None], axis=2)
     colour[(surface == len(surfaces) - 1) & (surface > 0)] = (255, 0, 0)
     return Scene(colour, disparity, surface, surfaces)
