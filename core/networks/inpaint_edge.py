@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional as F
 from torch.nn.utils import spectral_norm
 
 from ..errors import DioramaError
@@ -71,7 +72,13 @@ class InpaintEdge(nn.Module):
         x = self.middle(x2)
         x = self.decoder_0(torch.cat([x, x2], dim=1))
         x = self.decoder_1(torch.cat([x, x1], dim=1))
-        return torch.sigmoid(self.decoder_2(torch.cat([x, x0], dim=1)))
+        return torch.sigmoid(self._last(x, x0))
+
+    def _last(self, x: torch.Tensor, x0: torch.Tensor) -> torch.Tensor:
+        """decoder_2 of the joined maps, as a sum over both: at full size, joined and padded, they decide the memory."""
+        pad, conv = self.decoder_2
+        first, second = conv.weight.split(self.width, dim=1)
+        return F.conv2d(pad(x), first, conv.bias).add_(F.conv2d(pad(x0), second))
 
 
 def _plain(layer: nn.Module) -> nn.Module:

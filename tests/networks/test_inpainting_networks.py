@@ -107,6 +107,19 @@ def test_folding_spectral_norm_after_training_steps_keeps_the_output():
         assert (network(x) - folded(x)).abs().max() < 1e-6
 
 
+@pytest.mark.parametrize("kind", [InpaintEdge, InpaintDepth])
+def test_mixed_precision_trains(kind):
+    torch.manual_seed(4)
+    network = kind(4).train()
+    inputs = [torch.rand(2, 7 if kind is InpaintEdge else 4, 128, 128)]
+    if kind is InpaintDepth:
+        inputs.append((torch.rand(2, 1, 128, 128) > 0.3).float())
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = network(*inputs).float().square().mean()
+    loss.backward()
+    assert all(torch.isfinite(p.grad).all() and p.grad.abs().sum() > 0 for p in network.parameters() if p.dim() > 1)
+
+
 @pytest.mark.parametrize("kind", [InpaintDepth, InpaintColour])
 def test_trainable_form_learns_a_fixed_batch(kind):
     torch.manual_seed(3)
