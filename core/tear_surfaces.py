@@ -128,10 +128,12 @@ def _heal(disparity, right, down, threshold: float, short: float) -> tuple[np.nd
     start, end = index[: len(start)], index[len(start) :]
     _, crack = connected_components(coo_matrix((np.ones(len(start)), (start, end)), shape=(len(corners),) * 2), directed=False)
     healed = np.bincount(crack[start], minlength=len(corners))[crack[start]] <= short
-    # A crack that reaches the frame is longer than it looks
+    row, column = np.divmod(corners, right.shape[1] + 1)
+    # a crack goes on beyond the frame: no end dangles there
+    frame = (row == 0) | (row == right.shape[0]) | (column == 0) | (column == right.shape[1])
     for _ in range(DANGLING_ROUNDS):
         open_ = ~healed
-        ends = np.bincount(start[open_], minlength=len(corners)) + np.bincount(end[open_], minlength=len(corners))
+        ends = np.bincount(start[open_], minlength=len(corners)) + np.bincount(end[open_], minlength=len(corners)) + frame
         healed |= open_ & (jump < 2 * threshold) & ((ends[start] == 1) | (ends[end] == 1))
     right, down = right.copy(), down.copy()
     first = healed[: len(a0)]
