@@ -78,7 +78,8 @@ def split_into_layers(photo: Photo, depth: DepthMap, settings: LayerSettings) ->
     """
     height, width = depth.disparity.shape
     threshold = settings.tear * depth.span
-    disparity = grow_foreground(depth.disparity, threshold, round(settings.rim * max(height, width)))
+    rim = max(1, round(settings.rim * max(height, width))) if settings.rim > 0 else 0
+    disparity = grow_foreground(depth.disparity, threshold, rim)
     disparity, right, down = tear(disparity, threshold)
     border = BORDER_STEP * round(settings.border * max(height, width) / BORDER_STEP)
     colour = photo.working_colour(height, width)

@@ -51,7 +51,7 @@ class LayerSettings:
         0.04 / 3, "Jump of disparity at which a surface is torn, as a part of the whole range", low=0.001, high=0.5
     )
     rim: float = option(
-        0.001, "Mixed pixels beside a silhouette that are given to the foreground, as a part of the long side", low=0.0, high=0.01
+        0.002, "Mixed pixels beside a silhouette that are given to the foreground, as a part of the long side", low=0.0, high=0.01
     )
     hidden_width: float = option(
         0.07, "How far a background continues behind a foreground, as a part of the long side", low=0.0, high=0.5
