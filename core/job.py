@@ -57,8 +57,8 @@ class Job:
     def result(self, timeout: float | None = None) -> Any:
         """What the work returned, once it has ended.
 
-        Raises what the work raised, Cancelled when it was stopped meanwhile, and TimeoutError when it has not ended within
-        `timeout` seconds.
+        Raises what the work raised, Cancelled when it was stopped meanwhile, and TimeoutError when it has not ended
+        within `timeout` seconds.
         """
         self._thread.join(timeout)
         if self._outcome is None:

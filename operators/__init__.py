@@ -1,1 +1,18 @@
 """The thin Blender layer: a layered mesh becomes objects, materials and a camera."""
+
+
+def register() -> None:
+    for module in _modules():
+        module.register()
+
+
+def unregister() -> None:
+    for module in reversed(_modules()):
+        module.unregister()
+
+
+def _modules() -> tuple:
+    # imported late: the command line takes single files of this folder before there is a Blender
+    from . import build, defaults, import_photo, properties, rebuild
+
+    return properties, build, import_photo, rebuild, defaults

@@ -1,1 +1,18 @@
 """Where people meet the operators: panel, menus, preferences and the command line."""
+
+
+def register() -> None:
+    for module in _modules():
+        module.register()
+
+
+def unregister() -> None:
+    for module in reversed(_modules()):
+        module.unregister()
+
+
+def _modules() -> tuple:
+    # imported late: the command line lives in this folder and starts before there is a Blender
+    from . import drop, menus, panel, preferences
+
+    return drop, preferences, panel, menus

@@ -64,7 +64,7 @@ def test_cancel_after_the_last_step_still_counts():
         job.result(timeout=10)
 
 
-@pytest.mark.parametrize("error", [DioramaError("x.jpg is empty."), ZeroDivisionError("a fault of ours"), MemoryError()])
+@pytest.mark.parametrize("error", [DioramaError("x.jpg is empty."), ZeroDivisionError("our fault"), MemoryError()])
 def test_an_error_in_the_thread_is_raised_to_who_waits(error):
     def work(progress):
         raise error

@@ -1,0 +1,48 @@
+"""A change of the scene that happens as a whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import bpy
+
+NEVER_OURS = {"screens", "window_managers", "workspaces", "libraries", "scenes", "shape_keys"}
+"""Datablocks that no diorama makes, and some of which cannot be removed."""
+
+
+@contextmanager
+def all_or_nothing(scene: bpy.types.Scene) -> Iterator[None]:
+    """Where the block raises, the datablocks it added are removed and the scene's own settings put back."""
+    before = {each.as_pointer() for each in _datablocks()}
+    settings = list(_settings(scene))
+    camera = scene.camera
+    try:
+        yield
+    except BaseException:
+        bpy.data.batch_remove([each for each in _datablocks() if each.as_pointer() not in before])
+        scene.camera = camera
+        for owner, name, value in settings:
+            if _plain(getattr(owner, name)) != value:
+                setattr(owner, name, value)
+        raise
+
+
+def _datablocks() -> Iterator[bpy.types.ID]:
+    for prop in bpy.data.bl_rna.properties:
+        if prop.type == "COLLECTION" and prop.identifier not in NEVER_OURS:
+            yield from getattr(bpy.data, prop.identifier)
+
+
+def _settings(scene: bpy.types.Scene) -> Iterator[tuple]:
+    """(owner, name, value) of every plain setting of the scene: frames, resolution, engine, colours."""
+    owners = [scene, scene.render, scene.render.image_settings, scene.display_settings, scene.view_settings]
+    owners += [getattr(scene, engine) for engine in ("cycles", "eevee") if hasattr(scene, engine)]
+    for owner in owners:
+        for prop in owner.bl_rna.properties:
+            if prop.type in ("BOOLEAN", "INT", "FLOAT", "ENUM", "STRING") and not prop.is_readonly:
+                yield owner, prop.identifier, _plain(getattr(owner, prop.identifier))
+
+
+def _plain(value):
+    return value if isinstance(value, (bool, int, float, str, set)) else tuple(value)

@@ -1,0 +1,49 @@
+"""The operators that keep a scene's options as the user's own defaults, and bring those back."""
+
+from __future__ import annotations
+
+import bpy
+
+from .properties import set_values, values_of
+from .user_preferences import default_values, preferences
+
+
+class SaveDefaults(bpy.types.Operator):
+    """Let File > Import start with these options; Load Defaults brings them into other files"""
+
+    bl_idname = "photo_diorama.save_defaults"
+    bl_label = "Save as Defaults"
+
+    @classmethod
+    def poll(cls, context):
+        return preferences(context) is not None
+
+    def execute(self, context):
+        set_values(preferences(context).defaults, values_of(context.scene.photo_diorama))
+        context.preferences.is_dirty = True  # or Blender would not save them when it quits
+        return {"FINISHED"}
+
+
+class LoadDefaults(bpy.types.Operator):
+    """Set all options to your defaults"""
+
+    bl_idname = "photo_diorama.load_defaults"
+    bl_label = "Load Defaults"
+    bl_options = {"UNDO"}
+
+    def execute(self, context):
+        set_values(context.scene.photo_diorama, default_values(context))
+        return {"FINISHED"}
+
+
+CLASSES = (SaveDefaults, LoadDefaults)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,213 @@
+"""The operator that builds a diorama anew from the settings kept on its root, leaving what the artist did to it."""
+
+# no `from __future__ import annotations` here: Blender registers no annotation that is a string
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import bpy
+
+from ..core.errors import DioramaError
+from ..core.pipeline import Diorama, build_diorama
+from ..core.settings import SceneSettings, Settings
+from . import build
+from .camera_moves import animate
+from .emit import (
+    ROLE_KEY,
+    SETTINGS_KEY,
+    SOURCE_KEY,
+    atlas_image,
+    make_material,
+    make_mesh,
+    match_camera,
+    photo_image,
+    set_up_scene,
+    short_name,
+)
+from .properties import depth_property, draw_options, option_properties, photo_property, set_values, settings_of
+from .root import find_root, kept_settings, kept_source, objects_by_role, source_of
+
+OwnOptions = type("OwnOptions", (), {"__annotations__": option_properties(options={"SKIP_SAVE"})})
+OwnOptions.__doc__ = "Mixin: every option, never taken over from the last call, since each diorama has its own."
+
+
+class Rebuild(build.BuildOperator, bpy.types.Operator, OwnOptions):
+    """Build the selected diorama anew from its photo; its place, materials and camera animation stay"""
+
+    bl_idname = "photo_diorama.rebuild"
+    bl_label = "Rebuild Diorama"
+    bl_options = {"REGISTER", "UNDO"}
+
+    photo: photo_property()
+    depth: depth_property()
+
+    @classmethod
+    def poll(cls, context):
+        root = find_root(context.object)
+        return root is not None and root.library is None
+
+    def invoke(self, context, event):
+        self._take_over(find_root(context.object))
+        if not bpy.app.background and not Path(bpy.path.abspath(self.photo)).is_file():
+            self._in_thread = True  # the photo has moved: the dialog asks where it is
+            return context.window_manager.invoke_props_dialog(self, width=420, title="Where is the photo?")
+        return self.execute_in_thread(context)
+
+    def draw(self, context):
+        self.layout.prop(self, "photo")
+        self.layout.prop(self, "depth")
+        draw_options(self.layout, self)
+
+    def _take_over(self, root: bpy.types.Object) -> None:
+        """What the caller did not say is as it was built."""
+        source = kept_source(root)
+        known = {**kept_settings(root), "photo": source.get("photo", ""), "depth": source.get("depth", "")}
+        set_values(self, {name: v for name, v in known.items() if not self.properties.is_property_set(name)})
+        for name in ("photo", "depth"):
+            if not self.properties.is_property_set(name):
+                setattr(self, name, str(known[name]))
+
+    def prepare(self, context):
+        root = find_root(context.object)
+        self._take_over(root)
+        photo, depth = bpy.path.abspath(self.photo), bpy.path.abspath(self.depth) or None
+        if not photo:
+            raise DioramaError(f"{root.name} does not know its photo any more; choose the photo's file.")
+        self._root, self._files, self._settings = root.name, (photo, depth), settings_of(self)
+        return partial(build_diorama, photo, depth, self._settings, kept=build.kept)
+
+    def finish(self, context, built: Diorama):
+        root = bpy.data.objects.get(self._root)
+        if root is None or find_root(root) is not root:
+            raise DioramaError(f"{self._root} is gone; select a diorama and rebuild that one.")
+        rebuild(root, built, self._settings, source_of(built, *self._files), context.scene)
+
+
+MOVE_OPTIONS = {"camera_move", "move_amount", "frames"}
+
+
+def rebuild(root: bpy.types.Object, built: Diorama, settings: Settings, source: dict, scene: bpy.types.Scene) -> None:
+    """Puts a new build into the diorama under `root`. Its surfaces and what was invented are always new.
+
+    Materials, camera and its animation change only where an option that they were made from did; the place of the root,
+    the rest of the materials, modifiers and whatever the artist added stay. What can fail is made before any change.
+    """
+    before, was = {**Settings().values(), **kept_settings(root)}, kept_source(root)
+    changed = {name for name, value in settings.values().items() if value != before[name]}
+    name, objects = short_name(built.mesh.name), objects_by_role(root)
+    meshes = {part.role: make_mesh(f"{name} {part.role}", part) for part in built.mesh.meshes}
+    images = images_of(root)
+    old = {images.get("atlas"), images.get("photo")}
+    images["atlas"] = atlas_image(name, built.mesh, built.photo)
+    if "photo" not in images or was.get("photo_stamp") != source["photo_stamp"]:
+        images["photo"] = photo_image(name, built.photo)
+    materials = {}
+    if "shader" in changed:
+        transparent = {"photo": built.photo.alpha is not None, "atlas": False}
+        materials = {t: make_material(image.name, image, transparent[t], settings.scene) for t, image in images.items()}
+
+    renew_surfaces(root, objects, meshes, name)
+    renew_materials(root, materials, images, settings.scene if "texture_filter" in changed else None)
+    renew_camera(objects, built, was, settings.scene if changed & MOVE_OPTIONS else None, scene)
+    if "set_up_scene" in changed and settings.scene.set_up_scene and "camera" in objects:
+        set_up_scene(scene, objects["camera"], built.mesh)
+    root[SETTINGS_KEY], root[SOURCE_KEY] = json.dumps(settings.values()), json.dumps(source)
+    bpy.data.batch_remove([image for image in old if image is not None and not image.users])
+
+
+def texture_of(role: str) -> str:
+    """Which texture the surface of a role shows."""
+    return "photo" if role == "photo" else "atlas"
+
+
+def surfaces_of(root: bpy.types.Object) -> list[bpy.types.Object]:
+    """All meshes under the root that were made from the photo, copies among them."""
+    return [ob for ob in root.children_recursive if ob.type == "MESH" and ROLE_KEY in ob]
+
+
+def image_nodes(tree: bpy.types.NodeTree) -> Iterator[bpy.types.Node]:
+    """The nodes that show a texture of a diorama, those inside groups too."""
+    for node in tree.nodes:
+        if node.type == "GROUP" and node.node_tree:
+            yield from image_nodes(node.node_tree)
+        elif node.type == "TEX_IMAGE" and node.image and node.image.get(ROLE_KEY) in ("photo", "atlas"):
+            yield node
+
+
+def images_of(root: bpy.types.Object) -> dict[str, bpy.types.Image]:
+    """The images that the diorama's materials show, by texture."""
+    materials = {slot.material for ob in surfaces_of(root) for slot in ob.material_slots if slot.material}
+    return {node.image[ROLE_KEY]: node.image for m in materials if m.node_tree for node in image_nodes(m.node_tree)}
+
+
+def renew_surfaces(root: bpy.types.Object, objects: dict, meshes: dict[str, bpy.types.Mesh], name: str) -> None:
+    """Objects show the new meshes; a role that came up gets an object, and the object of one that is gone goes."""
+    slots = {texture_of(role): ob.material_slots for role, ob in objects.items() if ob.type == "MESH"}
+    for role, mesh in meshes.items():
+        ob = objects.get(role)
+        if ob is None or ob.type != "MESH":
+            for slot in slots.get(texture_of(role), ()):
+                mesh.materials.append(slot.material)
+            ob = bpy.data.objects.new(f"{name} {role}", mesh)
+            ob[ROLE_KEY], ob.parent = role, root
+            root.users_collection[0].objects.link(ob)
+            continue
+        old = ob.data
+        for material in old.materials:
+            mesh.materials.append(material)
+        own_name = old.name
+        old.user_remap(mesh)  # also where the artist linked the mesh to a second object
+        bpy.data.meshes.remove(old)
+        mesh.name = own_name
+    for ob in surfaces_of(root):
+        if ob[ROLE_KEY] not in meshes:
+            bpy.data.objects.remove(ob)
+
+
+def renew_materials(root: bpy.types.Object, materials: dict, images: dict, filtered: SceneSettings | None) -> None:
+    """Materials show the new images. `materials` by texture replace the old; `filtered` says that the filter changed."""
+    surfaces = surfaces_of(root)
+    slots = [slot for ob in surfaces for slot in ob.material_slots if slot.material]
+    others = set(bpy.data.objects) - set(surfaces)
+    shared = {slot.material for ob in others for slot in ob.material_slots}
+    # where a copy of the diorama shows a material too, that copy keeps it with the textures it has
+    copies = {material: material.copy() for material in {slot.material for slot in slots} & shared}
+    for slot in slots:
+        slot.material = copies.get(slot.material, slot.material)
+    shown = {slot.material for slot in slots if slot.material.node_tree}
+    for node in (node for material in shown for node in image_nodes(material.node_tree)):
+        node.image = images[node.image[ROLE_KEY]]
+        if filtered:
+            node.interpolation = "Closest" if filtered.texture_filter == "closest" else "Linear"
+    for ob in surfaces if materials else ():
+        ob.data.materials.clear()
+        ob.data.materials.append(materials[texture_of(ob[ROLE_KEY])])
+    bpy.data.batch_remove([material for material in shown if not material.users])
+
+
+def renew_camera(objects: dict, built: Diorama, was: dict, move: SceneSettings | None, scene: bpy.types.Scene) -> None:
+    """The camera follows a changed focal length or size of the photo, and makes the `move` if one was chosen anew."""
+    if not {"rig", "camera"} <= objects.keys() or objects["camera"].type != "CAMERA":
+        return  # the artist uses another
+    rig, camera = objects["rig"], objects["camera"]
+    intrinsics = built.mesh.camera
+    now = {"focal_px": round(intrinsics.focal_px, 3), "photo_size": [intrinsics.width, intrinsics.height]}
+    if move:
+        rig.animation_data_clear()
+        camera.data.animation_data_clear()
+        rig.location = (0.0, 0.0, 0.0)
+    if move or any(was.get(key) != value for key, value in now.items()):
+        match_camera(camera.data, built.mesh)
+    camera.data.clip_end = max(camera.data.clip_end, built.mesh.farthest * 4)
+    if move:
+        animate(rig, camera, built.mesh, move, scene)
+
+
+def register() -> None:
+    bpy.utils.register_class(Rebuild)
+
+
+def unregister() -> None:
+    bpy.utils.unregister_class(Rebuild)

@@ -1,0 +1,38 @@
+"""Photos dropped on the viewport; only for users who ask for it, since every dropped image then opens a choice."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..operators.import_photo import ENDINGS, ImportPhoto
+from ..operators.user_preferences import preferences
+
+
+class PHOTO_DIORAMA_FH_photo(bpy.types.FileHandler):
+    """Offers a diorama beside Blender's own empty image and camera background"""
+
+    bl_idname = "PHOTO_DIORAMA_FH_photo"
+    bl_label = "Photo as Diorama"
+    bl_import_operator = ImportPhoto.bl_idname
+    bl_file_extensions = ";".join(ENDINGS)
+
+    @classmethod
+    def poll_drop(cls, context):
+        return context.area is not None and context.area.type == "VIEW_3D"
+
+
+def set_drop(wanted: bool) -> None:
+    """Registers the handler or takes it away."""
+    if wanted and not PHOTO_DIORAMA_FH_photo.is_registered:
+        bpy.utils.register_class(PHOTO_DIORAMA_FH_photo)
+    elif not wanted and PHOTO_DIORAMA_FH_photo.is_registered:
+        bpy.utils.unregister_class(PHOTO_DIORAMA_FH_photo)
+
+
+def register() -> None:
+    known = preferences(bpy.context)
+    set_drop(known is not None and known.drop_photos)
+
+
+def unregister() -> None:
+    set_drop(False)

@@ -1,0 +1,105 @@
+"""The sidebar tab: photo and options, progress, and what is known about the selected diorama."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..operators import build
+from ..operators.defaults import LoadDefaults, SaveDefaults
+from ..operators.import_photo import ImportPhoto
+from ..operators.properties import draw_options, set_values, values_of
+from ..operators.rebuild import Rebuild
+from ..operators.root import find_root, kept_source
+
+TAB = "Photo Diorama"
+
+
+class PHOTO_DIORAMA_PT_import(bpy.types.Panel):
+    """Photo, options and the button that makes the diorama"""
+
+    bl_idname = "PHOTO_DIORAMA_PT_import"
+    bl_label = "Photo Diorama"
+    bl_category = TAB
+    bl_space_type, bl_region_type = "VIEW_3D", "UI"
+
+    def draw(self, context):
+        layout, chosen = self.layout, context.scene.photo_diorama
+        layout.prop(chosen, "photo", placeholder="Photo")
+        layout.prop(chosen, "depth", placeholder="Depth")
+        if build.running is not None:
+            row = layout.row(align=True)
+            build.draw_progress(row)
+            row.operator(build.StopBuilding.bl_idname, text="", icon="CANCEL")
+        else:
+            button = layout.operator(ImportPhoto.bl_idname, text="Make Diorama", icon="IMAGE_DATA")
+            button.filepath, button.depth, button.ask = chosen.photo, chosen.depth, not chosen.photo
+            set_values(button, values_of(chosen))
+        draw_options(layout, chosen)
+        row = layout.row(align=True)
+        row.operator(LoadDefaults.bl_idname)
+        row.operator(SaveDefaults.bl_idname)
+
+
+class PHOTO_DIORAMA_PT_about(bpy.types.Panel):
+    """What is known about the photo of the selected diorama"""
+
+    bl_idname = "PHOTO_DIORAMA_PT_about"
+    bl_label = "About This Photo"
+    bl_category = TAB
+    bl_space_type, bl_region_type = "VIEW_3D", "UI"
+
+    @classmethod
+    def poll(cls, context):
+        return find_root(context.object) is not None
+
+    def draw(self, context):
+        layout, root = self.layout, find_root(context.object)
+        rows = layout.column(align=True)
+        for name, told in facts_told(kept_source(root)):
+            split = rows.split(factor=0.32)
+            split.label(text=name)
+            split.label(text=told)
+        layout.operator(Rebuild.bl_idname, icon="FILE_REFRESH")
+
+
+def facts_told(source: dict) -> list[tuple[str, str]]:
+    """What is kept on a root, as rows of a name and words; what is missing or no number any more is left out."""
+    rows = [("Photo", lambda: bpy.path.basename(source["photo"]))]
+    rows += [("Size", lambda: _size(*source["photo_size"]))]
+    rows += [("Worked at", lambda: _size(*source["working_size"]))]
+    rows += [("Focal length", lambda: f"{source['focal_px']:,.0f} px")]
+    rows += [("", lambda: source["focal_source"])]
+    rows += [("Depth", lambda: source["depth_source"])]
+    rows += [("Nearest", lambda: _distance(source["nearest_m"], source["metric"]))]
+    rows += [("Middle", lambda: _distance(source["focus_m"], source["metric"]))]
+    rows += [("Layers", lambda: f"{source['layers']:d}, behind {sum(source['edges']):,d} edges")]
+    rows += [("Triangles", lambda: f"{source['triangles']:,d}")]
+    rows += [("Built in", lambda: f"{sum(source['seconds'].values()):.1f} s")]
+    told = []
+    for name, words in rows:
+        try:
+            told.append((name, words()))
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+            continue  # anybody can edit a custom property
+    return told
+
+
+def _size(width: int, height: int) -> str:
+    return f"{width:d} x {height:d} px"
+
+
+def _distance(metres: float, metric: bool) -> str:
+    return f"{metres:.2f} m" + ("" if metric else ", scale unknown")
+
+
+CLASSES = (PHOTO_DIORAMA_PT_import, PHOTO_DIORAMA_PT_about)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

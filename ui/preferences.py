@@ -1,0 +1,46 @@
+"""The extension's preferences: where models are kept, how options start, and whether photos can be dropped."""
+
+# no `from __future__ import annotations` here: Blender registers no annotation that is a string
+
+import bpy
+
+from .. import __package__ as base_package
+from ..operators.properties import PhotoDioramaDefaults, draw_options
+from ..operators.user_preferences import models_folder
+from .drop import set_drop
+
+
+class PhotoDioramaPreferences(bpy.types.AddonPreferences):
+    """Shown in Blender's preferences below the extension"""
+
+    bl_idname = base_package
+
+    models_folder: bpy.props.StringProperty(
+        name="Models Folder",
+        description="Where depth and inpainting models are kept; left empty, the extension's own folder",
+        subtype="DIR_PATH",
+    )
+    drop_photos: bpy.props.BoolProperty(
+        name="Drop Photos on the Viewport",
+        description="Offer a diorama when an image is dropped; Blender then asks each time what the image is for",
+        default=False,
+        update=lambda self, context: set_drop(self.drop_photos),
+    )
+    defaults: bpy.props.PointerProperty(type=PhotoDioramaDefaults)
+
+    def draw(self, context):
+        layout = self.layout
+        layout.use_property_split = True
+        layout.prop(self, "models_folder", placeholder=str(models_folder(context)))
+        layout.prop(self, "drop_photos")
+        layout.separator()
+        layout.label(text="Default options")
+        draw_options(layout, self.defaults)
+
+
+def register() -> None:
+    bpy.utils.register_class(PhotoDioramaPreferences)
+
+
+def unregister() -> None:
+    bpy.utils.unregister_class(PhotoDioramaPreferences)
