@@ -20,9 +20,9 @@ from photo_diorama.core.settings import LayerSettings
 HEIGHT, WIDTH = 120, 160
 FAR, MIDDLE, NEAR = 4.0, 2.0, 1.0
 """Distances in metres of the planes that face the camera."""
-BORDERED = LayerSettings(border=0.2)
-"""A border of 32 px at these sizes; the default would round to none."""
-BORDERLESS = LayerSettings(border=0.0)
+BORDERED = LayerSettings(border=0.2, rim=0.0)
+"""A border of 32 px at these sizes, where the default would round to none; and no rim, as no pixel here mixes two surfaces."""
+BORDERLESS = LayerSettings(border=0.0, rim=0.0)
 
 
 @dataclass(frozen=True)
