@@ -1,7 +1,8 @@
-"""Shows that the rendered depth is z along the axis at pixel centres of a pinhole: python -m benchmarks.demo_scene.check_depth.
+"""Shows that the rendered depth is z along the axis at pixel centres: python -m benchmarks.demo_scene.check_depth.
 
-Three analytic bodies seen by the demo's own camera (pitched, shifted by 0.11 m) are rendered by the same function as the demo's
-depth and compared with the intersection of each pixel centre's ray, ((u + 0.5 - cx) / f, (v + 0.5 - cy) / f, 1), in float64.
+Three analytic bodies seen by the demo's own camera (pitched, shifted by 0.11 m) are rendered by the same function as
+the demo's depth and compared with the intersection of each pixel centre's ray, ((i + 0.5 - cx) / f,
+(j + 0.5 - cy) / f, 1), in float64.
 """
 
 from __future__ import annotations
@@ -60,9 +61,8 @@ def main() -> None:
     step = np.maximum.reduce([np.abs(exact - np.roll(exact, s, a)) for s in (-1, 1) for a in (0, 1)])
     smooth = step < 0.02 * exact
     print(f"z from {z.min():.4f} to {z.max():.4f} m")
-    print(
-        f"away from edges ({smooth.mean():.1%} of pixels): worst {error[smooth].max() * 1000:.3f} mm, mean {error[smooth].mean() * 1000:.5f} mm"
-    )
+    worst, mean = error[smooth].max() * 1000, error[smooth].mean() * 1000
+    print(f"away from edges ({smooth.mean():.1%} of pixels): worst {worst:.3f} mm, mean {mean:.5f} mm")
     print(f"everywhere: {np.mean(error > 0.001):.4%} of pixels beyond 1 mm")
     shifted = np.abs(z[:, 1:] - exact[:, :-1])[smooth[:, 1:] & smooth[:, :-1]].mean()
     print(f"were it one pixel off, the mean would be {shifted * 1000:.3f} mm")

@@ -6,7 +6,7 @@ import numpy as np
 
 from . import materials as mat
 from .noise import fractal, smoothstep, stone_cells
-from .pieces import Pile, directions, relief, rotation, rounded_block, smooth_path, tube
+from .pieces import Pile, directions, grid_faces, relief, rotation, rounded_block, smooth_path, tube
 
 WALL = 6.0
 """y of the bare wall, metres; the camera looks along +y."""
@@ -65,6 +65,18 @@ def wall() -> None:
     window()
 
 
+def arch_mortar() -> tuple[np.ndarray, np.ndarray]:
+    """Bed of the arch's stones: front ring and reveal, set back a finger's breadth from their faces."""
+    s = np.linspace(0, 1, 15)[1:-1, None]
+    a = np.linspace(-np.pi / 2, np.pi / 2, 60)[:, None]
+    side = np.concatenate([0 * s - 1, np.sin(a), 0 * s + 1])
+    up = np.concatenate([0 * s, np.cos(a), 0 * s])
+    foot = np.concatenate([s * SPRING, 0 * a + SPRING, SPRING * (1 - s)])
+    r, y = np.array([0.22, 0.014, 0.014]) + ARCH_HALF, np.array([-0.032, -0.032, 0.42]) + WALL
+    verts = np.stack([ARCH_X + side * r, y + 0 * side, foot + up * r], -1)
+    return verts.reshape(-1, 3), grid_faces(len(side), 3)
+
+
 def arch_stones() -> None:
     """Voussoirs and jamb stones, half a metre deep, and the threshold."""
     pile = Pile(12)
@@ -109,6 +121,10 @@ def arch_stones() -> None:
     pile.add(v, f, at=((x0 + x1) / 2, WALL + 0.03, z0 - 0.035))
     v, f = rounded_block((x1 - x0 + 0.3, 0.24, 0.17), 0.012, 14, 0.01, 79)
     pile.add(v, f, at=((x0 + x1) / 2, WALL + 0.07, WINDOW[3] + 0.08))
+    v, f = arch_mortar()
+    mortar = Pile()
+    mortar.add(v, f, 0.5, 0, v)
+    mortar.build("arch mortar", mat.plain("arch mortar", "#8f8068", 0.95))
     pile.build("hewn stone", mat.stone("hewn stone", "#8d8069", "#b7a88a", "#d3c6a8", 0.25))
 
 

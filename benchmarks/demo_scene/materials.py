@@ -101,7 +101,7 @@ class Shader:
     def finish(self, base, roughness=0.7, normal=None, leaf=None, mean="#8a7a66", **inputs):
         """Close with a Principled surface; `leaf` is a (colour, share) of light let through.
 
-        What only bounces light on (neither seen nor mirrored) is a plain diffuse `mean` colour: a third of the render time.
+        What only bounces light on (neither seen nor mirrored) is a plain diffuse `mean` colour, which saves time.
         """
         p = self.node("ShaderNodeBsdfPrincipled")
         self.put(p.inputs["Base Color"], base)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-
 _PERIOD = 4096
 _SHUFFLE = np.random.default_rng(20).permutation(_PERIOD).astype(np.int32)
 _LEVEL = np.random.default_rng(21).random(_PERIOD).astype(np.float32) * 2 - 1

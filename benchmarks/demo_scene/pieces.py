@@ -126,7 +126,7 @@ def smooth_path(points, steps: int = 8) -> np.ndarray:
 
 
 def lathe(profile, segments: int = 64, wobble: float = 0.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Body of revolution about z from an (n, 2) profile of (radius, height); `wobble` metres of hand-made unevenness."""
+    """Body of revolution about z from an (n, 2) profile of (radius, height), `wobble` metres of it uneven."""
     profile = np.asarray(profile, float)
     angle = np.arange(segments) / segments * 2 * np.pi
     r, z = profile[:, :1], np.repeat(profile[:, 1:], segments, 1)

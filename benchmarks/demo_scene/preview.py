@@ -1,4 +1,4 @@
-"""Quick look at the demo scene while it is being arranged: python -m benchmarks.demo_scene.preview OUT.png [WIDTH] [SAMPLES]."""
+"""Quick look at the demo scene: python -m benchmarks.demo_scene.preview OUT.png [WIDTH] [SAMPLES]."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def render_depth(path: Path, width: int, height: int) -> np.ndarray:
 
 
 def save_photo(pixels: np.ndarray, path: Path, limit: int = 900_000) -> int:
-    """JPEG with the focal length in its EXIF, of the best quality up to 93 that stays under `limit` bytes; returns it."""
+    """JPEG with the focal length in its EXIF, of the best quality to 93 that stays under `limit` bytes; returns it."""
     exif = Image.Exif()
     exif[0x010E] = "Courtyard, a synthetic scene"
     exif[0x8298] = "CC0 1.0, no rights reserved"
