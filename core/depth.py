@@ -7,7 +7,7 @@ import math
 import warnings
 import zipfile
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +54,7 @@ class DepthValues:
     metric: bool  # True: distance along the axis in metres; False: inverse depth, larger is nearer
     shift_known: bool  # disparity only: whether 0 means infinitely far, so that no shift is unknown
     source: str
+    stretched: bool = False  # whether the values cover the photo whatever their aspect, as a network's do
 
 
 def working_size(photo: Photo, long_side: int) -> tuple[int, int]:
@@ -63,17 +64,11 @@ def working_size(photo: Photo, long_side: int) -> tuple[int, int]:
     return max(8, round(height * scale)), max(8, round(width * scale))
 
 
-def load_depth(path: str | Path, photo: Photo, settings: DepthSettings, long_side: int) -> DepthMap:
-    """Reads a depth file for `photo` onto its working grid.
-
-    8- and 16-bit PNG or TIFF, OpenEXR, NPY, NPZ (its first array) and PFM; 0, NaN and infinity are unknown. Raises
-    DioramaError where the file is no depth, or not this photo's.
-    """
-    return depth_on_photo(read_depth(path, settings), photo, settings, long_side, str(path))
-
-
 def read_depth(path: str | Path, settings: DepthSettings) -> DepthValues:
-    """A depth file's numbers and what they mean; raises DioramaError where it holds no usable depth."""
+    """A depth file's numbers and what they mean; raises DioramaError where it holds no usable depth.
+
+    8- and 16-bit PNG or TIFF, OpenEXR, NPY, NPZ (its first array) and PFM; 0, NaN and infinity are unknown.
+    """
     path = Path(path)
     values, origin = _read_values(path)
     known = np.isfinite(values) & (values != 0)
@@ -85,7 +80,7 @@ def read_depth(path: str | Path, settings: DepthSettings) -> DepthValues:
     kind, scale, why = _meaning(values, known, origin, settings)
     if kind == "metric" and (values[known] < 0).any():
         raise DioramaError(f"{path} has negative distances; if it is inverse depth, pass --depth-kind disparity.")
-    if kind == "disparity" and not settings_say_holes(values, known, origin):
+    if kind == "disparity" and not _zeros_are_holes(values, known, origin):
         known = np.isfinite(values)  # zero is the farthest value of a relative map, not a hole
     low, high = values[known].min(), values[known].max()
     if high - low <= 1e-6 * max(abs(high), abs(low)):
@@ -95,9 +90,12 @@ def read_depth(path: str | Path, settings: DepthSettings) -> DepthValues:
 
 
 def depth_on_photo(found: DepthValues, photo: Photo, settings: DepthSettings, long_side: int, name: str) -> DepthMap:
-    """Brings depth values onto the photo's working grid: units, unknown pixels, size. `name` is for messages."""
+    """Brings depth values onto the photo's working grid: units, unknown pixels, size. `name` is for messages.
+
+    Raises DioramaError where they are another picture's by their aspect.
+    """
     (h, w), (height, width) = found.values.shape, photo.colour.shape[:2]
-    if abs((w / h) / (width / height) - 1) > MAX_ASPECT_ERROR:
+    if not found.stretched and abs((w / h) / (width / height) - 1) > MAX_ASPECT_ERROR:
         raise DioramaError(
             f"{name} has {w}x{h} pixels and does not fit the photo {photo.path} of {width}x{height}: the aspects differ by more "
             f"than {MAX_ASPECT_ERROR:.0%}, so crop or rotate one of them."
@@ -113,11 +111,6 @@ def depth_on_photo(found: DepthValues, photo: Photo, settings: DepthSettings, lo
     if disparity.shape != (rows, columns):
         disparity, known = resample(disparity, known, photo.working_colour(rows, columns), rows, columns)
     return DepthMap(disparity, known, found.metric, found.source)
-
-
-def with_near_distance(depth: DepthMap, near: float) -> DepthMap:
-    """Relative depth scaled so that its nearest point stands at `near` metres; metric depth as it is."""
-    return depth if depth.metric else replace(depth, disparity=depth.disparity / np.float32(near * depth.disparity.max()))
 
 
 def _disparity(found: DepthValues, settings: DepthSettings) -> np.ndarray:
@@ -168,7 +161,7 @@ def _grows_downwards(values, known) -> bool:
     return bool(len(top) and len(bottom) and np.median(bottom) > np.median(top))
 
 
-def settings_say_holes(values, known, origin: str) -> bool:
+def _zeros_are_holes(values, known, origin: str) -> bool:
     """Whether the zeros of an inverse-depth file are holes: few of them, and a gap to the next value.
 
     Stereo disparity leaves such holes; the maps that networks write use zero for the farthest point.

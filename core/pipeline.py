@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .depth import DepthMap, load_depth
+from .depth import DepthMap, depth_on_photo
 from .errors import DioramaError
+from .find_depth import FoundDepth, find_depth, with_calibration
 from .inpaint import inpaint
 from .layers import LayeredDepthImage, split_into_layers
 from .mesh import LayeredMesh, triangulate
@@ -30,6 +31,7 @@ class Diorama:
     """What the pipeline hands on: the mesh, and what it was made of and how."""
 
     photo: Photo
+    found: FoundDepth
     depth: DepthMap
     image: LayeredDepthImage
     mesh: LayeredMesh
@@ -50,13 +52,20 @@ def build_diorama(
     settings: Settings = Settings(),
     progress: Progress = silent,
     kept: Kept | None = None,
+    models: str | Path | None = None,
 ) -> Diorama:
-    """Photo and depth in, layered mesh out. Raises DioramaError for input that cannot be used, Cancelled through `progress`."""
+    """Photo in, layered mesh out; the depth is a file's or the best that is to be had (`find_depth`, `models` its folder).
+
+    Raises DioramaError for input that cannot be used, Cancelled through `progress`.
+    """
     step = Steps(progress, kept if kept is not None else Kept())
     layers = settings.layers
     photo = step("Reading the photo", 0.0, (stamp(photo_path), settings.photo), lambda: load_photo(photo_path, settings.photo))
-    depth = step("Reading the depth", 0.05, (stamp(depth_path), settings.depth, layers.long_side),
-                 lambda: load_depth(depth_path, photo, settings.depth, layers.long_side))  # fmt: skip
+    found = step("Finding the depth", 0.05, (stamp(depth_path) if depth_path else models, settings.depth),
+                 lambda: find_depth(photo, depth_path, settings.depth, models))  # fmt: skip
+    photo = with_calibration(photo, found, settings.photo)
+    depth = step("Bringing the depth onto the photo", 0.1, layers.long_side,
+                 lambda: depth_on_photo(found.values, photo, settings.depth, layers.long_side, str(depth_path or photo_path)))  # fmt: skip
     sharp = step("Sharpening the depth", 0.15, layers.tear,
                  lambda: sharpen(depth, photo.working_colour(*depth.disparity.shape), layers.tear))  # fmt: skip
     torn = step("Splitting at depth discontinuities", 0.25, layers, lambda: split_into_layers(photo, sharp, layers))
@@ -64,13 +73,11 @@ def build_diorama(
                         lambda: inpaint(torn, layers, settings.inpaint, step.within(0.3, 0.85)))  # fmt: skip
     mesh = step("Triangulating", 0.85, settings.mesh, lambda: triangulate(image, photo, depth.metric, settings.mesh))
     progress("Done", 1.0)
-    return Diorama(photo, depth, image, mesh, edges, step.seconds)
+    return Diorama(photo, found, depth, image, mesh, edges, step.seconds)
 
 
-def stamp(path: str | Path | None) -> tuple:
+def stamp(path: str | Path) -> tuple:
     """What changes when a file does: its place, size and time of writing."""
-    if path is None:
-        raise DioramaError("There is no depth for this photo yet; pass a depth file with --depth.")
     try:
         status = Path(path).stat()
     except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from .catalogue import CATALOGUE, METRIC_DEPTH, RELATIVE_DEPTH
 from .errors import DioramaError
 
 
@@ -21,10 +22,23 @@ class PhotoSettings:
     fov: float = option(0.0, "Angle across the photo's long side in degrees; 0 reads it from the photo", low=0.0, high=170.0)
 
 
+ESTIMATORS = {
+    "auto": "A depth file, else the depth in the photo, else the best network downloaded, else the built-in network",
+    "built-in": "The small network that comes with Photo Diorama, offline",
+    **{w.key: f"{w.purpose} ({w.licence}); to be downloaded first" for w in CATALOGUE if w.kind in (RELATIVE_DEPTH, METRIC_DEPTH)},
+}
+
+
 @dataclass(frozen=True)
 class DepthSettings:
-    """What the numbers of the depth mean."""
+    """Where depth comes from and what its numbers mean."""
 
+    estimator: str = option("auto", "What finds the depth of a photo without a depth file", choices=ESTIMATORS)
+    device: str = option(
+        "auto",
+        "Processor that networks run on",
+        choices={"auto": "The fastest there is", "cpu": "Main processor", "cuda": "NVIDIA GPU", "mps": "Apple GPU"},
+    )
     depth_kind: str = option(
         "auto",
         "What the depth file holds",

@@ -190,7 +190,7 @@ def infer(network: EmbeddedDepthNet, photo_rgb: np.ndarray, long_side: int = LON
     device = next(network.parameters()).device
     size = network_size(*photo_rgb.shape[:2], long_side)
     with torch.inference_mode():
-        photo = torch.from_numpy(np.ascontiguousarray(photo_rgb)).to(device).permute(2, 0, 1)[None].float() / 255
+        photo = torch.from_numpy(np.array(photo_rgb)).to(device).permute(2, 0, 1)[None].float() / 255
         photo = functional.interpolate(photo, size=size, mode="bilinear", antialias=True, align_corners=False)
         disparity = network(photo.contiguous(memory_format=torch.channels_last))
         if flip:

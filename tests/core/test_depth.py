@@ -6,7 +6,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from photo_diorama.core.depth import DepthMap, load_depth, with_near_distance, working_size
+from photo_diorama.core.depth import DepthMap, depth_on_photo, read_depth, working_size
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.photo import load_photo
 from photo_diorama.core.settings import DepthSettings
@@ -18,6 +18,11 @@ PHOTO = two_planes().photo()
 ROWS, COLUMNS = np.mgrid[:HEIGHT, :WIDTH]
 METRES = np.float32(4 - ROWS / 60 + 0.3 * np.sin(COLUMNS / 9))
 """Smooth relief between 1.7 and 4.3 m, nearer at the bottom."""
+
+
+def load_depth(path, photo, settings, long_side) -> DepthMap:
+    return depth_on_photo(read_depth(path, settings), photo, settings, long_side, str(path))
+
 
 
 def load(path, settings=METRIC, photo=PHOTO, long_side=WIDTH) -> DepthMap:
@@ -109,15 +114,6 @@ def test_disparity_of_unknown_scale(tmp_path, name, bits):
         assert not depth.metric and depth.known.all()
         assert np.allclose(depth.disparity * near, np.maximum(fraction, 1 / 60), atol=1e-5)
         assert depth.nearest == pytest.approx(near, rel=0.03)
-
-
-def test_with_near_distance_moves_relative_depth_alone(tmp_path):
-    relative = load(written(tmp_path, "d.npy", 1 / METRES), DISPARITY)
-    moved = with_near_distance(relative, 7)
-    assert moved.disparity.max() == pytest.approx(1 / 7)
-    assert np.allclose(moved.disparity / relative.disparity, (1 / 7) / relative.disparity.max())
-    metric = load(written(tmp_path, "z.npy", METRES))
-    assert with_near_distance(metric, 7) is metric
 
 
 @pytest.mark.parametrize("size", [(30, 40), (60, 80), (77, 103), (150, 200), (240, 320), (600, 800)])

@@ -1,0 +1,126 @@
+"""The best depth that can be had for a photo: a file, what the photo itself carries, a downloaded network, the built-in one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from .camera import Camera
+from .depth import DepthValues, read_depth
+from .depth_sidecar import find_sidecar_depth, read_sidecar_depth
+from .embedded_depth import EmbeddedDepth, read_embedded_depth
+from .errors import DioramaError
+from .photo import Photo
+from .settings import DepthSettings, PhotoSettings
+from .weights import best_estimator, installed, path_of, weights_named
+
+BUILT_IN = "built-in"
+BETTER = "a better network can be downloaded, see `photo-diorama models list`"
+
+
+@dataclass(frozen=True)
+class FoundDepth:
+    """Depth values and what came with them."""
+
+    values: DepthValues
+    origin: str  # "file", "photo", "beside the photo", or the estimator's key
+    focal_px: float | None = None  # of the full photo, from calibration that lies with the depth
+    centre: tuple[float, float] | None = None  # principal point, px
+    matte: np.ndarray | None = None  # (h, w) float32 0..1, 1 = foreground, of its own size
+
+
+def find_depth(photo: Photo, depth_path: Path | None, settings: DepthSettings, models: Path | None) -> FoundDepth:
+    """Depth for `photo`: from `depth_path` where given, else by `settings.estimator`. `models`: folder of downloads.
+
+    Raises DioramaError where there is none to be had, with what to do.
+    """
+    if depth_path is not None:
+        return FoundDepth(read_depth(depth_path, settings), "file")
+    if settings.estimator != "auto":
+        return estimate_depth(photo, settings.estimator, settings.device, models)
+    carried = read_embedded_depth(photo.path)
+    if carried is not None:
+        return _carried(carried, "photo")
+    sidecar = find_sidecar_depth(photo.path)
+    if sidecar is not None:
+        return _carried(read_sidecar_depth(sidecar, photo.path), "beside the photo")
+    best = best_estimator(models) if models is not None else None
+    return estimate_depth(photo, best.key if best else BUILT_IN, settings.device, models)
+
+
+def _carried(carried: EmbeddedDepth, origin: str) -> FoundDepth:
+    """Embedded depth as values; inverse depth in 1/m is metres, other inverse depth keeps its unknown scale."""
+    metric = carried.kind == "metric" or carried.metric_scale
+    values = carried.values
+    if metric and carried.kind == "disparity":
+        values = np.where(carried.valid & (values > 0), 1 / np.maximum(values, 1e-6), 0).astype(np.float32)
+    known = carried.valid & (values > 0) if metric else carried.valid
+    found = DepthValues(values, known, metric, carried.shift_known, f"{carried.source}, {carried.unit}", stretched=True)
+    centre = None if carried.cx is None or carried.cy is None else (carried.cx, carried.cy)
+    return FoundDepth(found, origin, carried.focal_px, centre, carried.matte)
+
+
+def estimate_depth(photo: Photo, key: str, device: str, models: Path | None) -> FoundDepth:
+    """Depth of the photo by one network. Raises DioramaError where PyTorch or the network's file is missing."""
+    picture = _eight_bits(photo)
+    try:
+        if key == BUILT_IN:
+            values, metric = _run_built_in(picture, device), False
+            source = f"estimated by the built-in network; {BETTER}"
+        else:
+            path = path_of(weights_named(key), models) if models is not None else None
+            if path is None:
+                raise DioramaError(f"The network {key} needs a models folder; pass --models-dir or download it first.")
+            values, kind = _loaded(key, str(path), device).predict(picture)
+            metric, source = kind == "metric", f"estimated by {key}"
+    except ImportError as error:
+        raise DioramaError(
+            f"Estimating the depth of {photo.path} needs PyTorch, which cannot be loaded here ({error}); "
+            f"pass a depth file or use the build that brings PyTorch."
+        ) from None
+    return FoundDepth(DepthValues(values, np.isfinite(values), metric, False, source, stretched=True), key)
+
+
+def _run_built_in(picture: np.ndarray, device: str) -> np.ndarray:
+    from .networks.device import choose_device
+    from .networks.embedded_depth_net import estimate
+
+    return estimate(picture, str(choose_device(device)))
+
+
+@lru_cache(maxsize=1)
+def _loaded(key: str, path: str, device: str):
+    """The network, kept while the next photo asks for the same."""
+    from .networks.estimate import load_estimator
+
+    return load_estimator(key, path, device)
+
+
+def forget_models() -> None:
+    """Gives back the memory of loaded networks."""
+    _loaded.cache_clear()
+
+
+def available_estimators(models: Path | None) -> list[str]:
+    """Keys that can run now, best not necessarily first."""
+    return [BUILT_IN, *(w.key for w in (installed(models) if models else ()) if w.rank > 0)]
+
+
+def _eight_bits(photo: Photo) -> np.ndarray:
+    """(H, W, 3) uint8 sRGB as networks want it."""
+    if photo.colour.dtype == np.uint8:
+        return photo.colour
+    return (np.clip(photo.working_colour(*photo.colour.shape[:2]), 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def with_calibration(photo: Photo, found: FoundDepth, settings: PhotoSettings) -> Photo:
+    """The photo with the camera that its depth was calibrated with, unless the user gave one."""
+    if found.focal_px is None or settings.focal_px > 0 or settings.fov > 0:
+        return photo
+    height, width = photo.colour.shape[:2]
+    cx, cy = found.centre or (width / 2, height / 2)
+    camera = Camera(width, height, float(found.focal_px), float(cx), float(cy))
+    return replace(photo, camera=camera, focal_source="calibration that lies with the depth")
