@@ -83,7 +83,10 @@ def label_surfaces(present: np.ndarray, right: np.ndarray, down: np.ndarray) -> 
 
 
 def _without_islands(disparity: np.ndarray, threshold: float, area: float) -> np.ndarray:
-    """Pieces of fewer than `area` pixels take the disparity of the nearest pixel of a larger piece."""
+    """Pieces of fewer than `area` pixels go to a larger one: the nearest, unless they touch one of likelier disparity.
+
+    So the rim of a round thing, which falls away so steeply that it comes to pieces, does not end up on the wall behind it.
+    """
     import cv2
 
     right, down = _links(disparity, threshold)
@@ -96,7 +99,25 @@ def _without_islands(disparity: np.ndarray, threshold: float, area: float) -> np
     )
     value = np.zeros(nearest.max() + 1, np.float32)
     value[nearest[~island]] = disparity[~island]
-    return np.where(island, value[nearest], disparity)
+    near, likely = value[nearest[island]], _likeliest(disparity, labels, island)[labels[island]]
+    result = disparity.copy()
+    result[island] = np.where(np.abs(near - likely) > 2 * threshold, likely, near)
+    return result
+
+
+def _likeliest(disparity: np.ndarray, labels: np.ndarray, island: np.ndarray) -> np.ndarray:
+    """For each label of an island the disparity beside it, outside of all islands, to which it jumps least; NaN without."""
+    pieces, jumps, values = [], [], []
+    for here, there in _neighbours(disparity):
+        touching = island[here] & ~island[there]
+        pieces.append(labels[here][touching])
+        values.append(disparity[there][touching])
+        jumps.append(np.abs(disparity[here][touching] - values[-1]))
+    pieces, values = np.concatenate(pieces), np.concatenate(values)
+    order = np.argsort(-np.concatenate(jumps), kind="stable")  # the last to be written is the smallest
+    result = np.full(labels.max() + 1, np.nan, np.float32)
+    result[pieces[order]] = values[order]
+    return result
 
 
 def torn_segments(right: np.ndarray, down: np.ndarray):

@@ -16,6 +16,7 @@ from photo_diorama.core.depth import DepthMap
 from photo_diorama.core.layers import LayeredDepthImage, split_into_layers
 from photo_diorama.core.photo import Photo
 from photo_diorama.core.settings import LayerSettings
+from photo_diorama.core.sharpen_depth import sharpen
 
 HEIGHT, WIDTH = 120, 160
 FAR, MIDDLE, NEAR = 4.0, 2.0, 1.0
@@ -48,8 +49,10 @@ class Scene:
         return DepthMap(self.disparity, np.ones(self.disparity.shape, bool), True, "by construction")
 
     def split(self, settings: LayerSettings = BORDERED) -> LayeredDepthImage:
-        """The scene torn into its surfaces, nothing filled yet."""
-        return split_into_layers(self.photo(), self.depth(), settings)
+        """The scene sharpened, which only the sphere's rim needs, and torn into its surfaces; nothing filled yet."""
+        photo = self.photo()
+        sharp = sharpen(self.depth(), photo.working_colour(*self.surface.shape), settings.tear)
+        return split_into_layers(photo, sharp, settings)
 
     def saved(self, folder: Path) -> tuple[Path, Path]:
         """Paths of the photo as PNG and of the depth in metres as NPY."""
