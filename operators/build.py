@@ -8,6 +8,7 @@ from typing import Any
 import bpy
 
 from ..core.errors import Cancelled, DioramaError
+from ..core.find_depth import forget_models
 from ..core.job import Job, Work
 from ..core.pipeline import Kept, silent
 from .all_or_nothing import all_or_nothing
@@ -154,3 +155,4 @@ def unregister() -> None:
     if running is not None:
         running.cancel()
     kept.results.clear()
+    forget_models()

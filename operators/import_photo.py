@@ -17,7 +17,7 @@ from . import build
 from .emit import emit
 from .properties import OF_ONE_PHOTO, Options, depth_property, draw_options, set_values, settings_of
 from .root import source_of
-from .user_preferences import default_values
+from .user_preferences import default_values, models_folder
 
 HIDDEN = {"HIDDEN", *OF_ONE_PHOTO}
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".exr", ".heic", ".heif")
@@ -54,7 +54,7 @@ class ImportPhoto(build.BuildOperator, bpy.types.Operator, ImportHelper, Options
         if depth and len(photos) > 1:
             raise DioramaError(f"{depth} cannot be the depth of {len(photos)} photos; import the photos one by one.")
         self._settings = settings_of(self)
-        return partial(build_each, photos, depth, self._settings, build.kept)
+        return partial(build_each, photos, depth, self._settings, models_folder(context), build.kept)
 
     def _photos(self) -> list[str]:
         names = [each.name for each in self.files if each.name]
@@ -76,7 +76,7 @@ class ImportPhoto(build.BuildOperator, bpy.types.Operator, ImportHelper, Options
 
 
 def build_each(
-    photos: Sequence[str], depth: str | None, settings: Settings, kept: Kept, progress: Progress
+    photos: Sequence[str], depth: str | None, settings: Settings, models: Path, kept: Kept, progress: Progress
 ) -> list[Built]:
     """Builds photo after photo; free of Blender, for any thread. Of several, one that fails stops none of the others.
 
@@ -85,7 +85,8 @@ def build_each(
     done: list[Built] = []
     for number, photo in enumerate(photos):
         try:
-            built = build_diorama(photo, depth, settings, partial(_tell, progress, photo, number, len(photos)), kept)
+            tell = partial(_tell, progress, photo, number, len(photos))
+            built = build_diorama(photo, depth, settings, tell, kept, models)
         except DioramaError as error:
             if not any(isinstance(b, Diorama) for _, _, b in done) and number == len(photos) - 1:
                 raise

@@ -89,7 +89,7 @@ def set_values(data, values: dict[str, Any]) -> None:
             try:
                 setattr(data, f.name, values[f.name])
             except TypeError:  # a choice that exists no more
-                data.property_unset(f.name)
+                setattr(data, f.name, f.default)
 
 
 def _value(f: dataclasses.Field, value):

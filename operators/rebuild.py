@@ -28,6 +28,7 @@ from .emit import (
 )
 from .properties import depth_property, draw_options, option_properties, photo_property, set_values, settings_of
 from .root import find_root, kept_settings, kept_source, objects_by_role, source_of
+from .user_preferences import models_folder
 
 OwnOptions = type("OwnOptions", (), {"__annotations__": option_properties(options={"SKIP_SAVE"})})
 OwnOptions.__doc__ = "Mixin: every option, never taken over from the last call, since each diorama has its own."
@@ -76,7 +77,8 @@ class Rebuild(build.BuildOperator, bpy.types.Operator, OwnOptions):
         if not photo:
             raise DioramaError(f"{root.name} does not know its photo any more; choose the photo's file.")
         self._root, self._files, self._settings = root.name, (photo, depth), settings_of(self)
-        return partial(build_diorama, photo, depth, self._settings, kept=build.kept)
+        models = models_folder(context)
+        return partial(build_diorama, photo, depth, self._settings, kept=build.kept, models=models)
 
     def finish(self, context, built: Diorama):
         root = bpy.data.objects.get(self._root)
@@ -98,8 +100,8 @@ def rebuild(root: bpy.types.Object, built: Diorama, settings: Settings, source: 
     changed = {name for name, value in settings.values().items() if value != before[name]}
     name, objects = short_name(built.mesh.name), objects_by_role(root)
     meshes = {part.role: make_mesh(f"{name} {part.role}", part) for part in built.mesh.meshes}
-    images = images_of(root)
-    old = {images.get("atlas"), images.get("photo")}
+    images, old = images_of(root), images_of(root)
+    image_names = {texture: image.name for texture, image in old.items()}
     images["atlas"] = atlas_image(name, built.mesh, built.photo)
     if "photo" not in images or was.get("photo_stamp") != source["photo_stamp"]:
         images["photo"] = photo_image(name, built.photo)
@@ -114,7 +116,10 @@ def rebuild(root: bpy.types.Object, built: Diorama, settings: Settings, source: 
     if "set_up_scene" in changed and settings.scene.set_up_scene and "camera" in objects:
         set_up_scene(scene, objects["camera"], built.mesh)
     root[SETTINGS_KEY], root[SOURCE_KEY] = json.dumps(settings.values()), json.dumps(source)
-    bpy.data.batch_remove([image for image in old if image is not None and not image.users])
+    bpy.data.batch_remove([image for image in old.values() if not image.users])
+    for texture, own_name in image_names.items():
+        if own_name not in bpy.data.images:
+            images[texture].name = own_name
 
 
 def texture_of(role: str) -> str:
@@ -161,13 +166,14 @@ def renew_surfaces(root: bpy.types.Object, objects: dict, meshes: dict[str, bpy.
         old.user_remap(mesh)  # also where the artist linked the mesh to a second object
         bpy.data.meshes.remove(old)
         mesh.name = own_name
-    for ob in surfaces_of(root):
-        if ob[ROLE_KEY] not in meshes:
-            bpy.data.objects.remove(ob)
+    gone = [ob for ob in surfaces_of(root) if ob[ROLE_KEY] not in meshes]
+    emptied = {ob.data for ob in gone}
+    bpy.data.batch_remove(gone)
+    bpy.data.batch_remove([mesh for mesh in emptied if not mesh.users])
 
 
 def renew_materials(root: bpy.types.Object, materials: dict, images: dict, filtered: SceneSettings | None) -> None:
-    """Materials show the new images. `materials` by texture replace the old; `filtered` says that the filter changed."""
+    """Materials show the new images. `materials` by texture replace the old; `filtered` says the filter changed."""
     surfaces = surfaces_of(root)
     slots = [slot for ob in surfaces for slot in ob.material_slots if slot.material]
     others = set(bpy.data.objects) - set(surfaces)

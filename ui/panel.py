@@ -78,7 +78,7 @@ def facts_told(source: dict) -> list[tuple[str, str]]:
     told = []
     for name, words in rows:
         try:
-            told.append((name, words()))
+            told.append((name, str(words())))
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             continue  # anybody can edit a custom property
     return told
