@@ -50,10 +50,13 @@ def _without_gaps(layer) -> np.ndarray:
     if layer.present.all() or not layer.present.any():
         return layer.colour
     absent = (~layer.present).astype(np.uint8)
-    _, nearest = cv2.distanceTransformWithLabels(absent, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    value = np.zeros((nearest.max() + 1, 3), np.float32)
-    value[nearest[layer.present]] = layer.colour[layer.present]
-    return np.where(layer.present[..., None], layer.colour, value[nearest])
+    distance, nearest = cv2.distanceTransformWithLabels(absent, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    place = np.zeros(nearest.max() + 1, np.int64)
+    place[nearest[layer.present]] = np.flatnonzero(layer.present)
+    rim = np.flatnonzero((distance > 0) & (distance < 2 * PADDING))  # further away nothing is sampled
+    colour = layer.colour.reshape(-1, 3).copy()
+    colour[rim] = colour[place[nearest.ravel()[rim]]]
+    return colour.reshape(layer.colour.shape)
 
 
 def _rectangles(used: np.ndarray) -> list[tuple[int, int, int, int]]:

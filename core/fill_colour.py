@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from .layers import DOWN, LEFT, RIGHT, UP, LayeredDepthImage
@@ -42,14 +44,31 @@ def trusted_context(region: Region, rim: int) -> np.ndarray:
     return region.context
 
 
-def paint_region(region: Region, rim: int, sigma: float) -> np.ndarray:
-    """(n, 3) float32 colours of the region's synthesis pixels, in their raster order."""
+@dataclass(frozen=True)
+class FillParts:
+    """What the deterministic fill of a region is made of."""
+
+    source: np.ndarray  # (h, w) bool: trusted context
+    smooth: np.ndarray  # (h, w, 3) float32: the context's colour on `source`, a smooth continuation elsewhere
+    detail: np.ndarray  # (h, w, 3) float32: fine detail for the synthesis pixels, 0 elsewhere
+
+
+def fill_parts(region: Region, rim: int, sigma: float) -> FillParts | None:
+    """The smooth fill and the detail of one region; None without any context."""
     source = trusted_context(region, rim)
     if not source.any():
+        return None
+    detail = np.zeros(region.colour.shape, np.float32)
+    detail[region.synthesis] = mirrored_detail(region.colour, source, region.synthesis, sigma)
+    return FillParts(source, push_pull(region.colour, source), detail)
+
+
+def paint_region(region: Region, rim: int, sigma: float) -> np.ndarray:
+    """(n, 3) float32 colours of the region's synthesis pixels, in their raster order."""
+    parts = fill_parts(region, rim, sigma)
+    if parts is None:
         return np.full((int(region.synthesis.sum()), 3), 0.5, np.float32)
-    smooth = push_pull(region.colour, source)
-    detail = mirrored_detail(region.colour, source, region.synthesis, sigma)
-    return np.maximum(smooth[region.synthesis] + DETAIL * detail, 0)
+    return np.maximum(parts.smooth[region.synthesis] + DETAIL * parts.detail[region.synthesis], 0)
 
 
 def mirrored_detail(colour: np.ndarray, source: np.ndarray, wanted: np.ndarray, sigma: float) -> np.ndarray:
@@ -81,6 +100,7 @@ def push_pull(colour: np.ndarray, known: np.ndarray) -> np.ndarray:
     if min(h, w) <= 1 or known.all():
         mean = colour[known].mean(axis=0) if known.any() else 0.5
         return np.where(known[..., None], colour, mean).astype(np.float32)
+    mask = known.astype(np.uint8)
     pad = ((0, h % 2), (0, w % 2))
     weight = np.pad(known.astype(np.float32), pad)
     sums = np.pad(colour * known[..., None], (*pad, (0, 0)))
@@ -89,9 +109,12 @@ def push_pull(colour: np.ndarray, known: np.ndarray) -> np.ndarray:
     small = cv2.resize(sums, size, interpolation=cv2.INTER_AREA) / np.maximum(share, 1e-6)[..., None]
     coarse = push_pull(small.astype(np.float32), share > 0)
     up = cv2.resize(coarse, (weight.shape[1], weight.shape[0]), interpolation=cv2.INTER_LINEAR)[:h, :w]
+    up = np.ascontiguousarray(up)
     for _ in range(SMOOTHING):  # towards a membrane: coarse averages alone show their squares
-        up = cv2.blur(np.where(known[..., None], colour, up), (3, 3), borderType=cv2.BORDER_REPLICATE)
-    return np.where(known[..., None], colour, up).astype(np.float32)
+        cv2.copyTo(colour, mask, up)
+        up = cv2.blur(up, (3, 3), borderType=cv2.BORDER_REPLICATE)
+    cv2.copyTo(colour, mask, up)
+    return up
 
 
 def fill_border(image: LayeredDepthImage, settings: InpaintSettings) -> np.ndarray:

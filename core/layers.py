@@ -65,6 +65,14 @@ def neighbour(array: np.ndarray, side: int, outside) -> np.ndarray:
     return result
 
 
+def beside(pixels: np.ndarray, side: int, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Flat indices of the neighbours of flat indices on that side, and which of them lie on the canvas (others: unchanged)."""
+    rows, columns = STEPS[side]
+    r, c = np.divmod(pixels, shape[1])
+    inside = (r + rows >= 0) & (r + rows < shape[0]) & (c + columns >= 0) & (c + columns < shape[1])
+    return pixels + np.where(inside, rows * shape[1] + columns, 0), inside
+
+
 def mutual_links(right: np.ndarray, down: np.ndarray, layer: int) -> np.ndarray:
     """Links within one layer, (4, h, w) int8, from the two arrays of bool."""
     sides = (right, neighbour(right, LEFT, False), down, neighbour(down, UP, False))

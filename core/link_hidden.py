@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from .layers import DOWN, OPPOSITE, RIGHT, LayeredDepthImage, neighbour
+from .layers import DOWN, OPPOSITE, RIGHT, LayeredDepthImage, beside
 from .regions import Disocclusion
 from .tear_surfaces import ISLAND_AREA, label_surfaces
 
@@ -22,40 +22,47 @@ def link_hidden(image: LayeredDepthImage, found: Disocclusion) -> tuple[list[np.
     A hidden pixel goes on in the pixel beside it that has a free side there and about the same disparity, on any layer; but
     never in one that is nearer than what hides it, so that no part of it comes out in front.
     """
-    new, front = len(image.layers), image.layers[-1].disparity
+    new = len(image.layers)
     earlier = [layer.links.copy() for layer in image.layers]
     links = np.full((4, *found.hidden.shape), -1, np.int8)
+    where = np.flatnonzero(found.hidden)
+    own, front = found.disparity.ravel()[where], image.layers[-1].disparity.ravel()[where]
     for side in range(4):
-        nearest = np.full(found.hidden.shape, np.float32(image.threshold))
+        there, inside = beside(where, side, found.hidden.shape)
+        nearest, chosen = np.full(len(where), np.float32(image.threshold)), np.full(len(where), -1, np.int8)
         for k, layer in enumerate(image.layers):
-            free = neighbour(layer.present & (earlier[k][OPPOSITE[side]] < 0), side, False)
-            beside = neighbour(layer.disparity, side, np.inf)
-            apart = np.abs(beside - found.disparity)
-            better = found.hidden & free & (apart <= nearest) & (beside < front)
-            links[side][better] = k
-            nearest[better] = apart[better]
+            disparity = layer.disparity.ravel()[there]
+            apart = np.abs(disparity - own)
+            free = layer.present.ravel()[there] & (earlier[k][OPPOSITE[side]].ravel()[there] < 0)
+            better = inside & free & (apart <= nearest) & (disparity < front)
+            chosen[better], nearest[better] = k, apart[better]
+        links[side].ravel()[where] = chosen
         for k in range(new):
-            earlier[k][OPPOSITE[side]][neighbour(links[side] == k, OPPOSITE[side], False)] = new
+            earlier[k][OPPOSITE[side]].ravel()[there[chosen == k]] = new
     for side in (RIGHT, DOWN):
-        free = (links[side] < 0) & neighbour(links[OPPOSITE[side]] < 0, side, False)
-        joined = free & _one_surface(image, found, side)
-        links[side][joined] = new
-        links[OPPOSITE[side]][neighbour(joined, OPPOSITE[side], False)] = new
+        one, other = _pairs_of_one_surface(image, found, side)
+        free = (links[side].ravel()[one] < 0) & (links[OPPOSITE[side]].ravel()[other] < 0)
+        links[side].ravel()[one[free]] = new
+        links[OPPOSITE[side]].ravel()[other[free]] = new
     return earlier, links
 
 
-def _one_surface(image: LayeredDepthImage, found: Disocclusion, side: int) -> np.ndarray:
-    """(h, w) bool: the hidden pixel and its hidden neighbour continue one surface.
+def _pairs_of_one_surface(image: LayeredDepthImage, found: Disocclusion, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Flat indices of hidden pixels and their hidden neighbours on that side that continue one surface.
 
     Behind silhouette pixels side by side that means within two thresholds: more is a junction of three surfaces. The further
     apart those pixels are, the more a slanting surface may differ between them.
     """
-    both = found.hidden & neighbour(found.hidden, side, False)
-    apart = np.abs(neighbour(found.disparity, side, 0) - found.disparity)
-    row, column = np.divmod(found.seed, found.hidden.shape[1])
-    between = np.maximum(np.abs(neighbour(row, side, 0) - row), np.abs(neighbour(column, side, 0) - column))
+    one = np.flatnonzero(found.hidden)
+    other, inside = beside(one, side, found.hidden.shape)
+    both = inside & found.hidden.ravel()[other]
+    one, other = one[both], other[both]
+    disparity, seed = found.disparity.ravel(), found.seed.ravel()
+    (row, column), (other_row, other_column) = (np.divmod(seed[pixels], found.hidden.shape[1]) for pixels in (one, other))
+    between = np.maximum(np.abs(other_row - row), np.abs(other_column - column))
     limit = image.threshold * np.minimum(2 + between * (SLOPE / image.long_side), FAR_APART)
-    return both & (apart <= limit)
+    same = np.abs(disparity[other] - disparity[one]) <= limit
+    return one[same], other[same]
 
 
 def absorb_islands(image: LayeredDepthImage, found: Disocclusion) -> Disocclusion:
@@ -66,7 +73,10 @@ def absorb_islands(image: LayeredDepthImage, found: Disocclusion) -> Disocclusio
     """
     import cv2
 
-    labels, sizes = label_surfaces(found.hidden, _one_surface(image, found, RIGHT), _one_surface(image, found, DOWN))
+    linked = np.zeros((2, found.hidden.size), bool)
+    for way, side in enumerate((RIGHT, DOWN)):
+        linked[way, _pairs_of_one_surface(image, found, side)[0]] = True
+    labels, sizes = label_surfaces(found.hidden, *linked.reshape(2, *found.hidden.shape))
     small = found.hidden & (sizes[labels] < ISLAND_AREA * image.long_side**2)
     small |= found.hidden & (image.layers[-1].disparity - found.disparity < image.threshold / 2)
     kept = found.hidden & ~small

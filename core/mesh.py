@@ -123,11 +123,15 @@ def _better_diagonal(four: list[np.ndarray], corners: Corners) -> np.ndarray:
 
 def _mesh(role: str, triangles, k: int, corners: Corners, image: LayeredDepthImage, photo: Photo, atlas: Atlas | None):
     """Triangles of one role with their own vertices, in space and on their texture."""
-    used = np.zeros(len(image.layers) * corners.regular[0].size + len(corners.irregular_corner), bool)
-    used[triangles.ravel()] = True
+    # numbers run over this layer's corners and the irregular vertices only, which keeps the table small
+    count, layers = corners.regular[0].size, len(image.layers)
+    local = np.where(triangles < layers * count, triangles - k * count, triangles - (layers - 1) * count)
+    used = np.zeros(count + len(corners.irregular_corner), bool)
+    used[local.ravel()] = True
     number = np.cumsum(used, dtype=np.int32) - 1
-    row, column, disparity = corners.place(np.flatnonzero(used))
-    triangles = number[triangles].astype(np.int32)
+    kept = np.flatnonzero(used)
+    row, column, disparity = corners.place(np.where(kept < count, kept + k * count, kept + (layers - 1) * count))
+    triangles = number[local]
     top, left, height, width = image.frame
     u, v = (column - left) / width, (row - top) / height
     camera = photo.camera

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .layers import OPPOSITE, STEPS, LayeredDepthImage, neighbour
+from .layers import OPPOSITE, STEPS, LayeredDepthImage, beside
 from .tear_surfaces import label_surfaces
 
 LEAST_REACH = 0.008
@@ -116,20 +116,23 @@ def _farther_side(image: LayeredDepthImage) -> tuple[np.ndarray, np.ndarray]:
 
     Across a tear lies the nearest surface of any layer that is behind and ends there too. Of several sides the farthest counts.
     """
-    last = len(image.layers) - 1
-    layer = image.layers[last]
-    far = np.full(layer.present.shape, np.inf, np.float32)
+    layer = image.layers[-1]
+    far = np.full(layer.present.size, np.inf, np.float32)
+    own = layer.disparity.ravel()
     for side in range(4):
-        behind = np.full(layer.present.shape, -np.inf, np.float32)
+        ends = np.flatnonzero(layer.present & (layer.links[side] < 0))
+        there, inside = beside(ends, side, layer.present.shape)
+        behind = np.full(len(ends), -np.inf, np.float32)
         for other in image.layers:
-            ends = neighbour(other.present & (other.links[OPPOSITE[side]] < 0), side, False)
-            there = neighbour(other.disparity, side, np.inf)
-            lower = ends & (there < layer.disparity - image.threshold / 2)
-            behind = np.where(lower, np.maximum(behind, there), behind)
-        found = layer.present & (layer.links[side] < 0) & np.isfinite(behind)
-        far = np.where(found, np.minimum(far, behind), far)
+            disparity = other.disparity.ravel()[there]
+            lower = inside & other.present.ravel()[there] & (other.links[OPPOSITE[side]].ravel()[there] < 0)
+            lower &= disparity < own[ends] - image.threshold / 2
+            behind[lower] = np.maximum(behind[lower], disparity[lower])
+        found = np.isfinite(behind)
+        far[ends[found]] = np.minimum(far[ends[found]], behind[found])
     found = np.isfinite(far)
-    return np.where(found, far, 0), np.where(found, layer.disparity - far, 0)
+    far, jump = np.where(found, far, 0), np.where(found, own - far, 0)
+    return far.reshape(layer.present.shape), jump.reshape(layer.present.shape)
 
 
 def _count_edges(seeds: np.ndarray, own: np.ndarray, shape: tuple[int, int]) -> int:
@@ -144,8 +147,8 @@ def _count_edges(seeds: np.ndarray, own: np.ndarray, shape: tuple[int, int]) -> 
 def find_regions(image: LayeredDepthImage, context_width: float, distance: np.ndarray) -> list[Region]:
     """The connected invented surfaces of the last layer, each with its context, largest first.
 
-    The context is flooded along links from the synthesis region into earlier layers, for twice the width of what is invented
-    but at most `context_width` of the long side. `distance` (h, w): steps of invented pixels from their silhouette.
+    The context is flooded along links from the synthesis region into earlier layers, somewhat further than what is invented
+    is wide, but at most `context_width` of the long side. `distance` (h, w): steps of invented pixels from their silhouette.
     """
     last = len(image.layers) - 1
     layer = image.layers[last]
@@ -153,7 +156,7 @@ def find_regions(image: LayeredDepthImage, context_width: float, distance: np.nd
     deepest = np.zeros(len(sizes), np.int32)
     np.maximum.at(deepest, labels[layer.present], distance[layer.present])
     most = max(8, round(context_width * image.long_side))
-    steps = np.minimum(most, 2 * deepest + max(8, round(0.012 * image.long_side)))
+    steps = np.minimum(most, deepest + deepest // 4 + max(8, round(0.012 * image.long_side)))
     region, node, found_at = _flood_contexts(image, labels, steps)
     return _cut_out(image, labels, sizes, region, node, found_at)
 
