@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,10 +11,12 @@ import numpy as np
 from .atlas import Atlas, pack_atlas
 from .camera import Camera
 from .corners import BL, BR, TL, TR, Corners, find_corners
-from .layers import LayeredDepthImage
+from .layers import Layer, LayeredDepthImage
 from .photo import Photo
-from .quadtree import BLOCK, FLATNESS, Leaves, find_leaves
+from .quadtree import BLOCK, FLATNESS, find_leaves
 from .settings import MeshSettings
+
+THREADS = min(8, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
@@ -50,20 +54,23 @@ class LayeredMesh:
 
 def triangulate(image: LayeredDepthImage, photo: Photo, metric: bool, settings: MeshSettings) -> LayeredMesh:
     """Two triangles for each block of pixels of one surface, none across a tear, welded where pixels are linked."""
-    corners, atlas = find_corners(image), pack_atlas(image)
-    tolerance = FLATNESS * image.span / settings.density
-    texels = photo.camera.width / image.frame[3]
-    meshes = []
-    for k, layer in enumerate(image.layers):
+    with ThreadPoolExecutor(THREADS) as pool:  # NumPy works outside Python's lock
+        packing = pool.submit(pack_atlas, image)
+        corners = find_corners(image)
+        tolerance = FLATNESS * image.span / settings.density
+        texels = photo.camera.width / image.frame[3]
         # what is invented need not be as exact as what was seen
-        leaves = find_leaves(layer, k, corners, tolerance * (1 if k == 0 else 2), texels)
-        triangles, invented = _triangles(leaves, layer, k, corners)
-        if k == 0:
-            meshes.append(_mesh("photo", triangles[~invented], k, corners, image, photo, None))
-            if invented.any():
-                meshes.append(_mesh("border", triangles[invented], k, corners, image, photo, atlas))
-        elif len(triangles):
-            meshes.append(_mesh(f"hidden {k}", triangles, k, corners, image, photo, atlas))
+        jobs = [(k, tolerance * (1 if k == 0 else 2)) for k in range(len(image.layers))]
+        found = pool.map(lambda job: _triangles(image.layers[job[0]], job[0], corners, job[1], texels), jobs)
+        meshes = []
+        for k, (triangles, invented) in enumerate(found):
+            atlas = packing.result()
+            if k == 0:
+                meshes.append(_mesh("photo", triangles[~invented], k, corners, image, photo, None))
+                if invented.any():
+                    meshes.append(_mesh("border", triangles[invented], k, corners, image, photo, atlas))
+            elif len(triangles):
+                meshes.append(_mesh(f"hidden {k}", triangles, k, corners, image, photo, atlas))
     top, left, height, width = image.frame
     disparity = image.layers[0].disparity[top : top + height, left : left + width]
     middle = disparity[height * 3 // 8 : height * 5 // 8 + 1, width * 3 // 8 : width * 5 // 8 + 1]
@@ -73,14 +80,14 @@ def triangulate(image: LayeredDepthImage, photo: Photo, metric: bool, settings: 
     )  # fmt: skip
 
 
-def _triangles(leaves: list[Leaves], layer, k: int, corners: Corners) -> tuple[np.ndarray, np.ndarray]:
+def _triangles(layer: Layer, k: int, corners: Corners, tolerance: float, texels: float) -> tuple[np.ndarray, np.ndarray]:
     """(T, 3) vertex numbers and (T,) whether the triangle shows invented content.
 
     A block beside smaller ones is a fan round its centre, so that it meets their vertices; the others are two triangles.
     """
     slots, stride = corners.slots[k], layer.present.shape[1] + 1
     triangles, invented = [], []
-    for each in leaves:
+    for each in find_leaves(layer, k, corners, tolerance, texels):
         r, c, n = each.row, each.column, each.size
         four = [slots[TL, r, c], slots[TR, r, c + n - 1], slots[BR, r + n - 1, c + n - 1], slots[BL, r + n - 1, c]]
         kind = layer.synthesised[r, c]
