@@ -9,7 +9,7 @@ from .regions import Disocclusion
 
 STIFFNESS = 1e-3
 """Pull towards the disparity of the nearest background: far from all context the membrane lies flat."""
-MOST_ITERATIONS = 60
+MOST_ITERATIONS = 80
 
 
 def fill_depth(image: LayeredDepthImage, found: Disocclusion, links: np.ndarray) -> np.ndarray:
@@ -41,7 +41,7 @@ def fill_depth(image: LayeredDepthImage, found: Disocclusion, links: np.ndarray)
             fixed[held] += layer.disparity.ravel()[beside[held]]
     rows, columns = np.concatenate(rows), np.concatenate(columns)
     matrix = diags(weight) - coo_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(where),) * 2).tocsr()
-    solved, _ = cg(matrix.tocsr(), fixed, x0=guess, rtol=1e-3, maxiter=MOST_ITERATIONS, M=diags(1 / weight))
+    solved, _ = cg(matrix.tocsr(), fixed, x0=guess, rtol=3e-4, maxiter=MOST_ITERATIONS, M=diags(1 / weight))
     disparity = found.disparity.copy()
     front = image.layers[-1].disparity.ravel()[where]
     behind = np.minimum(solved, front - image.threshold / 4)
