@@ -9,9 +9,8 @@ import bpy
 
 from .. import __package__ as base_package
 from ..core.settings import Settings
+from .own_folder import NO_EXTENSION_FOLDER
 from .properties import values_of
-
-NO_EXTENSION_FOLDER = Path.home() / ".photo_diorama"
 
 
 def preferences(context: bpy.types.Context) -> bpy.types.AddonPreferences | None:

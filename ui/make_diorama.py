@@ -1,0 +1,165 @@
+"""The main job of the command line: a photo in, a .blend and perhaps a render out."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import time
+from pathlib import Path
+
+from ..core.errors import DioramaError
+from ..core.pipeline import Diorama, build_diorama
+from ..core.settings import Settings
+from .flags import add_common, add_options, settings_from
+from .session import Session, peak_memory_mb
+from .targets import beside, check_target, could_not_save, default_name, make_folder
+
+SAMPLES, BOUNCES = 16, 4
+CANNOT_WRITE = ("cannot save", "cannot open", "no space", "could not write", "too large")
+"""What Blender says where a file could not be written; it has one kind of error for everything."""
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Flags for the files, and one for every option that core declares."""
+    parser.add_argument("photo", type=Path, metavar="PHOTO", help="JPEG, PNG, WebP, TIFF, HEIC or OpenEXR")
+    parser.add_argument("--depth", type=Path, metavar="FILE", help="depth map: PNG, TIFF, EXR, NPY, NPZ or PFM")
+    parser.add_argument("--output", type=Path, metavar="FILE.blend", help="default: the photo's name, in this folder")
+    parser.add_argument(
+        "--render", type=Path, metavar="FILE|FOLDER",
+        help="movie (.mp4, .mkv, .mov), still (.png, .jpg, .exr, .tif) or folder of frames; for movies and folders a "
+        "camera that would stay swings",
+    )  # fmt: skip
+    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    add_common(parser)
+    add_options(parser)
+
+
+def run(given: argparse.Namespace, session: Session) -> None:
+    """Builds, saves, renders and reports. Raises DioramaError before any work where the result could not be written."""
+    settings = _settings(given)
+    output = given.output or default_name(given.photo, ".blend")
+    if output.suffix != ".blend":
+        raise DioramaError(f"{output} is not a .blend file; give --output a name that ends in .blend.")
+    _require_blender()
+    sources = [given.photo, given.depth]
+    check_target(output, given.overwrite, sources)
+    if given.render is not None:
+        _check_render(given.render, given.overwrite, sources)
+    built = build_diorama(given.photo, given.depth, settings, session.progress, models=session.models)
+    seconds = dict(built.seconds)
+    scene = _timed(seconds, "Writing the scene", lambda: new_scene(built, settings, given))
+    _timed(seconds, "Saving", lambda: save_blend(output))
+    rendered = []
+    if given.render is not None:
+        rendered = _timed(seconds, "Rendering", lambda: _render(given.render, scene, settings.scene.frames, session))
+    _report(session, facts_of(built, given) | {"seconds": seconds}, output, rendered)
+
+
+def _timed(seconds: dict[str, float], stage: str, work):
+    started = time.perf_counter()
+    result = work()
+    seconds[stage] = round(time.perf_counter() - started, 4)
+    return result
+
+
+def _settings(given: argparse.Namespace) -> Settings:
+    """The options as flags set them; moving pictures without a chosen move get one."""
+    settings = settings_from(given, set_up_scene=True)
+    if given.render is not None and settings.scene.camera_move == "none" and not _is_still(given.render):
+        return settings.with_values({"camera_move": "swing"})
+    return settings
+
+
+def _is_still(target: Path) -> bool:
+    return target.suffix.lower() not in ("", ".mp4", ".mkv", ".mov")
+
+
+def _require_blender() -> None:
+    if importlib.util.find_spec("bpy") is None:
+        raise DioramaError(
+            "A .blend is written by Blender, which is not here: install it as a module (pip install bpy) or run "
+            "`blender --command photo_diorama`."
+        )
+
+
+def _check_render(target: Path, overwrite: bool, sources: list[Path | None]) -> None:
+    from ..operators.render import check_target as check_ending
+
+    check_ending(target)
+    check_target(target, overwrite, sources, folder=not target.suffix)
+
+
+def new_scene(built: Diorama, settings: Settings, given: argparse.Namespace):
+    """An empty file with the diorama in it and nothing else, its camera and render set up.
+
+    The startup scene goes; preferences and enabled extensions stay, since this one may be what runs.
+    """
+    import bpy
+
+    from ..operators.emit import emit
+    from ..operators.root import source_of
+
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    scene = bpy.context.scene
+    scene.frame_start, scene.frame_end = 1, settings.scene.frames
+    scene.render.engine = "CYCLES"
+    scene.cycles.samples, scene.cycles.use_denoising, scene.cycles.max_bounces = SAMPLES, False, BOUNCES
+    emit(built.mesh, built.photo, settings, source_of(built, given.photo, given.depth))
+    scene.frame_set(1)
+    return scene
+
+
+def save_blend(output: Path) -> None:
+    """Saves beside the target and renames: a full disk leaves no half file. Raises DioramaError where it cannot."""
+    import bpy
+
+    make_folder(output.parent)
+    fresh = beside(output)
+    try:
+        bpy.ops.wm.save_as_mainfile(filepath=str(fresh), copy=True, compress=False, relative_remap=False)
+        os.replace(fresh, output)
+    except (RuntimeError, OSError) as error:
+        raise could_not_save(output, _last_line(error)) from None
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _render(target: Path, scene, frames: int, session: Session) -> list[Path]:
+    from ..operators.render import render
+
+    make_folder(target.parent)
+    try:
+        return render(target, scene, frames, session.progress)
+    except RuntimeError as error:  # of Blender, whatever happened
+        if any(words in str(error).lower() for words in CANNOT_WRITE):
+            raise could_not_save(target, _last_line(error)) from None
+        raise
+
+
+def _last_line(error: Exception) -> str:
+    """The reason without Blender's own words around it."""
+    text = (getattr(error, "strerror", None) or str(error)).strip()
+    return text.splitlines()[-1].removeprefix("Error: ").rstrip(".") if text else type(error).__name__
+
+
+def facts_of(built: Diorama, given: argparse.Namespace) -> dict:
+    """What the result was made of, as the scene keeps it too."""
+    from ..operators.root import source_of
+
+    facts = source_of(built, given.photo, given.depth) | {"depth_origin": built.found.origin}
+    return {name: value for name, value in facts.items() if name != "photo_stamp"}
+
+
+def _report(session: Session, known: dict, output: Path, rendered: list[Path]) -> None:
+    metres = "m" if known["metric"] else "m, as assumed"
+    session.say(
+        f"{output}: {known['layers']} layers, {known['triangles']:,} triangles, {sum(known['seconds'].values()):.1f} s",
+        f"  focal length {known['focal_px']:g} px: {known['focal_source']}",
+        f"  depth: {known['depth_source']}; nearest {known['nearest_m']:g} {metres}",
+    )
+    if rendered:
+        where = rendered[0] if len(rendered) == 1 else f"{len(rendered)} frames in {rendered[0].parent}"
+        session.say(f"  rendered {where}")
+    written = {"blend": str(output.absolute()), "rendered": [str(path.absolute()) for path in rendered]}
+    session.result(known | {"peak_memory_mb": peak_memory_mb()} | written)
