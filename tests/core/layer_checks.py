@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+from scenes import ALL, BORDERED
+
 from photo_diorama.core.inpaint import inpaint
 from photo_diorama.core.layers import OPPOSITE, STEPS, LayeredDepthImage
 from photo_diorama.core.mesh import LayeredMesh, triangulate
 from photo_diorama.core.settings import InpaintSettings, LayerSettings, MeshSettings
-from scenes import ALL, BORDERED
 
 
 @cache

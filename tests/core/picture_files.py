@@ -1,4 +1,4 @@
-"""Pictures and numbers written byte by byte, so that what reads them is checked against the formats and not against itself."""
+"""Pictures and numbers written byte by byte: what reads them is checked against the formats, not against itself."""
 
 from __future__ import annotations
 
@@ -85,6 +85,8 @@ def p3_profile() -> bytes:
         table += name + struct.pack(">II", at + len(body), len(data))
         body += data
     size = at + len(body)
-    head = struct.pack(">I4s4s4s4s4s12s4s", size, b"\0" * 4, b"\x04\0\0\0", b"mntr", b"RGB ", b"XYZ ", b"\0" * 12, b"acsp")
+    head = struct.pack(
+        ">I4s4s4s4s4s12s4s", size, b"\0" * 4, b"\x04\0\0\0", b"mntr", b"RGB ", b"XYZ ", b"\0" * 12, b"acsp"
+    )
     head += b"\0" * 28 + struct.pack(">3i", 63190, 65536, 54061)
     return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + body

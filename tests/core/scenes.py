@@ -1,7 +1,7 @@
-"""Tiny scenes whose depth, silhouettes and hidden parts are known exactly; every surface has a colour channel of its own.
+"""Tiny scenes whose depth, silhouettes and hidden parts are known; every surface has a colour channel of its own.
 
-The farthest surface is blue only, one in the middle green only, the nearest red only. So a colour that bled from one surface
-into another shows as a channel that is not zero.
+The farthest surface is blue only, one in the middle green only, the nearest red only. So a colour that bled from one
+surface into another shows as a channel that is not zero.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
 from photo_diorama.core.camera import Camera
 from photo_diorama.core.depth import DepthMap
 from photo_diorama.core.layers import LayeredDepthImage, split_into_layers
@@ -22,7 +23,7 @@ HEIGHT, WIDTH = 120, 160
 FAR, MIDDLE, NEAR = 4.0, 2.0, 1.0
 """Distances in metres of the planes that face the camera."""
 BORDERED = LayerSettings(border=0.2, rim=0.0)
-"""A border of 32 px at these sizes, where the default would round to none; and no rim, as no pixel here mixes two surfaces."""
+"""A border of 32 px, where the default would round to none here; and no rim, as no pixel mixes two surfaces."""
 BORDERLESS = LayerSettings(border=0.0, rim=0.0)
 
 
@@ -90,7 +91,7 @@ def sphere_before_wall() -> Scene:
 
 
 def t_junction() -> Scene:
-    """A middle surface on the right before a far one, and a near one over the lower half of both: the three meet in a T."""
+    """A middle surface on the right before a far one, and a near one over the lower half of both: they meet in a T."""
     middle, near = np.zeros((2, HEIGHT, WIDTH), bool)
     middle[:, 80:] = True
     near[70:, 30:130] = True
@@ -117,7 +118,7 @@ def nested() -> Scene:
 
 
 def slanted_ground() -> Scene:
-    """One plane from 12 m at the top of the picture to 1 m at the bottom: nothing to tear. A plane is linear in disparity."""
+    """One plane, from 12 m at the top of the picture to 1 m at the bottom: nothing to tear, and linear in disparity."""
     plane = np.broadcast_to(np.linspace(1 / 12, 1, HEIGHT)[:, None], (HEIGHT, WIDTH))
     return _scene(plane)
 

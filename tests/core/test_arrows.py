@@ -1,4 +1,4 @@
-"""The arrows of the house: ui -> operators -> core and never back; core knows no Blender and starts with NumPy alone."""
+"""The arrows of the house: ui -> operators -> core, never back; core knows no Blender and starts with NumPy alone."""
 
 import ast
 import subprocess
@@ -18,7 +18,7 @@ MOST_LINES = 400
 
 
 def imports(path: Path, top_level: bool = False):
-    """Yields (line, module) of every import, relative ones as the package's full names; or of those that run at import."""
+    """Yields (line, module) of every import, or of those that run at import; relative ones by their full names."""
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
     package = (NAME, *path.relative_to(ROOT).parts[:-1])
     inside = {n for f in ast.walk(tree) if isinstance(f, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
@@ -91,7 +91,9 @@ def test_core_imports_numpy_and_the_standard_library_at_module_level():
 
 
 def test_the_root_imports_no_blender_at_module_level():
-    assert not broken([ROOT / "__init__.py"], lambda path, module: module.split(".")[0] not in sys.stdlib_module_names, True)
+    assert not broken(
+        [ROOT / "__init__.py"], lambda path, module: module.split(".")[0] not in sys.stdlib_module_names, True
+    )
 
 
 def test_networks_are_imported_late():
@@ -121,7 +123,10 @@ for name in sys.argv[2:]:
 
 
 def test_importing_core_starts_nothing_heavy():
-    names = [f"{NAME}.core", *(f"{NAME}.core.{p.stem}" for p in CORE if p.parent == ROOT / "core" and p.stem != "__init__")]
+    names = [
+        f"{NAME}.core",
+        *(f"{NAME}.core.{p.stem}" for p in CORE if p.parent == ROOT / "core" and p.stem != "__init__"),
+    ]
     command = [sys.executable, "-c", START.format(late=LATE), str(ROOT / "tests"), *names]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-800:]

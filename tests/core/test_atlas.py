@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from layer_checks import filled
+from scenes import ALL, BORDERLESS
+
 from photo_diorama.core.atlas import PADDING, pack_atlas
 from photo_diorama.core.quadtree import BLOCK
-from scenes import ALL, BORDERLESS
 
 
 @pytest.mark.parametrize("settings", ["bordered", "borderless"])
@@ -19,14 +20,16 @@ def test_each_invented_pixel_is_at_its_place(name, settings):
         origin = atlas.origin[k, r // BLOCK, c // BLOCK]
         y, x = r + origin[:, 0], c + origin[:, 1]
         assert np.array_equal(atlas.texture[y, x], layer.colour[r, c])
-        for place, pixel in zip(zip(y.tolist(), x.tolist(), strict=True), zip(r.tolist(), c.tolist(), strict=True), strict=True):
+        for place, pixel in zip(
+            zip(y.tolist(), x.tolist(), strict=True), zip(r.tolist(), c.tolist(), strict=True), strict=True
+        ):
             assert taken.setdefault(place, (k, *pixel)) == (k, *pixel)  # no place is given twice
     assert np.isfinite(atlas.texture).all() and atlas.texture.dtype == np.float32
 
 
 @pytest.mark.parametrize("name", ["T-junction", "sphere", "leaning wire 3 px"])
 def test_round_each_pixel_lie_texels_of_its_own_layer(name):
-    """Filtering reads neighbours: they are the layer's own pixels, or the nearest where it has none; never another's."""
+    """Filtering reads neighbours: the layer's own pixels, or the nearest where it has none; never another's."""
     image = filled(name)
     atlas = pack_atlas(image)
     for k, layer in enumerate(image.layers[1:], 1):

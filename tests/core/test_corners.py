@@ -1,11 +1,12 @@
-"""Vertices: linked pixels share theirs on every layer, torn ones do not, and silhouettes are smoothed without leaving the frame."""
+"""Vertices: linked pixels share theirs on every layer, torn ones do not; silhouettes are smooth, the frame straight."""
 
 import numpy as np
 import pytest
 from layer_checks import filled
+from scenes import ALL, BORDERLESS, slanted_ground, two_planes
+
 from photo_diorama.core.corners import BL, BR, MOST_SMOOTHING, NUDGE, SLOT_STEP, TL, TR, find_corners
 from photo_diorama.core.layers import DOWN, LEFT, OPPOSITE, RIGHT, STEPS, UP
-from scenes import ALL, BORDERLESS, slanted_ground, two_planes
 
 SHARED = {RIGHT: ((TR, TL), (BR, BL)), LEFT: ((TL, TR), (BL, BR)), DOWN: ((BL, TL), (BR, TR)), UP: ((TL, BL), (TR, BR))}
 """For a neighbour on each side: my slot and its slot of the two corners between us."""

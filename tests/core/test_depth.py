@@ -1,4 +1,4 @@
-"""Depth files: every format and meaning gives the same disparity on the photo's grid, and bad ones are told in a sentence."""
+"""Depth files: every format and meaning gives the same disparity on the photo's grid; bad ones are told in a sentence."""
 
 import io
 import time
@@ -6,12 +6,13 @@ import zipfile
 
 import numpy as np
 import pytest
+from picture_files import exr_bytes, pfm_bytes
+from scenes import HEIGHT, WIDTH, png_bytes, png_chunk, png_header, slanted_ground, two_planes
+
 from photo_diorama.core.depth import DepthMap, depth_on_photo, read_depth, working_size
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.photo import load_photo
 from photo_diorama.core.settings import DepthSettings
-from picture_files import exr_bytes, pfm_bytes
-from scenes import HEIGHT, WIDTH, png_bytes, png_chunk, png_header, slanted_ground, two_planes
 
 METRIC, DISPARITY = DepthSettings(depth_kind="metric"), DepthSettings(depth_kind="disparity")
 PHOTO = two_planes().photo()
@@ -22,7 +23,6 @@ METRES = np.float32(4 - ROWS / 60 + 0.3 * np.sin(COLUMNS / 9))
 
 def load_depth(path, photo, settings, long_side) -> DepthMap:
     return depth_on_photo(read_depth(path, settings), photo, settings, long_side, str(path))
-
 
 
 def load(path, settings=METRIC, photo=PHOTO, long_side=WIDTH) -> DepthMap:
@@ -66,7 +66,9 @@ def test_metres_in_every_float_format(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["mm.png", "mm.tif", "mm.npy"])
-@pytest.mark.parametrize("settings", [DepthSettings(depth_scale=0.001), DepthSettings(depth_kind="metric", depth_scale=0.001)])
+@pytest.mark.parametrize(
+    "settings", [DepthSettings(depth_scale=0.001), DepthSettings(depth_kind="metric", depth_scale=0.001)]
+)
 def test_millimetres_with_a_scale(tmp_path, name, settings):
     depth = load(written(tmp_path, name, MILLIMETRES), settings)
     assert depth.metric and np.allclose(1 / depth.disparity, MILLIMETRES / 1000, rtol=1e-5)
@@ -98,7 +100,8 @@ def test_auto_tells_floats_by_which_way_they_grow(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "bits"), [("8.png", 8), ("16.png", 16), ("8.tif", 8), ("16.tif", 16), ("f.npy", 0), ("f.pfm", 0), ("f.exr", 0)]
+    ("name", "bits"),
+    [("8.png", 8), ("16.png", 16), ("8.tif", 8), ("16.tif", 16), ("f.npy", 0), ("f.pfm", 0), ("f.exr", 0)],
 )
 def test_disparity_of_unknown_scale(tmp_path, name, bits):
     """The farthest goes to the far end of a fixed range, the nearest to the chosen distance; linear in between."""
@@ -207,9 +210,11 @@ EQUAL = np.full((HEIGHT, WIDTH), 2, np.float32)
 UNUSABLE = {
     "zeros.npy": (EQUAL * 0, "0 of 19200"), "zeros.png": (np.zeros((HEIGHT, WIDTH), np.uint8), "0 of 19200"),
     "nan.npy": (EQUAL * np.nan, "0 of 19200"), "inf.npy": (EQUAL * np.inf, "0 of 19200"),
-    "equal.npy": (EQUAL, "same depth everywhere"), "equal.png": (EQUAL.astype(np.uint16) * 900, "same depth everywhere"),
+    "equal.npy": (EQUAL, "same depth everywhere"),
+    "equal.png": (EQUAL.astype(np.uint16) * 900, "same depth everywhere"),
     "negative.npy": (METRES - 3, "negative"), "all negative.npy": (-METRES, "negative"), "one.npy": (ONE, "1 of 19200"),
-    "complex.npy": (METRES * 1j, "complex"), "bool.npy": (METRES > 2, "bool"), "hw3.npy": (np.dstack([METRES] * 3), "shape"),
+    "complex.npy": (METRES * 1j, "complex"), "bool.npy": (METRES > 2, "bool"),
+    "hw3.npy": (np.dstack([METRES] * 3), "shape"),
     "text.npy": (np.full((HEIGHT, WIDTH), "far"), "<U3"), "empty.npy": (np.zeros((0, 4), np.float32), "shape"),
     "scalar.npy": (np.float32(3), "shape"),
 }  # fmt: skip
@@ -226,7 +231,9 @@ def test_values_without_relief_are_refused(tmp_path, name, settings):
 
 def test_a_constant_disparity_is_refused_too(tmp_path):
     assert "same depth everywhere" in told(written(tmp_path, "equal.npy", EQUAL), DISPARITY)
-    assert "same depth everywhere" in told(written(tmp_path, "zeros.npy", np.maximum(EQUAL * 0, ONE * 0 + 5)), DISPARITY)
+    assert "same depth everywhere" in told(
+        written(tmp_path, "zeros.npy", np.maximum(EQUAL * 0, ONE * 0 + 5)), DISPARITY
+    )
 
 
 def npz_bytes(**members: bytes) -> bytes:
@@ -291,7 +298,9 @@ HUGE = {
 def test_huge_claims_are_refused_before_decoding(tmp_path, name, monkeypatch):
     from PIL import Image
 
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 89478485)  # Pillow's own, which a photo loaded before may have lifted
+    monkeypatch.setattr(
+        Image, "MAX_IMAGE_PIXELS", 89478485
+    )  # Pillow's own, which a photo loaded before may have lifted
     path = written(tmp_path, name, HUGE[name])
     started = time.perf_counter()
     told(path)

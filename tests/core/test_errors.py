@@ -1,4 +1,4 @@
-"""The two exceptions: what the user is told, and the user's own stop, which no handler of bad input may take for an error."""
+"""The two exceptions: what the user is told, and the user's own stop, which no handler of bad input may catch."""
 
 from photo_diorama.core.errors import Cancelled, DioramaError
 

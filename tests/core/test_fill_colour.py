@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from scenes import BORDERED, BORDERLESS, HEIGHT, WIDTH, slanted_ground, t_junction, two_planes
+
 from photo_diorama.core.fill_colour import fill_border, fill_colour, push_pull, trusted_context
 from photo_diorama.core.inpaint import add_hidden_layer
 from photo_diorama.core.layers import Layer, LayeredDepthImage
 from photo_diorama.core.regions import Region, disocclude, find_regions
 from photo_diorama.core.settings import InpaintSettings
-from scenes import BORDERED, BORDERLESS, HEIGHT, WIDTH, slanted_ground, t_junction, two_planes
 
 SIDE = 60
 ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE]

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 from layer_checks import filled, framed
+from scenes import ALL, BORDERED, BORDERLESS, HEIGHT, WIDTH, _scene, slanted_wall, two_planes
+
 from photo_diorama.core.fill_depth import fill_depth
 from photo_diorama.core.link_hidden import absorb_islands, link_hidden
 from photo_diorama.core.regions import disocclude
-from scenes import ALL, BORDERED, BORDERLESS, HEIGHT, WIDTH, _scene, slanted_wall, two_planes
 
 PLANAR = [name for name in ALL if name not in ("ground", "sphere")]
 

@@ -1,20 +1,21 @@
-"""Invented surfaces: behind what hides them, linked, in their own surface's colours alone; and the photo stays as it was."""
+"""Invented surfaces: behind what hides them, linked, in their own surface's colours alone; the photo stays as it was."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from layer_checks import assert_links_are_mutual, filled, framed
+from scenes import ALL, BORDERED, BORDERLESS, HEIGHT, WIDTH, nested, slanted_wall, t_junction, two_planes
+
 from photo_diorama.core.inpaint import inpaint
 from photo_diorama.core.regions import disocclude
 from photo_diorama.core.settings import InpaintSettings, LayerSettings
-from scenes import ALL, BORDERED, BORDERLESS, HEIGHT, WIDTH, nested, slanted_wall, t_junction, two_planes
 
 RED, GREEN, BLUE = range(3)
 NOTHING = 1.5 / 255
 """What rounding to 8 bits may leave in a channel that should be empty."""
 RIMMED = replace(BORDERED, rim=1 / WIDTH)
-"""For the sphere: sharpening straightens its outline, which leaves pixels of it on the wall unless a rim takes them back."""
+"""For the sphere: sharpening straightens its outline and leaves pixels of it on the wall; a rim takes them back."""
 WIRES = [name for name in ALL if "wire" in name]
 
 
@@ -51,7 +52,11 @@ def test_hidden_pixels_lie_behind_nearer_surfaces_only(name):
 def test_the_photos_own_pixels_are_never_changed(name, settings):
     before, after = ALL[name]().split(settings), filled(name, settings)
     first, then = before.layers[0], after.layers[0]
-    for array, other in ((first.present, then.present), (first.disparity, then.disparity), (first.synthesised, then.synthesised)):
+    for array, other in (
+        (first.present, then.present),
+        (first.disparity, then.disparity),
+        (first.synthesised, then.synthesised),
+    ):
         assert np.array_equal(array, other)
     known = ~first.synthesised
     assert np.array_equal(first.colour[known], then.colour[known])
@@ -87,7 +92,8 @@ def test_every_hidden_surface_has_its_own_colour(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "rim"), [("two planes", 0.0), *((name, 1 / WIDTH) for name in ("two planes", "leaning wire 3 px", "sphere"))]
+    ("name", "rim"),
+    [("two planes", 0.0), *((name, 1 / WIDTH) for name in ("two planes", "leaning wire 3 px", "sphere"))],
 )
 def test_mixed_pixels_at_the_silhouette_do_not_bleed(name, rim):
     """A lens blurs: the pixels on both sides of the silhouette mix. They are given to the foreground or not trusted."""

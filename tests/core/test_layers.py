@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from layer_checks import assert_links_are_mutual, framed
+from scenes import ALL, BORDERED, BORDERLESS, HEIGHT, WIDTH, slanted_ground, t_junction, two_planes
+
 from photo_diorama.core.layers import (
     BORDER_STEP,
     DOWN,
@@ -18,7 +20,6 @@ from photo_diorama.core.layers import (
     split_into_layers,
 )
 from photo_diorama.core.settings import LayerSettings
-from scenes import ALL, BORDERED, BORDERLESS, HEIGHT, WIDTH, slanted_ground, t_junction, two_planes
 
 
 @pytest.mark.parametrize("settings", [BORDERED, BORDERLESS, LayerSettings()])

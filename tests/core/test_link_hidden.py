@@ -1,14 +1,15 @@
-"""Links of hidden pixels: mutual, onto the surface they continue, never across a junction and never onto what is nearer."""
+"""Links of hidden pixels: mutual, onto the surface they continue, never across a junction or onto what is nearer."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from layer_checks import assert_links_are_mutual
+from scenes import ALL, BORDERED, BORDERLESS, t_junction, two_planes
+
 from photo_diorama.core.layers import STEPS, Layer
 from photo_diorama.core.link_hidden import absorb_islands, link_hidden
 from photo_diorama.core.regions import disocclude
-from scenes import ALL, BORDERED, BORDERLESS, t_junction, two_planes
 
 PLANAR = [name for name in ALL if name not in ("ground", "sphere")]
 

@@ -1,11 +1,12 @@
-"""Triangles: seen from the photo's camera they are the photo, without a gap, a fold or a stretched sheet across a tear."""
+"""Triangles: seen from the photo's camera they are the photo, without a gap, a fold or a sheet across a tear."""
 
 import numpy as np
 import pytest
 from layer_checks import filled, meshed, torn_corners
+from scenes import ALL, BORDERLESS, HEIGHT, WIDTH
+
 from photo_diorama.core.mesh import triangulate
 from photo_diorama.core.settings import MeshSettings
-from scenes import ALL, BORDERLESS, HEIGHT, WIDTH
 
 SOME = ["slanted wall", "sphere", "T-junction", "leaning wire 3 px", "nested", "ground"]
 
@@ -165,7 +166,7 @@ def test_the_photo_shifts_by_less_than_a_tenth_of_a_pixel_inside_triangles(name,
 
 @pytest.mark.parametrize("name", SOME)
 def test_invented_triangles_read_their_own_layers_colour(name):
-    """Each canvas pixel of each layer gets a colour of its own; a triangle's middle must read that of the pixel under it."""
+    """Each canvas pixel of each layer gets its own colour; a triangle's middle must read that of the pixel under it."""
     from dataclasses import replace
 
     image = filled(name)

@@ -1,4 +1,4 @@
-"""Photos: every format and orientation gives the same upright picture, the camera is the one EXIF tells, bad files are told."""
+"""Photos: every format and orientation gives the same upright picture and EXIF's camera; bad files are told."""
 
 import io
 import os
@@ -9,18 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from photo_diorama.core.errors import DioramaError
-from photo_diorama.core.photo import linear_from_srgb, load_photo, srgb_from_linear
-from photo_diorama.core.settings import PhotoSettings
 from picture_files import exr_bytes, p3_profile, srgb_of_p3
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 from scenes import png_bytes, png_chunk, png_header
 
+from photo_diorama.core.errors import DioramaError
+from photo_diorama.core.photo import linear_from_srgb, load_photo, srgb_from_linear
+from photo_diorama.core.settings import PhotoSettings
+
 ROWS, COLUMNS = np.mgrid[:40, :60]
 UPRIGHT = np.stack([ROWS * 6, COLUMNS * 4, 255 - ROWS * 3 - COLUMNS * 2], axis=2).astype(np.uint8)
 """A picture that no turn and no flip leaves as it is."""
-STORED = {  # what a camera that writes this orientation stores of an upright picture (TIFF 6.0: place of row 0 and column 0)
+STORED = {  # what a camera that writes this orientation stores of an upright picture (TIFF 6.0, tag 274)
     1: lambda p: p, 2: lambda p: p[:, ::-1], 3: lambda p: p[::-1, ::-1], 4: lambda p: p[::-1],
     5: lambda p: p.swapaxes(0, 1), 6: lambda p: p.swapaxes(0, 1)[::-1], 7: lambda p: p.swapaxes(0, 1)[::-1, ::-1],
     8: lambda p: p.swapaxes(0, 1)[:, ::-1],
@@ -31,7 +32,14 @@ FOCAL_MM, FOCAL_35MM, PLANE_X_RES, PLANE_UNIT, WIDE, TALL = 0x920A, 0xA405, 0xA2
 def exif(orientation: int = 1, **tags) -> Image.Exif:
     result = Image.Exif()
     result[0x0112] = orientation
-    names = {"mm": FOCAL_MM, "mm35": FOCAL_35MM, "resolution": PLANE_X_RES, "unit": PLANE_UNIT, "wide": WIDE, "tall": TALL}
+    names = {
+        "mm": FOCAL_MM,
+        "mm35": FOCAL_35MM,
+        "resolution": PLANE_X_RES,
+        "unit": PLANE_UNIT,
+        "wide": WIDE,
+        "tall": TALL,
+    }
     for name, value in tags.items():
         result.get_ifd(0x8769)[names[name]] = value
     return result
@@ -101,7 +109,9 @@ def test_focal_plane_resolution_of_a_portrait_stored_upright(tmp_path):
     assert photo.camera.focal_px == pytest.approx(50, rel=1e-6)
 
 
-@pytest.mark.parametrize("tags", [{}, {"mm35": 0}, {"mm": IFDRational(0, 0), "resolution": IFDRational(1)}, {"mm35": 65000}])
+@pytest.mark.parametrize(
+    "tags", [{}, {"mm35": 0}, {"mm": IFDRational(0, 0), "resolution": IFDRational(1)}, {"mm35": 65000}]
+)
 def test_without_a_focal_length_the_long_side_spans_53_degrees(tmp_path, tags):
     photo = load_photo(saved(tmp_path, "a.jpg", UPRIGHT, exif=exif(**tags)))
     assert photo.camera.focal_px == pytest.approx(60) and "53.13" in photo.focal_source

@@ -1,14 +1,15 @@
-"""The pipeline: the same files give the same bytes, kept stages are not repeated, and it can be stopped at each step."""
+"""The pipeline: the same files give the same bytes, kept stages are not repeated, and it stops at each step."""
 
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scenes import HEIGHT, WIDTH, png_bytes, t_junction, two_planes
+
 from photo_diorama.core.errors import Cancelled, DioramaError
 from photo_diorama.core.pipeline import Kept, build_diorama
 from photo_diorama.core.settings import Settings
-from scenes import HEIGHT, WIDTH, png_bytes, t_junction, two_planes
 
 SETTINGS = Settings().with_values({"border": 0.2, "depth_kind": "metric"})
 STAGES = ["photo", "found", "depth", "image", "mesh"]

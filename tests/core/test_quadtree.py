@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 from layer_checks import filled
+from scenes import ALL
+
 from photo_diorama.core.corners import find_corners
 from photo_diorama.core.layers import Layer, LayeredDepthImage, mutual_links
 from photo_diorama.core.quadtree import BLOCK, FLATNESS, TEXTURE_SHIFT, find_leaves
-from scenes import ALL
 
 
 def image_of(disparity: np.ndarray) -> LayeredDepthImage:
@@ -15,7 +16,9 @@ def image_of(disparity: np.ndarray) -> LayeredDepthImage:
     right, down = np.ones((2, h, w), bool)
     right[:, -1], down[-1] = False, False
     nothing = np.zeros((h, w), bool)
-    layer = Layer(~nothing, nothing, disparity.astype(np.float32), np.zeros((h, w, 3), np.float32), mutual_links(right, down, 0))
+    layer = Layer(
+        ~nothing, nothing, disparity.astype(np.float32), np.zeros((h, w, 3), np.float32), mutual_links(right, down, 0)
+    )
     return LayeredDepthImage((layer,), (0, 0, h, w), 0.01, 1.0)
 
 
@@ -87,7 +90,10 @@ def test_texture_shift_limits_blocks_of_a_steep_plane():
         for each in leaves_of(image, texels=texels):
             if each.size == 1:
                 continue
-            top, bottom = corners.disparity[0][each.row, each.column], corners.disparity[0][each.row + each.size, each.column]
+            top, bottom = (
+                corners.disparity[0][each.row, each.column],
+                corners.disparity[0][each.row + each.size, each.column],
+            )
             q = np.sqrt(np.maximum(top, bottom) / np.minimum(top, bottom))
             assert (each.size * np.sqrt(2) * (q - 1) / (q + 1) * texels <= TEXTURE_SHIFT * 1.001).all()
 

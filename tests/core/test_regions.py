@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from layer_checks import framed
+from scenes import ALL, BORDERED, BORDERLESS, HEIGHT, WIDTH, nested, slanted_ground, t_junction, two_planes
+
 from photo_diorama.core.inpaint import add_hidden_layer
 from photo_diorama.core.regions import disocclude, find_regions
-from scenes import ALL, BORDERED, BORDERLESS, HEIGHT, WIDTH, nested, slanted_ground, t_junction, two_planes
 
 PLANAR = [name for name in ALL if name not in ("ground", "sphere")]
 
@@ -113,7 +114,9 @@ def test_context_reaches_as_far_as_told():
     (region,) = regions
     r, c = np.nonzero(region.context)
     top, left = region.window[0].start, region.window[1].start
-    outside = np.maximum(np.maximum(30 - r - top, r + top - 89), 0) + np.maximum(np.maximum(50 - c - left, c + left - 109), 0)
+    outside = np.maximum(np.maximum(30 - r - top, r + top - 89), 0) + np.maximum(
+        np.maximum(50 - c - left, c + left - 109), 0
+    )
     assert outside.max() <= round(BORDERLESS.context_width * WIDTH) and outside.min() == 1
     assert np.array_equal(region.distance[region.context], outside)
 

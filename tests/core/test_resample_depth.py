@@ -1,9 +1,10 @@
-"""Depth at another size and without gaps: planes stay planes, silhouettes follow the photo's, gaps keep to their surface."""
+"""Depth at another size, without gaps: planes stay planes, silhouettes follow the photo's, gaps keep to their surface."""
 
 import numpy as np
 import pytest
-from photo_diorama.core.resample_depth import edge_of, fill_unknown, grow_surfaces, resample, smooth_silhouettes
 from scenes import HEIGHT, WIDTH, slanted_ground, sphere_before_wall, t_junction, two_planes, wire
+
+from photo_diorama.core.resample_depth import edge_of, fill_unknown, grow_surfaces, resample, smooth_silhouettes
 
 ROWS, COLUMNS = np.mgrid[:HEIGHT, :WIDTH]
 ALL_KNOWN = np.ones((HEIGHT, WIDTH), bool)

@@ -1,8 +1,9 @@
-"""Options: each is declared once with a help and a range that holds its default, and goes round through its flat form."""
+"""Options: each is declared once with a help and a range that holds its default, and survives its flat form."""
 
 from dataclasses import fields
 
 import pytest
+
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.settings import Settings, each_option
 

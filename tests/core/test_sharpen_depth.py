@@ -1,12 +1,13 @@
-"""Sharpening: blurred steps become clean ones where the photo's edge is, and what is clean stays as it is, bit by bit."""
+"""Sharpening: blurred steps become clean ones where the photo's edge is; what is clean stays as it is, bit by bit."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from scenes import ALL, HEIGHT, WIDTH, nested, sphere_before_wall, t_junction, two_planes, wire
+
 from photo_diorama.core.settings import LayerSettings
 from photo_diorama.core.sharpen_depth import sharpen
-from scenes import ALL, HEIGHT, WIDTH, nested, sphere_before_wall, t_junction, two_planes, wire
 
 TEAR = LayerSettings().tear
 CLEAN = [name for name in ALL if name != "sphere"]
