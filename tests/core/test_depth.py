@@ -1,4 +1,4 @@
-"""Depth files: every format and meaning gives the same disparity on the photo's grid; bad ones are told in a sentence."""
+"""Depth files: each format and meaning gives the same disparity on the grid; bad ones are told in a sentence."""
 
 import io
 import time

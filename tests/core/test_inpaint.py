@@ -1,4 +1,4 @@
-"""Invented surfaces: behind what hides them, linked, in their own surface's colours alone; the photo stays as it was."""
+"""Invented surfaces: behind what hides them, linked, in their own surface's colours alone; the photo stays."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Depth at another size, without gaps: planes stay planes, silhouettes follow the photo's, gaps keep to their surface."""
+"""Depth at another size, without gaps: planes stay planes, silhouettes follow the photo's, gaps their surface."""
 
 import numpy as np
 import pytest
