@@ -117,6 +117,15 @@ def nested() -> Scene:
     return _scene(*planes)
 
 
+def bowl() -> Scene:
+    """A round bowl let into a wall: its rim stands out before the wall, its bottom lies deeper."""
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    radius = np.hypot(rows - 60, columns - 100)
+    near = np.where(radius < 40, 0.42 - 0.006 * (40 - radius), np.nan)
+    near[:20, :20] = 1  # keeps the range of the whole
+    return _scene(np.where(radius < 40, np.nan, 0.35), near)
+
+
 def slanted_ground() -> Scene:
     """One plane, from 12 m at the top of the picture to 1 m at the bottom: nothing to tear, and linear in disparity."""
     plane = np.broadcast_to(np.linspace(1 / 12, 1, HEIGHT)[:, None], (HEIGHT, WIDTH))

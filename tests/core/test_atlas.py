@@ -31,8 +31,8 @@ def test_each_invented_pixel_is_at_its_place(name, settings):
 def test_round_each_pixel_lie_texels_of_its_own_layer(name):
     """Filtering reads neighbours: the layer's own pixels, or the nearest where it has none; never another's."""
     image = filled(name)
-    atlas = pack_atlas(image)
-    for k, layer in enumerate(image.layers[1:], 1):
+    atlas, (h, w) = pack_atlas(image), image.shape
+    for k, layer in enumerate(image.layers):
         r, c = np.nonzero(layer.synthesised)
         origin = atlas.origin[k, r // BLOCK, c // BLOCK]
         own = layer.colour[layer.present]
@@ -40,6 +40,9 @@ def test_round_each_pixel_lie_texels_of_its_own_layer(name):
         for dr in range(-PADDING, PADDING + 1):
             for dc in range(-PADDING, PADDING + 1):
                 near = atlas.texture[r + origin[:, 0] + dr, c + origin[:, 1] + dc]
+                rr, cc = np.clip(r + dr, 0, h - 1), np.clip(c + dc, 0, w - 1)
+                there = layer.present[rr, cc]
+                assert np.array_equal(near[there], layer.colour[rr, cc][there])
                 assert (near >= low).all() and (near <= high).all()
 
 

@@ -1,9 +1,11 @@
 """Depth of hidden parts: planes go on as planes, steps stay apart, and nothing comes out in front."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from layer_checks import filled, framed
-from scenes import ALL, BORDERED, BORDERLESS, HEIGHT, WIDTH, _scene, slanted_wall, two_planes
+from scenes import ALL, BORDERED, BORDERLESS, HEIGHT, WIDTH, _scene, bowl, slanted_wall, two_planes
 
 from photo_diorama.core.fill_depth import fill_depth
 from photo_diorama.core.link_hidden import absorb_islands, link_hidden
@@ -27,6 +29,14 @@ def test_hidden_depth_is_behind_and_within_the_scene(name):
     assert disparity.dtype == np.float32 and np.isfinite(disparity).all()
     assert (disparity[hidden] <= front[hidden] - image.threshold / 4 + 1e-6).all()
     assert (disparity[hidden] > 0).all() and disparity[hidden].min() > 0.4 * front.min()
+
+
+def test_a_surface_that_falls_away_is_not_pierced():
+    """The wall behind a bowl stays behind the bowl, also where the bowl is deeper than the wall."""
+    image, found, disparity = depth_behind(bowl(), replace(BORDERLESS, hidden_width=0.4))
+    front = image.layers[0].disparity
+    assert (front[found.hidden] < 0.35).any()
+    assert (disparity < front)[found.hidden].all()
 
 
 def test_a_wall_that_faces_the_camera_is_exact():

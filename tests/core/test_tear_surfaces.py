@@ -62,30 +62,48 @@ def test_a_silhouette_from_frame_to_frame_is_closed(jump, turned):
     assert len(np.unique(same_surface(right, down))) == 2
 
 
-def dislocation(rows: int, size: float) -> np.ndarray:
-    """A flat sheet with a step of `size` thresholds over so many rows that fades out to the right and at its ends."""
+def dislocation(length: int, size: float) -> np.ndarray:
+    """A flat sheet with a crack over so many rows: a step of `size` thresholds that fades out to the right and at its ends."""
     disparity = flat()
     fade = np.clip(1 - np.arange(LONG - 256) / 100, 0, 1)
-    for r in range(rows):
-        disparity[40 + r, 256:] += np.float32(size * THRESHOLD) * fade
-    disparity[39, 256:] += np.float32(size / 2 * THRESHOLD) * fade
-    disparity[40 + rows, 256:] += np.float32(size / 2 * THRESHOLD) * fade
+    outside = np.maximum(np.maximum(40 - np.arange(96), np.arange(96) - 39 - length), 0)
+    step = np.where(outside == 0, size, np.maximum(0.95 - 0.5 * (outside - 1), 0)) * THRESHOLD
+    # from row to row it must stay under the threshold as well
+    assert np.abs(np.diff(step)).max() <= THRESHOLD
+    disparity[:, 256:] += np.float32(step[:, None] * fade)
     return disparity
 
 
-def test_short_cracks_heal():
-    disparity = dislocation(4, 1.5)
-    assert (np.abs(np.diff(disparity, axis=1)) > THRESHOLD).sum() == 4
+@pytest.mark.parametrize("length", [1, 4, 6])
+def test_short_cracks_heal(length):
+    disparity = dislocation(length, 1.9)
+    assert (np.abs(np.diff(disparity, axis=1)) > THRESHOLD).sum() == length
     same, right, down = tear(disparity, THRESHOLD)
     assert np.array_equal(same, disparity)
     assert right[:, :-1].all() and down[:-1].all()
 
 
-def test_long_cracks_stay():
-    disparity = dislocation(40, 1.9)
-    _, right, down = tear(disparity, THRESHOLD)
-    torn = ~right[:, :-1]
-    assert torn[45:75, 255].all() and torn.sum() <= 40 and not torn[:, :255].any() and not torn[:, 256:].any()
+def test_long_cracks_stay_but_for_their_dangling_ends():
+    """Nothing but the three outermost segments of each end heals."""
+    for length in (14, 40):
+        _, right, down = tear(dislocation(length, 1.9), THRESHOLD)
+        torn = ~right[:, :-1]
+        assert torn[43 : 37 + length, 255].all() and torn[40 : 40 + length, 255].sum() == torn.sum() <= length
+
+
+def test_cracks_of_a_large_jump_heal_by_their_length_alone():
+    steep = np.float32(0.9 * THRESHOLD)
+    for length, heals in ((5, True), (8, False)):
+        disparity = flat()
+        rows = np.arange(96)
+        # rises by less than a threshold a row to more than two, stays, and falls again
+        step = np.clip(np.minimum(rows - 38, 40 + length - rows) * steep, 0, 2.5 * THRESHOLD)
+        disparity[:, 256:] += (step[:, None] * np.clip(1 - np.arange(LONG - 256) / 100, 0, 1)).astype(np.float32)
+        count = (np.abs(np.diff(disparity, axis=1)) > THRESHOLD).sum()
+        assert (count <= 6) == heals
+        _, right, _ = tear(disparity, THRESHOLD)
+        torn = (~right[:, :-1]).sum()
+        assert torn == 0 if heals else torn >= count - 2
 
 
 def test_what_is_healed_is_short_or_dangling():
