@@ -3,8 +3,8 @@
 # make lint, make clean
 PYTHON ?= python3.11
 BIN := .venv/bin
-PHOTO ?= docs/demo/demo.jpg
-DEPTH ?= $(if $(filter docs/demo/demo.jpg,$(PHOTO)),docs/demo/demo_depth.png)
+PHOTO ?= docs/demo/courtyard.jpg
+DEPTH ?= $(if $(filter docs/demo/courtyard.jpg,$(PHOTO)),docs/demo/courtyard_depth.png)
 SYSTEM_LIBRARIES := libegl1 libgl1 libxi6 libxrender1 libxkbcommon0 libsm6 libxfixes3 libxxf86vm1 libgomp1
 
 .PHONY: demo test test-versions lint clean

@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--depth")
     parser.add_argument("--output", type=Path, default=Path("out"))
     parser.add_argument("--move", default="swing")
-    parser.add_argument("--frames", type=int, default=60)
+    parser.add_argument("--frames", type=int, default=48)
     given = parser.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
     blend, movie, sheet = (given.output / name for name in ("diorama.blend", "parallax.mp4", "contact_sheet.png"))
@@ -40,7 +40,13 @@ def make_contact_sheet(blend: Path, sheet: Path) -> None:
     """Six views of a saved diorama: the photo's own, the sides, from above, nearer, and all together."""
     import bpy
     import cv2
+    from photo_diorama.ui.command_line import only_ours_on_standard_output
 
+    with only_ours_on_standard_output():
+        _render_cells(bpy, cv2, blend, sheet)
+
+
+def _render_cells(bpy, cv2, blend: Path, sheet: Path) -> None:
     bpy.ops.wm.open_mainfile(filepath=str(blend.resolve()))
     scene = bpy.context.scene
     scene.camera.parent.animation_data_clear()

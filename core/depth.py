@@ -140,9 +140,11 @@ def _meaning(values, known, origin: str, settings: DepthSettings) -> tuple[str, 
     if origin == "8-bit":
         return "disparity", 1.0, "taken for inverse depth (8 bits)"
     if origin == "16-bit":
-        if values.max() <= 20000 and np.median(values[known]) >= 200 and not values[known].min() < 50:
+        stretched = values.max() >= 60000  # what networks write fills the range
+        camera = values.max() <= 20000 and np.median(values[known]) >= 200 and values[known].min() >= 50
+        if camera or not (stretched or _grows_downwards(values, known)):
             return "metric", 0.001, "taken for millimetres (16 bits, values of a depth camera)"
-        return "disparity", 1.0, "taken for inverse depth (16 bits, values stretched over the range)"
+        return "disparity", 1.0, "taken for inverse depth (16 bits, values stretched or growing towards the bottom)"
     if origin == "EXR":
         return "metric", 1.0, "taken for metres (OpenEXR)"
     if origin == "PFM":

@@ -13,8 +13,8 @@ from ..core.errors import DioramaError
 
 MOVIES, STILLS = (".mp4", ".mkv", ".mov"), (".png", ".jpg", ".jpeg", ".exr", ".tif")
 STILL_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".exr": "OPEN_EXR", ".tif": "TIFF"}
-MOST_MOVIE_SIDE = 1920
-SAMPLES = 8
+MOST_MOVIE_SIDE = 1280
+SAMPLES = 4
 
 
 def check_target(target: Path) -> None:
