@@ -12,12 +12,11 @@ from ..core.errors import DioramaError
 from ..core.pipeline import Diorama, build_diorama
 from ..core.settings import Settings
 from .flags import add_common, add_options, settings_from
+from .render_whole import render_whole
 from .session import Session, peak_memory_mb
-from .targets import beside, check_target, could_not_save, default_name, make_folder
+from .targets import beside, check_target, could_not_save, default_name, make_folder, room
 
 SAMPLES, BOUNCES = 16, 4
-CANNOT_WRITE = ("cannot save", "cannot open", "no space", "could not write", "too large")
-"""What Blender says where a file could not be written; it has one kind of error for everything."""
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +51,9 @@ def run(given: argparse.Namespace, session: Session) -> None:
     _timed(seconds, "Saving", lambda: save_blend(output))
     rendered = []
     if given.render is not None:
-        rendered = _timed(seconds, "Rendering", lambda: _render(given.render, scene, settings.scene.frames, session))
+        rendered = _timed(
+            seconds, "Rendering", lambda: render_whole(given.render, scene, settings.scene.frames, session)
+        )
     _report(session, facts_of(built, given) | {"seconds": seconds}, output, rendered)
 
 
@@ -120,27 +121,11 @@ def save_blend(output: Path) -> None:
         bpy.ops.wm.save_as_mainfile(filepath=str(fresh), copy=True, compress=False, relative_remap=False)
         os.replace(fresh, output)
     except (RuntimeError, OSError) as error:
-        raise could_not_save(output, _last_line(error)) from None
+        # Blender's own reason is often that of a file which it has removed by then
+        reason = error.strerror if isinstance(error, OSError) else room(output.parent)
+        raise could_not_save(output, reason) from None
     finally:
         fresh.unlink(missing_ok=True)
-
-
-def _render(target: Path, scene, frames: int, session: Session) -> list[Path]:
-    from ..operators.render import render
-
-    make_folder(target.parent)
-    try:
-        return render(target, scene, frames, session.progress)
-    except RuntimeError as error:  # of Blender, whatever happened
-        if any(words in str(error).lower() for words in CANNOT_WRITE):
-            raise could_not_save(target, _last_line(error)) from None
-        raise
-
-
-def _last_line(error: Exception) -> str:
-    """The reason without Blender's own words around it."""
-    text = (getattr(error, "strerror", None) or str(error)).strip()
-    return text.splitlines()[-1].removeprefix("Error: ").rstrip(".") if text else type(error).__name__
 
 
 def facts_of(built: Diorama, given: argparse.Namespace) -> dict:

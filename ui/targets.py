@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -83,6 +84,11 @@ def write_whole(target: Path, data: bytes) -> None:
         raise could_not_save(target, error.strerror or str(error)) from None
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def room(folder: Path) -> str:
+    """How much is free there, in words; Blender does not tell why it could not write."""
+    return f"{shutil.disk_usage(folder).free / 1e6:,.1f} MB are free there"
 
 
 def could_not_save(target: Path, reason: str) -> DioramaError:
