@@ -31,6 +31,10 @@ def fill_colour(regions: list[Region], image: LayeredDepthImage, settings: Inpai
             colour[region.window][region.synthesis] = painted
             done += int(region.synthesis.sum())
             progress(done / all_)
+    if settings.inpainter == "learned":
+        from .fill_learned import correct
+
+        correct(colour, regions, rim, sigma)
     return colour
 
 

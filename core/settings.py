@@ -82,7 +82,12 @@ class InpaintSettings:
     """How hidden parts are invented."""
 
     inpainter: str = option(
-        "diffusion", "What invents the hidden parts", choices={"diffusion": "Smooth continuation of the context, deterministic"}
+        "diffusion",
+        "What invents the hidden parts",
+        choices={
+            "diffusion": "Smooth continuation of the context, deterministic",
+            "learned": "The same, corrected by a small network",
+        },
     )
     eroded_rim: float = option(
         0.003, "Rim of the context that is not trusted for colour, as a part of the long side", low=0.0, high=0.02
