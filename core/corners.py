@@ -38,7 +38,8 @@ class Corners:
     disparity: tuple[np.ndarray, ...]  # per layer (h + 1, w + 1) float32, right at regular corners
     irregular_corner: np.ndarray  # (n,) int32: corner index of each irregular vertex
     irregular_disparity: np.ndarray  # (n,) float32
-    offset: np.ndarray  # (corners, 2) float32: shift of row and column in pixels, large along silhouettes only
+    offset: np.ndarray  # (corners, 2) float32: shift of row and column of irregular ones, px, large along silhouettes only
+    nudge: np.ndarray  # (corners, 2) float32: the same of regular ones, tiny; a hidden layer's lie beneath silhouettes too
 
     def place(self, vertex: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Row, column (float64, canvas corners) and disparity of vertices by number."""
@@ -53,7 +54,7 @@ class Corners:
             disparity[own] = values.ravel()[corner[own]]
         disparity[odd] = self.irregular_disparity[vertex[odd] - first]
         row, column = np.divmod(corner, self.regular[0].shape[1])
-        shift = self.offset[corner]
+        shift = np.where(odd[:, None], self.offset[corner], self.nudge[corner])
         return row + shift[:, 0].astype(np.float64), column + shift[:, 1].astype(np.float64), disparity
 
 
@@ -83,7 +84,8 @@ def find_corners(image: LayeredDepthImage) -> Corners:
     values = _behind_their_fronts(image, slots, np.concatenate([d.ravel() for d in disparity] + [mean.astype(np.float32)]))
     *disparity, mean = np.split(values, np.arange(1, len(disparity) + 1) * corner.size)
     disparity = tuple(d.reshape(corner.shape) for d in disparity)
-    return Corners(tuple(slots), regular, disparity, corner_of, mean, _smooth_silhouettes(image))
+    nudge = _nudges(image)
+    return Corners(tuple(slots), regular, disparity, corner_of, mean, nudge + _smooth_silhouettes(image), nudge)
 
 
 def _behind_their_fronts(image: LayeredDepthImage, slots, values: np.ndarray) -> np.ndarray:
@@ -164,7 +166,7 @@ def _smooth_silhouettes(image: LayeredDepthImage) -> np.ndarray:
     a corner moves with it and so does its UV, so the picture from the photo's camera stays what it is.
     """
     h, w = image.shape
-    offset = _nudges(image)
+    offset = np.zeros(((h + 1) * (w + 1), 2), np.float32)
     layer = image.layers[0]
     # a link into a hidden layer is a tear of the photo's surface too
     torn_right, torn_down = layer.links[RIGHT] == 0, layer.links[DOWN] == 0
@@ -186,7 +188,7 @@ def _smooth_silhouettes(image: LayeredDepthImage) -> np.ndarray:
             total[:, axis] = np.bincount(start, place[end, axis], len(corners)) + np.bincount(end, place[start, axis], len(corners))
         moved = 0.5 * place + 0.25 * total
         place = np.where(fixed[:, None], grid, np.clip(moved, grid - MOST_SMOOTHING, grid + MOST_SMOOTHING))
-    offset[corners] += place - grid
+    offset[corners] = place - grid
     return offset
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from scenes import ALL, BORDERED
+from scenes import BORDERED, EVERY
 
 from photo_diorama.core.inpaint import inpaint
 from photo_diorama.core.layers import OPPOSITE, STEPS, LayeredDepthImage
@@ -16,13 +16,13 @@ from photo_diorama.core.settings import InpaintSettings, LayerSettings, MeshSett
 @cache
 def filled(name: str, settings: LayerSettings = BORDERED) -> LayeredDepthImage:
     """A scene by name, split and inpainted."""
-    return inpaint(ALL[name]().split(settings), settings, InpaintSettings())[0]
+    return inpaint(EVERY[name]().split(settings), settings, InpaintSettings())[0]
 
 
 @cache
 def meshed(name: str, settings: LayerSettings = BORDERED, density: float = 1.0, scale: int = 1) -> LayeredMesh:
     """A scene by name as triangles; its photo is `scale` times as large as its depth."""
-    return triangulate(filled(name, settings), ALL[name]().photo(scale), True, MeshSettings(density=density))
+    return triangulate(filled(name, settings), EVERY[name]().photo(scale), True, MeshSettings(density=density))
 
 
 def framed(image: LayeredDepthImage, array: np.ndarray) -> np.ndarray:

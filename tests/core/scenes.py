@@ -126,6 +126,22 @@ def bowl() -> Scene:
     return _scene(np.where(radius < 40, np.nan, 0.35), near)
 
 
+def relief(seed: int = 0) -> Scene:
+    """Leaves of a random outline that bend towards and from the camera, one behind the other, before a wavy wall."""
+    import cv2
+
+    rng = np.random.default_rng(seed)
+
+    def smooth(sigma: float) -> np.ndarray:
+        noise = cv2.GaussianBlur(rng.normal(size=(HEIGHT, WIDTH)), (0, 0), sigma)
+        return noise / noise.std()
+
+    planes = [0.2 + 0.012 * smooth(14)]
+    for nearness in (0.3, 0.45, 0.7):
+        planes.append(np.where(smooth(9) > 0.6, nearness + 0.05 * smooth(9), np.nan))
+    return _scene(*planes)
+
+
 def slanted_ground() -> Scene:
     """One plane, from 12 m at the top of the picture to 1 m at the bottom: nothing to tear, and linear in disparity."""
     plane = np.broadcast_to(np.linspace(1 / 12, 1, HEIGHT)[:, None], (HEIGHT, WIDTH))
@@ -144,7 +160,10 @@ ALL = {
     "ground": slanted_ground,
     "at the frame": lambda: two_planes((60, 0, HEIGHT, 60)),
 }
-"""Every scene by name, for tests of what holds always."""
+"""Every scene whose surfaces are planes, or nearly, by name."""
+ROUGH = {"bowl": bowl, "relief": relief, "other relief": lambda: relief(1)}
+"""Scenes of bent surfaces, for tests of what holds always."""
+EVERY = {**ALL, **ROUGH}
 
 
 def _wall(distance: float) -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from layer_checks import filled
-from scenes import ALL, BORDERLESS, slanted_ground, two_planes
+from scenes import ALL, BORDERLESS, EVERY, slanted_ground, two_planes
 
 from photo_diorama.core.corners import BL, BR, MOST_SMOOTHING, NUDGE, SLOT_STEP, TL, TR, find_corners
 from photo_diorama.core.layers import DOWN, LEFT, OPPOSITE, RIGHT, STEPS, UP
@@ -12,7 +12,7 @@ SHARED = {RIGHT: ((TR, TL), (BR, BL)), LEFT: ((TL, TR), (BL, BR)), DOWN: ((BL, T
 """For a neighbour on each side: my slot and its slot of the two corners between us."""
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", EVERY)
 def test_linked_pixels_share_both_corners_also_across_layers(name):
     image = filled(name)
     corners = find_corners(image)
@@ -42,7 +42,7 @@ def test_across_a_silhouette_no_vertex_is_shared(name):
             assert (np.abs(corners.place(own)[2] - corners.place(other)[2]) > image.threshold / 2).all()
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", EVERY)
 def test_every_slot_lies_at_its_pixels_corner(name):
     image = filled(name)
     corners = find_corners(image)
@@ -55,7 +55,19 @@ def test_every_slot_lies_at_its_pixels_corner(name):
             assert np.isfinite(disparity).all() and (disparity > 0).all()
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", EVERY)
+def test_no_hidden_vertex_is_in_front_of_the_one_that_hides_it(name):
+    image = filled(name)
+    corners = find_corners(image)
+    for k in range(1, len(image.layers)):
+        r, c = np.nonzero(image.layers[k].present)
+        for slot in range(4):
+            front, own = corners.slots[k - 1][slot, r, c], corners.slots[k][slot, r, c]
+            apart = front != own
+            assert (corners.place(own)[2] < corners.place(front)[2])[apart].all()
+
+
+@pytest.mark.parametrize("name", EVERY)
 def test_the_frame_and_the_rim_stay_straight(name):
     image = filled(name)
     h, w = image.shape

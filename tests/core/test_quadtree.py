@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from layer_checks import filled
-from scenes import ALL
+from scenes import ALL, EVERY
 
 from photo_diorama.core.corners import find_corners
 from photo_diorama.core.layers import Layer, LayeredDepthImage, mutual_links
@@ -37,7 +37,7 @@ def sizes(image, leaves) -> np.ndarray:
     return size
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", EVERY)
 def test_blocks_cover_each_present_pixel_once(name):
     image = filled(name)
     for k, layer in enumerate(image.layers):
@@ -58,7 +58,7 @@ def test_blocks_hold_one_kind_of_one_surface(name):
                 assert (layer.links[2][r : r + n - 1, c : c + n] == k).all() or n == 1
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", EVERY)
 def test_neighbours_differ_by_one_level_and_the_flag_says_so(name):
     image = filled(name)
     for k in range(len(image.layers)):

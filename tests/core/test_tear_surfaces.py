@@ -63,7 +63,7 @@ def test_a_silhouette_from_frame_to_frame_is_closed(jump, turned):
 
 
 def dislocation(length: int, size: float) -> np.ndarray:
-    """A flat sheet with a crack over so many rows: a step of `size` thresholds that fades out to the right and at its ends."""
+    """A flat sheet with a crack over so many rows: a step of `size` thresholds that fades out around it."""
     disparity = flat()
     fade = np.clip(1 - np.arange(LONG - 256) / 100, 0, 1)
     outside = np.maximum(np.maximum(40 - np.arange(96), np.arange(96) - 39 - length), 0)
