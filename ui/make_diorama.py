@@ -6,7 +6,9 @@ import argparse
 import importlib.util
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ..core.errors import DioramaError
 from ..core.pipeline import Diorama, build_diorama
@@ -46,22 +48,22 @@ def run(given: argparse.Namespace, session: Session) -> None:
     if given.render is not None:
         _check_render(given.render, given.overwrite, sources)
     built = build_diorama(given.photo, given.depth, settings, session.progress, models=session.models)
-    seconds = dict(built.seconds)
-    scene = _timed(seconds, "Writing the scene", lambda: new_scene(built, settings, given))
-    _timed(seconds, "Saving", lambda: save_blend(output))
-    rendered = []
-    if given.render is not None:
-        rendered = _timed(
-            seconds, "Rendering", lambda: render_whole(given.render, scene, settings.scene.frames, session)
-        )
+    seconds, rendered = dict(built.seconds), []
+
+    def timed(stage: str, work: Callable[[], Any]) -> Any:
+        session.progress(stage, 1.0)
+        started = time.perf_counter()
+        result = work()
+        seconds[stage] = round(time.perf_counter() - started, 4)
+        return result
+
+    with session.progress.stops.deferred():
+        scene = timed("Writing the scene", lambda: new_scene(built, settings, given))
+        timed("Saving", lambda: save_blend(output))
+        if given.render is not None:
+            frames = settings.scene.frames
+            rendered = timed("Rendering", lambda: render_whole(given.render, scene, frames, session))
     _report(session, facts_of(built, given) | {"seconds": seconds}, output, rendered)
-
-
-def _timed(seconds: dict[str, float], stage: str, work):
-    started = time.perf_counter()
-    result = work()
-    seconds[stage] = round(time.perf_counter() - started, 4)
-    return result
 
 
 def _settings(given: argparse.Namespace) -> Settings:
@@ -116,7 +118,7 @@ def save_blend(output: Path) -> None:
     import bpy
 
     make_folder(output.parent)
-    fresh = beside(output)
+    fresh = beside(output.absolute())  # Blender has an idea of its own of what a relative path is relative to
     try:
         bpy.ops.wm.save_as_mainfile(filepath=str(fresh), copy=True, compress=False, relative_remap=False)
         os.replace(fresh, output)

@@ -22,7 +22,7 @@ def render_whole(target: Path, scene, frames: int, session: Session) -> list[Pat
 
     make_folder(target.parent)
     is_folder = not target.suffix
-    with tempfile.TemporaryDirectory(prefix=".rendering-", dir=target.parent) as place:
+    with tempfile.TemporaryDirectory(prefix=".rendering-", dir=target.parent.absolute()) as place:
         fresh = Path(place, "frames" if is_folder else f"rendered{target.suffix}")
 
         def tell(stage: str, fraction: float) -> None:

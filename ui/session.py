@@ -25,8 +25,7 @@ class ProgressLine:
         self.shown, self.stops, self.open = shown and sys.stderr.isatty(), stops, False
 
     def __call__(self, stage: str, fraction: float) -> None:
-        if self.stops.asked:
-            raise Cancelled
+        self.stops.check()
         if self.shown:
             print(f"\r{fraction:4.0%} {plain(stage):<60.60}", end="", file=sys.stderr, flush=True)
             self.open = True
@@ -42,7 +41,12 @@ class Stops:
     """Ctrl-C, remembered: an interrupt that strikes inside a callback of Blender would be swallowed there."""
 
     def __init__(self):
-        self.asked = False
+        self.asked, self.deferring = False, False
+
+    def check(self) -> None:
+        """Raises Cancelled once the user has asked to stop."""
+        if self.asked:
+            raise Cancelled
 
     @contextmanager
     def heeded(self) -> Iterator[None]:
@@ -56,9 +60,20 @@ class Stops:
         finally:
             signal.signal(signal.SIGINT, before if before is not None else signal.SIG_DFL)
 
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Meanwhile the first Ctrl-C waits for the next `check`: Blender would answer it with tracebacks, no sooner."""
+        self.deferring = True
+        try:
+            yield
+        finally:
+            self.deferring = False
+        self.check()
+
     def _ask(self, *_) -> None:
-        self.asked = True
-        raise KeyboardInterrupt
+        again, self.asked = self.asked, True
+        if again or not self.deferring:
+            raise KeyboardInterrupt
 
 
 @dataclass(frozen=True)
