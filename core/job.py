@@ -20,7 +20,7 @@ class Job:
     """
 
     def __init__(self, work: Work):
-        self.stage, self.fraction = "", 0.0
+        self.stage, self.fraction = "Starting", 0.0
         self._told: SimpleQueue[tuple[str, float]] = SimpleQueue()
         self._asked_to_stop = threading.Event()
         self._outcome: tuple[Any, BaseException | None] | None = None

@@ -36,11 +36,13 @@ def _datablocks() -> Iterator[bpy.types.ID]:
 
 def _settings(scene: bpy.types.Scene) -> Iterator[tuple]:
     """(owner, name, value) of every plain setting of the scene: frames, resolution, engine, colours."""
-    owners = [scene, scene.render, scene.render.image_settings, scene.display_settings, scene.view_settings]
-    owners += [getattr(scene, engine) for engine in ("cycles", "eevee") if hasattr(scene, engine)]
-    for owner in owners:
+    numbers, words = {"BOOLEAN", "INT", "FLOAT"}, {"ENUM", "STRING"}
+    parts = [(part, numbers | words) for part in (scene, scene.render, scene.display_settings, scene.view_settings)]
+    # the engines' choices are left alone: only to read them makes Cycles look for devices
+    parts += [(getattr(scene, engine), numbers) for engine in ("cycles", "eevee") if hasattr(scene, engine)]
+    for owner, kinds in parts:
         for prop in owner.bl_rna.properties:
-            if prop.type in ("BOOLEAN", "INT", "FLOAT", "ENUM", "STRING") and not prop.is_readonly:
+            if prop.type in kinds and not prop.is_readonly:
                 yield owner, prop.identifier, _plain(getattr(owner, prop.identifier))
 
 

@@ -119,7 +119,9 @@ def show_progress(context: bpy.types.Context) -> None:
 
 def _draw_status(header, context) -> None:
     row = header.layout.row()
-    draw_progress(row)
+    bar = row.row()
+    bar.ui_units_x = 18
+    draw_progress(bar)
     row.label(text="Stop", icon="EVENT_ESC")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import bpy
 
 from ..operators import build
@@ -12,6 +14,8 @@ from ..operators.rebuild import Rebuild
 from ..operators.root import find_root, kept_source
 
 TAB = "Photo Diorama"
+NAMES_PART = 0.32  # of the sidebar's width
+LETTER_PX = 6.5  # of a letter at a scale of 1, on average
 
 
 class PHOTO_DIORAMA_PT_import(bpy.types.Panel):
@@ -55,11 +59,20 @@ class PHOTO_DIORAMA_PT_about(bpy.types.Panel):
     def draw(self, context):
         layout, root = self.layout, find_root(context.object)
         rows = layout.column(align=True)
+        letters = letters_beside(context)
         for name, told in facts_told(kept_source(root)):
-            split = rows.split(factor=0.32)
-            split.label(text=name)
-            split.label(text=told)
+            for number, line in enumerate(textwrap.wrap(told, letters) or [""]):
+                split = rows.split(factor=NAMES_PART)
+                split.label(text="" if number else name)
+                split.label(text=line)
         layout.operator(Rebuild.bl_idname, icon="FILE_REFRESH")
+
+
+def letters_beside(context: bpy.types.Context) -> int:
+    """How many letters fit beside the names in this sidebar, since labels do not wrap by themselves."""
+    letter = LETTER_PX * (context.preferences.system.ui_scale or 1.0)  # it is 0 without a window
+    width = context.region.width if context.region else 0
+    return max(24, int(width * (1 - NAMES_PART) / letter) - 2)
 
 
 def facts_told(source: dict) -> list[tuple[str, str]]:

@@ -1,6 +1,8 @@
 """All that a .blend holds, as plain values that can be compared."""
 
-import bpy
+import pytest
+
+bpy = pytest.importorskip("bpy", reason="needs Blender as a module: pip install bpy")
 
 OF_THE_WINDOW = {"screens", "window_managers", "workspaces", "brushes", "texts", "libraries"}
 FLEETING = {

@@ -21,7 +21,7 @@ def test_tells_every_step_in_order_and_hands_over_the_result():
     while not seen or seen[-1] != ("stage 3", 0.75):
         ended = job.poll()
         assert not ended
-        if job.stage and (not seen or seen[-1] != (job.stage, job.fraction)):
+        if job.stage != "Starting" and (not seen or seen[-1] != (job.stage, job.fraction)):
             seen.append((job.stage, job.fraction))
             gate.release()
     assert job.result(timeout=10) == ("done", False)
