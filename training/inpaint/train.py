@@ -27,8 +27,8 @@ from photo_diorama.core.networks.refine_colour import RefineColour, refine_input
 
 SIDES = ((128, 4), (128, 4), (256, 1))
 """Sides of crops and how many of them make a quarter of a batch; a step takes one kind."""
-FEATURES_EVERY = 2
-"""The feature loss costs as much as all the rest, so only every second step has it."""
+FEATURES_EVERY = 3
+"""The feature loss costs as much as all the rest, so only every third step has it."""
 STOP_AT: int | None = None
 """A step to stop at before the end; tests of going on set it."""
 STILL = 0.75
@@ -135,7 +135,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--width", type=int, default=20)
     parser.add_argument("--quarter", type=int, default=2, help="a quarter of a batch, in crops of 256")
     parser.add_argument("--top-rate", type=float, default=2e-3)
-    parser.add_argument("--features", type=float, default=0.6, help="weight of the feature loss; 0 leaves it out")
+    parser.add_argument("--features", type=float, default=0.8, help="weight of the feature loss; 0 leaves it out")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
