@@ -1,4 +1,4 @@
-"""The embedded depth network: padding against a written-out convolution, shipped weights on real truth, size, time, errors."""
+"""The embedded depth network: its padding, its shipped weights on real truth, size, time, errors."""
 
 import time
 
@@ -8,8 +8,8 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from photo_diorama.core.errors import DioramaError
-from photo_diorama.core.networks import embedded_depth_net as net
+from photo_diorama.core.errors import DioramaError  # noqa: E402
+from photo_diorama.core.networks import embedded_depth_net as net  # noqa: E402
 
 
 def made_photo(height: int = 180, width: int = 240) -> np.ndarray:
@@ -23,7 +23,7 @@ def made_photo(height: int = 180, width: int = 240) -> np.ndarray:
 
 @pytest.mark.parametrize("kernel", [3, 5])
 def test_strided_convolution_pads_as_tensorflow_does(kernel):
-    """SAME for even sizes: the window of output (0, 0) starts (kernel - 2) // 2 before the image, the rest goes after."""
+    """SAME for even sizes: the first window starts (kernel - 2) // 2 before the image, the rest is padded after."""
     layer = net.SamePadConv(1, 1, kernel, 2)
     x = torch.arange(36.0).reshape(1, 1, 6, 6)
     with torch.no_grad():
@@ -37,8 +37,9 @@ def test_strided_convolution_pads_as_tensorflow_does(kernel):
     np.testing.assert_allclose(got, want)
 
 
-@pytest.mark.parametrize(("shape", "size"), [((480, 640), (256, 320)), ((640, 480), (320, 256)), ((100, 100), (320, 320)),
-                                             ((100, 2000), (64, 320)), ((3, 3000), (64, 320))])
+@pytest.mark.parametrize(("shape", "size"), [
+    ((480, 640), (256, 320)), ((640, 480), (320, 256)), ((100, 100), (320, 320)), ((100, 2000), (64, 320)),
+    ((3, 3000), (64, 320))])
 def test_network_size_keeps_the_aspect_in_multiples_of_32(shape, size):
     assert net.network_size(*shape) == size
 

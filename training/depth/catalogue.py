@@ -11,11 +11,15 @@ import numpy as np
 NAMED = {  # What the layouts ask for, by a pattern over the English name and the model's path.
     "person": r"\b(male|female|boy|girl|mannequin|woman|man)\b",
     "animal": r"\b(dog|cat|horse|deer|rabbit|chicken|bulldog|cow|sheep|duck|bird|fish)\b",
-    "vehicle": r"\b(car|van|truck|bus|sedan|beetle|scooter|motorbike|motorcycle|bike|bicycle|focus|peugeot|chevrolet|leon)\b",
+    "vehicle": r"\b(car|van|truck|bus|sedan|beetle|scooter|motorbike|motorcycle|bike|bicycle|focus|peugeot|chevrolet"
+               r"|leon)\b",
     "tree": r"\b(tree|palm|poplar|acacia|ficus|maple|cypress|fir|bonsai|bamboo|yucca)\b",
     "plant": r"\b(plant|flower|flowers|tulip|tulips|lily|orchids|cactus|bush|hedge|rock|spatifilum)\b",
 }
-REFUSED = re.compile(r"window|door|switch|plug|socket|arrow|fleche|stair|elevator|escalator|garage|rails|bath ?mat|pool", re.IGNORECASE)
+REFUSED = re.compile(
+    r"window|door|switch|plug|socket|arrow|fleche|stair|elevator|escalator|garage|rails|bath ?mat"
+    r"|pool",
+    re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
     python training/depth/contact_sheet.py --photos DIR [DIR ...] --out docs/model_cards/SHEET.jpg
 """
+# ruff: noqa: E402, I001  (the path comes first: these scripts are run from a checkout, not installed)
 
 import argparse
 import sys

@@ -2,6 +2,7 @@
 
     python training/depth/evaluate.py --data ../shared/data [--weights FILE.safetensors] [--json OUT]
 """
+# ruff: noqa: E402, I001  (the path comes first: these scripts are run from a checkout, not installed)
 
 import argparse
 import json
@@ -32,7 +33,7 @@ def spearman(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def absrel(guess: np.ndarray, truth: np.ndarray) -> float:
-    """Mean |z' - z| / z, z' = 1 / (s guess + t), s and t by least squares on inverse depth; z' ends at the farthest z."""
+    """Mean |z' - z| / z, z' = 1 / (s guess + t), s, t by least squares on inverse depth; z' ends at the farthest z."""
     design = np.stack([guess, np.ones_like(guess)], 1).astype(np.float64)
     scale, shift = np.linalg.lstsq(design, truth.astype(np.float64), rcond=None)[0]
     aligned = np.maximum(scale * guess + shift, truth.min())

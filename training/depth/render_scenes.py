@@ -2,6 +2,7 @@
 
     python training/depth/render_scenes.py --photos DIR [DIR ...] --furniture DIR_OF_SH3F --out CACHE --count 1500
 """
+# ruff: noqa: E402, I001  (the path comes first: these scripts are run from a checkout, not installed)
 
 import argparse
 import os

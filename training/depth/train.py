@@ -2,6 +2,7 @@
 
     python training/depth/train.py --rendered CACHE --photos DIR [DIR ...] --run RUN_FOLDER --minutes 150
 """
+# ruff: noqa: E402, I001  (the path comes first: these scripts are run from a checkout, not installed)
 
 import argparse
 import json
