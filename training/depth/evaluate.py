@@ -78,7 +78,7 @@ def meter(folder: Path) -> Estimator:
 
 
 def untrained() -> Estimator:
-    """This network with random decoder weights (and a random encoder: what the architecture gives by itself)."""
+    """This network with ImageNet weights in the encoder and random ones in the decoder."""
     import torch
     from photo_diorama.core.networks.embedded_depth_net import EmbeddedDepthNet, infer
 
