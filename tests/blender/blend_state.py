@@ -1,4 +1,4 @@
-"""All that a .blend holds, as plain values that can be compared."""
+"""All that a .blend holds, as plain values that can be compared; and a scene of somebody's own to compare."""
 
 import pytest
 
@@ -47,6 +47,25 @@ def differences(before: dict[str, dict], after: dict[str, dict]) -> list[str]:
             if each in after and now != value:
                 lines.append(f"{each}: {name} was {value}, is {now}")
     return lines
+
+
+def furnish(bpy):
+    """A scene of somebody's own: his camera, cube, light, resolution, colours and frames."""
+    scene = bpy.context.scene
+    camera = bpy.data.objects.new("my camera", bpy.data.cameras.new("my camera"))
+    cube = bpy.data.objects.new("my cube", bpy.data.meshes.new("my cube"))
+    cube.data.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [], [(0, 1, 2)])
+    cube.data.materials.append(bpy.data.materials.new("my material"))
+    light = bpy.data.objects.new("my light", bpy.data.lights.new("my light", "SUN"))
+    for ob in (camera, cube, light):
+        scene.collection.objects.link(ob)
+    cube.location, cube.rotation_euler = (1, 2, 3), (0.1, 0.2, 0.3)
+    cube.keyframe_insert("location", frame=5)
+    scene.camera, scene.world = camera, bpy.data.worlds.new("my world")
+    scene.render.resolution_x, scene.render.resolution_y, scene.render.resolution_percentage = 1234, 567, 50
+    scene.view_settings.view_transform, scene.view_settings.exposure = "AgX", 0.7
+    scene.frame_start, scene.frame_end, scene.render.fps = 7, 77, 30
+    scene.frame_set(20)
 
 
 def _kinds():

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from blend_state import counts, differences, everything, names
+from blend_state import counts, differences, everything, furnish, names
 from made_photos import OPTIONS, texture, two_planes, write
 from PIL import Image
 
@@ -103,6 +103,7 @@ def test_a_fault_half_way_through_the_emission_leaves_the_scene_alone(
 
     whole = getattr(emit, broken)
     monkeypatch.setattr(emit, broken, breaks)
+    furnish(blender)
     before = everything()
     with pytest.raises(RuntimeError, match="fault of Photo Diorama.*KeyError"):
         import_photo(*street, set_up_scene=True)

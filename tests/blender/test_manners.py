@@ -2,31 +2,13 @@
 
 import numpy as np
 import pytest
-from blend_state import differences, everything, names
+from blend_state import differences, everything, furnish, names
+from camera_view import seen_from, surface
 from made_photos import texture
 from PIL import Image
 
 ADDED = ("scenes Scene: collection.len(", "scenes Scene: len(", "scenes Scene: view_layers")
 """What a scene cannot help but show: it has more objects and collections."""
-
-
-def furnish(bpy):
-    """A scene of somebody's own: his camera, cube, light, resolution, colours and frames."""
-    scene = bpy.context.scene
-    camera = bpy.data.objects.new("my camera", bpy.data.cameras.new("my camera"))
-    cube = bpy.data.objects.new("my cube", bpy.data.meshes.new("my cube"))
-    cube.data.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [], [(0, 1, 2)])
-    cube.data.materials.append(bpy.data.materials.new("my material"))
-    light = bpy.data.objects.new("my light", bpy.data.lights.new("my light", "SUN"))
-    for ob in (camera, cube, light):
-        scene.collection.objects.link(ob)
-    cube.location, cube.rotation_euler = (1, 2, 3), (0.1, 0.2, 0.3)
-    cube.keyframe_insert("location", frame=5)
-    scene.camera, scene.world = camera, bpy.data.worlds.new("my world")
-    scene.render.resolution_x, scene.render.resolution_y, scene.render.resolution_percentage = 1234, 567, 50
-    scene.view_settings.view_transform, scene.view_settings.exposure = "AgX", 0.7
-    scene.frame_start, scene.frame_end, scene.render.fps = 7, 77, 30
-    scene.frame_set(20)
 
 
 def test_nothing_that_was_there_is_changed(blender, street, import_photo):
@@ -70,32 +52,6 @@ def test_somebody_who_edits_a_mesh_goes_on_editing_it(blender, street, import_ph
     assert blender.context.mode == "EDIT_MESH" and blender.context.view_layer.objects.active == cube
     assert "street" in blender.data.objects
     blender.ops.object.mode_set(mode="OBJECT")
-
-
-def seen_from(camera, points: np.ndarray, width: int, height: int) -> np.ndarray:
-    """World points (n, 3) -> pixels (n, 2) from the top left, from Blender's own numbers for the camera alone."""
-    data = camera.data
-    assert data.sensor_fit == "HORIZONTAL" and data.type == "PERSP"
-    to_camera = np.linalg.inv(np.array(camera.matrix_world, dtype=np.float64))
-    local = points @ to_camera[:3, :3].T + to_camera[:3, 3]
-    focal = data.lens / data.sensor_width * width
-    x = width / 2 - data.shift_x * width + focal * local[:, 0] / -local[:, 2]
-    y = height / 2 + data.shift_y * width - focal * local[:, 1] / -local[:, 2]
-    assert (local[:, 2] < 0).all()
-    return np.stack([x, y], axis=1)
-
-
-def surface(ob) -> tuple[np.ndarray, np.ndarray]:
-    """World positions (loops, 3) and UVs (loops, 2) of every corner of a mesh."""
-    mesh = ob.data
-    positions, corner = np.empty(3 * len(mesh.vertices), np.float32), np.empty(len(mesh.loops), np.int32)
-    uvs = np.empty(2 * len(mesh.loops), np.float32)
-    mesh.attributes["position"].data.foreach_get("vector", positions)
-    mesh.attributes[".corner_vert"].data.foreach_get("value", corner)
-    mesh.uv_layers[0].uv.foreach_get("vector", uvs)
-    world = np.array(ob.matrix_world, dtype=np.float64)
-    points = positions.reshape(-1, 3)[corner] @ world[:3, :3].T + world[:3, 3]
-    return points, uvs.reshape(-1, 2).astype(np.float64)
 
 
 @pytest.mark.parametrize(

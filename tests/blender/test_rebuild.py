@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from blend_state import differences, everything, names
+from camera_view import seen_from, surface
 from made_photos import texture
 from PIL import Image
 
@@ -129,8 +130,6 @@ def test_a_changed_shader_filter_or_move_is_carried_out(blender, street, import_
 
 
 def test_another_focal_length_moves_lens_and_surface_together(blender, ball, import_photo, rebuild):
-    from test_manners import seen_from, surface
-
     root = import_photo(*ball)
     rebuild(root, fov=80.0)
     part = parts(root)
