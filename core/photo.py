@@ -13,6 +13,7 @@ import numpy as np
 
 from .camera import DEFAULT_FOV_DEG, Camera
 from .errors import DioramaError
+from .icc_profile import to_srgb
 from .settings import PhotoSettings
 
 MAX_PIXELS = 250_000_000
@@ -133,6 +134,9 @@ def _read_picture(path: Path, data: bytes) -> tuple[np.ndarray, np.ndarray | Non
             profile = image.info.get("icc_profile")
             if deep:
                 colour, alpha = _read_deep(path, data)
+                if profile and colour.dtype == np.uint16:
+                    converted = to_srgb(colour, profile)
+                    colour = colour if converted is None else converted
                 colour, alpha = _turned(colour, turn), None if alpha is None else _turned(alpha, turn)
             else:
                 colour, alpha, changed = _eight_bits(image, profile)

@@ -57,7 +57,7 @@ def test_every_slot_lies_at_its_pixels_corner(name):
 
 @pytest.mark.parametrize("name", EVERY)
 def test_no_hidden_vertex_is_in_front_of_the_one_that_hides_it(name):
-    """Where two surfaces meet, a corner of each may hide the other's: then they touch within an eighth of a threshold."""
+    """Where two surfaces meet, a corner of each may hide the other's: they touch within an eighth of a threshold."""
     image = filled(name)
     corners = find_corners(image)
     for k in range(1, len(image.layers)):
