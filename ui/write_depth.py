@@ -73,6 +73,8 @@ def run(given: argparse.Namespace, session: Session) -> None:
 def whole_depth(found: FoundDepth, photo: Photo, settings: Settings, long_side: int, name: str) -> WholeDepth:
     """Depth for every pixel of the photo at a long side of `long_side`; raises DioramaError where it does not fit."""
     values = found.values
+    if not values.known.any():
+        raise DioramaError(f"{name} has no known depth by {values.source}; use another source of depth.")
     if values.metric:
         disparity = depth_on_photo(values, photo, settings.depth, long_side, name).disparity
         return WholeDepth(1 / disparity, True, values.source)

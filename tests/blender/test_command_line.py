@@ -305,7 +305,7 @@ def test_the_installed_script_starts_without_blender_for_help(home, tmp_path):
 
 def test_without_blender_a_sentence_names_it(tmp_path, home):
     photo, depth = two_planes(tmp_path)
-    script = "import importlib.util as u\nfind, u.find_spec = u.find_spec, lambda n, *a: n != 'bpy' and find(n, *a) or None"
+    script = "import importlib.util as u; find = u.find_spec\nu.find_spec = lambda n: find(n) if n != 'bpy' else None"
     done = finish(start(photo, "--depth", depth, cwd=tmp_path, home=home, before=script))
     assert done.code == 2 and "pip install bpy" in one_sentence(done.err)
 

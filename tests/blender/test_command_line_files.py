@@ -133,7 +133,7 @@ def test_unusual_photos_are_converted(worker, tmp_path, name, mode):
 NAMES = {
     "spaces": " two  words .png",
     "accents and signs": "Größe – 写真 📷 #1 {x} 100%.png",
-    "quotes": "it's \"quoted\" & $HOME;.png",
+    "quotes": 'it\'s "quoted" & $HOME;.png',
     "250 characters": "x" * 246 + ".png",
     "255 bytes of other letters": "写" * 83 + "xy.png",
     "a dash first": "-photo.png",
