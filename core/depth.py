@@ -72,28 +72,41 @@ def read_depth(path: str | Path, settings: DepthSettings) -> DepthValues:
     path = Path(path)
     values, origin = _read_values(path)
     known = np.isfinite(values) & (values != 0)
-    if known.mean() < MIN_KNOWN or known.sum() < 16:
-        raise DioramaError(
-            f"{path} knows the depth of {int(known.sum())} of {known.size} pixels; 0, NaN and infinity count as unknown, "
-            f"so use a depth map with values."
-        )
+    _check_known(known, str(path))
     kind, scale, why = _meaning(values, known, origin, settings)
     if kind == "metric" and (values[known] < 0).any():
         raise DioramaError(f"{path} has negative distances; if it is inverse depth, pass --depth-kind disparity.")
     if kind == "disparity" and not _zeros_are_holes(values, known, origin):
         known = np.isfinite(values)  # zero is the farthest value of a relative map, not a hole
-    low, high = values[known].min(), values[known].max()
-    if high - low <= 1e-6 * max(abs(high), abs(low)):
-        raise DioramaError(f"{path} has the same depth everywhere ({high:g}); a diorama needs relief, so use another depth map.")
+    _check_relief(values, known, str(path))
     scaled = np.where(known, values * np.float32(scale), 0).astype(np.float32)
     return DepthValues(scaled, known, kind == "metric", False, f"{path.name}, {why}")
+
+
+def _check_known(known: np.ndarray, name: str) -> None:
+    if known.mean() < MIN_KNOWN or known.sum() < 16:
+        raise DioramaError(
+            f"{name} knows the depth of {int(known.sum())} of {known.size} pixels; 0, NaN and infinity count as unknown, "
+            f"so use a depth map with values."
+        )
+
+
+def _check_relief(values: np.ndarray, known: np.ndarray, name: str) -> None:
+    low, high = values[known].min(), values[known].max()
+    if high - low <= 1e-6 * max(abs(high), abs(low)):
+        raise DioramaError(
+            f"{name} has the same depth everywhere ({high:g}); a diorama needs relief, so use another depth map."
+        )
 
 
 def depth_on_photo(found: DepthValues, photo: Photo, settings: DepthSettings, long_side: int, name: str) -> DepthMap:
     """Brings depth values onto the photo's working grid: units, unknown pixels, size. `name` is for messages.
 
-    Raises DioramaError where they are another picture's by their aspect.
+    Raises DioramaError where they are another picture's by their aspect, or hold nothing: of a carried depth or a network's
+    that is not known before.
     """
+    _check_known(found.known, name)
+    _check_relief(found.values, found.known, name)
     (h, w), (height, width) = found.values.shape, photo.colour.shape[:2]
     if not found.stretched and abs((w / h) / (width / height) - 1) > MAX_ASPECT_ERROR:
         raise DioramaError(

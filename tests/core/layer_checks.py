@@ -60,3 +60,36 @@ def torn_corners(image: LayeredDepthImage, k: int) -> set[tuple[int, int]]:
         a, b = ((r + dr) * (w + 1) + c + dc for dr, dc in ends)
         segments.update(zip(a.tolist(), b.tolist(), strict=True))
     return segments
+
+
+def on_picture(layered, mesh) -> np.ndarray:
+    """(T, 3, 2) image coordinates of the triangles' corners in the photo's pixels: u right, v down."""
+    u, v = layered.camera.project(mesh.vertices.astype(np.float64))
+    return np.stack([u, v], axis=1)[mesh.triangles]
+
+
+def areas(corners: np.ndarray) -> np.ndarray:
+    """Signed areas of (T, 3, 2) triangles, positive where counter-clockwise with the second coordinate up."""
+    a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    return (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]) / 2
+
+
+def covered(corners: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+    """How often each pixel centre lies strictly inside a triangle, and how often inside or on its edge."""
+    low, high = np.floor(corners.min(axis=1)).astype(int), np.ceil(corners.max(axis=1)).astype(int)
+    size = high - low
+    count = size[:, 0] * size[:, 1]
+    triangle = np.repeat(np.arange(len(corners)), count)
+    place = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    x = low[triangle, 0] + place % size[triangle, 0]
+    y = low[triangle, 1] + place // size[triangle, 0]
+    edges = []
+    for i in range(3):
+        (ax, ay), (bx, by) = corners[triangle, i].T, corners[triangle, (i + 1) % 3].T
+        edges.append((bx - ax) * (y + 0.5 - ay) - (by - ay) * (x + 0.5 - ax))
+    side = np.stack(edges) * np.sign(areas(corners))[triangle]
+    ok = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    pixel = y * width + x
+    strictly = np.bincount(pixel[ok & (side > 1e-9).all(axis=0)], minlength=width * height)
+    loosely = np.bincount(pixel[ok & (side > -1e-4).all(axis=0)], minlength=width * height)
+    return strictly, loosely

@@ -9,7 +9,7 @@ import pytest
 from picture_files import exr_bytes, pfm_bytes
 from scenes import HEIGHT, WIDTH, png_bytes, png_chunk, png_header, slanted_ground, two_planes
 
-from photo_diorama.core.depth import DepthMap, depth_on_photo, read_depth, working_size
+from photo_diorama.core.depth import DepthMap, DepthValues, depth_on_photo, read_depth, working_size
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.photo import load_photo
 from photo_diorama.core.settings import DepthSettings
@@ -234,6 +234,14 @@ def test_a_constant_disparity_is_refused_too(tmp_path):
     assert "same depth everywhere" in told(
         written(tmp_path, "zeros.npy", np.maximum(EQUAL * 0, ONE * 0 + 5)), DISPARITY
     )
+
+
+@pytest.mark.parametrize("metric", [False, True])
+def test_what_a_network_or_a_photo_brings_is_checked_too(metric):
+    for values, known, about in ((EQUAL, EQUAL > 0, "same depth"), (METRES, EQUAL < 0, "0 of 19200")):
+        found = DepthValues(values, known, metric, False, "made", stretched=True)
+        with pytest.raises(DioramaError, match=f"my photo.*{about}"):
+            depth_on_photo(found, PHOTO, METRIC, WIDTH, "my photo.jpg")
 
 
 def npz_bytes(**members: bytes) -> bytes:

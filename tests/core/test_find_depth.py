@@ -1,4 +1,4 @@
-"""Which depth a photo gets: the file it is given, what it carries, what lies beside it, a network; and its calibration."""
+"""Which depth a photo gets: the file given, what it carries, what lies beside it, a network; and its calibration."""
 
 import sys
 
