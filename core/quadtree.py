@@ -12,7 +12,7 @@ from .layers import Layer
 LEVELS = 6
 BLOCK = 2**LEVELS
 """Side of the largest block in pixels; the atlas is cut along the same grid."""
-FLATNESS = 1e-3
+FLATNESS = 1.1e-3
 """How far a block's quad may be off the surface, as a part of the range of disparity, at density 1."""
 TEXTURE_SHIFT = 0.1
 """How far, in the photo's pixels, the photo may shift inside a triangle.

@@ -72,7 +72,7 @@ def disocclude(image: LayeredDepthImage, hidden_width: float) -> Disocclusion | 
             owner[to] = owner[from_]
             distance[to] = steps
             reached.append(to)
-        front = np.unique(np.concatenate(reached))
+        front = np.concatenate(reached)  # no pixel twice: each is taken by the first that reaches it
     shape = layer.present.shape
     guess = np.where(owner >= 0, far.ravel()[owner], 0).astype(np.float32).reshape(shape)
     return Disocclusion(
@@ -156,7 +156,7 @@ def find_regions(image: LayeredDepthImage, context_width: float, distance: np.nd
     deepest = np.zeros(len(sizes), np.int32)
     np.maximum.at(deepest, labels[layer.present], distance[layer.present])
     most = max(8, round(context_width * image.long_side))
-    steps = np.minimum(most, deepest + deepest // 4 + max(8, round(0.012 * image.long_side)))
+    steps = np.minimum(most, deepest + max(8, round(0.012 * image.long_side)))
     region, node, found_at = _flood_contexts(image, labels, steps)
     return _cut_out(image, labels, sizes, region, node, found_at)
 

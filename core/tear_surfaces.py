@@ -72,13 +72,18 @@ def label_surfaces(present: np.ndarray, right: np.ndarray, down: np.ndarray) -> 
     """
     import cv2
 
-    h, w = present.shape
+    labels = np.zeros(present.shape, np.int32)
+    rows, columns = np.flatnonzero(present.any(axis=1)), np.flatnonzero(present.any(axis=0))
+    if len(rows) == 0:
+        return labels, np.bincount(labels.ravel())
+    window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    h, w = labels[window].shape
     grid = np.zeros((2 * h, 2 * w), np.uint8)
-    grid[::2, ::2] = present
-    grid[::2, 1::2] = right
-    grid[1::2, ::2] = down
-    _, labels = cv2.connectedComponents(grid, connectivity=4, ltype=cv2.CV_32S)
-    labels = labels[::2, ::2].copy()
+    grid[::2, ::2] = present[window]
+    grid[::2, 1::2] = right[window]
+    grid[1::2, ::2] = down[window]
+    _, found = cv2.connectedComponents(grid, connectivity=4, ltype=cv2.CV_32S)
+    labels[window] = found[::2, ::2]
     return labels, np.bincount(labels.ravel())
 
 
