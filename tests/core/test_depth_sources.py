@@ -1,4 +1,4 @@
-"""The order in which depth is looked for, what its numbers mean, what networks are given, and what is said of failures."""
+"""The order in which depth is looked for, what its numbers mean, what networks are given, what is said of failures."""
 
 import sys
 from dataclasses import replace
