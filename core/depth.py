@@ -18,7 +18,7 @@ from .resample_depth import fill_unknown, resample
 from .settings import DepthSettings
 
 FARTHEST_OF_RELATIVE = 60.0
-"""Relative depth spans 1 to 60 nearest distances: the floor 0.05 of 3 of Shih et al. 2020 (their code, depth in [1/3, 20])."""
+"""Relative depth spans 1 to 60 nearest distances: the floor 0.05 of 3 in the code of Shih et al. 2020."""
 FARTHEST_OF_METRIC = 2000.0
 MAX_ASPECT_ERROR = 0.02
 MIN_KNOWN = 1e-3
@@ -35,7 +35,7 @@ class DepthMap:
 
     @property
     def span(self) -> float:
-        """Range of disparity that thresholds are parts of; the outermost half per mille of pixels does not stretch it."""
+        """Range of disparity that thresholds are parts of; the outermost half per mille of pixels has no say."""
         low, high = np.percentile(self.disparity[::2, ::2], (0.05, 99.95))
         return float(max(high - low, 1e-3 * high))
 
@@ -86,8 +86,8 @@ def read_depth(path: str | Path, settings: DepthSettings) -> DepthValues:
 def _check_known(known: np.ndarray, name: str) -> None:
     if known.mean() < MIN_KNOWN or known.sum() < 16:
         raise DioramaError(
-            f"{name} knows the depth of {int(known.sum())} of {known.size} pixels; 0, NaN and infinity count as unknown, "
-            f"so use a depth map with values."
+            f"{name} knows the depth of {int(known.sum())} of {known.size} pixels; 0, NaN and infinity count as "
+            f"unknown, so use a depth map with values."
         )
 
 
@@ -102,16 +102,16 @@ def _check_relief(values: np.ndarray, known: np.ndarray, name: str) -> None:
 def depth_on_photo(found: DepthValues, photo: Photo, settings: DepthSettings, long_side: int, name: str) -> DepthMap:
     """Brings depth values onto the photo's working grid: units, unknown pixels, size. `name` is for messages.
 
-    Raises DioramaError where they are another picture's by their aspect, or hold nothing: of a carried depth or a network's
-    that is not known before.
+    Raises DioramaError where they are another picture's by their aspect, or hold nothing: of a carried depth
+    or a network's that is not known before.
     """
     _check_known(found.known, name)
     _check_relief(found.values, found.known, name)
     (h, w), (height, width) = found.values.shape, photo.colour.shape[:2]
     if not found.stretched and abs((w / h) / (width / height) - 1) > MAX_ASPECT_ERROR:
         raise DioramaError(
-            f"{name} has {w}x{h} pixels and does not fit the photo {photo.path} of {width}x{height}: the aspects differ by more "
-            f"than {MAX_ASPECT_ERROR:.0%}, so crop or rotate one of them."
+            f"{name} has {w}x{h} pixels and does not fit the photo {photo.path} of {width}x{height}: the aspects differ by "
+            f"more than {MAX_ASPECT_ERROR:.0%}, so crop or rotate one of them."
         )
     disparity = _disparity(found, settings)
     rows, columns = working_size(photo, long_side)
@@ -134,7 +134,7 @@ def _disparity(found: DepthValues, settings: DepthSettings) -> np.ndarray:
             disparity = np.where(known, 1.0 / np.maximum(values, 1e-9), 0.0)
         floor = np.percentile(disparity[known], 99.9) / FARTHEST_OF_METRIC
     else:
-        # relative inverse depth has an unknown shift: the farthest value is put at the far end (method of Shih et al. 2020)
+        # relative inverse depth has an unknown shift: the farthest value is put at the far end (Shih et al. 2020)
         low, high = (0.0, values[known].max()) if found.shift_known else (values[known].min(), values[known].max())
         disparity = np.where(known, (values - low) / (high - low), 0.0) / settings.near_distance
         floor = 1.0 / (FARTHEST_OF_RELATIVE * settings.near_distance)
@@ -218,7 +218,9 @@ def _single_channel(path: Path, values: np.ndarray) -> np.ndarray:
         return values[..., 0]
     if not (np.array_equal(values[..., 0], values[..., 1]) and np.array_equal(values[..., 1], values[..., 2])):
         if values.dtype != np.float32:
-            raise DioramaError(f"{path} is a colour picture, not a depth map; a depth map is grey, so save it without colours.")
+            raise DioramaError(
+                f"{path} is a colour picture, not a depth map; a depth map is grey, so save it without colours."
+            )
         return values[..., 2]  # OpenCV's order is B G R; a depth pass sits in the first channel
     return values[..., 0]
 
@@ -237,14 +239,18 @@ def _read_numpy(path: Path, data: bytes) -> np.ndarray:
 
 def _read_array(path: Path, file) -> np.ndarray:
     version = np.lib.format.read_magic(file)
-    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
+    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(
+        version
+    )
     if read_header is None:
         raise ValueError(f"NPY version {version}")
     shape, columns_first, dtype = read_header(file)
     sides = [n for n in shape if n != 1]
     if len(sides) != 2 or min(sides) < 2 or dtype.kind not in "fiu":
         what = "objects" if dtype.hasobject else str(dtype)
-        raise DioramaError(f"{path} holds an array of shape {shape}, {what}; a depth map is one of (height, width) numbers.")
+        raise DioramaError(
+            f"{path} holds an array of shape {shape}, {what}; a depth map is one of (height, width) numbers."
+        )
     _check_count(path, sides[1], sides[0])
     size = math.prod(sides) * dtype.itemsize
     values = file.read(size)
@@ -255,7 +261,9 @@ def _read_array(path: Path, file) -> np.ndarray:
 
 def _check_count(path: Path, width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
-        raise DioramaError(f"{path} has {width}x{height} pixels, more than {MAX_PIXELS // 10**6} million; scale it down first.")
+        raise DioramaError(
+            f"{path} has {width}x{height} pixels, more than {MAX_PIXELS // 10**6} million; scale it down first."
+        )
 
 
 def _read_pfm(data: bytes) -> np.ndarray:

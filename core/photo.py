@@ -78,7 +78,10 @@ def load_photo(path: str | os.PathLike, settings: PhotoSettings = PhotoSettings(
         colour, alpha, exif, plain = _read_picture(path, data)
     height, width = colour.shape[:2]
     _check_size(path, width, height)
-    if alpha is not None and (alpha == alpha.dtype.type(1 if alpha.dtype == np.float32 else np.iinfo(alpha.dtype).max)).all():
+    if (
+        alpha is not None
+        and (alpha == alpha.dtype.type(1 if alpha.dtype == np.float32 else np.iinfo(alpha.dtype).max)).all()
+    ):
         alpha = None
     camera, focal_source = _camera(width, height, exif, settings)
     return Photo(
@@ -96,7 +99,9 @@ def read_file(path: Path, kind: str = "photo") -> bytes:
             raise DioramaError(f"{path} has more than 2 GB; export the {kind} smaller.")
         data = path.read_bytes()
     except OSError as error:
-        raise DioramaError(f"{path} cannot be read ({error.strerror or error}); check the name and its permissions.") from None
+        raise DioramaError(
+            f"{path} cannot be read ({error.strerror or error}); check the name and its permissions."
+        ) from None
     if not data:
         raise DioramaError(f"{path} is empty (0 bytes); copy or export the {kind} again.")
     return data
@@ -104,7 +109,9 @@ def read_file(path: Path, kind: str = "photo") -> bytes:
 
 def _check_size(path: Path, width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
-        raise DioramaError(f"{path} has {width}x{height} pixels, more than {MAX_PIXELS // 10**6} million; scale it down first.")
+        raise DioramaError(
+            f"{path} has {width}x{height} pixels, more than {MAX_PIXELS // 10**6} million; scale it down first."
+        )
     if min(width, height) < MIN_SIDE or max(width, height) > MAX_ASPECT * min(width, height):
         raise DioramaError(
             f"{path} has {width}x{height} pixels; a diorama needs at least {MIN_SIDE} on each side "
@@ -143,10 +150,22 @@ def _read_picture(path: Path, data: bytes) -> tuple[np.ndarray, np.ndarray | Non
                 plain = plain and not changed
                 colour, alpha = _turned(colour, turn), None if alpha is None else _turned(alpha, turn)
     except UnidentifiedImageError:
-        raise DioramaError(f"{path} is not a picture that can be read; use JPEG, PNG, WebP, TIFF, HEIC or OpenEXR.") from None
+        raise DioramaError(
+            f"{path} is not a picture that can be read; use JPEG, PNG, WebP, TIFF, HEIC or OpenEXR."
+        ) from None
     except DioramaError:
         raise
-    except (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, MemoryError, EOFError, OverflowError) as error:
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        MemoryError,
+        EOFError,
+        OverflowError,
+    ) as error:
         # Pillow's decoders raise all of these on damaged files
         raise DioramaError(f"{path} is damaged or cut short ({error}); copy or export it again.") from None
     return colour, alpha, exif, plain
@@ -156,7 +175,9 @@ def _register_heif(path: Path) -> None:
     try:
         from pillow_heif import register_heif_opener
     except ImportError:
-        raise DioramaError(f"{path} is a HEIC picture, which needs pillow-heif here; install it or export a JPEG.") from None
+        raise DioramaError(
+            f"{path} is a HEIC picture, which needs pillow-heif here; install it or export a JPEG."
+        ) from None
     register_heif_opener()
 
 

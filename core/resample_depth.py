@@ -1,4 +1,4 @@
-"""Depth at another size and without gaps: unknown pixels come from their own surface, edges follow the photo's colour."""
+"""Depth at another size and without gaps: unknown pixels come from their surface, edges follow the photo's."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ MOST_ITERATIONS = 250
 
 
 def fill_unknown(disparity: np.ndarray, known: np.ndarray, colour: np.ndarray) -> np.ndarray:
-    """Each unknown pixel is given to a surface beside its gap, and each surface is stretched over its part as a membrane.
+    """Each unknown pixel is given to a surface beside its gap; each surface is stretched over its part as a membrane.
 
-    Which surface, `grow_surfaces` tells by colour. Where the parts of two known pixels meet, they are of one surface if it
-    is no steeper between them than a surface may be and no edge of colour lies there: a plane, which is linear in disparity,
-    goes on through a gap as that plane, and a gap astride a silhouette keeps the step.
+    Which surface, `grow_surfaces` tells by colour. Where the parts of two known pixels meet, they are of one surface
+    if it is no steeper between them than a surface may be and no edge of colour lies there: a plane, which is linear
+    in disparity, goes on through a gap as that plane, and a gap astride a silhouette keeps the step.
     disparity (h, w) float32, known (h, w) bool, colour (h, w, 3) 0..1.
     """
     grey = _smooth_grey(colour)
@@ -42,7 +42,7 @@ def _smooth_grey(colour: np.ndarray) -> np.ndarray:
 
 
 def _grow(disparity: np.ndarray, known: np.ndarray, grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Disparity with each unknown pixel at that of its owner, and (h, w) the owners' flat indices; known ones own themselves."""
+    """Disparity, each unknown pixel at its owner's, and (h, w) the owners' flat indices; known ones own themselves."""
     import cv2
     from scipy import ndimage
 
@@ -63,7 +63,7 @@ def edge_of(values: np.ndarray) -> np.float32:
 
 
 def _membrane(disparity: np.ndarray, known: np.ndarray, owner: np.ndarray, grey: np.ndarray) -> np.ndarray:
-    """Discrete Laplace equation over the unknown pixels, linked to 4-neighbours of the same surface; known ones hold."""
+    """Discrete Laplace equation over unknown pixels, linked to 4-neighbours of the same surface; known ones hold."""
     from scipy.sparse import coo_matrix, diags
     from scipy.sparse.linalg import cg
 
@@ -72,7 +72,12 @@ def _membrane(disparity: np.ndarray, known: np.ndarray, owner: np.ndarray, grey:
     number = np.full(known.size, -1, np.int32)
     number[where] = np.arange(len(where))
     row, column = np.divmod(where, w)
-    flat, owner, grey, limit = disparity.ravel(), owner.ravel(), grey.ravel().astype(np.float32), edge_of(disparity[known])
+    flat, owner, grey, limit = (
+        disparity.ravel(),
+        owner.ravel(),
+        grey.ravel().astype(np.float32),
+        edge_of(disparity[known]),
+    )
     weight, fixed, rows, columns = np.zeros(len(where)), np.zeros(len(where)), [], []
     for dr, dc in ((0, 1), (0, -1), (1, 0), (-1, 0)):
         inside = (row + dr >= 0) & (row + dr < h) & (column + dc >= 0) & (column + dc < w)
@@ -133,8 +138,8 @@ def resample(disparity, known, colour, rows: int, columns: int) -> tuple[np.ndar
     """Disparity and what is known of it at (rows, columns); no value in between two surfaces is invented.
 
     Smaller: area average, but a sample where the area holds two surfaces. Larger: linear, but in the band of a depth
-    discontinuity the weighted median of the samples nearby, weighted by distance and by likeness of colour (joint bilateral
-    upsampling, Kopf et al. 2007, with the median of Ma et al. 2013 so that silhouettes follow the photo's).
+    discontinuity the weighted median of the samples nearby, weighted by distance and by likeness of colour (joint
+    bilateral upsampling, Kopf et al. 2007, with the median of Ma et al. 2013 so that silhouettes follow the photo's).
     """
     import cv2
 
@@ -174,7 +179,7 @@ def _bends(disparity: np.ndarray, limit: float) -> np.ndarray:
 
 
 def _weighted_median(disparity, colour, band, radius: int = 2) -> np.ndarray:
-    """For each pixel of `band` (rows, columns) the weighted median of the (2 radius + 1)^2 samples of `disparity` around it."""
+    """For each pixel of `band` (rows, columns) the weighted median of (2 radius + 1)^2 samples of `disparity` around it."""
     import cv2
 
     (h, w), (rows, columns) = disparity.shape, band.shape

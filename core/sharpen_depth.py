@@ -16,11 +16,11 @@ WINDOWS = (7, 7, 5, 5)
 def sharpen(depth: DepthMap, colour: np.ndarray, tear: float) -> DepthMap:
     """Gated median, then what is still a ramp goes to the side whose colour it has.
 
-    On a ramp is a pixel whose disparity jumps the same way on both sides; a clean step or a line one pixel wide is none and
-    stays as it is (the reference gates by any jump and so eats thin things). First each ramp pixel takes the median of the
-    pixels around it that are on none; windows grow with the map, by spacing their samples. Blurred depth leaves a core that
-    no window reaches across: there every pixel takes the disparity of the plateau that it joins by the smallest step of
-    brightness. `colour` is (h, w, 3) float32 0..1, `tear` a part of the range of disparity.
+    On a ramp is a pixel whose disparity jumps the same way on both sides; a clean step or a line one pixel wide is none
+    and stays as it is (the reference gates by any jump and so eats thin things). First each ramp pixel takes the median
+    of the pixels around it that are on none; windows grow with the map, by spacing their samples. Blurred depth leaves
+    a core that no window reaches across: there every pixel takes the disparity of the plateau that it joins by the
+    smallest step of brightness. `colour` is (h, w, 3) float32 0..1, `tear` a part of the range of disparity.
     """
     disparity, threshold = depth.disparity, np.float32(tear * depth.span)
     spacing = max(1, round(max(disparity.shape) / 1000))
@@ -54,8 +54,8 @@ def _with_slopes(disparity: np.ndarray, ramp: np.ndarray, threshold: np.float32,
 
 
 def _ramps(disparity: np.ndarray, threshold: np.float32, reach: int) -> np.ndarray:
-    """(h, w) bool: jumps the same way on both sides, along rows or columns, and twice as steep as it gets within `reach` on
-    either side. So a plane is no ramp, however steep."""
+    """(h, w) bool: jumps the same way on both sides, along rows or columns, and twice as steep as it gets within `reach`
+    on either side. So a plane is no ramp, however steep."""
     import cv2
 
     ramp = np.zeros(disparity.shape, bool)
@@ -84,7 +84,7 @@ def _ramps(disparity: np.ndarray, threshold: np.float32, reach: int) -> np.ndarr
 
 
 def _median_beside(disparity: np.ndarray, ramp: np.ndarray, window: int, spacing: int) -> np.ndarray:
-    """Each ramp pixel becomes the lower median (the farther, where two tie) of its window's pixels that are on no ramp."""
+    """Each ramp pixel becomes the lower (farther) median of its window's pixels that are on no ramp."""
     reach = window // 2 * spacing
     padded = np.pad(np.where(ramp, np.float32(np.inf), disparity), reach, mode="edge")
     rows, columns = np.nonzero(ramp)
