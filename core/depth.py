@@ -110,8 +110,8 @@ def depth_on_photo(found: DepthValues, photo: Photo, settings: DepthSettings, lo
     (h, w), (height, width) = found.values.shape, photo.colour.shape[:2]
     if not found.stretched and abs((w / h) / (width / height) - 1) > MAX_ASPECT_ERROR:
         raise DioramaError(
-            f"{name} has {w}x{h} pixels and does not fit the photo {photo.path} of {width}x{height}: the aspects differ by "
-            f"more than {MAX_ASPECT_ERROR:.0%}, so crop or rotate one of them."
+            f"{name} has {w}x{h} pixels and does not fit the photo {photo.path} of {width}x{height}: the aspects "
+            f"differ by more than {MAX_ASPECT_ERROR:.0%}, so crop or rotate one of them."
         )
     disparity = _disparity(found, settings)
     rows, columns = working_size(photo, long_side)

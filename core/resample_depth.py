@@ -179,7 +179,7 @@ def _bends(disparity: np.ndarray, limit: float) -> np.ndarray:
 
 
 def _weighted_median(disparity, colour, band, radius: int = 2) -> np.ndarray:
-    """For each pixel of `band` (rows, columns) the weighted median of (2 radius + 1)^2 samples of `disparity` around it."""
+    """For each pixel of `band` (rows, columns) the weighted median of the (2 radius + 1)^2 samples around it."""
     import cv2
 
     (h, w), (rows, columns) = disparity.shape, band.shape

@@ -54,8 +54,8 @@ def _with_slopes(disparity: np.ndarray, ramp: np.ndarray, threshold: np.float32,
 
 
 def _ramps(disparity: np.ndarray, threshold: np.float32, reach: int) -> np.ndarray:
-    """(h, w) bool: jumps the same way on both sides, along rows or columns, and twice as steep as it gets within `reach`
-    on either side. So a plane is no ramp, however steep."""
+    """(h, w) bool: jumps the same way on both sides, along rows or columns, and twice as steep as it gets within
+    `reach` on either side. So a plane is no ramp, however steep."""
     import cv2
 
     ramp = np.zeros(disparity.shape, bool)
