@@ -18,7 +18,7 @@ DETAIL = 0.6
 """How much of the context's fine detail goes on top of the smooth fill; all of it costs PSNR where it lands out of place."""
 DETAIL_SIGMA = 0.006
 """Detail is what an average over this part of the long side takes away."""
-SMOOTHING = 8
+SMOOTHING, LARGE = 8, 512
 
 
 def fill_colour(regions: list[Region], image: LayeredDepthImage, settings: InpaintSettings, progress=lambda f: None) -> np.ndarray:
@@ -118,7 +118,8 @@ def push_pull(colour: np.ndarray, known: np.ndarray) -> np.ndarray:
     coarse = push_pull(small.astype(np.float32), share > 0)
     up = cv2.resize(coarse, (weight.shape[1], weight.shape[0]), interpolation=cv2.INTER_LINEAR)[:h, :w]
     up = np.ascontiguousarray(up)
-    for _ in range(SMOOTHING):  # towards a membrane: coarse averages alone show their squares
+    # towards a membrane: coarse averages alone show their squares, of which the last are small in a large picture
+    for _ in range(SMOOTHING if max(h, w) <= LARGE else SMOOTHING // 4):
         cv2.copyTo(colour, mask, up)
         up = cv2.blur(up, (3, 3), borderType=cv2.BORDER_REPLICATE)
     cv2.copyTo(colour, mask, up)

@@ -9,7 +9,7 @@ from .regions import Disocclusion
 
 STIFFNESS = 1e-3
 """Pull towards the disparity of the nearest background: far from all context the membrane lies flat."""
-MOST_ITERATIONS = 80
+MOST_ITERATIONS = 50
 
 
 def fill_depth(image: LayeredDepthImage, found: Disocclusion, links: np.ndarray) -> np.ndarray:
