@@ -8,7 +8,6 @@ is of the whole process, with Blender's own 250 MB in the runs to a .blend only.
 
 import argparse
 import json
-import math
 import subprocess
 import sys
 import tempfile
@@ -38,9 +37,9 @@ def main() -> None:
         seconds[name] = best["cpu"]
         print(f"| {name} | {best['wall']:.2f} | {best['cpu']:.2f} | {best['peak_mb']:.0f} | {best['triangles']:,} "
               f"| {best['edges']} | {best['layers']} |", flush=True)  # fmt: skip
-    for small, large in ((480, 960), (960, 1920)):
-        exponent = math.log(seconds[f"moon {large}"] / seconds[f"moon {small}"]) / math.log((large / small) ** 2)
-        print(f"cost from {small} to {large} px grows as pixels^{exponent:.2f}")
+    sizes = (480, 960, 1440, 1920)
+    slope = np.polyfit(np.log([side**2 for side in sizes]), np.log([seconds[f"moon {side}"] for side in sizes]), 1)[0]
+    print(f"cost from 480 to 1920 px grows as pixels^{slope:.2f}")
     print(f"reference implementation at 960: {REFERENCE[960]} CPU s without networks, {REFERENCE[960] / seconds['moon 960']:.0f} times ours")
     with tempfile.TemporaryDirectory() as place:
         photo, depth = _large_photo(moon, Path(place))
