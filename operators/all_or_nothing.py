@@ -7,8 +7,10 @@ from contextlib import contextmanager
 
 import bpy
 
-NEVER_OURS = {"screens", "window_managers", "workspaces", "libraries", "scenes", "shape_keys"}
-"""Datablocks that no diorama makes, and some of which cannot be removed."""
+NEVER_OURS = {"all_ids", "screens", "window_managers", "workspaces", "libraries", "scenes", "shape_keys"}
+"""Collections of what no diorama makes, some of which cannot be removed; and the one that holds all others."""
+NOT_TO_READ = {"use_nodes"}
+"""Settings that Blender 5 warns about when they are only looked at."""
 
 
 @contextmanager
@@ -42,7 +44,7 @@ def _settings(scene: bpy.types.Scene) -> Iterator[tuple]:
     parts += [(getattr(scene, engine), numbers) for engine in ("cycles", "eevee") if hasattr(scene, engine)]
     for owner, kinds in parts:
         for prop in owner.bl_rna.properties:
-            if prop.type in kinds and not prop.is_readonly:
+            if prop.type in kinds and not prop.is_readonly and prop.identifier not in NOT_TO_READ:
                 yield owner, prop.identifier, _plain(getattr(owner, prop.identifier))
 
 

@@ -4,7 +4,7 @@ import pytest
 
 bpy = pytest.importorskip("bpy", reason="needs Blender as a module: pip install bpy")
 
-OF_THE_WINDOW = {"screens", "window_managers", "workspaces", "brushes", "texts", "libraries"}
+OF_THE_WINDOW = {"all_ids", "screens", "window_managers", "workspaces", "brushes", "texts", "libraries"}
 FLEETING = {
     "rna_type",
     "session_uid",
