@@ -76,7 +76,8 @@ def paint_region(region: Region, rim: int, sigma: float) -> np.ndarray:
     parts = fill_parts(region, rim, sigma)
     if parts is None:
         return np.full((int(region.synthesis.sum()), 3), 0.5, np.float32)
-    return np.maximum(parts.smooth[region.synthesis] + DETAIL * parts.detail[region.synthesis], 0)
+    painted = parts.smooth[region.synthesis] + DETAIL * parts.detail[region.synthesis]
+    return np.clip(painted, 0, region.colour[region.context].max())  # detail may overshoot; nothing is brighter than its context
 
 
 def mirrored_detail(colour: np.ndarray, source: np.ndarray, wanted: np.ndarray, sigma: float) -> np.ndarray:

@@ -26,13 +26,13 @@ def inpaint(image: LayeredDepthImage, layers: LayerSettings, settings: InpaintSe
     image = with_front_colour(image, fill_border(image, settings))
     edges = []
     for turn in range(layers.passes):
-        progress(turn / max(1, layers.passes))
+        progress(turn / layers.passes)
         found = disocclude(image, layers.hidden_width)
         if found is None or found.hidden.sum() < FEWEST_HIDDEN:
             break
         image, distance = add_hidden_layer(image, found)
         regions = find_regions(image, layers.context_width, distance)
-        colour = fill_colour(regions, image, settings, progress)
+        colour = fill_colour(regions, image, settings, lambda part, turn=turn: progress((turn + part) / layers.passes))
         image = with_front_colour(image, colour)
         edges.append(found.edges)
     return image, tuple(edges)

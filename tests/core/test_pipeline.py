@@ -94,7 +94,6 @@ def test_a_rewritten_file_is_read_again(files, which):
     assert content(after) != content(before) and content(after) == content(built(files))
 
 
-@pytest.mark.xfail(reason="each pass of the inpainting tells its own fraction from 0 to 1 again")
 def test_progress_never_goes_back(files):
     fractions = []
     built(files, progress=lambda stage, fraction: fractions.append(fraction))
