@@ -8,6 +8,7 @@ OF_THE_WINDOW = {"all_ids", "screens", "window_managers", "workspaces", "brushes
 FLEETING = {
     "rna_type",
     "session_uid",
+    "use_nodes",
     "users",
     "select",
     "is_evaluated",
