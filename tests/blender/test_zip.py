@@ -65,7 +65,7 @@ def test_the_zip_holds_the_extension_and_nothing_else(built):
     code = {str(p.relative_to(ROOT)) for folder in WHOLE_FOLDERS for p in (ROOT / folder).rglob("*.py")}
     assert TOP_FILES | code <= names
     others = {name for name in names - TOP_FILES if not name.startswith(WHOLE_FOLDERS)}
-    allowed = ("wheels/", "LICENSE", "README", "CHANGELOG")
+    allowed = ("wheels/", "LICENSE")
     assert not {name for name in others if not name.startswith(allowed)}
     assert not {name for name in names if "__pycache__" in name or Path(name).name.startswith(".")}
 
