@@ -41,15 +41,6 @@ class Corners:
     offset: np.ndarray  # (corners, 2) float32: shift of row and column of irregular ones, px, large along silhouettes only
     nudge: np.ndarray  # (corners, 2) float32: the same of regular ones, tiny; a hidden layer's lie beneath silhouettes too
 
-    @property
-    def count(self) -> int:
-        """How many numbers are taken, regular and irregular."""
-        return len(self.regular) * self.regular[0].size + len(self.irregular_corner)
-
-    def values(self) -> np.ndarray:
-        """(count,) float32 disparity by vertex number."""
-        return np.concatenate([*(d.ravel() for d in self.disparity), self.irregular_disparity])
-
     def place(self, vertex: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Row, column (float64, canvas corners) and disparity of vertices by number."""
         count = self.regular[0].size

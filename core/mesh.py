@@ -13,7 +13,7 @@ from .camera import Camera
 from .corners import BL, BR, TL, TR, Corners, find_corners
 from .layers import Layer, LayeredDepthImage
 from .photo import Photo
-from .quadtree import BLOCK, FLATNESS, TEXTURE_SHIFT, find_leaves
+from .quadtree import BLOCK, FLATNESS, find_leaves
 from .settings import MeshSettings
 
 THREADS = min(8, os.cpu_count() or 1)
@@ -63,14 +63,14 @@ def triangulate(image: LayeredDepthImage, photo: Photo, metric: bool, settings: 
         jobs = [(k, tolerance * (1 if k == 0 else 2)) for k in range(len(image.layers))]
         found = pool.map(lambda job: _triangles(image.layers[job[0]], job[0], corners, job[1], texels), jobs)
         meshes = []
-        for k, (triangles, invented, centres) in enumerate(found):
+        for k, (triangles, invented) in enumerate(found):
             atlas = packing.result()
             if k == 0:
-                meshes.append(_mesh("photo", triangles[~invented], centres, k, corners, image, photo, None))
+                meshes.append(_mesh("photo", triangles[~invented], k, corners, image, photo, None))
                 if invented.any():
-                    meshes.append(_mesh("border", triangles[invented], centres, k, corners, image, photo, atlas))
+                    meshes.append(_mesh("border", triangles[invented], k, corners, image, photo, atlas))
             elif len(triangles):
-                meshes.append(_mesh(f"hidden {k}", triangles, centres, k, corners, image, photo, atlas))
+                meshes.append(_mesh(f"hidden {k}", triangles, k, corners, image, photo, atlas))
     top, left, height, width = image.frame
     disparity = image.layers[0].disparity[top : top + height, left : left + width]
     middle = disparity[height * 3 // 8 : height * 5 // 8 + 1, width * 3 // 8 : width * 5 // 8 + 1]
@@ -80,36 +80,25 @@ def triangulate(image: LayeredDepthImage, photo: Photo, metric: bool, settings: 
     )  # fmt: skip
 
 
-def _triangles(
-    layer: Layer, k: int, corners: Corners, tolerance: float, texels: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(T, 3) vertex numbers, (T,) whether the triangle shows invented content, and (m, 3) row, column, disparity of centres.
+def _triangles(layer: Layer, k: int, corners: Corners, tolerance: float, texels: float) -> tuple[np.ndarray, np.ndarray]:
+    """(T, 3) vertex numbers and (T,) whether the triangle shows invented content.
 
-    A block beside smaller ones is a fan round its centre, so that it meets their vertices; a steep single pixel is one round
-    a vertex of its own, numbered after all of `corners`; the others are two triangles.
+    A block beside smaller ones is a fan round its centre, so that it meets their vertices; the others are two triangles.
     """
     slots, stride = corners.slots[k], layer.present.shape[1] + 1
-    triangles, invented, centres = [], [], np.zeros((0, 3))
+    triangles, invented = [], []
     for each in find_leaves(layer, k, corners, tolerance, texels):
         r, c, n = each.row, each.column, each.size
         four = [slots[TL, r, c], slots[TR, r, c + n - 1], slots[BR, r + n - 1, c + n - 1], slots[BL, r + n - 1, c]]
         kind = layer.synthesised[r, c]
         plain = ~each.finer.any(axis=1)
-        falling = each.falling
-        if n == 1:
-            falling = _better_diagonal(four, corners)
-            steep, centres = _steep_pixels(four, corners, texels)
-            middle = corners.count + np.arange(len(steep))
-            for side in range(4):
-                triangles.append(np.stack([four[(side + 1) % 4][steep], four[side][steep], middle], axis=1))
-                invented.append(kind[steep])
-            plain[steep] = False
+        falling = each.falling if n > 1 else _better_diagonal(four, corners)
         for falls, picks in ((True, ((0, 3, 2), (0, 2, 1))), (False, ((0, 3, 1), (1, 3, 2)))):
             chosen = plain & (falling == falls)
             for pick in picks:
                 triangles.append(np.stack([four[i][chosen] for i in pick], axis=1))
                 invented.append(kind[chosen])
-        if n == 1 or plain.all():
+        if plain.all():
             continue
         half, fan = n // 2, ~plain
         base = k * corners.regular[0].size + r * stride + c
@@ -121,19 +110,7 @@ def _triangles(
             for chosen, p, q in ((one, b, a), (two, between[side], a), (two, b, between[side])):
                 triangles.append(np.stack([p[chosen], q[chosen], middle[chosen]], axis=1))
                 invented.append(kind[chosen])
-    return np.concatenate(triangles), np.concatenate(invented), centres
-
-
-def _steep_pixels(four: list[np.ndarray], corners: Corners, texels: float) -> tuple[np.ndarray, np.ndarray]:
-    """Which single pixels would shift the photo by more than TEXTURE_SHIFT, and (m, 3) row, column, disparity of their middles.
-
-    In a fan the way from corner to centre is half as long and its depth ratio the root: the shift falls to a quarter.
-    """
-    value = corners.values()
-    shades = np.stack([value[f] for f in four])
-    q = np.sqrt(shades.max(axis=0) / shades.min(axis=0))
-    steep = np.flatnonzero(np.sqrt(2) * texels * (q - 1) / (q + 1) > TEXTURE_SHIFT)
-    return steep, np.mean([np.stack(corners.place(f[steep]), axis=1) for f in four], axis=0)
+    return np.concatenate(triangles), np.concatenate(invented)
 
 
 def _better_diagonal(four: list[np.ndarray], corners: Corners) -> np.ndarray:
@@ -151,19 +128,16 @@ def _better_diagonal(four: list[np.ndarray], corners: Corners) -> np.ndarray:
     return falling
 
 
-def _mesh(role: str, triangles, centres, k: int, corners: Corners, image: LayeredDepthImage, photo: Photo, atlas: Atlas | None):
+def _mesh(role: str, triangles, k: int, corners: Corners, image: LayeredDepthImage, photo: Photo, atlas: Atlas | None):
     """Triangles of one role with their own vertices, in space and on their texture."""
     # numbers run over this layer's corners and the irregular vertices only, which keeps the table small
     count, layers = corners.regular[0].size, len(image.layers)
     local = np.where(triangles < layers * count, triangles - k * count, triangles - (layers - 1) * count)
-    used = np.zeros(count + len(corners.irregular_corner) + len(centres), bool)
+    used = np.zeros(count + len(corners.irregular_corner), bool)
     used[local.ravel()] = True
     number = np.cumsum(used, dtype=np.int32) - 1
     kept = np.flatnonzero(used)
-    shared = kept[kept < count + len(corners.irregular_corner)]
-    placed = corners.place(np.where(shared < count, shared + k * count, shared + (layers - 1) * count))
-    middles = centres[kept[len(shared) :] - (len(used) - len(centres))]
-    row, column, disparity = (np.concatenate(pair) for pair in zip(placed, middles.T, strict=True))
+    row, column, disparity = corners.place(np.where(kept < count, kept + k * count, kept + (layers - 1) * count))
     triangles = number[local]
     top, left, height, width = image.frame
     u, v = (column - left) / width, (row - top) / height

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from layer_checks import areas, covered, filled, meshed, on_picture, torn_corners
-from scenes import ALL, BORDERED, BORDERLESS, EVERY, HEIGHT, WIDTH, _scene
+from scenes import ALL, BORDERLESS, EVERY, HEIGHT, WIDTH
 
 from photo_diorama.core.mesh import triangulate
 from photo_diorama.core.settings import MeshSettings
@@ -190,16 +190,3 @@ def test_hidden_corners_stay_behind_the_photos_surface(name):
         z = mesh.vertices[mesh.triangles].mean(axis=1)[:, 2]
         seen = 1 / scene.disparity[np.clip(v, 0, HEIGHT - 1).astype(int), np.clip(u, 0, WIDTH - 1).astype(int)]
         assert (z[inside] >= seen[inside] * (1 - 1e-3)).mean() > 0.97
-
-
-def test_steep_pixels_of_a_photo_larger_than_the_grid_are_fans_that_hold_the_bound():
-    """Ground that runs from 1 m to 60 m on a coarse grid under a photo six times as large: single pixels are too steep."""
-    rows = np.linspace(1 / 60, 1, HEIGHT)[:, None] * np.ones((1, WIDTH))
-    scene = _scene(rows)
-    layered = triangulate(scene.split(BORDERED), scene.photo(6), True, MeshSettings())
-    photo = role(layered, "photo")
-    corners, uv = photo.vertices[photo.triangles].astype(np.float64), photo.uvs.astype(np.float64)
-    for weights in ((0.5, 0.5, 0), (0, 0.5, 0.5), (0.5, 0, 0.5), (1 / 3, 1 / 3, 1 / 3)):
-        u, v = layered.camera.project(np.einsum("tij,i->tj", corners, weights))
-        at = np.einsum("tij,i->tj", uv, weights)
-        assert np.hypot(at[:, 0] * layered.camera.width - u, (1 - at[:, 1]) * layered.camera.height - v).max() < 0.2
