@@ -61,23 +61,37 @@ def test_every_option_of_core_is_a_flag_with_its_default_range_and_help():
     assert settings_from(parse(["a.jpg"])[1]) == Settings()
 
 
-def test_every_flag_reaches_the_scene(make, worker, tmp_path):
-    """Values other than the defaults, through argparse, the pipeline and the file, and back."""
-    wanted = {
-        "fov": 40.0, "estimator": "built-in", "device": "cpu", "depth_kind": "metric", "depth_scale": 0.5,
-        "near_distance": 2.0, "long_side": 100, "tear": 0.02, "rim": 0.004, "hidden_width": 0.05,
-        "context_width": 0.1, "border": 0.1, "passes": 1, "eroded_rim": 0.005, "density": 0.5,
-        "shader": "principled", "texture_filter": "closest", "camera_move": "circle", "move_amount": 0.5, "frames": 7,
+def another(f):
+    """A value that is not the default: numbers near it and within bounds; of choices one that needs no download."""
+    chosen = {
+        "fov": 40.0, "focal_px": 0.0, "estimator": "built-in", "device": "cpu", "depth_kind": "metric",
+        "depth_scale": 0.5, "long_side": 100, "border": 0.1, "shader": "principled", "texture_filter": "closest",
+        "camera_move": "circle", "frames": 7,
     }  # fmt: skip
-    default = Settings().values()
-    left = {name for name in default if default[name] == wanted.get(name, default[name])}
-    assert left <= {"focal_px", "inpainter", "set_up_scene"}, "an option is not tried here"
-    flags = [part for name, value in wanted.items() for part in ("--" + name.replace("_", "-"), str(value))]
+    if f.name in chosen or f.metadata["choices"]:
+        return chosen.get(f.name, f.default)
+    if isinstance(f.default, bool):
+        return not f.default
+    return type(f.default)(max(f.metadata["low"], f.default * 0.7))
+
+
+def test_every_flag_reaches_the_scene(worker, tmp_path):
+    """Values other than the defaults, through argparse, the pipeline and the file, and back."""
+    wanted, flags = {}, []
+    for _, f in each_option():
+        if f.name == "set_up_scene":
+            continue
+        wanted[f.name], flag = another(f), "--" + f.name.replace("_", "-")
+        if isinstance(f.default, bool):
+            flags.append(flag if wanted[f.name] else flag.replace("--", "--no-", 1))
+        elif wanted[f.name] != f.default:
+            flags += [flag, str(wanted[f.name])]
+    assert len(flags) > 30
     photo, depth = two_planes(tmp_path)
     done = worker.run(photo, "--depth", depth, *flags, cwd=tmp_path)
     assert done.code == 0, done.err
     seen = worker.ask("look", blend=str(tmp_path / "street.blend"))
-    assert seen["settings"] == default | wanted | {"set_up_scene": True}
+    assert seen["settings"] == wanted | {"set_up_scene": True}
     assert seen["frames"] == [1, 7]
     assert seen["interpolation"] == ["Closest"]
 
