@@ -86,7 +86,7 @@ class InpaintSettings:
         "What invents the hidden parts",
         choices={
             "diffusion": "Smooth continuation of the context, deterministic",
-            "learned": "The same, corrected by a small network",
+            "learned": "The same, corrected by a network that you have trained yourself",
         },
     )
     eroded_rim: float = option(
