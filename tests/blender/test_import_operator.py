@@ -177,7 +177,7 @@ def test_a_cheap_option_repeats_no_slow_stage(blender, street, import_photo, che
 
 
 def test_the_redo_panel_takes_under_two_seconds_at_960_pixels(blender, tmp_path, import_photo):
-    """Processor time of the main thread, so that a busy machine does not count."""
+    """Processor time of all threads, so that a busy machine does not count."""
     height, width = 640, 960
     rows, columns = np.mgrid[:height, :width]
     metres = 6 + 2 * np.sin(columns / 40) * np.cos(rows / 31)
@@ -192,9 +192,9 @@ def test_the_redo_panel_takes_under_two_seconds_at_960_pixels(blender, tmp_path,
         ("camera_move", "circle"),
         ("texture_filter", "closest"),
     ):
-        started = time.thread_time()
+        started = time.process_time()
         import_photo(photo, depth, long_side=960, **{"density": 0.7, name: value})
-        spent[name] = time.thread_time() - started
+        spent[name] = time.process_time() - started
     print(spent)
     assert max(spent.values()) < 2.0, spent
 
