@@ -11,13 +11,14 @@ import numpy as np
 from .camera import Camera
 from .depth import DepthValues, read_depth
 from .depth_sidecar import find_sidecar_depth, read_sidecar_depth
-from .embedded_depth import EmbeddedDepth, read_embedded_depth
+from .embedded_depth import EmbeddedDepth, read_embedded_depth, read_spatial_intrinsics
 from .errors import DioramaError
 from .photo import Photo
 from .settings import DepthSettings, PhotoSettings
 from .weights import best_estimator, installed, path_of, weights_named
 
 BUILT_IN = "built-in"
+HEIF_ENDINGS = (".heic", ".heif", ".hif")
 BETTER = "a better network can be downloaded, see `photo-diorama models list`"
 
 
@@ -117,10 +118,24 @@ def _eight_bits(photo: Photo) -> np.ndarray:
 
 
 def with_calibration(photo: Photo, found: FoundDepth, settings: PhotoSettings) -> Photo:
-    """The photo with the camera that its depth was calibrated with, unless the user gave one."""
-    if found.focal_px is None or settings.focal_px > 0 or settings.fov > 0:
+    """The photo with the camera it was calibrated with, by its depth or as a view of a spatial photo; the user's own comes first."""
+    if settings.focal_px > 0 or settings.fov > 0:
         return photo
     height, width = photo.colour.shape[:2]
-    cx, cy = found.centre or (width / 2, height / 2)
-    camera = Camera(width, height, float(found.focal_px), float(cx), float(cy))
-    return replace(photo, camera=camera, focal_source="calibration that lies with the depth")
+    focal, centre, source = found.focal_px, found.centre, "calibration that lies with the depth"
+    if focal is None and photo.path.suffix.lower() in HEIF_ENDINGS:
+        view = read_spatial_intrinsics(photo.path)
+        if view is not None and view.is_plausible():
+            view = view.for_raster(width, height)
+            focal, centre = view.focal_px, None if view.cx is None or view.cy is None else (view.cx, view.cy)
+            source = "calibration of the spatial photo's first view"
+    if focal is None:
+        return photo
+    cx, cy = centre or (width / 2, height / 2)
+    return replace(photo, camera=Camera(width, height, float(focal), float(cx), float(cy)), focal_source=source)
+
+
+def at_hand(photo_path: Path, models: Path | None) -> tuple:
+    """What `find_depth` may choose from without a depth file: changes when a network or a file beside the photo comes."""
+    beside = find_sidecar_depth(photo_path)
+    return str(beside), beside.stat().st_mtime_ns if beside else 0, tuple(available_estimators(models))

@@ -11,8 +11,8 @@ from .photo import Photo
 from .settings import LayerSettings
 from .tear_surfaces import grow_foreground, tear
 
-BORDER_STEP = 32
-"""The border is a multiple of this, so that the frame falls on the blocks of the mesh."""
+BORDER_STEP, SMALL_BORDER_STEP, SMALL = 32, 8, 640
+"""The border is a multiple of this, so that the frame falls on the blocks of the mesh; of less on a grid below `SMALL`."""
 
 
 RIGHT, LEFT, DOWN, UP = range(4)
@@ -89,7 +89,8 @@ def split_into_layers(photo: Photo, depth: DepthMap, settings: LayerSettings) ->
     rim = max(1, round(settings.rim * max(height, width))) if settings.rim > 0 else 0
     disparity = grow_foreground(depth.disparity, threshold, rim)
     disparity, right, down = tear(disparity, threshold)
-    border = BORDER_STEP * round(settings.border * max(height, width) / BORDER_STEP)
+    block = BORDER_STEP if max(height, width) >= SMALL else SMALL_BORDER_STEP
+    border = block * round(settings.border * max(height, width) / block)
     colour = photo.working_colour(height, width)
     layer = _with_border(disparity, right, down, colour, border)
     return LayeredDepthImage((layer,), (border, border, height, width), threshold, depth.span)

@@ -121,7 +121,7 @@ def _better_diagonal(four: list[np.ndarray], corners: Corners) -> np.ndarray:
     falling = np.ones(len(four[0]), bool)
     odd = np.flatnonzero(np.any([f >= len(corners.regular) * corners.regular[0].size for f in four], axis=0))
     places = [np.stack(corners.place(f[odd])[:2]) for f in four]
-    area = lambda a, b, c: np.cross(b - a, c - a, axis=0)  # noqa: E731  in (row, column): positive as seen
+    area = lambda a, b, c: (b - a)[0] * (c - a)[1] - (b - a)[1] * (c - a)[0]  # in (row, column): positive as seen
     tl, tr, br, bl = places
     falls, rises = (np.minimum(area(tl, bl, br), area(tl, br, tr)), np.minimum(area(tl, bl, tr), area(tr, bl, br)))
     falling[odd] = falls >= rises

@@ -10,7 +10,7 @@ from typing import Any
 
 from .depth import DepthMap, depth_on_photo
 from .errors import DioramaError
-from .find_depth import FoundDepth, find_depth, with_calibration
+from .find_depth import FoundDepth, at_hand, find_depth, with_calibration
 from .inpaint import inpaint
 from .layers import LayeredDepthImage, split_into_layers
 from .mesh import LayeredMesh, triangulate
@@ -61,7 +61,8 @@ def build_diorama(
     step = Steps(progress, kept if kept is not None else Kept())
     layers = settings.layers
     photo = step("Reading the photo", 0.0, (stamp(photo_path), settings.photo), lambda: load_photo(photo_path, settings.photo))
-    found = step("Finding the depth", 0.05, (stamp(depth_path) if depth_path else models, settings.depth),
+    sources = stamp(depth_path) if depth_path else (str(models), at_hand(Path(photo_path), models))
+    found = step("Finding the depth", 0.05, (sources, settings.depth),
                  lambda: find_depth(photo, depth_path, settings.depth, models))  # fmt: skip
     photo = with_calibration(photo, found, settings.photo)
     depth = step("Bringing the depth onto the photo", 0.1, layers.long_side,

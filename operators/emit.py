@@ -53,7 +53,7 @@ def emit(mesh: LayeredMesh, photo: Photo, settings: Settings, source: dict, cont
 
 def short_name(name: str) -> str:
     """The photo's name, cut where Blender would cut it in the middle of a role or character."""
-    return name.encode()[:MAX_NAME].decode(errors="ignore") or "Photo"
+    return name.encode(errors="ignore")[:MAX_NAME].decode(errors="ignore") or "Photo"
 
 
 def make_mesh(name: str, part: TexturedMesh) -> bpy.types.Mesh:

@@ -42,9 +42,10 @@ def render(target: Path, scene, frames: int, progress: Callable[[str, float], No
 def _still(scene, place: Path, target: Path, progress) -> Path:
     progress("Rendering", 0.0)
     scene.render.image_settings.file_format = STILL_FORMATS[target.suffix.lower()]
-    scene.render.filepath = str(place / f"still{target.suffix.lower()}")
+    still = place / f"still{target.suffix.lower()}"
+    scene.render.filepath = _verbatim(still)
     bpy.ops.render.render(write_still=True, scene=scene.name)
-    os.replace(scene.render.filepath, target)
+    os.replace(still, target)
     return target
 
 
@@ -73,7 +74,7 @@ def _render_frames(scene, place: Path, frames: int, progress) -> list[Path]:
         progress("Rendering", number / frames)
         scene.frame_set(scene.frame_start + number)
         files.append(place / f"frame_{number + 1:04d}.png")
-        scene.render.filepath = str(files[-1])
+        scene.render.filepath = _verbatim(files[-1])
         bpy.ops.render.render(write_still=True, scene=scene.name)
     return files
 
@@ -98,10 +99,15 @@ def _encode(files: list[Path], movie: Path, shown) -> None:
         image.file_format = "FFMPEG"
         render.ffmpeg.format = {".mp4": "MPEG4", ".mkv": "MKV", ".mov": "QUICKTIME"}[movie.suffix]
         render.ffmpeg.codec, render.ffmpeg.constant_rate_factor = "H264", "HIGH"
-        render.filepath = str(movie)
+        render.filepath = _verbatim(movie)
         bpy.ops.render.render(animation=True, scene=scene.name)
     finally:
         bpy.data.scenes.remove(scene)
+
+
+def _verbatim(path: Path) -> str:
+    """The path as `render.filepath` takes it: from 4.5 Blender reads braces as the name of a variable."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _set_cycles(scene) -> None:

@@ -142,13 +142,7 @@ if os.name == "posix" and sys.platform != "darwin":
     NAMES |= {"a line break": "two\nlines\t.png", "not UTF-8": os.fsdecode(b"caf\xe9 \xff.png")}
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(name == "not UTF-8", reason="datablocks cannot be named so yet"))
-        for name in NAMES
-    ],
-)
+@pytest.mark.parametrize("kind", NAMES)
 def test_names(worker, tmp_path, kind):
     """The default output, in this folder, with a render beside it and a folder of the same name."""
     photo, depth = two_planes(tmp_path, NAMES[kind])
@@ -168,7 +162,6 @@ def test_names(worker, tmp_path, kind):
         assert seen["source"]["photo"] == str(photo)
 
 
-@pytest.mark.xfail(reason="operators/render.py gives Blender paths in which it takes braces for templates")
 def test_a_folder_with_braces(worker, tmp_path):
     photo, depth = two_planes(tmp_path)
     folder = tmp_path / "shot {frame} {x}"

@@ -276,7 +276,6 @@ def test_an_estimate_without_relief_is_told(tmp_path, networks, values):
         depth_on_photo(find_depth(photo, None, AUTO, folder).values, photo, AUTO, 64, str(photo.path))
 
 
-@pytest.mark.xfail(reason="the first view's calibration is shown by inspect and not yet used")
 def test_a_spatial_photo_is_seen_by_its_own_calibration(tmp_path, networks, shared):
     pytest.importorskip("pillow_heif")
     folder, install = networks
