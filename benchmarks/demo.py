@@ -40,6 +40,7 @@ def make_contact_sheet(blend: Path, sheet: Path) -> None:
     """Six views of a saved diorama: the photo's own, the sides, from above, nearer, and all together."""
     import bpy
     import cv2
+
     from photo_diorama.ui.command_line import only_ours_on_standard_output
 
     with only_ours_on_standard_output():

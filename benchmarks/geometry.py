@@ -76,6 +76,7 @@ def one(what: str, photo: str, depth: str, side: str) -> None:
 
     sys.path.insert(0, str(ROOT / "tests"))
     import conftest  # noqa: F401  makes the checkout importable
+
     from photo_diorama.core import inpaint, mesh, sharpen_depth
     from photo_diorama.core.depth import depth_on_photo, read_depth
     from photo_diorama.core.layers import split_into_layers

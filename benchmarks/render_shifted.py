@@ -12,6 +12,7 @@ import conftest  # noqa: E402, F401  makes the checkout importable
 
 def main() -> None:
     import bpy
+
     from photo_diorama.core.pipeline import build_diorama
     from photo_diorama.core.settings import Settings, each_option
     from photo_diorama.operators.emit import emit

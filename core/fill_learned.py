@@ -13,8 +13,8 @@ import numpy as np
 from .errors import DioramaError
 from .fill_colour import FillParts, fill_parts
 from .regions import Region
+from .settings import CORRECTION
 
-WEIGHTS = Path(__file__).parent / "networks" / "weights" / "refine_colour.safetensors"
 BLOCK, MARGIN = 192, 32
 """Regions are corrected in blocks of at most this many pixels a side, seen with this much around: the work goes by what
 is invented and not by how far a region stretches."""
@@ -39,7 +39,7 @@ def correct(colour: np.ndarray, regions: list[Region], rim: int, sigma: float, n
     `rim` and `sigma` as for `fill_parts`. Many blocks go through the network at once, in bounded memory.
     Raises DioramaError where torch or the weights are missing.
     """
-    network = network or load_network(WEIGHTS)
+    network = network or load_network(CORRECTION)
     waiting: list[Tile] = []
     for region in regions:
         if region.synthesis.sum() < FEWEST:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any
 
 from .catalogue import CATALOGUE, METRIC_DEPTH, RELATIVE_DEPTH
@@ -22,6 +23,8 @@ class PhotoSettings:
     fov: float = option(0.0, "Angle across the photo's long side in degrees; 0 reads it from the photo", low=0.0, high=170.0)
 
 
+CORRECTION = Path(__file__).parent / "networks" / "weights" / "refine_colour.safetensors"
+"""Where `training/inpaint` leaves the weights of the colour correction; without them it is no choice."""
 ESTIMATORS = {
     "auto": "A depth file, else the depth in the photo, else the best network downloaded, else the built-in network",
     "built-in": "The small network that comes with Photo Diorama, offline",
@@ -77,6 +80,11 @@ class LayerSettings:
     passes: int = option(3, "How often hidden parts may hide further parts", low=0, high=6)
 
 
+INPAINTERS = {"diffusion": "Smooth continuation of the context, deterministic"}
+if CORRECTION.is_file():  # ours did not beat the diffusion fill yet, so none comes along
+    INPAINTERS["learned"] = "The same, corrected by a network that you have trained yourself"
+
+
 @dataclass(frozen=True)
 class InpaintSettings:
     """How hidden parts are invented."""
@@ -84,10 +92,7 @@ class InpaintSettings:
     inpainter: str = option(
         "diffusion",
         "What invents the hidden parts",
-        choices={
-            "diffusion": "Smooth continuation of the context, deterministic",
-            "learned": "The same, corrected by a network that you have trained yourself",
-        },
+        choices=INPAINTERS,
     )
     eroded_rim: float = option(
         0.003, "Rim of the context that is not trusted for colour, as a part of the long side", low=0.0, high=0.02

@@ -58,7 +58,7 @@ def main() -> None:
         other = compare(folder, record, name, -1.0)
         print(f"{name:8s} seen {seen:.1%}, hidden in the photo {hidden:.1%}, colours {psnr:.1f} dB", end="")
         print(f" (shift the other way: seen {other[0]:.1%}, {other[2]:.1f} dB)")
-        if seen < 0.85 or psnr < 22 or other[0] > seen - 0.1:
+        if seen / (seen + hidden) < 0.8 or psnr < 27 or other[2] > psnr - 8:
             wrong.append(name)
     if wrong:
         raise SystemExit(f"views and photo disagree: {', '.join(wrong)}")

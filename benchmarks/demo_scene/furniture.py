@@ -62,7 +62,7 @@ def table() -> None:
     for yy in (-0.48, 0.48):
         v, f = rounded_block((1.5, 0.03, 0.09), 0.006, 20)
         pile.add(v, f, at=TABLE_AT + turn @ np.array([0, yy, 0]) + (0, 0, TOP - 0.085), turn=turn)
-    pile.build("table", mat.weathered_wood("old oak", "#54473a", "#857360", "#b3a48c"))
+    pile.build("table", mat.weathered_wood("old oak", "#68584a", "#9d8a72", "#c9b99f"))
 
 
 def cloth() -> None:

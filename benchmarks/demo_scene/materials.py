@@ -137,16 +137,20 @@ def weathered_wood(name, dark, mid, light, paint=None, paint_cover=0.5):
     """Planks with their grain along x of `loc`; with `paint`, what is left of an old coat."""
     s = Shader(name)
     warp = s.noise(2.2, 3, coords=s.stretch((0.6, 3, 3)))
-    grain = s.noise(9, 8, 0.62, s.stretch((0.55, 9, 9)), 0.35)
-    fibre = s.noise(42, 6, 0.72, s.stretch((0.35, 13, 13)))
+    grain = s.noise(9, 8, 0.66, s.stretch((0.8, 9, 9)), 0.9)
+    fibre = s.noise(42, 6, 0.75, s.stretch((0.5, 11, 11)))
     base = s.ramp(grain, ((0.25, dark), (0.5, mid), (0.72, light)))
-    base = s.mix(base, s.ramp(fibre, ((0.3, 0.25), (0.62, 1.0))), 0.55, "MULTIPLY")
+    base = s.mix(base, s.ramp(fibre, ((0.36, 0.18), (0.56, 1.0))), 0.65, "MULTIPLY")
+    crack = s.noise(20, 3, 0.6, s.stretch((0.16, 5, 5)), 0.4)
+    split = s.ramp(s.math("ABSOLUTE", s.math("SUBTRACT", crack, 0.5)), ((0.0, 1.0), (0.012, 0.0)))
+    split = s.math("MULTIPLY", split, s.ramp(s.noise(3, 2), ((0.5, 0.0), (0.6, 1.0))))
+    base = s.mix(base, "#1a130d", s.math("MULTIPLY", split, 0.85))
     base = s.mix(
         base, s.ramp(s.tint, ((0, "#7d756a"), (0.3, "#c9b8a0"), (0.6, "#a8a198"), (1, "#fff0dc"))), 0.85, "MULTIPLY"
     )
     base = s.mix(base, "#241a12", s.math("MULTIPLY", s.wear, 0.8))
     base = s.mix(base, "#4a4038", s.ramp(warp, ((0.52, 0.0), (0.75, 0.55))), "MIX")
-    height = s.mix(grain, fibre, 0.55)
+    height = s.math("SUBTRACT", s.mix(grain, fibre, 0.6), s.math("MULTIPLY", split, 0.6))
     rough = s.ramp(fibre, ((0.3, 0.85), (0.7, 0.55)))
     if paint:
         chips = s.noise(14, 9, 0.68, s.stretch((0.45, 1.6, 1.6)))
@@ -200,7 +204,7 @@ def plaster(name, light, mid, stain, mortar="#9d917f"):
     s.put(z.inputs[0], s.loc)
     damp = s.math("ADD", z.outputs["Z"], s.math("MULTIPLY", s.math("SUBTRACT", s.noise(2.5, 7, 0.65), 0.5), 1.6))
     base = s.mix(base, "#6f6a55", s.ramp(damp, ((0.05, 0.75), (0.55, 0.0))))
-    base = s.mix(base, s.ramp(fine, ((0.3, 0.72), (0.65, 1.0))), 0.6, "MULTIPLY")
+    base = s.mix(base, s.ramp(fine, ((0.35, 0.5), (0.58, 1.0))), 0.6, "MULTIPLY")
     joint = s.mix(mortar, "#6d6558", s.ramp(s.noise(30, 6, 0.7), ((0.4, 0.0), (0.7, 0.8))))
     base = s.mix(joint, base, s.wear)
     crack = s.voronoi(1.1, s.stretch((1, 1, 0.7)), "DISTANCE_TO_EDGE")
@@ -210,7 +214,7 @@ def plaster(name, light, mid, stain, mortar="#9d917f"):
     )
     base = s.mix(base, "#4c4336", gap)
     height = s.math("SUBTRACT", s.mix(s.mix(trowel, fine, 0.4), cloud, 0.3), s.math("MULTIPLY", gap, 0.3))
-    return s.finish(base, 0.92, s.bump(height, 0.008, 0.7), mean=light)
+    return s.finish(base, 0.92, s.bump(height, 0.011, 0.9), mean=light)
 
 
 def stone(name, dark, mid, light, moss=0.0, joint="#4b4436", scale=1.0):
@@ -223,7 +227,7 @@ def stone(name, dark, mid, light, moss=0.0, joint="#4b4436", scale=1.0):
     base = s.mix(
         base, s.ramp(s.tint, ((0, "#9a8f84"), (0.35, "#cfc4b6"), (0.7, "#f3e6d2"), (1, "#c9c9c4"))), 0.85, "MULTIPLY"
     )
-    base = s.mix(base, s.ramp(grit, ((0.3, 0.55), (0.62, 1.0))), 0.55, "MULTIPLY")
+    base = s.mix(base, s.ramp(grit, ((0.36, 0.4), (0.58, 1.0))), 0.6, "MULTIPLY")
     base = s.mix(
         base, "#a39a86", s.ramp(s.noise(16 * scale, 7, 0.7, s.stretch((1, 1, 1), (3, 3, 3))), ((0.6, 0.0), (0.7, 0.6)))
     )

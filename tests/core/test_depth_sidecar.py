@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from depth_photo_files import jpeg, photo_pixels, png
+
 from photo_diorama.core.depth_sidecar import find_sidecar_depth, known_sidecar_unit, read_sidecar_depth
 from photo_diorama.core.errors import DioramaError
 

@@ -21,6 +21,8 @@ from depth_photo_files import (
     with_mpf,
     with_segments,
 )  # fmt: skip
+from PIL import Image, ImageOps
+
 from photo_diorama.core import apple_depth
 from photo_diorama.core.depth_raster import Intrinsics
 from photo_diorama.core.embedded_depth import (
@@ -31,7 +33,6 @@ from photo_diorama.core.embedded_depth import (
     upright,
 )  # fmt: skip
 from photo_diorama.core.errors import DioramaError
-from PIL import Image, ImageOps
 
 RAMP = np.arange(256, dtype=np.uint8).reshape(8, 32)[:, ::-1]
 WIDE = photo_pixels(128, 32)

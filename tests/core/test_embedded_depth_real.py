@@ -4,6 +4,8 @@ import io
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from photo_diorama.core.depth_raster import Intrinsics
 from photo_diorama.core.embedded_depth import (
     depth_in,
@@ -13,7 +15,6 @@ from photo_diorama.core.embedded_depth import (
     read_spatial_intrinsics,
     upright,
 )  # fmt: skip
-from PIL import Image
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,7 @@ from depth_photo_files import (
     with_mpf,
     with_segments,
 )  # fmt: skip
+
 from photo_diorama.core.embedded_depth import depth_in
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.jpeg_segments import MAX_SEGMENTS, segments

@@ -8,11 +8,11 @@ from layer_checks import assert_links_are_mutual, framed
 from scenes import ALL, BORDERED, BORDERLESS, HEIGHT, WIDTH, slanted_ground, t_junction, two_planes
 
 from photo_diorama.core.layers import (
-    BORDER_STEP,
     DOWN,
     LEFT,
     OPPOSITE,
     RIGHT,
+    SMALL_BORDER_STEP,
     STEPS,
     UP,
     mutual_links,
@@ -52,9 +52,9 @@ def test_no_link_of_the_canvas_exceeds_the_threshold(name):
 def test_the_border_is_whole_blocks_on_each_side(part):
     image = two_planes().split(LayerSettings(border=part))
     top, left, height, width = image.frame
-    assert (height, width) == (HEIGHT, WIDTH) and top == left and top % BORDER_STEP == 0
+    assert (height, width) == (HEIGHT, WIDTH) and top == left and top % SMALL_BORDER_STEP == 0
     assert image.shape == (HEIGHT + 2 * top, WIDTH + 2 * left)
-    assert abs(top - part * WIDTH) <= BORDER_STEP / 2 and image.long_side == WIDTH
+    assert abs(top - part * WIDTH) <= SMALL_BORDER_STEP / 2 and image.long_side == WIDTH
 
 
 def test_the_border_goes_straight_on_and_tears_where_depth_jumps():
