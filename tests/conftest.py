@@ -1,6 +1,7 @@
 """Makes the checkout importable under the extension's id, whatever its folder is called, with or without Blender."""
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -23,3 +24,20 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"reference data not found in {folder}")
     return folder
+
+
+_status = 0
+
+
+def pytest_sessionfinish(session, exitstatus):
+    global _status
+    _status = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config):
+    """Ends the process at once when all is told: Blender as a module beside torch's threads can hang in its own clean-up."""
+    if "bpy" in sys.modules:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(_status)
