@@ -14,18 +14,8 @@ from ..core.pipeline import Diorama, build_diorama
 from ..core.settings import SceneSettings, Settings
 from . import build
 from .camera_moves import animate
-from .emit import (
-    ROLE_KEY,
-    SETTINGS_KEY,
-    SOURCE_KEY,
-    atlas_image,
-    make_material,
-    make_mesh,
-    match_camera,
-    photo_image,
-    set_up_scene,
-    short_name,
-)
+from .emit import SETTINGS_KEY, SOURCE_KEY, make_mesh, match_camera, set_up_scene, short_name
+from .materials import ROLE_KEY, atlas_image, make_material, photo_image
 from .properties import depth_property, draw_options, option_properties, photo_property, set_values, settings_of
 from .root import find_root, kept_settings, kept_source, objects_by_role, source_of
 from .user_preferences import models_folder
