@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from .camera_path import EASINGS, MOVES
 from .catalogue import CATALOGUE, METRIC_DEPTH, RELATIVE_DEPTH
 from .errors import DioramaError
 
@@ -114,10 +115,15 @@ class SceneSettings:
         "shadeless",
         "How the photo is shaded",
         choices={
-            "shadeless": "Shows the photo as it is, unlit",
+            "shadeless": "Shows the photo as it is to the camera and in reflections; lights nothing else",
             "principled": "Principled BSDF: takes light and shadow of the scene",
+            "emission": "Shows the photo as it is and lights the scene with it",
         },
     )
+    emission_strength: float = option(
+        1.0, "How strongly Emission shines; the photo's own camera sees the photo at 1", low=0.0, high=1000.0
+    )
+    roughness: float = option(1.0, "Roughness of Principled; 1 is matt, without any highlight", low=0.0, high=1.0)
     texture_filter: str = option(
         "linear",
         "How the photo's texels are filtered",
@@ -126,15 +132,13 @@ class SceneSettings:
     camera_move: str = option(
         "none",
         "Movement of the camera",
-        choices={
-            "none": "The camera stays where the photo was taken",
-            "zoom-in": "From behind the photo's place to in front of it",
-            "swing": "From one side through the photo's place to the other",
-            "circle": "Round the photo's place, twice",
-            "dolly-zoom": "Forward while the lens widens, so that the focus object keeps its size",
-        },
+        choices={"none": "The camera stays where the photo was taken", **{name: move.help for name, move in MOVES.items()}},
     )
     move_amount: float = option(1.0, "Size of the movement; 1 is the paper's, relative to the nearest distance", low=0.0, high=5.0)
+    move_easing: str = option("smooth", "Pace of a movement from one place to another", choices=EASINGS)
+    move_loop: bool = option(False, "There and back, so that the film can repeat without a jump; circle and handheld always do")
+    move_aim: bool = option(False, "The camera keeps looking at the distance of the focus object, or of the picture's middle")
+    move_seed: int = option(0, "Another number trembles otherwise in a handheld move", low=0, high=100000)
     frames: int = option(96, "Length of the movement in frames", low=2, high=100000)
     set_up_scene: bool = option(
         False, "Make the photo's camera the scene's, with the photo's resolution and colours shown unchanged"

@@ -78,34 +78,73 @@ def packed_image(name: str, encoded: tuple[bytes, str], role: str) -> bpy.types.
 
 
 def make_material(name: str, image: bpy.types.Image, transparent: bool, settings: SceneSettings) -> bpy.types.Material:
-    """Shadeless (emission of the texture as it is) or Principled, with the photo's alpha where it has one."""
+    """Shows the image by the shader that was chosen, through its alpha where `transparent`."""
     material = bpy.data.materials.new(name)
     if bpy.app.version < (5, 0, 0):
         material.use_nodes = True
     tree = material.node_tree
     tree.nodes.clear()
-    output = tree.nodes.new("ShaderNodeOutputMaterial")
-    texture = tree.nodes.new("ShaderNodeTexImage")
+    output = _node(tree, "ShaderNodeOutputMaterial", (300, 0))
+    texture = _node(tree, "ShaderNodeTexImage", (-700, 0))
     texture.image, texture.extension = image, "EXTEND"
     texture.interpolation = "Closest" if settings.texture_filter == "closest" else "Linear"
-    texture.location, output.location = (-600, 0), (300, 0)
-    if settings.shader == "principled":
-        shader = tree.nodes.new("ShaderNodeBsdfPrincipled")
-        tree.links.new(texture.outputs["Color"], shader.inputs["Base Color"])
-        shader.inputs["Roughness"].default_value = 1.0
-        shader.inputs["Specular IOR Level"].default_value = 0.0
-        result = shader.outputs["BSDF"]
-    else:
-        shader = tree.nodes.new("ShaderNodeEmission")
-        tree.links.new(texture.outputs["Color"], shader.inputs["Color"])
-        result = shader.outputs["Emission"]
-    shader.location = (-250, 0)
+    result = SHADERS[settings.shader](material, texture.outputs["Color"], settings)
     if transparent:
-        clear, mix = tree.nodes.new("ShaderNodeBsdfTransparent"), tree.nodes.new("ShaderNodeMixShader")
-        clear.location, mix.location = (-250, 150), (60, 0)
+        clear, mix = _node(tree, "ShaderNodeBsdfTransparent", (-250, 200)), _node(tree, "ShaderNodeMixShader", (100, 0))
         tree.links.new(texture.outputs["Alpha"], mix.inputs["Fac"])
         tree.links.new(clear.outputs["BSDF"], mix.inputs[1])
         tree.links.new(result, mix.inputs[2])
         result = mix.outputs["Shader"]
     tree.links.new(result, output.inputs["Surface"])
     return material
+
+
+def _node(tree, kind: str, location: tuple[float, float]):
+    node = tree.nodes.new(kind)
+    node.location = location
+    return node
+
+
+def _principled(material, colour, settings: SceneSettings):
+    tree = material.node_tree
+    shader = _node(tree, "ShaderNodeBsdfPrincipled", (-250, 0))
+    tree.links.new(colour, shader.inputs["Base Color"])
+    shader.inputs["Roughness"].default_value = settings.roughness
+    # even a rough dielectric has a sheen, which would lie on top of the one in the photo
+    shader.inputs["Specular IOR Level"].default_value = 0.0 if settings.roughness == 1 else 0.5
+    return shader.outputs["BSDF"]
+
+
+def _emission(material, colour, settings: SceneSettings):
+    tree = material.node_tree
+    shader = _node(tree, "ShaderNodeEmission", (-250, 0))
+    tree.links.new(colour, shader.inputs["Color"])
+    shader.inputs["Strength"].default_value = settings.emission_strength
+    return shader.outputs["Emission"]
+
+
+def _shadeless(material, colour, settings: SceneSettings):
+    """Emission for rays of the camera, of reflections and through glass; for all others a diffuse surface, which takes
+    light and occludes but gives off none (the meaning that Blender's own Images as Planes gives the word)."""
+    tree = material.node_tree
+    unlit, surface = _node(tree, "ShaderNodeEmission", (-350, 0)), _node(tree, "ShaderNodeBsdfDiffuse", (-350, -130))
+    path, seen = _node(tree, "ShaderNodeLightPath", (-700, 400)), _node(tree, "ShaderNodeMath", (-450, 350))
+    either, mix = _node(tree, "ShaderNodeMath", (-270, 350)), _node(tree, "ShaderNodeMixShader", (-100, 0))
+    either.use_clamp = True
+    tree.links.new(path.outputs["Is Camera Ray"], seen.inputs[0])
+    tree.links.new(path.outputs["Is Glossy Ray"], seen.inputs[1])
+    tree.links.new(seen.outputs["Value"], either.inputs[0])
+    tree.links.new(path.outputs["Is Transmission Ray"], either.inputs[1])
+    for shader in (unlit, surface):
+        tree.links.new(colour, shader.inputs["Color"])
+    tree.links.new(either.outputs["Value"], mix.inputs["Fac"])
+    tree.links.new(surface.outputs["BSDF"], mix.inputs[1])
+    tree.links.new(unlit.outputs["Emission"], mix.inputs[2])
+    if hasattr(material, "cycles"):
+        material.cycles.emission_sampling = "NONE"  # else Cycles looks for light on every triangle and finds none
+    return mix.outputs["Shader"]
+
+
+SHADERS = {"shadeless": _shadeless, "principled": _principled, "emission": _emission}
+MATERIAL_OPTIONS = {"shader", "emission_strength", "roughness"}
+"""Options that a material is made from; a rebuild makes materials anew where one of them changed."""

@@ -15,7 +15,7 @@ from ..core.settings import SceneSettings, Settings
 from . import build
 from .camera_moves import animate
 from .emit import SETTINGS_KEY, SOURCE_KEY, make_mesh, match_camera, set_up_scene, short_name
-from .materials import ROLE_KEY, atlas_image, make_material, photo_image
+from .materials import MATERIAL_OPTIONS, ROLE_KEY, atlas_image, make_material, photo_image
 from .properties import depth_property, draw_options, option_properties, photo_property, set_values, settings_of
 from .root import find_root, kept_settings, kept_source, objects_by_role, source_of
 from .user_preferences import models_folder
@@ -77,7 +77,7 @@ class Rebuild(build.BuildOperator, bpy.types.Operator, OwnOptions):
         rebuild(root, built, self._settings, source_of(built, *self._files), context.scene)
 
 
-MOVE_OPTIONS = {"camera_move", "move_amount", "frames"}
+MOVE_OPTIONS = {"camera_move", "move_amount", "move_easing", "move_loop", "move_aim", "move_seed", "frames"}
 
 
 def rebuild(root: bpy.types.Object, built: Diorama, settings: Settings, source: dict, scene: bpy.types.Scene) -> None:
@@ -96,7 +96,7 @@ def rebuild(root: bpy.types.Object, built: Diorama, settings: Settings, source: 
     if "photo" not in images or was.get("photo_stamp") != source["photo_stamp"]:
         images["photo"] = photo_image(name, built.photo)
     materials = {}
-    if "shader" in changed:
+    if changed & MATERIAL_OPTIONS:
         transparent = {"photo": built.photo.alpha is not None, "atlas": False}
         materials = {t: make_material(image.name, image, transparent[t], settings.scene) for t, image in images.items()}
 
@@ -190,11 +190,7 @@ def renew_camera(objects: dict, built: Diorama, was: dict, move: SceneSettings |
     rig, camera = objects["rig"], objects["camera"]
     intrinsics = built.mesh.camera
     now = {"focal_px": round(intrinsics.focal_px, 3), "photo_size": [intrinsics.width, intrinsics.height]}
-    if move:
-        rig.animation_data_clear()
-        camera.data.animation_data_clear()
-        rig.location = (0.0, 0.0, 0.0)
-    if move or any(was.get(key) != value for key, value in now.items()):
+    if any(was.get(key) != value for key, value in now.items()):
         match_camera(camera.data, built.mesh)
     camera.data.clip_end = max(camera.data.clip_end, built.mesh.farthest * 4)
     if move:

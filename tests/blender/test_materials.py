@@ -1,0 +1,111 @@
+"""Shaders: what the camera sees of each, what they light, and that the photo's camera sees the photo, in Cycles."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+CLOSEST = dict(texture_filter="closest", set_up_scene=True)
+
+
+@pytest.fixture
+def view(blender, tmp_path):
+    """Renders the scene's camera by Cycles, every sample through the middle of its pixel; (h, w, 3) float, 0 to 255."""
+
+    def render(samples=1, bounces=0):
+        scene = blender.context.scene
+        scene.render.engine, scene.render.dither_intensity = "CYCLES", 0
+        scene.cycles.samples, scene.cycles.use_adaptive_sampling, scene.cycles.use_denoising = samples, False, False
+        scene.cycles.max_bounces, scene.cycles.device = bounces, "CPU"
+        scene.cycles.pixel_filter_type, scene.cycles.filter_width = "BLACKMAN_HARRIS", 0.01
+        scene.render.image_settings.file_format, scene.render.image_settings.color_mode = "PNG", "RGB"
+        scene.render.filepath = str(tmp_path / "view.png")
+        blender.ops.render.render(write_still=True)
+        return np.asarray(Image.open(tmp_path / "view.png").convert("RGB")).astype(float)
+
+    return render
+
+
+def light_the_scene(bpy, strength=2.0):
+    """A white world and a sun: what is lit can be told from what is shown as it is."""
+    world = bpy.data.worlds.new("sky")
+    if bpy.app.version < (5, 0, 0):
+        world.use_nodes = True
+    world.node_tree.nodes["Background"].inputs["Strength"].default_value = strength
+    bpy.context.scene.world = world
+    sun = bpy.data.objects.new("sun", bpy.data.lights.new("sun", "SUN"))
+    sun.data.energy = 3.0
+    bpy.context.scene.collection.objects.link(sun)
+
+
+@pytest.mark.parametrize("shader", ["shadeless", "emission"])
+def test_the_photos_camera_sees_the_photo_whatever_the_light(blender, street, import_photo, view, shader):
+    import_photo(*street, shader=shader, **CLOSEST)
+    light_the_scene(blender)
+    assert np.abs(view(bounces=2) - np.asarray(Image.open(street[0]))).max() <= 1
+
+
+def light_on_a_card(bpy, view, root):
+    """Mean brightness of a white card of the scene that faces the diorama and that the photo's camera sees edge-on, so that
+    a second camera looks at it."""
+    mesh = bpy.data.meshes.new("card")
+    mesh.from_pydata([(-3, -1, -3), (3, -1, -3), (3, -1, 3), (-3, -1, 3)], [], [(0, 1, 2, 3)])
+    card = bpy.data.objects.new("card", mesh)
+    bpy.context.scene.collection.objects.link(card)
+    camera = bpy.data.objects.new("second", bpy.data.cameras.new("second"))
+    camera.location, camera.rotation_euler = (0, 1, 0), (np.pi / 2, 0, np.pi)
+    bpy.context.scene.collection.objects.link(camera)
+    bpy.context.scene.camera = camera
+    bpy.context.scene.render.resolution_x = bpy.context.scene.render.resolution_y = 24
+    return view(samples=32, bounces=2).mean()
+
+
+@pytest.mark.parametrize("shader, options, lights", [
+    ("shadeless", {}, False), ("principled", {}, False), ("emission", {}, True), ("emission", {"emission_strength": 0.0}, False),
+])  # fmt: skip
+def test_emission_alone_lights_others(blender, street, import_photo, view, shader, options, lights):
+    root = import_photo(*street, shader=shader, **options, **CLOSEST)
+    assert (light_on_a_card(blender, view, root) > 20) == lights
+
+
+def test_a_mirror_shows_shadeless(blender, street, import_photo, view):
+    root = import_photo(*street, shader="shadeless", **CLOSEST)
+    material = blender.data.materials.new("mirror")
+    if blender.app.version < (5, 0, 0):
+        material.use_nodes = True
+    shader = material.node_tree.nodes["Principled BSDF"]
+    shader.inputs["Metallic"].default_value, shader.inputs["Roughness"].default_value = 1.0, 0.0
+    dark = light_on_a_card(blender, view, root)
+    blender.data.objects["card"].data.materials.append(material)
+    assert dark < 2 and view(samples=8, bounces=2).mean() > 30
+
+
+def test_principled_takes_light_and_its_roughness(blender, street, import_photo, view):
+    root = import_photo(*street, shader="principled", roughness=0.3, **CLOSEST)
+    assert view().max() == 0
+    light_the_scene(blender)
+    assert view().mean() > 20
+    part = next(ob for ob in root.children if ob.get("photo_diorama_role") == "photo")
+    shader = next(n for n in part.active_material.node_tree.nodes if n.type == "BSDF_PRINCIPLED")
+    assert shader.inputs["Roughness"].default_value == pytest.approx(0.3)
+    assert shader.inputs["Specular IOR Level"].default_value == 0.5
+    root = import_photo(*street, shader="principled")
+    part = next(ob for ob in root.children if ob.get("photo_diorama_role") == "photo")
+    shader = next(n for n in part.active_material.node_tree.nodes if n.type == "BSDF_PRINCIPLED")
+    assert (shader.inputs["Roughness"].default_value, shader.inputs["Specular IOR Level"].default_value) == (1.0, 0.0)
+
+
+def test_a_scene_of_before_keeps_its_shader(blender, street, import_photo):
+    """What is called Emission now was the shadeless of earlier versions; nothing is swapped under the artist."""
+    root = import_photo(*street, shader="emission")
+    kept = json.loads(root["photo_diorama_settings"]) | {"shader": "shadeless"}
+    for name in ("emission_strength", "roughness"):
+        kept.pop(name)
+    root["photo_diorama_settings"] = json.dumps(kept)
+    before = {m.name: [n.type for n in m.node_tree.nodes] for m in blender.data.materials}
+    assert blender.ops.photo_diorama.rebuild() == {"FINISHED"}
+    assert before == {m.name: [n.type for n in m.node_tree.nodes] for m in blender.data.materials}
+    blender.ops.photo_diorama.rebuild(shader="emission", emission_strength=2.5)
+    shaders = [n for m in blender.data.materials for n in m.node_tree.nodes if n.type == "EMISSION"]
+    assert len(shaders) == 2 and all(n.inputs["Strength"].default_value == 2.5 for n in shaders)
