@@ -74,7 +74,7 @@ class PhotoDioramaDefaults(bpy.types.PropertyGroup, Options):
 
 def values_of(data) -> dict[str, Any]:
     """The options that `data` (an operator or property group) holds, as core's values by name."""
-    return {f.name: _value(f, getattr(data, f.name)) for _, f in each_option()}
+    return {f.name: _value(f, getattr(data, f.name)) for _, f in each_option() if hasattr(data, f.name)}
 
 
 def settings_of(data) -> Settings:

@@ -13,7 +13,7 @@ from ..core.errors import DioramaError
 from ..core.pipeline import Diorama, build_diorama
 from ..core.settings import SceneSettings, Settings
 from . import build
-from .camera_moves import animate
+from .camera_moves import MOVE_OPTIONS, animate, clear
 from .emit import SETTINGS_KEY, SOURCE_KEY, make_mesh, match_camera, set_up_scene, short_name
 from .materials import MATERIAL_OPTIONS, ROLE_KEY, atlas_image, make_material, photo_image
 from .properties import depth_property, draw_options, option_properties, photo_property, set_values, settings_of
@@ -77,9 +77,6 @@ class Rebuild(build.BuildOperator, bpy.types.Operator, OwnOptions):
         rebuild(root, built, self._settings, source_of(built, *self._files), context.scene)
 
 
-MOVE_OPTIONS = {"camera_move", "move_amount", "move_easing", "move_loop", "move_aim", "move_seed", "frames"}
-
-
 def rebuild(root: bpy.types.Object, built: Diorama, settings: Settings, source: dict, scene: bpy.types.Scene) -> None:
     """Puts a new build into the diorama under `root`. Its surfaces and what was invented are always new.
 
@@ -102,7 +99,7 @@ def rebuild(root: bpy.types.Object, built: Diorama, settings: Settings, source: 
 
     renew_surfaces(root, objects, meshes, name)
     renew_materials(root, materials, images, settings.scene if "texture_filter" in changed else None)
-    renew_camera(objects, built, was, settings.scene if changed & MOVE_OPTIONS else None, scene)
+    renew_camera(objects, built, was, settings.scene if changed & {*MOVE_OPTIONS} else None, scene)
     if "set_up_scene" in changed and settings.scene.set_up_scene and "camera" in objects:
         set_up_scene(scene, objects["camera"], built.mesh)
     root[SETTINGS_KEY], root[SOURCE_KEY] = json.dumps(settings.values()), json.dumps(source)
@@ -190,7 +187,9 @@ def renew_camera(objects: dict, built: Diorama, was: dict, move: SceneSettings |
     rig, camera = objects["rig"], objects["camera"]
     intrinsics = built.mesh.camera
     now = {"focal_px": round(intrinsics.focal_px, 3), "photo_size": [intrinsics.width, intrinsics.height]}
-    if any(was.get(key) != value for key, value in now.items()):
+    if move:
+        clear(rig, camera)  # before the new lens is set
+    if move or any(was.get(key) != value for key, value in now.items()):
         match_camera(camera.data, built.mesh)
     camera.data.clip_end = max(camera.data.clip_end, built.mesh.farthest * 4)
     if move:

@@ -13,6 +13,6 @@ def unregister() -> None:
 
 def _modules() -> tuple:
     # imported late: the command line lives in this folder and starts before there is a Blender
-    from . import blender_command, drop, menus, panel, preferences
+    from . import blender_command, camera_panel, drop, menus, panel, preferences
 
-    return drop, preferences, panel, menus, blender_command
+    return drop, preferences, panel, menus, blender_command, camera_panel
