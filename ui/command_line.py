@@ -10,21 +10,25 @@ from pathlib import Path
 
 from ..core.errors import Cancelled, DioramaError
 from ..operators.own_folder import NO_EXTENSION_FOLDER
-from . import inspect_photo, make_diorama, manage_models, write_depth
+from . import batch, batch_worker, inspect_photo, make_diorama, manage_models, write_depth
 from .session import ProgressLine, Session, Stops, only_ours_on_standard_output, plain
 from .targets import OF_THE_DISK
 
-OK, FAULT, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+OK, FAULT, BAD_INPUT = 0, 1, 2
 COMMANDS = {
     "inspect": (inspect_photo, "Shows what a photo's file says of its camera and depth."),
+    "batch": (batch, "Makes a diorama of every photo in a folder; goes on where it was stopped."),
+    "batch-worker": (batch_worker, ""),
     "depth": (write_depth, "Writes the depth of a photo alone, for other programs."),
     "models": (manage_models, "Lists, downloads, imports, removes and verifies networks."),
 }
-"""A photo that is called like a command is named as ./inspect."""
+"""Those without a description are for our own use. A photo that is called like a command is named as ./inspect."""
 
 
 def main(arguments: list[str] | None = None, models: Path | None = None, online: bool = True) -> int:
     """Runs the command line; returns the exit code: 0, 2 for bad input, 1 for a fault of ours, 130 for Ctrl-C.
+
+    A request to end (SIGTERM) gives 143. Of a batch, 1 says that a photo has no diorama.
 
     `models`: the folder of networks unless --models-dir names one; `online`: whether `models download` may go online.
     """
@@ -39,11 +43,11 @@ def main(arguments: list[str] | None = None, models: Path | None = None, online:
     try:
         with stops.heeded(), only_ours_on_standard_output() as out:
             folder = given.models_dir or models or NO_EXTENSION_FOLDER / "models"
-            command.run(given, Session(out, folder, online, given.json, given.quiet, progress))
-        return OK
+            code = command.run(given, Session(out, folder, online, given.json, given.quiet, progress))
+        return code or OK
     except BaseException as error:  # noqa: BLE001 - the last resort: each becomes an exit code
         progress.end()
-        return _told(error)
+        return _told(error, stops.code)
 
 
 def parse(arguments: list[str]):
@@ -59,33 +63,40 @@ def parse(arguments: list[str]):
 
 def main_parser() -> argparse.ArgumentParser:
     """The flags of the main job; its help names the other commands."""
-    others = "\n".join(f"  photo-diorama {name:<8} {about}" for name, (_, about) in COMMANDS.items())
+    others = "\n".join(f"  photo-diorama {name:<8} {about}" for name, (_, about) in COMMANDS.items() if about)
     parser = argparse.ArgumentParser(
         prog="photo-diorama", allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Turns one photo into a layered, textured, camera-matched diorama for Blender.",
-        epilog=f"other commands:\n{others}\n\nexit codes: 0, 2 bad input, 1 a fault of Photo Diorama, 130 stopped",
+        epilog=f"other commands:\n{others}\n\nexit codes: 0, 2 bad input, 1 a fault of Photo Diorama, 130 stopped (143 by SIGTERM)",
     )  # fmt: skip
     make_diorama.add_flags(parser)
     return parser
 
 
-def _told(error: BaseException) -> int:
+def _told(error: BaseException, stopped: int) -> int:
     """Says on standard error why there is no result; returns the exit code."""
     if isinstance(error, (KeyboardInterrupt, Cancelled)):
-        return _say("stopped; nothing half-written was left behind.", INTERRUPTED)
-    if isinstance(error, DioramaError):
-        return _say(str(error), BAD_INPUT)
-    if isinstance(error, MemoryError):
-        return _say("There is not enough memory for this photo; lower --long-side or scale the photo down.", BAD_INPUT)
-    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith(__package__.split(".")[0]):
-        return _say(f"The Python module {error.name} is missing; install Photo Diorama with what it needs.", BAD_INPUT)
-    if isinstance(error, OSError) and error.errno in OF_THE_DISK:
-        return _say(f"{error.filename or 'The output'} cannot be written ({error.strerror}); "
-                    "check the free space and the folder's permissions.", BAD_INPUT)  # fmt: skip
+        return _say("stopped; nothing half-written was left behind.", stopped)
     if not isinstance(error, Exception):
         raise error
-    traceback.print_exception(error)
-    return _say("this is a fault of Photo Diorama; please report it with the lines above.", FAULT)
+    code, sentence = explain(error)
+    if code == FAULT:
+        traceback.print_exception(error)
+    return _say(sentence, code)
+
+
+def explain(error: Exception) -> tuple[int, str]:
+    """The exit code and the sentence for what went wrong."""
+    if isinstance(error, DioramaError):
+        return BAD_INPUT, str(error)
+    if isinstance(error, MemoryError):
+        return BAD_INPUT, "There is not enough memory for this photo; lower --long-side or scale the photo down."
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith(__package__.split(".")[0]):
+        return BAD_INPUT, f"The Python module {error.name} is missing; install Photo Diorama with what it needs."
+    if isinstance(error, OSError) and error.errno in OF_THE_DISK:
+        return BAD_INPUT, (f"{error.filename or 'The output'} cannot be written ({error.strerror}); "
+                           "check the free space and the folder's permissions.")  # fmt: skip
+    return FAULT, "this is a fault of Photo Diorama; please report it with the lines above."
 
 
 def _say(words: str, code: int) -> int:

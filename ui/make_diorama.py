@@ -26,23 +26,28 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("photo", type=Path, metavar="PHOTO", help="JPEG, PNG, WebP, TIFF, HEIC or OpenEXR")
     parser.add_argument("--depth", type=Path, metavar="FILE", help="depth map: PNG, TIFF, EXR, NPY, NPZ or PFM")
     parser.add_argument("--output", type=Path, metavar="FILE.blend", help="default: the photo's name, in this folder")
+    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    add_passed_on(parser)
+
+
+def add_passed_on(parser: argparse.ArgumentParser) -> None:
+    """Flags that a batch hands on to each of its photos."""
     parser.add_argument(
         "--render", type=Path, metavar="FILE|FOLDER",
         help="movie (.mp4, .mkv, .mov), still (.png, .jpg, .exr, .tif) or folder of frames; for movies and folders a "
         "camera that would stay swings",
     )  # fmt: skip
-    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     add_common(parser)
     add_options(parser)
 
 
 def run(given: argparse.Namespace, session: Session) -> None:
     """Builds, saves, renders and reports. Raises DioramaError before any work where the result could not be written."""
-    settings = _settings(given)
+    settings = settings_of(given)
     output = given.output or default_name(given.photo, ".blend")
     if output.suffix != ".blend":
         raise DioramaError(f"{output} is not a .blend file; give --output a name that ends in .blend.")
-    _require_blender()
+    require_blender()
     sources = [given.photo, given.depth]
     check_target(output, given.overwrite, sources)
     if given.render is not None:
@@ -66,7 +71,7 @@ def run(given: argparse.Namespace, session: Session) -> None:
     _report(session, facts_of(built, given) | {"seconds": seconds}, output, rendered)
 
 
-def _settings(given: argparse.Namespace) -> Settings:
+def settings_of(given: argparse.Namespace) -> Settings:
     """The options as flags set them; moving pictures without a chosen move get one."""
     settings = settings_from(given, set_up_scene=True)
     if given.render is not None and settings.scene.camera_move == "none" and not _is_still(given.render):
@@ -78,7 +83,8 @@ def _is_still(target: Path) -> bool:
     return target.suffix.lower() not in ("", ".mp4", ".mkv", ".mov")
 
 
-def _require_blender() -> None:
+def require_blender() -> None:
+    """Raises DioramaError where Blender is not to be had."""
     if importlib.util.find_spec("bpy") is None:
         raise DioramaError(
             "A .blend is written by Blender, which is not here: install it as a module (pip install bpy) or run "

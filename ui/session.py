@@ -14,6 +14,9 @@ from pathlib import Path
 
 from ..core.errors import Cancelled
 
+INTERRUPTED = 130
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
 
 class ProgressLine:
     """One line on standard error that tells how far the work is; it stops the work when the user asked to.
@@ -26,6 +29,10 @@ class ProgressLine:
 
     def __call__(self, stage: str, fraction: float) -> None:
         self.stops.check()
+        self.show(stage, fraction)
+
+    def show(self, stage: str, fraction: float) -> None:
+        """The line alone, for work that is stopped otherwise."""
         if self.shown:
             print(f"\r{fraction:4.0%} {plain(stage):<60.60}", end="", file=sys.stderr, flush=True)
             self.open = True
@@ -38,10 +45,13 @@ class ProgressLine:
 
 
 class Stops:
-    """Ctrl-C, remembered: an interrupt that strikes inside a callback of Blender would be swallowed there."""
+    """Ctrl-C, remembered: an interrupt that strikes inside a callback of Blender would be swallowed there.
+
+    A request to end (SIGTERM) and a terminal that is closed (SIGHUP) are the same to us.
+    """
 
     def __init__(self):
-        self.asked, self.deferring = False, False
+        self.asked, self.deferring, self.code = False, False, INTERRUPTED
 
     def check(self) -> None:
         """Raises Cancelled once the user has asked to stop."""
@@ -50,15 +60,18 @@ class Stops:
 
     @contextmanager
     def heeded(self) -> Iterator[None]:
-        """Meanwhile Ctrl-C raises KeyboardInterrupt here instead of whatever Blender does with it."""
+        """Meanwhile Ctrl-C and its like raise KeyboardInterrupt here instead of whatever Blender does with it."""
         if threading.current_thread() is not threading.main_thread():  # only there can a signal be handled
             yield
             return
-        before = signal.signal(signal.SIGINT, self._ask)
+        # whoever starts us with nohup wants the end of the terminal ignored
+        heeded = [s for s in SIGNALS if s == signal.SIGINT or signal.getsignal(s) != signal.SIG_IGN]
+        before = {each: signal.signal(each, self._ask) for each in heeded}
         try:
             yield
         finally:
-            signal.signal(signal.SIGINT, before if before is not None else signal.SIG_DFL)
+            for each, handler in before.items():
+                signal.signal(each, handler if handler is not None else signal.SIG_DFL)
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
@@ -70,8 +83,8 @@ class Stops:
             self.deferring = False
         self.check()
 
-    def _ask(self, *_) -> None:
-        again, self.asked = self.asked, True
+    def _ask(self, number: int, _frame) -> None:
+        again, self.asked, self.code = self.asked, True, 128 + number
         if again or not self.deferring:
             raise KeyboardInterrupt
 
