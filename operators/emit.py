@@ -12,6 +12,8 @@ from ..core.photo import Photo
 from ..core.settings import Settings
 from .camera_moves import animate
 from .materials import ROLE_KEY, make_materials
+from .relief_nodes import DISPARITY, RAY
+from .relief_sliders import add_relief
 
 SETTINGS_KEY, SOURCE_KEY = "photo_diorama_settings", "photo_diorama_source"
 SENSOR_MM = 36.0
@@ -39,13 +41,16 @@ def emit(mesh: LayeredMesh, photo: Photo, settings: Settings, source: dict, cont
     root[ROLE_KEY], root[SETTINGS_KEY], root[SOURCE_KEY] = "root", json.dumps(settings.values()), json.dumps(source)
     collection.objects.link(root)
     materials = make_materials(name, mesh, photo, settings.scene)
+    surfaces = []
     for part in mesh.meshes:
         ob = bpy.data.objects.new(f"{name} {part.role}", make_mesh(f"{name} {part.role}", part))
         ob[ROLE_KEY] = part.role
         ob.parent = root
         ob.data.materials.append(materials[part.texture])
         collection.objects.link(ob)
+        surfaces.append(ob)
     camera = add_camera(name, mesh, root, collection)
+    add_relief(root, surfaces, camera, mesh)
     animate(camera.parent, camera, mesh, settings.scene, context.scene)
     if settings.scene.set_up_scene:
         set_up_scene(context.scene, camera, mesh)
@@ -58,13 +63,21 @@ def short_name(name: str) -> str:
 
 
 def make_mesh(name: str, part: TexturedMesh) -> bpy.types.Mesh:
-    """Triangles with their UV map; attributes are written whole (float32, int32), which is fast at a million vertices."""
+    """Triangles with their UV map, and of each point its camera ray and disparity (operators/relief_nodes.py).
+
+    Attributes are written whole (float32, int32), which is fast at a million vertices.
+    """
     mesh = bpy.data.meshes.new(name)
     count = len(part.triangles)
     mesh.vertices.add(len(part.vertices))
     mesh.loops.add(3 * count)
     mesh.polygons.add(count)
-    mesh.attributes["position"].data.foreach_set("vector", to_blender(part.vertices).ravel())
+    points = to_blender(part.vertices)
+    ray, disparity = points / points[:, 1:2], 1 / points[:, 1]
+    # the place is made from what the relief works with, so that no relief leaves it as it is to the last bit
+    mesh.attributes["position"].data.foreach_set("vector", (ray * (1 / disparity)[:, None]).ravel())
+    mesh.attributes.new(RAY, "FLOAT_VECTOR", "POINT").data.foreach_set("vector", ray.ravel())
+    mesh.attributes.new(DISPARITY, "FLOAT", "POINT").data.foreach_set("value", disparity)
     mesh.attributes[".corner_vert"].data.foreach_set("value", np.ascontiguousarray(part.triangles, np.int32).ravel())
     mesh.polygons.foreach_set("loop_start", np.arange(0, 3 * count, 3, dtype=np.int32))
     uv = mesh.uv_layers.new(name="UVMap", do_init=False)

@@ -17,6 +17,7 @@ from .camera_moves import MOVE_OPTIONS, animate, clear
 from .emit import SETTINGS_KEY, SOURCE_KEY, make_mesh, match_camera, set_up_scene, short_name
 from .materials import MATERIAL_OPTIONS, ROLE_KEY, atlas_image, make_material, photo_image
 from .properties import depth_property, draw_options, option_properties, photo_property, set_values, settings_of
+from .relief_sliders import renew_relief
 from .root import find_root, kept_settings, kept_source, objects_by_role, source_of
 from .user_preferences import models_folder
 
@@ -98,6 +99,7 @@ def rebuild(root: bpy.types.Object, built: Diorama, settings: Settings, source: 
         materials = {t: make_material(image.name, image, transparent[t], settings.scene) for t, image in images.items()}
 
     renew_surfaces(root, objects, meshes, name)
+    renew_relief(root, surfaces_of(root), objects.get("camera"), built.mesh)
     renew_materials(root, materials, images, settings.scene if "texture_filter" in changed else None)
     renew_camera(objects, built, was, settings.scene if changed & {*MOVE_OPTIONS} else None, scene)
     if "set_up_scene" in changed and settings.scene.set_up_scene and "camera" in objects:
