@@ -183,8 +183,12 @@ def each_option():
 
 def check(part: str, name: str, value: Any) -> None:
     """Raises DioramaError where a value is outside its option's range or of another type."""
-    f = next(f for p, f in each_option() if p == part and f.name == name)
-    choices, low, high = f.metadata["choices"], f.metadata["low"], f.metadata["high"]
+    check_option(next(f for p, f in each_option() if p == part and f.name == name), value)
+
+
+def check_option(f, value: Any) -> None:
+    """`check` for a field that was declared by `option`, of whatever dataclass."""
+    name, choices, low, high = f.name, f.metadata["choices"], f.metadata["low"], f.metadata["high"]
     if choices and value not in choices:
         raise DioramaError(f"{name} is {value!r}; it can be {', '.join(choices)}.")
     if isinstance(f.default, (bool, str)):
