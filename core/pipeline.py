@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .depth import DepthMap, depth_on_photo
+from .edit_depth import DepthEdit, take_over
 from .errors import DioramaError
 from .find_depth import FoundDepth, at_hand, find_depth, with_calibration
 from .inpaint import inpaint
@@ -32,7 +35,8 @@ class Diorama:
 
     photo: Photo
     found: FoundDepth
-    depth: DepthMap
+    depth: DepthMap  # what the surfaces were made from
+    original: DepthMap  # the depth as it was found; `depth` itself where nobody edited it
     image: LayeredDepthImage
     mesh: LayeredMesh
     edges: tuple[int, ...]  # depth edges filled behind, for each pass
@@ -41,9 +45,38 @@ class Diorama:
 
 @dataclass
 class Kept:
-    """Results of the last run by stage, so that a changed option repeats only the stages from there on."""
+    """Results of the last run of each photo by stage, so that a changed option repeats only the stages from there on.
 
-    results: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    Of several photos the ones that were built last are kept, as many as there is room for.
+    """
+
+    results: dict[tuple, tuple[Any, Any]] = field(default_factory=dict)  # by (photo and depth file, stage): key, result
+    room: int = 2**30  # bytes
+
+    def make_room(self, files: tuple) -> None:
+        """Lets the photos go that were built longest ago until the rest fits; `files` is the one built last and stays."""
+        for place in [place for place in self.results if place[0] == files]:
+            self.results[place] = self.results.pop(place)  # to the end
+        while len(photos := list(dict.fromkeys(place[0] for place in self.results))) > 1:
+            seen: set[int] = set()
+            if sum(size_of(result, seen) for _, result in self.results.values()) <= self.room:
+                break
+            for place in [place for place in self.results if place[0] == photos[0]]:
+                del self.results[place]
+
+
+def size_of(value: Any, seen: set[int]) -> int:
+    """Bytes of the arrays and files in a result, each counted once; `seen` holds what was counted before."""
+    if id(value) in seen:
+        return 0
+    seen.add(id(value))
+    if isinstance(value, np.ndarray):
+        return size_of(value.base, seen) if isinstance(value.base, np.ndarray) else value.nbytes
+    if isinstance(value, bytes):
+        return len(value)
+    if is_dataclass(value):
+        return sum(size_of(getattr(value, each.name), seen) for each in fields(value))
+    return sum(size_of(each, seen) for each in value) if isinstance(value, (tuple, list)) else 0
 
 
 def build_diorama(
@@ -53,20 +86,18 @@ def build_diorama(
     progress: Progress = silent,
     kept: Kept | None = None,
     models: str | Path | None = None,
+    edit: DepthEdit | None = None,
 ) -> Diorama:
     """Photo in, layered mesh out; the depth is a file's or the best that is to be had (`find_depth`, `models` its folder).
 
+    `edit` is what somebody changed of that depth by hand.
+
     Raises DioramaError for input that cannot be used, Cancelled through `progress`.
     """
-    step = Steps(progress, kept if kept is not None else Kept())
-    layers = settings.layers
-    photo = step("Reading the photo", 0.0, (stamp(photo_path), settings.photo), lambda: load_photo(photo_path, settings.photo))
-    sources = stamp(depth_path) if depth_path else (str(models), at_hand(Path(photo_path), models))
-    found = step("Finding the depth", 0.05, (sources, settings.depth),
-                 lambda: find_depth(photo, depth_path, settings.depth, models))  # fmt: skip
-    photo = with_calibration(photo, found, settings.photo)
-    depth = step("Bringing the depth onto the photo", 0.1, layers.long_side,
-                 lambda: depth_on_photo(found.values, photo, settings.depth, layers.long_side, str(depth_path or photo_path)))  # fmt: skip
+    layers, files = settings.layers, (str(photo_path), str(depth_path or ""))
+    step = Steps(progress, kept if kept is not None else Kept(), files)
+    photo, found, original = bring_depth(step, photo_path, depth_path, settings, models)
+    depth = step("Taking over the edited depth", 0.14, edit and edit.key, lambda: take_over(edit, original, photo))
     sharp = step("Sharpening the depth", 0.15, layers.tear,
                  lambda: sharpen(depth, photo.working_colour(*depth.disparity.shape), layers.tear))  # fmt: skip
     torn = step("Splitting at depth discontinuities", 0.25, layers, lambda: split_into_layers(photo, sharp, layers))
@@ -74,7 +105,34 @@ def build_diorama(
                         lambda: inpaint(torn, layers, settings.inpaint, step.within(0.3, 0.85)))  # fmt: skip
     mesh = step("Triangulating", 0.85, settings.mesh, lambda: triangulate(image, photo, depth.metric, settings.mesh))
     progress("Done", 1.0)
-    return Diorama(photo, found, depth, image, mesh, edges, step.seconds)
+    step.kept.make_room(files)
+    return Diorama(photo, found, depth, original, image, mesh, edges, step.seconds)
+
+
+def find_original(
+    photo_path: str | Path,
+    depth_path: str | Path | None,
+    settings: Settings,
+    progress: Progress = silent,
+    kept: Kept | None = None,
+    models: str | Path | None = None,
+) -> DepthMap:
+    """The depth that `build_diorama` finds for the same arguments, before anybody edited it; raises as that does."""
+    files = (str(photo_path), str(depth_path or ""))
+    step = Steps(progress, kept if kept is not None else Kept(), files)
+    return bring_depth(step, photo_path, depth_path, settings, models)[2]
+
+
+def bring_depth(step: Steps, photo_path, depth_path, settings: Settings, models) -> tuple[Photo, FoundDepth, DepthMap]:
+    """The first stages: the photo with its camera, what was found of its depth, and that on the photo's working grid."""
+    photo = step("Reading the photo", 0.0, (stamp(photo_path), settings.photo), lambda: load_photo(photo_path, settings.photo))
+    sources = stamp(depth_path) if depth_path else (str(models), at_hand(Path(photo_path), models))
+    found = step("Finding the depth", 0.05, (sources, settings.depth),
+                 lambda: find_depth(photo, depth_path, settings.depth, models))  # fmt: skip
+    photo, long_side = with_calibration(photo, found, settings.photo), settings.layers.long_side
+    depth = step("Bringing the depth onto the photo", 0.1, long_side,
+                 lambda: depth_on_photo(found.values, photo, settings.depth, long_side, str(depth_path or photo_path)))  # fmt: skip
+    return photo, found, depth
 
 
 def stamp(path: str | Path) -> tuple:
@@ -92,17 +150,17 @@ class Steps:
     A stage's result is recalled while its own options and all that came before are equal.
     """
 
-    def __init__(self, progress: Progress, kept: Kept):
-        self.progress, self.kept, self.seconds, self.key, self.stage = progress, kept, {}, (), ""
+    def __init__(self, progress: Progress, kept: Kept, files: tuple = ()):
+        self.progress, self.kept, self.files, self.seconds, self.key, self.stage = progress, kept, files, {}, (), ""
 
     def __call__(self, stage: str, fraction: float, depends_on: Any, work: Callable[[], Any]) -> Any:
         self.progress(stage, fraction)
         self.key, self.stage = (self.key, depends_on), stage
-        was, result = self.kept.results.get(stage, (None, None))
+        was, result = self.kept.results.get((self.files, stage), (None, None))
         started = time.perf_counter()
         if was != self.key:
             result = work()
-            self.kept.results[stage] = (self.key, result)
+            self.kept.results[self.files, stage] = (self.key, result)
         self.seconds[stage] = round(time.perf_counter() - started, 4)
         return result
 

@@ -168,9 +168,9 @@ def test_a_cheap_option_repeats_no_slow_stage(blender, street, import_photo, che
     from photo_diorama.operators.root import kept_source
 
     import_photo(*street)
-    was = {stage: id(result) for stage, (_, result) in build.kept.results.items()}
+    was = {stage: id(result) for (_, stage), (_, result) in build.kept.results.items()}
     root = import_photo(*street, **cheap)
-    now = {stage: id(result) for stage, (_, result) in build.kept.results.items()}
+    now = {stage: id(result) for (_, stage), (_, result) in build.kept.results.items()}
     assert {stage for stage in was if was[stage] != now[stage]} == ({"Triangulating"} if "density" in cheap else set())
     slow = {stage: seconds for stage, seconds in kept_source(root)["seconds"].items() if stage != "Triangulating"}
     assert len(slow) >= 5 and max(slow.values()) < 0.05
