@@ -6,7 +6,8 @@ import bpy
 
 from .. import __package__ as base_package
 from ..operators.properties import PhotoDioramaDefaults, draw_options
-from ..operators.user_preferences import models_folder
+from ..operators.user_preferences import models_folder, preferences
+from . import own_torch
 from .drop import set_drop
 
 
@@ -26,6 +27,13 @@ class PhotoDioramaPreferences(bpy.types.AddonPreferences):
         default=False,
         update=lambda self, context: set_drop(self.drop_photos),
     )
+    torch_folder: bpy.props.StringProperty(
+        name="Own PyTorch",
+        description="A site-packages folder with a PyTorch of your own, such as a CUDA build for an NVIDIA graphics card; "
+        "left empty, the one that the extension brings",
+        subtype="DIR_PATH",
+        update=lambda self, context: own_torch.apply(self.torch_folder),
+    )
     defaults: bpy.props.PointerProperty(type=PhotoDioramaDefaults)
 
     def draw(self, context):
@@ -33,6 +41,8 @@ class PhotoDioramaPreferences(bpy.types.AddonPreferences):
         layout.use_property_split = True
         layout.prop(self, "models_folder", placeholder=str(models_folder(context)))
         layout.prop(self, "drop_photos")
+        layout.prop(self, "torch_folder")
+        own_torch.draw_state(layout)
         layout.separator()
         layout.label(text="Default options")
         draw_options(layout, self.defaults)
@@ -40,7 +50,10 @@ class PhotoDioramaPreferences(bpy.types.AddonPreferences):
 
 def register() -> None:
     bpy.utils.register_class(PhotoDioramaPreferences)
+    known = preferences(bpy.context)
+    own_torch.apply(known.torch_folder if known else "")
 
 
 def unregister() -> None:
+    own_torch.apply("")
     bpy.utils.unregister_class(PhotoDioramaPreferences)

@@ -3,6 +3,7 @@
 import torch
 
 from ..errors import DioramaError
+from ..own_torch import check
 
 NAMES = ("auto", "cpu", "cuda", "mps")
 
@@ -10,8 +11,9 @@ NAMES = ("auto", "cpu", "cuda", "mps")
 def choose_device(name: str) -> torch.device:
     """The torch device for "cpu", "cuda" or "mps"; "auto" takes the first of cuda, mps, cpu that is there.
 
-    Raises DioramaError if the name is unknown or this computer has no such device.
+    Raises DioramaError if the name is unknown, this computer has no such device, or another torch is in the way.
     """
+    check()
     available = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
