@@ -7,7 +7,7 @@ import numpy as np
 
 from ..core.errors import DioramaError
 from ..core.relief import Relief, relieve
-from .relief_nodes import DISPARITY, RAY, SLIDERS, input_keys
+from .relief_nodes import DISPARITY, RAY, SLIDERS, read_input
 from .relief_sliders import (
     animated_sliders,
     defaults_of,
@@ -38,8 +38,7 @@ def relief_of(root: bpy.types.Object, values: dict[str, float] | None = None) ->
 def modifier_relief(ob: bpy.types.Object) -> Relief:
     """The inputs of a surface's modifier; `ob` evaluated, since drivers set them."""
     modifier = relief_modifier(ob)
-    keys = input_keys(modifier.node_group)
-    return Relief(*(float(modifier[keys[name]]) for name in SLIDERS))
+    return Relief(*(read_input(modifier, name) for name in SLIDERS))
 
 
 def bake_mesh(mesh: bpy.types.Mesh, relief: Relief) -> None:

@@ -44,6 +44,28 @@ def input_keys(group: bpy.types.NodeTree) -> dict[str, str]:
     }
 
 
+def input_path(modifier: bpy.types.Modifier, name: str) -> str:
+    """The data path of a modifier's slider from its object, for drivers."""
+    key, place = input_keys(modifier.node_group)[name], f'modifiers["{bpy.utils.escape_identifier(modifier.name)}"]'
+    return f"{place}.properties.inputs.{key}.value" if hasattr(modifier, "properties") else f'{place}["{key}"]'
+
+
+def read_input(modifier: bpy.types.Modifier, name: str) -> float:
+    """The value of a modifier's slider."""
+    key = input_keys(modifier.node_group)[name]
+    # Blender 5.2 gave modifiers' inputs a place of their own; before they were custom properties
+    return float(getattr(modifier.properties.inputs, key).value if hasattr(modifier, "properties") else modifier[key])
+
+
+def write_input(modifier: bpy.types.Modifier, name: str, value: float) -> None:
+    """Sets a modifier's slider; the object has to be tagged afterwards."""
+    key = input_keys(modifier.node_group)[name]
+    if hasattr(modifier, "properties"):
+        getattr(modifier.properties.inputs, key).value = value
+    else:
+        modifier[key] = value
+
+
 def _make_interface(group: bpy.types.NodeTree) -> None:
     sockets = group.interface
     sockets.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")

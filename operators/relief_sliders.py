@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 import bpy
 
 from ..core.mesh import LayeredMesh
-from .relief_nodes import GROUP_KEY, SLIDERS, input_keys, relief_group
+from .relief_nodes import GROUP_KEY, SLIDERS, input_path, relief_group, write_input
 
 MODIFIER_NAME = "Relief"
 KEYS = {
@@ -88,10 +88,8 @@ def add_modifier(ob: bpy.types.Object, root: bpy.types.Object) -> bpy.types.Modi
     modifier = ob.modifiers.new(MODIFIER_NAME, "NODES")
     modifier.node_group = relief_group()
     ob.modifiers.move(len(ob.modifiers) - 1, 0)
-    keys = input_keys(modifier.node_group)
     for slider, name in KEYS.items():
-        path = f'modifiers["{bpy.utils.escape_identifier(modifier.name)}"]["{keys[name]}"]'
-        driver = ob.driver_add(path).driver
+        driver = ob.driver_add(input_path(modifier, name)).driver
         driver.type = "AVERAGE"  # of one value: needs no Python, which may be forbidden
         _variable(driver, "slider", root, f'["{slider}"]')
     set_measured(ob, root)
@@ -101,8 +99,9 @@ def add_modifier(ob: bpy.types.Object, root: bpy.types.Object) -> bpy.types.Modi
 def set_measured(ob: bpy.types.Object, root: bpy.types.Object) -> None:
     """Tells a surface's modifier the measured distances that the near and far sliders replace."""
     modifier = relief_modifier(ob)
-    keys, measured = input_keys(modifier.node_group), defaults_of(root)
-    modifier[keys["Measured Near"]], modifier[keys["Measured Far"]] = measured["relief_near"], measured["relief_far"]
+    measured = defaults_of(root)
+    write_input(modifier, "Measured Near", measured["relief_near"])
+    write_input(modifier, "Measured Far", measured["relief_far"])
     ob.update_tag()
 
 
