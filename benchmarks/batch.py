@@ -22,6 +22,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+ROOT = Path(__file__).resolve().parents[1]
+PROGRAM = f"""
+import sys
+sys.path.insert(0, {str(ROOT / "tests")!r})
+import conftest
+from photo_diorama.ui.command_line import main
+sys.exit(main(sys.argv[1:]))
+"""
+"""This checkout's command line, whatever is installed."""
 COUNT, BROKEN = 200, 16
 WORDS = ["harbour", "ELK", "Größe", "two words", "写真", "x{y}", "stairs", "Market #7", "dusk", "o'clock"]
 
@@ -62,7 +71,7 @@ def make_good(sources: list[Path], place: Path, number: int, rng: random.Random)
         register_heif_opener()
     exif = Image.Exif()
     exif[0x0112] = rng.choice([1, 1, 3, 6, 8])
-    picture.save(file, exif=exif if ending in (".jpg", ".JPG", ".webp") else None)
+    picture.save(file, **({"exif": exif} if ending in (".jpg", ".JPG", ".webp") else {}))
 
 
 def make_broken(place: Path) -> None:
@@ -132,8 +141,7 @@ def main() -> None:
     shutil.rmtree(given.place, ignore_errors=True)
     photos.mkdir(parents=True)
     make_set(sources, photos)
-    program = Path(sys.executable).with_name("photo-diorama")
-    command = [str(program), "batch", str(photos), "--output", str(output), "--jobs", given.jobs, "--long-side", "256",
+    command = [sys.executable, "-c", PROGRAM, "batch", str(photos), "--output", str(output), "--jobs", given.jobs, "--long-side", "256",
                "--memory", "1000"]  # fmt: skip
     manifest = output / "batch.jsonl"
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .depth_raster import in_one_line
 from .errors import DioramaError
 from .photo import MAX_PIXELS, Photo, decode_exr, exr_size, read_file
 from .resample_depth import fill_unknown, resample
@@ -205,7 +206,7 @@ def _read_values(path: Path) -> tuple[np.ndarray, str]:
     except (ValueError, EOFError, OSError, KeyError, MemoryError, SyntaxError, TypeError, IndexError, OverflowError,
             zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:  # fmt: skip
         # what Pillow, NumPy and zipfile raise on damaged files, unknown compression and passwords
-        raise DioramaError(f"{path} is damaged or cut short ({error}); write the depth map again.") from None
+        raise DioramaError(f"{path} is damaged or cut short ({in_one_line(error)}); write the depth map again.") from None
     if values is None or values.ndim not in (2, 3) or min(values.shape[:2]) < 2:
         raise DioramaError(f"{path} is no depth map that can be read; use PNG, TIFF, EXR, NPY or PFM.")
     if values.ndim == 3:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from .camera import DEFAULT_FOV_DEG, Camera
+from .depth_raster import in_one_line
 from .errors import DioramaError
 from .icc_profile import to_srgb
 from .settings import PhotoSettings
@@ -167,7 +168,7 @@ def _read_picture(path: Path, data: bytes) -> tuple[np.ndarray, np.ndarray | Non
         OverflowError,
     ) as error:
         # Pillow's decoders raise all of these on damaged files
-        raise DioramaError(f"{path} is damaged or cut short ({error}); copy or export it again.") from None
+        raise DioramaError(f"{path} is damaged or cut short ({in_one_line(error)}); copy or export it again.") from None
     return colour, alpha, exif, plain
 
 

@@ -87,6 +87,7 @@ def answer_to(request: dict, session: Session, teller: Teller) -> dict:
         if isinstance(error, MemoryError):
             answer["result"] = OUT_OF_MEMORY
         elif code != 2:
+            answer["error"] = "This is a fault of Photo Diorama; please report it with the traceback in the manifest."
             answer["traceback"] = "".join(traceback.format_exception(error))[-LAST_LINES:]
     return answer | {"seconds": round(time.perf_counter() - begun, 3)}
 
