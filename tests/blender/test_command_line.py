@@ -193,14 +193,14 @@ def strong_relief(folder: Path) -> tuple[Path, Path]:
     return write(folder, "relief.png", texture(500, 700, 3), metres)
 
 
-@pytest.mark.parametrize("move", ["zoom-in", "swing", "circle", "dolly-zoom"])
+@pytest.mark.parametrize("move", ["zoom-in", "swing", "circle", "dolly-zoom", "push-rise"])
 def test_each_move_is_keyframes_round_the_place_of_the_photo(make, worker, tmp_path, move):
-    told = json.loads(make("--json", "--camera-move", move, "--frames", "33").out)
+    told = json.loads(make("--json", "--camera-move", move, "--frames", "33", "--move-easing", "linear").out)
     seen = worker.ask("look", blend=str(tmp_path / "street.blend"))
     assert seen["frames"] == [1, 33]
     places, near = np.array(seen["places"]) / told["nearest_m"], told["nearest_m"]
     farthest = {"zoom-in": (0, 0.15, 0), "swing": (0.045, 0.075, 0), "circle": (0.045, 0.075, 0.045),
-                "dolly-zoom": (0, 0.15, 0)}[move]  # fmt: skip
+                "dolly-zoom": (0, 0.15, 0), "push-rise": (0, 0.15, 0.045)}[move]  # fmt: skip
     assert np.allclose(np.abs(places).max(0), farthest, atol=2e-3)
     if move != "circle":
         assert np.allclose(places + places[::-1], 0, atol=1e-5), "the photo's place is in the middle"
