@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 ORDER = 0.002
-"""Part of the measured disparity that is always kept, so that what lies behind stays behind on the flattest card."""
+"""Part of the measured relief that is always kept, so that what lies behind stays behind on the flattest card."""
 KNEE = 0.1
 """Width of the bend into the flattened distance, as a part of that distance's disparity."""
 LEAST_RANGE = 1.002
@@ -44,12 +44,16 @@ def relieve(disparity: np.ndarray, relief: Relief) -> np.ndarray:
     if bend > 0:  # a smooth maximum: a sharp one would let large triangles behind cut through small ones before them
         flat = flat + bend * np.log1p(np.exp(-np.abs(measured - wall) / bend))
 
-    amount = max(relief.amount, 0.0)
-    pivot = max(scale / relief.focus + shift, least) if relief.focus > 0 else max(shift, least)
+    amount, focus = max(relief.amount, 0.0), 1 / relief.focus
+    pivot = max(scale * focus + shift, least)
     straight = amount * flat + (1 - amount) * pivot
     # an amount above 1 would push what is far beyond infinity: there distances grow instead of disparities shrinking
     stretched = 1 / (1 / pivot + amount * np.maximum(1 / flat - 1 / pivot, 0))
-    return (1 - ORDER) * np.maximum(straight, stretched) + ORDER * measured
+    formed = np.maximum(straight, stretched)
+
+    # the order is that of a diorama scaled to the new focus distance, or of the new range where that is the deeper one
+    deep = pivot + max(scale, pivot / focus) * (np.asarray(disparity, np.float64) - focus)
+    return (1 - ORDER) * formed + ORDER * np.maximum(deep, least)
 
 
 def spread(relief: Relief) -> tuple[float, float, float]:

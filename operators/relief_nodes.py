@@ -165,8 +165,8 @@ def _make_nodes(group: bpy.types.NodeTree) -> None:
 
     steps.open("4  Relief about the focus distance")
     amount = steps.math("relief", "MAXIMUM", given["Relief"], 0.0)
-    pivot = steps.math("disparity of the focus", "DIVIDE", 1.0, given["Focus Distance"])
-    pivot = steps.math("in the new range", "MULTIPLY_ADD", pivot, scale, shift)
+    focus_disparity = steps.math("disparity of the focus", "DIVIDE", 1.0, given["Focus Distance"])
+    pivot = steps.math("in the new range", "MULTIPLY_ADD", focus_disparity, scale, shift)
     pivot = steps.math("never behind the camera", "MAXIMUM", pivot, least)
     rest = steps.math("1 - relief", "SUBTRACT", 1.0, amount)
     rest = steps.math("of the focus", "MULTIPLY", rest, pivot)
@@ -180,8 +180,13 @@ def _make_nodes(group: bpy.types.NodeTree) -> None:
     formed = steps.math("above 1 nothing passes infinity", "MAXIMUM", straight, beyond)
 
     steps.open("5  Keep the order: what lies behind stays behind, on the flattest card too")
+    slope = steps.math("as measured, scaled", "DIVIDE", pivot, focus_disparity)
+    slope = steps.math("or the new range", "MAXIMUM", slope, scale)
+    deep = steps.math("from the focus", "SUBTRACT", disparity, focus_disparity)
+    deep = steps.math("full relief", "MULTIPLY_ADD", deep, slope, pivot)
+    deep = steps.math("never behind the camera", "MAXIMUM", deep, least)
     formed = steps.math("almost all", "MULTIPLY", formed, 1.0 - ORDER)
-    formed = steps.math("and a little as measured", "MULTIPLY_ADD", measured, ORDER, formed)
+    formed = steps.math("and a little of that", "MULTIPLY_ADD", deep, ORDER, formed)
 
     steps.open("6  Back onto the ray; what was moved by hand stays moved")
     place = steps.node("GeometryNodeInputPosition").outputs["Position"]

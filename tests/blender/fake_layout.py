@@ -41,7 +41,8 @@ class FakeLayout:
         self.told.append(("label", self.section, text))
 
     def prop(self, data, property, text=None, icon="NONE", placeholder=""):
-        assert property in data.bl_rna.properties, f"{data} has no {property}"
+        custom = property.startswith('["') and property[2:-2] in data.keys()
+        assert custom or property in data.bl_rna.properties, f"{data} has no {property}"
         self.told.append(("prop", self.section, property))
 
     def progress(self, text="", factor=0.0, type="BAR"):
