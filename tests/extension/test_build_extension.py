@@ -1,0 +1,245 @@
+"""The builder of the zips: the lock is whole, no other byte than what is locked goes in, NumPy never does."""
+
+import argparse
+import dataclasses
+import hashlib
+import json
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "wheels"))
+
+import build_extension as builder  # noqa: E402
+import fetch_wheels  # noqa: E402
+from read_lock import NEVER, BuildError, Lock, Package, Target, Wheel, check_complete, fits, read_lock  # noqa: E402
+from slim_wheel import left_out, record_hash, slim  # noqa: E402
+
+TAG = "cp311-cp311-manylinux_2_28_x86_64"
+
+
+@pytest.fixture(scope="module")
+def lock() -> Lock:
+    return read_lock()
+
+
+def made_wheel(folder: Path, package: str = "inked", tag: str = TAG) -> Path:
+    """A small whole wheel with code, a test, a licence and a RECORD."""
+    files = {
+        f"{package}/__init__.py": b"ink = 1\n",
+        f"{package}/deep/thing.bin": bytes(range(256)) * 40,
+        f"{package}/tests/test_ink.py": b"assert False\n" * 99,
+        f"{package}/tests/LICENSE.txt": b"mine\n",
+        f"{package}-1.0.dist-info/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: {tag}\n".encode(),
+        f"{package}-1.0.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n".encode(),
+    }
+    record = [f"{name},{record_hash(data)},{len(data)}" for name, data in files.items()]
+    files[f"{package}-1.0.dist-info/RECORD"] = "\n".join([*record, f"{package}-1.0.dist-info/RECORD,,", ""]).encode()
+    path = folder / f"{package}-1.0-{tag}.whl"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as wheel:
+        for name, data in files.items():
+            wheel.writestr(zipfile.ZipInfo(name, (2026, 1, 2, 3, 4, 6)), data)
+    return path
+
+
+def made_lock(path: Path, **changed) -> Lock:
+    """A lock of that one wheel for one target."""
+    target = Target("linux-x64-py311", "linux-x64", "3.11", "1.26.4", "4.5.0", "5.1.0")
+    data = path.read_bytes()
+    wheel = Wheel(path.name, "inked", hashlib.sha256(data).hexdigest(), len(data), (target.name,))
+    package = Package("inked", "1.0", "MIT", "2026 Nobody", "ink", ("inked/tests/*",))
+    return Lock({target.name: target}, {"inked": package}, (dataclasses.replace(wheel, **changed),))
+
+
+def test_the_lock_is_complete(lock):
+    check_complete(lock)
+    assert {t.platform for t in lock.targets.values()} == {"linux-x64", "windows-x64", "macos-arm64", "macos-x64"}
+    for platform in ("linux-x64", "windows-x64", "macos-arm64"):
+        assert {t.python for t in lock.targets.values() if t.platform == platform} == {"3.11", "3.13"}
+    assert all(len(w.sha256) == 64 for w in lock.wheels) and len({w.sha256 for w in lock.wheels}) == len(lock.wheels)
+
+
+def test_the_targets_share_out_the_blenders(lock):
+    """No Blender takes two zips of a platform, and the oldest of them is the manifest's."""
+    manifest = builder.source_manifest()
+    for target in lock.targets.values():
+        others = [t for t in lock.targets.values() if t.platform == target.platform and t is not target]
+        assert target.blender_min >= manifest["blender_version_min"]
+        assert all(t.blender_max == target.blender_min or target.blender_max == t.blender_min for t in others)
+
+
+def test_nothing_that_blender_brings_is_bundled(lock):
+    named = {p.name.lower().replace("_", "-") for p in lock.packages.values()} | {
+        w.file.split("-")[0].lower() for w in lock.wheels
+    }
+    assert not named & {*NEVER}
+    numpy = dataclasses.replace(lock.wheels[0], file=f"numpy-1.26.4-{TAG}.whl", package="numpy")
+    with pytest.raises(BuildError, match="Blender brings numpy itself"):
+        check_complete(dataclasses.replace(lock, wheels=(*lock.wheels, numpy)))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (dict(sha256="abc"), "no sha256"),
+        (dict(file=f"inked-2.0-{TAG}.whl"), "no package asks for that version"),
+        (dict(targets=()), "has 0 wheels of inked"),
+        (dict(file="inked-1.0-cp313-cp313-manylinux_2_28_x86_64.whl"), "does not fit"),
+        (dict(file="inked-1.0-cp311-cp311-win_amd64.whl"), "does not fit"),
+        (dict(file="inked-1.0-cp311-cp311-manylinux_2_28_aarch64.whl"), "does not fit"),
+    ],
+)
+def test_a_lock_that_contradicts_itself_is_refused(tmp_path, change, told):
+    check_complete(made_lock(made_wheel(tmp_path)))
+    with pytest.raises(BuildError, match=told):
+        check_complete(made_lock(made_wheel(tmp_path), **change))
+
+
+def test_abi3_and_pure_wheels_fit_every_python():
+    target = Target("t", "linux-x64", "3.13", "2.3.4", "5.1.0")
+    for tag in ("cp37-abi3-manylinux2014_x86_64", "py3-none-any", "py2.py3-none-any"):
+        assert fits(Wheel(f"a-1-{tag}.whl", "a", "", 0, ()), target)
+
+
+def test_a_tampered_wheel_is_refused(tmp_path):
+    path = made_wheel(tmp_path)
+    locked = made_lock(path)
+    assert fetch_wheels.fetch_all(locked.wheels, locked.targets, tmp_path, offline=True) == [path]
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(BuildError, match="is not the wheel that is locked"):
+        fetch_wheels.fetch_all(locked.wheels, locked.targets, tmp_path, offline=True)
+
+
+def test_a_downloaded_wheel_of_other_bytes_never_reaches_the_folder(tmp_path, monkeypatch):
+    locked = made_lock(made_wheel(tmp_path))
+    cache = tmp_path / "cache"
+    asked = []
+
+    def other(arguments, requirement, folder):
+        asked.append(requirement)
+        (folder / locked.wheels[0].file).write_bytes(b"other")
+        return ""
+
+    monkeypatch.setattr(fetch_wheels, "pip_download", other)
+    with pytest.raises(BuildError, match="is not the wheel that is locked"):
+        fetch_wheels.fetch_all(locked.wheels, locked.targets, cache)
+    assert asked == [f"inked==1.0 --hash=sha256:{locked.wheels[0].sha256}"] and not [*cache.iterdir()]
+
+
+def test_a_wheel_that_cannot_be_had_fails_in_a_sentence_and_leaves_nothing(tmp_path, monkeypatch, capsys):
+    """Before the first zip is written, so that no half set of them lies about."""
+    monkeypatch.setattr(fetch_wheels, "pip_download", lambda *_: "No matching distribution found for it")
+    locked = made_lock(made_wheel(tmp_path))
+    monkeypatch.setattr(builder, "read_lock", lambda: locked)
+    monkeypatch.setattr(builder, "builder_tool", lambda: Path("unused"))
+    assert builder.main(["--output", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: inked-1.0") and said.count("\n") == 1 and locked.wheels[0].sha256 in said
+    assert not [*(tmp_path / "out").rglob("*.zip")] and not [*(tmp_path / "out").rglob("*.whl")]
+
+
+def test_offline_asks_nobody(tmp_path, monkeypatch):
+    monkeypatch.setattr(fetch_wheels, "pip_download", lambda *_: pytest.fail("went online"))
+    locked = made_lock(made_wheel(tmp_path))
+    with pytest.raises(BuildError, match="is missing"):
+        fetch_wheels.fetch_all(locked.wheels, locked.targets, tmp_path / "empty", offline=True)
+
+
+def test_an_unknown_target_is_refused(lock):
+    with pytest.raises(BuildError, match='no target "amiga".*linux-x64-py311'):
+        builder.chosen(lock, ["amiga"])
+
+
+def test_a_slim_wheel_is_the_same_less_what_is_left_out(tmp_path):
+    path = made_wheel(tmp_path)
+    package = made_lock(path).packages["inked"]
+    (tmp_path / "slim").mkdir()
+    slimmed = slim(path, package, tmp_path / "slim")
+    assert slimmed.name == f"inked-1.0-1-{TAG}.whl"
+    with zipfile.ZipFile(path) as before, zipfile.ZipFile(slimmed) as after:
+        assert after.testzip() is None
+        names = {*after.namelist()}
+        assert {*before.namelist()} - names == {"inked/tests/test_ink.py"}  # the licence beside it stays
+        for name in names - {"inked-1.0.dist-info/RECORD", "inked-1.0.dist-info/WHEEL"}:
+            assert after.read(name) == before.read(name) and after.getinfo(name).date_time == (2026, 1, 2, 3, 4, 6)
+        record = dict(
+            line.rsplit(",", 2)[:2] for line in after.read("inked-1.0.dist-info/RECORD").decode().splitlines()
+        )
+        assert {*record} == names
+        assert all(record_hash(after.read(name)) == told for name, told in record.items() if told)
+        assert b"Build: 1" in after.read("inked-1.0.dist-info/WHEEL")
+    again = slimmed.read_bytes()
+    assert slim(path, package, tmp_path / "slim").read_bytes() == again
+
+
+def test_a_list_of_left_out_files_that_matches_nothing_is_told(tmp_path):
+    path = made_wheel(tmp_path)
+    package = dataclasses.replace(made_lock(path).packages["inked"], leave_out=("moved/*",))
+    with pytest.raises(BuildError, match="Nothing in inked-1.0"):
+        slim(path, package, tmp_path)
+
+
+def test_what_torch_needs_at_start_stays(lock):
+    torch = lock.packages["torch"]
+    for name in ("torch/bin/torch_shm_manager", "torch/lib/libtorch_cpu.so", "torch-2.13.0.dist-info/licenses/LICENSE"):
+        assert not left_out(name, torch)
+    for name in ("torch/bin/protoc", "torch/include/ATen/ATen.h", "torch/test/test_api", "torch/lib/torch_cpu.lib"):
+        assert left_out(name, torch)
+
+
+@pytest.mark.parametrize("name", [None, *read_lock().targets])
+def test_each_manifest_is_the_sources_plus_its_target(lock, name):
+    target = lock.targets[name] if name else None
+    source = builder.source_manifest()
+    wheels = [w.file for w in lock.wheels_of(target)] if target else []
+    made = tomllib.loads(builder.manifest_for((ROOT / "blender_manifest.toml").read_text(), target, lock, wheels))
+    same = {*source} - {"blender_version_min", "copyright"}
+    assert {key: made[key] for key in same} == {key: source[key] for key in same}
+    if target:
+        assert (made["blender_version_min"], made.get("blender_version_max", "")) == (
+            target.blender_min,
+            target.blender_max,
+        )
+        assert made["platforms"] == [target.platform] and len(made["wheels"]) == len(wheels)
+        assert len(made["copyright"]) == len(source["copyright"]) + len(wheels)
+    else:
+        assert made == source and "wheels" not in made
+
+
+def test_the_whole_way_with_a_small_wheel(tmp_path, monkeypatch):
+    """Blender's own tool builds and validates both zips and lists the one with wheels in a repository."""
+    pytest.importorskip("bpy", reason="needs Blender's extension tool: pip install bpy")
+    cache, out = tmp_path / "cache", tmp_path / "out"
+    cache.mkdir()
+    locked = made_lock(made_wheel(cache))
+    monkeypatch.setattr(builder, "read_lock", lambda: locked)
+    given = argparse.Namespace(bare=False, target=None, wheels=cache, offline=True, output=out, no_repository=False)
+    bare, full = builder.build(given)
+    version = builder.source_manifest()["version"]
+    assert [z.path.name for z in (bare, full)] == [
+        f"photo_diorama-{version}-{n}.zip" for n in ("bare", "linux-x64-py311")
+    ]
+    inside = [{*zipfile.ZipFile(z.path).namelist()} for z in (bare, full)]
+    assert inside[1] - inside[0] == {f"wheels/inked-1.0-1-{TAG}.whl", builder.CREDITS}
+    assert "inked 1.0 | 2026 Nobody | MIT" in zipfile.ZipFile(full.path).read(builder.CREDITS).decode()
+    (listed,) = json.loads((out / "repository" / "index.json").read_text())["data"]
+    assert (listed["id"], listed["platforms"], listed["python_versions"]) == ("photo_diorama", ["linux-x64"], ["3.11"])
+    assert (listed["blender_version_min"], listed["blender_version_max"]) == ("4.5.0", "5.1.0")
+    assert not [p for p in out.iterdir() if p.name.startswith(".")]
+
+
+def test_the_checkout_keeps_no_wheel(lock):
+    ignored = (ROOT / ".gitignore").read_text().split()
+    assert "wheels/*.whl" in ignored and "dist/" in ignored
+
+
+def test_the_documents_name_what_is_bundled(lock):
+    text = (ROOT / "docs" / "third_party.md").read_text()
+    for package in lock.packages.values():
+        assert f"| {package.name} {package.version} |" in text, package.name
