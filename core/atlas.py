@@ -29,9 +29,9 @@ def pack_atlas(image: LayeredDepthImage) -> Atlas:
     for k, layer in enumerate(image.layers):
         padded = np.pad(layer.synthesised, ((0, rows * BLOCK - h), (0, columns * BLOCK - w)))
         used = padded.reshape(rows, BLOCK, columns, BLOCK).any(axis=(1, 3))
-        rectangles += [(k, *box) for box in _rectangles(used)]
+        rectangles += [(k, *box) for box in rectangles_of(used)]
     sizes = [(min(h, b * BLOCK) - t * BLOCK, min(w, r * BLOCK) - l * BLOCK) for _, t, l, b, r in rectangles]
-    places, height, width = _shelves(sizes)
+    places, height, width = shelves(sizes)
     texture = np.zeros((height, width, 3), np.float32)
     origin = np.zeros((len(image.layers), rows, columns, 2), np.int32)
     canvases = [_without_gaps(layer) for layer in image.layers]
@@ -59,7 +59,7 @@ def _without_gaps(layer) -> np.ndarray:
     return colour.reshape(layer.colour.shape)
 
 
-def _rectangles(used: np.ndarray) -> list[tuple[int, int, int, int]]:
+def rectangles_of(used: np.ndarray) -> list[tuple[int, int, int, int]]:
     """Covers the True cells by rectangles (top, left, bottom, right): runs of a row, joined with equal runs below."""
     open_, done = {}, []
     for r in range(used.shape[0] + 1):
@@ -70,12 +70,12 @@ def _rectangles(used: np.ndarray) -> list[tuple[int, int, int, int]]:
     return sorted((top, left, bottom, right) for top, left, right, bottom in done)
 
 
-def _shelves(sizes: list[tuple[int, int]]) -> tuple[list[tuple[int, int]], int, int]:
+def shelves(sizes: list[tuple[int, int]], padding: int = PADDING) -> tuple[list[tuple[int, int]], int, int]:
     """Places (row, column) of padded rectangles on shelves of equal width, tallest first; height and width of the whole."""
     if not sizes:
         return [], 8, 8
-    tall = np.array([s[0] for s in sizes]) + 2 * PADDING
-    wide = np.array([s[1] for s in sizes]) + 2 * PADDING
+    tall = np.array([s[0] for s in sizes]) + 2 * padding
+    wide = np.array([s[1] for s in sizes]) + 2 * padding
     width = int(max(wide.max(), np.ceil(np.sqrt(float((tall * wide).sum()) * 1.1))))
     places, y, x, shelf = [(0, 0)] * len(sizes), 0, 0, 0
     for i in np.lexsort((np.arange(len(sizes)), -wide, -tall)):

@@ -91,11 +91,16 @@ def find_corners(image: LayeredDepthImage) -> Corners:
 def _behind_their_fronts(image: LayeredDepthImage, slots, values: np.ndarray) -> np.ndarray:
     """Disparity by vertex, lowered where means of pixels would bring a hidden corner out in front of the one that hides it."""
     behind = np.float32(image.threshold / 8)
-    for k in range(1, len(image.layers)):
+    for k in range(1, image.skirt or len(image.layers)):
         hidden = image.layers[k].present
         front, own = slots[k - 1][:, hidden], slots[k][:, hidden]
         apart = front != own
         np.minimum.at(values, own[apart], np.maximum(values[front[apart]] - behind, values[front[apart]] / 2))
+    if image.skirt:  # in front of the photo's surface, as the hidden layers are behind it
+        over = image.layers[image.skirt].present
+        own, below = slots[image.skirt][:, over], slots[0][:, over]
+        apart = own != below
+        np.maximum.at(values, own[apart], values[below[apart]] + behind)
     return values
 
 

@@ -19,6 +19,8 @@ RIGHT, LEFT, DOWN, UP = range(4)
 STEPS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 """Row and column step to the neighbour on each side."""
 OPPOSITE = (LEFT, RIGHT, UP, DOWN)
+PHOTO, INVENTED, FRONT, BACK = range(4)
+"""What a pixel shows: the photo, what was invented, or at a soft silhouette the foreground with alpha or what lies behind it."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,13 @@ class Layer:
     disparity: np.ndarray  # (h, w) float32, 1/m; meaningless where not present
     colour: np.ndarray  # (h, w, 3) float32, sRGB-encoded; meaningless where not present
     links: np.ndarray  # (4, h, w) int8: layer of the linked pixel on the right, left, down, up; -1 without
+    soft: np.ndarray | None = None  # (h, w) uint8: FRONT or BACK at soft silhouettes, 0 elsewhere; None without any
+
+    @property
+    def shown(self) -> np.ndarray:
+        """(h, w) uint8: PHOTO, INVENTED, FRONT or BACK, where present."""
+        plain = self.synthesised.astype(np.uint8)
+        return plain if self.soft is None else np.where(self.soft > 0, self.soft, plain)
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,7 @@ class LayeredDepthImage:
     frame: tuple[int, int, int, int]  # top, left, height, width of the photo within the canvas, working pixels
     threshold: float  # jump of disparity at which surfaces are torn, 1/m
     span: float  # range of disparity of the photo, 1/m
+    skirt: int = 0  # the layer in which foregrounds go on over what is behind, to end softly; 0 without
 
     @property
     def shape(self) -> tuple[int, int]:

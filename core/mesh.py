@@ -11,10 +11,12 @@ import numpy as np
 from .atlas import Atlas, pack_atlas
 from .camera import Camera
 from .corners import BL, BR, TL, TR, Corners, find_corners
-from .layers import Layer, LayeredDepthImage
+from .layers import BACK, FRONT, INVENTED, PHOTO, Layer, LayeredDepthImage
 from .photo import Photo
-from .quadtree import BLOCK, FLATNESS, find_leaves
+from .quadtree import BLOCK, FLATNESS, SOFT_BLOCK, find_leaves
 from .settings import MeshSettings
+from .soft_silhouettes import Matte
+from .soft_texture import SoftTexture, pack_soft
 
 THREADS = min(8, os.cpu_count() or 1)
 
@@ -23,11 +25,11 @@ THREADS = min(8, os.cpu_count() or 1)
 class TexturedMesh:
     """One surface role: the photo, its border, or what one layer hides."""
 
-    role: str  # "photo", "border", "hidden 1", "hidden 2" ...
+    role: str  # "photo", "border", "hidden 1", "hidden 2" ..., "soft" (foreground with alpha), "cleaned" (behind it)
     vertices: np.ndarray  # (V, 3) float32, camera space: x right, y down, z forward, metres
     triangles: np.ndarray  # (T, 3) int32, counter-clockwise seen from the camera
     uvs: np.ndarray  # (T, 3, 2) float32 for each triangle's corners; u right, v up, (0, 0) bottom left of the texture
-    texture: str  # "photo" or "atlas"
+    texture: str  # "photo", "atlas", "soft", "cleaned": the last two are the halves of one
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class LayeredMesh:
     focus: float  # distance of what stands in the middle of the picture, m
     farthest: float  # m
     metric: bool
+    soft: np.ndarray | None = None  # (H, W, 4) of the photo's type: the texture of soft silhouettes, straight alpha
 
     @property
     def triangle_count(self) -> int:
@@ -52,10 +55,13 @@ class LayeredMesh:
         return sum(len(mesh.vertices) for mesh in self.meshes)
 
 
-def triangulate(image: LayeredDepthImage, photo: Photo, metric: bool, settings: MeshSettings) -> LayeredMesh:
+def triangulate(
+    image: LayeredDepthImage, photo: Photo, metric: bool, settings: MeshSettings, matte: Matte | None = None
+) -> LayeredMesh:
     """Two triangles for each block of pixels of one surface, none across a tear, welded where pixels are linked."""
     with ThreadPoolExecutor(THREADS) as pool:  # NumPy works outside Python's lock
         packing = pool.submit(pack_atlas, image)
+        softening = pool.submit(pack_soft, image, photo, matte) if matte is not None else None
         corners = find_corners(image)
         tolerance = FLATNESS * image.span / settings.density
         texels = photo.camera.width / image.frame[3]
@@ -63,41 +69,43 @@ def triangulate(image: LayeredDepthImage, photo: Photo, metric: bool, settings: 
         jobs = [(k, tolerance * (1 if k == 0 else 2)) for k in range(len(image.layers))]
         found = pool.map(lambda job: _triangles(image.layers[job[0]], job[0], corners, job[1], texels), jobs)
         meshes = []
-        for k, (triangles, invented) in enumerate(found):
-            atlas = packing.result()
-            if k == 0:
-                meshes.append(_mesh("photo", triangles[~invented], k, corners, image, photo, None))
-                if invented.any():
-                    meshes.append(_mesh("border", triangles[invented], k, corners, image, photo, atlas))
-            elif len(triangles):
-                meshes.append(_mesh(f"hidden {k}", triangles, k, corners, image, photo, atlas))
+        found = list(found)
+        for k, (triangles, shown) in enumerate(found):
+            for kind, role, texture in ((PHOTO, "photo", None), (INVENTED, f"hidden {k}" if k else "border", packing.result())):
+                if (shown == kind).any():
+                    meshes.append(_mesh(role, triangles[shown == kind], corners, image, photo, texture, k))
+        for kind, role in ((FRONT, "soft"), (BACK, "cleaned")):
+            triangles = np.concatenate([triangles[shown == kind] for triangles, shown in found])
+            if len(triangles):
+                meshes.append(_mesh(role, triangles, corners, image, photo, softening.result(), kind))
     top, left, height, width = image.frame
     disparity = image.layers[0].disparity[top : top + height, left : left + width]
     middle = disparity[height * 3 // 8 : height * 5 // 8 + 1, width * 3 // 8 : width * 5 // 8 + 1]
     return LayeredMesh(
-        photo.name, tuple(meshes), photo.camera, atlas.texture, float(1 / np.percentile(disparity[::2, ::2], 99.95)),
+        photo.name, tuple(meshes), photo.camera, packing.result().texture, float(1 / np.percentile(disparity[::2, ::2], 99.95)),
         float(1 / np.median(middle)), max(float(mesh.vertices[:, 2].max()) for mesh in meshes), metric,
+        softening.result().texture if softening else None,
     )  # fmt: skip
 
 
 def _triangles(layer: Layer, k: int, corners: Corners, tolerance: float, texels: float) -> tuple[np.ndarray, np.ndarray]:
-    """(T, 3) vertex numbers and (T,) whether the triangle shows invented content.
+    """(T, 3) vertex numbers and (T,) uint8 what the triangle shows (PHOTO, INVENTED, FRONT, BACK).
 
     A block beside smaller ones is a fan round its centre, so that it meets their vertices; the others are two triangles.
     """
-    slots, stride = corners.slots[k], layer.present.shape[1] + 1
-    triangles, invented = [], []
+    slots, stride, kinds = corners.slots[k], layer.present.shape[1] + 1, layer.shown
+    triangles, shown = [], []
     for each in find_leaves(layer, k, corners, tolerance, texels):
         r, c, n = each.row, each.column, each.size
         four = [slots[TL, r, c], slots[TR, r, c + n - 1], slots[BR, r + n - 1, c + n - 1], slots[BL, r + n - 1, c]]
-        kind = layer.synthesised[r, c]
+        kind = kinds[r, c]
         plain = ~each.finer.any(axis=1)
         falling = each.falling if n > 1 else _better_diagonal(four, corners)
         for falls, picks in ((True, ((0, 3, 2), (0, 2, 1))), (False, ((0, 3, 1), (1, 3, 2)))):
             chosen = plain & (falling == falls)
             for pick in picks:
                 triangles.append(np.stack([four[i][chosen] for i in pick], axis=1))
-                invented.append(kind[chosen])
+                shown.append(kind[chosen])
         if plain.all():
             continue
         half, fan = n // 2, ~plain
@@ -109,8 +117,8 @@ def _triangles(layer: Layer, k: int, corners: Corners, tolerance: float, texels:
             one, two = fan & ~each.finer[:, side], fan & each.finer[:, side]
             for chosen, p, q in ((one, b, a), (two, between[side], a), (two, b, between[side])):
                 triangles.append(np.stack([p[chosen], q[chosen], middle[chosen]], axis=1))
-                invented.append(kind[chosen])
-    return np.concatenate(triangles), np.concatenate(invented)
+                shown.append(kind[chosen])
+    return np.concatenate(triangles), np.concatenate(shown)
 
 
 def _better_diagonal(four: list[np.ndarray], corners: Corners) -> np.ndarray:
@@ -128,28 +136,30 @@ def _better_diagonal(four: list[np.ndarray], corners: Corners) -> np.ndarray:
     return falling
 
 
-def _mesh(role: str, triangles, k: int, corners: Corners, image: LayeredDepthImage, photo: Photo, atlas: Atlas | None):
-    """Triangles of one role with their own vertices, in space and on their texture."""
-    # numbers run over this layer's corners and the irregular vertices only, which keeps the table small
-    count, layers = corners.regular[0].size, len(image.layers)
-    local = np.where(triangles < layers * count, triangles - k * count, triangles - (layers - 1) * count)
-    used = np.zeros(count + len(corners.irregular_corner), bool)
-    used[local.ravel()] = True
+def _mesh(
+    role: str, triangles, corners: Corners, image: LayeredDepthImage, photo: Photo, texture: Atlas | SoftTexture | None, part: int
+) -> TexturedMesh:
+    """Triangles of one role with their own vertices, in space and on their texture; `part` of it is a layer or a side."""
+    used = np.zeros(len(image.layers) * corners.regular[0].size + len(corners.irregular_corner), bool)
+    used[triangles.ravel()] = True
     number = np.cumsum(used, dtype=np.int32) - 1
-    kept = np.flatnonzero(used)
-    row, column, disparity = corners.place(np.where(kept < count, kept + k * count, kept + (layers - 1) * count))
-    triangles = number[local]
+    row, column, disparity = corners.place(np.flatnonzero(used))
+    triangles = number[triangles]
     top, left, height, width = image.frame
     u, v = (column - left) / width, (row - top) / height
     camera = photo.camera
     vertices = camera.unproject(u * camera.width, v * camera.height, 1.0 / disparity.astype(np.float64)).astype(np.float32)
-    if atlas is None:
+    if texture is None:
         flat = np.stack([u, 1 - v], axis=1).astype(np.float32)
         return TexturedMesh(role, vertices, triangles, flat[triangles], "photo")
     # a triangle's tile is that of its centre: blocks never cross a tile
     rows, columns = row[triangles], column[triangles]
-    tile = (rows.mean(axis=1) // BLOCK).astype(int), (columns.mean(axis=1) // BLOCK).astype(int)
-    origin = atlas.origin[k][tile]
-    size = atlas.texture.shape
+    block = SOFT_BLOCK if isinstance(texture, SoftTexture) else BLOCK
+    tile = (rows.mean(axis=1) // block).astype(int), (columns.mean(axis=1) // block).astype(int)
+    if isinstance(texture, SoftTexture):
+        uvs = texture.uvs(v[triangles] * camera.height, u[triangles] * camera.width, tile, part)
+        return TexturedMesh(role, vertices, triangles, uvs, role)
+    origin = texture.origin[part][tile]
+    size = texture.texture.shape
     uvs = np.stack([(columns + origin[:, 1:]) / size[1], 1 - (rows + origin[:, :1]) / size[0]], axis=2)
     return TexturedMesh(role, vertices, triangles, uvs.astype(np.float32), "atlas")

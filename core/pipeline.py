@@ -18,8 +18,9 @@ from .inpaint import inpaint
 from .layers import LayeredDepthImage, split_into_layers
 from .mesh import LayeredMesh, triangulate
 from .photo import Photo, load_photo
-from .settings import Settings
+from .settings import MeshSettings, Settings
 from .sharpen_depth import sharpen
+from .soft_silhouettes import add_skirt, clean, find_matte
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and the fraction of the whole that is done; raises Cancelled to stop."""
@@ -101,9 +102,11 @@ def build_diorama(
     sharp = step("Sharpening the depth", 0.15, layers.tear,
                  lambda: sharpen(depth, photo.working_colour(*depth.disparity.shape), layers.tear))  # fmt: skip
     torn = step("Splitting at depth discontinuities", 0.25, layers, lambda: split_into_layers(photo, sharp, layers))
+    matte = step("Softening silhouettes", 0.28, (), lambda: find_matte(torn, layers, found.matte))
     image, edges = step("Inpainting what is hidden", 0.3, settings.inpaint,
-                        lambda: inpaint(torn, layers, settings.inpaint, step.within(0.3, 0.85)))  # fmt: skip
-    mesh = step("Triangulating", 0.85, settings.mesh, lambda: triangulate(image, photo, depth.metric, settings.mesh))
+                        lambda: inpaint(clean(torn, matte), layers, settings.inpaint, step.within(0.3, 0.85)))  # fmt: skip
+    mesh = step("Triangulating", 0.85, settings.mesh,
+                lambda: _with_soft_edges(image, matte, photo, depth.metric, settings.mesh))  # fmt: skip
     progress("Done", 1.0)
     step.kept.make_room(files)
     return Diorama(photo, found, depth, original, image, mesh, edges, step.seconds)
@@ -133,6 +136,11 @@ def bring_depth(step: Steps, photo_path, depth_path, settings: Settings, models)
     depth = step("Bringing the depth onto the photo", 0.1, long_side,
                  lambda: depth_on_photo(found.values, photo, settings.depth, long_side, str(depth_path or photo_path)))  # fmt: skip
     return photo, found, depth
+
+
+def _with_soft_edges(image, matte, photo: Photo, metric: bool, settings: MeshSettings) -> LayeredMesh:
+    image, matte = add_skirt(image, matte)
+    return triangulate(image, photo, metric, settings, matte)
 
 
 def stamp(path: str | Path) -> tuple:

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from .corners import SLOT_STEP, Corners
-from .layers import Layer
+from .layers import FRONT, Layer
 
 LEVELS = 6
 BLOCK = 2**LEVELS
 """Side of the largest block in pixels; the atlas is cut along the same grid."""
 FLATNESS = 1.1e-3
 """How far a block's quad may be off the surface, as a part of the range of disparity, at density 1."""
+SOFT_LEVELS = 4
+SOFT_BLOCK = 2**SOFT_LEVELS
+"""Side of the largest block at soft silhouettes, and of the tiles of their texture."""
 TEXTURE_SHIFT = 0.1
 """How far, in the photo's pixels, the photo may shift inside a triangle.
 
@@ -45,7 +48,7 @@ def find_leaves(layer: Layer, k: int, corners: Corners, tolerance: float, texels
     for r, c in SLOT_STEP:
         free &= corners.regular[k][r : r + h, c : c + w]
     disparity = np.pad(corners.disparity[k], ((0, ph), (0, pw)), mode="edge")
-    kind = np.pad(layer.synthesised, ((0, ph), (0, pw)))
+    kind = np.pad(layer.shown, ((0, ph), (0, pw)))
     whole = [np.pad(free & layer.present, ((0, ph), (0, pw)))]
     error, falling, same = np.zeros((h + ph, w + pw), np.float32), [None], (kind, kind)
     for level in range(1, LEVELS + 1):
@@ -53,9 +56,11 @@ def find_leaves(layer: Layer, k: int, corners: Corners, tolerance: float, texels
         off, falls = _flatness(disparity, half)
         falling.append(falls)
         error = _of_four(error, np.maximum) + off
-        same = (_of_four(same[0], np.logical_and), _of_four(same[1], np.logical_or))
+        same = (_of_four(same[0], np.minimum), _of_four(same[1], np.maximum))
         block = _of_four(whole[-1], np.logical_and) & (same[0] == same[1]) & (error <= tolerance)
         block &= _texture_shift(disparity, 2 * half) * texels <= TEXTURE_SHIFT
+        if level > SOFT_LEVELS:
+            block &= same[1] < FRONT
         if level > 1:
             block &= _neighbours_whole(whole[-1])
         whole.append(block)

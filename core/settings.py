@@ -71,6 +71,9 @@ class LayerSettings:
     rim: float = option(
         0.002, "Mixed pixels beside a silhouette that are given to the foreground, as a part of the long side", low=0.0, high=0.01
     )
+    soft_edge: float = option(
+        0.0, "Half the width of soft silhouettes, for hair and leaves, as a part of the long side; 0 is hard", low=0.0, high=0.05
+    )
     hidden_width: float = option(
         0.07, "How far a background continues behind a foreground, as a part of the long side", low=0.0, high=0.5
     )

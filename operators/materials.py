@@ -11,14 +11,50 @@ from ..core.settings import SceneSettings
 
 ROLE_KEY = "photo_diorama_role"
 """Custom property that says what a datablock was made for; a rebuild knows it again by this."""
+IMAGE_ROLES = ("photo", "atlas", "soft")
+"""What images of a diorama can be."""
 
 
-def make_materials(name: str, mesh: LayeredMesh, photo: Photo, settings: SceneSettings) -> dict[str, bpy.types.Material]:
-    """The photo's and the atlas's materials by texture name."""
-    return {
-        "photo": make_material(f"{name} photo", photo_image(name, photo), photo.alpha is not None, settings),
-        "atlas": make_material(f"{name} hidden", atlas_image(name, mesh, photo), False, settings),
-    }
+IMAGE_OF = {"photo": "photo", "atlas": "atlas", "soft": "soft", "cleaned": "soft"}
+"""Which image the material of a texture shows: soft silhouettes and what lies behind them share one."""
+NAMES = {"photo": "photo", "atlas": "hidden", "soft": "soft", "cleaned": "cleaned"}
+
+
+def texture_of(role: str) -> str:
+    """Which texture the surface of a role shows."""
+    return role if role in ("photo", "soft", "cleaned") else "atlas"
+
+
+def make_images(name: str, mesh: LayeredMesh, photo: Photo) -> dict[str, bpy.types.Image]:
+    """All images that a diorama shows, packed, by what they are."""
+    images = {"photo": photo_image(name, photo)}
+    return images | made_images(name, mesh, photo)
+
+
+def made_images(name: str, mesh: LayeredMesh, photo: Photo) -> dict[str, bpy.types.Image]:
+    """Those of them that change with every build."""
+    images = {"atlas": atlas_image(name, mesh, photo)}
+    if mesh.soft is not None:
+        images["soft"] = packed_image(f"{name} soft", _encode(mesh.soft, mesh.soft.dtype), "soft")
+    return images
+
+
+def make_materials(
+    name: str, mesh: LayeredMesh, photo: Photo, settings: SceneSettings, images: dict[str, bpy.types.Image] | None = None
+) -> dict[str, bpy.types.Material]:
+    """A material for each texture that the mesh shows; `images` as `make_images` gives them."""
+    images = images or make_images(name, mesh, photo)
+    textures = {"photo", "atlas"} | {part.texture for part in mesh.meshes}
+    return {t: texture_material(name, t, images, photo, settings) for t in IMAGE_OF if t in textures}
+
+
+def texture_material(name: str, texture: str, images: dict, photo: Photo, settings: SceneSettings) -> bpy.types.Material:
+    """The material of one texture of the diorama called `name`."""
+    transparent = texture == "soft" or (photo.alpha is not None and texture in ("photo", "cleaned"))
+    material = make_material(f"{name} {NAMES[texture]}", images[IMAGE_OF[texture]], transparent, settings)
+    if texture == "soft":  # without the noise of dithering; there is one such object, so nothing needs sorting
+        material.surface_render_method = "BLENDED"
+    return material
 
 
 def photo_image(name: str, photo: Photo) -> bpy.types.Image:

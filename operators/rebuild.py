@@ -15,7 +15,15 @@ from ..core.settings import SceneSettings, Settings
 from . import build
 from .camera_moves import MOVE_OPTIONS, animate, clear
 from .emit import SETTINGS_KEY, SOURCE_KEY, make_mesh, match_camera, set_up_scene, short_name
-from .materials import MATERIAL_OPTIONS, ROLE_KEY, atlas_image, make_material, photo_image
+from .materials import (
+    IMAGE_ROLES,
+    MATERIAL_OPTIONS,
+    ROLE_KEY,
+    made_images,
+    photo_image,
+    texture_material,
+    texture_of,
+)
 from .properties import depth_property, draw_options, option_properties, photo_property, set_values, settings_of
 from .relief_sliders import renew_relief
 from .root import find_root, kept_settings, kept_source, objects_by_role, source_of
@@ -90,13 +98,14 @@ def rebuild(root: bpy.types.Object, built: Diorama, settings: Settings, source: 
     meshes = {part.role: make_mesh(f"{name} {part.role}", part) for part in built.mesh.meshes}
     images, old = images_of(root), images_of(root)
     image_names = {texture: image.name for texture, image in old.items()}
-    images["atlas"] = atlas_image(name, built.mesh, built.photo)
+    images = {k: image for k, image in images.items() if k == "photo"} | made_images(name, built.mesh, built.photo)
     if "photo" not in images or was.get("photo_stamp") != source["photo_stamp"]:
         images["photo"] = photo_image(name, built.photo)
-    materials = {}
-    if changed & MATERIAL_OPTIONS:
-        transparent = {"photo": built.photo.alpha is not None, "atlas": False}
-        materials = {t: make_material(image.name, image, transparent[t], settings.scene) for t, image in images.items()}
+    shown = {slot.material for ob in surfaces_of(root) for slot in ob.material_slots if slot.material}
+    wanted = {part.texture for part in built.mesh.meshes}
+    if not changed & MATERIAL_OPTIONS:
+        wanted -= {texture_of(role) for role, ob in objects.items() if ob.type == "MESH"}
+    materials = {t: texture_material(name, t, images, built.photo, settings.scene) for t in wanted}
 
     renew_surfaces(root, objects, meshes, name)
     renew_relief(root, surfaces_of(root), objects.get("camera"), built.mesh)
@@ -105,15 +114,11 @@ def rebuild(root: bpy.types.Object, built: Diorama, settings: Settings, source: 
     if "set_up_scene" in changed and settings.scene.set_up_scene and "camera" in objects:
         set_up_scene(scene, objects["camera"], built.mesh)
     root[SETTINGS_KEY], root[SOURCE_KEY] = json.dumps(settings.values()), json.dumps(source)
+    bpy.data.batch_remove([material for material in bpy.data.materials if material in shown and not material.users])
     bpy.data.batch_remove([image for image in old.values() if not image.users])
     for texture, own_name in image_names.items():
-        if own_name not in bpy.data.images:
+        if texture in images and own_name not in bpy.data.images:
             images[texture].name = own_name
-
-
-def texture_of(role: str) -> str:
-    """Which texture the surface of a role shows."""
-    return "photo" if role == "photo" else "atlas"
 
 
 def surfaces_of(root: bpy.types.Object) -> list[bpy.types.Object]:
@@ -126,7 +131,7 @@ def image_nodes(tree: bpy.types.NodeTree) -> Iterator[bpy.types.Node]:
     for node in tree.nodes:
         if node.type == "GROUP" and node.node_tree:
             yield from image_nodes(node.node_tree)
-        elif node.type == "TEX_IMAGE" and node.image and node.image.get(ROLE_KEY) in ("photo", "atlas"):
+        elif node.type == "TEX_IMAGE" and node.image and node.image.get(ROLE_KEY) in IMAGE_ROLES:
             yield node
 
 
@@ -176,9 +181,10 @@ def renew_materials(root: bpy.types.Object, materials: dict, images: dict, filte
         node.image = images[node.image[ROLE_KEY]]
         if filtered:
             node.interpolation = "Closest" if filtered.texture_filter == "closest" else "Linear"
-    for ob in surfaces if materials else ():
-        ob.data.materials.clear()
-        ob.data.materials.append(materials[texture_of(ob[ROLE_KEY])])
+    for ob in surfaces:
+        if texture_of(ob[ROLE_KEY]) in materials:
+            ob.data.materials.clear()
+            ob.data.materials.append(materials[texture_of(ob[ROLE_KEY])])
     bpy.data.batch_remove([material for material in shown if not material.users])
 
 

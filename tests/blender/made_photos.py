@@ -40,3 +40,27 @@ def sphere(folder: Path, name: str = "ball.png", width: int = 160, height: int =
     inside = 9.0 - length * 8.0
     z = (3.0 - np.sqrt(np.maximum(inside, 0))) / length
     return write(folder, name, texture(height, width, 1), np.where(inside > 0, z, 6.0 + 1.5 * x))
+
+
+def blades(folder: Path, name: str = "grass.png", width: int = 160, height: int = 120) -> tuple[Path, Path]:
+    """A dark green tuft at 2 m whose blades stand out before a bright wall at 6 m; the depth knows the tuft's body alone.
+
+    Blades are mixed with the wall in linear light, as a camera does it.
+    """
+    import cv2
+
+    rng = np.random.default_rng(5)
+    alpha = np.zeros((4 * height, 4 * width), np.uint8)
+    body = (slice(height * 2 // 5, height), slice(width * 3 // 10, width * 7 // 10))
+    alpha[body[0].start * 4 :, body[1].start * 4 : body[1].stop * 4] = 255
+    for x in rng.uniform(body[1].start, body[1].stop, 60):
+        top = body[0].start - rng.uniform(2, 5)
+        cv2.line(alpha, (int(4 * x), 4 * body[0].start + 8), (int(4 * (x + rng.uniform(-3, 3))), int(4 * top)), 255, 2)
+    alpha = cv2.resize(alpha, (width, height), interpolation=cv2.INTER_AREA)[..., None] / 255
+    front = np.array([0.03, 0.09, 0.02]) * rng.uniform(0.6, 1.4, (height, width, 1))
+    back = np.array([0.55, 0.5, 0.45]) * rng.uniform(0.9, 1.1, (height, width, 1))
+    linear = alpha * front + (1 - alpha) * back
+    colour = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    metres = np.full((height, width), 6.0)
+    metres[body] = 2.0
+    return write(folder, name, np.rint(colour * 255).astype(np.uint8), metres)

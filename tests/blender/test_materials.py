@@ -109,3 +109,43 @@ def test_a_scene_of_before_keeps_its_shader(blender, street, import_photo):
     blender.ops.photo_diorama.rebuild(shader="emission", emission_strength=2.5)
     shaders = [n for m in blender.data.materials for n in m.node_tree.nodes if n.type == "EMISSION"]
     assert len(shaders) == 2 and all(n.inputs["Strength"].default_value == 2.5 for n in shaders)
+
+
+SOFT = dict(soft_edge=0.03)
+
+
+@pytest.fixture
+def grass(tmp_path):
+    """A photo of blades thinner than a pixel before a wall, and the depth of the patch that they grow in."""
+    from made_photos import blades
+
+    return blades(tmp_path)
+
+
+@pytest.mark.parametrize("shader", ["shadeless", "emission"])
+@pytest.mark.parametrize("filtered", ["closest", "linear"])
+def test_soft_silhouettes_show_the_photo_from_its_camera(blender, grass, import_photo, view, shader, filtered):
+    root = import_photo(*grass, **CLOSEST | dict(shader=shader, texture_filter=filtered), **SOFT)
+    roles = {ob["photo_diorama_role"]: ob for ob in root.children if ob.type == "MESH"}
+    assert {"soft", "cleaned"} < roles.keys()
+    off = np.abs(view() - np.asarray(Image.open(grass[0])))
+    assert off.max() <= 1, (off.max(), (off > 1).sum())
+    roles["cleaned"].hide_render = roles["photo"].hide_render = True
+    assert np.abs(view() - np.asarray(Image.open(grass[0]))).max() > 30, "it has not been the photo's own surface"
+
+
+def test_soft_silhouettes_come_and_go_in_a_rebuild(blender, grass, import_photo):
+    root = import_photo(*grass)
+    assert len(blender.data.materials) == len(blender.data.images) == 2
+    blender.ops.photo_diorama.rebuild(**SOFT)
+    roles = {ob["photo_diorama_role"]: ob for ob in root.children if ob.type == "MESH"}
+    assert (len(blender.data.materials), len(blender.data.images)) == (4, 3)
+    shown = {role: next(n.image for n in ob.active_material.node_tree.nodes if n.type == "TEX_IMAGE") for role, ob in roles.items()}
+    assert shown["soft"] == shown["cleaned"] and len(set(shown.values())) == 3
+    assert roles["soft"].active_material.surface_render_method == "BLENDED"
+    assert roles["photo"].active_material.surface_render_method == "DITHERED", "what is opaque stays fast"
+    blender.ops.photo_diorama.rebuild(soft_edge=0.02)
+    assert (len(blender.data.materials), len(blender.data.images)) == (4, 3)
+    blender.ops.photo_diorama.rebuild(soft_edge=0.0)
+    assert len(blender.data.materials) == len(blender.data.images) == 2
+    assert "soft" not in {ob["photo_diorama_role"] for ob in root.children if ob.type == "MESH"}

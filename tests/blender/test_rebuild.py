@@ -178,7 +178,7 @@ def test_a_photo_that_is_gone_or_a_fault_leaves_all_as_it_was(blender, street, i
         raise KeyError("made to fail")
 
     with monkeypatch.context() as patch:
-        patch.setattr(rebuild, "atlas_image", fails)
+        patch.setattr(rebuild, "made_images", fails)
         with pytest.raises(RuntimeError, match="fault of Photo Diorama"):
             blender.ops.photo_diorama.rebuild(density=3.0)
     assert not differences(before, everything()) and not differences(everything(), before)
