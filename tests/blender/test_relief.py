@@ -5,6 +5,7 @@ import pytest
 from camera_view import seen_from
 from fake_layout import FakeLayout
 from made_photos import texture, write
+from PIL import Image
 
 SLIDERS = ("relief", "relief_near", "relief_far", "relief_focus", "relief_flatten")
 
@@ -387,3 +388,24 @@ def test_drivers_need_no_python(blender, ball, import_photo):
         for curve in ob.animation_data.drivers:
             assert curve.driver.type == "AVERAGE" or curve.driver.is_simple_expression, curve.driver.expression
             assert curve.driver.is_valid
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [dict(relief=0.0), dict(relief=0.0, relief_flatten=4.0), dict(relief=0.35), dict(relief=3.0),
+     dict(relief_near=0.05, relief_far=5000.0), dict(relief_near=8.0, relief_far=3.0, relief=0.0)],
+    ids=["card", "flattened card", "shallow", "deep", "wide", "inside out"],
+)  # fmt: skip
+def test_cycles_renders_the_photo_for_every_setting(blender, lane, import_photo, tmp_path, settings):
+    root = import_photo(*lane, passes=2, texture_filter="closest", set_up_scene=True)
+    set_sliders(blender, root, **settings)
+    scene = blender.context.scene
+    scene.render.engine, scene.cycles.samples = "CYCLES", 1
+    scene.cycles.use_adaptive_sampling = scene.cycles.use_denoising = False
+    scene.cycles.pixel_filter_type, scene.cycles.filter_width = "BLACKMAN_HARRIS", 0.01
+    scene.render.dither_intensity, scene.render.filepath = 0, str(tmp_path / "seen.png")
+    scene.render.image_settings.file_format, scene.render.image_settings.color_mode = "PNG", "RGB"
+    blender.ops.render.render(write_still=True)
+    seen, photo = (np.asarray(Image.open(p).convert("RGB")).astype(int) for p in (tmp_path / "seen.png", lane[0]))
+    wrong = np.abs(seen - photo).max(axis=2) > 0
+    assert wrong.sum() <= 2, (settings, int(wrong.sum()))
