@@ -15,4 +15,4 @@ def _modules() -> tuple:
     # imported late: the command line lives in this folder and starts before there is a Blender
     from . import blender_command, camera_panel, drop, menus, panel, preferences, relief_panel
 
-    return drop, preferences, panel, relief_panel, menus, blender_command, camera_panel
+    return preferences, drop, panel, relief_panel, menus, blender_command, camera_panel
