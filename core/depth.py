@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import tokenize
 import warnings
 import zipfile
 import zlib
@@ -14,6 +15,7 @@ import numpy as np
 
 from .depth_raster import in_one_line
 from .errors import DioramaError
+from .exr_depth import read_depth_channel
 from .photo import MAX_PIXELS, Photo, decode_exr, exr_size, read_file
 from .resample_depth import fill_unknown, resample
 from .settings import DepthSettings
@@ -23,6 +25,8 @@ FARTHEST_OF_RELATIVE = 60.0
 FARTHEST_OF_METRIC = 2000.0
 MAX_ASPECT_ERROR = 0.02
 MIN_KNOWN = 1e-3
+LARGEST = 1e18
+"""No distance in any unit; squares of what is smaller are still floats."""
 
 
 @dataclass(frozen=True)
@@ -68,17 +72,19 @@ def working_size(photo: Photo, long_side: int) -> tuple[int, int]:
 def read_depth(path: str | Path, settings: DepthSettings) -> DepthValues:
     """A depth file's numbers and what they mean; raises DioramaError where it holds no usable depth.
 
-    8- and 16-bit PNG or TIFF, OpenEXR, NPY, NPZ (its first array) and PFM; 0, NaN and infinity are unknown.
+    8- and 16-bit PNG or TIFF, OpenEXR, NPY, NPZ (its first array) and PFM; 0, NaN, infinity and what is
+    beyond `LARGEST` are unknown. Of an EXR with several channels the one that is called depth or Z is taken.
     """
     path = Path(path)
     values, origin = _read_values(path)
-    known = np.isfinite(values) & (values != 0)
+    usable = np.abs(values) < LARGEST  # neither NaN nor infinite
+    known = usable & (values != 0)
     _check_known(known, str(path))
     kind, scale, why = _meaning(values, known, origin, settings)
     if kind == "metric" and (values[known] < 0).any():
         raise DioramaError(f"{path} has negative distances; if it is inverse depth, pass --depth-kind disparity.")
     if kind == "disparity" and not _zeros_are_holes(values, known, origin):
-        known = np.isfinite(values)  # zero is the farthest value of a relative map, not a hole
+        known = usable  # zero is the farthest value of a relative map, not a hole
     _check_relief(values, known, str(path))
     scaled = np.where(known, values * np.float32(scale), 0).astype(np.float32)
     return DepthValues(scaled, known, kind == "metric", False, f"{path.name}, {why}")
@@ -198,14 +204,15 @@ def _read_values(path: Path) -> tuple[np.ndarray, str]:
             values, origin = _read_pfm(data), "PFM"
         elif data[:4] == b"\x76\x2f\x31\x01":
             _check_count(path, *(exr_size(data) or (0, 0)))
-            values, origin = decode_exr(data), "EXR"
+            named = read_depth_channel(data, str(path), MAX_PIXELS)
+            values, origin = decode_exr(data) if named is None else named, "EXR"
         else:
             values, origin = _read_integers(path, data)
     except DioramaError:
         raise
     except (ValueError, EOFError, OSError, KeyError, MemoryError, SyntaxError, TypeError, IndexError, OverflowError,
-            zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:  # fmt: skip
-        # what Pillow, NumPy and zipfile raise on damaged files, unknown compression and passwords
+            zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, tokenize.TokenError) as error:  # fmt: skip
+        # what Pillow, NumPy (of a header cut short) and zipfile raise on damaged files, unknown compression and passwords
         raise DioramaError(f"{path} is damaged or cut short ({in_one_line(error)}); write the depth map again.") from None
     if values is None or values.ndim not in (2, 3) or min(values.shape[:2]) < 2:
         raise DioramaError(f"{path} is no depth map that can be read; use PNG, TIFF, EXR, NPY or PFM.")

@@ -96,6 +96,8 @@ def read_file(path: Path, kind: str = "photo") -> bytes:
     try:
         if path.is_dir():
             raise DioramaError(f"{path} is a folder; name the {kind} inside it.")
+        if path.exists() and not path.is_file():  # a pipe or device would be read for ever
+            raise DioramaError(f"{path} is no file but a device or pipe; name the {kind}'s file.")
         if path.stat().st_size > MAX_FILE_BYTES:
             raise DioramaError(f"{path} has more than 2 GB; export the {kind} smaller.")
         data = path.read_bytes()
