@@ -1,86 +1,186 @@
-"""Renders a diorama's camera to a still, a movie or a folder of frames with Cycles on the processor."""
+"""Renders a diorama's camera to a still, a film, a GIF or a folder of frames; the user's own scene is left as it is."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
 
-from ..core.errors import DioramaError
+from ..core.output import GIF, OutputSettings, eye_distance, kind_of, names_of, picture_size
+from .gif import check_pillow, write_gif
+from .stereo import EYES, set_up_stereo
+from .whole_files import cut_short, is_whole, told
 
-MOVIES, STILLS = (".mp4", ".mkv", ".mov"), (".png", ".jpg", ".jpeg", ".exr", ".tif")
 STILL_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".exr": "OPEN_EXR", ".tif": "TIFF"}
-MOST_MOVIE_SIDE = 1280
-SAMPLES = 4
+CONTAINERS = {".mp4": "MPEG4", ".mkv": "MKV", ".mov": "QUICKTIME"}
+Rendering = Generator[float, None, list[Path]]
+
+
+@dataclass(frozen=True)
+class View:
+    """What is rendered: which camera, how large the photo is, and the distances that two eyes need, in scene units."""
+
+    camera: bpy.types.Object
+    photo_size: tuple[int, int]  # width, height
+    nearest: float
+    focus: float
+    metric: bool
 
 
 def check_target(target: Path) -> None:
-    """Raises DioramaError for a name that says no format."""
-    if target.suffix.lower() not in (*MOVIES, *STILLS, ""):
-        raise DioramaError(f"{target} has no ending that can be rendered; use .mp4, .png, .jpg, .exr or a folder.")
+    """Raises DioramaError for a name that says no format, or one that cannot be written here."""
+    if kind_of(target) == "gif":
+        check_pillow()
 
 
-def render(target: Path, scene, frames: int, progress: Callable[[str, float], None]) -> list[Path]:
-    """Renders `frames` frames to a movie or a folder, or the first to a still; returns the files written.
+def render(
+    target: Path, scene, frames: int, progress: Callable[[str, float], None],
+    output: OutputSettings, view: View,
+) -> list[Path]:  # fmt: skip
+    """Renders to the end; `progress` is called before each frame and may raise to stop. Else as `rendering`."""
+    steps = rendering(target, scene, frames, output, view)
+    try:
+        while True:
+            progress("Rendering", next(steps))
+    except StopIteration as ended:
+        return ended.value
+    finally:
+        steps.close()
 
-    Written beside the target and renamed when whole. The scene's own render settings are put back afterwards.
+
+def rendering(target: Path, scene, frames: int, output: OutputSettings, view: View) -> Rendering:
+    """Renders `frames` frames from the scene's first, or the present one to a still; yields how far it is before each.
+
+    Returns the files written. Closing it stops the render. Files are written beside the target and renamed when all are
+    whole; everything happens in a copy of the scene, which goes in the end. Raises DioramaError for a disk that is full
+    and a name that says no format.
     """
-    ending = target.suffix.lower()
+    check_target(target)
+    kind = kind_of(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".rendering-", dir=target.parent) as place, _settings_kept(scene):
-        _set_cycles(scene)
-        if ending in STILLS:
-            return [_still(scene, Path(place), target, progress)]
-        if ending in MOVIES:
-            return [_movie(scene, Path(place), target, frames, progress)]
-        return _frames(scene, Path(place), target, frames, progress)
+    with tempfile.TemporaryDirectory(prefix=".rendering-", dir=target.parent.absolute()) as place:
+        try:
+            with _copy_of(scene, view, kind, output) as shot:
+                pictures = yield from _pictures(shot, Path(place), target, kind, frames)
+                fps = shot.render.fps / shot.render.fps_base
+                written = [_joined(files, Path(place), target, eye, kind, fps) for eye, files in pictures.items()]
+        except RuntimeError as error:  # all that Blender has to say, whatever happened
+            raise told(target, error) from None
+        return _put(written, target, kind, output)
 
 
-def _still(scene, place: Path, target: Path, progress) -> Path:
-    progress("Rendering", 0.0)
-    scene.render.image_settings.file_format = STILL_FORMATS[target.suffix.lower()]
-    still = place / f"still{target.suffix.lower()}"
-    scene.render.filepath = _verbatim(still)
-    bpy.ops.render.render(write_still=True, scene=scene.name)
-    os.replace(still, target)
-    return target
+@contextmanager
+def _copy_of(scene, view: View, kind: str, output: OutputSettings) -> Iterator[bpy.types.Scene]:
+    """The scene once more with its own settings and its own copy of the camera, as long as it renders."""
+    shot, camera = scene.copy(), view.camera.copy()
+    camera.data = data = view.camera.data.copy()
+    try:
+        shot.collection.objects.link(camera)
+        shot.camera, shot.name = camera, "Photo Diorama render"
+        for marker in shot.timeline_markers:
+            marker.camera = None  # or it would switch to another
+        _set_up(shot, kind, output)
+        render = shot.render
+        render.resolution_x, render.resolution_y = picture_size(view.photo_size, kind, output)
+        if output.stereo != "none":
+            eyes = eye_distance(output, view.nearest, view.metric)
+            set_up_stereo(shot, camera, output.stereo, eyes, output.convergence or view.focus)
+        yield shot
+    finally:
+        bpy.data.scenes.remove(shot)
+        bpy.data.objects.remove(camera)
+        bpy.data.cameras.remove(data)
 
 
-def _movie(scene, place: Path, target: Path, frames: int, progress) -> Path:
-    _fit_movie(scene.render, MOST_MOVIE_SIDE)
-    files = _render_frames(scene, place, frames, progress)
-    movie = place / f"movie{target.suffix.lower()}"
-    _encode(files, movie, scene)
-    os.replace(movie, target)
-    return target
+def _set_up(shot, kind: str, output: OutputSettings) -> None:
+    render, cycles = shot.render, shot.cycles
+    if output.engine == "cycles":
+        render.engine = "CYCLES"
+        cycles.samples, cycles.use_adaptive_sampling, cycles.use_denoising = output.samples, False, False
+    else:
+        render.engine = "BLENDER_EEVEE_NEXT" if bpy.app.version < (5, 0, 0) else "BLENDER_EEVEE"
+        shot.eevee.taa_render_samples = output.samples
+    render.use_persistent_data = kind != "still"  # only the camera moves, so the scene is built once
+    # a compositor's or sequencer's nodes and strips show the user's scene, not this copy
+    render.use_compositing = render.use_sequencer = render.use_border = render.use_multiview = False
+    render.resolution_percentage, render.pixel_aspect_x, render.pixel_aspect_y = 100, 1.0, 1.0
+    render.use_file_extension, render.use_overwrite, render.use_stamp = False, True, False
+    if output.colours == "photo":
+        shown = shot.view_settings
+        shot.display_settings.display_device = "sRGB"
+        shown.view_transform, shown.look, shown.exposure, shown.gamma = "Standard", "None", 0.0, 1.0
+        shown.use_curve_mapping = False
 
 
-def _frames(scene, place: Path, target: Path, frames: int, progress) -> list[Path]:
-    files = _render_frames(scene, place, frames, progress)
-    target.mkdir(parents=True, exist_ok=True)
-    for file in files:
-        os.replace(file, target / file.name)
-    return [target / file.name for file in files]
+def _pictures(shot, place: Path, target: Path, kind: str, frames: int) -> Generator[float, None, dict[str, list[Path]]]:
+    """Renders frame after frame; returns the files by eye ("" for one eye or both in one picture).
 
-
-def _render_frames(scene, place: Path, frames: int, progress) -> list[Path]:
-    """One call a frame: so `progress` may stop between two, which it could not inside Blender's own animation render."""
-    scene.render.image_settings.file_format = "PNG"
-    files = []
-    for number in range(frames):
-        progress("Rendering", number / frames)
-        scene.frame_set(scene.frame_start + number)
-        files.append(place / f"frame_{number + 1:04d}.png")
-        scene.render.filepath = _verbatim(files[-1])
-        bpy.ops.render.render(write_still=True, scene=scene.name)
+    One call a frame: so it may stop between two, which it could not inside Blender's own animation render.
+    """
+    image = shot.render.image_settings
+    if hasattr(image, "media_type"):
+        image.media_type = "IMAGE"
+    ending = target.suffix.lower() if kind == "still" else ".png"
+    image.file_format = STILL_FORMATS[ending]
+    see_through = shot.render.film_transparent and kind in ("still", "frames") and image.file_format != "JPEG"
+    image.color_mode = "RGBA" if see_through else "RGB"
+    eyes = EYES if shot.render.use_multiview and image.views_format == "INDIVIDUAL" else {"": ""}
+    files: dict[str, list[Path]] = {eye: [] for eye in eyes.values()}
+    first, count = (shot.frame_current, 1) if kind == "still" else (shot.frame_start, frames)
+    (place / "frames").mkdir()
+    for number in range(count):
+        yield number / count
+        shot.frame_set(first + number)
+        stem = place / "frames" / f"frame_{number + 1:04d}"
+        shot.render.filepath = _verbatim(Path(f"{stem}{ending}"))
+        with bpy.context.temp_override(scene=shot):  # or it would be rendered at the user's own frame
+            bpy.ops.render.render(write_still=True, scene=shot.name)
+        for suffix, eye in eyes.items():
+            file = Path(f"{stem}{eye}{ending}")
+            if suffix and Path(f"{stem}{suffix}{ending}").exists():
+                os.replace(f"{stem}{suffix}{ending}", file)
+            if not is_whole(file):  # at the first one, instead of after hours
+                raise cut_short(target)
+            files[eye].append(file)
     return files
 
 
-def _encode(files: list[Path], movie: Path, shown) -> None:
+def _joined(files: list[Path], place: Path, target: Path, eye: str, kind: str, fps: float) -> list[Path]:
+    """The files that the target is to become, made of one eye's frames."""
+    if kind in ("still", "frames"):
+        return files
+    made = place / f"joined{eye}{target.suffix.lower()}"
+    if target.suffix.lower() == GIF:
+        write_gif(files, made, fps)
+    else:
+        _encode(files, made, fps)
+    if not is_whole(made, len(files)):
+        raise cut_short(target)
+    return [made]
+
+
+def _put(written: list[list[Path]], target: Path, kind: str, output: OutputSettings) -> list[Path]:
+    """Renames what is whole; returns where it is."""
+    if kind == "frames":
+        target.mkdir(parents=True, exist_ok=True)
+        pairs = [(file, target / file.name) for files in written for file in files]
+    else:
+        pairs = list(zip([files[0] for files in written], names_of(target, output), strict=True))
+    for file, name in pairs:
+        os.replace(file, name)
+    return sorted(name for _, name in pairs)
+
+
+def _encode(files: list[Path], movie: Path, fps: float) -> None:
     """Encodes pictures to H.264 with Blender's own encoder, through a scene of its own that is removed again."""
+    picture = bpy.data.images.load(str(files[0]))
+    size = tuple(picture.size)
+    bpy.data.images.remove(picture)
     scene = bpy.data.scenes.new("Photo Diorama movie")
     try:
         scene.view_settings.view_transform = "Standard"
@@ -91,13 +191,14 @@ def _encode(files: list[Path], movie: Path, shown) -> None:
             strip.elements.append(file.name)
         scene.frame_start, scene.frame_end = 1, len(files)
         render, image = scene.render, scene.render.image_settings
-        render.resolution_x, render.resolution_y = shown.render.resolution_x, shown.render.resolution_y
-        render.resolution_percentage, render.fps, render.dither_intensity = 100, shown.render.fps, 0
+        render.resolution_x, render.resolution_y, render.resolution_percentage = *size, 100
+        render.fps = max(1, round(fps))
+        render.fps_base, render.dither_intensity = render.fps / fps, 0
         render.use_sequencer, render.use_compositing, render.use_file_extension = True, False, False
         if hasattr(image, "media_type"):
             image.media_type = "VIDEO"
         image.file_format = "FFMPEG"
-        render.ffmpeg.format = {".mp4": "MPEG4", ".mkv": "MKV", ".mov": "QUICKTIME"}[movie.suffix]
+        render.ffmpeg.format = CONTAINERS[movie.suffix]
         render.ffmpeg.codec, render.ffmpeg.constant_rate_factor = "H264", "HIGH"
         render.filepath = _verbatim(movie)
         bpy.ops.render.render(animation=True, scene=scene.name)
@@ -108,48 +209,3 @@ def _encode(files: list[Path], movie: Path, shown) -> None:
 def _verbatim(path: Path) -> str:
     """The path as `render.filepath` takes it: from 4.5 Blender reads braces as the name of a variable."""
     return str(path).replace("{", "{{").replace("}", "}}")
-
-
-def _set_cycles(scene) -> None:
-    scene.render.engine = "CYCLES"
-    cycles = scene.cycles
-    cycles.device, cycles.samples, cycles.use_adaptive_sampling, cycles.use_denoising = "CPU", SAMPLES, False, False
-    scene.render.use_persistent_data = True  # only the camera moves, so the scene is built once
-    scene.render.use_compositing = scene.render.use_sequencer = False
-
-
-def _fit_movie(render, most: int) -> None:
-    """A movie at full photo resolution is seldom played; H.264 also wants even sides."""
-    scale = min(1.0, most / max(render.resolution_x, render.resolution_y))
-    render.resolution_x = max(2, round(render.resolution_x * scale / 2) * 2)
-    render.resolution_y = max(2, round(render.resolution_y * scale / 2) * 2)
-
-
-class _settings_kept:
-    """Puts back everything that rendering changes in the scene."""
-
-    NAMES = (
-        "render.engine render.filepath render.resolution_x render.resolution_y render.use_persistent_data "
-        "render.use_compositing render.use_sequencer render.use_file_extension frame_end frame_current cycles.device "
-        "cycles.samples cycles.use_adaptive_sampling cycles.use_denoising"
-    ).split()
-    IMAGE = ("media_type", "file_format")
-
-    def __init__(self, scene):
-        self.scene = scene
-
-    def __enter__(self):
-        self.values = {name: self.scene.path_resolve(name) for name in self.NAMES}
-        image = self.scene.render.image_settings
-        self.image = {name: getattr(image, name) for name in self.IMAGE if hasattr(image, name)}
-
-    def __exit__(self, *_):
-        image = self.scene.render.image_settings
-        for name, value in self.image.items():
-            setattr(image, name, value)
-        for name, value in self.values.items():
-            if name == "frame_current":
-                self.scene.frame_set(value)
-                continue
-            owner, _, last = name.rpartition(".")
-            setattr(self.scene.path_resolve(owner) if owner else self.scene, last, value)

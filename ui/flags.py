@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..core.output import OutputSettings
 from ..core.settings import Settings, each_option
 
 ALWAYS_ON = {"set_up_scene"}
@@ -30,6 +32,18 @@ def add_options(parser: argparse.ArgumentParser, only: Iterable[str] | None = No
         if part == "photo":  # two ways to say the same
             focal = focal or groups[part].add_mutually_exclusive_group()
         _add_flag(focal if part == "photo" else groups[part], f)
+
+
+def add_output_options(parser: argparse.ArgumentParser) -> None:
+    """A flag for each option of what is rendered."""
+    group = parser.add_argument_group("render options")
+    for f in dataclasses.fields(OutputSettings):
+        _add_flag(group, f)
+
+
+def output_from(given: argparse.Namespace) -> OutputSettings:
+    """What is to be rendered, as the flags set it; raises DioramaError for a value out of range."""
+    return OutputSettings(**{f.name: getattr(given, f.name) for f in dataclasses.fields(OutputSettings)})
 
 
 def _add_flag(parser, f) -> None:

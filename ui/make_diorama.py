@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import DioramaError
+from ..core.output import GIF, MOVIES, OutputSettings, names_of
 from ..core.pipeline import Diorama, build_diorama
 from ..core.settings import Settings
-from .flags import add_common, add_options, settings_from
+from .flags import add_common, add_options, add_output_options, output_from, settings_from
 from .render_whole import render_whole
 from .session import Session, peak_memory_mb
 from .targets import beside, check_target, could_not_save, default_name, make_folder, room
@@ -34,16 +35,17 @@ def add_passed_on(parser: argparse.ArgumentParser) -> None:
     """Flags that a batch hands on to each of its photos."""
     parser.add_argument(
         "--render", type=Path, metavar="FILE|FOLDER",
-        help="movie (.mp4, .mkv, .mov), still (.png, .jpg, .exr, .tif) or folder of frames; for movies and folders a "
-        "camera that would stay swings",
+        help="movie (.mp4, .mkv, .mov, .gif), still (.png, .jpg, .exr, .tif) or folder of frames; for movies and folders "
+        "a camera that would stay swings",
     )  # fmt: skip
+    add_output_options(parser)
     add_common(parser)
     add_options(parser)
 
 
 def run(given: argparse.Namespace, session: Session) -> None:
     """Builds, saves, renders and reports. Raises DioramaError before any work where the result could not be written."""
-    settings = settings_of(given)
+    settings, look = settings_of(given), output_from(given)
     output = given.output or default_name(given.photo, ".blend")
     if output.suffix != ".blend":
         raise DioramaError(f"{output} is not a .blend file; give --output a name that ends in .blend.")
@@ -51,7 +53,7 @@ def run(given: argparse.Namespace, session: Session) -> None:
     sources = [given.photo, given.depth]
     check_target(output, given.overwrite, sources)
     if given.render is not None:
-        _check_render(given.render, given.overwrite, sources)
+        _check_render(given.render, given.overwrite, sources, look)
     built = build_diorama(given.photo, given.depth, settings, session.progress, models=session.models)
     seconds, rendered = dict(built.seconds), []
 
@@ -67,7 +69,8 @@ def run(given: argparse.Namespace, session: Session) -> None:
         timed("Saving", lambda: save_blend(output))
         if given.render is not None:
             frames = settings.scene.frames
-            rendered = timed("Rendering", lambda: render_whole(given.render, scene, frames, session))
+            known = facts_of(built, given)
+            rendered = timed("Rendering", lambda: render_whole(given.render, scene, frames, session, look, known))
     _report(session, facts_of(built, given) | {"seconds": seconds}, output, rendered)
 
 
@@ -80,7 +83,7 @@ def settings_of(given: argparse.Namespace) -> Settings:
 
 
 def _is_still(target: Path) -> bool:
-    return target.suffix.lower() not in ("", ".mp4", ".mkv", ".mov")
+    return target.suffix.lower() not in ("", GIF, *MOVIES)
 
 
 def require_blender() -> None:
@@ -92,11 +95,12 @@ def require_blender() -> None:
         )
 
 
-def _check_render(target: Path, overwrite: bool, sources: list[Path | None]) -> None:
+def _check_render(target: Path, overwrite: bool, sources: list[Path | None], look: OutputSettings) -> None:
     from ..operators.render import check_target as check_ending
 
     check_ending(target)
-    check_target(target, overwrite, sources, folder=not target.suffix)
+    for name in names_of(target, look):
+        check_target(name, overwrite, sources, folder=not target.suffix)
 
 
 def new_scene(built: Diorama, settings: Settings, given: argparse.Namespace):
@@ -152,7 +156,8 @@ def _report(session: Session, known: dict, output: Path, rendered: list[Path]) -
         f"  depth: {known['depth_source']}; nearest {known['nearest_m']:g} {metres}",
     )
     if rendered:
-        where = rendered[0] if len(rendered) == 1 else f"{len(rendered)} frames in {rendered[0].parent}"
+        few = " and ".join(map(str, rendered))
+        where = few if len(rendered) <= 2 else f"{len(rendered)} frames in {rendered[0].parent}"
         session.say(f"  rendered {where}")
     written = {"blend": str(output.absolute()), "rendered": [str(path.absolute()) for path in rendered]}
     session.result(known | {"peak_memory_mb": peak_memory_mb()} | written)

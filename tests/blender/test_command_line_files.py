@@ -188,7 +188,7 @@ TARGETS = {
     "below a file": (["--output", "there.blend/sub/x.blend"], "there.blend"),
     "in /proc": (["--output", "/proc/nowhere/x.blend"], "/proc/nowhere"),
     "render exists": (["--render", "there.mp4"], "there.mp4"),
-    "render has no format": (["--render", "movie.gif"], "movie.gif"),
+    "render has no format": (["--render", "movie.avi"], "movie.avi"),
     "render folder is a file": (["--render", "there", "--overwrite"], "there"),
     "render folder has files": (["--render", "full"], "full"),
     "render is a folder": (["--render", "folder.mp4", "--overwrite"], "folder.mp4"),
