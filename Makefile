@@ -1,5 +1,10 @@
 # make demo [PHOTO=picture.jpg [DEPTH=depth.png]]   a diorama of the demo photo, or of yours, in out/
 # make test                                          all tests, with what they need
+# make test-versions                                 the tests with Blender in Blender 5.0 and 5.2 too, whole
+# make test-blender-real                             the zips with their wheels in Blender 4.5, 5.0, 5.2 and in Debian's program
+# make extension [TARGET=linux-x64-py311]            the zips in dist/, with their wheels, and a repository of them
+# make bare                                          only the zip without wheels
+# make wheels-lock                                   pin the wheels anew, after a change of versions in wheels/lock.toml
 # make lint, make clean
 PYTHON ?= python3.11
 BIN := .venv/bin
@@ -7,7 +12,10 @@ PHOTO ?= docs/demo/courtyard.jpg
 DEPTH ?= $(if $(filter docs/demo/courtyard.jpg,$(PHOTO)),docs/demo/courtyard_depth.png)
 SYSTEM_LIBRARIES := libegl1 libgl1 libxi6 libxrender1 libxkbcommon0 libsm6 libxfixes3 libxxf86vm1 libgomp1
 
-.PHONY: demo test test-versions lint clean
+WHEELS ?= dist/wheels
+BLENDER_ROOT ?= dist/debian-blender
+
+.PHONY: demo test test-versions test-blender-real extension bare wheels-lock lint clean
 
 .venv/ready: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -26,7 +34,22 @@ demo: .venv/ready
 
 test: .venv/ready-dev
 	$(BIN)/python -m pytest
-	sh tests/other_versions.sh
+	sh tests/other_versions.sh narrow
+
+test-versions: .venv/ready-dev
+	sh tests/other_versions.sh whole
+
+test-blender-real: .venv/ready-dev
+	BLENDER_ROOT="$(BLENDER_ROOT)" WHEELS="$(WHEELS)" sh tests/blender_real/run.sh
+
+extension: .venv/ready-dev
+	$(BIN)/python wheels/build_extension.py $(foreach t,$(TARGET),--target $(t)) --wheels "$(WHEELS)"
+
+bare: .venv/ready-dev
+	$(BIN)/python wheels/build_extension.py --bare
+
+wheels-lock: .venv/ready-dev
+	$(BIN)/python wheels/pin_wheels.py --wheels "$(WHEELS)"
 
 lint: .venv/ready-dev
 	$(BIN)/ruff check .

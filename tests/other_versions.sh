@@ -1,7 +1,15 @@
 #!/bin/sh
-# The scene code on other Blenders, as far as their Pythons are there: bpy 5.0.1 (Python 3.11), bpy 5.2 LTS (Python 3.13, no torch).
+# The tests on other Blenders, as far as their Pythons are there: bpy 5.0.1 (Python 3.11), bpy 5.2 LTS (Python 3.13, no torch).
+#   other_versions.sh narrow   what differs between Blenders: objects, materials, the operators, the zip's life (a few minutes)
+#   other_versions.sh whole    all tests that need Blender
 set -e
 cd "$(dirname "$0")/.."
+
+case ${1:-whole} in
+narrow) tests="tests/blender/test_import_operator.py tests/blender/test_rebuild.py tests/blender/test_zip.py tests/blender_real" ;;
+whole) tests="tests/core/test_pipeline.py tests/blender tests/blender_real" ;;
+*) echo "choose narrow or whole" && exit 2 ;;
+esac
 
 # run FOLDER PYTHON BPY PACKAGES...
 run() {
@@ -16,8 +24,11 @@ run() {
         "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "bpy==$bpy" "$@" pillow pytest setuptools
         touch "$folder/ready"
     fi
-    "$folder/bin/python" -m pytest tests/core/test_pipeline.py tests/blender
+    # shellcheck disable=SC2086
+    "$folder/bin/python" -m pytest $tests
 }
 
+python313=$(command -v python3.13 || true)
+"${python313:-false}" -c "" 2>/dev/null || python313="$(pyenv root 2>/dev/null)/versions/3.13.0/bin/python3.13"
 run .venv-5.0 python3.11 5.0.1 opencv-python-headless==4.11.0.86 scipy==1.17.1
-run .venv-5.2 "$(pyenv root 2>/dev/null)/versions/3.13.0/bin/python3.13" 5.2.3 opencv-python-headless==4.11.0.86 scipy
+run .venv-5.2 "$python313" 5.2.3 opencv-python-headless==4.11.0.86 scipy==1.17.1
