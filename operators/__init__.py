@@ -13,6 +13,6 @@ def unregister() -> None:
 
 def _modules() -> tuple:
     # imported late: the command line takes single files of this folder before there is a Blender
-    from . import apply_move, build, defaults, import_photo, properties, rebuild, relief
+    from . import apply_move, build, defaults, import_photo, output, properties, rebuild, relief
 
-    return properties, build, import_photo, rebuild, relief, defaults, apply_move
+    return properties, build, import_photo, rebuild, relief, defaults, apply_move, output

@@ -3,6 +3,7 @@
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 import bpy
@@ -16,7 +17,12 @@ OPEN_AT_FIRST = ("mesh", "scene")
 
 def option_properties(**flags) -> dict[str, Any]:
     """A declared property of Blender for each option, by its name: default, range and help are the option's own."""
-    return {f.name: _property(f, flags) for _, f in each_option()}
+    return declared((f for _, f in each_option()), **flags)
+
+
+def declared(fields: Iterable[dataclasses.Field], **flags) -> dict[str, Any]:
+    """The same for options of any dataclass, made by core's `option`."""
+    return {f.name: _property(f, flags) for f in fields}
 
 
 def _property(f: dataclasses.Field, flags: dict):
@@ -74,7 +80,12 @@ class PhotoDioramaDefaults(bpy.types.PropertyGroup, Options):
 
 def values_of(data) -> dict[str, Any]:
     """The options that `data` (an operator or property group) holds, as core's values by name."""
-    return {f.name: _value(f, getattr(data, f.name)) for _, f in each_option() if hasattr(data, f.name)}
+    return values_of_fields(data, (f for _, f in each_option() if hasattr(data, f.name)))
+
+
+def values_of_fields(data, fields: Iterable[dataclasses.Field]) -> dict[str, Any]:
+    """The same for options of any dataclass."""
+    return {f.name: _value(f, getattr(data, f.name)) for f in fields}
 
 
 def settings_of(data) -> Settings:

@@ -1,0 +1,225 @@
+"""Rendering to files: what each kind shows to each eye, and that the user's scene is as it was whatever happens."""
+
+import importlib.util
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from blend_state import counts, differences, everything, furnish
+from fake_layout import FakeLayout
+from PIL import Image
+
+SMALL = dict(samples=1, render_side=128)
+
+
+@pytest.fixture
+def shot(blender, street, import_photo):
+    """A root of the board at 2 m before the wall at 6 m, in somebody's furnished scene."""
+    root = import_photo(*street, texture_filter="closest", camera_move="none")
+    furnish(blender)
+    blender.context.view_layer.objects.active = root
+    blender.context.scene.frame_start, blender.context.scene.frame_end = 7, 9
+    return root
+
+
+def render(bpy, path, **options):
+    assert bpy.ops.photo_diorama.render_output(filepath=str(path), **{**SMALL, **options}) == {"FINISHED"}
+
+
+def pixels(path) -> np.ndarray:
+    return np.asarray(Image.open(path).convert("RGB"), float)
+
+
+def shift(left: np.ndarray, right: np.ndarray, rows: slice, columns: slice) -> int:
+    """By how many pixels a part of the left eye's picture lies further right than in the right eye's."""
+    part = left[rows, columns].mean(2)
+    errors = {}
+    for by in range(-12, 13):
+        other = right[rows, columns.start - by : columns.stop - by].mean(2)
+        errors[by] = np.abs(other - part).mean()
+    return min(errors, key=errors.get)
+
+
+def test_a_still_is_the_photo_whatever_the_scene_shows(blender, shot, street, tmp_path):
+    render(blender, tmp_path / "a.png", render_side=0)
+    assert np.abs(pixels(tmp_path / "a.png") - pixels(street[0])).mean() < 2  # dithered; AgX would be off by dozens
+    render(blender, tmp_path / "b.png", render_side=0, colours="scene")
+    assert np.abs(pixels(tmp_path / "b.png") - pixels(street[0])).mean() > 20
+
+
+def test_the_eyes_see_the_depth(blender, shot, tmp_path):
+    """Nothing moves at the convergence distance; elsewhere by eye distance x focal length x difference of disparity."""
+    options = dict(stereo="pair", eye_distance=0.12, convergence=2.0)
+    render(blender, tmp_path / "a.png", **options)
+    left, right = (pixels(tmp_path / f"a_{eye}.png") for eye in ("left", "right"))
+    board, wall = (slice(30, 66), slice(50, 78)), (slice(4, 20), slice(40, 90))
+    assert shift(left, right, *board) == 0
+    assert shift(left, right, *wall) == round(0.12 * 128 * (1 / 6 - 1 / 2)) == -5  # behind the screen: crossed the other way
+    render(blender, tmp_path / "a.png", **{**options, "convergence": 6.0})
+    left, right = (pixels(tmp_path / f"a_{eye}.png") for eye in ("left", "right"))
+    assert shift(left, right, *wall) == 0 and shift(left, right, *board) == 5  # before the screen
+
+
+def test_one_file_holds_what_a_pair_holds(blender, shot, tmp_path):
+    options = dict(eye_distance=0.1)
+    for name, stereo in (("pair", "pair"), ("side", "side-by-side"), ("top", "top-bottom"), ("ana", "anaglyph")):
+        render(blender, tmp_path / f"{name}.png", stereo=stereo, **options)
+    left, right = (pixels(tmp_path / f"pair_{eye}.png") for eye in ("left", "right"))
+    assert left.shape == (96, 128, 3) and np.abs(left - right).mean() > 3
+    near = lambda a, b: np.abs(a - b).mean() < 1.5  # each is dithered by itself
+    side, top, anaglyph = (pixels(tmp_path / f"{name}.png") for name in ("side", "top", "ana"))
+    assert side.shape == (96, 256, 3) and near(side, np.hstack([left, right]))
+    assert top.shape == (192, 128, 3) and near(top, np.vstack([left, right]))
+    assert near(anaglyph[..., 0], left[..., 0]) and near(anaglyph[..., 1:], right[..., 1:])
+
+
+def test_vr180_is_half_a_sphere_for_each_eye(blender, shot, tmp_path):
+    render(blender, tmp_path / "vr.png", stereo="vr180", eye_distance=0.3)
+    picture = pixels(tmp_path / "vr.png")
+    assert picture.shape == (128, 256, 3)
+    left, right = picture[:, :128], picture[:, 128:]
+    # the photo is 53 degrees wide, its border some more; the rest of the half sphere is empty but for the world
+    lit = np.abs(left - left[2, 2]).sum(2) > 20
+    columns = np.flatnonzero(lit.any(0))
+    assert 53 / 180 * 128 - 2 <= np.ptp(columns) <= 80 / 180 * 128
+    assert abs(columns.mean() - 64) < 5 and not lit[:20].any() and not lit[-20:].any()
+    # the board stands nearer: the left eye sees it further to the right, by atan(0.3 / 2) of 180 degrees in 128 pixels
+    board = slice(58, 70), slice(60, 72)
+    assert shift(left, right, *board) == pytest.approx(np.degrees(np.arctan(0.15)) / 180 * 128, abs=1.6)
+
+
+def test_a_gif_has_its_frames_its_time_and_repeats(blender, shot, tmp_path):
+    blender.ops.photo_diorama.apply_move(camera_move="swing", frames=5)
+    blender.context.scene.render.fps = 24
+    render(blender, tmp_path / "a.gif")
+    with Image.open(tmp_path / "a.gif") as gif:
+        assert (gif.n_frames, gif.size, gif.info["loop"]) == (5, (128, 96), 0)
+        shown, time = [], 0
+        for number in range(5):
+            gif.seek(number)
+            time += gif.info["duration"]
+            shown.append(np.asarray(gif.convert("RGB"), float))
+    assert time == round(5 / 24, 2) * 1000
+    assert all(np.abs(a - b).mean() > 1 for a, b in zip(shown, shown[1:], strict=False))
+
+
+def test_films_have_their_frames_and_size(blender, shot, tmp_path):
+    import cv2
+
+    render(blender, tmp_path / "a.mp4", stereo="side-by-side")
+    movie, read = cv2.VideoCapture(str(tmp_path / "a.mp4")), []
+    while (frame := movie.read())[0]:
+        read.append(frame[1].shape)
+    assert read == [(96, 256, 3)] * 3 and movie.get(cv2.CAP_PROP_FPS) == 30  # the scene's range and rate
+    render(blender, tmp_path / "b.mp4", stereo="pair")
+    assert sorted(p.name for p in tmp_path.glob("b*")) == ["b_left.mp4", "b_right.mp4"]
+    render(blender, tmp_path / "frames", stereo="pair")
+    names = [f"frame_{n:04d}_{eye}.png" for n in (1, 2, 3) for eye in ("left", "right")]
+    assert sorted(p.name for p in (tmp_path / "frames").iterdir()) == names
+
+
+KINDS = {"still": ("a.png", {}), "gif": ("a.gif", {}), "film of a pair": ("a.mp4", dict(stereo="pair")),
+         "vr": ("a.png", dict(stereo="vr180"))}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_scene_is_as_it_was(blender, shot, tmp_path, kind):
+    name, options = KINDS[kind]
+    before, had = everything(), counts()
+    render(blender, tmp_path / name, **options)
+    assert not differences(before, everything()) and counts() == had | {"images": counts()["images"]}
+    assert blender.context.scene.camera.name == "my camera"
+
+
+@pytest.mark.parametrize("broken", ["_encode", "set_up_stereo", "is_whole", "_put"])
+def test_the_scene_is_as_it_was_after_a_failure(blender, shot, tmp_path, monkeypatch, capfd, broken):
+    from photo_diorama.operators import render as module
+
+    (tmp_path / "out").mkdir()
+    calls = []
+
+    def breaks(*arguments):
+        calls.append(arguments)
+        if broken == "is_whole":
+            return len(calls) < 2
+        raise KeyError("made to fail")
+
+    monkeypatch.setattr(module, broken, breaks)
+    before, had = everything(), counts()
+    words = "could not be saved.*free" if broken == "is_whole" else "fault of Photo Diorama.*KeyError"
+    with pytest.raises(RuntimeError, match=words):
+        render(blender, tmp_path / "out/a.mp4", stereo="side-by-side")
+    assert calls and not differences(before, everything()) and counts() == had | {"images": counts()["images"]}
+    assert not [*(tmp_path / "out").iterdir()]
+
+
+def waiting(blender, root, target, **options):
+    from photo_diorama.core.output import OutputSettings
+    from photo_diorama.operators import output
+    from photo_diorama.operators.render import rendering
+
+    scene, said, status = blender.context.scene, [], []
+    steps = rendering(target, scene, 3, OutputSettings(**{**SMALL, **options}), output.view_of(root, scene))
+    manager = SimpleNamespace(progress_update=lambda f: None, progress_end=lambda: None, event_timer_remove=lambda t: None)
+    context = SimpleNamespace(window_manager=manager, workspace=SimpleNamespace(status_text_set=status.append))
+    # the operator's own methods on a plain object, since only Blender makes operators
+    names = ("modal", "_stop", "_ended", "_failed")
+    own = type("Waiting", (SimpleNamespace,), {name: getattr(output.RenderOutput, name) for name in names})
+    operator = own(_steps=steps, _timer=None, report=lambda kind, words: said.append((kind, words)), filepath=str(target))
+    return operator, context, said, status
+
+
+def test_a_person_waits_a_frame_at_a_time(blender, shot, tmp_path):
+    before = everything()
+    operator, context, said, status = waiting(blender, shot, tmp_path / "a.mp4")
+    timer, told = SimpleNamespace(type="TIMER", value=""), {"RUNNING_MODAL"}
+    assert operator.modal(context, SimpleNamespace(type="Z", value="PRESS")) == {"RUNNING_MODAL"}  # no undo meanwhile
+    while told == {"RUNNING_MODAL"}:
+        told = operator.modal(context, timer)
+    assert told == {"FINISHED"} and (tmp_path / "a.mp4").is_file() and "a.mp4" in said[-1][1]
+    assert [line and line.split()[1] for line in status] == ["0%", "33%", "67%", None]
+    assert not differences(before, everything())
+
+
+def test_esc_leaves_no_file_and_the_scene_as_it_was(blender, shot, tmp_path):
+    before, had = everything(), counts()
+    operator, context, said, status = waiting(blender, shot, tmp_path / "a.mp4", stereo="anaglyph")
+    for _ in range(2):
+        operator.modal(context, SimpleNamespace(type="TIMER", value=""))
+    assert operator.modal(context, SimpleNamespace(type="ESC", value="PRESS")) == {"CANCELLED"}
+    assert not differences(before, everything())
+    assert counts() == had | {"images": counts()["images"]}  # Blender keeps its own image of the last render
+    assert not [p for p in tmp_path.iterdir() if p.name not in ("street.png", "depth_of.npy")]
+    assert "Stopped" in said[-1][1] and status[-1] is None
+
+
+def test_bad_input_is_a_sentence(blender, shot, tmp_path, monkeypatch):
+    (tmp_path / "is.mp4").mkdir()
+    cases = {
+        "No file was chosen": dict(filepath=""),
+        "no ending that can be rendered": dict(filepath=str(tmp_path / "a.avi")),
+        "is a folder already": dict(filepath=str(tmp_path / "is.mp4")),
+        "Cycles only": dict(filepath=str(tmp_path / "a.png"), stereo="vr180", engine="eevee"),
+    }
+    for words, options in cases.items():
+        with pytest.raises(RuntimeError, match=words):
+            blender.ops.photo_diorama.render_output(**options)
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "PIL" else find(name))
+    with pytest.raises(RuntimeError, match="needs the Python module Pillow.*choose MP4"):
+        blender.ops.photo_diorama.render_output(filepath=str(tmp_path / "a.gif"))
+
+
+def test_the_panel_and_the_names_that_follow_the_format(blender, shot):
+    from photo_diorama.operators.output import RenderOutput
+
+    layout, panel = FakeLayout(), blender.types.PHOTO_DIORAMA_PT_output
+    assert panel.poll(blender.context)
+    panel.draw(SimpleNamespace(layout=layout), blender.context)
+    assert len(layout.said("operator")) == 7
+    for path, kind, wanted in (("a.mp4", "GIF", "a.gif"), ("a", "MP4", "a.mp4"), ("a.mp4", "Frames", "a"), ("a.b", "Still", "a.b.png")):
+        chosen = SimpleNamespace(filepath=f"/x/{path}", format=kind)
+        assert RenderOutput.check(chosen, None) and chosen.filepath == f"/x/{wanted}"
+        assert not RenderOutput.check(chosen, None)
+    properties = blender.ops.photo_diorama.render_output.get_rna_type().properties
+    assert all(p.description for p in properties if p.identifier != "rna_type")
