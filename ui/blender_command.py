@@ -5,7 +5,6 @@ from __future__ import annotations
 import bpy
 
 from ..operators.user_preferences import models_folder
-from .command_line import main
 
 NAME = "photo_diorama"
 
@@ -15,6 +14,8 @@ handle = None
 
 def execute(arguments: list[str]) -> int:
     """Called by Blender with what follows the command's name; its result is Blender's exit code."""
+    from .command_line import main  # here, since nobody needs it at Blender's start
+
     return main(arguments, models_folder(bpy.context), bpy.app.online_access)
 
 
