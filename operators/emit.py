@@ -11,6 +11,7 @@ from ..core.mesh import LayeredMesh, TexturedMesh
 from ..core.photo import Photo
 from ..core.settings import Settings
 from .camera_moves import animate
+from .colour_management import show_as_the_photo
 from .materials import ROLE_KEY, make_materials
 from .relief_nodes import DISPARITY, RAY
 from .relief_sliders import add_relief
@@ -118,9 +119,8 @@ def match_camera(data: bpy.types.Camera, mesh: LayeredMesh) -> None:
 def set_up_scene(scene, camera, mesh: LayeredMesh) -> None:
     """The photo's camera, resolution and colours for the scene: what the user ticked, or the command line's own new file."""
     scene.camera = camera
-    render, view = scene.render, scene.view_settings
+    render = scene.render
     render.resolution_x, render.resolution_y, render.resolution_percentage = mesh.camera.width, mesh.camera.height, 100
     render.pixel_aspect_x = render.pixel_aspect_y = 1.0
-    scene.display_settings.display_device = "sRGB"
-    view.view_transform, view.look, view.exposure, view.gamma = "Standard", "None", 0.0, 1.0
+    show_as_the_photo(scene)
     scene.cycles.transparent_max_bounces = max(scene.cycles.transparent_max_bounces, 32)

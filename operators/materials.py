@@ -8,6 +8,7 @@ import numpy as np
 from ..core.mesh import LayeredMesh
 from ..core.photo import Photo, linear_from_srgb
 from ..core.settings import SceneSettings
+from .colour_management import mark_colour_space
 
 ROLE_KEY = "photo_diorama_role"
 """Custom property that says what a datablock was made for; a rebuild knows it again by this."""
@@ -106,7 +107,7 @@ def packed_image(name: str, encoded: tuple[bytes, str], role: str) -> bpy.types.
     image = bpy.data.images.new(name, 8, 8, alpha=True)
     image.pack(data=data, data_len=len(data))
     image.source = "FILE"
-    image.colorspace_settings.name = colour_space
+    mark_colour_space(image, colour_space)
     # straight alpha would be multiplied into 8-bit colours and lose them where the picture is thin
     image.alpha_mode = "CHANNEL_PACKED"
     image[ROLE_KEY] = role
