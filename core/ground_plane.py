@@ -1,0 +1,131 @@
+"""The ground of a photo: the lowest large plane that faces upwards, found in points of its depth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+UP = np.array([0.0, -1.0, 0.0])
+"""Upwards in the camera's axes (x right, y down, z forward), for a camera that is held level."""
+MOST_TILT_DEG = 50.0
+"""Between the camera's up and the ground's normal: a photo may look down, and ground may slope."""
+NORMAL_AGREES_DEG = 25.0
+TOLERANCE = 0.02
+"""Distance from the plane that is still ground, as a part of the distance from the camera."""
+TRIES, BATCH = 600, 60
+SMALLEST_PART = 0.03
+"""Of the picture: less of it is no ground."""
+MOST_BELOW = 0.5
+"""Points below a plane for each point in it: a table has the floor below it."""
+NARROWEST = 0.05
+"""Width of the ground across its length, as a part of its distance: a line of points is in many planes."""
+
+
+@dataclass(frozen=True)
+class GroundPlane:
+    """The plane normal . x = offset in the camera's axes and the unit of the points."""
+
+    normal: np.ndarray  # (3,) float64, unit length, away from the ground towards the camera's side
+    offset: float  # negative: the camera, at the origin, is above the ground
+    inliers: np.ndarray  # (n,) bool: which of the points are ground
+    point: np.ndarray  # (3,) float64: a point of the plane amid the ground that is seen
+
+    @property
+    def height(self) -> float:
+        """Of the camera above the ground."""
+        return -self.offset
+
+    @property
+    def tilt_deg(self) -> float:
+        """Between the ground's normal and the camera's up: how far the camera looks down, or the ground slopes."""
+        return float(np.degrees(np.arccos(np.clip(self.normal @ UP, -1, 1))))
+
+
+def find_ground(points: np.ndarray, normals: np.ndarray, seed: int = 0) -> GroundPlane | None:
+    """The ground in (n, 3) points and (n, 3) unit normals, spread evenly over the picture; None where there is none.
+
+    Random sample consensus (Fischler and Bolles 1981): of planes through three points each, the one with the most points in
+    it that face as it does, less those below it; then least squares. Deterministic for a seed.
+    """
+    points, normals = np.asarray(points, np.float64), np.asarray(normals, np.float64)
+    known = np.isfinite(points).all(1) & np.isfinite(normals).all(1) & (points[:, 2] > 0)
+    points, normals = (np.where(known[:, None], each, 0.0) for each in (points, normals))
+    facing = known & (normals @ UP > np.cos(np.radians(MOST_TILT_DEG)))
+    least = max(12, SMALLEST_PART * len(points))
+    if facing.sum() < least:
+        return None
+    planes = _tried(points[facing], np.random.default_rng(seed))
+    if not len(planes):
+        return None
+    best = _best(planes, points[known], normals[known])
+    for _ in range(4):
+        inside = known & _inside(best, points, normals)
+        if inside.sum() < least:
+            return None
+        best = _fitted(points[inside])
+        if best is None:
+            return None
+    inside = known & _inside(best, points, normals)
+    below = known & _below(best, points)
+    if inside.sum() < least or below.sum() > MOST_BELOW * inside.sum() or not _is_ground(best):
+        return None
+    if not _is_wide(points[inside]):
+        return None
+    normal, offset = best[:3], float(best[3])
+    middle = np.median(points[inside], axis=0)
+    return GroundPlane(normal, offset, inside, middle - (middle @ normal - offset) * normal)
+
+
+def _tried(points: np.ndarray, rng) -> np.ndarray:
+    """(k, 4) planes (normal, offset) through three points each, those that may be ground."""
+    a, b, c = points[rng.integers(0, len(points), (3, TRIES))]
+    normal = np.cross(b - a, c - a)
+    length = np.linalg.norm(normal, axis=1)
+    fine = length > 1e-12
+    normal = normal[fine] / length[fine, None]
+    normal *= np.where(normal @ UP < 0, -1.0, 1.0)[:, None]
+    planes = np.column_stack([normal, (normal * a[fine]).sum(1)])
+    return planes[[_is_ground(plane) for plane in planes]] if len(planes) else planes
+
+
+def _is_ground(plane: np.ndarray) -> bool:
+    """Whether a plane faces upwards and lies below the camera."""
+    return bool(plane[:3] @ UP > np.cos(np.radians(MOST_TILT_DEG)) and plane[3] < 0)
+
+
+def _inside(plane: np.ndarray, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
+    near = np.abs(points @ plane[:3] - plane[3]) < TOLERANCE * points[:, 2]
+    return near & (normals @ plane[:3] > np.cos(np.radians(NORMAL_AGREES_DEG)))
+
+
+def _below(plane: np.ndarray, points: np.ndarray) -> np.ndarray:
+    return points @ plane[:3] - plane[3] < -3 * TOLERANCE * points[:, 2]
+
+
+def _best(planes: np.ndarray, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
+    """The plane with the most points in it, less those below it."""
+    scores = []
+    agrees = np.cos(np.radians(NORMAL_AGREES_DEG))
+    for some in np.array_split(planes, max(1, len(planes) // BATCH)):
+        away = (points @ some[:, :3].T - some[:, 3]) / points[:, 2:]
+        inside = (np.abs(away) < TOLERANCE) & (normals @ some[:, :3].T > agrees)
+        scores.append(inside.sum(0) - (away < -3 * TOLERANCE).sum(0))
+    return planes[int(np.argmax(np.concatenate(scores)))]
+
+
+def _fitted(points: np.ndarray) -> np.ndarray | None:
+    """Least squares of the distances from the plane as parts of the distances from the camera, what depth errs by."""
+    weight = 1 / points[:, 2] ** 2
+    middle = weight @ points / weight.sum()
+    away = (points - middle) / points[:, 2:]
+    values, vectors = np.linalg.eigh(away.T @ away)
+    if values[1] <= 0:
+        return None
+    normal = vectors[:, 0] * (1.0 if vectors[:, 0] @ UP > 0 else -1.0)
+    return np.array([*normal, normal @ middle])
+
+
+def _is_wide(points: np.ndarray) -> bool:
+    away = (points - points.mean(0)) / points[:, 2:].mean()
+    return bool(np.sqrt(np.linalg.eigvalsh(away.T @ away / len(points))[1]) > NARROWEST)
