@@ -119,11 +119,11 @@ def find_original(
     progress: Progress = silent,
     kept: Kept | None = None,
     models: str | Path | None = None,
-) -> DepthMap:
-    """The depth that `build_diorama` finds for the same arguments, before anybody edited it; raises as that does."""
+) -> tuple[Photo, DepthMap]:
+    """Photo and depth that `build_diorama` finds for the same arguments, before anybody edited it; raises as that does."""
     files = (str(photo_path), str(depth_path or ""))
     step = Steps(progress, kept if kept is not None else Kept(), files)
-    return bring_depth(step, photo_path, depth_path, settings, models)[2]
+    return bring_depth(step, photo_path, depth_path, settings, models)[::2]
 
 
 def bring_depth(step: Steps, photo_path, depth_path, settings: Settings, models) -> tuple[Photo, FoundDepth, DepthMap]:

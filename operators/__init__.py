@@ -13,6 +13,30 @@ def unregister() -> None:
 
 def _modules() -> tuple:
     # imported late: the command line takes single files of this folder before there is a Blender
-    from . import apply_move, build, defaults, import_photo, output, properties, rebuild, relief
+    from . import (
+        apply_move,
+        build,
+        defaults,
+        depth_image,
+        edit_depth,
+        import_photo,
+        output,
+        paint_depth,
+        properties,
+        rebuild,
+        relief,
+    )
 
-    return properties, build, import_photo, rebuild, relief, defaults, apply_move, output
+    return (
+        properties,
+        build,
+        import_photo,
+        rebuild,
+        relief,
+        depth_image,
+        edit_depth,
+        paint_depth,
+        defaults,
+        apply_move,
+        output,
+    )

@@ -4,16 +4,20 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
 import bpy
 
+from ..core.edit_depth import DepthEdit
 from ..core.errors import DioramaError
 from ..core.pipeline import Diorama, build_diorama
-from ..core.settings import SceneSettings, Settings
+from ..core.settings import DepthSettings, SceneSettings, Settings
 from . import build
 from .camera_moves import MOVE_OPTIONS, animate, clear
+from .depth_image import EDITED_KEY, edit_on, image_on, keep_edit
 from .emit import SETTINGS_KEY, SOURCE_KEY, make_mesh, match_camera, set_up_scene, short_name
 from .materials import (
     IMAGE_ROLES,
@@ -77,13 +81,35 @@ class Rebuild(build.BuildOperator, bpy.types.Operator, OwnOptions):
             raise DioramaError(f"{root.name} does not know its photo any more; choose the photo's file.")
         self._root, self._files, self._settings = root.name, (photo, depth), settings_of(self)
         models = models_folder(context)
-        return partial(build_diorama, photo, depth, self._settings, kept=build.kept, models=models)
+        return partial(
+            build_diorama, photo, depth, self._settings, kept=build.kept, models=models, edit=edit_on(root)
+        )
 
     def finish(self, context, built: Diorama):
-        root = bpy.data.objects.get(self._root)
-        if root is None or find_root(root) is not root:
-            raise DioramaError(f"{self._root} is gone; select a diorama and rebuild that one.")
-        rebuild(root, built, self._settings, source_of(built, *self._files), context.scene)
+        rebuild(still_there(self._root), built, self._settings, source_of(built, *self._files), context.scene)
+
+
+def still_there(name: str) -> bpy.types.Object:
+    """The root of that name after a build, meanwhile anything may have happened; raises DioramaError where it is gone."""
+    root = bpy.data.objects.get(name)
+    if root is None or find_root(root) is not root:
+        raise DioramaError(f"{name} is gone; select a diorama and rebuild that one.")
+    return root
+
+
+@contextmanager
+def object_mode(root: bpy.types.Object) -> Iterator[None]:
+    """Ends the editing of a layer that is about to get another mesh; somebody who paints goes on afterwards."""
+    ob = getattr(bpy.context, "object", None)
+    mode = ob.mode if ob is not None and find_root(ob) == root else "OBJECT"
+    if mode != "OBJECT":
+        bpy.ops.object.mode_set(mode="OBJECT")
+    yield
+    if mode == "TEXTURE_PAINT":
+        bpy.ops.object.mode_set(mode=mode)
+
+
+DEPTH_OPTIONS = {each.name for each in fields(DepthSettings)}
 
 
 def rebuild(root: bpy.types.Object, built: Diorama, settings: Settings, source: dict, scene: bpy.types.Scene) -> None:
@@ -107,12 +133,15 @@ def rebuild(root: bpy.types.Object, built: Diorama, settings: Settings, source: 
         wanted -= {texture_of(role) for role, ob in objects.items() if ob.type == "MESH"}
     materials = {t: texture_material(name, t, images, built.photo, settings.scene) for t in wanted}
 
-    renew_surfaces(root, objects, meshes, name)
+    with object_mode(root):
+        renew_surfaces(root, objects, meshes, name)
     renew_relief(root, surfaces_of(root), objects.get("camera"), built.mesh)
     renew_materials(root, materials, images, settings.scene if "texture_filter" in changed else None)
     renew_camera(objects, built, was, settings.scene if changed & {*MOVE_OPTIONS} else None, scene)
     if "set_up_scene" in changed and settings.scene.set_up_scene and "camera" in objects:
         set_up_scene(scene, objects["camera"], built.mesh)
+    if image_on(root, EDITED_KEY) and (changed & DEPTH_OPTIONS or any(was.get(k) != source[k] for k in ("depth", "photo_stamp"))):
+        keep_edit(root, DepthEdit(built.original.disparity, built.depth.disparity))
     root[SETTINGS_KEY], root[SOURCE_KEY] = json.dumps(settings.values()), json.dumps(source)
     bpy.data.batch_remove([material for material in bpy.data.materials if material in shown and not material.users])
     bpy.data.batch_remove([image for image in old.values() if not image.users])

@@ -53,6 +53,7 @@ def source_of(built: Diorama, photo: str, depth: str | None) -> dict:
         "depth": str(Path(depth).resolve()) if depth else "",
         "photo_stamp": list(stamp(photo)),
         "focal_px": round(camera.focal_px, 3),
+        "centre_px": [round(camera.cx, 3), round(camera.cy, 3)],
         "focal_source": built.photo.focal_source,
         "depth_source": built.depth.source,
         "metric": built.depth.metric,

@@ -13,6 +13,16 @@ def unregister() -> None:
 
 def _modules() -> tuple:
     # imported late: the command line lives in this folder and starts before there is a Blender
-    from . import blender_command, camera_panel, drop, menus, output_panel, panel, preferences, relief_panel
+    from . import (
+        blender_command,
+        camera_panel,
+        depth_panel,
+        drop,
+        menus,
+        output_panel,
+        panel,
+        preferences,
+        relief_panel,
+    )
 
-    return preferences, drop, panel, relief_panel, menus, blender_command, camera_panel, output_panel
+    return preferences, drop, panel, relief_panel, depth_panel, menus, blender_command, camera_panel, output_panel

@@ -222,7 +222,7 @@ def test_the_pipeline_repeats_only_what_an_edit_changes(tmp_path):
     assert denser.image is after.image and denser.mesh is not after.mesh
     back = build_diorama(*files, SETTINGS, kept=kept)
     assert back.depth is before.depth and back.mesh.atlas.tobytes() == before.mesh.atlas.tobytes()
-    assert find_original(*files, SETTINGS, kept=kept) is before.depth
+    assert find_original(*files, SETTINGS, kept=kept)[1] is before.depth
 
 
 def test_results_of_several_photos_are_kept_while_there_is_room(tmp_path):

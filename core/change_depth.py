@@ -1,0 +1,88 @@
+"""One change of a photo's depth by hand, from the depth as it is now to the diorama that is built from the changed one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .depth import DepthMap
+from .edit_depth import Change, DepthEdit, change_region, take_over
+from .pipeline import Diorama, Kept, Progress, build_diorama, find_original, silent
+from .settings import Settings
+
+Mask = Callable[[tuple[int, int]], np.ndarray]
+"""Takes height and width of the working grid, returns (h, w) bool."""
+ChangeOf = Callable[[DepthMap], Change]
+"""Takes the depth as it is now, for its range; returns what is to be done."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a diorama is built from; the arguments of `build_diorama` that a change of depth leaves alone."""
+
+    photo: str
+    depth: str | None
+    settings: Settings
+    models: Path | None
+    kept: Kept
+
+
+@dataclass(frozen=True)
+class Changed:
+    """The depth after a change, and what was built from it; None where it was not asked for."""
+
+    edit: DepthEdit
+    built: Diorama | None
+
+
+def current_depth(source: Source, edit: DepthEdit | None, progress: Progress = silent) -> Changed:
+    """The depth of a photo as it is now, nothing changed and nothing built; raises as `build_diorama` does."""
+    photo, original = find_original(source.photo, source.depth, source.settings, progress, source.kept, source.models)
+    return Changed(DepthEdit(original.disparity, take_over(edit, original, photo).disparity), None)
+
+
+def change_depth(
+    source: Source,
+    edit: DepthEdit | None,
+    mask: Mask,
+    change_of: ChangeOf,
+    feather: float,
+    build: bool,
+    progress: Progress = silent,
+) -> Changed:
+    """Makes the change inside the mask, faded in over `feather` (part of the long side) from its rim, and builds again.
+
+    Raises DioramaError for an empty region or input that cannot be used, Cancelled through `progress`.
+    """
+    photo, original = find_original(source.photo, source.depth, source.settings, progress, source.kept, source.models)
+    now = take_over(edit, original, photo)
+    shape = now.disparity.shape
+    changed = change_region(now.disparity, mask(shape), change_of(now), feather * max(shape))
+    return finish(source, DepthEdit(original.disparity, changed), build, progress)
+
+
+def restore_depth(
+    source: Source, edit: DepthEdit | None, mask: Mask | None, build: bool, progress: Progress = silent
+) -> Changed:
+    """Takes the changes inside the mask back, or all of them without one; raises as `change_depth` does."""
+    photo, original = find_original(source.photo, source.depth, source.settings, progress, source.kept, source.models)
+    restored = original.disparity
+    if mask is not None:
+        now = take_over(edit, original, photo).disparity
+        restored = change_region(
+            now, mask(now.shape), lambda disparity, inside: np.where(inside, original.disparity, disparity)
+        )
+    return finish(source, DepthEdit(original.disparity, restored), build, progress)
+
+
+def finish(source: Source, edit: DepthEdit, build: bool, progress: Progress) -> Changed:
+    """Builds from the changed depth where that is wanted; one without any change is no edit."""
+    if not build:
+        return Changed(edit, None)
+    used = edit if edit.changed.any() else None
+    return Changed(
+        edit, build_diorama(source.photo, source.depth, source.settings, progress, source.kept, source.models, used)
+    )

@@ -1,0 +1,375 @@
+"""Depth edited by hand through the operators: regions, painting, rebuild, undo, save and reopen, and back to the original."""
+
+import json
+
+import numpy as np
+import pytest
+from blend_state import differences, everything, names
+
+
+@pytest.fixture
+def street_root(blender, street, import_photo):
+    return import_photo(*street, long_side=160)
+
+
+def parts(root) -> dict:
+    return {ob["photo_diorama_role"]: ob for ob in reversed(root.children_recursive)}
+
+
+def image(root, key="photo_diorama_depth"):
+    return root.get(key)
+
+
+def values(image) -> np.ndarray:
+    """(h, w) float32, rows from the top."""
+    read = np.empty(len(image.pixels), np.float32)
+    image.pixels.foreach_get(read)
+    return read.reshape(image.size[1], image.size[0], 4)[::-1, :, 0]
+
+
+def disparity(root, key="photo_diorama_depth") -> np.ndarray:
+    return values(image(root, key)) / image(root, key)["photo_diorama_depth_scale"]
+
+
+def paint(image, rows, columns, value) -> None:
+    """As a brush does: new values in the image, not packed."""
+    read = np.empty(len(image.pixels), np.float32)
+    image.pixels.foreach_get(read)
+    picture = read.reshape(image.size[1], image.size[0], 4)[::-1]
+    picture[slice(*rows), slice(*columns), :3] = value
+    image.pixels.foreach_set(read)
+    image.update()
+
+
+def mask_on(blender, root, rows, columns) -> None:
+    blender.ops.photo_diorama.paint_mask()
+    blender.ops.photo_diorama.fill_mask(content="NOTHING")
+    paint(image(root, "photo_diorama_mask"), rows, columns, 1.0)
+
+
+def photo_depth(root) -> np.ndarray:
+    """(n, 3): column and row on the photo (0 to 1) and disparity of each corner of the photo layer."""
+    mesh = parts(root)["photo"].data
+    co, uv = np.empty(3 * len(mesh.vertices), np.float32), np.empty(2 * len(mesh.loops), np.float32)
+    corner = np.empty(len(mesh.loops), np.int32)
+    mesh.attributes["position"].data.foreach_get("vector", co)
+    mesh.uv_layers[0].uv.foreach_get("vector", uv)
+    mesh.attributes[".corner_vert"].data.foreach_get("value", corner)
+    u, v = uv.reshape(-1, 2).T
+    return np.stack([u, 1 - v, 1 / co.reshape(-1, 3)[corner, 1]], axis=1)
+
+
+def within(places, top, bottom, left, right, size=(120, 160)) -> np.ndarray:
+    u, v = places[:, 0] * size[1], places[:, 1] * size[0]
+    return (u > left) & (u < right) & (v > top) & (v < bottom)
+
+
+def test_the_depth_opens_as_a_float_image_and_nothing_else_changes(blender, street_root):
+    before, had = everything(), names()
+    assert blender.ops.photo_diorama.edit_depth() == {"FINISHED"}
+    depth = image(street_root)
+    assert (
+        depth.is_float
+        and depth.packed_file
+        and depth.colorspace_settings.name == "Non-Color"
+        and tuple(depth.size) == (160, 120)
+    )
+    assert np.unique(disparity(street_root)) == pytest.approx([1 / 6, 1 / 2]) and values(depth).max() <= 1
+    assert np.array_equal(disparity(street_root), disparity(street_root, "photo_diorama_depth_original"))
+    assert blender.context.scene.tool_settings.image_paint.canvas == depth
+    changes = [line for line in differences(before, everything()) if "image_paint" not in line]
+    assert not changes, changes
+    assert {k: len(names()[k]) - len(had[k]) for k in had if names()[k] != had[k]} == {"images": 2}
+    blender.ops.photo_diorama.edit_depth()
+    assert image(street_root) == depth, "opening it again makes no second one"
+
+
+def test_painting_starts_on_the_photo_with_brushes_of_its_own(blender, street_root):
+    tool = blender.context.scene.tool_settings.image_paint
+    assert not blender.ops.photo_diorama.depth_brush.poll()
+    own = {brush.name for brush in blender.data.brushes}
+    assert blender.ops.photo_diorama.edit_depth(target="PAINT") == {"FINISHED"}
+    assert blender.context.mode == "PAINT_TEXTURE" and blender.context.object == parts(street_root)["photo"]
+    assert tool.mode == "IMAGE" and tool.canvas == image(street_root)
+    for kind, blend in (("NEARER", "ADD"), ("FARTHER", "SUB")):
+        assert blender.ops.photo_diorama.depth_brush(kind=kind, strength=0.05) == {"FINISHED"}
+        assert (
+            tool.brush.blend == blend
+            and tool.brush.strength == pytest.approx(0.05)
+            and tool.canvas == image(street_root)
+        )
+    with pytest.raises(RuntimeError, match="Open the mask"):
+        blender.ops.photo_diorama.depth_brush(kind="MASK")
+    blender.ops.photo_diorama.paint_mask(target="PAINT")
+    for kind, level in (("MASK", 1.0), ("UNMASK", 0.0)):
+        blender.ops.photo_diorama.depth_brush(kind=kind)
+        assert tool.brush.color[0] == level and tool.canvas == image(street_root, "photo_diorama_mask")
+    made = {brush.name for brush in blender.data.brushes if brush.name.startswith("Photo Diorama")}
+    assert len(made) == 4 and not made & own
+
+
+def test_rebuild_takes_what_was_painted_and_goes_on_painting(blender, street_root):
+    blender.ops.photo_diorama.edit_depth(target="PAINT")
+    scale = image(street_root)["photo_diorama_depth_scale"]
+    paint(image(street_root), (40, 80), (60, 100), scale / 1.0)
+    assert blender.ops.photo_diorama.rebuild() == {"FINISHED"}
+    assert blender.context.mode == "PAINT_TEXTURE"
+    places = photo_depth(street_root)
+    assert places[within(places, 44, 76, 64, 96), 2] == pytest.approx(1.0, rel=1e-5)
+    assert places[within(places, 2, 26, 2, 158), 2] == pytest.approx(1 / 6, rel=1e-5)
+    assert "edited by hand" in json.loads(street_root["photo_diorama_source"])["depth_source"]
+    assert np.unique(disparity(street_root, "photo_diorama_depth_original")) == pytest.approx([1 / 6, 1 / 2])
+
+
+CHANGES = {
+    "depth_to_plane": {},
+    "push_depth": dict(gap=0.1),
+    "same_depth": dict(of="POINT", point=(0.5, 0.5)),
+    "move_depth": dict(amount=0.2),
+    "smooth_depth": dict(radius=0.05),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_each_change_reaches_depth_and_layers_and_is_undone_in_one_step(blender, street_root, name):
+    name_of_root = street_root.name
+    top, bottom, left, right = 20, 100, 20, 50
+    if name in ("depth_to_plane", "smooth_depth"):
+        left, right = 30, 80
+    mask_on(blender, street_root, (top, bottom), (left, right))
+    blender.ops.photo_diorama.edit_depth()
+    was, mesh_was = disparity(street_root), photo_depth(street_root)
+    blender.ops.ed.undo_push(message="ready")
+    assert getattr(blender.ops.photo_diorama, name)("EXEC_DEFAULT", True, **CHANGES[name]) == {"FINISHED"}
+    street_root = blender.data.objects[name_of_root]
+    now = disparity(street_root)
+    inside = np.zeros(now.shape, bool)
+    inside[top:bottom, left:right] = True
+    assert np.array_equal(now[~inside], was[~inside]) and (now != was)[inside].any()
+    assert np.array_equal(disparity(street_root, "photo_diorama_depth_original"), was)
+    span = 1 / 2 - 1 / 6
+    if name == "push_depth":
+        assert now[inside] == pytest.approx(1 / 6 - 0.1 * span, abs=0.01)
+    if name == "same_depth":
+        assert now[inside] == pytest.approx(1 / 2)
+    if name == "move_depth":
+        assert now[inside] == pytest.approx(1 / 6 + 0.2 * span, abs=0.01)
+    if name == "depth_to_plane":
+        assert np.abs(np.diff(now[top:bottom, left:right], 2)).max() < 1e-6
+    assert photo_depth(street_root).shape != mesh_was.shape or not np.array_equal(photo_depth(street_root), mesh_was)
+    blender.ops.ed.undo()
+    street_root = blender.data.objects[name_of_root]
+    assert np.array_equal(disparity(street_root), was) and np.array_equal(photo_depth(street_root), mesh_was)
+    blender.ops.ed.redo()
+    assert np.array_equal(disparity(blender.data.objects[name_of_root]), now)
+
+
+def select_faces(blender, root, *region) -> None:
+    """Edit mode of the photo layer with the faces inside a part of the photo selected; the last of them is active."""
+    import bmesh
+
+    ob = parts(root)["photo"]
+    blender.context.view_layer.objects.active = ob
+    blender.ops.object.mode_set(mode="OBJECT")
+    inside = within(photo_depth(root), *region).reshape(-1, 3).all(axis=1)
+    blender.ops.object.mode_set(mode="EDIT")
+    edited = bmesh.from_edit_mesh(ob.data)
+    edited.select_mode = {"FACE"}
+    for face in edited.faces:
+        face.select_set(bool(inside[face.index]))
+    edited.faces.ensure_lookup_table()
+    edited.faces.active = edited.faces[int(np.flatnonzero(inside)[-1])]
+    bmesh.update_edit_mesh(ob.data)
+
+
+def test_a_selection_in_edit_mode_is_the_region(blender, street_root):
+    select_faces(blender, street_root, 31, 89, 54, 106)
+    assert blender.ops.photo_diorama.move_depth(amount=0.3) == {"FINISHED"}
+    assert blender.context.mode == "OBJECT"
+    changed = disparity(street_root) != disparity(street_root, "photo_diorama_depth_original")
+    rows, columns = np.nonzero(changed)
+    assert (
+        changed[32:88, 56:104].all()
+        and rows.min() >= 30
+        and rows.max() < 90
+        and columns.min() >= 53
+        and columns.max() < 107
+    )
+    select_faces(blender, street_root, 31, 89, 54, 106)
+    assert blender.ops.photo_diorama.fill_mask(content="SELECTION") == {"FINISHED"}
+    mask = values(image(street_root, "photo_diorama_mask"))
+    assert set(np.unique(mask)) == {0.0, 1.0} and mask[32:88, 56:104].all() and mask.sum() <= 60 * 54
+    blender.ops.photo_diorama.fill_mask(content="INVERTED")
+    assert np.array_equal(values(image(street_root, "photo_diorama_mask")), 1 - mask)
+    blender.ops.photo_diorama.fill_mask(content="ADD")
+    assert values(image(street_root, "photo_diorama_mask")).all()
+    blender.ops.photo_diorama.fill_mask(content="SUBTRACT")
+    assert np.array_equal(values(image(street_root, "photo_diorama_mask")), 1 - mask)
+
+
+def test_same_depth_as_the_active_face_and_the_cursor(blender, street_root):
+    select_faces(blender, street_root, 31, 89, 54, 106)
+    assert blender.ops.photo_diorama.same_depth(region="SELECTION", of="FACE", keep_relief=True) == {"FINISHED"}
+    mask_on(blender, street_root, (0, 120), (0, 40))
+    street_root.location, street_root.scale = (3, 2, 1), (2, 2, 2)
+    blender.context.view_layer.update()
+    blender.context.scene.cursor.location = street_root.matrix_world @ parts(street_root)["photo"].location.__class__(
+        (0, 2.0, 0)
+    )
+    assert blender.ops.photo_diorama.same_depth(of="CURSOR") == {"FINISHED"}
+    assert disparity(street_root)[5:115, 2:38] == pytest.approx(1 / 2)
+    blender.context.scene.cursor.location = street_root.location + street_root.location.__class__((0, -5, 0))
+    with pytest.raises(RuntimeError, match="3D cursor"):
+        blender.ops.photo_diorama.same_depth(of="CURSOR")
+    with pytest.raises(RuntimeError, match="active face"):
+        blender.ops.photo_diorama.same_depth(of="FACE")
+
+
+def test_a_feather_fades_in_and_without_rebuild_only_the_image_changes(blender, street_root):
+    mask_on(blender, street_root, (20, 100), (2, 50))
+    mesh = parts(street_root)["photo"].data
+    assert blender.ops.photo_diorama.move_depth(amount=0.5, feather=0.1, build=False) == {"FINISHED"}
+    off = disparity(street_root) - disparity(street_root, "photo_diorama_depth_original")
+    assert parts(street_root)["photo"].data == mesh
+    assert np.abs(np.diff(off, axis=0)).max() < 0.03 and off.max() == pytest.approx(0.5 / 3, abs=0.01)
+    assert blender.ops.photo_diorama.rebuild() == {"FINISHED"}
+    places = photo_depth(street_root)
+    assert places[within(places, 55, 65, 20, 30), 2].max() == pytest.approx(1 / 6 + off.max(), abs=0.01)
+
+
+@pytest.mark.parametrize("where", ["ALL", "REGION"])
+def test_the_original_depth_comes_back(blender, street_root, where):
+    before, source = photo_depth(street_root), json.loads(street_root["photo_diorama_source"])["depth_source"]
+    mask_on(blender, street_root, (20, 100), (2, 50))
+    blender.ops.photo_diorama.move_depth(amount=0.3)
+    assert photo_depth(street_root).shape != before.shape
+    assert blender.ops.photo_diorama.restore_depth(where=where) == {"FINISHED"}
+    assert np.array_equal(disparity(street_root), disparity(street_root, "photo_diorama_depth_original"))
+    assert np.array_equal(photo_depth(street_root), before)
+    assert json.loads(street_root["photo_diorama_source"])["depth_source"] == source
+
+
+def test_the_edit_survives_save_reopen_and_other_options(blender, street_root, tmp_path):
+    from photo_diorama.operators import build
+
+    mask_on(blender, street_root, (30, 90), (53, 106))
+    blender.ops.photo_diorama.move_depth(amount=0.5)
+    edited, mesh, name = disparity(street_root), photo_depth(street_root), street_root.name
+    paint(image(street_root), (2, 10), (2, 10), 0.75)  # painted and never rebuilt
+    painted = disparity(street_root)
+    file = str(tmp_path / "saved.blend")
+    blender.ops.wm.save_as_mainfile(filepath=file)
+    blender.ops.wm.open_mainfile(filepath=file)
+    build.kept.results.clear()
+    root = blender.data.objects[name]
+    blender.context.view_layer.objects.active = root
+    assert np.array_equal(disparity(root), painted) and np.array_equal(photo_depth(root), mesh)
+    assert not np.array_equal(painted, edited)
+    blender.ops.photo_diorama.rebuild(density=2.0, tear=0.02)
+    places = photo_depth(root)
+    assert places[within(places, 34, 86, 57, 102), 2] == pytest.approx(1 / 2 + 1 / 6, abs=0.01)
+    assert np.array_equal(disparity(root), painted)
+    blender.ops.photo_diorama.rebuild(long_side=80)
+    places = photo_depth(root)
+    assert np.median(places[within(places, 40, 80, 62, 96), 2]) == pytest.approx(1 / 2 + 1 / 6, abs=0.01)
+    assert np.array_equal(disparity(root), painted), "the painted image keeps its own size"
+
+
+def test_the_edit_follows_another_depth(blender, street_root, street, tmp_path):
+    mask_on(blender, street_root, (30, 90), (53, 106))
+    blender.ops.photo_diorama.move_depth(amount=0.5)
+    other = tmp_path / "twice.npy"
+    np.save(other, 2 * np.load(street[1]))
+    blender.ops.photo_diorama.rebuild(depth=str(other))
+    assert np.unique(disparity(street_root, "photo_diorama_depth_original")) == pytest.approx([1 / 12, 1 / 4])
+    assert disparity(street_root)[35:85, 60:100] == pytest.approx(1 / 3, abs=0.01)
+    places = photo_depth(street_root)
+    assert np.median(places[within(places, 40, 80, 62, 96), 2]) == pytest.approx(1 / 3, abs=0.01)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_without_a_region_it_says_what_to_do_and_changes_nothing(blender, street_root, name):
+    before = everything()
+    call = getattr(blender.ops.photo_diorama, name)
+    for region, told in (("AUTO", "paint the mask"), ("MASK", "paint the mask")):
+        with pytest.raises(RuntimeError, match=told):
+            call(region=region, **CHANGES[name])
+    with pytest.raises(RuntimeError, match="is no layer"):
+        call(region="SELECTION", **CHANGES[name])
+    blender.context.view_layer.objects.active = parts(street_root)["photo"]
+    parts(street_root)["photo"].data.polygons.foreach_set(
+        "select", np.zeros(len(parts(street_root)["photo"].data.polygons), bool)
+    )
+    with pytest.raises(RuntimeError, match="No face of"):
+        call(region="SELECTION", **CHANGES[name])
+    assert not differences(before, everything()) and not differences(everything(), before)
+    blender.context.view_layer.objects.active = None
+    assert not call.poll()
+
+
+def test_a_stop_or_a_fault_leaves_all_as_it_was(blender, street_root, monkeypatch):
+    from photo_diorama.core.errors import Cancelled
+    from photo_diorama.operators import edit_depth
+
+    mask_on(blender, street_root, (20, 100), (2, 50))
+    before = everything()
+
+    def stopped(*arguments, **named):
+        raise Cancelled
+
+    with monkeypatch.context() as patch:
+        patch.setattr(edit_depth, "change_depth", stopped)
+        assert blender.ops.photo_diorama.move_depth(amount=0.3) == {"CANCELLED"}
+    assert not differences(before, everything()) and not differences(everything(), before)
+
+    def fails(*arguments):
+        raise KeyError("made to fail")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(edit_depth, "rebuild", fails)
+        with pytest.raises(RuntimeError, match="fault of Photo Diorama"):
+            blender.ops.photo_diorama.move_depth(amount=0.3)
+    assert not differences(before, everything()) and image(street_root) is None
+
+
+def test_a_copy_of_the_diorama_keeps_its_depth(blender, street_root):
+    mask_on(blender, street_root, (20, 100), (2, 50))
+    blender.ops.photo_diorama.move_depth(amount=0.3)
+    for ob in (street_root, *street_root.children_recursive):
+        ob.select_set(True)
+    blender.context.view_layer.objects.active = street_root
+    blender.ops.object.duplicate()
+    copy = blender.context.view_layer.objects.active
+    was = disparity(copy)
+    blender.context.view_layer.objects.active = street_root
+    blender.ops.photo_diorama.restore_depth()
+    assert np.array_equal(disparity(copy), was) and not np.array_equal(disparity(street_root), was)
+
+
+def test_an_image_of_another_size_or_gone_is_told(blender, street_root):
+    mask_on(blender, street_root, (20, 100), (2, 50))
+    blender.ops.photo_diorama.move_depth(amount=0.3)
+    image(street_root).scale(80, 60)
+    with pytest.raises(RuntimeError, match="another size"):
+        blender.ops.photo_diorama.rebuild()
+    assert blender.ops.photo_diorama.restore_depth() == {"FINISHED"}
+    blender.data.images.remove(image(street_root))
+    assert blender.ops.photo_diorama.rebuild() == {"FINISHED"}
+
+
+def test_the_panel_shows_every_tool(blender, street_root):
+    from types import SimpleNamespace
+
+    from fake_layout import FakeLayout
+
+    panel = blender.types.PHOTO_DIORAMA_PT_depth
+    assert panel.poll(blender.context) and panel.bl_category == "Photo Diorama" and panel.bl_order == 3
+    for _ in range(2):
+        layout = FakeLayout()
+        panel.draw(SimpleNamespace(layout=layout), blender.context)
+        drawn = {name.split(".")[1] for name, _ in layout.said("operator")}
+        assert drawn >= {*CHANGES, "edit_depth", "paint_mask", "depth_brush", "fill_mask", "restore_depth", "rebuild"}
+        select_faces(blender, street_root, 31, 89, 54, 106)
+    blender.ops.object.mode_set(mode="OBJECT")
+    blender.context.view_layer.objects.active = None
+    assert not panel.poll(blender.context)
