@@ -3,6 +3,7 @@
 Reads one JSON object a line, {"do": name of a function below, ...its arguments}, and answers with one a line.
 """
 
+import errno
 import importlib.util
 import json
 import os
@@ -29,12 +30,31 @@ def serve_from(sources: dict[str, dict]) -> None:
     catalogue.CATALOGUE = tuple(replace(w, **changes.get(w.key, {})) for w in catalogue.CATALOGUE)
 
 
-def run(arguments: list[str], cwd: str, broken: str = "", online: bool = True) -> dict:
+def failing_at(stage: str, nth: int, kind: str):
+    """A patch by which the command fails when a stage is told for the nth time."""
+    from photo_diorama.core.errors import Cancelled
+    from photo_diorama.ui.session import ProgressLine
+
+    error = {"fault": RuntimeError("broken for a test"), "cancel": Cancelled(), "memory": MemoryError(),
+             "full disk": OSError(errno.ENOSPC, "No space left on device")}[kind]  # fmt: skip
+    tell, count = ProgressLine.__call__, []
+
+    def told(self, name, fraction):
+        count.extend([1] * (name == stage))
+        if name == stage and len(count) == nth:
+            raise error
+        tell(self, name, fraction)
+
+    return mock.patch.object(ProgressLine, "__call__", told)
+
+
+def run(arguments: list[str], cwd: str, broken: str = "", online: bool = True, **failing) -> dict:
     """`main` as the console script calls it; `broken` names a function of the package that is to fail."""
     from photo_diorama.ui.command_line import main
 
     os.chdir(cwd)
     patch = mock.patch(broken, side_effect=RuntimeError("broken for a test")) if broken else mock.MagicMock()
+    patch = failing_at(**failing) if failing else patch
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         kept = os.dup(1), os.dup(2)
         sys.stdout.flush(), sys.stderr.flush()
