@@ -25,6 +25,8 @@ def _modules() -> tuple:
         properties,
         rebuild,
         relief,
+        safe_range,
+        tilt_preview,
     )
 
     return (
@@ -39,4 +41,6 @@ def _modules() -> tuple:
         defaults,
         apply_move,
         output,
+        safe_range,
+        tilt_preview,
     )

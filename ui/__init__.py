@@ -23,6 +23,18 @@ def _modules() -> tuple:
         panel,
         preferences,
         relief_panel,
+        safe_range_panel,
     )
 
-    return preferences, drop, panel, relief_panel, depth_panel, menus, blender_command, camera_panel, output_panel
+    return (
+        preferences,
+        drop,
+        panel,
+        relief_panel,
+        depth_panel,
+        menus,
+        blender_command,
+        camera_panel,
+        safe_range_panel,
+        output_panel,
+    )
