@@ -46,7 +46,7 @@ def huge_png(width: int, height: int) -> bytes:
 
 def make_good(sources: list[Path], place: Path, number: int, rng: random.Random) -> None:
     picture = Image.open(rng.choice(sources)).convert("RGB")
-    scale = rng.uniform(280, 900) / max(picture.size)
+    scale = rng.uniform(260, 700) / max(picture.size)
     width, height = (max(200, round(side * scale)) for side in picture.size)
     picture = picture.resize((width, height))
     if rng.random() < 0.5:

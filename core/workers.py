@@ -21,6 +21,8 @@ MARK = "photo-diorama:"
 LOOK = 0.2
 """Seconds between two looks at a working process."""
 SLOWEST_START = 600.0
+STARTS = 3
+"""One that dies as it starts may have met a moment without memory."""
 TAIL = 2000
 """Characters of what a dead process said that are kept."""
 SIGKILL = -9
@@ -226,8 +228,7 @@ class Pool:
                 except Empty:
                     break
                 if worker is None:
-                    worker = self.start()
-                    worker.wait_until_ready(self.stop)
+                    worker = self._ready_worker()
                 outcome = worker.ask(request(task), self.limits, self.stop, lambda *told, task=task: self.tell(task, *told))
                 outcomes.put((task, outcome))
                 if fresh or self._is_spent(worker, outcome):
@@ -241,6 +242,21 @@ class Pool:
             if worker is not None:
                 worker.kill()
             outcomes.put(None)
+
+    def _ready_worker(self) -> Worker:
+        """A process that has come up; raises DioramaError where several in a row do not, which no next one would mend."""
+        for left in reversed(range(STARTS)):
+            worker = self.start()
+            try:
+                worker.wait_until_ready(self.stop)
+                return worker
+            except Stopped:
+                worker.kill()
+                raise
+            except DioramaError:
+                if not left:
+                    raise
+        raise AssertionError("STARTS is at least one")
 
     def _is_spent(self, worker: Worker, outcome: Outcome) -> bool:
         if not worker.is_alive or outcome.answer is None or worker.done >= self.limits.recycle:

@@ -26,9 +26,11 @@ from ..core.batch import (
 )
 from ..core.disk import exclusive
 from ..core.errors import DioramaError
+from ..core.output import kind_of
 from ..core.workers import Limits, Outcome, Pool, Worker
 from . import make_diorama
 from .batch_worker import flags_of
+from .flags import output_from
 from .session import Session
 from .targets import check_target, make_folder
 
@@ -89,7 +91,7 @@ def run(given: argparse.Namespace, session: Session) -> int:
 
 
 def _check(given: argparse.Namespace) -> None:
-    make_diorama.settings_of(given)
+    make_diorama.settings_of(given), output_from(given)
     make_diorama.require_blender()
     for name, low in (("jobs", 1), ("recycle", 1), ("memory", 1), ("patience", 0)):
         if getattr(given, name) is not None and not getattr(given, name) >= low:
@@ -98,6 +100,8 @@ def _check(given: argparse.Namespace) -> None:
         rest = value.removeprefix(NAME)
         if rest == value or Path(rest).is_absolute() or ".." in Path(rest).parts:
             raise DioramaError(f"--{flag} {value} is the same for all photos; begin it with {NAME}, as in {NAME}.mp4.")
+    if given.render is not None:
+        kind_of(given.render)
 
 
 def _targets(given: argparse.Namespace) -> dict[str, str]:
