@@ -50,6 +50,6 @@ def add_hidden_layer(image: LayeredDepthImage, found: Disocclusion) -> tuple[Lay
     earlier, links = link_hidden(image, found)
     disparity = fill_depth(image, found, links)
     shape = found.hidden.shape
-    layer = Layer(found.hidden, found.hidden.copy(), disparity, np.zeros((*shape, 3), np.float32), links)
+    layer = Layer(found.hidden, found.hidden.copy(), disparity, np.zeros((*shape, 3), np.float32), links, part=found.part)
     layers = tuple(replace(layer, links=own) for layer, own in zip(image.layers, earlier, strict=True)) + (layer,)
     return replace(image, layers=layers), found.distance

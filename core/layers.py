@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .depth import DepthMap
+from .parts import Parts, cut_parts
 from .photo import Photo
 from .settings import LayerSettings
 from .tear_surfaces import grow_foreground, tear
@@ -37,6 +38,7 @@ class Layer:
     colour: np.ndarray  # (h, w, 3) float32, sRGB-encoded; meaningless where not present
     links: np.ndarray  # (4, h, w) int8: layer of the linked pixel on the right, left, down, up; -1 without
     soft: np.ndarray | None = None  # (h, w) uint8: FRONT or BACK at soft silhouettes, 0 elsewhere; None without any
+    part: np.ndarray | None = None  # (h, w) uint8: the part it was split off into (core/parts.py); None where nothing was
 
     @property
     def shown(self) -> np.ndarray:
@@ -89,8 +91,12 @@ def mutual_links(right: np.ndarray, down: np.ndarray, layer: int) -> np.ndarray:
     return np.where(np.stack(sides), np.int8(layer), np.int8(-1))
 
 
-def split_into_layers(photo: Photo, depth: DepthMap, settings: LayerSettings) -> LayeredDepthImage:
+def split_into_layers(
+    photo: Photo, depth: DepthMap, settings: LayerSettings, parts: Parts | None = None
+) -> LayeredDepthImage:
     """The photo's surface, torn at its depth discontinuities and continued outside the frame; nothing is hidden yet.
+
+    `parts` are cut out of it, whether there is a jump of depth or not.
 
     Colours of the border are left to the inpainting.
     """
@@ -99,10 +105,15 @@ def split_into_layers(photo: Photo, depth: DepthMap, settings: LayerSettings) ->
     rim = max(1, round(settings.rim * max(height, width))) if settings.rim > 0 else 0
     disparity = grow_foreground(depth.disparity, threshold, rim)
     disparity, right, down = tear(disparity, threshold)
+    part = None
+    if parts is not None:
+        part, right, down = cut_parts(parts, right, down)
     block = BORDER_STEP if max(height, width) >= SMALL else SMALL_BORDER_STEP
     border = block * round(settings.border * max(height, width) / block)
     colour = photo.working_colour(height, width)
     layer = _with_border(disparity, right, down, colour, border)
+    if part is not None:
+        layer = replace(layer, part=np.pad(part, border, mode="edge"))
     return LayeredDepthImage((layer,), (border, border, height, width), threshold, depth.span)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from .layers import DOWN, OPPOSITE, RIGHT, LayeredDepthImage, beside
-from .regions import Disocclusion
+from .regions import CUT_SLACK, Disocclusion
 from .tear_surfaces import ISLAND_AREA, label_surfaces
 
 SLOPE = 150.0
@@ -27,6 +27,8 @@ def link_hidden(image: LayeredDepthImage, found: Disocclusion) -> tuple[list[np.
     links = np.full((4, *found.hidden.shape), -1, np.int8)
     where = np.flatnonzero(found.hidden)
     own, front = found.disparity.ravel()[where], image.layers[-1].disparity.ravel()[where]
+    if found.cut is not None:  # there it may be nearer by a little, as both were one surface; its rim is bent back later
+        front = front + np.where(found.cut.ravel()[where], np.float32(CUT_SLACK * image.threshold), 0)
     for side in range(4):
         there, inside = beside(where, side, found.hidden.shape)
         nearest, chosen = np.full(len(where), np.float32(image.threshold)), np.full(len(where), -1, np.int8)
@@ -35,6 +37,8 @@ def link_hidden(image: LayeredDepthImage, found: Disocclusion) -> tuple[list[np.
             apart = np.abs(disparity - own)
             free = layer.present.ravel()[there] & (earlier[k][OPPOSITE[side]].ravel()[there] < 0)
             better = inside & free & (apart <= nearest) & (disparity < front)
+            if found.part is not None:
+                better &= layer.part.ravel()[there] == found.part.ravel()[where]
             chosen[better], nearest[better] = k, apart[better]
         links[side].ravel()[where] = chosen
         for k in range(new):
@@ -62,6 +66,8 @@ def _pairs_of_one_surface(image: LayeredDepthImage, found: Disocclusion, side: i
     between = np.maximum(np.abs(other_row - row), np.abs(other_column - column))
     limit = image.threshold * np.minimum(2 + between * (SLOPE / image.long_side), FAR_APART)
     same = np.abs(disparity[other] - disparity[one]) <= limit
+    if found.part is not None:
+        same &= found.part.ravel()[one] == found.part.ravel()[other]
     return one[same], other[same]
 
 
@@ -78,7 +84,8 @@ def absorb_islands(image: LayeredDepthImage, found: Disocclusion) -> Disocclusio
         linked[way, _pairs_of_one_surface(image, found, side)[0]] = True
     labels, sizes = label_surfaces(found.hidden, *linked.reshape(2, *found.hidden.shape))
     small = found.hidden & (sizes[labels] < ISLAND_AREA * image.long_side**2)
-    small |= found.hidden & (image.layers[-1].disparity - found.disparity < image.threshold / 2)
+    touching = found.hidden & (image.layers[-1].disparity - found.disparity < image.threshold / 2)
+    small |= touching if found.cut is None else touching & ~found.cut
     kept = found.hidden & ~small
     if not small.any() or not kept.any():
         return found
@@ -88,4 +95,8 @@ def absorb_islands(image: LayeredDepthImage, found: Disocclusion) -> Disocclusio
     source = pixel[nearest[small]]
     disparity, seed = found.disparity.copy(), found.seed.copy()
     disparity[small], seed[small] = found.disparity.ravel()[source], found.seed.ravel()[source]
-    return replace(found, disparity=disparity, seed=seed)
+    if found.part is None:
+        return replace(found, disparity=disparity, seed=seed)
+    part, cut = found.part.copy(), found.cut.copy()
+    part[small], cut[small] = found.part.ravel()[source], found.cut.ravel()[source]
+    return replace(found, disparity=disparity, seed=seed, part=part, cut=cut)

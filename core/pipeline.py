@@ -17,8 +17,10 @@ from .find_depth import FoundDepth, at_hand, find_depth, with_calibration
 from .inpaint import inpaint
 from .layers import LayeredDepthImage, split_into_layers
 from .mesh import LayeredMesh, triangulate
+from .parts import Parts
 from .photo import Photo, load_photo
 from .settings import MeshSettings, Settings
+from .separate_parts import separate_parts
 from .sharpen_depth import sharpen
 from .soft_silhouettes import add_skirt, clean, find_matte
 
@@ -88,10 +90,11 @@ def build_diorama(
     kept: Kept | None = None,
     models: str | Path | None = None,
     edit: DepthEdit | None = None,
+    parts: Parts | None = None,
 ) -> Diorama:
     """Photo in, layered mesh out; the depth is a file's or the best that is to be had (`find_depth`, `models` its folder).
 
-    `edit` is what somebody changed of that depth by hand.
+    `edit` is what somebody changed of that depth by hand, `parts` what was split off.
 
     Raises DioramaError for input that cannot be used, Cancelled through `progress`.
     """
@@ -101,7 +104,8 @@ def build_diorama(
     depth = step("Taking over the edited depth", 0.14, edit and edit.key, lambda: take_over(edit, original, photo))
     sharp = step("Sharpening the depth", 0.15, layers.tear,
                  lambda: sharpen(depth, photo.working_colour(*depth.disparity.shape), layers.tear))  # fmt: skip
-    torn = step("Splitting at depth discontinuities", 0.25, layers, lambda: split_into_layers(photo, sharp, layers))
+    torn = step("Splitting at depth discontinuities", 0.25, (layers, parts and parts.key),
+                lambda: split_into_layers(photo, sharp, layers, parts))  # fmt: skip
     matte = step("Softening silhouettes", 0.28, (), lambda: find_matte(torn, layers, found.matte))
     image, edges = step("Inpainting what is hidden", 0.3, settings.inpaint,
                         lambda: inpaint(clean(torn, matte), layers, settings.inpaint, step.within(0.3, 0.85)))  # fmt: skip
@@ -140,7 +144,7 @@ def bring_depth(step: Steps, photo_path, depth_path, settings: Settings, models)
 
 def _with_soft_edges(image, matte, photo: Photo, metric: bool, settings: MeshSettings) -> LayeredMesh:
     image, matte = add_skirt(image, matte)
-    return triangulate(image, photo, metric, settings, matte)
+    return separate_parts(triangulate(image, photo, metric, settings, matte), image)
 
 
 def stamp(path: str | Path) -> tuple:

@@ -16,6 +16,8 @@ from .tear_surfaces import label_surfaces
 LEAST_REACH = 0.008
 """A silhouette of the smallest jump hides this part of the long side; a jump of a third of the range hides all of it."""
 REACH_PER_JUMP = 3.0
+CUT_SLACK = 2.0
+"""Beside a part that was cut off, what is nearer by up to so many thresholds still counts as behind it: they were one surface."""
 SAME_SILHOUETTE = 0.012
 """Silhouette pixels this near each other, as a part of the long side, are taken for one edge in steps."""
 
@@ -28,6 +30,8 @@ class Disocclusion:
     disparity: np.ndarray  # (h, w) float32: of the farther pixel across the nearest silhouette, a first guess
     distance: np.ndarray  # (h, w) int16: steps from that silhouette, 0 on it
     seed: np.ndarray  # (h, w) int32: flat index of the silhouette pixel that each hidden pixel was flooded from
+    part: np.ndarray | None  # (h, w) uint8: part that the hidden surface belongs to; None where nothing was split off
+    cut: np.ndarray | None  # (h, w) bool: hidden by another part, and so wholly; None where nothing was split off
     edges: int  # depth edges (connected silhouettes of nearer pixels) that were flooded from
 
 
@@ -49,13 +53,18 @@ def disocclude(image: LayeredDepthImage, hidden_width: float) -> Disocclusion | 
     jump uncovers little. Every pixel belongs to the silhouette that reaches it first.
     """
     last = len(image.layers) - 1
-    far, jump = _farther_side(image)
-    seeds = np.flatnonzero(jump > 0)
-    if len(seeds) == 0 or hidden_width == 0:
-        return None
+    far, jump, part = _farther_side(image)
     layer = image.layers[last]
+    cut = None if part is None else (jump > 0) & (part != layer.part)
+    if hidden_width == 0 and cut is not None:
+        jump = np.where(cut, jump, 0)
+    seeds = np.flatnonzero(jump > 0)
+    if len(seeds) == 0 or (hidden_width == 0 and cut is None):
+        return None
     far = _smooth_along(far, jump > 0, image.threshold)
     reach = _reach(image, jump, hidden_width)
+    if cut is not None:
+        reach[cut.ravel()] = max(layer.present.shape) * 4  # a part can be moved away: all behind it is to be filled
     own = layer.links == last
     owner = np.full(layer.present.size, -1, np.int32)
     distance = np.zeros(layer.present.size, np.int16)
@@ -75,9 +84,10 @@ def disocclude(image: LayeredDepthImage, hidden_width: float) -> Disocclusion | 
         front = np.concatenate(reached)  # no pixel twice: each is taken by the first that reaches it
     shape = layer.present.shape
     guess = np.where(owner >= 0, far.ravel()[owner], 0).astype(np.float32).reshape(shape)
-    return Disocclusion(
-        (owner >= 0).reshape(shape), guess, distance.reshape(shape), owner.reshape(shape), _count_edges(seeds, own, shape)
-    )
+    if cut is not None:
+        part, cut = np.where(owner >= 0, part.ravel()[owner], 0).reshape(shape), ((owner >= 0) & cut.ravel()[owner]).reshape(shape)
+    edges = _count_edges(seeds, own, shape)
+    return Disocclusion((owner >= 0).reshape(shape), guess, distance.reshape(shape), owner.reshape(shape), part, cut, edges)
 
 
 def _reach(image: LayeredDepthImage, jump: np.ndarray, hidden_width: float) -> np.ndarray:
@@ -111,28 +121,43 @@ def _smooth_along(far: np.ndarray, seeds: np.ndarray, threshold: float, rounds: 
     return far
 
 
-def _farther_side(image: LayeredDepthImage) -> tuple[np.ndarray, np.ndarray]:
-    """For each silhouette pixel of the last layer the disparity across its tear, and the jump; 0 elsewhere.
+def _farther_side(image: LayeredDepthImage) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """For each silhouette pixel of the last layer the disparity across its tear, the jump, and the part that lies there; 0
+    elsewhere.
 
     Across a tear lies the nearest surface of any layer that is behind and ends there too. Of several sides the farthest counts.
+    Where a part was cut off without a jump it counts as in front of what has a lower number.
     """
     layer = image.layers[-1]
     far = np.full(layer.present.size, np.inf, np.float32)
     own = layer.disparity.ravel()
+    part = None if layer.part is None else np.zeros(layer.present.size, np.uint8)
     for side in range(4):
         ends = np.flatnonzero(layer.present & (layer.links[side] < 0))
         there, inside = beside(ends, side, layer.present.shape)
-        behind = np.full(len(ends), -np.inf, np.float32)
+        behind, of = np.full(len(ends), -np.inf, np.float32), np.zeros(len(ends), np.uint8)
         for other in image.layers:
             disparity = other.disparity.ravel()[there]
             lower = inside & other.present.ravel()[there] & (other.links[OPPOSITE[side]].ravel()[there] < 0)
-            lower &= disparity < own[ends] - image.threshold / 2
-            behind[lower] = np.maximum(behind[lower], disparity[lower])
-        found = np.isfinite(behind)
-        far[ends[found]] = np.minimum(far[ends[found]], behind[found])
+            limit = own[ends] - image.threshold / 2
+            if part is not None:
+                its = other.part.ravel()[there]
+                limit = np.where(its < layer.part.ravel()[ends], own[ends] + CUT_SLACK * image.threshold, limit)
+            lower &= disparity < limit
+            nearer = lower & (disparity > behind)
+            behind[nearer] = disparity[nearer]
+            if part is not None:
+                of[nearer] = its[nearer]
+        found = behind < far[ends]
+        found &= np.isfinite(behind)
+        far[ends[found]] = behind[found]
+        if part is not None:
+            part[ends[found]] = of[found]
     found = np.isfinite(far)
-    far, jump = np.where(found, far, 0), np.where(found, own - far, 0)
-    return far.reshape(layer.present.shape), jump.reshape(layer.present.shape)
+    least = image.threshold / 4 if part is not None else 0
+    far, jump = np.where(found, far, 0), np.where(found, np.maximum(own - far, least), 0)
+    shape = layer.present.shape
+    return far.reshape(shape), jump.reshape(shape), None if part is None else part.reshape(shape)
 
 
 def _count_edges(seeds: np.ndarray, own: np.ndarray, shape: tuple[int, int]) -> int:
