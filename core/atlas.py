@@ -43,6 +43,17 @@ def pack_atlas(image: LayeredDepthImage) -> Atlas:
     return Atlas(texture, origin)
 
 
+def with_sheet(atlas: Atlas, colour: np.ndarray) -> tuple[Atlas, np.ndarray]:
+    """The atlas with an (h, w, 3) picture below all else, and where that lies: (2, 2) u, v of its top left and bottom right."""
+    height, width = atlas.texture.shape[:2]
+    tall, wide = colour.shape[0] + 2 * PADDING, max(width, colour.shape[1] + 2 * PADDING)
+    texture = np.zeros((height + tall, wide, 3), np.float32)
+    texture[:height, :width] = atlas.texture
+    texture[height:, : colour.shape[1] + 2 * PADDING] = np.pad(colour, ((PADDING,) * 2, (PADDING,) * 2, (0, 0)), mode="edge")
+    x, y = PADDING + np.array([0, colour.shape[1]]), height + PADDING + np.array([0, colour.shape[0]])
+    return Atlas(texture, atlas.origin), np.stack([x / wide, 1 - y / len(texture)], axis=1)
+
+
 def _without_gaps(layer) -> np.ndarray:
     """The layer's colours with those of the nearest present pixel where it has none, for filtering at its rim."""
     import cv2

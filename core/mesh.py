@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .atlas import Atlas, pack_atlas
+from .atlas import Atlas, pack_atlas, with_sheet
+from .backdrop import Backdrop, lay_backdrop
 from .camera import Camera
-from .corners import BL, BR, TL, TR, Corners, find_corners
+from .corners import BL, BR, SLOT_STEP, TL, TR, Corners, find_corners
 from .layers import BACK, FRONT, INVENTED, PHOTO, Layer, LayeredDepthImage
 from .photo import Photo
 from .quadtree import BLOCK, FLATNESS, SOFT_BLOCK, find_leaves
@@ -25,7 +26,7 @@ THREADS = min(8, os.cpu_count() or 1)
 class TexturedMesh:
     """One surface role: the photo, its border, or what one layer hides."""
 
-    role: str  # "photo", "border", "hidden 1", "hidden 2" ..., "soft" (foreground with alpha), "cleaned" (behind it)
+    role: str  # "photo", "border", "hidden 1", "hidden 2" ..., "backdrop", "soft" (foreground with alpha), "cleaned" (behind it)
     vertices: np.ndarray  # (V, 3) float32, camera space: x right, y down, z forward, metres
     triangles: np.ndarray  # (T, 3) int32, counter-clockwise seen from the camera
     uvs: np.ndarray  # (T, 3, 2) float32 for each triangle's corners; u right, v up, (0, 0) bottom left of the texture
@@ -61,6 +62,7 @@ def triangulate(
     """Two triangles for each block of pixels of one surface, none across a tear, welded where pixels are linked."""
     with ThreadPoolExecutor(THREADS) as pool:  # NumPy works outside Python's lock
         packing = pool.submit(pack_atlas, image)
+        laying = pool.submit(lay_backdrop, image) if settings.backdrop else None
         softening = pool.submit(pack_soft, image, photo, matte) if matte is not None else None
         corners = find_corners(image)
         tolerance = FLATNESS * image.span / settings.density
@@ -68,21 +70,26 @@ def triangulate(
         # what is invented need not be as exact as what was seen
         jobs = [(k, tolerance * (1 if k == 0 else 2)) for k in range(len(image.layers))]
         found = pool.map(lambda job: _triangles(image.layers[job[0]], job[0], corners, job[1], texels), jobs)
-        meshes = []
+        meshes: list[TexturedMesh] = []
         found = list(found)
+        atlas, backdrop = packing.result(), laying.result() if laying else None
+        if backdrop is not None:
+            atlas, sheet = with_sheet(atlas, backdrop.colour)
         for k, (triangles, shown) in enumerate(found):
-            for kind, role, texture in ((PHOTO, "photo", None), (INVENTED, f"hidden {k}" if k else "border", packing.result())):
+            for kind, role, texture in ((PHOTO, "photo", None), (INVENTED, f"hidden {k}" if k else "border", atlas)):
                 if (shown == kind).any():
                     meshes.append(_mesh(role, triangles[shown == kind], corners, image, photo, texture, k))
         for kind, role in ((FRONT, "soft"), (BACK, "cleaned")):
             triangles = np.concatenate([triangles[shown == kind] for triangles, shown in found])
             if len(triangles):
                 meshes.append(_mesh(role, triangles, corners, image, photo, softening.result(), kind))
+        if backdrop is not None:
+            meshes.append(_backdrop_mesh(backdrop, image, photo, sheet))
     top, left, height, width = image.frame
     disparity = image.layers[0].disparity[top : top + height, left : left + width]
     middle = disparity[height * 3 // 8 : height * 5 // 8 + 1, width * 3 // 8 : width * 5 // 8 + 1]
     return LayeredMesh(
-        photo.name, tuple(meshes), photo.camera, packing.result().texture, float(1 / np.percentile(disparity[::2, ::2], 99.95)),
+        photo.name, tuple(meshes), photo.camera, atlas.texture, float(1 / np.percentile(disparity[::2, ::2], 99.95)),
         float(1 / np.median(middle)), max(float(mesh.vertices[:, 2].max()) for mesh in meshes), metric,
         softening.result().texture if softening else None,
     )  # fmt: skip
@@ -163,3 +170,19 @@ def _mesh(
     size = texture.texture.shape
     uvs = np.stack([(columns + origin[:, 1:]) / size[1], 1 - (rows + origin[:, :1]) / size[0]], axis=2)
     return TexturedMesh(role, vertices, triangles, uvs.astype(np.float32), "atlas")
+
+
+def _backdrop_mesh(backdrop: Backdrop, image: LayeredDepthImage, photo: Photo, sheet: np.ndarray) -> TexturedMesh:
+    """The backdrop's cells, two triangles each; `sheet` is the part of the atlas that it shows: u, v of its top left and
+    bottom right."""
+    h, w = image.shape
+    top, left, height, width = image.frame
+    rows, columns = backdrop.disparity.shape
+    across, down = np.meshgrid(np.linspace(0, 1, columns), np.linspace(0, 1, rows))
+    u, v = (across.ravel() * w - left) / width * photo.camera.width, (down.ravel() * h - top) / height * photo.camera.height
+    vertices = photo.camera.unproject(u, v, 1.0 / backdrop.disparity.ravel().astype(np.float64)).astype(np.float32)
+    number = np.arange(rows * columns, dtype=np.int32).reshape(rows, columns)
+    tl, tr, bl, br = (number[r : rows - 1 + r, c : columns - 1 + c].ravel() for r, c in SLOT_STEP)
+    triangles = np.concatenate([np.stack([tl, bl, br], axis=1), np.stack([tl, br, tr], axis=1)])
+    flat = np.stack([across.ravel(), down.ravel()], axis=1) * (sheet[1] - sheet[0]) + sheet[0]
+    return TexturedMesh("backdrop", vertices, triangles, flat[triangles].astype(np.float32), "atlas")

@@ -108,6 +108,7 @@ class MeshSettings:
     """How densely the surfaces are triangulated."""
 
     density: float = option(1.0, "Detail of the mesh: 2 halves the error allowed, 0.5 doubles it", low=0.05, high=10.0)
+    backdrop: bool = option(True, "A smooth sheet behind everything, so that gaps show no void when the camera moves far")
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,7 @@ def test_invented_triangles_read_their_own_layers_colour(name):
     rows, columns = np.mgrid[: image.shape[0], : image.shape[1]]
     layers = [replace(layer, colour=np.dstack([rows, columns, rows * 0 + k]).astype(np.float32))
               for k, layer in enumerate(image.layers)]  # fmt: skip
-    layered = triangulate(replace(image, layers=tuple(layers)), ALL[name]().photo(), True, MeshSettings())
+    layered = triangulate(replace(image, layers=tuple(layers)), ALL[name]().photo(), True, MeshSettings(backdrop=False))
     height, width = layered.atlas.shape[:2]
     for mesh in layered.meshes:
         if mesh.texture != "atlas":
