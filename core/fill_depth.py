@@ -12,7 +12,9 @@ STIFFNESS = 1e-3
 MOST_ITERATIONS = 50
 
 
-def fill_depth(image: LayeredDepthImage, found: Disocclusion, links: np.ndarray) -> np.ndarray:
+def fill_depth(
+    image: LayeredDepthImage, found: Disocclusion, links: np.ndarray, stiffness: float = STIFFNESS
+) -> np.ndarray:
     """(h, w) float32 disparity of the hidden pixels, always behind the surface that hides them.
 
     Discrete Laplace equation in disparity, in which planes are linear, over the links: linked hidden pixels pull on each
@@ -27,7 +29,7 @@ def fill_depth(image: LayeredDepthImage, found: Disocclusion, links: np.ndarray)
     number = np.full(found.hidden.size, -1, np.int32)
     number[where] = np.arange(len(where))
     guess = found.disparity.ravel()[where].astype(np.float64)
-    weight, fixed = np.full(len(where), STIFFNESS), STIFFNESS * guess
+    weight, fixed = np.full(len(where), stiffness), stiffness * guess
     rows, columns = [], []
     for side in range(4):
         to = links[side].ravel()[where]

@@ -1,0 +1,193 @@
+"""Trains the network that chooses the surface behind a foreground; checkpoints every two minutes and goes on from the last one.
+
+    python training/hidden_depth/train.py --pixels CACHE/pixels --run RUN_FOLDER --steps 6000
+
+What a step draws depends on the seed, the step's number and the files that were there at the start alone.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+import zlib
+from pathlib import Path
+
+sys.path[:0] = [str(Path(os.environ.get("PHOTO_DIORAMA_ROOT", Path(__file__).resolve().parents[2])) / "tests")]
+
+import conftest  # noqa: E402, F401
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from torch import Tensor, nn  # noqa: E402
+
+from photo_diorama.core.fill_depth_learned import FEATURES  # noqa: E402
+
+HELD_BACK = 10
+"""Every tenth scene is for the validation curve; the benchmark's views come from other seeds and models altogether."""
+RELATIVE, PARALLAX, SHARPNESS = 0.3, 2.0, 0.03
+"""Weights in a candidate's cost beside the error of its log depth, and the cost that makes a candidate e times as unlikely."""
+
+
+class SigmoidGelu(nn.Module):
+    """The form of GELU that `core/fill_depth_learned.py` computes."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.sigmoid(1.702 * x)
+
+
+def untrained(width: int, seed: int) -> nn.Sequential:
+    """Two hidden layers; a score for each candidate from its description."""
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Linear(FEATURES, width), SigmoidGelu(), nn.Linear(width, width), SigmoidGelu(), nn.Linear(width, 1))
+
+
+def scene_of(path: Path) -> str:
+    """Views of one scene have neighbouring numbers: four of them stay together."""
+    layout, seed, number, _ = path.stem.rsplit("_", 3)
+    return f"{layout}_{seed}_{int(number) // 4}"
+
+
+def read(files: list[Path]) -> dict[str, Tensor]:
+    """All pixels of all files, and in `view` the number of the file that each is from."""
+    parts: dict[str, list] = {"described": [], "log": [], "target": [], "view": []}
+    for number, path in enumerate(files):
+        with np.load(path) as stored:
+            if "target" in stored:
+                for name in ("described", "log", "target"):
+                    parts[name].append(stored[name])
+                parts["view"].append(np.full(len(stored["target"]), number, np.int32))
+    return {name: torch.from_numpy(np.concatenate(arrays)) for name, arrays in parts.items()}
+
+
+def costs(batch: dict[str, Tensor]) -> Tensor:
+    """(n, k) what choosing each candidate costs: error of log depth, relative error of depth, error of disparity."""
+    log, target = batch["log"], batch["target"][:, None]
+    over_span = batch["described"][:, :1, 24].float()  # disparity of what hides it over the range of the view
+    relative = (torch.exp((target - log).clamp(max=1.5)) - 1).abs()
+    parallax = (torch.exp(log) - torch.exp(target)).abs() * over_span
+    return (log - target).abs() + RELATIVE * relative + PARALLAX * parallax
+
+
+def objective(network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The expected cost of drawing a candidate by its weight, and the cross-entropy to weights by true cost."""
+    exists = batch["log"] < 0
+    score = network(batch["described"].float())[..., 0].masked_fill(~exists, -30.0)
+    cost = costs(batch)
+    likely = torch.softmax((-cost / SHARPNESS).masked_fill(~exists, -1e4), dim=1)
+    return {
+        "cost": (torch.softmax(score, 1) * cost * exists).sum(1).mean(),
+        "entropy": -0.05 * (likely * torch.log_softmax(score, 1)).sum(1).mean(),
+    }
+
+
+def validate(network: nn.Module, pixels: dict[str, Tensor]) -> dict[str, float]:
+    """Means over views of the errors of what is chosen, and of the flood's guess."""
+    chosen = []
+    with torch.no_grad():
+        for part in torch.arange(len(pixels["target"])).split(8192):
+            log = pixels["log"][part]
+            score = network(pixels["described"][part].float())[..., 0].masked_fill(log >= 0, -1e9)
+            ordered, order = log.masked_fill(log >= 0, 1.0).sort(dim=1)
+            share = torch.softmax(score, 1).gather(1, order).cumsum(1)
+            chosen.append(ordered.gather(1, (share >= 0.5).int().argmax(1, keepdim=True))[:, 0])
+    report = {}
+    for name, said in (("", torch.cat(chosen)), ("guess ", pixels["log"][:, 0])):
+        error = pixels["target"] - said
+        for kind, values in (("log", error.abs()), ("relative", (torch.exp(error) - 1).abs()), ("off", (error.abs() > 0.2).float())):
+            count = torch.bincount(pixels["view"])
+            means = (torch.bincount(pixels["view"], values) / count)[count > 0]
+            report[name + kind] = round(float(means.mean()), 4)
+            if kind == "log":
+                report[name + "median log"] = round(float(means.median()), 4)
+    return report
+
+
+def save(run: Path, network: nn.Module, optimiser, average: nn.Module, step: int, seconds: float) -> None:
+    """The checkpoint to go on from, and the averaged weights in half floats, as they would ship."""
+    torch.save({"network": network.state_dict(), "optimiser": optimiser.state_dict(), "average": average.state_dict(),
+                "step": step, "seconds": seconds}, run / "checkpoint.part")  # fmt: skip
+    os.replace(run / "checkpoint.part", run / "checkpoint.pt")
+    arrays = {}
+    for number, layer in enumerate(layer for layer in average if isinstance(layer, nn.Linear)):
+        arrays[f"weight_{number}"] = layer.weight.detach().T.numpy().astype(np.float16)
+        arrays[f"bias_{number}"] = layer.bias.detach().numpy().astype(np.float16)
+    np.savez(run / "hidden_depth.part.npz", **arrays)
+    os.replace(run / "hidden_depth.part.npz", run / "hidden_depth.npz")
+
+
+def resume(run: Path, network: nn.Module, optimiser, average: nn.Module) -> tuple[int, float]:
+    """Step and core seconds of the last checkpoint, everything else in place; zeros without one."""
+    if not (run / "checkpoint.pt").exists():
+        return 0, 0.0
+    state = torch.load(run / "checkpoint.pt", weights_only=True)
+    network.load_state_dict(state["network"])
+    optimiser.load_state_dict(state["optimiser"])
+    average.load_state_dict(state["average"])
+    return state["step"], state["seconds"]
+
+
+def rate(progress: float) -> float:
+    """Share of the top learning rate at 0..1 of the run: a short rise, then a cosine down to nothing."""
+    return min(1.0, progress / 0.02 + 0.02) * 0.5 * (1 + float(np.cos(np.pi * min(progress, 1.0))))
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pixels", type=Path, required=True, help="made by prepare.py")
+    parser.add_argument("--also", type=Path, help="further pixels to report errors on, never to learn from")
+    parser.add_argument("--run", type=Path, required=True, help="folder of this run's checkpoints")
+    parser.add_argument("--steps", type=int, default=6000, help="of the whole run, all restarts together")
+    parser.add_argument("--stop-at", type=int, help="end at this step, to go on later")
+    parser.add_argument("--width", type=int, default=48)
+    parser.add_argument("--batch", type=int, default=1024)
+    parser.add_argument("--top-rate", type=float, default=3e-3)
+    parser.add_argument("--decay", type=float, default=0.02)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1)
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = arguments()
+    torch.set_num_threads(options.threads)
+    options.run.mkdir(parents=True, exist_ok=True)
+    network, average = untrained(options.width, options.seed), untrained(options.width, options.seed)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=options.top_rate, weight_decay=options.decay)
+    step, before = resume(options.run, network, optimiser, average)
+    files = sorted(options.pixels.glob("*.npz"))
+    back = [f for f in files if zlib.crc32(scene_of(f).encode()) % HELD_BACK == 0]
+    pixels, held = read(sorted(set(files) - set(back))), {}
+    if back:
+        held["held back"] = read(back)
+    if options.also:
+        held["also"] = read(sorted(options.also.glob("*.npz")))
+    print(json.dumps({"pixels": len(pixels["target"]), "files": len(files), "from step": step}), flush=True)
+    saved, sums, end = time.time(), {}, min(options.steps, options.stop_at or options.steps)
+    while step < end:
+        chosen = torch.from_numpy(np.random.default_rng([options.seed, step]).integers(len(pixels["target"]), size=options.batch))
+        for group in optimiser.param_groups:
+            group["lr"] = options.top_rate * rate(step / options.steps)
+        terms = objective(network, {name: values[chosen] for name, values in pixels.items()})
+        optimiser.zero_grad(set_to_none=True)
+        sum(terms.values()).backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        step += 1
+        with torch.no_grad():
+            for mean, value in zip(average.parameters(), network.parameters(), strict=True):
+                mean.lerp_(value, 1 - min(0.995, step / (step + 10)))
+        for key, value in terms.items():
+            sums[key] = sums.get(key, 0.0) + float(value.detach())
+        if step % 500 == 0:
+            report = {"step": step, "core_seconds": round(before + time.process_time())}
+            report |= {key: round(value / 500, 4) for key, value in sums.items()}
+            print(json.dumps(report | {name: validate(average, p) for name, p in held.items()}), flush=True)
+            sums = {}
+        if time.time() - saved > 120:
+            save(options.run, network, optimiser, average, step, before + time.process_time())
+            saved = time.time()
+    save(options.run, network, optimiser, average, step, before + time.process_time())
+
+
+if __name__ == "__main__":
+    main()
