@@ -118,7 +118,7 @@ def test_the_same_photo_twice_makes_two_dioramas_that_share_nothing(blender, str
     second = import_photo(*street)
     assert second != first
     for kind, had in once.items():
-        if kind not in ("scenes", "worlds"):
+        if kind not in ("scenes", "worlds", "node_groups"):  # the relief's node group serves all dioramas, as its name says
             assert len(names()[kind]) == 2 * len(had), kind
     of = [{part for ob in root.children_recursive for part in (ob, ob.data) if part} for root in (first, second)]
     materials = [{s.material for ob in root.children_recursive for s in ob.material_slots} for root in (first, second)]
