@@ -158,13 +158,28 @@ def test_bundled_wheels_are_the_ones_in_use(upgraded, blender, zipped):
     imports = {"opencv_python_headless": "cv2", "pillow": "PIL"}
     wanted = sorted(imports.get(name, name) for name in names)
     said = blender.script(f"""
-        import importlib, json
-        print("FROM", json.dumps({{name: importlib.import_module(name).__file__ for name in {wanted + ["numpy"]!r}
-                                  if name != "timm"}}))
+        import importlib.util, json
+        print("FROM", json.dumps({{name: importlib.util.find_spec(name).origin for name in {[*wanted, "numpy"]!r}}}))
     """)
     places = told(said, "FROM")
     numpy = places.pop("numpy")
     assert "/.local/" not in numpy and all("/.local/" in place for place in places.values()), places
+
+
+def test_the_published_networks_can_be_built_from_the_bundled_wheels(upgraded, blender, zipped):
+    """Their backbones come from timm, which imports torchvision and more of torch than the built-in network does."""
+    manifest = tomllib.loads(zipfile.ZipFile(zipped).read("blender_manifest.toml").decode())
+    if not any("/torch-" in wheel for wheel in manifest.get("wheels", ())):
+        pytest.skip("this zip bundles no torch")
+    said = blender.script(f"""
+        from {MODULE}.core.networks.backbones import efficientnet_lite3, vision_transformer
+        import torch
+        with torch.inference_mode():
+            print(efficientnet_lite3().eval().forward_features(torch.zeros(1, 3, 64, 64)).shape)
+        vision_transformer("vit_small_patch14_dinov2")
+        print("ALL WELL")
+    """)
+    assert "ALL WELL" in said
 
 
 def test_disable_and_enable_again(upgraded, blender):
