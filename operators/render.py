@@ -155,13 +155,18 @@ def _joined(files: list[Path], place: Path, target: Path, eye: str, kind: str, f
     if kind in ("still", "frames"):
         return files
     made = place / f"joined{eye}{target.suffix.lower()}"
-    if target.suffix.lower() == GIF:
-        write_gif(files, made, fps)
-    else:
-        _encode(files, made, fps)
+    join(files, made, fps)
     if not is_whole(made, len(files)):
         raise cut_short(target)
     return [made]
+
+
+def join(files: list[Path], movie: Path, fps: float) -> None:
+    """Makes a movie or a GIF, by its ending, of pictures of one size; whether it is whole is for the caller to see."""
+    if movie.suffix.lower() == GIF:
+        write_gif(files, movie, fps)
+    else:
+        _encode(files, movie, fps)
 
 
 def _put(written: list[list[Path]], target: Path, kind: str, output: OutputSettings) -> list[Path]:
@@ -179,7 +184,7 @@ def _put(written: list[list[Path]], target: Path, kind: str, output: OutputSetti
 def _encode(files: list[Path], movie: Path, fps: float) -> None:
     """Encodes pictures to H.264 with Blender's own encoder, through a scene of its own that is removed again."""
     picture = bpy.data.images.load(str(files[0]))
-    size = tuple(picture.size)
+    size = tuple(max(2, side // 2 * 2) for side in picture.size)  # H.264 wants even sides
     bpy.data.images.remove(picture)
     scene = bpy.data.scenes.new("Photo Diorama movie")
     try:

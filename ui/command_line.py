@@ -10,12 +10,13 @@ from pathlib import Path
 
 from ..core.errors import Cancelled, DioramaError
 from ..operators.own_folder import NO_EXTENSION_FOLDER
-from . import batch, batch_worker, inspect_photo, make_diorama, manage_models, write_depth
+from . import batch, batch_worker, farm, inspect_photo, make_diorama, manage_models, write_depth
 from .session import ProgressLine, Session, Stops, only_ours_on_standard_output, plain
 from .targets import OF_THE_DISK
 
 OK, FAULT, BAD_INPUT = 0, 1, 2
 COMMANDS = {
+    "farm": (farm, "Does one task of a job on a render farm: a photo's scene, some of its frames, its movie."),
     "inspect": (inspect_photo, "Shows what a photo's file says of its camera and depth."),
     "batch": (batch, "Makes a diorama of every photo in a folder; goes on where it was stopped."),
     "batch-worker": (batch_worker, ""),
