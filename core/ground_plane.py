@@ -77,6 +77,23 @@ def find_ground(points: np.ndarray, normals: np.ndarray, seed: int = 0) -> Groun
     return GroundPlane(normal, offset, inside, middle - (middle @ normal - offset) * normal)
 
 
+def normals_of(points: np.ndarray) -> np.ndarray:
+    """(h, w, 3) points in rows and columns of the picture -> (h, w, 3) unit normals towards the camera; NaN where unknown.
+
+    From the neighbours on that side of each point where the distance changes less, so that none lies across an edge.
+    """
+    along = []
+    for axis in (1, 0):
+        step = np.diff(points, axis=axis)
+        nothing = np.full_like(np.take(points, [0], axis), np.nan)
+        before, after = np.concatenate([nothing, step], axis), np.concatenate([step, nothing], axis)
+        jump = lambda steps: np.where(np.isfinite(steps[..., 2:]), np.abs(steps[..., 2:]), np.inf)
+        along.append(np.where(jump(before) < jump(after), before, after))
+    normal = np.cross(along[1], along[0])  # down x right: against the view
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return normal / np.linalg.norm(normal, axis=-1, keepdims=True)
+
+
 def _tried(points: np.ndarray, rng) -> np.ndarray:
     """(k, 4) planes (normal, offset) through three points each, those that may be ground."""
     a, b, c = points[rng.integers(0, len(points), (3, TRIES))]

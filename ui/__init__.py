@@ -18,6 +18,7 @@ def _modules() -> tuple:
         camera_panel,
         depth_panel,
         drop,
+        light_panel,
         menus,
         output_panel,
         panel,
@@ -37,4 +38,5 @@ def _modules() -> tuple:
         camera_panel,
         safe_range_panel,
         output_panel,
+        light_panel,
     )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from photo_diorama.core.ground_plane import UP, find_ground
+from photo_diorama.core.ground_plane import UP, find_ground, normals_of
 
 WIDTH, HEIGHT, FOCAL = 96, 64, 96.0
 
@@ -88,3 +88,15 @@ def test_unknown_points_are_passed_over():
     points, normals = scene(up, 1.2)
     points[::3], normals[1::7] = np.nan, np.inf
     assert find_ground(points, normals).height == pytest.approx(1.2, rel=1e-6)
+
+
+def test_normals_face_the_camera_and_do_not_bend_at_edges():
+    up = turned(15, 5)
+    points, normals = scene(up, 1.6, wall=6.0)
+    found = normals_of(points.reshape(HEIGHT, WIDTH, 3)).reshape(-1, 3)
+    right = np.degrees(np.arccos(np.clip((found * normals).sum(1), -1, 1)))
+    assert np.mean(right < 0.01) > 0.97  # all but where wall and ground meet
+    points = points.reshape(HEIGHT, WIDTH, 3).copy()
+    points[10:20, 10:20] = np.nan
+    found = normals_of(points)
+    assert np.isnan(found[10:20, 10:20]).all() and np.isfinite(found[30:]).all()

@@ -1,0 +1,66 @@
+"""The sidebar's light box: ground, shadows on the photo, holdout and depth of field of the selected diorama."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..operators.depth_of_field import DepthOfField
+from ..operators.ground import FindGround
+from ..operators.light import Holdout, ShadowCatcher, catching, is_held_out
+from ..operators.root import find_root, objects_by_role
+
+TAB = "Photo Diorama"
+
+
+class PHOTO_DIORAMA_PT_light(bpy.types.Panel):
+    """Light, shadow and focus of the selected diorama"""
+
+    bl_idname = "PHOTO_DIORAMA_PT_light"
+    bl_label = "Light and Shadow"
+    bl_category = TAB
+    bl_space_type, bl_region_type = "VIEW_3D", "UI"
+    bl_options = {"DEFAULT_CLOSED"}
+    bl_order = 5
+
+    @classmethod
+    def poll(cls, context):
+        return find_root(context.object) is not None
+
+    def draw(self, context):
+        layout, root = self.layout, find_root(context.object)
+        layout.operator(FindGround.bl_idname, icon="EMPTY_ARROWS")
+        method = catching(root)
+        column = layout.column(align=True)
+        column.operator(ShadowCatcher.bl_idname, text=MATCH if method == "PHOTO" else "Catch Shadows", icon="LIGHT_SUN").method = "PHOTO"
+        if method == "NONE":
+            button = column.operator(ShadowCatcher.bl_idname, text="Catch for Compositing", icon="NODE_COMPOSITING")
+            button.method = "COMPOSITE"
+        else:
+            column.operator(ShadowCatcher.bl_idname, text="Catch Nothing", icon="X").method = "NONE"
+        held = is_held_out(root)
+        layout.operator(Holdout.bl_idname, text="Show Again" if held else "Holdout", icon="HOLDOUT_ON" if held else "HOLDOUT_OFF")
+        camera = objects_by_role(root).get("camera")
+        if camera is None or camera.type != "CAMERA":
+            return
+        column = layout.column(align=True)
+        for focus, text, icon in FOCUSES:
+            column.operator(DepthOfField.bl_idname, text=text, icon=icon).focus = focus
+        if camera.data.dof.use_dof:
+            column.prop(camera.data.dof, "aperture_fstop")
+            column.operator(DepthOfField.bl_idname, text="All Sharp", icon="X").focus = "OFF"
+
+
+MATCH = "Match Light Again"
+FOCUSES = (
+    ("POINT", "Focus: Pick", "EYEDROPPER"),
+    ("OBJECT", "Focus: Object", "OBJECT_DATA"),
+    ("MIDDLE", "Focus: Middle", "PIVOT_MEDIAN"),
+)
+
+
+def register() -> None:
+    bpy.utils.register_class(PHOTO_DIORAMA_PT_light)
+
+
+def unregister() -> None:
+    bpy.utils.unregister_class(PHOTO_DIORAMA_PT_light)
