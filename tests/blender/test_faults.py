@@ -56,7 +56,7 @@ def test_a_stage_that_fails_leaves_the_scene_alone(blender, street, import_photo
     arguments = dict(filepath=str(street[0]), depth=str(street[1]), **OPTIONS)
     if command == "rebuild":
         import_photo(*street)
-        arguments = dict(density=3.0, tear=2.0)
+        arguments = dict(density=3.0, tear=0.2)
     operator, before = getattr(blender.ops.photo_diorama, command), everything()
     for stage in STAGES:
         for after in (False, True):
