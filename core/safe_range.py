@@ -15,7 +15,7 @@ import numpy as np
 from .camera import Camera
 
 TOLERANCE = 0.001
-"""Part of the picture that may be gaps at the limit."""
+"""Part of the picture that may become gaps up to the limit."""
 LINES = 32
 """Lines of the picture looked at, for each of the three axes."""
 STEPS, HALVINGS = 16, 6
@@ -75,14 +75,14 @@ def safe_range(surfaces: Iterable[tuple[np.ndarray, np.ndarray]], camera: Camera
     turning, which is nearly the same) and, moving forward, by its focal length; 0 is a camera that only moves.
     """
     surfaces = [(np.asarray(p, np.float64), t) for p, t in surfaces if len(t)]
-    nearest = min((p[:, 2].min() for p, _ in surfaces), default=1.0)
-    reached = (
-        focus if focus > 0 else float(np.median(np.concatenate([p[:, 2] for p, _ in surfaces]))) if surfaces else 1.0
-    )
+    if not surfaces:
+        return SafeRange(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    depths = np.concatenate([p[:, 2] for p, _ in surfaces])
+    nearest, farthest_step = depths.min(), focus if focus > 0 else float(np.median(depths))
     pivot, found = 1 / focus if focus > 0 else 0.0, {}
     axes = [crossings(surfaces, camera, axis) for axis in range(3)]
     for name, (axis, sense) in DIRECTIONS.items():
-        limit = FORWARD_LIMIT * nearest if name == "forward" else reached
+        limit = FORWARD_LIMIT * nearest if name == "forward" else farthest_step
         found[name] = _largest(
             lambda t, axis=axis, sense=sense: gaps(axes[axis], axis, sense * t, pivot), nearest, limit
         )
@@ -92,14 +92,15 @@ def safe_range(surfaces: Iterable[tuple[np.ndarray, np.ndarray]], camera: Camera
 def _largest(gaps_at, nearest: float, limit: float) -> float:
     """The distance up to which gaps stay below the tolerance: outwards in growing steps, then halving the last one."""
     good, bad = 0.0, None
+    allowed = gaps_at(0.0) + TOLERANCE  # what is missing at the photo's own place is no fault of the move
     for t in np.geomspace(NEAREST_STEP * nearest, limit, STEPS) if limit > NEAREST_STEP * nearest else ():
-        if gaps_at(t) > TOLERANCE:
+        if gaps_at(t) > allowed:
             bad = t
             break
         good = t
     for _ in range(HALVINGS if bad else 0):
         middle = (good + bad) / 2
-        good, bad = (good, middle) if gaps_at(middle) > TOLERANCE else (middle, bad)
+        good, bad = (good, middle) if gaps_at(middle) > allowed else (middle, bad)
     return float(good)
 
 

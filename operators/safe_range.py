@@ -16,6 +16,8 @@ from .root import find_root, kept_settings, kept_source, objects_by_role
 
 RANGE_KEY, STATE_KEY = "safe_range", "safe_range_state"
 BOX_ROLE = "safe range"
+SHOWS_GAPS = {"backdrop", "soft"}
+"""Surfaces that cover no gap: the blurred sheet is what shows in one, and soft silhouettes are clear at their rims."""
 MOST_AMOUNT = 5.0
 """What the option move_amount allows."""
 
@@ -39,8 +41,9 @@ def _state(root: bpy.types.Object) -> list[float]:
 
 
 def shown_surfaces(root: bpy.types.Object) -> list[bpy.types.Object]:
-    """The surfaces of a diorama that are rendered."""
-    return [ob for ob in root.children_recursive if ob.type == "MESH" and ROLE_KEY in ob and not ob.hide_render]
+    """The surfaces of a diorama that are rendered and show what was photographed or invented."""
+    meshes = [ob for ob in root.children_recursive if ob.type == "MESH" and not ob.hide_render]
+    return [ob for ob in meshes if ob.get(ROLE_KEY, "backdrop") not in SHOWS_GAPS]
 
 
 def photo_camera(root: bpy.types.Object) -> Camera:

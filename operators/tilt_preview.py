@@ -21,7 +21,8 @@ OF_THE_VIEW = (
     "view_camera_offset",
     "view_perspective",
 )
-OF_THE_SPACE = ("use_local_camera", "camera", "lock_camera")
+OF_THE_SPACE = ("use_local_camera", "camera", "lock_camera", "show_object_viewport_empty")
+OF_THE_OVERLAY = ("show_relationship_lines", "show_outline_selected")
 
 
 class Tilt:
@@ -34,15 +35,18 @@ class Tilt:
             raise DioramaError(f"{root.name} has no camera of its own any more; rebuild it from its photo.")
         self.box, self.root, self.space, self.view = box, root, space, space.region_3d
         self.focus = max(float(root.get("relief_focus", own.data.dof.focus_distance)), 1e-6)
-        self.before = [(owner, name, _copied(getattr(owner, name))) for owner, names in
-                       ((self.view, OF_THE_VIEW), (space, OF_THE_SPACE)) for name in names]  # fmt: skip
+        owners = ((self.view, OF_THE_VIEW), (space, OF_THE_SPACE), (space.overlay, OF_THE_OVERLAY))
+        self.before = [(owner, name, _copied(getattr(owner, name))) for owner, names in owners for name in names]
         data = own.data.copy()
         data.animation_data_clear()
         self.shift, self.focal = (data.shift_x, data.shift_y), data.lens / data.sensor_width
         self.camera = bpy.data.objects.new("Photo Diorama tilt", data)
         scene.collection.objects.link(self.camera)
-        # its frame lies on the photo's, and nothing of it is drawn
         space.lock_camera, space.use_local_camera, space.camera = False, True, self.camera
+        # the picture alone: no box or rig that the camera stands in, nothing beyond the frame
+        space.show_object_viewport_empty = space.overlay.show_relationship_lines = False
+        space.overlay.show_outline_selected = False
+        data.show_passepartout, data.passepartout_alpha = True, 1.0
         self.view.view_perspective = "CAMERA"
         self.at(0.0, 0.0)
 

@@ -7,6 +7,9 @@ from ..operators.relief_sliders import KEYS, has_relief
 from ..operators.root import find_root
 from .panel import TAB
 
+SHORT = {"Near Distance": "Near", "Far Distance": "Far", "Focus Distance": "Focus", "Flatten Beyond": "Flat Beyond"}
+"""Names that a narrow sidebar does not cut."""
+
 
 class PHOTO_DIORAMA_PT_relief(bpy.types.Panel):
     """How deep the selected diorama is; the photo's camera sees the same for every setting"""
@@ -30,7 +33,7 @@ class PHOTO_DIORAMA_PT_relief(bpy.types.Panel):
         else:
             column = layout.column(align=True)
             for key, name in KEYS.items():
-                column.prop(root, f'["{key}"]', text=name)
+                column.prop(root, f'["{key}"]', text=SHORT.get(name, name))
         layout.prop(root, "photo_diorama_world_scale")
         row = layout.row(align=True)
         row.operator(ResetRelief.bl_idname, icon="LOOP_BACK")

@@ -32,7 +32,8 @@ def unseen(bpy, root, eye) -> float:
     from mathutils.bvhtree import BVHTree
 
     depsgraph = bpy.context.evaluated_depsgraph_get()
-    trees = [BVHTree.FromObject(ob, depsgraph) for ob in root.children_recursive if ob.type == "MESH"]
+    meshes = [ob for ob in root.children_recursive if ob.type == "MESH" and ob["photo_diorama_role"] != "backdrop"]
+    trees = [BVHTree.FromObject(ob, depsgraph) for ob in meshes]
     u, v = np.meshgrid(np.arange(0.5, 240, 1.5), np.arange(0.5, 180, 1.5))
     rays = np.column_stack([(u.ravel() - 120) / 240, np.ones(u.size), -(v.ravel() - 90) / 240])
     return float(np.mean([not any(tree.ray_cast(eye, ray)[0] for tree in trees) for ray in rays]))
@@ -76,6 +77,18 @@ def test_the_range_follows_the_relief_and_its_box_shows_it(blender, root):
     root.location, root.rotation_euler, root.scale = (1, 2, 3), (0, 0.5, 1), (3, 3, 3)
     blender.ops.photo_diorama.measure_safe_range(keep_focus=True)
     assert measured_range(root).left == pytest.approx(shallow.left, rel=0.02), "in the root's own units"
+
+
+def test_the_backdrop_fills_no_gap(blender, import_photo, stand):
+    from photo_diorama.operators.safe_range import measured_range
+
+    found = []
+    for backdrop in (True, False):
+        root = import_photo(*stand, long_side=240, border=0.07, passes=2, backdrop=backdrop)
+        assert (role(root, "backdrop") is not None) == backdrop
+        blender.ops.photo_diorama.measure_safe_range()
+        found.append(measured_range(root))
+    assert found[0] == found[1]
 
 
 def test_hidden_layers_that_are_not_rendered_do_not_count(blender, root):
