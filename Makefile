@@ -35,6 +35,8 @@ demo: .venv/ready
 test: .venv/ready-dev
 	$(BIN)/python -m pytest
 	sh tests/other_versions.sh narrow
+	@if [ -e "$(BLENDER_ROOT)/ready" ]; then DIORAMA_BLENDER="$(BLENDER_ROOT)" $(BIN)/python -m pytest tests/blender_real; \
+	else echo "skipped Debian's Blender: not in $(BLENDER_ROOT), make test-blender-real brings it"; fi
 
 test-versions: .venv/ready-dev
 	sh tests/other_versions.sh whole

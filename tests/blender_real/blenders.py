@@ -69,10 +69,30 @@ class Blender:
             bpy.ops.wm.save_userpref()
         """)
 
-    def remove(self) -> str:
-        return self.script("""
-            number = [k for k, r in enumerate(bpy.context.preferences.extensions.repos) if r.module == "user_default"][0]
+    def remove(self, repository: str = "user_default") -> str:
+        return self.script(f"""
+            number = [k for k, r in enumerate(bpy.context.preferences.extensions.repos) if r.module == {repository!r}][0]
             bpy.ops.extensions.package_uninstall(repo_index=number, pkg_id="photo_diorama")
+            bpy.ops.wm.save_userpref()
+        """)
+
+    def install_from(self, address: str, repository: str) -> str:
+        """Adds a repository by the address of its index and installs from it."""
+        return self.script(f"""
+            bpy.context.preferences.system.use_online_access = True  # Blender's buttons want it for a folder too
+            repos = bpy.context.preferences.extensions.repos
+            added = repos.new(name={repository!r}, module={repository!r}, remote_url={address!r})
+            number = [k for k, r in enumerate(repos) if r.module == {repository!r}][0]
+            bpy.ops.extensions.repo_sync(repo_index=number)
+            bpy.ops.extensions.package_install(repo_index=number, pkg_id="photo_diorama", enable_on_install=True)
+            bpy.ops.wm.save_userpref()
+        """)
+
+    def update_all(self, repository: str) -> str:
+        return self.script(f"""
+            number = [k for k, r in enumerate(bpy.context.preferences.extensions.repos) if r.module == {repository!r}][0]
+            bpy.ops.extensions.repo_sync(repo_index=number)
+            bpy.ops.extensions.package_upgrade_all("EXEC_DEFAULT", use_active_only=False)
             bpy.ops.wm.save_userpref()
         """)
 
@@ -122,8 +142,18 @@ class DebianBlender(Blender):
             self._program("--command", "extension", "install-file", "-r", "user_default", "-e", self.inside(zipped))
         )
 
-    def remove(self) -> str:
-        return self.run(self._program("--command", "extension", "remove", "photo_diorama"))
+    def remove(self, repository: str = "user_default") -> str:
+        return self._extension("remove", f"{repository}.photo_diorama")
+
+    def install_from(self, address: str, repository: str) -> str:
+        added = self._extension("repo-add", "--name", repository, "--url", address, repository)
+        return added + self._extension("sync") + self._extension("install", f"{repository}.photo_diorama", "-e")
+
+    def update_all(self, repository: str) -> str:
+        return self._extension("sync") + self._extension("update")
+
+    def _extension(self, *arguments: str) -> str:
+        return self.run(self._program("--command", "extension", *arguments))
 
     def environment(self) -> dict[str, str]:
         return dict(os.environ)
