@@ -141,7 +141,9 @@ class Batch:
         self.pace = Pace(len(to_do))
         free = [task for task in to_do if not self._is_taken(task)]
         pool = Pool(self._start, self.given.jobs, self._limits(), self._tell, stops.check)
-        with stops.deferred():
+        # Blender leaves its own temporary folder behind where its process is ended
+        temporary = tempfile.TemporaryDirectory(prefix="photo-diorama-", ignore_cleanup_errors=True)
+        with stops.deferred(), temporary as self.temporary:
             for task, outcome in pool.run(free, self._request) if free else ():
                 self._conclude(task, outcome)
         return self._report(len(tasks), before, time.perf_counter() - begun)
@@ -159,6 +161,7 @@ class Batch:
         session, environment = self.session, dict(os.environ)
         cores = os.cpu_count() or 1
         environment.setdefault("OMP_NUM_THREADS", str(max(1, cores // self.given.jobs)))
+        environment |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), self.temporary)
         models = str((self.given.models_dir or session.models).resolve())
         return Worker([*_program(), "batch-worker", "--quiet", "--models-dir", models], environment)
 
