@@ -85,3 +85,37 @@ def test_open_job_descriptions_own_checker():
     command = [program] if program else [sys.executable, "-m", "openjd"]
     done = subprocess.run([*command, "check", str(TEMPLATE)], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+STAND_IN = """
+const tasks = [];
+class Task {
+  constructor(name, type) { this.name = name; this.type = type; this.commands = []; this.after = []; }
+  addCommand(command) { this.commands.push(command); }
+  addDependency(task) { this.after.push(task.name); }
+}
+const author = { Task: (name, type) => new Task(name, type), Command: (name, settings) => ({ name, settings }) };
+const settings = { photos: "/photos", output: "/out", count: 2, frames: 7, frames_per_task: 3 };
+for (const each of JOB_TYPE.settings) if (!(each.key in settings)) settings[each.key] = each.default;
+compileJob({ settings, addTask: (task) => tasks.push(task) });
+console.log(JSON.stringify(tasks));
+"""
+
+
+def test_the_job_type_of_flamenco_gives_the_same_tasks():
+    """With a stand-in for what Flamenco hands to the script; its tasks are command lines of ours, in the right order."""
+    node = shutil.which("node") or shutil.which("nodejs")
+    if node is None:
+        pytest.skip("there is no Node to run the script")
+    script = TEMPLATE.with_name("photo_diorama.flamenco.js").read_text(encoding="utf-8")
+    done = subprocess.run([node, "-e", script + STAND_IN], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    tasks = {task["name"]: task for task in json.loads(done.stdout)}
+    assert len(tasks) == 2 * (1 + 3 + 1)
+    for task in tasks.values():
+        (command,) = task["commands"]
+        assert (command["name"], command["settings"]["exe"]) == ("exec", "photo-diorama")
+        given = parse(command["settings"]["args"])[1]
+        assert task["name"].split()[:2] == [given.step, str(given.number)]
+    assert [parse(t["commands"][0]["settings"]["args"])[1].first for n, t in tasks.items() if n.startswith("render 1")] == [1, 4, 7]
+    assert tasks["render 2 from 4"]["after"] == ["build 2"] and len(tasks["encode 2"]["after"]) == 3
