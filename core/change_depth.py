@@ -10,6 +10,7 @@ import numpy as np
 
 from .depth import DepthMap
 from .edit_depth import Change, DepthEdit, change_region, take_over
+from .parts import Parts
 from .pipeline import Diorama, Kept, Progress, build_diorama, find_original, silent
 from .settings import Settings
 
@@ -28,6 +29,7 @@ class Source:
     settings: Settings
     models: Path | None
     kept: Kept
+    parts: Parts | None = None
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,11 @@ def restore_depth(
 
 def finish(source: Source, edit: DepthEdit, build: bool, progress: Progress) -> Changed:
     """Builds from the changed depth where that is wanted; one without any change is no edit."""
-    if not build:
-        return Changed(edit, None)
-    used = edit if edit.changed.any() else None
-    return Changed(
-        edit, build_diorama(source.photo, source.depth, source.settings, progress, source.kept, source.models, used)
+    return Changed(edit, build_from(source, edit if edit.changed.any() else None, progress) if build else None)
+
+
+def build_from(source: Source, edit: DepthEdit | None, progress: Progress) -> Diorama:
+    """The diorama of a source with an edited depth."""
+    return build_diorama(
+        source.photo, source.depth, source.settings, progress, source.kept, source.models, edit, source.parts
     )

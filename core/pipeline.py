@@ -19,8 +19,8 @@ from .layers import LayeredDepthImage, split_into_layers
 from .mesh import LayeredMesh, triangulate
 from .parts import Parts
 from .photo import Photo, load_photo
-from .settings import MeshSettings, Settings
 from .separate_parts import separate_parts
+from .settings import MeshSettings, Settings
 from .sharpen_depth import sharpen
 from .soft_silhouettes import add_skirt, clean, find_matte
 

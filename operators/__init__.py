@@ -22,6 +22,7 @@ def _modules() -> tuple:
         edit_depth,
         ground,
         import_photo,
+        layers,
         light,
         output,
         paint_depth,
@@ -30,6 +31,7 @@ def _modules() -> tuple:
         relief,
         safe_range,
         tilt_preview,
+        update_from,
     )
 
     return (
@@ -41,6 +43,8 @@ def _modules() -> tuple:
         depth_image,
         edit_depth,
         paint_depth,
+        layers,
+        update_from,
         defaults,
         apply_move,
         output,

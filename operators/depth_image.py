@@ -7,11 +7,14 @@ import numpy as np
 
 from ..core.edit_depth import DepthEdit
 from ..core.errors import DioramaError
+from ..core.parts import Parts
 from .emit import short_name
 from .materials import ROLE_KEY
 
 EDITED_KEY, ORIGINAL_KEY, MASK_KEY = "photo_diorama_depth", "photo_diorama_depth_original", "photo_diorama_mask"
 """Custom properties of the root that point to images."""
+PARTS_KEY = "photo_diorama_parts"
+"""Custom property of the root that points to an image of the parts split off, 8 bits a pixel: their numbers."""
 SCALE_KEY = "photo_diorama_depth_scale"
 """Custom property of a depth image: disparity in 1/m is a pixel's value divided by this."""
 PAINTED_ROLES = ("depth", "mask")
@@ -106,6 +109,24 @@ def mask_image(root: bpy.types.Object, shape: tuple[int, int]) -> bpy.types.Imag
         image = new_image(f"{short_name(root.name)} mask", np.zeros(shape, np.float32), "mask", False)
         put_on(root, MASK_KEY, image)
     return image
+
+
+def parts_on(root: bpy.types.Object) -> Parts | None:
+    """What was split off a diorama; None where nothing was."""
+    image = image_on(root, PARTS_KEY)
+    labels = None if image is None else np.rint(values_of(image) * 255).astype(np.uint8)
+    return Parts(labels) if labels is not None and labels.any() else None
+
+
+def keep_parts(root: bpy.types.Object, parts: Parts | None) -> None:
+    """Puts what was split off on the root, as an image."""
+    if parts is not None:
+        values = parts.labels.astype(np.float32) / np.float32(255)
+        put_on(root, PARTS_KEY, new_image(f"{short_name(root.name)} parts", values, "parts", False))
+    elif (old := image_on(root, PARTS_KEY)) is not None:
+        del root[PARTS_KEY]
+        if not old.users:
+            bpy.data.images.remove(old)
 
 
 @bpy.app.handlers.persistent

@@ -11,7 +11,7 @@ from ..core.change_depth import Changed, Source, change_depth, restore_depth
 from ..core.errors import DioramaError
 from ..core.settings import Settings
 from . import build
-from .depth_image import edit_on, keep_edit
+from .depth_image import edit_on, keep_edit, parts_on
 from .rebuild import rebuild, still_there
 from .regions import place_on_photo, region_of, region_property, selected_triangles
 from .root import find_root, kept_settings, kept_source, source_of
@@ -32,9 +32,8 @@ def source_on(context: bpy.types.Context, root: bpy.types.Object) -> Source:
     if not photo:
         raise DioramaError(f"{root.name} does not know its photo any more; rebuild it with the photo's file first.")
     settings = Settings().with_values(kept_settings(root))
-    return Source(
-        bpy.path.abspath(photo), bpy.path.abspath(depth) or None, settings, models_folder(context), build.kept
-    )
+    files = bpy.path.abspath(photo), bpy.path.abspath(depth) or None
+    return Source(*files, settings, models_folder(context), build.kept, parts_on(root))
 
 
 class OfDiorama(build.BuildOperator):

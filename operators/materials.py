@@ -23,7 +23,8 @@ NAMES = {"photo": "photo", "atlas": "hidden", "soft": "soft", "cleaned": "cleane
 
 def texture_of(role: str) -> str:
     """Which texture the surface of a role shows."""
-    return role if role in ("photo", "soft", "cleaned") else "atlas"
+    kind = role.split()[-1] if role else role  # "part 1 photo" is split off "photo"
+    return kind if kind in ("photo", "soft", "cleaned") else "atlas"
 
 
 def make_images(name: str, mesh: LayeredMesh, photo: Photo) -> dict[str, bpy.types.Image]:

@@ -17,7 +17,7 @@ from ..core.pipeline import Diorama, build_diorama
 from ..core.settings import DepthSettings, SceneSettings, Settings
 from . import build
 from .camera_moves import MOVE_OPTIONS, animate, clear
-from .depth_image import EDITED_KEY, edit_on, image_on, keep_edit
+from .depth_image import EDITED_KEY, edit_on, image_on, keep_edit, parts_on
 from .emit import SETTINGS_KEY, SOURCE_KEY, make_mesh, match_camera, set_up_scene, short_name
 from .materials import (
     IMAGE_ROLES,
@@ -31,18 +31,15 @@ from .materials import (
 from .properties import depth_property, draw_options, option_properties, photo_property, set_values, settings_of
 from .relief_sliders import renew_relief
 from .root import find_root, kept_settings, kept_source, objects_by_role, source_of
+from .tint import kept_tint, tint, tinted_images, untinted
 from .user_preferences import models_folder
 
 OwnOptions = type("OwnOptions", (), {"__annotations__": option_properties(options={"SKIP_SAVE"})})
 OwnOptions.__doc__ = "Mixin: every option, never taken over from the last call, since each diorama has its own."
 
 
-class Rebuild(build.BuildOperator, bpy.types.Operator, OwnOptions):
-    """Build the selected diorama anew from its photo; its place, materials and camera animation stay"""
-
-    bl_idname = "photo_diorama.rebuild"
-    bl_label = "Rebuild Diorama"
-    bl_options = {"REGISTER", "UNDO"}
+class Rebuilding(build.BuildOperator, OwnOptions):
+    """Mixin of the operators that build a diorama anew with photo, depth and options that may be others."""
 
     photo: photo_property()
     depth: depth_property()
@@ -53,7 +50,7 @@ class Rebuild(build.BuildOperator, bpy.types.Operator, OwnOptions):
         return root is not None and root.library is None
 
     def invoke(self, context, event):
-        self._take_over(find_root(context.object))
+        self.take_over(find_root(context.object))
         if not bpy.app.background and not Path(bpy.path.abspath(self.photo)).is_file():
             self._in_thread = True  # the photo has moved: the dialog asks where it is
             return context.window_manager.invoke_props_dialog(self, width=420, title="Where is the photo?")
@@ -64,7 +61,7 @@ class Rebuild(build.BuildOperator, bpy.types.Operator, OwnOptions):
         self.layout.prop(self, "depth")
         draw_options(self.layout, self)
 
-    def _take_over(self, root: bpy.types.Object) -> None:
+    def take_over(self, root: bpy.types.Object) -> None:
         """What the caller did not say is as it was built."""
         source = kept_source(root)
         known = {**kept_settings(root), "photo": source.get("photo", ""), "depth": source.get("depth", "")}
@@ -75,18 +72,27 @@ class Rebuild(build.BuildOperator, bpy.types.Operator, OwnOptions):
 
     def prepare(self, context):
         root = find_root(context.object)
-        self._take_over(root)
+        self.take_over(root)
         photo, depth = bpy.path.abspath(self.photo), bpy.path.abspath(self.depth) or None
         if not photo:
             raise DioramaError(f"{root.name} does not know its photo any more; choose the photo's file.")
         self._root, self._files, self._settings = root.name, (photo, depth), settings_of(self)
         models = models_folder(context)
         return partial(
-            build_diorama, photo, depth, self._settings, kept=build.kept, models=models, edit=edit_on(root)
-        )
+            build_diorama, photo, depth, self._settings, kept=build.kept, models=models,
+            edit=edit_on(root), parts=parts_on(root),
+        )  # fmt: skip
 
     def finish(self, context, built: Diorama):
         rebuild(still_there(self._root), built, self._settings, source_of(built, *self._files), context.scene)
+
+
+class Rebuild(Rebuilding, bpy.types.Operator):
+    """Build the selected diorama anew from its photo; its place, materials and camera animation stay"""
+
+    bl_idname = "photo_diorama.rebuild"
+    bl_label = "Rebuild Diorama"
+    bl_options = {"REGISTER", "UNDO"}
 
 
 def still_there(name: str) -> bpy.types.Object:
@@ -122,7 +128,7 @@ def rebuild(root: bpy.types.Object, built: Diorama, settings: Settings, source: 
     changed = {name for name, value in settings.values().items() if value != before[name]}
     name, objects = short_name(built.mesh.name), objects_by_role(root)
     meshes = {part.role: make_mesh(f"{name} {part.role}", part) for part in built.mesh.meshes}
-    images, old = images_of(root), images_of(root)
+    images, old, overlaid = images_of(root), images_of(root), tinted_images(image_nodes_of(root))
     image_names = {texture: image.name for texture, image in old.items()}
     images = {k: image for k, image in images.items() if k == "photo"} | made_images(name, built.mesh, built.photo)
     if "photo" not in images or was.get("photo_stamp") != source["photo_stamp"]:
@@ -144,7 +150,10 @@ def rebuild(root: bpy.types.Object, built: Diorama, settings: Settings, source: 
         keep_edit(root, DepthEdit(built.original.disparity, built.depth.disparity))
     root[SETTINGS_KEY], root[SOURCE_KEY] = json.dumps(settings.values()), json.dumps(source)
     bpy.data.batch_remove([material for material in bpy.data.materials if material in shown and not material.users])
+    bpy.data.batch_remove([image for image in overlaid if not image.users])
     bpy.data.batch_remove([image for image in old.values() if not image.users])
+    if overlaid:
+        tint(image_nodes_of(root), *kept_tint(root))
     for texture, own_name in image_names.items():
         if texture in images and own_name not in bpy.data.images:
             images[texture].name = own_name
@@ -165,9 +174,14 @@ def image_nodes(tree: bpy.types.NodeTree) -> Iterator[bpy.types.Node]:
 
 
 def images_of(root: bpy.types.Object) -> dict[str, bpy.types.Image]:
-    """The images that the diorama's materials show, by texture."""
+    """The images that the diorama's materials show, by texture; under a tint that one which is tinted."""
+    return {node.image[ROLE_KEY]: untinted(node.image) for node in image_nodes_of(root)}
+
+
+def image_nodes_of(root: bpy.types.Object) -> list[bpy.types.Node]:
+    """The nodes that show a texture of this diorama, in all materials of its surfaces."""
     materials = {slot.material for ob in surfaces_of(root) for slot in ob.material_slots if slot.material}
-    return {node.image[ROLE_KEY]: node.image for m in materials if m.node_tree for node in image_nodes(m.node_tree)}
+    return [node for material in materials if material.node_tree for node in image_nodes(material.node_tree)]
 
 
 def renew_surfaces(root: bpy.types.Object, objects: dict, meshes: dict[str, bpy.types.Mesh], name: str) -> None:
@@ -178,8 +192,8 @@ def renew_surfaces(root: bpy.types.Object, objects: dict, meshes: dict[str, bpy.
         if ob is None or ob.type != "MESH":
             for slot in slots.get(texture_of(role), ()):
                 mesh.materials.append(slot.material)
-            ob = bpy.data.objects.new(f"{name} {role}", mesh)
-            ob[ROLE_KEY], ob.parent = role, root
+            ob = objects[role] = bpy.data.objects.new(f"{name} {role}", mesh)
+            ob[ROLE_KEY], ob.parent = role, objects.get(main_role(role), root)
             root.users_collection[0].objects.link(ob)
             continue
         old = ob.data
@@ -189,10 +203,22 @@ def renew_surfaces(root: bpy.types.Object, objects: dict, meshes: dict[str, bpy.
         old.user_remap(mesh)  # also where the artist linked the mesh to a second object
         bpy.data.meshes.remove(old)
         mesh.name = own_name
+    for ob in surfaces_of(root):  # the artist's copies
+        old = ob.data
+        if ob[ROLE_KEY] in meshes and old != meshes[ob[ROLE_KEY]]:
+            ob.data = meshes[ob[ROLE_KEY]]
+            if not old.users:
+                bpy.data.meshes.remove(old)
     gone = [ob for ob in surfaces_of(root) if ob[ROLE_KEY] not in meshes]
     emptied = {ob.data for ob in gone}
     bpy.data.batch_remove(gone)
     bpy.data.batch_remove([mesh for mesh in emptied if not mesh.users])
+
+
+def main_role(role: str) -> str:
+    """The role whose object carries the others of one part: what is hidden behind a part's surface moves with it."""
+    words = role.split()
+    return f"part {words[1]} photo" if words[0] == "part" and words[-1] != "photo" else ""
 
 
 def renew_materials(root: bpy.types.Object, materials: dict, images: dict, filtered: SceneSettings | None) -> None:

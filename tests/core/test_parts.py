@@ -7,7 +7,7 @@ import pytest
 from scenes import HEIGHT, WIDTH, nested, t_junction, two_planes
 
 from photo_diorama.core.depth import DepthMap
-from photo_diorama.core.layers import LEFT, RIGHT, STEPS, neighbour
+from photo_diorama.core.layers import LEFT, RIGHT, neighbour
 from photo_diorama.core.parts import Parts, snap, with_part, without_part
 from photo_diorama.core.pipeline import Kept, build_diorama
 from photo_diorama.core.settings import Settings
@@ -87,7 +87,7 @@ def test_a_cut_leaves_the_depth_alone_and_behind_it_the_wall_goes_on(files):
     red = layer.colour[behind]
     assert red[:, 0].max() < 0.02, "filled from the wall's own colour, none of the board's"
     joined = 0
-    for side, (rows, columns) in enumerate(STEPS):
+    for side in range(4):
         rim = behind & ~neighbour(behind, side, True)
         joined += (layer.links[side][rim] == 0).mean() / 4
     assert joined > 0.95, "welded to the wall around"
