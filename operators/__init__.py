@@ -20,9 +20,9 @@ def _modules() -> tuple:
         depth_image,
         depth_of_field,
         edit_depth,
+        export_diorama,
         ground,
         import_photo,
-        layers,
         light,
         output,
         paint_depth,
@@ -31,7 +31,6 @@ def _modules() -> tuple:
         relief,
         safe_range,
         tilt_preview,
-        update_from,
     )
 
     return (
@@ -43,8 +42,6 @@ def _modules() -> tuple:
         depth_image,
         edit_depth,
         paint_depth,
-        layers,
-        update_from,
         defaults,
         apply_move,
         output,
@@ -53,4 +50,5 @@ def _modules() -> tuple:
         ground,
         light,
         depth_of_field,
+        export_diorama,
     )
