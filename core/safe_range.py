@@ -77,7 +77,7 @@ def safe_range(surfaces: Iterable[tuple[np.ndarray, np.ndarray]], camera: Camera
     surfaces = [(np.asarray(p, np.float64), t) for p, t in surfaces if len(t)]
     if not surfaces:
         return SafeRange(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    depths = np.concatenate([p[:, 2] for p, _ in surfaces])
+    depths = np.concatenate([p[np.unique(t), 2] for p, t in surfaces])
     nearest, farthest_step = depths.min(), focus if focus > 0 else float(np.median(depths))
     pivot, found = 1 / focus if focus > 0 else 0.0, {}
     axes = [crossings(surfaces, camera, axis) for axis in range(3)]

@@ -80,27 +80,40 @@ def _make_interface(group: bpy.types.NodeTree) -> None:
 
 
 class _Steps:
-    """Adds nodes from left to right, each in the frame that was opened last."""
+    """Adds nodes from left to right, two above each other, each step in a frame below the one before."""
 
-    WIDTH, HEIGHT = 190, 170
+    WIDTH, HEIGHT, STEP = 190, 190, 520
 
     def __init__(self, tree: bpy.types.NodeTree):
-        self.tree, self.frame, self.column, self.row = tree, None, 0, 0
+        self.tree, self.frame, self.given, self.number, self.placed = tree, None, None, -1, 0
 
-    def open(self, label: str) -> None:
-        """The next nodes are one step, in a frame of this name."""
+    def open(self, label: str) -> bpy.types.bpy_prop_collection:
+        """The next nodes are one step, in a frame of this name; returns the sliders for it."""
         self.frame = self.tree.nodes.new("NodeFrame")
         self.frame.label, self.frame.label_size = label, 24
-        self.column, self.row = self.column + 1, 0
+        self.number, self.placed = self.number + 1, 0
+        self.given = self.node("NodeGroupInput")
+        self.placed = 2  # it is tall
+        return self.given.outputs
 
     def node(self, kind: str, label: str = "", **settings) -> bpy.types.Node:
         node = self.tree.nodes.new(kind)
         node.label, node.parent = label, self.frame
-        node.location = (self.WIDTH * self.column, -self.HEIGHT * self.row)
+        column, row = divmod(self.placed, 2)
+        node.location = (self.WIDTH * column, -self.STEP * self.number - self.HEIGHT * row)
         for name, value in settings.items():
             setattr(node, name, value)
-        self.column, self.row = self.column + 1, (self.row + 1) % 3
+        self.placed += 1
         return node
+
+    def tidy(self) -> None:
+        """Shows of the sliders beside each step those that it takes; a step that takes none has none beside it."""
+        for node in [node for node in self.tree.nodes if node.type == "GROUP_INPUT"]:
+            if not any(socket.is_linked for socket in node.outputs):
+                self.tree.nodes.remove(node)
+                continue
+            for socket in node.outputs:
+                socket.hide = not socket.is_linked
 
     def give(self, socket: bpy.types.NodeSocket, value) -> None:
         """Links a socket to an output, or sets it to a number."""
@@ -137,17 +150,16 @@ class _Steps:
 
 def _make_nodes(group: bpy.types.NodeTree) -> None:
     steps = _Steps(group)
-    given = steps.node("NodeGroupInput").outputs
 
-    steps.open("1  What each point carries: its camera ray and how near it was measured")
+    steps.open("1  Camera ray and disparity of each point")
     ray, disparity = steps.attribute(RAY, "FLOAT_VECTOR"), steps.attribute(DISPARITY, "FLOAT")
 
-    steps.open("2  Near and far: disparity from one range to another, planes stay planes")
+    given = steps.open("2  Near and far: planes stay planes")
     scale, shift, least = _spread(steps, given)
     measured = steps.math("disparity * scale + shift", "MULTIPLY_ADD", disparity, scale, shift)
     measured = steps.math("never behind the camera", "MAXIMUM", measured, least)
 
-    steps.open("3  Flatten beyond a distance, with a soft bend")
+    given = steps.open("3  Flatten beyond a distance, with a soft bend")
     wall = steps.math("its disparity", "DIVIDE", 1.0, given["Flatten Beyond"])
     wall = steps.math("in the new range", "MULTIPLY_ADD", wall, scale, shift)
     wall = steps.math("or none", "MAXIMUM", wall, 0.0)
@@ -163,7 +175,7 @@ def _make_nodes(group: bpy.types.NodeTree) -> None:
     flat = steps.math("nearer than the card", "MAXIMUM", measured, wall)
     flat = steps.math("bent", "MULTIPLY_ADD", away, bend, flat)
 
-    steps.open("4  Relief about the focus distance")
+    given = steps.open("4  Relief about the focus distance")
     amount = steps.math("relief", "MAXIMUM", given["Relief"], 0.0)
     focus_disparity = steps.math("disparity of the focus", "DIVIDE", 1.0, given["Focus Distance"])
     pivot = steps.math("in the new range", "MULTIPLY_ADD", focus_disparity, scale, shift)
@@ -179,7 +191,7 @@ def _make_nodes(group: bpy.types.NodeTree) -> None:
     beyond = steps.math("as disparity", "DIVIDE", 1.0, beyond)
     formed = steps.math("above 1 nothing passes infinity", "MAXIMUM", straight, beyond)
 
-    steps.open("5  Keep the order: what lies behind stays behind, on the flattest card too")
+    steps.open("5  Keep the order: what lies behind stays behind")
     slope = steps.math("as measured, scaled", "DIVIDE", pivot, focus_disparity)
     slope = steps.math("or the new range", "MAXIMUM", slope, scale)
     deep = steps.math("from the focus", "SUBTRACT", disparity, focus_disparity)
@@ -188,7 +200,7 @@ def _make_nodes(group: bpy.types.NodeTree) -> None:
     formed = steps.math("almost all", "MULTIPLY", formed, 1.0 - ORDER)
     formed = steps.math("and a little of that", "MULTIPLY_ADD", deep, ORDER, formed)
 
-    steps.open("6  Back onto the ray; what was moved by hand stays moved")
+    given = steps.open("6  Back onto the ray; what is moved by hand stays")
     place = steps.node("GeometryNodeInputPosition").outputs["Position"]
     was = steps.scaled("place measured", ray, steps.math("depth measured", "DIVIDE", 1.0, disparity))
     by_hand = steps.both("moved by hand", "SUBTRACT", place, was)
@@ -197,9 +209,9 @@ def _make_nodes(group: bpy.types.NodeTree) -> None:
     mover = steps.node("GeometryNodeSetPosition")
     steps.give(mover.inputs["Geometry"], given["Geometry"])
     steps.give(mover.inputs["Position"], place)
-    steps.frame = None
     result = steps.node("NodeGroupOutput")
     steps.give(result.inputs["Geometry"], mover.outputs["Geometry"])
+    steps.tidy()
 
 
 def _spread(steps: _Steps, given) -> tuple:
