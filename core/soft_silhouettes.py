@@ -19,12 +19,16 @@ REACH = 2.5
 """Colours known to be of one side are looked for up to this many widths of the band away from a silhouette."""
 NOISE = 0.03
 """Differences of perceived brightness that are no evidence."""
-PRIOR = 1.0
+PRIOR = 3.0
 """Weight of the depth's own word (foreground or not) against the colours', where those leave it open."""
+BUSY = 0.25
+"""Part of the background's own variance that is no evidence either."""
 CONTRAST = 0.06
 """Difference of the two sides, in perceived brightness, from which on the colours are believed."""
 NEARLY = 0.03
 """Alpha this close to 0 or 1 is meant to be 0 or 1."""
+JUMP = 3.0
+"""Silhouettes are softened where disparity jumps by so many thresholds; surfaces closer together are one to the matte."""
 CHUNK = 16384
 
 
@@ -36,7 +40,9 @@ class Band:
     inner: np.ndarray  # (h, w) bool: foreground that may let the background through
     beyond: np.ndarray  # (h, w) bool: background near the band, known to be it
     within: np.ndarray  # (h, w) bool: foreground near the band, known to be it
-    disparity: np.ndarray  # (h, w) float32, of the nearest foreground where `outer` or `beyond`
+    front: np.ndarray  # (h, w) float32: disparity of the foreground that a pixel is, or is near
+    back: np.ndarray  # (h, w) float32: disparity of the background that a pixel is, or is near
+    apart: float  # difference of disparity at which surfaces are two, 1/m
     edge: np.ndarray  # (h, w) float32, pixels to the band's edge where `outer` or `inner`
     width: int  # of each half, pixels
 
@@ -61,7 +67,7 @@ def find_matte(image: LayeredDepthImage, settings: LayerSettings, portrait: np.n
     if band is None:
         return None
     colour = linear_from_srgb(image.layers[0].colour)
-    alpha, confidence, foreground, background = _sample(colour, band)
+    alpha, confidence, foreground, background = _sample(colour, image.layers[0].disparity, band)
     if portrait is not None:
         alpha, confidence = _with_portrait(alpha, confidence, portrait, band, image)
     alpha = _smooth(alpha, confidence, colour, band)
@@ -74,26 +80,27 @@ def find_matte(image: LayeredDepthImage, settings: LayerSettings, portrait: np.n
 def find_band(image: LayeredDepthImage, width: int) -> Band | None:
     """Pixels of the photo up to `width` away from a tear of its surface, and those a bit further; None without tears."""
     layer = image.layers[0]
-    disparity, frame = layer.disparity, ~layer.synthesised
+    disparity, frame, apart = layer.disparity, ~layer.synthesised, JUMP * image.threshold
     front, back = np.zeros(frame.shape, bool), np.zeros(frame.shape, bool)
     for side in range(4):
         there = neighbour(disparity, side, np.inf)
-        behind = (layer.links[side] != 0) & (disparity - there > image.threshold / 2)
+        behind = (layer.links[side] != 0) & (disparity - there > apart)
         front |= behind
         back |= neighbour(behind, OPPOSITE[side], False)
     if not (front & frame).any():
         return None
     to_front, nearer = _nearest(front, disparity)
     to_back, farther = _nearest(back, disparity)
-    is_back = frame & (disparity < nearer - image.threshold / 2)
+    is_back = frame & (disparity < nearer - apart / 2)
     outer = is_back & (to_front <= width)
-    is_front = frame & (disparity > farther + image.threshold / 2) & ~outer
+    is_front = frame & (disparity > farther + apart / 2) & ~outer
     inner = is_front & (to_back <= width)
     within = is_front & ~inner & (to_back <= REACH * width)
     within |= inner & _ridge(np.where(inner | within, to_back, 0))
     beyond = is_back & ~outer & (to_front <= REACH * width)
     edge = np.where(outer, width + 1 - to_front, np.where(inner, width + 1 - to_back, 0)).astype(np.float32)
-    return Band(outer, inner & ~within, beyond, within, nearer, edge, width)
+    nearer, farther = np.where(is_back, nearer, disparity), np.where(is_back, disparity, farther)
+    return Band(outer, inner & ~within, beyond, within, nearer, farther, apart, edge, width)
 
 
 def _nearest(seeds: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -120,11 +127,12 @@ def perceived(linear: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(linear, 0))
 
 
-def _sample(colour: np.ndarray, band: Band):
+def _sample(colour: np.ndarray, disparity: np.ndarray, band: Band):
     """Alpha, its confidence, foreground and background: of several pairs of known colours nearby the one that explains the
     pixel best (after Gastal and Oliveira 2010, "Shared sampling for real-time alpha matting", here in linear light).
 
-    Alpha is the pair's projection of the pixel; what the colours leave open is decided by depth.
+    Alpha is the pair's projection of the pixel; what the colours leave open is decided by depth. A colour counts the less
+    the further its surface lies from the two that meet here.
     """
     alpha = np.where(band.outer | band.beyond, np.float32(0), np.float32(1))
     confidence = (band.beyond | band.within).astype(np.float32)
@@ -132,8 +140,9 @@ def _sample(colour: np.ndarray, band: Band):
     pixels = np.flatnonzero(band.outer | band.inner)
     if len(pixels) == 0 or not band.within.any() or not band.beyond.any():
         return alpha, confidence, foreground, background
-    fronts, backs = _candidates(colour, band.within, pixels, band), _candidates(colour, band.beyond, pixels, band)
-    flat, prior = colour.reshape(-1, 3), alpha.ravel()
+    fronts, off_front = _candidates(colour, disparity, band.within, band.front, pixels, band)
+    backs, off_back = _candidates(colour, disparity, band.beyond, band.back, pixels, band)
+    flat, prior, noise = colour.reshape(-1, 3), alpha.ravel(), NOISE**2 + _busy(colour, band).ravel()
     for start in range(0, len(pixels), CHUNK):
         part = slice(start, start + CHUNK)
         own = pixels[part]
@@ -142,33 +151,53 @@ def _sample(colour: np.ndarray, band: Band):
         a = ((seen - b) * along).sum(-1) / np.maximum((along * along).sum(-1), 1e-6)
         a = np.clip(a, 0, 1)
         off = perceived(seen) - perceived(b + a[..., None] * along)
-        cost = (off * off).sum(-1) / NOISE**2 + PRIOR * (a - prior[own][:, None, None]) ** 2
+        strange = off_front[part][:, :, None] + off_back[part][:, None]
+        cost = (off * off).sum(-1) / noise[own][:, None, None] + PRIOR * (a - prior[own][:, None, None]) ** 2 + strange
         best = cost.reshape(len(own), -1).argmin(axis=1)
         i, j = np.divmod(best, backs.shape[1])
         n = np.arange(len(own))
         f, b = fronts[part][n, i], backs[part][n, j]
         apart = ((perceived(f) - perceived(b)) ** 2).sum(-1)
-        sure = apart / (apart + CONTRAST**2)
+        sure = apart / (apart + CONTRAST**2 + 4 * noise[own]) * np.exp(-strange[n, i, j])
         alpha.ravel()[own] = sure * a[n, i, j] + (1 - sure) * prior[own]
         confidence.ravel()[own] = 0.02 + sure * np.exp(-cost[n, i, j] / 8)
-        foreground.reshape(-1, 3)[own], background.reshape(-1, 3)[own] = f, b
+        # where nothing is sure the pixel is its own surface's, and the colours of that one are its own
+        in_front, sure = prior[own][:, None] > 0.5, sure[:, None]
+        foreground.reshape(-1, 3)[own] = np.where(in_front, sure * f + (1 - sure) * flat[own], f)
+        background.reshape(-1, 3)[own] = np.where(in_front, b, sure * b + (1 - sure) * flat[own])
     return alpha, confidence, foreground, background
 
 
-def _candidates(colour: np.ndarray, known: np.ndarray, pixels: np.ndarray, band: Band) -> np.ndarray:
-    """(n, 9, 3) colours of known pixels round each of `pixels`: the nearest one, and those nearest to eight places around."""
+def _busy(colour: np.ndarray, band: Band) -> np.ndarray:
+    """(h, w) float32: by how much the known background's colours around vary (variance, perceived): what a texture explains is
+    no evidence of foreground."""
+    import cv2
+
+    weight = band.beyond.astype(np.float32)
+    size = (2 * round(REACH * band.width) + 1,) * 2
+    seen = perceived(colour).mean(axis=2)
+    total = np.maximum(cv2.blur(weight, size), 1e-4)
+    mean, square = cv2.blur(seen * weight, size) / total, cv2.blur(seen * seen * weight, size) / total
+    return np.maximum(square - mean**2, 0) * BUSY
+
+
+def _candidates(colour, disparity, known: np.ndarray, expected: np.ndarray, pixels: np.ndarray, band: Band):
+    """(n, 5, 3) colours of known pixels round each of `pixels`: the nearest one, and those nearest to four places around; and
+    (n, 5) how far their disparity is from what is expected there, squared, in differences that make two surfaces."""
     import cv2
 
     weight = known.astype(np.float32)
     mean = cv2.blur(colour * weight[..., None], (3, 3)) / np.maximum(cv2.blur(weight, (3, 3)), 1e-3)[..., None]
-    _, nearest = _nearest(known, mean)
+    _, nearest = _nearest(known, np.arange(known.size, dtype=np.int32).reshape(known.shape))
     r, c = np.divmod(pixels, known.shape[1])
     step = 1.5 * band.width
     found = []
-    for angle in (None, *np.arange(8) * np.pi / 4):
+    for angle in (None, *(0.3 + np.arange(4) * np.pi / 2)):
         dr, dc = (0, 0) if angle is None else (round(step * np.sin(angle)), round(step * np.cos(angle)))
         found.append(nearest[np.clip(r + dr, 0, known.shape[0] - 1), np.clip(c + dc, 0, known.shape[1] - 1)])
-    return np.stack(found, axis=1)
+    found = np.stack(found, axis=1)
+    off = np.abs(disparity.ravel()[found] - expected.ravel()[pixels][:, None]) / band.apart
+    return mean.reshape(-1, 3)[found], np.minimum(off, 4).astype(np.float32) ** 2
 
 
 def _with_portrait(alpha, confidence, portrait: np.ndarray, band: Band, image: LayeredDepthImage):
@@ -278,13 +307,13 @@ def add_skirt(image: LayeredDepthImage, matte: Matte | None) -> tuple[LayeredDep
         return image, None
     none = np.zeros(image.shape, np.uint8)
     new = len(image.layers)
-    own, links = _link_skirt(image, skirt, band.disparity)
+    own, links = _link_skirt(image, skirt, band.front)
     layers = [replace(layer, links=own, soft=np.where(front, FRONT, np.where(skirt, BACK, none)).astype(np.uint8))]
     if new > 1:
         layers.append(replace(image.layers[1], soft=np.where(front, BACK, none).astype(np.uint8)))
     layers += image.layers[2:]
     layers.append(
-        Layer(skirt, none.astype(bool), band.disparity, layer.colour, links, np.where(skirt, FRONT, none).astype(np.uint8))
+        Layer(skirt, none.astype(bool), band.front, layer.colour, links, np.where(skirt, FRONT, none).astype(np.uint8))
     )
     return replace(image, layers=tuple(layers), skirt=new), replace(matte, alpha=alpha, background=background)
 
