@@ -153,7 +153,8 @@ class DebianBlender(Blender):
         return self._extension("sync") + self._extension("update")
 
     def _extension(self, *arguments: str) -> str:
-        return self.run(self._program("--command", "extension", *arguments))
+        # Blender wants online access for a repository in a folder too
+        return self.run(self._program("--online-mode", "--command", "extension", *arguments))
 
     def environment(self) -> dict[str, str]:
         return dict(os.environ)
