@@ -23,6 +23,7 @@ def _modules() -> tuple:
         export_diorama,
         ground,
         import_photo,
+        layers,
         light,
         output,
         paint_depth,
@@ -31,6 +32,7 @@ def _modules() -> tuple:
         relief,
         safe_range,
         tilt_preview,
+        update_from,
     )
 
     return (
@@ -42,6 +44,8 @@ def _modules() -> tuple:
         depth_image,
         edit_depth,
         paint_depth,
+        layers,
+        update_from,
         defaults,
         apply_move,
         output,
