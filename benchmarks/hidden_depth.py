@@ -22,13 +22,13 @@ sys.path[:0] = [str(ROOT / "training" / "hidden_depth")]
 import numpy as np  # noqa: E402
 from views import View, read_view, torn, truth  # noqa: E402  imports the package first
 
-from photo_diorama.core import fill_depth as membrane  # noqa: E402
 from photo_diorama.core import fill_depth_learned as learned  # noqa: E402
 from photo_diorama.core.depth import FARTHEST_OF_RELATIVE  # noqa: E402
+from photo_diorama.core.fill_depth import fill_depth  # noqa: E402
 from photo_diorama.core.layers import LayeredDepthImage  # noqa: E402
 from photo_diorama.core.link_hidden import absorb_islands, link_hidden  # noqa: E402
 from photo_diorama.core.regions import Disocclusion, disocclude  # noqa: E402
-from photo_diorama.core.settings import LayerSettings  # noqa: E402
+from photo_diorama.core.settings import HIDDEN_DEPTH, LayerSettings  # noqa: E402
 
 FEWEST = 200
 """Views with fewer pixels of known hidden depth are left out."""
@@ -48,10 +48,10 @@ def row_where_both_agree(image: LayeredDepthImage, found: Disocclusion) -> Disoc
     return learned.with_guess(image, found, seen, np.where(agree, between, 0))
 
 
-def fill(image: LayeredDepthImage, found: Disocclusion, stiffness: float | None) -> np.ndarray:
+def fill(image: LayeredDepthImage, found: Disocclusion) -> np.ndarray:
+    """(h, w) disparity as the pipeline would fill it from a guess."""
     found = absorb_islands(image, found)
-    links = link_hidden(image, found)[1]
-    return membrane.fill_depth(image, found, links) if stiffness is None else membrane.fill_depth(image, found, links, stiffness)
+    return fill_depth(image, found, link_hidden(image, found)[1])
 
 
 def errors(made: np.ndarray, true: np.ndarray, span: float) -> list[float]:
@@ -68,17 +68,15 @@ def shifted(view: View) -> View:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--views", type=Path, required=True, help="made by training/hidden_depth/cast_scenes.py")
-    parser.add_argument("--weights", type=Path, default=learned.WEIGHTS, help="the network's, if not those that come along")
+    parser.add_argument("--weights", type=Path, default=HIDDEN_DEPTH, help="the network's, if not those that come along")
     parser.add_argument("--shifted", action="store_true")
     parser.add_argument("--each", action="store_true", help="a line for each view too")
     given = parser.parse_args()
     layers = LayerSettings()
-    methods: dict[str, tuple[Guess, float | None]] = {
-        "membrane": (flood, None), "row where both sides agree, membrane": (row_where_both_agree, learned.STIFFNESS),
-    }  # fmt: skip
+    methods: dict[str, Guess] = {"membrane": flood, "row where both sides agree, membrane": row_where_both_agree}
     if given.weights.is_file():
         network = learned.load_network(given.weights)
-        methods["chosen surface, membrane"] = (lambda image, found: learned.correct_guess(image, found, network), learned.STIFFNESS)
+        methods["chosen surface, membrane"] = lambda image, found: learned.correct_guess(image, found, network)
     rows: dict[str, list[list[float]]] = {}
     for path in sorted(given.views.glob("*.npz")):
         view = shifted(read_view(path)) if given.shifted else read_view(path)
@@ -88,8 +86,8 @@ def main() -> None:
         if known.sum() < FEWEST:
             continue
         rows.setdefault("flood", []).append(errors(found.disparity[known], true[known], image.span))
-        for name, (guess, stiffness) in methods.items():
-            made = fill(image, guess(image, found), stiffness)
+        for name, guess in methods.items():
+            made = fill(image, guess(image, found))
             rows.setdefault(name, []).append(errors(made[known], true[known], image.span))
         if given.each:
             print(f"{view.name:24s}", *(f"{row[-1][0]:.3f}/{row[-1][1]:.3f}" for row in rows.values()), flush=True)

@@ -7,14 +7,10 @@ import numpy as np
 from .layers import STEPS, LayeredDepthImage
 from .regions import Disocclusion
 
-STIFFNESS = 1e-3
-"""Pull towards the disparity of the nearest background: far from all context the membrane lies flat."""
 MOST_ITERATIONS = 50
 
 
-def fill_depth(
-    image: LayeredDepthImage, found: Disocclusion, links: np.ndarray, stiffness: float = STIFFNESS
-) -> np.ndarray:
+def fill_depth(image: LayeredDepthImage, found: Disocclusion, links: np.ndarray) -> np.ndarray:
     """(h, w) float32 disparity of the hidden pixels, always behind the surface that hides them.
 
     Discrete Laplace equation in disparity, in which planes are linear, over the links: linked hidden pixels pull on each
@@ -29,7 +25,7 @@ def fill_depth(
     number = np.full(found.hidden.size, -1, np.int32)
     number[where] = np.arange(len(where))
     guess = found.disparity.ravel()[where].astype(np.float64)
-    weight, fixed = np.full(len(where), stiffness), stiffness * guess
+    weight, fixed = np.full(len(where), found.pull), found.pull * guess
     rows, columns = [], []
     for side in range(4):
         to = links[side].ravel()[where]

@@ -7,6 +7,7 @@ steps stay sharp, and the network is small enough to need no torch.
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -17,10 +18,8 @@ from .errors import DioramaError
 from .layers import LayeredDepthImage
 from .regions import Disocclusion
 
-WEIGHTS = Path(__file__).parent / "networks" / "weights" / "hidden_depth.npz"
-"""Where `training/hidden_depth` leaves its weights; without them the flood's guess stays."""
-STIFFNESS = 0.03
-"""Pull of the membrane towards the chosen surface, which knows slopes and steps, in place of that towards the flood's guess."""
+PULL = 0.03
+"""How strongly the hidden surface is drawn to what was chosen, which knows slopes and steps."""
 GRID = 384
 """Long side in pixels of the grid on which surfaces are chosen; which one it is needs no more."""
 FURTHEST = 0.4
@@ -230,7 +229,7 @@ def with_guess(image: LayeredDepthImage, found: Disocclusion, seen: Seen, guess:
     inner = found.hidden & (found.distance > 1) & (guess > 0)
     floor = min(float(layer.disparity[layer.present].min()) for layer in image.layers)
     guess = np.clip(guess, floor, np.maximum(image.layers[-1].disparity - image.threshold / 4, floor))
-    return replace(found, disparity=np.where(inner, guess, found.disparity).astype(np.float32))
+    return replace(found, disparity=np.where(inner, guess, found.disparity).astype(np.float32), pull=PULL)
 
 
 def _enlarged(grid: np.ndarray, shape: tuple[int, int], threshold: float) -> np.ndarray:
@@ -261,6 +260,6 @@ def load_network(path: Path) -> Network:
             count = len(stored.files) // 2
             weights = tuple(stored[f"weight_{k}"].astype(np.float32) for k in range(count))
             biases = tuple(stored[f"bias_{k}"].astype(np.float32) for k in range(count))
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         raise DioramaError(f"{path.name}, the weights for hidden depth, is damaged; install Photo Diorama again.") from None
     return Network(weights, biases)

@@ -74,8 +74,9 @@ def _pairs_of_one_surface(image: LayeredDepthImage, found: Disocclusion, side: i
 def absorb_islands(image: LayeredDepthImage, found: Disocclusion) -> Disocclusion:
     """Gives pieces that are no surfaces of their own to the nearest one that is.
 
-    Too small ones, as single silhouette pixels leave many behind; and those that come close to the surface that hides them,
-    which happens where that surface falls away, and would leave what is behind both unfilled.
+    Too small ones, as single silhouette pixels leave many behind; those that reach no silhouette, on which alone they could
+    go on; and those that come close to the surface that hides them, which happens where that surface falls away, and would
+    leave what is behind both unfilled.
     """
     import cv2
 
@@ -84,6 +85,8 @@ def absorb_islands(image: LayeredDepthImage, found: Disocclusion) -> Disocclusio
         linked[way, _pairs_of_one_surface(image, found, side)[0]] = True
     labels, sizes = label_surfaces(found.hidden, *linked.reshape(2, *found.hidden.shape))
     small = found.hidden & (sizes[labels] < ISLAND_AREA * image.long_side**2)
+    reaching = np.bincount(labels[found.hidden & (found.distance == 0)], minlength=len(sizes)) > 0
+    small |= found.hidden & ~reaching[labels]
     touching = found.hidden & (image.layers[-1].disparity - found.disparity < image.threshold / 2)
     small |= touching if found.cut is None else touching & ~found.cut
     kept = found.hidden & ~small

@@ -89,6 +89,13 @@ if CORRECTION.is_file():  # ours did not beat the diffusion fill yet, so none co
     INPAINTERS["learned"] = "The same, corrected by a network that you have trained yourself"
 
 
+HIDDEN_DEPTH = Path(__file__).parent / "networks" / "weights" / "hidden_depth.npz"
+"""Where `training/hidden_depth` leaves the weights that choose surfaces; without them that is no choice."""
+HIDDEN_DEPTHS = {"nearest": "The background across the nearest silhouette, stretched smoothly"}
+if HIDDEN_DEPTH.is_file():
+    HIDDEN_DEPTHS["learned"] = "Of the surfaces seen all around, the one that a small network expects to go on there"
+
+
 @dataclass(frozen=True)
 class InpaintSettings:
     """How hidden parts are invented."""
@@ -97,6 +104,11 @@ class InpaintSettings:
         "diffusion",
         "What invents the hidden parts",
         choices=INPAINTERS,
+    )
+    hidden_depth: str = option(
+        "learned" if "learned" in HIDDEN_DEPTHS else "nearest",
+        "Which surface goes on behind a foreground",
+        choices=HIDDEN_DEPTHS,
     )
     eroded_rim: float = option(
         0.003, "Rim of the context that is not trusted for colour, as a part of the long side", low=0.0, high=0.02

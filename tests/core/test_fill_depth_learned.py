@@ -1,0 +1,159 @@
+"""The choice of hidden surfaces: seen candidates are the true ones, it is behind its front, the same twice, and better than
+the flood's guess where the network has anything to choose."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from layer_checks import assert_links_are_mutual
+from scenes import ALL, BORDERED, BORDERLESS, EVERY, HEIGHT, WIDTH, _scene, slanted_ground, two_planes
+
+from photo_diorama.core import fill_depth_learned as learned
+from photo_diorama.core import inpaint as stage
+from photo_diorama.core.errors import DioramaError
+from photo_diorama.core.inpaint import add_hidden_layer, guess_surfaces, inpaint
+from photo_diorama.core.regions import disocclude
+from photo_diorama.core.settings import HIDDEN_DEPTH, InpaintSettings
+
+LEARNED, NEAREST = InpaintSettings(hidden_depth="learned"), InpaintSettings(hidden_depth="nearest")
+GUESS, AHEAD, BETWEEN = 0, slice(9, 17), slice(17, 21)
+
+shipped = pytest.mark.skipif(not HIDDEN_DEPTH.is_file(), reason="no weights for hidden depth in this checkout")
+
+
+def network_that_prefers(feature: int, sign: float = 1.0) -> learned.Network:
+    """One layer: a candidate's score is one number of its description."""
+    weight = np.zeros((learned.FEATURES, 1), np.float32)
+    weight[feature] = 1e4 * sign
+    return learned.Network((weight,), (np.zeros(1, np.float32),))
+
+
+def slanted(across: bool):
+    """A rectangle before a plane that slants along columns or rows."""
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    plane = 0.2 + (0.15 * columns / WIDTH if across else 0.15 * rows / HEIGHT)
+    near = np.full((HEIGHT, WIDTH), np.nan)
+    near[40:80, 60:100] = 1
+    return _scene(plane, near), plane
+
+
+def looked(scene, settings=BORDERLESS):
+    image = scene.split(settings)
+    found = disocclude(image, settings.hidden_width)
+    return image, found, learned.look(image, found)
+
+
+@pytest.mark.parametrize("across", [False, True])
+def test_a_plane_is_among_the_candidates(across):
+    """Continued along its slope from every side, and on the line between opposite ones, it is the plane itself."""
+    scene, plane = slanted(across)
+    _, _, seen = looked(scene)
+    true = plane.ravel()[seen.where]
+    for group in (AHEAD, BETWEEN):
+        candidates = seen.candidates[group]
+        assert (candidates > 0).all()
+        assert np.abs(candidates - true).max() < 2e-3
+    assert np.abs(seen.candidates[GUESS] - true).max() > 0.01  # which the flood's guess is not
+
+
+def test_candidates_lie_behind_what_hides_them_and_descriptions_are_finite():
+    for name in EVERY:
+        if name == "ground":
+            continue
+        image, _, seen = looked(EVERY[name](), BORDERED)
+        assert (seen.candidates < seen.hiding).all() and (seen.candidates >= 0).all() and (seen.candidates[GUESS] > 0).all()
+        described = learned.describe(seen)
+        assert described.shape == (len(seen.where), len(seen.candidates), learned.FEATURES)
+        assert np.isfinite(described).all() and np.abs(described).max() <= 5
+
+
+def test_nothing_depends_on_the_unit_of_depth():
+    image, found, seen = looked(two_planes())
+    layer = image.layers[0]
+    other = replace(image, layers=(replace(layer, disparity=layer.disparity * 1000),), threshold=image.threshold * 1000,
+                    span=image.span * 1000)  # fmt: skip
+    again = learned.look(other, replace(found, disparity=found.disparity * 1000))
+    assert np.allclose(learned.describe(seen), learned.describe(again), atol=1e-4)
+
+
+def test_the_median_of_the_weights_is_chosen():
+    """All weight on the deepest, on the nearest; and with equal weights the median, always a candidate."""
+    _, _, seen = looked(ALL["nested"]())
+    there = np.where(seen.candidates > 0, seen.candidates, np.nan)
+    assert np.array_equal(learned.choose(seen, network_that_prefers(0, -1)), np.nanmin(there, axis=0))
+    assert np.array_equal(learned.choose(seen, network_that_prefers(0)), np.nanmax(there, axis=0))
+    equal = learned.choose(seen, network_that_prefers(0, 0))
+    assert (np.nanmin(np.abs(there - equal), axis=0) == 0).all()
+
+
+def test_a_larger_canvas_takes_the_choice_over_and_stays_sharp():
+    """Two flat surfaces, chosen on a grid 2.5 times as coarse: no value in between comes up."""
+    grid = np.zeros((40, 60), np.float32)
+    grid[5:35, 5:30], grid[5:35, 30:55] = 0.2, 0.9
+    large = learned._enlarged(grid, (100, 150), 0.01)
+    assert np.unique(large.round(4)).tolist() == pytest.approx([0.0, 0.2, 0.9])
+    assert abs((large > 0).mean() - (grid > 0).mean()) < 0.1
+
+
+@shipped
+@pytest.mark.parametrize("name", [name for name in EVERY if name != "ground"])
+def test_all_holds_that_holds_of_layers(name):
+    image = inpaint(EVERY[name]().split(BORDERED), BORDERED, LEARNED)[0]
+    assert_links_are_mutual(image)
+    for k, layer in list(enumerate(image.layers))[1:]:
+        hidden, front = layer.present, image.layers[k - 1]
+        assert np.isfinite(layer.disparity[hidden]).all() and (layer.disparity[hidden] > 0).all()
+        assert (layer.disparity < front.disparity)[hidden].all()
+
+
+def hidden_error(scene, plane, settings) -> float:
+    image = scene.split(BORDERLESS)
+    found = disocclude(image, BORDERLESS.hidden_width)
+    layer = add_hidden_layer(image, guess_surfaces(image, found, settings))[0].layers[1]
+    return float(np.abs(layer.disparity - plane)[layer.present].mean())
+
+
+@shipped
+@pytest.mark.parametrize("across", [False, True])
+def test_a_slanted_plane_is_found_better_than_by_the_flood(across):
+    scene, plane = slanted(across)
+    assert hidden_error(scene, plane, LEARNED) < 0.7 * hidden_error(scene, plane, NEAREST)
+
+
+@shipped
+def test_a_wall_that_faces_the_camera_stays_exact():
+    scene = two_planes()
+    assert hidden_error(scene, 0.25, LEARNED) < 1e-4
+
+
+@shipped
+def test_the_same_twice_and_without_torch(monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "torch", None)
+    image = ALL["T-junction"]().split(BORDERED)
+    found = disocclude(image, BORDERED.hidden_width)
+    one, two = (guess_surfaces(image, found, LEARNED).disparity for _ in range(2))
+    assert one.tobytes() == two.tobytes() and not np.array_equal(one, found.disparity)
+
+
+def test_nearest_leaves_the_flood_and_parts_keep_it(monkeypatch):
+    image = two_planes().split(BORDERED)
+    found = disocclude(image, BORDERED.hidden_width)
+    assert guess_surfaces(image, found, NEAREST) is found
+    parted = replace(found, part=np.zeros(found.hidden.shape, np.uint8))
+    monkeypatch.setattr(stage, "HIDDEN_DEPTH", None)
+    assert guess_surfaces(image, parted, LEARNED) is parted
+
+
+def test_ground_that_hides_nothing_needs_no_choice():
+    assert disocclude(slanted_ground().split(BORDERED), BORDERED.hidden_width) is None
+
+
+def test_damaged_weights_are_named(tmp_path):
+    for name, content in (("a.npz", b"PK\x03\x04 no archive"), ("b.npz", b"")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(DioramaError, match="hidden depth"):
+            learned.load_network(tmp_path / name)
+    with pytest.raises(DioramaError):
+        learned.load_network(tmp_path / "missing.npz")
