@@ -16,6 +16,7 @@ from .layers import BACK, FRONT, INVENTED, PHOTO, Layer, LayeredDepthImage
 from .photo import Photo
 from .quadtree import BLOCK, FLATNESS, SOFT_BLOCK, find_leaves
 from .settings import MeshSettings
+from .smooth_normals import find_slopes, normals_at
 from .soft_silhouettes import Matte
 from .soft_texture import SoftTexture, pack_soft
 
@@ -31,6 +32,7 @@ class TexturedMesh:
     triangles: np.ndarray  # (T, 3) int32, counter-clockwise seen from the camera
     uvs: np.ndarray  # (T, 3, 2) float32 for each triangle's corners; u right, v up, (0, 0) bottom left of the texture
     texture: str  # "photo", "atlas", "soft", "cleaned": the last two are the halves of one
+    normals: np.ndarray | None = None  # (V, 3) float32, unit, towards the camera: from the depth, smoother than the triangles'
 
 
 @dataclass(frozen=True)
@@ -64,25 +66,27 @@ def triangulate(
         packing = pool.submit(pack_atlas, image)
         laying = pool.submit(lay_backdrop, image) if settings.backdrop else None
         softening = pool.submit(pack_soft, image, photo, matte) if matte is not None else None
+        sloping = pool.submit(find_slopes, image)
         corners = find_corners(image)
         tolerance = FLATNESS * image.span / settings.density
         texels = photo.camera.width / image.frame[3]
         # what is invented need not be as exact as what was seen
         jobs = [(k, tolerance * (1 if k == 0 else 2)) for k in range(len(image.layers))]
         found = pool.map(lambda job: _triangles(image.layers[job[0]], job[0], corners, job[1], texels), jobs)
-        meshes: list[TexturedMesh] = []
-        found = list(found)
+        meshes, found = [], list(found)
+        ground = _Ground(image, photo, corners, sloping.result())
         atlas, backdrop = packing.result(), laying.result() if laying else None
         if backdrop is not None:
             atlas, sheet = with_sheet(atlas, backdrop.colour)
         for k, (triangles, shown) in enumerate(found):
             for kind, role, texture in ((PHOTO, "photo", None), (INVENTED, f"hidden {k}" if k else "border", atlas)):
                 if (shown == kind).any():
-                    meshes.append(_mesh(role, triangles[shown == kind], corners, image, photo, texture, k))
+                    meshes.append(_mesh(role, triangles[shown == kind], k, ground, texture, k))
         for kind, role in ((FRONT, "soft"), (BACK, "cleaned")):
             triangles = np.concatenate([triangles[shown == kind] for triangles, shown in found])
+            layer = np.repeat(np.arange(len(found)), [int((shown == kind).sum()) for _, shown in found])
             if len(triangles):
-                meshes.append(_mesh(role, triangles, corners, image, photo, softening.result(), kind))
+                meshes.append(_mesh(role, triangles, layer, ground, softening.result(), kind))
         if backdrop is not None:
             meshes.append(_backdrop_mesh(backdrop, image, photo, sheet))
     top, left, height, width = image.frame
@@ -143,10 +147,20 @@ def _better_diagonal(four: list[np.ndarray], corners: Corners) -> np.ndarray:
     return falling
 
 
-def _mesh(
-    role: str, triangles, corners: Corners, image: LayeredDepthImage, photo: Photo, texture: Atlas | SoftTexture | None, part: int
-) -> TexturedMesh:
-    """Triangles of one role with their own vertices, in space and on their texture; `part` of it is a layer or a side."""
+@dataclass(frozen=True)
+class _Ground:
+    """What all meshes are made from."""
+
+    image: LayeredDepthImage
+    photo: Photo
+    corners: Corners
+    slopes: np.ndarray  # (layers, h, w, 2) float32
+
+
+def _mesh(role: str, triangles, layer, ground: _Ground, texture: Atlas | SoftTexture | None, part: int) -> TexturedMesh:
+    """Triangles of one role with their own vertices, in space and on their texture; `part` of it is a layer or a side.
+    `layer` of each triangle, or one of all."""
+    corners, image, photo = ground.corners, ground.image, ground.photo
     used = np.zeros(len(image.layers) * corners.regular[0].size + len(corners.irregular_corner), bool)
     used[triangles.ravel()] = True
     number = np.cumsum(used, dtype=np.int32) - 1
@@ -156,20 +170,23 @@ def _mesh(
     u, v = (column - left) / width, (row - top) / height
     camera = photo.camera
     vertices = camera.unproject(u * camera.width, v * camera.height, 1.0 / disparity.astype(np.float64)).astype(np.float32)
+    x, y = (u * camera.width - camera.cx) / camera.focal_px, (v * camera.height - camera.cy) / camera.focal_px
+    focal = camera.focal_px * width / camera.width
+    normals = normals_at(ground.slopes, layer, row, column, triangles, disparity, x, y, focal)
     if texture is None:
         flat = np.stack([u, 1 - v], axis=1).astype(np.float32)
-        return TexturedMesh(role, vertices, triangles, flat[triangles], "photo")
+        return TexturedMesh(role, vertices, triangles, flat[triangles], "photo", normals)
     # a triangle's tile is that of its centre: blocks never cross a tile
     rows, columns = row[triangles], column[triangles]
     block = SOFT_BLOCK if isinstance(texture, SoftTexture) else BLOCK
     tile = (rows.mean(axis=1) // block).astype(int), (columns.mean(axis=1) // block).astype(int)
     if isinstance(texture, SoftTexture):
         uvs = texture.uvs(v[triangles] * camera.height, u[triangles] * camera.width, tile, part)
-        return TexturedMesh(role, vertices, triangles, uvs, role)
+        return TexturedMesh(role, vertices, triangles, uvs, role, normals)
     origin = texture.origin[part][tile]
     size = texture.texture.shape
     uvs = np.stack([(columns + origin[:, 1:]) / size[1], 1 - (rows + origin[:, :1]) / size[0]], axis=2)
-    return TexturedMesh(role, vertices, triangles, uvs.astype(np.float32), "atlas")
+    return TexturedMesh(role, vertices, triangles, uvs.astype(np.float32), "atlas", normals)
 
 
 def _backdrop_mesh(backdrop: Backdrop, image: LayeredDepthImage, photo: Photo, sheet: np.ndarray) -> TexturedMesh:

@@ -85,6 +85,8 @@ def make_mesh(name: str, part: TexturedMesh) -> bpy.types.Mesh:
     uv.uv.foreach_set("vector", np.ascontiguousarray(part.uvs, np.float32).ravel())
     mesh.update(calc_edges=True)
     mesh.shade_smooth()
+    if part.normals is not None:  # free custom normals, which Blender takes as they are; the triangles' own are rough
+        mesh.attributes.new("custom_normal", "FLOAT_VECTOR", "POINT").data.foreach_set("vector", to_blender(part.normals).ravel())
     return mesh
 
 

@@ -149,3 +149,19 @@ def test_soft_silhouettes_come_and_go_in_a_rebuild(blender, grass, import_photo)
     blender.ops.photo_diorama.rebuild(soft_edge=0.0)
     assert len(blender.data.materials) == len(blender.data.images) == 2
     assert "soft" not in {ob["photo_diorama_role"] for ob in root.children if ob.type == "MESH"}
+
+
+def test_surfaces_carry_the_normals_of_the_depth(blender, ball, import_photo):
+    """On the sphere of 1 m at 3 m the normals Blender shades with are the sphere's, also where triangles are large."""
+    root = import_photo(*ball, shader="principled")
+    blender.context.view_layer.update()
+    ob = next(ob for ob in root.children if ob["photo_diorama_role"] == "photo")
+    mesh = ob.evaluated_get(blender.context.evaluated_depsgraph_get()).data
+    assert mesh.has_custom_normals
+    places, normals = np.empty((2, 3 * len(mesh.vertices)), np.float32)
+    mesh.attributes["position"].data.foreach_get("vector", places)
+    mesh.vertex_normals.foreach_get("vector", normals)
+    out = places.reshape(-1, 3) - np.array([0, 3, 0])
+    on = (np.abs(np.linalg.norm(out, axis=1) - 1) < 0.01) & (out[:, 1] < -0.75)
+    off = np.degrees(np.arccos(np.clip((normals.reshape(-1, 3) * out / np.linalg.norm(out, axis=1)[:, None]).sum(1), -1, 1)))
+    assert on.sum() > 100 and np.median(off[on]) < 2.5, np.percentile(off[on], (25, 50, 75))
