@@ -255,6 +255,19 @@ def test_a_movie_decodes_and_has_its_frames(make, tmp_path, name):
     assert np.abs(shots[2] - photo).mean() < 20, "the middle frame is the photo"
 
 
+def test_a_gif_and_a_stereo_pair(make, tmp_path):
+    assert make("--render", "a.gif", "--frames", "3", "--camera-move", "zoom-in").code == 0
+    with Image.open(tmp_path / "a.gif") as gif:
+        assert gif.n_frames == 3 and gif.size == (160, 120)
+    before = files(tmp_path)
+    done = make("--render", "s.png", "--stereo", "pair", "--samples", "1", "--render-side", "80", "--overwrite")
+    assert done.code == 0 and "rendered s_left.png and s_right.png" in done.out
+    assert files(tmp_path) - before == {"s_left.png", "s_right.png"}
+    assert Image.open(tmp_path / "s_left.png").size == (80, 60)
+    assert "exists already" in one_sentence(make("--render", "s.png", "--stereo", "pair", "--output", "b.blend").err)
+    assert "Cycles only" in one_sentence(make("--render", "v.png", "--stereo", "vr180", "--engine", "eevee").err)
+
+
 INTERRUPT = """
 import os, signal
 from photo_diorama.ui import session

@@ -106,6 +106,8 @@ def test_for_compositing_only_the_block_and_its_shadow_are_left(blender, root, t
     add_sun(blender, root, **PIXELS)
     assert ops(blender).shadow_catcher(method="COMPOSITE") == {"FINISHED"}
     inside, outside = add_block(blender, root)
+    blender.ops.mesh.primitive_cube_add(size=3, location=(1, 14, -1))  # hidden by the wall in the photo
+    blender.context.view_layer.objects.active = root
     blender.context.scene.render.film_transparent = True
     image = shot(blender, root, tmp_path, samples=32, alpha=True)
     alpha = image[..., 3] / 255
