@@ -48,6 +48,7 @@ class LayeredMesh:
     farthest: float  # m
     metric: bool
     soft: np.ndarray | None = None  # (H, W, 4) of the photo's type: the texture of soft silhouettes, straight alpha
+    albedo: dict[str, np.ndarray] | None = None  # by texture, laid out as it: the light of the photo taken off (core/delight.py)
 
     @property
     def triangle_count(self) -> int:

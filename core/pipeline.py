@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .delight import delit_textures
 from .depth import DepthMap, depth_on_photo
 from .edit_depth import DepthEdit, take_over
 from .errors import DioramaError
@@ -111,6 +112,8 @@ def build_diorama(
                         lambda: inpaint(clean(torn, matte), layers, settings.inpaint, step.within(0.3, 0.85)))  # fmt: skip
     mesh = step("Triangulating", 0.85, settings.mesh,
                 lambda: _with_soft_edges(image, matte, photo, depth.metric, settings.mesh))  # fmt: skip
+    if settings.scene.delight > 0 and settings.scene.shader == "principled":
+        mesh = step("Taking off the light", 0.95, (), lambda: _with_albedo(mesh, image, matte, photo, settings.mesh))
     progress("Done", 1.0)
     step.kept.make_room(files)
     return Diorama(photo, found, depth, original, image, mesh, edges, step.seconds)
@@ -140,6 +143,10 @@ def bring_depth(step: Steps, photo_path, depth_path, settings: Settings, models)
     depth = step("Bringing the depth onto the photo", 0.1, long_side,
                  lambda: depth_on_photo(found.values, photo, settings.depth, long_side, str(depth_path or photo_path)))  # fmt: skip
     return photo, found, depth
+
+
+def _with_albedo(mesh: LayeredMesh, image, matte, photo: Photo, settings: MeshSettings) -> LayeredMesh:
+    return replace(mesh, albedo=delit_textures(*add_skirt(image, matte), photo, settings.backdrop))
 
 
 def _with_soft_edges(image, matte, photo: Photo, metric: bool, settings: MeshSettings) -> LayeredMesh:

@@ -140,6 +140,9 @@ class SceneSettings:
         1.0, "How strongly Emission shines; the photo's own camera sees the photo at 1", low=0.0, high=1000.0
     )
     roughness: float = option(1.0, "Roughness of Principled; 1 is matt, without any highlight", low=0.0, high=1.0)
+    delight: float = option(
+        0.0, "How much of the photo's own light and shadow is taken off where Principled shades it; 0 keeps the photo", low=0.0, high=1.0
+    )
     texture_filter: str = option(
         "linear",
         "How the photo's texels are filtered",

@@ -12,7 +12,8 @@ from .colour_management import mark_colour_space
 
 ROLE_KEY = "photo_diorama_role"
 """Custom property that says what a datablock was made for; a rebuild knows it again by this."""
-IMAGE_ROLES = ("photo", "atlas", "soft")
+ALBEDO = "albedo"
+IMAGE_ROLES = tuple(f"{image}{kind}" for image in ("photo", "atlas", "soft") for kind in ("", f" {ALBEDO}"))
 """What images of a diorama can be."""
 
 
@@ -38,6 +39,11 @@ def made_images(name: str, mesh: LayeredMesh, photo: Photo) -> dict[str, bpy.typ
     images = {"atlas": atlas_image(name, mesh, photo)}
     if mesh.soft is not None:
         images["soft"] = packed_image(f"{name} soft", _encode(mesh.soft, mesh.soft.dtype), "soft")
+    for texture, pixels in (mesh.albedo or {}).items():
+        if texture == "atlas" and photo.is_linear:
+            pixels = linear_from_srgb(pixels)
+        role = f"{texture} {ALBEDO}"
+        images[role] = packed_image(f"{name} {NAMES[texture]} {ALBEDO}", _encode(pixels, photo.colour.dtype), role)
     return images
 
 
@@ -53,7 +59,7 @@ def make_materials(
 def texture_material(name: str, texture: str, images: dict, photo: Photo, settings: SceneSettings) -> bpy.types.Material:
     """The material of one texture of the diorama called `name`."""
     transparent = texture == "soft" or (photo.alpha is not None and texture in ("photo", "cleaned"))
-    material = make_material(f"{name} {NAMES[texture]}", images[IMAGE_OF[texture]], transparent, settings)
+    material = make_material(f"{name} {NAMES[texture]}", images[IMAGE_OF[texture]], transparent, settings, images.get(f"{IMAGE_OF[texture]} {ALBEDO}"))
     if texture == "soft":  # without the noise of dithering; there is one such object, so nothing needs sorting
         material.surface_render_method = "BLENDED"
     return material
@@ -115,18 +121,21 @@ def packed_image(name: str, encoded: tuple[bytes, str], role: str) -> bpy.types.
     return image
 
 
-def make_material(name: str, image: bpy.types.Image, transparent: bool, settings: SceneSettings) -> bpy.types.Material:
-    """Shows the image by the shader that was chosen, through its alpha where `transparent`."""
+def make_material(
+    name: str, image: bpy.types.Image, transparent: bool, settings: SceneSettings, albedo: bpy.types.Image | None = None
+) -> bpy.types.Material:
+    """Shows the image by the shader that was chosen, through its alpha where `transparent`; mixed with its `albedo`."""
     material = bpy.data.materials.new(name)
     if bpy.app.version < (5, 0, 0):
         material.use_nodes = True
     tree = material.node_tree
     tree.nodes.clear()
     output = _node(tree, "ShaderNodeOutputMaterial", (300, 0))
-    texture = _node(tree, "ShaderNodeTexImage", (-700, 0))
-    texture.image, texture.extension = image, "EXTEND"
-    texture.interpolation = "Closest" if settings.texture_filter == "closest" else "Linear"
-    result = SHADERS[settings.shader](material, texture.outputs["Color"], settings)
+    texture = _texture(tree, image, (-700, 0), settings)
+    colour = texture.outputs["Color"]
+    if albedo is not None:
+        colour = _mixed(tree, colour, _texture(tree, albedo, (-700, -300), settings).outputs["Color"], settings.delight)
+    result = SHADERS[settings.shader](material, colour, settings)
     if transparent:
         clear, mix = _node(tree, "ShaderNodeBsdfTransparent", (-250, 200)), _node(tree, "ShaderNodeMixShader", (100, 0))
         tree.links.new(texture.outputs["Alpha"], mix.inputs["Fac"])
@@ -141,6 +150,24 @@ def _node(tree, kind: str, location: tuple[float, float]):
     node = tree.nodes.new(kind)
     node.location = location
     return node
+
+
+def _texture(tree, image: bpy.types.Image, location: tuple[float, float], settings: SceneSettings):
+    node = _node(tree, "ShaderNodeTexImage", location)
+    node.image, node.extension = image, "EXTEND"
+    node.interpolation = "Closest" if settings.texture_filter == "closest" else "Linear"
+    return node
+
+
+def _mixed(tree, one, other, part: float):
+    """The colour `one` with a part of `other`; the node's factor goes on as a slider for the artist."""
+    mix = _node(tree, "ShaderNodeMix", (-430, -120))
+    mix.data_type, mix.label = "RGBA", "Delight"
+    sockets = {socket.identifier: socket for socket in mix.inputs}
+    sockets["Factor_Float"].default_value = part
+    tree.links.new(one, sockets["A_Color"])
+    tree.links.new(other, sockets["B_Color"])
+    return next(socket for socket in mix.outputs if socket.identifier == "Result_Color")
 
 
 def _principled(material, colour, settings: SceneSettings):
@@ -184,5 +211,5 @@ def _shadeless(material, colour, settings: SceneSettings):
 
 
 SHADERS = {"shadeless": _shadeless, "principled": _principled, "emission": _emission}
-MATERIAL_OPTIONS = {"shader", "emission_strength", "roughness"}
+MATERIAL_OPTIONS = {"shader", "emission_strength", "roughness", "delight"}
 """Options that a material is made from; a rebuild makes materials anew where one of them changed."""

@@ -233,7 +233,7 @@ def renew_materials(root: bpy.types.Object, materials: dict, images: dict, filte
         slot.material = copies.get(slot.material, slot.material)
     shown = {slot.material for slot in slots if slot.material.node_tree}
     for node in (node for material in shown for node in image_nodes(material.node_tree)):
-        node.image = images[node.image[ROLE_KEY]]
+        node.image = images.get(node.image[ROLE_KEY], node.image)
         if filtered:
             node.interpolation = "Closest" if filtered.texture_filter == "closest" else "Linear"
     for ob in surfaces:

@@ -165,3 +165,29 @@ def test_surfaces_carry_the_normals_of_the_depth(blender, ball, import_photo):
     on = (np.abs(np.linalg.norm(out, axis=1) - 1) < 0.01) & (out[:, 1] < -0.75)
     off = np.degrees(np.arccos(np.clip((normals.reshape(-1, 3) * out / np.linalg.norm(out, axis=1)[:, None]).sum(1), -1, 1)))
     assert on.sum() > 100 and np.median(off[on]) < 2.5, np.percentile(off[on], (25, 50, 75))
+
+
+def test_delight_mixes_in_packed_albedo_for_principled_alone(blender, ball, import_photo):
+    def albedos():
+        return sorted(image["photo_diorama_role"] for image in blender.data.images if "albedo" in image["photo_diorama_role"])
+
+    root = import_photo(*ball, delight=0.6)
+    assert not albedos(), "Shadeless shows the photo"
+    blender.ops.photo_diorama.rebuild(shader="principled", **SOFT)
+    assert albedos() == ["atlas albedo", "photo albedo", "soft albedo"]
+    assert all(image.packed_file for image in blender.data.images)
+    for ob in root.children:
+        if ob.type == "MESH":
+            nodes = ob.active_material.node_tree.nodes
+            shown = [n.image["photo_diorama_role"] for n in nodes if n.type == "TEX_IMAGE"]
+            assert len(shown) == 2 and sum("albedo" in role for role in shown) == 1, "the original is kept beside it"
+            assert next(n for n in nodes if n.type == "MIX").inputs[0].default_value == pytest.approx(0.6)
+    pixels = {}
+    for image in blender.data.images:
+        pixels[image["photo_diorama_role"]] = np.empty(4 * image.size[0] * image.size[1], np.float32)
+        image.pixels.foreach_get(pixels[image["photo_diorama_role"]])
+    for texture in ("photo", "atlas", "soft"):
+        assert len(pixels[texture]) == len(pixels[f"{texture} albedo"])
+    assert np.abs(pixels["photo"] - pixels["photo albedo"]).max() > 0.01
+    blender.ops.photo_diorama.rebuild(delight=0.0)
+    assert not albedos() and len(blender.data.images) == 3
