@@ -182,6 +182,39 @@ def test_the_published_networks_can_be_built_from_the_bundled_wheels(upgraded, b
     assert "ALL WELL" in said
 
 
+def test_a_torch_of_ones_own_is_used_after_the_next_start(upgraded, blender):
+    """A made one, of the Blender's own Python; the preferences say what it is, and the networks would import it."""
+    folder = blender.inside(blender.home) + "/own torch"
+    blender.script(f"""
+        from importlib.machinery import EXTENSION_SUFFIXES
+        from pathlib import Path
+        torch = Path({folder!r}, "torch")
+        torch.mkdir(parents=True)
+        (torch / "version.py").write_text("__version__ = '9.9.0'\\ncuda = '13.0'\\n")
+        (torch / ("_C" + EXTENSION_SUFFIXES[0])).write_bytes(b"")
+        (torch / "__init__.py").write_text("__version__ = '9.9.0'\\n")
+        bpy.context.preferences.addons[{MODULE!r}].preferences.torch_folder = {folder!r}
+        bpy.ops.wm.save_userpref()
+    """)
+    said = blender.script(f"""
+        import json
+        from {MODULE}.ui import own_torch
+        class Layout:
+            lines = []
+            def label(self, text, icon):
+                self.lines.append(text)
+        assert "torch" not in sys.modules
+        own_torch.draw_state(Layout())
+        import torch
+        print("OWN", json.dumps([Layout.lines, torch.__file__]))
+        bpy.context.preferences.addons[{MODULE!r}].preferences.torch_folder = ""
+        assert own_torch.own_torch.preferred() is None
+        bpy.ops.wm.save_userpref()
+    """)
+    lines, place = told(said, "OWN")
+    assert lines == ["PyTorch 9.9.0, CUDA 13.0; used by the next estimate"] and place.startswith(folder)
+
+
 def test_disable_and_enable_again(upgraded, blender):
     said = blender.script(f"""
         import bpy
