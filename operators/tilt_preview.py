@@ -21,7 +21,9 @@ OF_THE_VIEW = (
     "view_camera_offset",
     "view_perspective",
 )
-OF_THE_SPACE = ("use_local_camera", "camera", "lock_camera", "show_object_viewport_empty")
+OF_THE_SPACE = (
+    "use_local_camera", "camera", "lock_camera", "show_object_viewport_empty", "show_object_viewport_camera"
+)  # fmt: skip
 OF_THE_OVERLAY = ("show_relationship_lines", "show_outline_selected")
 
 
@@ -43,9 +45,9 @@ class Tilt:
         self.camera = bpy.data.objects.new("Photo Diorama tilt", data)
         scene.collection.objects.link(self.camera)
         space.lock_camera, space.use_local_camera, space.camera = False, True, self.camera
-        # the picture alone: no box or rig that the camera stands in, nothing beyond the frame
-        space.show_object_viewport_empty = space.overlay.show_relationship_lines = False
-        space.overlay.show_outline_selected = False
+        # the picture alone: no box, rig or camera that this one stands in, nothing beyond the frame
+        space.show_object_viewport_empty = space.show_object_viewport_camera = False
+        space.overlay.show_relationship_lines = space.overlay.show_outline_selected = False
         data.show_passepartout, data.passepartout_alpha = True, 1.0
         self.view.view_perspective = "CAMERA"
         self.at(0.0, 0.0)
