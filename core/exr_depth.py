@@ -19,7 +19,18 @@ from .errors import DioramaError
 MAGIC = b"\x76\x2f\x31\x01"
 TILED, DEEP, MULTIPART = 0x200, 0x800, 0x1000
 PIXELS = {0: "<u4", 1: "<f2", 2: "<f4"}
-COMPRESSIONS = {0: "none", 1: "RLE", 2: "ZIPS", 3: "ZIP", 4: "PIZ", 5: "PXR24", 6: "B44", 7: "B44A", 8: "DWAA", 9: "DWAB"}
+COMPRESSIONS = {
+    0: "none",
+    1: "RLE",
+    2: "ZIPS",
+    3: "ZIP",
+    4: "PIZ",
+    5: "PXR24",
+    6: "B44",
+    7: "B44A",
+    8: "DWAA",
+    9: "DWAB",
+}
 LINES = {0: 1, 1: 1, 2: 1, 3: 16}
 """Scan lines of a block, of the compressions that are read here."""
 MOST_PACKED = 1100

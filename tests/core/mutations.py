@@ -31,7 +31,20 @@ from photo_diorama.core.errors import DioramaError
 PHOTO, DEPTH, CARRIED, XMP = "photo", "depth", "carried", "xmp"
 SMALL = dict(long_side=64, passes=1, depth_kind="auto")
 INTERESTING = (0, 1, 2, 3, 7, 8, 15, 16, 127, 128, 255, 256, 32767, 32768, 65535, 65536, 2**31 - 1, 2**31, 2**32 - 1)
-WORDS = [b"nan", b"-1", b"0", b"1e999", b"-inf", b"1e-300", b"99999999999999999999", b"", b"\xc3\xa9", b"<", b"&lt;", b"0x10"]
+WORDS = [
+    b"nan",
+    b"-1",
+    b"0",
+    b"1e999",
+    b"-inf",
+    b"1e-300",
+    b"99999999999999999999",
+    b"",
+    b"\xc3\xa9",
+    b"<",
+    b"&lt;",
+    b"0x10",
+]
 NUMBER = re.compile(rb"-?\d+\.?\d*")
 
 
@@ -118,7 +131,11 @@ def seeds() -> tuple[Seed, ...]:
     except ImportError:
         return tuple(made)
     register_heif_opener()
-    return *made, Seed(PHOTO, "a.heic", _saved("RGB", "HEIF", exif=_exif())), Seed(PHOTO, "a.heif", _saved("RGBA", "HEIF"))
+    return (
+        *made,
+        Seed(PHOTO, "a.heic", _saved("RGB", "HEIF", exif=_exif())),
+        Seed(PHOTO, "a.heif", _saved("RGBA", "HEIF")),
+    )
 
 
 def real_seeds(folder: Path) -> tuple[Seed, ...]:
@@ -195,7 +212,22 @@ def _move(out, at, rng) -> None:
     out[at : at + size] = out[other : other + size]
 
 
-CHANGES = (_flip, _flip, _flip, _overwrite, _overwrite, _number, _number, _number, _text, _text, _move, _cut, _double, _truncate)
+CHANGES = (
+    _flip,
+    _flip,
+    _flip,
+    _overwrite,
+    _overwrite,
+    _number,
+    _number,
+    _number,
+    _text,
+    _text,
+    _move,
+    _cut,
+    _double,
+    _truncate,
+)
 
 
 def _mend_checksums(out: bytearray) -> None:

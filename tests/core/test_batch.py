@@ -27,7 +27,17 @@ def bases(folder, output="out", **more):
 
 
 def test_photos_in_folders_below_in_order(tmp_path):
-    photos(tmp_path, "b.jpg", "a.PNG", "sub/deep/c.heic", ".hidden.jpg", ".trash/d.jpg", "out/e.jpg", "notes.txt", "x.blend")
+    photos(
+        tmp_path,
+        "b.jpg",
+        "a.PNG",
+        "sub/deep/c.heic",
+        ".hidden.jpg",
+        ".trash/d.jpg",
+        "out/e.jpg",
+        "notes.txt",
+        "x.blend",
+    )
     (tmp_path / "folder.jpg").mkdir()
     assert bases(tmp_path) == {"a.PNG": "a", "b.jpg": "b", "sub/deep/c.heic": "sub/deep/c"}
     assert list(bases(tmp_path)) == ["a.PNG", "b.jpg", "sub/deep/c.heic"]
@@ -95,7 +105,9 @@ def test_a_manifest_cut_at_any_byte_loses_one_record_at_most(tmp_path):
         assert "next" in Manifest(path).read() and len(Manifest(path).read()) in (lines + 1, lines + 2)
 
 
-@pytest.mark.parametrize("junk", [b"\0" * 99, b"[1, 2]\n", b'{"photo": 3}\n', b"\xff\xfe\n", b"[" * 100_000 + b"\n", b"x" * 3_000_000])
+@pytest.mark.parametrize(
+    "junk", [b"\0" * 99, b"[1, 2]\n", b'{"photo": 3}\n', b"\xff\xfe\n", b"[" * 100_000 + b"\n", b"x" * 3_000_000]
+)
 def test_what_is_no_record_is_passed_over(tmp_path, junk):
     path = tmp_path / "m.jsonl"
     Manifest(path).append(record("a"))

@@ -64,7 +64,9 @@ def exr(parts: list[dict[str, np.ndarray]], compression: int, multi: bool | None
         for row in range(0, height, lines):
             plain = b"".join(channels[n][y].tobytes() for y in range(row, min(row + lines, height)) for n in names)
             data = packed(plain, compression)
-            blocks.append((struct.pack("<i", number) if multi else b"") + struct.pack("<ii", top + row, len(data)) + data)
+            blocks.append(
+                (struct.pack("<i", number) if multi else b"") + struct.pack("<ii", top + row, len(data)) + data
+            )
         bodies.append(blocks)
     head = struct.pack("<II", 20000630, 2 | (0x1000 if multi else 0)) + b"".join(heads) + (b"\0" if multi else b"")
     at, table = len(head) + 8 * sum(map(len, bodies)), b""
@@ -102,7 +104,9 @@ def test_colours_normals_and_unnamed_channels_are_left_to_others():
         assert read_depth_channel(exr([channels], 0), "a.exr", MOST) is None
 
 
-@pytest.mark.parametrize("channels", [{"Z": METRES}, {"R": OTHER, "G": OTHER, "B": OTHER, "Z": METRES}, {"depth": METRES}])
+@pytest.mark.parametrize(
+    "channels", [{"Z": METRES}, {"R": OTHER, "G": OTHER, "B": OTHER, "Z": METRES}, {"depth": METRES}]
+)
 def test_the_reader_of_depth_files_takes_it(tmp_path, channels):
     (tmp_path / "z.exr").write_bytes(exr_bytes(channels))
     found = read_depth(tmp_path / "z.exr", DepthSettings())

@@ -40,7 +40,10 @@ def command_lines() -> dict[str, list[str]]:
 
 def filled(argument: str) -> str:
     values = parameters() | {"Photos": "/photos", "Output": "/out", "Count": "3"}
-    values = {f"Param.{name}": value for name, value in values.items()} | {"Task.Param.Photo": "2", "Task.Param.First": "25"}
+    values = {f"Param.{name}": value for name, value in values.items()} | {
+        "Task.Param.Photo": "2",
+        "Task.Param.First": "25",
+    }
     return re.sub(r"\{\{(.*?)\}\}", lambda match: values[match[1].strip()], argument)
 
 
@@ -117,5 +120,7 @@ def test_the_job_type_of_flamenco_gives_the_same_tasks():
         assert (command["name"], command["settings"]["exe"]) == ("exec", "photo-diorama")
         given = parse(command["settings"]["args"])[1]
         assert task["name"].split()[:2] == [given.step, str(given.number)]
-    assert [parse(t["commands"][0]["settings"]["args"])[1].first for n, t in tasks.items() if n.startswith("render 1")] == [1, 4, 7]
+    assert [
+        parse(t["commands"][0]["settings"]["args"])[1].first for n, t in tasks.items() if n.startswith("render 1")
+    ] == [1, 4, 7]
     assert tasks["render 2 from 4"]["after"] == ["build 2"] and len(tasks["encode 2"]["after"]) == 3
