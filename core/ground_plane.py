@@ -45,8 +45,8 @@ class GroundPlane:
 def find_ground(points: np.ndarray, normals: np.ndarray, seed: int = 0) -> GroundPlane | None:
     """The ground in (n, 3) points and (n, 3) unit normals, spread evenly over the picture; None where there is none.
 
-    Random sample consensus (Fischler and Bolles 1981): of planes through three points each, the one with the most points in
-    it that face as it does, less those below it; then least squares. Deterministic for a seed.
+    Random sample consensus (Fischler and Bolles 1981): of planes through three points each, the one with the most points
+    in it that face as it does, less those below it; then least squares. Deterministic for a seed.
     """
     points, normals = np.asarray(points, np.float64), np.asarray(normals, np.float64)
     known = np.isfinite(points).all(1) & np.isfinite(normals).all(1) & (points[:, 2] > 0)
@@ -78,9 +78,9 @@ def find_ground(points: np.ndarray, normals: np.ndarray, seed: int = 0) -> Groun
 
 
 def normals_of(points: np.ndarray) -> np.ndarray:
-    """(h, w, 3) points in rows and columns of the picture -> (h, w, 3) unit normals towards the camera; NaN where unknown.
+    """(h, w, 3) points in rows and columns of the picture -> (h, w, 3) unit normals towards the camera.
 
-    From the neighbours on that side of each point where the distance changes less, so that none lies across an edge.
+    NaN where unknown. From the neighbours on that side of each point where the distance changes less, so that none lies across an edge.
     """
     along = []
     for axis in (1, 0):

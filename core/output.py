@@ -21,7 +21,7 @@ STEREO = {
 SIDES = {"still": 0, "frames": 0, "movie": 1280, "gif": 640, "vr180": 1920}
 """Long side of one eye's picture unless another is asked for; 0 is the photo's own."""
 NEAREST_TO_EYES = 30.0
-"""A twentieth to a thirtieth of the nearest distance is what stereo photographers take between two lenses; the milder one."""
+"""Stereo photographers' rule: their two lenses are a thirtieth of the nearest distance apart."""
 HUMAN_EYES = 0.063
 """Metres; what makes things in VR glasses as large as they were."""
 
@@ -33,7 +33,7 @@ class OutputSettings:
     stereo: str = option("none", "What two eyes get", choices=STEREO)
     eye_distance: float = option(
         0.0,
-        "Distance between the eyes in metres; 0 takes a thirtieth of the nearest distance, for VR180 of a depth in metres 63 mm",
+        "Distance between the eyes in metres; 0 takes a thirtieth of the nearest distance, for VR180 in real metres 63 mm",
         low=0.0,
         high=100.0,
     )
@@ -41,7 +41,10 @@ class OutputSettings:
         0.0, "Distance in metres of what appears on the screen; 0 takes the focus object's", low=0.0, high=100000.0
     )
     render_side: int = option(
-        0, "Long side of one eye's picture in pixels; 0 takes the photo's, for films 1280, GIF 640, VR180 1920", low=0, high=16384
+        0,
+        "Long side of one eye's picture in pixels; 0 takes the photo's, for films 1280, GIF 640, VR180 1920",
+        low=0,
+        high=16384,
     )
     samples: int = option(
         4, "Rays a pixel; 4 do for a photo that shows itself, light and shadow want 64 or more", low=1, high=16384

@@ -1,4 +1,4 @@
-"""Camera moves as ordinary keyframes on the camera's rig, which an artist can edit; amounts follow the nearest distance."""
+"""Camera moves as ordinary keyframes on the camera's rig, which an artist can edit."""
 
 from __future__ import annotations
 

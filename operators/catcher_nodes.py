@@ -14,9 +14,9 @@ FACING = (0.3, 0.7)
 def catcher_group() -> bpy.types.NodeTree:
     """The group, made once a file: Shader (the photo as it is) and Color in, Shader out.
 
-    The photo is a diffuse surface whose light is divided by `Light`, what falls on open ground: there it looks as it is, and
-    where something stands in the light it is darker. The surface is lit as if it lay flat on the ground, since the photo has
-    the light on its own shapes in it already.
+    The photo is a diffuse surface whose light is divided by `Light`, what falls on open ground: there it looks as it is,
+    and where something stands in the light it is darker. The surface is lit as if it lay flat on the ground, since the
+    photo has the light on its own shapes in it already.
     """
     for group in bpy.data.node_groups:
         if group.get(GROUP_KEY) == VERSION:
@@ -34,7 +34,8 @@ def catcher_group() -> bpy.types.NodeTree:
         return made
 
     given, result = node("NodeGroupInput", (-1100, 0)), node("NodeGroupOutput", (700, 0))
-    turned = node("ShaderNodeVectorTransform", (-850, -250), vector_type="NORMAL", convert_from="OBJECT", convert_to="WORLD")
+    turned = node("ShaderNodeVectorTransform", (-850, -250))
+    turned.vector_type, turned.convert_from, turned.convert_to = "NORMAL", "OBJECT", "WORLD"
     links.new(given.outputs["Ground Normal"], turned.inputs[0])
     normal = turned.outputs[0]
     evened = node("ShaderNodeVectorMath", (-600, 100), operation="DIVIDE")
@@ -55,7 +56,8 @@ def catcher_group() -> bpy.types.NodeTree:
     links.new(lit.outputs[0], polished.inputs[1])
     links.new(mirror.outputs[0], polished.inputs[2])
     # only what lies as the ground does: light comes to a wall in another way
-    shape, facing = node("ShaderNodeNewGeometry", (-850, -550)), node("ShaderNodeVectorMath", (-600, -500), operation="DOT_PRODUCT")
+    shape = node("ShaderNodeNewGeometry", (-850, -550))
+    facing = node("ShaderNodeVectorMath", (-600, -500), operation="DOT_PRODUCT")
     links.new(shape.outputs["True Normal"], facing.inputs[0])
     links.new(normal, facing.inputs[1])
     flat = node("ShaderNodeMapRange", (-350, -500), interpolation_type="SMOOTHSTEP", clamp=True)
@@ -78,7 +80,7 @@ def _sockets(group: bpy.types.NodeTree) -> None:
     add("Shader", in_out="INPUT", socket_type="NodeSocketShader", description="The photo as it is")
     add("Color", in_out="INPUT", socket_type="NodeSocketColor", description="The photo's colour")
     told = {
-        "Light": ("NodeSocketVector", "Light on open ground, red, green and blue: what the photo's colours are divided by"),
+        "Light": ("NodeSocketVector", "Light on open ground: what the photo's red, green and blue are divided by"),
         "Ground Normal": ("NodeSocketVector", "The ground's normal in the diorama's axes"),
         "Strength": ("NodeSocketFloat", "How dark shadows are: 0 leaves the photo as it is"),
         "Reflection": ("NodeSocketFloat", "How much the ground mirrors, as polished or wet ground does"),

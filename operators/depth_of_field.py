@@ -102,7 +102,7 @@ def point_of(root: bpy.types.Object, place, rays: PhotoRays) -> tuple[float, flo
 
 
 def set_focus(root: bpy.types.Object, focus: str, point: tuple[float, float], fstop: float, context) -> str:
-    """Sets the diorama's camera, and only that; returns what to tell. Raises DioramaError where there is nothing to focus."""
+    """Sets the diorama's camera, and only that; returns what to tell. Raises DioramaError where nothing can be sharp."""
     camera = objects_by_role(root).get("camera")
     if camera is None or camera.type != "CAMERA":
         raise DioramaError(f"{root.name} has no camera of its own any more; rebuild it from its photo.")
@@ -126,7 +126,8 @@ def set_focus(root: bpy.types.Object, focus: str, point: tuple[float, float], fs
         try:
             distance = float(kept_source(root)["focus_m"]) * scale
         except (KeyError, TypeError, ValueError):
-            raise DioramaError(f"{root.name} does not know its distances any more; rebuild it from its photo.") from None
+            told = f"{root.name} does not know its distances any more; rebuild it from its photo."
+            raise DioramaError(told) from None
     dof.use_dof, dof.focus_object, dof.aperture_fstop = True, chosen, fstop
     if chosen is None:
         dof.focus_distance = distance

@@ -34,7 +34,7 @@ class ShadowCatcher(bpy.types.Operator):
         description="How shadows come onto the photo",
         items=[
             ("PHOTO", "On the Photo", "The photo itself darkens: Cycles and EEVEE, from every camera"),
-            ("COMPOSITE", "For Compositing", "Cycles renders objects, shadows and reflections alone, to lay over the photo"),
+            ("COMPOSITE", "For Compositing", "Cycles renders objects and their shadows alone, to lay over the photo"),
             ("NONE", "None", "The photo as it was before"),
         ],
     )
@@ -73,7 +73,10 @@ class ShadowCatcher(bpy.types.Operator):
 
 
 def catch_on_photo(root, context, strength: float, reflection: float, roughness: float) -> str:
-    """Materials of the root's surfaces take shadow; returns what to tell. Raises DioramaError without light or ground."""
+    """Materials of the root's surfaces take shadow; returns what to tell.
+
+    Raises DioramaError without light or ground.
+    """
     ground = _ground(root, context)
     up = (ground.matrix_world.to_3x3() @ Vector((0, 0, 1))).normalized()
     light, unsure = light_on(context.scene, up)
@@ -92,7 +95,9 @@ def catch_on_photo(root, context, strength: float, reflection: float, roughness:
     for ob in surfaces:
         _let_through(ob)
     told = "The photo's ground catches shadows in Cycles and EEVEE"
-    return f"{told}; the world shows a picture, so match its brightness by Light in the material." if unsure else f"{told}."
+    if unsure:
+        return f"{told}; the world shows a picture, so match its brightness by Light in the material."
+    return f"{told}."
 
 
 def catch_for_compositing(root, context, roughness: float) -> str:
@@ -165,9 +170,9 @@ def _ground(root, context) -> bpy.types.Object:
 
 
 def light_on(scene, up: Vector) -> tuple[tuple[float, float, float], bool]:
-    """Red, green and blue of what a white, matt surface facing `up` shows under the scene's suns and its even world alone,
-    and whether the world shows a picture, which counts as its strength. Lamps with a place are light that is added.
+    """Red, green and blue of a white, matt surface facing `up` under the scene's suns and its even world alone.
 
+    And whether the world shows a picture, which counts as its strength. Lamps with a place are light that is added.
     Blender's sun of strength S gives a radiance of S / pi to such a surface, a world of strength B one of B.
     """
     total = Vector((0, 0, 0))
@@ -175,16 +180,18 @@ def light_on(scene, up: Vector) -> tuple[tuple[float, float, float], bool]:
         if ob.type == "LIGHT" and ob.data.type == "SUN" and not ob.hide_render:
             towards = (ob.matrix_world.to_3x3() @ Vector((0, 0, 1))).normalized()
             strength = ob.data.energy * 2 ** getattr(ob.data, "exposure", 0.0) * max(0.0, towards.dot(up)) / math.pi
-            tint = Vector(getattr(ob.data, "temperature_color", (1, 1, 1))) if getattr(ob.data, "use_temperature", False) else Vector((1, 1, 1))
+            warm = getattr(ob.data, "use_temperature", False)
+            tint = Vector(ob.data.temperature_color if warm else (1, 1, 1))
             total += strength * tint * Vector(ob.data.color)
     world, unsure = scene.world, False
     if world is not None:
         tree = world.node_tree if getattr(world, "use_nodes", True) else None
         background = next((n for n in tree.nodes if n.type == "BACKGROUND"), None) if tree else None
         if background is not None:
-            unsure = bool(background.inputs["Color"].links or background.inputs["Strength"].links)
-            colour = Vector((1, 1, 1)) if background.inputs["Color"].links else Vector(background.inputs["Color"].default_value[:3])
-            total += colour * background.inputs["Strength"].default_value
+            colour, strength = background.inputs["Color"], background.inputs["Strength"]
+            unsure = bool(colour.links or strength.links)
+            even = Vector((1, 1, 1) if colour.links else colour.default_value[:3])
+            total += even * strength.default_value
         elif tree is None:
             total += Vector(world.color)
     return tuple(total), unsure

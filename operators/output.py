@@ -1,4 +1,4 @@
-"""The operator that renders a diorama to a file: still, film, GIF or frames, for one eye or two; the scene stays as it is."""
+"""The operator that renders a diorama to a file: still, film, GIF or frames, for one eye or two."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 

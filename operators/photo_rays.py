@@ -13,7 +13,7 @@ from .root import kept_source, objects_by_role
 
 
 class PhotoRays:
-    """The surfaces under a root, with their modifiers, in the root's own axes: x right, y forward, z up, camera at 0."""
+    """The surfaces under a root, with their modifiers, in the root's axes: x right, y forward, z up, camera at 0."""
 
     def __init__(self, root: bpy.types.Object, context: bpy.types.Context):
         depsgraph = context.evaluated_depsgraph_get()
@@ -32,7 +32,8 @@ class PhotoRays:
             corners = np.empty(3 * len(mesh.loop_triangles), np.int32)
             mesh.loop_triangles.foreach_get("vertices", corners)
             if len(corners):
-                self.trees.append(BVHTree.FromPolygons(places.tolist(), corners.reshape(-1, 3).tolist(), all_triangles=True))
+                triangles = corners.reshape(-1, 3).tolist()
+                self.trees.append(BVHTree.FromPolygons(places.tolist(), triangles, all_triangles=True))
             evaluated.to_mesh_clear()
         try:
             source, camera = kept_source(root), objects_by_role(root)["camera"].data
@@ -50,7 +51,7 @@ class PhotoRays:
         return min(hits, key=lambda hit: hit[3])[0] if hits else None
 
     def grid(self, columns: int) -> np.ndarray:
-        """(rows, columns, 3) points in core's axes for rays spread evenly over the photo; NaN where one meets nothing."""
+        """(rows, columns, 3) points in core's axes for rays spread evenly over the photo; NaN where one meets none."""
         rows = max(2, round(columns * self.height / self.width))
         points = np.full((rows, columns, 3), np.nan)
         for row in range(rows):

@@ -12,6 +12,7 @@ from pathlib import Path
 import bpy
 
 from ..core.output import GIF, OutputSettings, eye_distance, kind_of, names_of, picture_size
+from .colour_management import show_as_the_photo
 from .gif import check_pillow, write_gif
 from .stereo import EYES, set_up_stereo
 from .whole_files import cut_short, is_whole, told
@@ -111,10 +112,8 @@ def _set_up(shot, kind: str, output: OutputSettings) -> None:
     render.resolution_percentage, render.pixel_aspect_x, render.pixel_aspect_y = 100, 1.0, 1.0
     render.use_file_extension, render.use_overwrite, render.use_stamp = False, True, False
     if output.colours == "photo":
-        shown = shot.view_settings
-        shot.display_settings.display_device = "sRGB"
-        shown.view_transform, shown.look, shown.exposure, shown.gamma = "Standard", "None", 0.0, 1.0
-        shown.use_curve_mapping = False
+        show_as_the_photo(shot)
+        shot.view_settings.use_curve_mapping = False
 
 
 def _pictures(shot, place: Path, target: Path, kind: str, frames: int) -> Generator[float, None, dict[str, list[Path]]]:
@@ -188,7 +187,7 @@ def _encode(files: list[Path], movie: Path, fps: float) -> None:
     bpy.data.images.remove(picture)
     scene = bpy.data.scenes.new("Photo Diorama movie")
     try:
-        scene.view_settings.view_transform = "Standard"
+        show_as_the_photo(scene)
         editor = scene.sequence_editor_create()
         strips = editor.strips if hasattr(editor, "strips") else editor.sequences
         strip = strips.new_image("frames", str(files[0]), 1, 1)

@@ -31,14 +31,16 @@ class PHOTO_DIORAMA_PT_light(bpy.types.Panel):
         layout.operator(FindGround.bl_idname, icon="EMPTY_ARROWS")
         method = catching(root)
         column = layout.column(align=True)
-        column.operator(ShadowCatcher.bl_idname, text=MATCH if method == "PHOTO" else "Catch Shadows", icon="LIGHT_SUN").method = "PHOTO"
+        text = "Match Light Again" if method == "PHOTO" else "Catch Shadows"
+        column.operator(ShadowCatcher.bl_idname, text=text, icon="LIGHT_SUN").method = "PHOTO"
         if method == "NONE":
             button = column.operator(ShadowCatcher.bl_idname, text="Catch for Compositing", icon="NODE_COMPOSITING")
             button.method = "COMPOSITE"
         else:
             column.operator(ShadowCatcher.bl_idname, text="Catch Nothing", icon="X").method = "NONE"
         held = is_held_out(root)
-        layout.operator(Holdout.bl_idname, text="Show Again" if held else "Holdout", icon="HOLDOUT_ON" if held else "HOLDOUT_OFF")
+        text, icon = ("Show Again", "HOLDOUT_ON") if held else ("Holdout", "HOLDOUT_OFF")
+        layout.operator(Holdout.bl_idname, text=text, icon=icon)
         camera = objects_by_role(root).get("camera")
         if camera is None or camera.type != "CAMERA":
             return
@@ -50,7 +52,6 @@ class PHOTO_DIORAMA_PT_light(bpy.types.Panel):
             column.operator(DepthOfField.bl_idname, text="All Sharp", icon="X").focus = "OFF"
 
 
-MATCH = "Match Light Again"
 FOCUSES = (
     ("POINT", "Focus: Pick", "EYEDROPPER"),
     ("OBJECT", "Focus: Object", "OBJECT_DATA"),
