@@ -2,7 +2,7 @@
 
 Shading is what follows the normals: within colours of one hue, log radiance is fitted by spherical harmonics of order two of
 the normal (Ramamoorthi and Hanrahan 2001: nine of them hold diffuse light), one fit for each channel, so that warm sun and
-blue sky are taken off by their own colours. What is left is smoothed along edges, and its slow part is taken for cast light.
+blue sky are taken off by their own colours. What is left is smoothed within surfaces, and half of its slow part taken for cast light.
 It is an estimate: paint that gets darker with the slope of a surface looks like shading, and hard shadows stay.
 """
 
@@ -24,12 +24,12 @@ from .soft_texture import pack_soft
 DARKEST = 0.004
 """Linear radiance that is added before the logarithm: below it noise speaks."""
 HUES, SAMPLES, ROUNDS = 8, 20000, 5
-RIDGE = 0.02
+RIDGE = 0.01
 """Weight that keeps the fit small where the photo says little, as a part of the samples."""
 SLOW = 0.05
 """Half the window of what counts as slow, as a part of the long side."""
-SLOW_PART = 0.7
-"""Part of the slow remainder that is taken for light, the rest for paint."""
+SLOW_PART, MOST_SLOW = 0.5, 0.35
+"""Part of the slow remainder that is taken for light, the rest for paint; and how much it can be at most, as a logarithm."""
 MOST = 1.6
 """Largest correction, as a logarithm: about five times."""
 BRIGHTEST = 0.9
@@ -51,11 +51,13 @@ def find_shading(image: LayeredDepthImage, camera: Camera) -> Shading:
     logs = [np.log(linear_from_srgb(layer.colour) + DARKEST) for layer in image.layers]
     weights = _fit(basis[0], logs[0], ~image.layers[0].synthesised)
     fitted = [b @ weights for b in basis]
-    remainder = logs[0].mean(axis=2) - fitted[0].mean(axis=2)
-    slow = _slow(remainder, ~image.layers[0].synthesised, max(4, round(SLOW * image.long_side)))
-    middle = np.median(slow[~image.layers[0].synthesised])
-    shading = np.stack([f + SLOW_PART * (slow - middle)[..., None] for f in fitted])
     seen = ~image.layers[0].synthesised
+    remainder, hue = (logs[0] - fitted[0]).mean(axis=2), hues(logs[0])
+    paint = np.bincount(hue[seen], remainder[seen], HUES**2) / np.maximum(np.bincount(hue[seen], minlength=HUES**2), 1)
+    remainder = np.clip(remainder - paint[hue], -1, 1)
+    slow = _slow(remainder, seen, image.layers[0].disparity, 4 * image.threshold, max(4, round(SLOW * image.long_side)))
+    slow = np.clip(SLOW_PART * (slow - np.median(slow[seen])), -MOST_SLOW, MOST_SLOW)[..., None]
+    shading = np.stack([f + slow for f in fitted])
     shading = np.clip(shading - np.median(shading[0][seen], axis=0), -MOST, MOST)
     factor = np.exp(-shading).astype(np.float32)
     # paint is at most white, and the whole is to be about as bright as before
@@ -74,8 +76,7 @@ def _fit(basis: np.ndarray, logs: np.ndarray, seen: np.ndarray) -> np.ndarray:
     rows = np.flatnonzero(seen)
     rows = rows[:: max(1, len(rows) // SAMPLES)]
     b, target = basis.reshape(-1, basis.shape[-1])[rows].astype(np.float64), logs.reshape(-1, 3)[rows].astype(np.float64)
-    chroma = target - target.mean(axis=1, keepdims=True)
-    hue = np.clip(np.floor((chroma[:, [0, 2]] + 1.2) / 2.4 * HUES), 0, HUES - 1).astype(int) @ [HUES, 1]
+    hue = hues(target)
     weight = np.ones(len(rows))
     result = np.zeros((b.shape[1], 3))
     for _ in range(ROUNDS):
@@ -88,6 +89,12 @@ def _fit(basis: np.ndarray, logs: np.ndarray, seen: np.ndarray) -> np.ndarray:
     return result
 
 
+def hues(logs: np.ndarray) -> np.ndarray:
+    """(..., 3) log colours -> (...) int: the bin of their chroma, HUES squared of them, which brightness does not change."""
+    chroma = logs - logs.mean(axis=-1, keepdims=True)
+    return np.clip(np.floor((chroma[..., [0, 2]] + 1.2) / 2.4 * HUES), 0, HUES - 1).astype(int) @ [HUES, 1]
+
+
 def _within(values: np.ndarray, group: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Values less the weighted mean of their group: what is constant within a hue explains nothing."""
     total = np.maximum(np.bincount(group, weight), 1e-9)
@@ -95,18 +102,18 @@ def _within(values: np.ndarray, group: np.ndarray, weight: np.ndarray) -> np.nda
     return values - means[group]
 
 
-def _slow(values: np.ndarray, known: np.ndarray, radius: int) -> np.ndarray:
-    """The slow part of `values`, sharp at their own strong edges (guided by themselves), continued where nothing is known."""
+def _slow(values: np.ndarray, known: np.ndarray, disparity: np.ndarray, apart: float, radius: int) -> np.ndarray:
+    """The slow part of `values` within surfaces: a guided filter with the disparity as guide, which knows no paint, so that
+    patterns and things of another colour on one surface leave no trace; continued where nothing is known."""
     import cv2
 
     size, weight = (2 * radius + 1,) * 2, known.astype(np.float32) + np.float32(1e-4)
-    values = np.where(known, values, 0).astype(np.float32)
+    values, guide = np.where(known, values, 0).astype(np.float32), disparity.astype(np.float32)
     total = cv2.blur(weight, size)
     mean = lambda v: cv2.blur(weight * v, size) / total  # noqa: E731
-    average = mean(values)
-    slope = np.maximum(mean(values * values) - average**2, 0)
-    slope /= slope + 0.5
-    return mean(slope) * np.where(known, values, average) + mean((1 - slope) * average)
+    g, v = mean(guide), mean(values)
+    slope = (mean(guide * values) - g * v) / (np.maximum(mean(guide * guide) - g * g, 0) + apart**2)
+    return mean(slope) * guide + mean(v - slope * g)
 
 
 def delit_textures(image: LayeredDepthImage, matte: Matte | None, photo: Photo, backdrop: bool) -> dict[str, np.ndarray]:
