@@ -56,6 +56,19 @@ def relieve(disparity: np.ndarray, relief: Relief) -> np.ndarray:
     return (1 - ORDER) * formed + ORDER * np.maximum(deep, least)
 
 
+def turn(normals: np.ndarray, rays: np.ndarray, forward: int, disparity: np.ndarray, relief: Relief) -> np.ndarray:
+    """Normals (n, 3) of surfaces as measured -> those with the relief changed; `rays` have 1 on their `forward` axis.
+
+    Points move by p -> p h(d) / d with their depth d, so normals by the inverse transpose of that map's derivative:
+    n - forward (ray . n) (1 - q' / (q dq'/dq)), with the disparities q before and q' after.
+    """
+    q, little = np.asarray(disparity, np.float64), 1e-5
+    slope = (relieve(q * (1 + little), relief) - relieve(q * (1 - little), relief)) / (2 * little * q)
+    turned = np.array(normals, np.float64)
+    turned[:, forward] -= (rays * turned).sum(axis=1) * (1 - relieve(q, relief) / (q * slope))
+    return turned / np.maximum(np.linalg.norm(turned, axis=1, keepdims=True), 1e-20)
+
+
 def spread(relief: Relief) -> tuple[float, float, float]:
     """Factor and summand that take measured disparity to that between the new near and far distance, and the least result."""
     far, near = 1 / relief.far, max(1 / relief.near, LEAST_RANGE / relief.far)

@@ -6,8 +6,8 @@ import bpy
 import numpy as np
 
 from ..core.errors import DioramaError
-from ..core.relief import Relief, relieve
-from .relief_nodes import DISPARITY, RAY, SLIDERS, read_input
+from ..core.relief import Relief, relieve, turn
+from .relief_nodes import DISPARITY, NORMAL, RAY, SLIDERS, read_input
 from .relief_sliders import (
     animated_sliders,
     defaults_of,
@@ -55,6 +55,12 @@ def bake_mesh(mesh: bpy.types.Mesh, relief: Relief) -> None:
     place = by_hand + ray * (one / formed)[:, None]
     mesh.attributes["position"].data.foreach_set("vector", place.ravel())
     mesh.attributes[DISPARITY].data.foreach_set("value", formed)
+    own = mesh.attributes.get(NORMAL)
+    if own is not None and own.domain == "POINT" and own.data_type == "FLOAT_VECTOR":
+        normals = np.empty(3 * count, np.float32)
+        own.data.foreach_get("vector", normals)
+        turned = turn(normals.reshape(-1, 3), ray, 1, disparity, relief)
+        own.data.foreach_set("vector", turned.astype(np.float32).ravel())
     mesh.update()
 
 

@@ -7,8 +7,9 @@ import bpy
 from ..core.relief import FARTHEST, KNEE, LEAST_RANGE, ORDER
 
 GROUP_NAME, GROUP_KEY, GROUP_VERSION = "Photo Diorama Relief", "photo_diorama_relief_group", 1
-RAY, DISPARITY = "ray", "disparity"
-"""Point attributes of every surface: the camera ray at unit depth (x/z, 1, up/z) and 1/depth in 1/m."""
+RAY, DISPARITY, NORMAL = "ray", "disparity", "custom_normal"
+"""Point attributes of every surface: the camera ray at unit depth (x/z, 1, up/z), 1/depth in 1/m; and where it has them its own
+normals, under Blender's name for those."""
 
 SLIDERS = {
     "Relief": (1.0, 0.0, 3.0, "FACTOR", "How deep the diorama is: 1 as measured, 0 a flat card at the focus distance"),
@@ -135,11 +136,18 @@ class _Steps:
         self.give(node.inputs["Scale"], scale)
         return node.outputs["Vector"]
 
-    def both(self, label: str, operation: str, one, other) -> bpy.types.NodeSocket:
+    def both(self, label: str, operation: str, one, other, result: str = "Vector") -> bpy.types.NodeSocket:
         node = self.node("ShaderNodeVectorMath", label, operation=operation)
         self.give(node.inputs[0], one)
         self.give(node.inputs[1], other)
-        return node.outputs["Vector"]
+        return node.outputs[result]
+
+    def mixed(self, label: str, which, at_0, at_1) -> bpy.types.NodeSocket:
+        """One of two numbers: `which` is 0 or 1."""
+        node = self.node("ShaderNodeMix", label, data_type="FLOAT")
+        for name, value in (("Factor", which), ("A", at_0), ("B", at_1)):
+            self.give(next(socket for socket in node.inputs if socket.name == name and socket.enabled), value)
+        return next(socket for socket in node.outputs if socket.enabled)
 
     def attribute(self, name: str, kind: str) -> bpy.types.NodeSocket:
         """What a point carries; 0 where a mesh that is no diorama lacks it, which then stays as it is."""
@@ -163,14 +171,15 @@ def _make_nodes(group: bpy.types.NodeTree) -> None:
     wall = steps.math("its disparity", "DIVIDE", 1.0, given["Flatten Beyond"])
     wall = steps.math("in the new range", "MULTIPLY_ADD", wall, scale, shift)
     wall = steps.math("or none", "MAXIMUM", wall, 0.0)
-    wall = steps.math("off at 0", "MULTIPLY", wall, steps.math("is on", "GREATER_THAN", given["Flatten Beyond"], 0.0))
+    is_on = steps.math("is on", "GREATER_THAN", given["Flatten Beyond"], 0.0)
+    wall = steps.math("off at 0", "MULTIPLY", wall, is_on)
     bend = steps.math("width of the bend", "MULTIPLY", wall, KNEE)
     away = steps.math("from the bend", "SUBTRACT", measured, wall)
     away = steps.math("either side", "ABSOLUTE", away)
     away = steps.math("in widths", "DIVIDE", away, bend)
     away = steps.math("turned round", "MULTIPLY", away, -1.0)
-    away = steps.math("e to that", "EXPONENT", away)
-    away = steps.math("plus 1", "ADD", away, 1.0)
+    bent_e = steps.math("e to that", "EXPONENT", away)
+    away = steps.math("plus 1", "ADD", bent_e, 1.0)
     away = steps.math("its logarithm", "LOGARITHM", away, 2.718281828459045)
     flat = steps.math("nearer than the card", "MAXIMUM", measured, wall)
     flat = steps.math("bent", "MULTIPLY_ADD", away, bend, flat)
@@ -209,8 +218,48 @@ def _make_nodes(group: bpy.types.NodeTree) -> None:
     mover = steps.node("GeometryNodeSetPosition")
     steps.give(mover.inputs["Geometry"], given["Geometry"])
     steps.give(mover.inputs["Position"], place)
+
+    steps.open("7  Normals of its own turn with the surface")
+    near_e = steps.math("off at 0", "MULTIPLY", bent_e, is_on)
+    share = steps.math("plus 1", "ADD", near_e, 1.0)
+    before = steps.math("before the bend", "DIVIDE", 1.0, share)
+    behind = steps.math("behind it", "DIVIDE", near_e, share)
+    is_before = steps.math("which", "GREATER_THAN", measured, wall)
+    bent_slope = steps.mixed("slope of the bend", is_before, behind, before)
+    ratio = steps.math("stretched / flat", "DIVIDE", beyond, flat)
+    ratio = steps.math("squared", "MULTIPLY", ratio, ratio)
+    ratio = steps.mixed("where it is stretched", steps.math("which", "GREATER_THAN", beyond, straight), 1.0, ratio)
+    gradient = steps.math("times relief", "MULTIPLY", ratio, amount)
+    gradient = steps.math("times bend", "MULTIPLY", gradient, bent_slope)
+    gradient = steps.math("times range", "MULTIPLY", gradient, scale)
+    gradient = steps.math("almost all", "MULTIPLY", gradient, 1.0 - ORDER)
+    gradient = steps.math("and the order's", "MULTIPLY_ADD", slope, ORDER, gradient)
+    gradient = steps.math("of what was", "MULTIPLY", gradient, disparity)
+    lean = steps.math("how much it leans", "DIVIDE", formed, gradient)
+    lean = steps.math("against before", "SUBTRACT", 1.0, lean)
+    normal = steps.node("GeometryNodeInputNamedAttribute", data_type="FLOAT_VECTOR")
+    normal.inputs["Name"].default_value = NORMAL
+    facing = steps.both("to the ray", "DOT_PRODUCT", ray, normal.outputs["Attribute"], "Value")
+    lean = steps.math("forwards", "MULTIPLY", lean, facing)
+    forward = steps.node("ShaderNodeCombineXYZ", "along the view")
+    steps.give(forward.inputs["Y"], lean)
+    turned = steps.both("turned", "SUBTRACT", normal.outputs["Attribute"], forward.outputs[0])
+    turned = steps.both("of length 1", "NORMALIZE", turned, (0.0, 0.0, 0.0))
+    keeper = steps.node("GeometryNodeStoreNamedAttribute", data_type="FLOAT_VECTOR", domain="POINT")
+    keeper.inputs["Name"].default_value = NORMAL
+    steps.give(keeper.inputs["Geometry"], mover.outputs["Geometry"])
+    steps.give(keeper.inputs["Value"], turned)
+    counter = steps.node("GeometryNodeAttributeStatistic", "has it any", domain="POINT", data_type="FLOAT")
+    steps.give(counter.inputs["Geometry"], mover.outputs["Geometry"])
+    attribute = [socket for socket in counter.inputs if socket.name == "Attribute" and socket.enabled][0]
+    steps.give(attribute, normal.outputs["Exists"])
+    largest = [socket for socket in counter.outputs if socket.name == "Max" and socket.enabled][0]
+    chooser = steps.node("GeometryNodeSwitch", "only then", input_type="GEOMETRY")
+    steps.give(chooser.inputs["Switch"], largest)
+    steps.give(chooser.inputs["False"], mover.outputs["Geometry"])
+    steps.give(chooser.inputs["True"], keeper.outputs["Geometry"])
     result = steps.node("NodeGroupOutput")
-    steps.give(result.inputs["Geometry"], mover.outputs["Geometry"])
+    steps.give(result.inputs["Geometry"], chooser.outputs["Output"])
     steps.tidy()
 
 

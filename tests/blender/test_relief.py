@@ -159,6 +159,50 @@ def test_the_nodes_do_what_core_says(blender, lane, import_photo):
         assert distances(blender, root) == pytest.approx(now, rel=1e-4), settings
 
 
+def own_normals(mesh) -> np.ndarray:
+    values = np.empty(3 * len(mesh.vertices), np.float32)
+    mesh.attributes["custom_normal"].data.foreach_get("vector", values)
+    return values.reshape(-1, 3)
+
+
+def test_normals_of_its_own_turn_with_the_surface(blender, ball, import_photo):
+    """On the smooth ball they must stay those that the moved triangles have round each point."""
+    root = import_photo(*ball, density=10.0)
+    photo = part(root, "photo")
+    count = len(photo.data.vertices)
+    normals = np.empty(3 * count, np.float32)
+
+    def by_triangles(mesh):
+        """(n, 3) normals of points from the triangles round them, which know nothing of custom ones."""
+        mesh.calc_loop_triangles()
+        corners = np.empty(3 * len(mesh.loop_triangles), np.int32)
+        mesh.loop_triangles.foreach_get("vertices", corners)
+        corners, places = corners.reshape(-1, 3), points(mesh).astype(np.float64)
+        a, b, c = (places[corners[:, k]] for k in range(3))
+        total = np.zeros((count, 3))
+        for k in range(3):
+            np.add.at(total, corners[:, k], np.cross(b - a, c - a))
+        return total / np.linalg.norm(total, axis=1, keepdims=True)
+
+    normals = by_triangles(photo.data).astype(np.float32)
+    attribute = photo.data.attributes.get("custom_normal")
+    attribute = attribute or photo.data.attributes.new("custom_normal", "FLOAT_VECTOR", "POINT")
+    attribute.data.foreach_set("vector", normals.ravel())
+    for settings in (dict(), dict(relief=0.4), dict(relief=2.0, relief_focus=4.0), dict(relief_near=1.0, relief_far=30.0),
+                     dict(relief_flatten=4.0)):  # fmt: skip
+        set_sliders(blender, root, **(defaults(root) | settings))
+        now = evaluated(blender, photo).data
+        agree = (own_normals(now) * by_triangles(now)).sum(axis=1)
+        assert np.median(agree) > 0.9999 and np.percentile(agree, 5) > 0.98, (
+            settings,
+            np.percentile(agree, [1, 5, 50]),
+        )
+    turned = own_normals(evaluated(blender, photo).data)
+    assert np.abs(turned - normals).max() > 0.1
+    assert blender.ops.photo_diorama.bake_relief() == {"FINISHED"}
+    assert np.abs(own_normals(photo.data) - turned).max() < 1e-3
+
+
 def test_uvs_materials_and_smooth_shading_stay(blender, ball, import_photo):
     root = import_photo(*ball)
     set_sliders(blender, root, relief=0.4)
@@ -373,7 +417,7 @@ def test_the_panel_shows_the_sliders(blender, ball, import_photo):
 def test_the_node_group_can_be_read(blender, ball, import_photo):
     group = part(import_photo(*ball), "photo").modifiers[0].node_group
     frames = [node for node in group.nodes if node.type == "FRAME"]
-    assert [frame.label[0] for frame in frames] == list("123456")
+    assert [frame.label[0] for frame in frames] == list("1234567")
     for node in group.nodes:
         assert node.type in ("FRAME", "GROUP_INPUT", "GROUP_OUTPUT") or node.parent in frames
         assert node.type not in ("MATH", "VECT_MATH") or node.label
