@@ -25,6 +25,7 @@ def _modules() -> tuple:
         import_photo,
         layers,
         light,
+        model_files,
         output,
         paint_depth,
         properties,
@@ -55,4 +56,5 @@ def _modules() -> tuple:
         light,
         depth_of_field,
         export_diorama,
+        model_files,
     )

@@ -9,6 +9,7 @@ from ..operators.properties import PhotoDioramaDefaults, draw_options
 from ..operators.user_preferences import models_folder, preferences
 from . import own_torch
 from .drop import set_drop
+from .model_list import draw_models
 
 
 class PhotoDioramaPreferences(bpy.types.AddonPreferences):
@@ -43,6 +44,8 @@ class PhotoDioramaPreferences(bpy.types.AddonPreferences):
         layout.prop(self, "drop_photos")
         layout.prop(self, "torch_folder")
         own_torch.draw_state(layout)
+        layout.separator()
+        draw_models(layout, context)
         layout.separator()
         layout.label(text="Default options")
         draw_options(layout, self.defaults)
