@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 import conftest  # noqa: F401  (makes the checkout importable as the package)
 
 CHANGES = 21
+OWN_NORMALS = "--own-normals" in sys.argv
 
 
 def layered(points: int):
@@ -31,9 +32,10 @@ def layered(points: int):
         number = np.arange(rows * columns, dtype=np.int32).reshape(rows, columns)
         tl, tr, bl, br = number[:-1, :-1], number[:-1, 1:], number[1:, :-1], number[1:, 1:]
         triangles = np.stack([tl, bl, br, tl, br, tr], axis=-1).reshape(-1, 3)
+        normals = np.tile(np.float32([0, 0, -1]), (rows * columns, 1)) if OWN_NORMALS else None
         uv = np.stack([u / 4000, 1 - v / 3000], axis=-1).reshape(-1, 2).astype(np.float32)
         vertices = camera.unproject(u, v, depth).reshape(-1, 3).astype(np.float32)
-        meshes.append(TexturedMesh(role, vertices, triangles, uv[triangles], "photo"))
+        meshes.append(TexturedMesh(role, vertices, triangles, uv[triangles], "photo", normals))
     return LayeredMesh("benchmark", tuple(meshes), camera, np.zeros((8, 8, 3), np.float32), 1.9, 3.5, 10.0, True)
 
 
@@ -43,7 +45,7 @@ def main() -> None:
     from photo_diorama.operators.emit import add_camera, make_mesh
     from photo_diorama.operators.relief_sliders import add_relief
 
-    points = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    points = next((int(a) for a in sys.argv[1:] if a.isdigit()), 1_000_000)
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     mesh = layered(points)
     collection = bpy.context.scene.collection
