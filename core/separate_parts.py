@@ -16,6 +16,9 @@ def separate_parts(mesh: LayeredMesh, image: LayeredDepthImage) -> LayeredMesh:
         return mesh
     meshes = []
     for each in mesh.meshes:
+        if each.role == "backdrop":  # lies behind all of them, as one sheet
+            meshes.append(each)
+            continue
         of = parts_of_triangles(each, part_map(each.role, image), mesh, image)
         for number in np.unique(of):
             meshes.append(with_triangles(each, of == number, f"part {number} {each.role}" if number else each.role))

@@ -258,7 +258,8 @@ class TintInvented(bpy.types.Operator):
 def is_invented(ob: bpy.types.Object, what: str = "ALL") -> bool:
     """Whether a layer shows what was invented: behind things, in the border, or any of it."""
     words = str(ob.get(ROLE_KEY, "")).split()
-    kinds = {"ALL": ("hidden", "border"), "HIDDEN": ("hidden",), "BORDER": ("border",)}[what]
+    behind, outside = ("hidden", "backdrop"), ("border",)
+    kinds = {"ALL": behind + outside, "HIDDEN": behind, "BORDER": outside}[what]
     return any(kind in words for kind in kinds)
 
 

@@ -208,6 +208,7 @@ def show_image(context: bpy.types.Context, image: bpy.types.Image) -> None:
         space = found[1].spaces.active
         space.image = image
         space.mode = "PAINT"
+        space.uv_editor.show_texpaint = False  # else the layer's dense mesh covers the picture
 
 
 def image_editor(context: bpy.types.Context) -> tuple[bpy.types.Window, bpy.types.Area] | None:

@@ -232,7 +232,8 @@ def test_a_part_is_duplicated_with_what_it_hides(blender, street_root):
 @pytest.mark.parametrize("what", ["ALL", "HIDDEN", "BORDER"])
 def test_invented_layers_hide_and_come_back_and_stay_hidden_through_a_rebuild(blender, street_root, what):
     before = everything()
-    wanted = {"ALL": {"hidden 1", "border"}, "HIDDEN": {"hidden 1"}, "BORDER": {"border"}}[what]
+    behind = {"hidden 1", "backdrop"}
+    wanted = {"ALL": behind | {"border"}, "HIDDEN": behind, "BORDER": {"border"}}[what]
 
     def hidden():
         return {

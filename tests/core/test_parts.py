@@ -151,6 +151,13 @@ def test_what_is_hidden_behind_something_else_goes_with_its_part(files):
     assert "part 1 hidden 1" in roles(diorama)
 
 
+def test_the_backdrop_stays_one_sheet(files):
+    with_backdrop = SETTINGS.with_values({"backdrop": True})
+    made = roles(build_diorama(*files, with_backdrop, parts=with_part(None, WALL)))
+    assert "backdrop" in made and "part 1 backdrop" not in made
+    assert len(made["backdrop"].triangles) == len(roles(build_diorama(*files, with_backdrop))["backdrop"].triangles)
+
+
 def test_parts_keep_their_place_at_other_sizes(files):
     parts = with_part(None, WALL)
     small = build_diorama(*files, SETTINGS.with_values({"long_side": 80}), parts=parts)
