@@ -10,7 +10,7 @@ import numpy as np
 
 from .layers import DOWN, LEFT, RIGHT, UP, LayeredDepthImage
 from .regions import Region
-from .settings import InpaintSettings
+from .settings import HIDDEN_COLOUR, InpaintSettings
 
 THREADS = min(8, os.cpu_count() or 1)
 FEWEST_SOURCES = 12
@@ -25,17 +25,28 @@ def fill_colour(regions: list[Region], image: LayeredDepthImage, settings: Inpai
     """(h, w, 3) float32 colours of the last layer, each region painted from its own context."""
     colour = image.layers[-1].colour.copy()
     rim, sigma = round(settings.eroded_rim * image.long_side), max(2.0, DETAIL_SIGMA * image.long_side)
+    completion = completion_on(colour, settings)
     done, all_ = 0, sum(int(r.synthesis.sum()) for r in regions) or 1
     with ThreadPoolExecutor(THREADS) as pool:  # regions know nothing of each other, and OpenCV works outside Python's lock
-        for region, painted in zip(regions, pool.map(lambda r: paint_region(r, rim, sigma), regions), strict=True):
+        work = pool.map(lambda r: _paint(r, rim, sigma, bool(completion)), regions)
+        for region, (painted, tiles) in zip(regions, work, strict=True):
             colour[region.window][region.synthesis] = painted
+            if completion:
+                completion.add(tiles)
             done += int(region.synthesis.sum())
             progress(done / all_)
-    if settings.inpainter == "learned":
-        from .fill_learned import correct
-
-        correct(colour, regions, rim, sigma)
+    if completion:
+        completion.finish()
     return colour
+
+
+def completion_on(colour: np.ndarray, settings: InpaintSettings):
+    """The network at work on that canvas where the settings ask for it, otherwise None."""
+    if settings.inpainter != "learned":
+        return None
+    from .fill_learned import Completion, load_network
+
+    return Completion(colour, load_network(HIDDEN_COLOUR))
 
 
 def trusted_context(region: Region, rim: int) -> np.ndarray:
@@ -58,7 +69,7 @@ class FillParts:
 
     source: np.ndarray  # (h, w) bool: trusted context
     smooth: np.ndarray  # (h, w, 3) float32: the context's colour on `source`, a smooth continuation elsewhere
-    detail: np.ndarray  # (h, w, 3) float32: fine detail for the synthesis pixels, 0 elsewhere
+    detail: np.ndarray  # (h, w, 3) float32: fine detail for the synthesis pixels and the rim, 0 elsewhere
 
 
 def fill_parts(region: Region, rim: int, sigma: float) -> FillParts | None:
@@ -66,14 +77,21 @@ def fill_parts(region: Region, rim: int, sigma: float) -> FillParts | None:
     source = trusted_context(region, rim)
     if not source.any():
         return None
-    detail = np.zeros(region.colour.shape, np.float32)
-    detail[region.synthesis] = mirrored_detail(region.colour, source, region.synthesis, sigma)
+    detail, hole = np.zeros(region.colour.shape, np.float32), region.synthesis | (region.context & ~source)
+    detail[hole] = mirrored_detail(region.colour, source, hole, sigma)
     return FillParts(source, push_pull(region.colour, source), detail)
 
 
-def paint_region(region: Region, rim: int, sigma: float) -> np.ndarray:
-    """(n, 3) float32 colours of the region's synthesis pixels, in their raster order."""
+def _paint(region: Region, rim: int, sigma: float, to_complete: bool) -> tuple[np.ndarray, list]:
+    """The region's deterministic colours as by `compose`, and what the network is to see of it."""
+    from .fill_learned import cut_tiles
+
     parts = fill_parts(region, rim, sigma)
+    return compose(region, parts), cut_tiles(region, parts) if to_complete and parts else []
+
+
+def compose(region: Region, parts: FillParts | None) -> np.ndarray:
+    """(n, 3) float32 deterministic colours of the region's synthesis pixels, in their raster order."""
     if parts is None:
         return np.full((int(region.synthesis.sum()), 3), 0.5, np.float32)
     painted = parts.smooth[region.synthesis] + DETAIL * parts.detail[region.synthesis]

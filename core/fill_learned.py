@@ -1,4 +1,4 @@
-"""Colour of what is hidden by the network that comes with Photo Diorama: the deterministic fill, corrected."""
+"""Colour of what is hidden by a network that completes the deterministic fill; no weights come along, as none won in every figure yet."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 
 from .errors import DioramaError
-from .fill_colour import FillParts, fill_parts
+from .fill_colour import FillParts
 from .regions import Region
-from .settings import CORRECTION
 
-BLOCK, MARGIN = 192, 32
-"""Regions are corrected in blocks of at most this many pixels a side, seen with this much around: the work goes by what
-is invented and not by how far a region stretches."""
-FEWEST = 48
+BLOCK, MARGIN = 112, 24
+"""Regions are completed in blocks of at most this many pixels a side, seen with this much around: the work goes by what is
+invented and not by how far a region stretches."""
+FEWEST = 12
 """Regions with fewer pixels to invent stay as they were filled."""
 PIXELS_AT_ONCE = 1 << 20
 
@@ -27,54 +26,52 @@ PIXELS_AT_ONCE = 1 << 20
 class Tile:
     """One block of one region, ready for the network."""
 
-    start: Any  # networks.refine_colour.Start, whose file imports torch
+    start: Any  # networks.hidden_colour.Start, whose file imports torch
     inner: tuple[slice, slice]  # the block within what `start` shows
     place: tuple[slice, slice]  # the block on the canvas
     wanted: np.ndarray  # (h, w) bool: pixels of the block to invent
+    brightest: float  # of the region's context
 
 
-def correct(colour: np.ndarray, regions: list[Region], rim: int, sigma: float, network=None) -> None:
-    """Corrects in place the (h, w, 3) float32 canvas on which every region has its deterministic fill.
+class Completion:
+    """Completes regions on a canvas as they come, many blocks at once, in bounded memory."""
 
-    `rim` and `sigma` as for `fill_parts`. Many blocks go through the network at once, in bounded memory.
-    Raises DioramaError where torch or the weights are missing.
-    """
-    network = network or load_network(CORRECTION)
-    waiting: list[Tile] = []
-    for region in regions:
-        if region.synthesis.sum() < FEWEST:
-            continue
-        parts = fill_parts(region, rim, sigma)
-        if parts is None:
-            continue
-        waiting += _tiles(region, parts)
-        if sum(tile.start.hole.size for tile in waiting) >= PIXELS_AT_ONCE:
-            _correct_tiles(colour, waiting, network)
-            waiting = []
-    _correct_tiles(colour, waiting, network)
+    def __init__(self, canvas: np.ndarray, network):
+        """`canvas` is the (h, w, 3) float32 to be written to."""
+        self.canvas, self.network = canvas, network
+        self.waiting: list[Tile] = []
 
+    def add(self, tiles: list[Tile]) -> None:
+        """Takes what `cut_tiles` made of a region; it may be painted later."""
+        self.waiting += tiles
+        if sum(tile.start.hole.size for tile in self.waiting) >= PIXELS_AT_ONCE:
+            self.finish()
 
-def _correct_tiles(colour: np.ndarray, tiles: list[Tile], network) -> None:
-    from .networks.refine_colour import refine_colour
+    def finish(self) -> None:
+        """Paints all that was taken and is not painted yet."""
+        from .networks.hidden_colour import complete
 
-    corrections = refine_colour(network, [tile.start for tile in tiles])
-    for tile, correction in zip(tiles, corrections, strict=True):
-        target = colour[tile.place]
-        target[tile.wanted] = np.maximum(target[tile.wanted] + correction[tile.inner][tile.wanted], 0)
+        completed = complete(self.network, [tile.start for tile in self.waiting])
+        for tile, colour in zip(self.waiting, completed, strict=True):
+            self.canvas[tile.place][tile.wanted] = np.clip(colour[tile.inner][tile.wanted], 0, tile.brightest)
+        self.waiting = []
 
 
-def _tiles(region: Region, parts: FillParts) -> list[Tile]:
-    """The region in blocks; colours are normalised over the whole region, so that blocks meet."""
-    from .networks.refine_colour import Start, contrast
+def cut_tiles(region: Region, parts: FillParts) -> list[Tile]:
+    """The region in blocks; colours are normalised over the whole region, so that blocks meet. None for a tiny region."""
+    if region.synthesis.sum() < FEWEST:
+        return []
+    from .networks.hidden_colour import Start, contrast
 
     mean, spread = contrast(region.colour[parts.source])
     hole = region.synthesis | (region.context & ~parts.source)
+    brightest = float(region.colour[region.context].max())
     tiles = []
     for box, seen in blocks(region.synthesis):
         start = Start(*(a[seen].copy() for a in (parts.smooth, parts.detail, parts.source, hole)), mean, spread)
         inner = tuple(slice(b.start - s.start, b.stop - s.start) for b, s in zip(box, seen, strict=True))
         place = tuple(slice(w.start + b.start, w.start + b.stop) for w, b in zip(region.window, box, strict=True))
-        tiles.append(Tile(start, inner, place, region.synthesis[box]))
+        tiles.append(Tile(start, inner, place, region.synthesis[box], brightest))
     return tiles
 
 
@@ -95,7 +92,7 @@ def blocks(wanted: np.ndarray):
 
 @lru_cache(maxsize=1)
 def load_network(path: Path):
-    """The correcting network on the CPU, where it gives the same bytes for everybody; read once."""
+    """The network on the CPU, where it gives the same bytes every time; read once. Raises DioramaError where it cannot be had."""
     try:
         import safetensors  # noqa: F401
         import torch  # noqa: F401
@@ -105,6 +102,6 @@ def load_network(path: Path):
         ) from None
     if not path.is_file():
         raise DioramaError(f'{path.name}, the weights of the inpainter "learned", is missing; choose "diffusion".')
-    from .networks.refine_colour import load_refine_colour
+    from .networks.hidden_colour import load_hidden_colour
 
-    return load_refine_colour(path)
+    return load_hidden_colour(path)

@@ -24,8 +24,8 @@ class PhotoSettings:
     fov: float = option(0.0, "Angle across the photo's long side in degrees; 0 reads it from the photo", low=0.0, high=170.0)
 
 
-CORRECTION = Path(__file__).parent / "networks" / "weights" / "refine_colour.safetensors"
-"""Where `training/inpaint` leaves the weights of the colour correction; without them it is no choice."""
+HIDDEN_COLOUR = Path(__file__).parent / "networks" / "weights" / "hidden_colour.safetensors"
+"""Where the weights that `training/inpaint` makes belong; without them the network is no choice."""
 ESTIMATORS = {
     "auto": "A depth file, else the depth in the photo, else the best network downloaded, else the built-in network",
     "built-in": "The small network that comes with Photo Diorama, offline",
@@ -85,8 +85,8 @@ class LayerSettings:
 
 
 INPAINTERS = {"diffusion": "Smooth continuation of the context, deterministic"}
-if CORRECTION.is_file():  # ours did not beat the diffusion fill yet, so none comes along
-    INPAINTERS["learned"] = "The same, corrected by a network that you have trained yourself"
+if HIDDEN_COLOUR.is_file():  # ours did not win in every figure, so none comes along
+    INPAINTERS["learned"] = "The same, completed by a network that you have trained yourself"
 
 
 HIDDEN_DEPTH = Path(__file__).parent / "networks" / "weights" / "hidden_depth.npz"

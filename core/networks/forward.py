@@ -21,15 +21,16 @@ def forward_in_batches(
     inputs: Sequence[tuple[np.ndarray, ...]],
     step: Callable[[float], None] = no_step,
     batch_pixels: int | None = None,
+    multiple: int = MULTIPLE,
 ) -> list[np.ndarray]:
     """Each item of `inputs` is one crop: the network's arguments, (C, h, w) arrays of equal h and w.
 
-    Every argument is zero-padded, centred, to multiples of 128; items of equal padded size share a batch. Returns one
+    Every argument is zero-padded, centred, to multiples of `multiple`; items of equal padded size share a batch. Returns one
     (C_out, h, w) float32 array per item, in order. `step` hears the fraction done after each batch and may raise.
     A batch has at most `batch_pixels` padded pixels, or one item; None takes the device's `BATCH_PIXELS`.
     """
     device = next(network.parameters()).device
-    sizes = [padded_size(*item[0].shape[1:], MULTIPLE) for item in inputs]
+    sizes = [padded_size(*item[0].shape[1:], multiple) for item in inputs]
     results: list[np.ndarray] = [np.empty(0, np.float32)] * len(inputs)
     done = 0
     for members in batches(sizes, batch_pixels or BATCH_PIXELS[device.type]):

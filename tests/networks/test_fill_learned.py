@@ -1,15 +1,17 @@
-"""The learned fill: blocks hold each pixel once, corrections land where they belong, missing weights are named."""
+"""The learned fill: blocks hold each pixel once, colours land where they belong, missing weights are named."""
 
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
-from photo_diorama.core import fill_learned  # noqa: E402
+from photo_diorama.core import fill_colour, fill_learned  # noqa: E402
 from photo_diorama.core.errors import DioramaError  # noqa: E402
-from photo_diorama.core.fill_colour import paint_region  # noqa: E402
-from photo_diorama.core.networks.refine_colour import untrained  # noqa: E402
+from photo_diorama.core.fill_colour import compose, fill_parts  # noqa: E402
+from photo_diorama.core.networks.checkpoints import save_network  # noqa: E402
+from photo_diorama.core.networks.hidden_colour import MULTIPLE, load_hidden_colour, untrained  # noqa: E402
 from photo_diorama.core.regions import Region  # noqa: E402
+from photo_diorama.core.settings import InpaintSettings  # noqa: E402
 
 RIM, SIGMA = 2, 3.0
 
@@ -18,24 +20,37 @@ def made_regions() -> tuple[np.ndarray, list[Region]]:
     """A canvas and three regions on it: a wide one over several blocks, a tiny one, and one without context."""
     rng = np.random.default_rng(5)
     regions = []
-    for top, left, height, width in ((10, 20, 260, 420), (300, 30, 9, 12), (320, 200, 40, 40)):
+    for top, left, height, width in ((10, 20, 260, 420), (300, 30, 3, 4), (320, 200, 40, 40)):
         rows, columns = np.mgrid[:height, :width]
         synthesis = (rows > height / 3) & (columns % 150 < 90)
-        context = ~synthesis & (height > 9) & (height != 40)
+        context = ~synthesis & (height != 40)
         colour = np.where(context[..., None], rng.random((height, width, 3)), 0).astype(np.float32)
         window = (slice(top, top + height), slice(left, left + width))
         regions.append(Region(window, synthesis, context, np.where(context, 5, 0).astype(np.int16), colour))
     canvas = rng.random((400, 480, 3)).astype(np.float32)
     for region in regions:
-        canvas[region.window][region.synthesis] = paint_region(region, RIM, SIGMA)
+        canvas[region.window][region.synthesis] = compose(region, fill_parts(region, RIM, SIGMA))
     return canvas, regions
 
 
+def completed(network) -> tuple[np.ndarray, np.ndarray, Region]:
+    """The deterministic canvas, the canvas completed by the network, and the one region that is wide enough for it."""
+    canvas, regions = made_regions()
+    more = canvas.copy()
+    completion = fill_learned.Completion(more, network)
+    for region in regions:
+        parts = fill_parts(region, RIM, SIGMA)
+        if parts:
+            completion.add(fill_learned.cut_tiles(region, parts))
+    completion.finish()
+    return canvas, more, regions[0]
+
+
 def network_that_adds(value: float):
-    """One whose correction is `value` times the region's spread, whatever it is given."""
+    """One that adds `value` times the region's spread to the deterministic fill, whatever it is given."""
     network = untrained(4, 0).eval()
     with torch.no_grad():
-        network.dec_1.conv.input_conv.bias.fill_(value)
+        network.last.bias[:3] = value
     return network
 
 
@@ -49,47 +64,81 @@ def test_blocks_hold_every_wanted_pixel_once(seed: int):
         count[box] += 1
         assert all(s.start <= b.start and b.stop <= s.stop for s, b in zip(seen, box, strict=True))
         assert all(b.stop - b.start <= fill_learned.BLOCK for b in box)
-        assert all(s.stop - s.start <= 256 for s in seen)
+        assert all(s.stop - s.start <= fill_learned.BLOCK + 2 * fill_learned.MARGIN for s in seen)
+    assert (fill_learned.BLOCK + 2 * fill_learned.MARGIN) % MULTIPLE == 0  # so that a whole block is not padded
     assert (count[wanted] == 1).all() and count.max() == 1
 
 
-def test_an_untrained_network_leaves_every_byte():
-    canvas, regions = made_regions()
-    corrected = canvas.copy()
-    fill_learned.correct(corrected, regions, RIM, SIGMA, untrained(4, 0).eval())
-    assert np.array_equal(corrected, canvas)
+def test_untrained_it_repeats_the_deterministic_fill():
+    canvas, more, _ = completed(untrained(4, 0).eval())
+    assert np.abs(more - canvas).max() < 1e-6
 
 
-def test_corrections_land_on_the_invented_pixels_alone(monkeypatch):
-    canvas, regions = made_regions()
-    corrected = canvas.copy()
+def test_colours_land_on_the_invented_pixels_alone(monkeypatch):
     monkeypatch.setattr(fill_learned, "PIXELS_AT_ONCE", 1 << 16)  # so that the wide region is not the last batch
-    fill_learned.correct(corrected, regions, RIM, SIGMA, network_that_adds(0.25))
+    canvas, more, region = completed(network_that_adds(0.25))
     wide = np.zeros(canvas.shape[:2], bool)
-    wide[regions[0].window] = regions[0].synthesis
-    context = regions[0].colour[regions[0].context]
+    wide[region.window] = region.synthesis
+    context = region.colour[region.context & (region.distance > RIM)]
     spread = np.sqrt(((context - context.mean(axis=0)) ** 2).mean())
-    assert np.array_equal(corrected[~wide], canvas[~wide])
-    assert np.allclose(corrected[wide] - canvas[wide], 0.25 * spread, atol=1e-5)
+    assert np.array_equal(more[~wide], canvas[~wide])
+    free = wide & (canvas.max(axis=-1) + 0.25 * spread < context.max() - 1e-4) & (canvas.min(axis=-1) > 0)
+    assert free.sum() > 0.5 * wide.sum()
+    assert np.allclose(more[free] - canvas[free], 0.25 * spread, atol=1e-5)
 
 
-def test_colours_never_fall_below_zero():
-    canvas, regions = made_regions()
-    fill_learned.correct(canvas, regions, RIM, SIGMA, network_that_adds(-50))
-    assert canvas.min() == 0
+def test_colours_stay_within_those_of_the_context():
+    _, darker, _ = completed(network_that_adds(-50))
+    assert darker.min() == 0
+    _, brighter, region = completed(network_that_adds(50))
+    assert brighter[region.window][region.synthesis].max() == region.colour[region.context].max()
+
+
+def test_no_foreground_enters():
+    """What lies outside context and synthesis, and the rim that is not trusted, change nothing."""
+    network = untrained(4, 0).eval()
+    torch.nn.init.normal_(network.last.weight, generator=torch.Generator().manual_seed(1))
+    rng = np.random.default_rng(2)
+    rows, columns = np.mgrid[:70, :80]
+    synthesis, context = (columns >= 30) & (columns < 50), columns >= 50
+    distance = np.where(context, columns - 49, 0).astype(np.int16)
+    colour = rng.random((70, 80, 3)).astype(np.float32)
+    other = colour.copy()
+    other[~(context & (distance > RIM))] = rng.random(3)
+    results = []
+    for picture in (colour, other):
+        region = Region((slice(0, 70), slice(0, 80)), synthesis, context, distance, picture)
+        canvas = np.zeros((70, 80, 3), np.float32)
+        completion = fill_learned.Completion(canvas, network)
+        completion.add(fill_learned.cut_tiles(region, fill_parts(region, RIM, SIGMA)))
+        completion.finish()
+        results.append(canvas)
+    assert results[0].any() and np.array_equal(*results)
 
 
 def test_the_same_twice():
     network = untrained(4, 0).eval()
-    torch.nn.init.normal_(network.dec_1.conv.input_conv.weight, generator=torch.Generator().manual_seed(1))
-    results = []
-    for _ in range(2):
-        canvas, regions = made_regions()
-        fill_learned.correct(canvas, regions, RIM, SIGMA, network)
-        results.append(canvas)
-    assert results[0].tobytes() == results[1].tobytes()
+    torch.nn.init.normal_(network.last.weight, generator=torch.Generator().manual_seed(1))
+    assert completed(network)[1].tobytes() == completed(network)[1].tobytes()
+
+
+def test_weights_come_back_as_they_were_saved(tmp_path):
+    network = untrained(4, 3).eval()
+    save_network(network, tmp_path / "hidden_colour.safetensors")
+    loaded = load_hidden_colour(tmp_path / "hidden_colour.safetensors")
+    assert loaded.width == 4
+    for key, value in network.state_dict().items():
+        assert torch.equal(value.half().float(), loaded.state_dict()[key]), key
 
 
 def test_missing_weights_are_said(tmp_path):
-    with pytest.raises(DioramaError, match=r"refine_colour.*missing.*diffusion"):
-        fill_learned.load_network(tmp_path / "refine_colour.safetensors")
+    with pytest.raises(DioramaError, match=r"hidden_colour.*missing.*diffusion"):
+        fill_learned.load_network(tmp_path / "hidden_colour.safetensors")
+
+
+def test_what_the_settings_say_is_done(tmp_path, monkeypatch):
+    save_network(network_that_adds(0.1), tmp_path / "hidden_colour.safetensors")
+    monkeypatch.setattr(fill_colour, "HIDDEN_COLOUR", tmp_path / "hidden_colour.safetensors")
+    canvas = np.zeros((2, 2, 3), np.float32)
+    assert fill_colour.completion_on(canvas, InpaintSettings("diffusion")) is None
+    assert fill_colour.completion_on(canvas, InpaintSettings("learned")).network.last.bias[0] == pytest.approx(0.1, abs=1e-3)

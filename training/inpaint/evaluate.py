@@ -1,10 +1,10 @@
-"""Scores the corrected fill beside the plain one on pairs of held-out photos and shapes, and makes a sheet to look at.
+"""Scores the completed fill beside the plain one on pairs of held-out photos and shapes, and makes a sheet to look at.
 
-    python training/inpaint/evaluate.py --photos DIR [DIR ...] --regions CACHE/regions.npz --weights FILE
-        [--sheet FILE.png]
+    python training/inpaint/evaluate.py --pairs CACHE/pairs [--weights FILE] [--sheet FILE.png]
 
-PSNR is over all invented pixels of all pairs; "features" is the distance of losses.py, "edge" the mean absolute
-difference of gradient magnitude on 0..255, which blur raises.
+For each pair the camera uncovers 4 and 12 pixels behind the silhouette. PSNR is over all uncovered pixels of all pairs;
+"features" is the distance of losses.py, "edge" the mean absolute difference of gradient magnitude on 0..255, which blur
+raises; "depth features" the same distance by the encoder of the built-in depth network, which no loss has seen.
 """
 
 import argparse
@@ -16,65 +16,76 @@ sys.path[:0] = [str(Path(__file__).resolve().parent)]
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from pairs import Pairs  # noqa: E402  imports the package first
+from train import Stored, guess, tensors  # noqa: E402  imports the package first
 
-from losses import features, features_network  # isort: skip  # noqa: E402
+from losses import features, features_network, structure  # isort: skip  # noqa: E402
 from photo_diorama.core.fill_colour import DETAIL  # noqa: E402
-from photo_diorama.core.networks.refine_colour import load_refine_colour, refine_colour  # noqa: E402
+from photo_diorama.core.networks.embedded_depth_net import load_network  # noqa: E402
+from photo_diorama.core.networks.hidden_colour import load_hidden_colour  # noqa: E402
+from photo_diorama.core.settings import HIDDEN_COLOUR  # noqa: E402
 
-SIDE = 128
-
-
-def gradient(picture: np.ndarray) -> np.ndarray:
-    """(h, w) gradient magnitude of the brightness of a (h, w, 3) picture."""
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) * 255
-    return np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=0.25), cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=0.25))
+UNCOVERED = (4.0, 12.0)
+FILLS = ("smooth part alone", "plain", "completed")
 
 
-def figures(made: list[np.ndarray], pairs, encoder) -> tuple[float, float, float]:
-    """(PSNR in dB, feature distance, edge) in the holes of all pairs together."""
-    squares, edges, distances = [], [], []
-    for picture, pair in zip(made, pairs, strict=True):
-        squares.append(((picture - pair.truth) ** 2).mean(axis=-1)[pair.synthesis])
-        whole = np.where(pair.synthesis[..., None], picture, pair.truth).astype(np.float32)
-        edges.append(np.abs(gradient(whole) - gradient(pair.truth))[pair.synthesis])
-        tensors = (torch.from_numpy(np.atleast_3d(a).astype(np.float32)).permute(2, 0, 1)[None] for a in
-                   (picture, pair.truth, pair.synthesis))  # fmt: skip
-        with torch.no_grad():
-            distances.append(float(features(encoder, *tensors)))
-    return -10 * np.log10(np.concatenate(squares).mean()), np.mean(distances), np.concatenate(edges).mean()
+def gradient(pictures: np.ndarray) -> np.ndarray:
+    """(N, h, w) gradient magnitude of the brightness of (N, 3, h, w) pictures, 0..255."""
+    grey = (cv2.cvtColor(np.ascontiguousarray(np.moveaxis(p, 0, 2)), cv2.COLOR_RGB2GRAY) * 255 for p in pictures)
+    return np.stack([np.hypot(cv2.Sobel(g, cv2.CV_32F, 1, 0, scale=0.25), cv2.Sobel(g, cv2.CV_32F, 0, 1, scale=0.25)) for g in grey])
+
+
+def figures(made: torch.Tensor, batch: dict, encoders) -> np.ndarray:
+    """(mean square, SSIM, edge, features, depth features) over the visible pixels of a batch."""
+    truth, visible = batch["truth"], batch["visible"]
+    square = float(((made - truth) ** 2 * visible).sum() / (3 * visible.sum()))
+    mixed = torch.where(visible > 0, made, truth)
+    edge = np.abs(gradient(mixed.numpy()) - gradient(truth.numpy()))[visible[:, 0].numpy() > 0].mean()
+    distances = [float(features(encoder, made, truth, visible)) for encoder in encoders]
+    return np.array([square, 1 - float(structure(made, truth, visible)), edge, *distances])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--photos", type=Path, nargs="+", required=True)
-    parser.add_argument("--regions", type=Path, required=True)
-    parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--count", type=int, default=150)
-    parser.add_argument("--sheet", type=Path, help="picture: known, plain fill, corrected, truth, for the first pairs")
+    parser.add_argument("--pairs", type=Path, required=True)
+    parser.add_argument("--weights", type=Path, default=HIDDEN_COLOUR)
+    parser.add_argument("--count", type=int, default=160)
+    parser.add_argument("--sheet", type=Path, help="picture: known, plain fill, completed, truth, for 32 pairs")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    pairs = Pairs(options.photos, options.regions, held_out=True).batch(np.random.default_rng(99), options.count, SIDE)
-    corrections = refine_colour(load_refine_colour(options.weights), [pair.start for pair in pairs])
-    encoder = features_network()
-    fills = {
-        "smooth": [pair.start.smooth for pair in pairs],
-        "plain": [pair.start.smooth + DETAIL * pair.start.detail for pair in pairs],
-    }
-    fills["corrected"] = [plain + more for plain, more in zip(fills["plain"], corrections, strict=True)]
-    for name, made in fills.items():
-        made = [np.clip(picture, 0, 1).astype(np.float32) for picture in made]
-        psnr, distance, edge = figures(made, pairs, encoder)
-        print(f"{name:10s} PSNR {psnr:6.3f} dB   features {distance:.4f}   edge {edge:.3f}")
+    stored, network = Stored(options.pairs, "held_out"), load_hidden_colour(options.weights)
+    encoders = features_network(), load_network().encoder
+    for shift in UNCOVERED:
+        sums: dict[str, list] = {}
+        for start in range(0, min(options.count, stored.count), 40):
+            batch = read(stored, range(start, min(start + 40, stored.count)), shift)
+            for name, made in fills(network, batch).items():
+                sums.setdefault(name, []).append(figures(made, batch, encoders))
+        for name, rows in sums.items():
+            square, ssim, edge, deep, depth = np.mean(rows, axis=0)
+            print(f"{shift:4.0f} px {name:18s} PSNR {-10 * np.log10(square):6.3f} dB   SSIM {ssim:.4f}   edge {edge:6.3f}   "
+                  f"features {deep:.4f}   depth features {depth:.4f}")  # fmt: skip
     if options.sheet:
-        rows = []
-        for k, pair in enumerate(pairs[:10]):
-            hole, seen = pair.synthesis[..., None], (pair.start.source | pair.synthesis)[..., None]
-            known = np.where(pair.start.source[..., None], pair.truth, 0)
-            shown = [np.where(hole, fills[name][k], known) for name in ("plain", "corrected")]
-            rows.append(np.hstack([known, *shown, np.where(seen, pair.truth, 0)]))
-        cv2.imwrite(str(options.sheet), (255 * np.clip(np.vstack(rows), 0, 1)).astype(np.uint8)[..., ::-1])
+        batch = read(stored, range(32), UNCOVERED[1])
+        made, known = fills(network, batch), torch.where(batch["channels"][:, 6:7] > 0, batch["smooth"], 0)
+        shown = [known] + [torch.where(batch["visible"] > 0, made[name], batch["truth"]) for name in FILLS[1:]] + [batch["truth"]]
+        rows = np.concatenate([np.moveaxis(s.numpy(), 1, 3) for s in shown], axis=2)
+        sheet = np.hstack([np.vstack(rows[k::4]) for k in range(4)])
+        cv2.imwrite(str(options.sheet), np.rint(255 * sheet).astype(np.uint8)[..., ::-1])
+
+
+def read(stored: Stored, numbers, shift: float) -> dict[str, torch.Tensor]:
+    """Pairs of these numbers, with `shift` pixels uncovered."""
+    items = [tensors({key: array[k] for key, array in stored.arrays.items()}, shift) for k in numbers]
+    return {key: torch.stack([item[key] for item in items]) for key in items[0]}
+
+
+def fills(network, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The batch's pictures by each fill, clipped."""
+    plain = batch["smooth"] + DETAIL * batch["channels"][:, 3:6] * batch["spread"]
+    with torch.no_grad():
+        made = (batch["smooth"], plain, guess(network, batch, mixed_precision=False))
+    return {name: picture.clamp(0, 1) for name, picture in zip(FILLS, made, strict=True)}
 
 
 if __name__ == "__main__":

@@ -1,10 +1,20 @@
-"""Training pairs for the inpainting networks: shapes of hidden regions pasted on photos, where the truth is known."""
+"""Makes training pairs ahead: shapes of hidden regions pasted on one surface of other photos, where the truth is known.
+
+    python training/inpaint/pairs.py --sources CACHE/sources --out CACHE/pairs --count 12000
+
+Behind a real foreground the context is one surface and so is what it hides; so a shape is pasted only where the other photo
+has no depth discontinuity under it. Some of the colour of a made-up foreground leaks into the context's rim, as lenses and
+misplaced silhouettes let it. Writes train.npz and held_out.npz; every sixth photo, and its shapes, is held out.
+"""
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 sys.path[:0] = [str(Path(os.environ.get("PHOTO_DIORAMA_ROOT", Path(__file__).resolve().parents[2])) / "tests")]
@@ -14,91 +24,184 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
 from photo_diorama.core.fill_colour import fill_parts  # noqa: E402
-from photo_diorama.core.networks.refine_colour import Start, contrast  # noqa: E402
+from photo_diorama.core.networks.hidden_colour import contrast  # noqa: E402
 from photo_diorama.core.regions import Region  # noqa: E402
 
-SYNTHESIS = 255
-"""As collect_regions.py stores it."""
-LONGEST = 2048
-RIM, SIGMA = 3, 5.8
-"""Pixels: the eroded rim and the scale of detail at the default long side of 960."""
-FEWEST = 80
+SIDE, AROUND = 96, 32
+"""Of a stored crop, and what the deterministic fill sees around it, in pixels."""
 HELD_OUT = 6
-"""Every sixth photo, and the shapes found in it, are never trained on."""
+PLACES = 30
+"""Placements tried for a shape on a photo before another photo is drawn."""
+FEWEST = 60
+RIM, DETAIL_SIGMA = 0.003, 0.006
+"""Parts of the long side, as in the settings and in fill_colour."""
+SOURCE, HOLE, SYNTHESIS = 1, 2, 4
+"""Bits of a stored mask."""
+DETAIL_UNIT = 254.0
+"""Detail is stored as int8 in 1/254 of full scale, which clips it at half of full scale."""
 
 
 @dataclass(frozen=True)
-class Pair:
-    """One region pasted on a photo: what the network starts from and what was really there."""
+class Source:
+    """One photo at one long side, as collect_regions.py left it."""
 
-    start: Start
-    synthesis: np.ndarray  # (s, s) bool: what is scored; `start.hole` has the rim too
-    truth: np.ndarray  # (s, s, 3) float32, sRGB 0..1
+    name: str
+    long_side: int
+    photo: np.ndarray  # (h, w, 3) uint8
+    torn: np.ndarray  # (h, w) bool
+    shapes: list[np.ndarray]  # int8
+
+
+def read_sources(folder: Path, held_out: bool) -> list[Source]:
+    """All of the held-out photos, or all of the others."""
+    files = sorted(folder.glob("*.npz"))
+    names = sorted({file.stem.rsplit("@", 1)[0] for file in files})
+    chosen = {name for k, name in enumerate(names) if (k % HELD_OUT == HELD_OUT // 2) == held_out}
+    found = []
+    for file in files:
+        name, long_side = file.stem.rsplit("@", 1)
+        if name in chosen:
+            with np.load(file) as stored:
+                shapes = [stored[key] for key in stored.files if key.startswith("shape_")]
+                shapes = [shape for shape in shapes if near_silhouette(shape).any()]
+                found.append(Source(name, int(long_side), stored["photo"], stored["torn"], shapes))
+    return found
 
 
 class Pairs:
     """Draws pairs; what is drawn depends on the given generator alone."""
 
-    def __init__(self, photos: list[Path], regions: Path, held_out: bool):
-        files = [p for folder in photos for p in folder.iterdir() if p.suffix in (".jpg", ".png")]
-        files.sort(key=lambda p: p.stem)
-        chosen = [p for k, p in enumerate(files) if (k % HELD_OUT == 0) == held_out]
-        names = {p.stem for p in chosen}
-        self.photos = [(p.stem, _read(p)) for p in chosen]
-        with np.load(regions) as stored:
-            owners = [(key.rsplit("#", 1)[0], key) for key in sorted(stored.files)]
-            self.shapes = [(owner, stored[key]) for owner, key in owners if owner in names]
-        area = np.array([(shape == SYNTHESIS).sum() for _, shape in self.shapes], float)
-        self.chance = np.sqrt(area) / np.sqrt(area).sum()
+    def __init__(self, sources: list[Source]):
+        self.sources = sources
+        self.owners = np.repeat(np.arange(len(sources)), [len(source.shapes) for source in sources])
+        self.shapes = [shape for source in sources for shape in source.shapes]
+        area = np.array([(shape < 0).sum() for shape in self.shapes], float)
+        chance = np.sqrt(area) / np.array([sources[k].long_side for k in self.owners]) ** 2  # as if all were of one size
+        self.chance = chance / chance.sum()
 
-    def draw(self, rng: np.random.Generator, side: int) -> Pair:
-        """A pair of `side` x `side` pixels: a shape, turned and cut about one of its pixels, on another photo."""
+    def draw_number(self, seed: int, held_out: bool, number: int) -> dict[str, np.ndarray]:
+        """The pair of that number, whoever draws it."""
+        return self.draw(np.random.default_rng([seed, held_out, number]))
+
+    def draw(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """One stored pair: see `make_pair`."""
+        side = SIDE + 2 * AROUND
         while True:
-            name, shape = self.shapes[rng.choice(len(self.shapes), p=self.chance)]
-            other, photo = self.photos[rng.integers(len(self.photos))]
-            shape = _cut(rng, shape, side)
-            context_size = ((shape > 0) & (shape != SYNTHESIS)).sum()
-            if other != name and (shape == SYNTHESIS).sum() >= FEWEST and context_size >= 2 * FEWEST:
-                return make_pair(_crop(rng, photo, side), shape)
-
-    def batch(self, rng: np.random.Generator, count: int, side: int) -> list[Pair]:
-        return [self.draw(rng, side) for _ in range(count)]
-
-
-def make_pair(truth: np.ndarray, shape: np.ndarray) -> Pair:
-    """The pair of a (s, s, 3) photo and a (s, s) uint8 picture of a region."""
-    synthesis, context = shape == SYNTHESIS, (shape > 0) & (shape != SYNTHESIS)
-    distance = np.where(context, shape.astype(np.int16) - 1, 0)
-    region = Region((slice(0), slice(0)), synthesis, context, distance, np.where(context[..., None], truth, 0))
-    parts = fill_parts(region, RIM, SIGMA)
-    hole = synthesis | (context & ~parts.source)
-    mean, spread = contrast(truth[parts.source])
-    return Pair(Start(parts.smooth, parts.detail, parts.source, hole, mean, spread), synthesis, truth)
+            which = rng.choice(len(self.shapes), p=self.chance)
+            owner = self.sources[self.owners[which]]
+            shape = cut(rng, self.shapes[which], side)
+            inner = shape[AROUND:-AROUND, AROUND:-AROUND]
+            if (inner < 0).sum() < FEWEST or (inner > 0).sum() < 2 * FEWEST:
+                continue
+            other = self.sources[rng.integers(len(self.sources))]
+            if other.name == owner.name:
+                continue
+            truth = place(rng, other, shape)
+            if truth is None:
+                continue
+            if rng.random() > worth(truth, shape):
+                continue
+            foreground = place(rng, self.sources[rng.integers(len(self.sources))], np.zeros_like(shape))
+            return make_pair(truth, leak(rng, truth, foreground, shape, owner.long_side), shape, owner.long_side)
 
 
-def _read(path: Path) -> np.ndarray:
-    image = cv2.imread(str(path))[:, :, ::-1]
-    factor = min(1.0, LONGEST / max(image.shape[:2]))
-    return np.ascontiguousarray(cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA))
+def worth(truth: np.ndarray, shape: np.ndarray) -> float:
+    """The chance with which a placement is kept: most of most photos is flat, and nothing is to be learned there; and where the
+    hidden part looks unlike its context, the photo's depth did not tell two surfaces apart."""
+    hidden, seen = truth[(shape < 0) & (shape > -12)] / 255.0, truth[(shape > 0) & (shape < 12)] / 255.0
+    if len(hidden) < FEWEST or len(seen) < FEWEST:
+        return 0.0
+    fine = np.abs(truth - cv2.GaussianBlur(truth, (0, 0), 2.0).astype(np.float32))[shape != 0].mean() / 255
+    unlike = np.abs(hidden.mean(axis=0) - seen.mean(axis=0)).mean() / (0.5 * seen.std(axis=0).mean() + 0.02)
+    return min(1.0, fine / 0.03) * float(np.exp(-(unlike**2)))
 
 
-def _cut(rng: np.random.Generator, shape: np.ndarray, side: int) -> np.ndarray:
-    """(side, side) of the shape about one of its pixels to invent, mirrored and turned at random."""
-    where = np.flatnonzero(shape == SYNTHESIS)
+def near_silhouette(shape: np.ndarray) -> np.ndarray:
+    """(h, w) bool: the pixels to invent that a small movement of the camera uncovers."""
+    return (shape < 0) & (shape > -9)
+
+
+def cut(rng: np.random.Generator, shape: np.ndarray, side: int) -> np.ndarray:
+    """(side, side) of the shape about one of its pixels near the silhouette, mirrored and turned at random."""
+    where = np.flatnonzero(near_silhouette(shape))
     row, column = np.divmod(where[rng.integers(len(where))], shape.shape[1])
-    shake = rng.integers(-side // 4, side // 4 + 1, 2)
+    shake = rng.integers(-SIDE // 4, SIDE // 4 + 1, 2)
     padded = np.pad(shape, side)
     top, left = row + side - side // 2 + shake[0], column + side - side // 2 + shake[1]
-    cut = np.rot90(padded[top : top + side, left : left + side], rng.integers(4))
-    return np.ascontiguousarray(cut[:, ::-1] if rng.random() < 0.5 else cut)
+    piece = np.rot90(padded[top : top + side, left : left + side], rng.integers(4))
+    return np.ascontiguousarray(piece[:, ::-1] if rng.random() < 0.5 else piece)
 
 
-def _crop(rng: np.random.Generator, photo: np.ndarray, side: int) -> np.ndarray:
-    """(side, side, 3) float32 of the photo, shrunk 1 to 3 times, mirrored, its channels, gain and gamma changed."""
-    most = min(3.0, min(photo.shape[:2]) / side)
-    size = int(side * most ** rng.random()) if most > 1 else min(photo.shape[:2])
-    top, left = (int(rng.integers(n - size + 1)) for n in photo.shape[:2])
-    crop = cv2.resize(photo[top : top + size, left : left + size], (side, side), interpolation=cv2.INTER_AREA)
-    crop = crop[:, ::-1] if rng.random() < 0.5 else crop
-    crop = crop.astype(np.float32)[..., rng.permutation(3)] / 255
-    return np.clip(crop ** np.float32(rng.uniform(0.8, 1.25)) * np.float32(rng.uniform(0.8, 1.1)), 0, 1)
+def place(rng: np.random.Generator, source: Source, shape: np.ndarray) -> np.ndarray | None:
+    """(side, side, 3) uint8: a part of the photo that does not tear under the shape; None where none was found."""
+    side = shape.shape[0]
+    if min(source.torn.shape) < side:
+        return None
+    for _ in range(PLACES):
+        top, left = (int(rng.integers(n - side + 1)) for n in source.torn.shape)
+        window = np.s_[top : top + side, left : left + side]
+        if not (source.torn[window] & (shape != 0)).any():
+            return source.photo[window]
+    return None
+
+
+def leak(rng: np.random.Generator, truth, foreground, shape: np.ndarray, long_side: int) -> np.ndarray:
+    """(side, side, 3) uint8: the photo with a little of the foreground's colour beside the silhouette."""
+    if foreground is None or rng.random() < 0.4:
+        return truth
+    shift = rng.normal(0, long_side / 2400, 2)
+    moved = cv2.warpAffine((shape < 0).astype(np.float32), np.float32([[1, 0, shift[0]], [0, 1, shift[1]]]), shape.shape[::-1])
+    share = cv2.GaussianBlur(moved, (0, 0), float(rng.uniform(0.3, 0.7)))[..., None] * (shape > 0)[..., None]
+    return np.rint(truth + share * (foreground.astype(np.float32) - truth)).astype(np.uint8)
+
+
+def make_pair(truth: np.ndarray, known: np.ndarray, shape: np.ndarray, long_side: int) -> dict[str, np.ndarray]:
+    """What is stored of a pair, all (SIDE, SIDE): `truth` and `smooth` (.., 3) uint8, `detail` (.., 3) int8, `mask` uint8
+    (SOURCE, HOLE, SYNTHESIS), `behind` uint8 (steps of invented pixels from the silhouette), `scale` (4,) float32: mean, spread.
+
+    `known` is the photo as the context shows it, `truth` as it is.
+    """
+    synthesis, context = shape < 0, shape > 0
+    colour = np.where(context[..., None], known.astype(np.float32) / 255, 0).astype(np.float32)
+    region = Region((slice(0), slice(0)), synthesis, context, np.where(context, shape, 0).astype(np.int16), colour)
+    parts = fill_parts(region, round(RIM * long_side), max(2.0, DETAIL_SIGMA * long_side))
+    hole = synthesis | (context & ~parts.source)
+    mean, spread = contrast(colour[parts.source])
+    inner = np.s_[AROUND : AROUND + SIDE, AROUND : AROUND + SIDE]
+    return {
+        "truth": truth[inner],
+        "smooth": np.rint(255 * np.clip(parts.smooth[inner], 0, 1)).astype(np.uint8),
+        "detail": np.clip(np.rint(DETAIL_UNIT * parts.detail[inner]), -127, 127).astype(np.int8),
+        "mask": (parts.source * SOURCE + hole * HOLE + synthesis * SYNTHESIS)[inner].astype(np.uint8),
+        "behind": np.where(synthesis, -1 - shape.astype(np.int16), 0)[inner].astype(np.uint8),
+        "scale": np.float32([*mean, spread]),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sources", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=12000)
+    parser.add_argument("--held-out-count", type=int, default=400)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=2)
+    given = parser.parse_args()
+    cv2.setNumThreads(1)
+    given.out.mkdir(parents=True, exist_ok=True)
+    for name, held_out, count in (("held_out", True, given.held_out_count), ("train", False, given.count)):
+        pairs = Pairs(read_sources(given.sources, held_out))
+        draw = partial(pairs.draw_number, given.seed, held_out)
+        with get_context("fork").Pool(given.workers) as pool:
+            drawn = list(pool.imap(draw, range(count), 50))
+        for key in drawn[0]:
+            target = given.out / f"{name}_{key}.npy"
+            part = target.with_suffix(".part")
+            with open(part, "wb") as file:
+                np.save(file, np.stack([pair[key] for pair in drawn]))
+            os.replace(part, target)
+        print(f"{name}: {count} pairs of {len({s.name for s in pairs.sources})} photos", flush=True)
+
+
+if __name__ == "__main__":
+    main()

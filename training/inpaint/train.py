@@ -1,97 +1,149 @@
-"""Trains the network that corrects the smooth fill; checkpoints every few minutes and goes on from the last one.
+"""Trains the network that completes hidden colour; checkpoints every few minutes and goes on from the last one.
 
-    python training/inpaint/train.py --photos DIR [DIR ...] --regions CACHE/regions.npz --run RUN_FOLDER --steps 3000
+    python training/inpaint/train.py --pairs CACHE/pairs --run RUN_FOLDER --steps 5000
 """
 
 import argparse
 import json
 import os
-import queue
 import sys
-import threading
 import time
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent)]
 
-import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from pairs import Pair, Pairs  # noqa: E402  imports the package first
+from pairs import DETAIL_UNIT, HOLE, SOURCE, SYNTHESIS  # noqa: E402  imports the package first
 
-from losses import absolute, features, features_network  # isort: skip  # noqa: E402
-from photo_diorama.core.fill_colour import DETAIL  # noqa: E402
+from losses import colour_error, features, features_network, structure  # isort: skip  # noqa: E402
 from photo_diorama.core.networks.checkpoints import save_network  # noqa: E402
-from photo_diorama.core.networks.partial_convolution import fold_batch_norm  # noqa: E402
-from photo_diorama.core.networks.refine_colour import RefineColour, refine_input, untrained  # noqa: E402
+from photo_diorama.core.networks.hidden_colour import HiddenColour, untrained  # noqa: E402
 
-SIDES = ((128, 4), (128, 4), (256, 1))
-"""Sides of crops and how many of them make a quarter of a batch; a step takes one kind."""
-FEATURES_EVERY = 3
-"""The feature loss costs as much as all the rest, so only every third step has it."""
+KEYS = ("truth", "smooth", "detail", "mask", "behind", "scale")
+SHIFT = 7.0
+"""Mean width in pixels of what a moved camera uncovers; each pair of each step has its own, drawn anew."""
+FEATURES_EVERY = 2
+"""The feature loss costs as much as all the rest, so only every second step has it."""
+EVERY = 300
+"""Steps between two looks at the held-out pairs."""
 STOP_AT: int | None = None
 """A step to stop at before the end; tests of going on set it."""
-STILL = 0.75
-"""From this part of the run on, batch normalisation keeps its statistics, as it will when it is folded."""
 
 
-def tensors(batch: list[Pair]) -> dict[str, torch.Tensor]:
-    """The batch as the network and the losses take it, (N, C, H, W) float32."""
-    inputs = [refine_input(pair.start) for pair in batch]
+class Stored:
+    """The pairs that pairs.py made, read as they are asked for."""
 
-    def picture(arrays):
-        return torch.from_numpy(np.stack([np.moveaxis(np.atleast_3d(a), 2, 0) for a in arrays]).astype(np.float32))
+    def __init__(self, folder: Path, name: str):
+        self.arrays = {key: np.load(folder / f"{name}_{key}.npy", mmap_mode="r") for key in KEYS}
+        self.count = len(self.arrays["scale"])
 
-    return {
-        "channels": torch.from_numpy(np.stack([channels for channels, _ in inputs])),
-        "validity": torch.from_numpy(np.stack([validity for _, validity in inputs])),
-        "fill": picture([pair.start.smooth + np.float32(DETAIL) * pair.start.detail for pair in batch]),
-        "spread": torch.tensor([pair.start.spread for pair in batch])[:, None, None, None],
-        "synthesis": picture([pair.synthesis for pair in batch]),
-        "truth": picture([pair.truth for pair in batch]),
-    }
+    def batch(self, rng: np.random.Generator, which: np.ndarray, change: bool) -> dict[str, torch.Tensor]:
+        """(N, C, H, W) float32 of these pairs; with `change` turned, mirrored, channels exchanged, and colours inverted."""
+        which = np.sort(which)
+        raw = {key: np.array(self.arrays[key][which]) for key in KEYS}
+        items = []
+        for k in range(len(which)):
+            item = {key: raw[key][k] for key in KEYS}
+            if change:
+                turn, mirror, order = rng.integers(4), rng.random() < 0.5, rng.permutation(3)
+                for key in KEYS[:-1]:
+                    item[key] = np.rot90(item[key], turn)
+                    item[key] = item[key][:, ::-1] if mirror else item[key]
+                for key in KEYS[:3]:
+                    item[key] = item[key][..., order]
+                item["scale"] = item["scale"][[*order, 3]]
+            items.append(tensors(item, min(2 + rng.exponential(SHIFT - 2), 60)))
+        return {key: torch.stack([item[key] for item in items]) for key in items[0]}
 
 
-def guess(network: RefineColour, batch: dict[str, torch.Tensor], mixed_precision: bool = True) -> torch.Tensor:
-    """The fill with the network's correction, (N, 3, H, W)."""
+def tensors(item: dict[str, np.ndarray], shift: float) -> dict[str, torch.Tensor]:
+    """One stored pair as the network and the losses take it, seen from where `shift` pixels are uncovered."""
+    mean, spread = item["scale"][:3], item["scale"][3]
+    truth, smooth = (item[key].astype(np.float32) / 255 for key in ("truth", "smooth"))
+    detail = item["detail"].astype(np.float32) / DETAIL_UNIT
+    mask = item["mask"]
+    flags = [((mask & bit) > 0)[..., None] for bit in (SOURCE, HOLE)]
+    visible = ((mask & SYNTHESIS) > 0) & (item["behind"] < shift)
+    channels = np.concatenate([(smooth - mean) / spread, detail / spread, *flags], axis=-1)
+
+    def planes(array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(np.moveaxis(np.atleast_3d(array), 2, 0), np.float32))
+
+    return {"channels": planes(channels), "smooth": planes(smooth), "truth": planes(truth), "visible": planes(visible),
+            "spread": torch.full((1, 1, 1), float(spread))}  # fmt: skip
+
+
+def guess(network: HiddenColour, batch: dict[str, torch.Tensor], mixed_precision: bool = True) -> torch.Tensor:
+    """The completed fill, (N, 3, H, W), not clipped."""
     with torch.autocast("cpu", torch.bfloat16, enabled=mixed_precision):
-        correction = network(batch["channels"].contiguous(memory_format=torch.channels_last), batch["validity"])
-    return batch["fill"] + correction.float() * batch["spread"]
+        more = network(batch["channels"].contiguous(memory_format=torch.channels_last))
+    return batch["smooth"] + more.float() * batch["spread"]
 
 
-def objective(network: RefineColour, encoder, batch: dict[str, torch.Tensor], feature_weight: float) -> dict:
-    """The losses by name, scalar tensors; their sum is what is learned."""
-    made = guess(network, batch)
-    terms = {"absolute": 6 * absolute(made, batch["truth"], batch["synthesis"])}
-    if feature_weight:
-        terms["features"] = feature_weight * features(encoder, made, batch["truth"], batch["synthesis"])
+def objective(made, encoder, batch: dict[str, torch.Tensor], weights: tuple[float, float, float]) -> dict[str, torch.Tensor]:
+    """The losses by name, unweighted, without those of weight 0."""
+    visible, truth = batch["visible"], batch["truth"]
+    terms = {"colour": colour_error(made, truth, visible, batch["spread"])}
+    if weights[1]:
+        terms["structure"] = structure(made, truth, visible)
+    if weights[2]:
+        terms["features"] = features(encoder, made, truth, visible)
     return terms
+
+
+def weighted(terms: dict[str, torch.Tensor], weights: tuple[float, float, float]) -> torch.Tensor:
+    by_name = dict(zip(("colour", "structure", "features"), weights, strict=True))
+    return sum(by_name[name] * value for name, value in terms.items())
 
 
 class Average:
     """Exponential moving average of the weights: what is evaluated and shipped."""
 
-    def __init__(self, network: RefineColour, decay: float = 0.995):
-        self.decay, self.steps = decay, 0
+    def __init__(self, network: HiddenColour):
+        self.steps = 0
         self.state = {key: value.clone() for key, value in network.state_dict().items()}
 
-    def update(self, network: RefineColour) -> None:
+    def update(self, network: HiddenColour, decay: float) -> None:
         self.steps += 1
-        decay = min(self.decay, self.steps / (self.steps + 10))
+        decay = min(decay, self.steps / (self.steps + 10))
         for key, value in network.state_dict().items():
-            if value.dtype.is_floating_point:
-                self.state[key].lerp_(value, 1 - decay)
+            self.state[key].lerp_(value, 1 - decay)
+
+    def network(self, width: int) -> HiddenColour:
+        averaged = HiddenColour(width)
+        averaged.load_state_dict(self.state)
+        return averaged.eval().to(memory_format=torch.channels_last)
+
+
+def held_out_figures(network, encoder, stored: Stored, count: int = 240) -> dict[str, float]:
+    """PSNR (of all pixels, in dB), SSIM and feature distance on held-out pairs, the same pixels every time; None: plain fill."""
+    squares, pixels, sums, batches = 0.0, 0.0, np.zeros(2), 0
+    for start in range(0, min(count, stored.count), 40):
+        which = np.arange(start, min(start + 40, stored.count))
+        batch = stored.batch(np.random.default_rng([7, start]), which, change=False)
+        with torch.no_grad():
+            if network is None:
+                made = batch["smooth"] + 0.6 * batch["channels"][:, 3:6] * batch["spread"]
+            else:
+                made = guess(network, batch)
+            made = made.clamp(0, 1)
+            squares += float((((made - batch["truth"]) ** 2) * batch["visible"]).sum())
+            pixels += 3 * float(batch["visible"].sum())
+            both = (structure(made, batch["truth"], batch["visible"]), features(encoder, made, batch["truth"], batch["visible"]))
+            sums += [float(value) for value in both]
+            batches += 1
+    return {"psnr": round(-10 * np.log10(squares / pixels), 3), "ssim": round(1 - sums[0] / batches, 4),
+            "features": round(sums[1] / batches, 4)}  # fmt: skip
 
 
 def save(run: Path, network, optimiser, average: Average, step: int, seconds: float) -> None:
-    """The checkpoint to go on from, and the averaged weights, folded, as they would ship."""
+    """The checkpoint to go on from, and the averaged weights as they would ship."""
     temporary = run / "checkpoint.part"
     torch.save({"network": network.state_dict(), "optimiser": optimiser.state_dict(), "average": average.state,
                 "average_steps": average.steps, "step": step, "seconds": seconds}, temporary)  # fmt: skip
     os.replace(temporary, run / "checkpoint.pt")
-    shipped = RefineColour(network.width)
-    shipped.load_state_dict(average.state)
-    save_network(fold_batch_norm(shipped.eval()), run / "refine_colour.safetensors")
+    save_network(average.network(network.width), run / "hidden_colour.safetensors")
 
 
 def resume(run: Path, network, optimiser, average: Average) -> tuple[int, float]:
@@ -105,78 +157,101 @@ def resume(run: Path, network, optimiser, average: Average) -> tuple[int, float]
     return state["step"], state["seconds"]
 
 
-def feed(pairs: Pairs, seed: int, step: int, quarter: int) -> queue.Queue:
-    """Batches in the order of their steps, made ahead in a thread; each depends on the seed and its step alone."""
-    ready: queue.Queue = queue.Queue(maxsize=4)
-
-    def work():
-        number = step
-        while True:
-            rng = np.random.default_rng([seed, number])
-            side, count = SIDES[number % len(SIDES)]
-            ready.put(tensors(pairs.batch(rng, quarter * count, side)))
-            number += 1
-
-    threading.Thread(target=work, daemon=True).start()
-    return ready
-
-
 def rate(progress: float) -> float:
-    """Share of the top learning rate at 0..1 of the run: a short rise, then a cosine down to 2 %."""
-    return min(1.0, progress / 0.02 + 0.05) * (0.02 + 0.49 * (1 + float(np.cos(np.pi * min(progress, 1.0)))))
+    """Share of the top learning rate at 0..1 of the run: a short rise, then a cosine down to 1 %."""
+    return min(1.0, progress / 0.02 + 0.05) * (0.01 + 0.495 * (1 + float(np.cos(np.pi * min(progress, 1.0)))))
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--photos", type=Path, nargs="+", required=True)
-    parser.add_argument("--regions", type=Path, required=True, help="made by collect_regions.py")
+    parser.add_argument("--pairs", type=Path, required=True, help="folder made by pairs.py")
     parser.add_argument("--run", type=Path, required=True, help="folder of this run's checkpoints")
-    parser.add_argument("--steps", type=int, default=3000, help="of the whole run, all restarts together")
-    parser.add_argument("--width", type=int, default=20)
-    parser.add_argument("--quarter", type=int, default=2, help="a quarter of a batch, in crops of 256")
-    parser.add_argument("--top-rate", type=float, default=2e-3)
-    parser.add_argument("--features", type=float, default=0.8, help="weight of the feature loss; 0 leaves it out")
+    parser.add_argument("--steps", type=int, default=5000, help="of the whole run, all restarts together")
+    parser.add_argument("--width", type=int, default=32)
+    parser.add_argument("--batch", type=int, default=12)
+    parser.add_argument("--top-rate", type=float, default=1.5e-3)
+    parser.add_argument("--weights", type=float, nargs=3, default=(1.0, 0.3, 2.0), metavar=("COLOUR", "STRUCTURE", "FEATURES"))
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1, help="of each worker")
+    parser.add_argument("--workers", type=int, default=1, help="processes, each with batches of its own")
+    parser.add_argument("--together", type=int, default=1, help="steps after which workers join, and the average takes note")
     return parser.parse_args()
+
+
+def join_workers(network: HiddenColour, optimiser, workers: int) -> None:
+    """Gives every worker the mean of all workers' weights and of what the optimiser remembers (local SGD, Stich 2019)."""
+    if workers == 1:
+        return
+    memory = [optimiser.state[p][key] for p in network.parameters() for key in ("exp_avg", "exp_avg_sq")]
+    tensors_ = [p.data for p in network.parameters()] + memory
+    flat = torch.cat([t.flatten() for t in tensors_])
+    torch.distributed.all_reduce(flat)
+    for t, piece in zip(tensors_, (flat / workers).split([t.numel() for t in tensors_]), strict=True):
+        t.copy_(piece.view_as(t))
+
+
+def work(rank: int, options: argparse.Namespace) -> None:
+    """Trains, as one of `options.workers` processes that each take steps on pairs of their own and join; the first reports."""
+    torch.set_num_threads(options.threads)
+    if options.workers > 1:
+        meeting = f"file://{(options.run / 'meeting').resolve()}"
+        torch.distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=options.workers)
+    network = untrained(options.width, options.seed).to(memory_format=torch.channels_last)
+    weights = tuple(options.weights)
+    encoder = features_network() if weights[2] else None
+    optimiser = torch.optim.AdamW(network.parameters(), lr=options.top_rate, weight_decay=1e-3)
+    average = Average(network)
+    step, before = resume(options.run, network, optimiser, average)
+    train, held_out = (Stored(options.pairs, name) for name in ("train", "held_out"))
+    if encoder is not None and rank == 0:
+        print(json.dumps({"plain": held_out_figures(None, encoder, held_out)}), flush=True)
+    saved, started, sums = time.time(), time.time(), {}
+
+    def spent() -> float:
+        return before + options.workers * time.process_time()
+
+    while step < min(options.steps, STOP_AT or options.steps):
+        for group in optimiser.param_groups:
+            group["lr"] = options.top_rate * rate(step / options.steps)
+        rng = np.random.default_rng([options.seed, step, rank])
+        batch = train.batch(rng, rng.integers(train.count, size=options.batch), change=True)
+        terms = objective(guess(network, batch), encoder, batch, weights if step % FEATURES_EVERY == 0 else (*weights[:2], 0))
+        optimiser.zero_grad(set_to_none=True)
+        weighted(terms, weights).backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        step += 1
+        together = step % options.together == 0
+        if together:
+            join_workers(network, optimiser, options.workers)
+        if rank:
+            continue
+        if together:
+            average.update(network, 0.997**options.together)
+        for key, value in terms.items():
+            sums.setdefault(key, []).append(float(value.detach()))
+        if step % 100 == 0:
+            report = {"step": step, "core_seconds": round(spent()), "wall": round(time.time() - started)}
+            print(json.dumps(report | {key: round(float(np.mean(values)), 4) for key, values in sums.items()}), flush=True)
+            sums = {}
+        if step % EVERY == 0 and encoder is not None:
+            figures = held_out_figures(average.network(options.width), encoder, held_out)
+            print(json.dumps({"step": step, "held_out": figures}), flush=True)
+        if together and time.time() - saved > 150:
+            save(options.run, network, optimiser, average, step, spent())
+            saved = time.time()
+    if rank == 0:
+        save(options.run, network, optimiser, average, step, spent())
 
 
 def main() -> None:
     options = arguments()
-    torch.set_num_threads(options.threads)
-    cv2.setNumThreads(1)
     options.run.mkdir(parents=True, exist_ok=True)
-    network = untrained(options.width, options.seed).to(memory_format=torch.channels_last)
-    encoder = features_network() if options.features else None
-    optimiser = torch.optim.AdamW(network.parameters(), lr=options.top_rate, weight_decay=1e-3)
-    average = Average(network)
-    step, before = resume(options.run, network, optimiser, average)
-    ready = feed(Pairs(options.photos, options.regions, False), options.seed, step, options.quarter)
-    saved = time.time()
-    sums: dict[str, float] = {}
-    while step < min(options.steps, STOP_AT or options.steps):
-        progress, spent = step / options.steps, before + time.process_time()
-        network.train(progress < STILL)
-        for group in optimiser.param_groups:
-            group["lr"] = options.top_rate * rate(progress)
-        terms = objective(network, encoder, ready.get(), options.features if step % FEATURES_EVERY == 0 else 0)
-        optimiser.zero_grad(set_to_none=True)
-        sum(terms.values()).backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        average.update(network)
-        step += 1
-        for key, value in terms.items():
-            sums[key] = sums.get(key, 0.0) + float(value.detach())
-        if step % 30 == 0:
-            times = {"absolute": 30, "features": 30 / FEATURES_EVERY}
-            report = {"step": step, "core_seconds": round(spent)}
-            print(json.dumps(report | {k: round(v / times[k], 4) for k, v in sums.items()}), flush=True)
-            sums = {}
-        if time.time() - saved > 120:
-            save(options.run, network, optimiser, average, step, spent)
-            saved = time.time()
-    save(options.run, network, optimiser, average, step, before + time.process_time())
+    (options.run / "meeting").unlink(missing_ok=True)
+    if options.workers > 1:
+        torch.multiprocessing.spawn(work, (options,), options.workers)
+    else:
+        work(0, options)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,149 @@
+"""The network that completes the deterministic colour behind a foreground: it weighs the mirrored detail and adds what is missing.
+
+It is given what the deterministic fill made of a region (a smooth continuation of the trusted context, and the context's
+fine detail mirrored at its border) and says for every pixel how much of the detail belongs there and what to add. The shape
+is that of a U-Net (Ronneberger et al. 2015) of plain convolutions: as the smooth continuation has a colour everywhere, there
+are no holes to keep out, and no foreground ever enters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from ..errors import DioramaError
+from .checkpoints import build_from_state, our_network, read_state
+from .device import choose_device
+from .forward import forward_in_batches, no_step
+
+LEAST_CONTRAST = 0.03
+"""Colours are divided by their spread over the context, but by no less than this (sRGB 0..1)."""
+MULTIPLE = 32
+"""Sides of what the network is given, padded: few sizes, so that many parts share a batch."""
+FINE = 16
+"""Channels at full size; all others follow the width."""
+
+
+class Block(nn.Module):
+    """Two convolutions beside a shortcut; the first may change the channels, or halve the size."""
+
+    def __init__(self, channels_in: int, channels_out: int, stride: int = 1):
+        super().__init__()
+        self.first = nn.Conv2d(channels_in, channels_out, 3, stride, 1)
+        self.second = nn.Conv2d(channels_out, channels_out, 3, 1, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = F.leaky_relu(self.first(x), 0.1)
+        return x + F.leaky_relu(self.second(x), 0.1)
+
+
+class HiddenColour(nn.Module):
+    """Channels in: smooth fill R, G, B, mirrored detail R, G, B, trusted context, hole; out: R, G, B to add to the smooth fill.
+
+    Colours are taken less their mean over the trusted context and divided by their spread there, so that brightness,
+    tint and contrast need not be learned; what comes out is in the same unit. `width` is the channel count at half size.
+    """
+
+    name = "hidden_colour"
+    form = "folded"  # as there is nothing to fold
+    in_channels, out_channels = 8, 3
+
+    def __init__(self, width: int = 32):
+        super().__init__()
+        self.width = width
+        sizes = (width, 2 * width, 3 * width, 4 * width)
+        self.down_1 = Block(4 * self.in_channels, sizes[0])
+        self.down_2 = Block(sizes[0], sizes[1], 2)
+        self.down_3 = Block(sizes[1], sizes[2], 2)
+        self.down_4 = Block(sizes[2], sizes[3], 2)
+        self.up_3 = Block(sizes[3] + sizes[2], sizes[2])
+        self.up_2 = Block(sizes[2] + sizes[1], sizes[1])
+        self.up_1 = Block(sizes[1] + sizes[0], sizes[0])
+        self.spread = nn.Conv2d(sizes[0], 4 * FINE, 1)
+        self.fine = Block(FINE + self.in_channels, FINE)
+        self.last = nn.Conv2d(FINE, self.out_channels + 1, 3, 1, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x (N, 8, H, W) -> (N, 3, H, W); sides are multiples of 16."""
+        first = self.down_1(F.pixel_unshuffle(x, 2))
+        second = self.down_2(first)
+        third = self.down_3(second)
+        y = self.down_4(third)
+        for block, beside in ((self.up_3, third), (self.up_2, second), (self.up_1, first)):
+            y = block(torch.cat([F.interpolate(y, scale_factor=2.0, mode="nearest"), beside], 1))
+        y = self.fine(torch.cat([F.pixel_shuffle(self.spread(y), 2), x], 1))
+        y = self.last(y).float()
+        return y[:, :3] + (y[:, 3:] + START_DETAIL) * x[:, 3:6]
+
+
+START_DETAIL = 0.6
+"""The share of detail that an untrained network takes: that of the deterministic fill."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """A part of a region as the deterministic fill left it; all arrays share the first two dimensions."""
+
+    smooth: np.ndarray  # (h, w, 3) float32: the context's colour on `source`, a smooth continuation elsewhere
+    detail: np.ndarray  # (h, w, 3) float32: mirrored detail on what is to be invented, 0 elsewhere
+    source: np.ndarray  # (h, w) bool: trusted context
+    hole: np.ndarray  # (h, w) bool: to be invented, and the rim of the context that is not trusted
+    mean: np.ndarray  # (3,) float32: mean colour of the whole region's trusted context
+    spread: float  # root mean square difference from it, at least LEAST_CONTRAST
+
+
+def contrast(colours: np.ndarray) -> tuple[np.ndarray, float]:
+    """(mean (3,) float32, spread) of the (n, 3) colours of a trusted context."""
+    mean = colours.mean(axis=0)
+    return mean.astype(np.float32), float(max(LEAST_CONTRAST, np.sqrt(((colours - mean) ** 2).mean())))
+
+
+def network_input(start: Start) -> np.ndarray:
+    """(8, h, w) float32, the channels that the network expects."""
+    smooth = (start.smooth - start.mean) / start.spread
+    return np.concatenate(
+        [np.moveaxis(smooth, 2, 0), np.moveaxis(start.detail / start.spread, 2, 0), start.source[None], start.hole[None]]
+    ).astype(np.float32)
+
+
+def untrained(width: int, seed: int) -> HiddenColour:
+    """A trainable network that repeats the deterministic fill: its last layer is zero."""
+    torch.manual_seed(seed)
+    network = HiddenColour(width)
+    nn.init.zeros_(network.last.weight)
+    nn.init.zeros_(network.last.bias)
+    return network
+
+
+def complete(
+    network: HiddenColour,
+    starts: Sequence[Start],
+    step: Callable[[float], None] = no_step,
+    batch_pixels: int | None = None,
+) -> list[np.ndarray]:
+    """One (h, w, 3) float32 of completed colour per start, not clipped; where nothing is to be invented it means nothing.
+
+    `step` hears the fraction done after each batch and may raise.
+    """
+    inputs = [(network_input(start),) for start in starts]
+    outputs = forward_in_batches(network, inputs, step, batch_pixels, MULTIPLE)
+    return [
+        start.smooth + np.moveaxis(output, 0, 2) * np.float32(start.spread)
+        for start, output in zip(starts, outputs, strict=True)
+    ]
+
+
+def load_hidden_colour(path: Path | str, device: str = "cpu") -> HiddenColour:
+    """The network from its safetensors, ready to run; raises DioramaError for a wrong file."""
+    state, metadata = read_state(path)
+    ours = our_network(metadata, HiddenColour.name, path)
+    if ours is None:
+        raise DioramaError(f"The weights file {path} does not say what network it is for; choose the one that comes along.")
+    network = build_from_state(lambda: HiddenColour(ours[0]), state, HiddenColour.name, path)
+    return network.to(memory_format=torch.channels_last).to(choose_device(device))
