@@ -7,7 +7,7 @@
 For each view: depth is torn, what the first layer hides is flooded, linked and filled, and compared where the truth is
 known. `relative`: |z - true z| / true z; `log`: |ln z - ln true z|; `parallax`: difference of disparity over the view's
 range, which is how far a pixel lands beside its place when the camera moves. Means over views, medians over views, and
-the share of pixels more than 20 % off. `--shifted` takes off the smallest disparity first, as depth networks lose it.
+the share of pixels more than 20 % off. All but the flood's guess go through the membrane. `--shifted` takes off the smallest disparity first, as depth networks lose it.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def row_where_both_agree(image: LayeredDepthImage, found: Disocclusion) -> Disoc
     seen = learned.look(image, found)
     right, left, between = seen.candidates[1], seen.candidates[5], seen.candidates[17]
     agree = (between > 0) & (np.abs(right - left) < 6 * image.threshold)
-    return learned.with_guess(image, found, seen, np.where(agree, between, 0))
+    return learned.with_expected(image, found, seen, np.where(agree, between, 0), np.inf)
 
 
 def fill(image: LayeredDepthImage, found: Disocclusion) -> np.ndarray:
@@ -73,10 +73,10 @@ def main() -> None:
     parser.add_argument("--each", action="store_true", help="a line for each view too")
     given = parser.parse_args()
     layers = LayerSettings()
-    methods: dict[str, Guess] = {"membrane": flood, "row where both sides agree, membrane": row_where_both_agree}
+    methods: dict[str, Guess] = {"membrane": flood, "row where both sides agree": row_where_both_agree}
     if given.weights.is_file():
         network = learned.load_network(given.weights)
-        methods["chosen surface, membrane"] = lambda image, found: learned.correct_guess(image, found, network)
+        methods["learned"] = lambda image, found: learned.expect(image, found, network)
     rows: dict[str, list[list[float]]] = {}
     for path in sorted(given.views.glob("*.npz")):
         view = shifted(read_view(path)) if given.shifted else read_view(path)

@@ -7,6 +7,9 @@ import numpy as np
 from .layers import STEPS, LayeredDepthImage
 from .regions import Disocclusion
 
+FLOOD_PULL, EXPECTED_PULL = 1e-3, 0.03
+"""How strongly the membrane is drawn to what the flood found or to what is expected, beside 1 to each neighbour. The flood
+only copies disparity: by it, far from all context, the membrane lies flat. What is expected knows slopes."""
 MOST_ITERATIONS = 50
 
 
@@ -24,8 +27,9 @@ def fill_depth(image: LayeredDepthImage, found: Disocclusion, links: np.ndarray)
     where = np.flatnonzero(found.hidden)
     number = np.full(found.hidden.size, -1, np.int32)
     number[where] = np.arange(len(where))
-    guess = found.disparity.ravel()[where].astype(np.float64)
-    weight, fixed = np.full(len(where), found.pull), found.pull * guess
+    guess = (found.disparity if found.expected is None else found.expected).ravel()[where].astype(np.float64)
+    pull = FLOOD_PULL if found.expected is None else EXPECTED_PULL
+    weight, fixed = np.full(len(where), pull), pull * guess
     rows, columns = [], []
     for side in range(4):
         to = links[side].ravel()[where]

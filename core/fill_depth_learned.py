@@ -18,8 +18,8 @@ from .errors import DioramaError
 from .layers import LayeredDepthImage
 from .regions import Disocclusion
 
-PULL = 0.03
-"""How strongly the hidden surface is drawn to what was chosen, which knows slopes and steps."""
+ANOTHER = 8.0
+"""What differs from the flood's guess by more than this many thresholds is another surface, and is not taken."""
 GRID = 384
 """Long side in pixels of the grid on which surfaces are chosen; which one it is needs no more."""
 FURTHEST = 0.4
@@ -212,24 +212,26 @@ def choose(seen: Seen, network: Network) -> np.ndarray:
     return result
 
 
-def correct_guess(image: LayeredDepthImage, found: Disocclusion, network: Network) -> Disocclusion:
-    """`found` with the disparity of the chosen surface in place of that across the nearest silhouette."""
+def expect(image: LayeredDepthImage, found: Disocclusion, network: Network) -> Disocclusion:
+    """`found` with the disparity of the chosen surfaces as what is expected."""
     seen = look(image, found)
-    return with_guess(image, found, seen, choose(seen, network))
+    return with_expected(image, found, seen, choose(seen, network))
 
 
-def with_guess(image: LayeredDepthImage, found: Disocclusion, seen: Seen, guess: np.ndarray) -> Disocclusion:
-    """`found` with another guess, (n,) disparity for the pixels of `seen`, 0 for none; always behind what hides it.
+def with_expected(
+    image: LayeredDepthImage, found: Disocclusion, seen: Seen, chosen: np.ndarray, another: float = ANOTHER
+) -> Disocclusion:
+    """`found`, expecting the (n,) disparity `chosen` for the pixels of `seen`, 0 for none; always behind what hides it.
 
-    The silhouette's own pixels keep theirs, as that is what they hang on.
+    What hangs together and where was settled by the flood, and so was the colour that comes from there: another surface
+    than the flood's is therefore not taken, however likely. The silhouette's own pixels keep what they hang on.
     """
     grid = np.zeros((len(seen.rows), len(seen.columns)), np.float32)
-    grid.ravel()[seen.where] = guess
-    guess = _enlarged(grid, found.hidden.shape, image.threshold)
-    inner = found.hidden & (found.distance > 1) & (guess > 0)
-    floor = min(float(layer.disparity[layer.present].min()) for layer in image.layers)
-    guess = np.clip(guess, floor, np.maximum(image.layers[-1].disparity - image.threshold / 4, floor))
-    return replace(found, disparity=np.where(inner, guess, found.disparity).astype(np.float32), pull=PULL)
+    grid.ravel()[seen.where] = chosen
+    chosen = _enlarged(grid, found.hidden.shape, image.threshold)
+    inner = found.hidden & (found.distance > 1) & (chosen > 0)
+    inner &= np.abs(chosen - found.disparity) <= another * image.threshold
+    return replace(found, expected=np.where(inner, chosen, found.disparity).astype(np.float32))
 
 
 def _enlarged(grid: np.ndarray, shape: tuple[int, int], threshold: float) -> np.ndarray:

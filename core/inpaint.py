@@ -30,7 +30,7 @@ def inpaint(image: LayeredDepthImage, layers: LayerSettings, settings: InpaintSe
         found = disocclude(image, layers.hidden_width)
         if found is None or found.hidden.sum() < FEWEST_HIDDEN:
             break
-        found = guess_surfaces(image, found, settings) if turn == 0 else found
+        found = expect_surfaces(image, found, settings) if turn == 0 else found
         image, distance = add_hidden_layer(image, found)
         regions = find_regions(image, layers.context_width, distance)
         colour = fill_colour(regions, image, settings, lambda part, turn=turn: progress((turn + part) / layers.passes))
@@ -39,17 +39,17 @@ def inpaint(image: LayeredDepthImage, layers: LayerSettings, settings: InpaintSe
     return image, tuple(edges)
 
 
-def guess_surfaces(image: LayeredDepthImage, found: Disocclusion, settings: InpaintSettings) -> Disocclusion:
-    """`found` with the surfaces that are expected behind the foreground, from which links and depth are made.
+def expect_surfaces(image: LayeredDepthImage, found: Disocclusion, settings: InpaintSettings) -> Disocclusion:
+    """`found` with the depth that is expected behind the foreground.
 
     For what the photo itself hides: what is invented then hides little, and has no surroundings of its own to choose from.
     Where the photo was split into parts the flood's guess stays: it alone knows which part a surface belongs to.
     """
     if settings.hidden_depth != "learned" or found.part is not None:
         return found
-    from .fill_depth_learned import correct_guess, load_network
+    from .fill_depth_learned import expect, load_network
 
-    return correct_guess(image, found, load_network(HIDDEN_DEPTH))
+    return expect(image, found, load_network(HIDDEN_DEPTH))
 
 
 def with_front_colour(image: LayeredDepthImage, colour: np.ndarray) -> LayeredDepthImage:

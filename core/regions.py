@@ -18,8 +18,6 @@ LEAST_REACH = 0.008
 REACH_PER_JUMP = 3.0
 CUT_SLACK = 2.0
 """Beside a part that was cut off, what is nearer by up to so many thresholds still counts as behind it: they were one surface."""
-FLOOD_PULL = 1e-3
-"""Weak, as the flood only copies disparity: far from all context the hidden surface lies flat."""
 SAME_SILHOUETTE = 0.012
 """Silhouette pixels this near each other, as a part of the long side, are taken for one edge in steps."""
 
@@ -35,7 +33,7 @@ class Disocclusion:
     part: np.ndarray | None  # (h, w) uint8: part that the hidden surface belongs to; None where nothing was split off
     cut: np.ndarray | None  # (h, w) bool: hidden by another part, and so wholly; None where nothing was split off
     edges: int  # depth edges (connected silhouettes of nearer pixels) that were flooded from
-    pull: float = FLOOD_PULL  # how strongly the hidden surface is drawn to `disparity`, beside 1 to each neighbour
+    expected: np.ndarray | None = None  # (h, w) float32 disparity that the hidden surface is drawn to; None: `disparity`
 
 
 @dataclass(frozen=True)

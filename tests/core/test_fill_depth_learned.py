@@ -1,5 +1,5 @@
-"""The choice of hidden surfaces: seen candidates are the true ones, it is behind its front, the same twice, and better than
-the flood's guess where the network has anything to choose."""
+"""The choice of hidden surfaces: true planes are among the candidates; what comes of it is behind its front, the same twice,
+without torch, and better than the flood's guess on a slanted plane."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from scenes import ALL, BORDERED, BORDERLESS, EVERY, HEIGHT, WIDTH, _scene, slan
 from photo_diorama.core import fill_depth_learned as learned
 from photo_diorama.core import inpaint as stage
 from photo_diorama.core.errors import DioramaError
-from photo_diorama.core.inpaint import add_hidden_layer, guess_surfaces, inpaint
+from photo_diorama.core.inpaint import add_hidden_layer, expect_surfaces, inpaint
 from photo_diorama.core.regions import disocclude
 from photo_diorama.core.settings import HIDDEN_DEPTH, InpaintSettings
 
@@ -109,7 +109,7 @@ def test_all_holds_that_holds_of_layers(name):
 def hidden_error(scene, plane, settings) -> float:
     image = scene.split(BORDERLESS)
     found = disocclude(image, BORDERLESS.hidden_width)
-    layer = add_hidden_layer(image, guess_surfaces(image, found, settings))[0].layers[1]
+    layer = add_hidden_layer(image, expect_surfaces(image, found, settings))[0].layers[1]
     return float(np.abs(layer.disparity - plane)[layer.present].mean())
 
 
@@ -133,17 +133,30 @@ def test_the_same_twice_and_without_torch(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     image = ALL["T-junction"]().split(BORDERED)
     found = disocclude(image, BORDERED.hidden_width)
-    one, two = (guess_surfaces(image, found, LEARNED).disparity for _ in range(2))
-    assert one.tobytes() == two.tobytes() and not np.array_equal(one, found.disparity)
+    one, two = (expect_surfaces(image, found, LEARNED) for _ in range(2))
+    assert one.expected.tobytes() == two.expected.tobytes() and not np.array_equal(one.expected, found.disparity)
+    assert np.array_equal(one.disparity, found.disparity)  # from which links, regions and colour are made
+
+
+def test_another_surface_than_the_floods_is_not_taken():
+    """Half a threshold off is a slope and taken; a jump is not, nor is anything on the silhouette itself."""
+    image, found, seen = looked(two_planes())
+    inner = found.hidden & (found.distance > 1)
+    for off, taken in ((0.5, True), (-learned.ANOTHER + 0.5, True), (-learned.ANOTHER - 0.5, False)):
+        chosen = seen.candidates[GUESS] + np.float32(off * image.threshold)
+        expected = learned.with_expected(image, found, seen, chosen).expected
+        assert np.array_equal(expected[~inner], found.disparity[~inner])
+        moved = np.abs(expected - found.disparity)[inner] > 0.1 * image.threshold
+        assert moved.all() if taken else not moved.any()
 
 
 def test_nearest_leaves_the_flood_and_parts_keep_it(monkeypatch):
     image = two_planes().split(BORDERED)
     found = disocclude(image, BORDERED.hidden_width)
-    assert guess_surfaces(image, found, NEAREST) is found
+    assert expect_surfaces(image, found, NEAREST) is found
     parted = replace(found, part=np.zeros(found.hidden.shape, np.uint8))
     monkeypatch.setattr(stage, "HIDDEN_DEPTH", None)
-    assert guess_surfaces(image, parted, LEARNED) is parted
+    assert expect_surfaces(image, parted, LEARNED) is parted
 
 
 def test_ground_that_hides_nothing_needs_no_choice():
