@@ -32,7 +32,7 @@ class TexturedMesh:
     triangles: np.ndarray  # (T, 3) int32, counter-clockwise seen from the camera
     uvs: np.ndarray  # (T, 3, 2) float32 for each triangle's corners; u right, v up, (0, 0) bottom left of the texture
     texture: str  # "photo", "atlas", "soft", "cleaned": the last two are the halves of one
-    normals: np.ndarray | None = None  # (V, 3) float32, unit, towards the camera: from the depth, smoother than the triangles'
+    normals: np.ndarray | None = None  # (V, 3) float32, unit, towards the camera: from the depth, smoother than the triangles'; on wish
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,17 @@ class LayeredMesh:
 
 
 def triangulate(
-    image: LayeredDepthImage, photo: Photo, metric: bool, settings: MeshSettings, matte: Matte | None = None
+    image: LayeredDepthImage, photo: Photo, metric: bool, settings: MeshSettings, matte: Matte | None = None, lit: bool = False
 ) -> LayeredMesh:
-    """Two triangles for each block of pixels of one surface, none across a tear, welded where pixels are linked."""
+    """Two triangles for each block of pixels of one surface, none across a tear, welded where pixels are linked.
+
+    With `lit` the meshes have normals of their own, which only light makes visible and which take half as long again.
+    """
     with ThreadPoolExecutor(THREADS) as pool:  # NumPy works outside Python's lock
         packing = pool.submit(pack_atlas, image)
         laying = pool.submit(lay_backdrop, image) if settings.backdrop else None
         softening = pool.submit(pack_soft, image, photo, matte) if matte is not None else None
-        sloping = pool.submit(find_slopes, image)
+        sloping = pool.submit(find_slopes, image) if lit else None
         corners = find_corners(image)
         tolerance = FLATNESS * image.span / settings.density
         texels = photo.camera.width / image.frame[3]
@@ -75,7 +78,7 @@ def triangulate(
         jobs = [(k, tolerance * (1 if k == 0 else 2)) for k in range(len(image.layers))]
         found = pool.map(lambda job: _triangles(image.layers[job[0]], job[0], corners, job[1], texels), jobs)
         meshes, found = [], list(found)
-        ground = _Ground(image, photo, corners, sloping.result())
+        ground = _Ground(image, photo, corners, sloping.result() if sloping else None)
         atlas, backdrop = packing.result(), laying.result() if laying else None
         if backdrop is not None:
             atlas, sheet = with_sheet(atlas, backdrop.colour)
@@ -155,7 +158,7 @@ class _Ground:
     image: LayeredDepthImage
     photo: Photo
     corners: Corners
-    slopes: np.ndarray  # (layers, h, w, 2) float32
+    slopes: np.ndarray | None  # (layers, h, w, 2) float32; None where no normals are wanted
 
 
 def _mesh(role: str, triangles, layer, ground: _Ground, texture: Atlas | SoftTexture | None, part: int) -> TexturedMesh:
@@ -171,9 +174,11 @@ def _mesh(role: str, triangles, layer, ground: _Ground, texture: Atlas | SoftTex
     u, v = (column - left) / width, (row - top) / height
     camera = photo.camera
     vertices = camera.unproject(u * camera.width, v * camera.height, 1.0 / disparity.astype(np.float64)).astype(np.float32)
-    x, y = (u * camera.width - camera.cx) / camera.focal_px, (v * camera.height - camera.cy) / camera.focal_px
-    focal = camera.focal_px * width / camera.width
-    normals = normals_at(ground.slopes, layer, row, column, triangles, disparity, x, y, focal)
+    normals = None
+    if ground.slopes is not None:
+        x, y = (u * camera.width - camera.cx) / camera.focal_px, (v * camera.height - camera.cy) / camera.focal_px
+        focal = camera.focal_px * width / camera.width
+        normals = normals_at(ground.slopes, layer, row, column, triangles, disparity, x, y, focal)
     if texture is None:
         flat = np.stack([u, 1 - v], axis=1).astype(np.float32)
         return TexturedMesh(role, vertices, triangles, flat[triangles], "photo", normals)

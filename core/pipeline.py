@@ -110,9 +110,10 @@ def build_diorama(
     matte = step("Softening silhouettes", 0.28, (), lambda: find_matte(torn, layers, found.matte))
     image, edges = step("Inpainting what is hidden", 0.3, settings.inpaint,
                         lambda: inpaint(clean(torn, matte), layers, settings.inpaint, step.within(0.3, 0.85)))  # fmt: skip
-    mesh = step("Triangulating", 0.85, settings.mesh,
-                lambda: _with_soft_edges(image, matte, photo, depth.metric, settings.mesh))  # fmt: skip
-    if settings.scene.delight > 0 and settings.scene.shader == "principled":
+    lit = settings.scene.shader == "principled"
+    mesh = step("Triangulating", 0.85, (settings.mesh, lit),
+                lambda: _with_soft_edges(image, matte, photo, depth.metric, settings.mesh, lit))  # fmt: skip
+    if lit and settings.scene.delight > 0:
         mesh = step("Taking off the light", 0.95, (), lambda: _with_albedo(mesh, image, matte, photo, settings.mesh))
     progress("Done", 1.0)
     step.kept.make_room(files)
@@ -149,9 +150,9 @@ def _with_albedo(mesh: LayeredMesh, image, matte, photo: Photo, settings: MeshSe
     return replace(mesh, albedo=delit_textures(*add_skirt(image, matte), photo, settings.backdrop))
 
 
-def _with_soft_edges(image, matte, photo: Photo, metric: bool, settings: MeshSettings) -> LayeredMesh:
+def _with_soft_edges(image, matte, photo: Photo, metric: bool, settings: MeshSettings, lit: bool) -> LayeredMesh:
     image, matte = add_skirt(image, matte)
-    return separate_parts(triangulate(image, photo, metric, settings, matte), image)
+    return separate_parts(triangulate(image, photo, metric, settings, matte, lit), image)
 
 
 def stamp(path: str | Path) -> tuple:

@@ -190,3 +190,8 @@ def test_hidden_corners_stay_behind_the_photos_surface(name):
         z = mesh.vertices[mesh.triangles].mean(axis=1)[:, 2]
         seen = 1 / scene.disparity[np.clip(v, 0, HEIGHT - 1).astype(int), np.clip(u, 0, WIDTH - 1).astype(int)]
         assert (z[inside] >= seen[inside] * (1 - 1e-3)).mean() > 0.97
+
+
+def test_normals_come_only_when_light_will_show_them():
+    for lit in (False, True):
+        assert all((mesh.normals is not None) == lit for mesh in meshed("sphere", lit=lit).meshes)

@@ -27,7 +27,7 @@ def on_photo(name: str) -> np.ndarray:
 @pytest.mark.parametrize("name", ["two planes", "nested", "T-junction"])
 def test_planes_that_face_the_camera_face_the_camera(name):
     assert angle(on_photo(name), np.array([0, 0, -1.0])).max() < 0.1
-    for mesh in meshed(name).meshes:
+    for mesh in meshed(name, lit=True).meshes:
         assert mesh.normals.dtype == np.float32 and mesh.normals.shape == mesh.vertices.shape
         if mesh.role == "photo":
             assert angle(mesh.normals, np.array([0, 0, -1.0])).max() < 0.1
@@ -40,7 +40,7 @@ def test_the_normal_of_a_slanted_plane_is_exact():
     at_centre = 1 / 12 + (1 - 1 / 12) * (camera.cy - 0.5) / (HEIGHT - 1)
     wanted = -np.array([0, slope, at_centre]) / np.hypot(slope, at_centre)
     assert angle(on_photo("ground")[6:-6], wanted).max() < 0.1
-    photo = next(mesh for mesh in meshed("ground").meshes if mesh.role == "photo")
+    photo = next(mesh for mesh in meshed("ground", lit=True).meshes if mesh.role == "photo")
     inner = np.abs(photo.vertices[:, 1] / photo.vertices[:, 2]) < 0.45 * HEIGHT / camera.focal_px
     assert angle(photo.normals, wanted)[inner].max() < 0.5
 
@@ -62,7 +62,7 @@ def test_a_sphere_is_round():
     facing = ndimage.binary_erosion(np.abs(np.linalg.norm(truth, axis=2) - 1) < 0.01, iterations=3)
     off = angle(on_photo("sphere"), truth / np.linalg.norm(truth, axis=2, keepdims=True))[facing]
     assert facing.sum() > 1200 and np.median(off) < 0.1 and np.percentile(off, 95) < 3
-    photo = next(mesh for mesh in meshed("sphere").meshes if mesh.role == "photo")
+    photo = next(mesh for mesh in meshed("sphere", lit=True).meshes if mesh.role == "photo")
     out = (photo.vertices - np.array([0, 0, 1.5])) / 0.35
     on = (np.abs(np.linalg.norm(out, axis=1) - 1) < 0.02) & (out[:, 2] < -0.85)
     assert on.sum() > 50 and angle(photo.normals, out / np.linalg.norm(out, axis=1, keepdims=True))[on].mean() < 2.5
@@ -73,8 +73,8 @@ def test_noise_of_the_depth_is_smoothed_away_but_for_a_part_of_what_the_triangle
     layer = image.layers[0]
     noise = np.random.default_rng(4).normal(scale=0.002, size=layer.disparity.shape).astype(np.float32)
     rough = replace(image, layers=(replace(layer, disparity=layer.disparity + noise * layer.disparity),))
-    truth = {mesh.role: mesh for mesh in triangulate(image, scene.photo(), True, MeshSettings(density=10.0)).meshes}["photo"]
-    noisy = {mesh.role: mesh for mesh in triangulate(rough, scene.photo(), True, MeshSettings(density=10.0)).meshes}["photo"]
+    truth = {mesh.role: mesh for mesh in triangulate(image, scene.photo(), True, MeshSettings(density=10.0), lit=True).meshes}["photo"]
+    noisy = {mesh.role: mesh for mesh in triangulate(rough, scene.photo(), True, MeshSettings(density=10.0), lit=True).meshes}["photo"]
     wanted = np.median(truth.normals, axis=0)
     ours, own = angle(noisy.normals, wanted).mean(), angle(own_normals(noisy), wanted).mean()
     assert ours < 0.5 * own, (ours, own)
