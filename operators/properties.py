@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.settings import Settings, each_option
 
-OPEN_AT_FIRST = ("mesh", "scene")
+OPEN_AT_FIRST = ("scene",)
 """Sections that show their rows at once: the cheap options, which artists try out."""
 
 
