@@ -114,28 +114,21 @@ def test_the_installed_extension_makes_keeps_and_rebuilds_a_diorama(installed, t
     assert folder.startswith(installed["BLENDER_USER_RESOURCES"]) and ".user" in folder  # survives an upgrade
 
 
-def test_enabling_is_quick_and_imports_nothing_heavy(installed):
-    """Processor time, the better of two starts, so that a busy machine does not count; the first may compile."""
-    seconds = []
-    for _ in range(2):
-        said = blender(
-            installed,
-            f"""
-            import json
-            before = set(sys.modules)
-            started = time.process_time()
-            bpy.ops.preferences.addon_enable(module={MODULE!r})
-            spent = time.process_time() - started
-            new = set(sys.modules) - before
-            print("FOUND", json.dumps([spent, {MODULE!r} in new, [m for m in {HEAVY!r} if m in sys.modules]]))
-        """,
-        )
-        assert "Traceback" not in said, said
-        spent, enabled, heavy = json.loads(said.split("FOUND ")[1].splitlines()[0])
-        assert enabled and not heavy
-        seconds.append(spent)
-    print(seconds)
-    assert min(seconds) < 0.3, seconds
+def test_enabling_imports_nothing_heavy(installed):
+    """What costs time at Blender's start; `benchmarks/start_up.py` tells how much."""
+    said = blender(
+        installed,
+        f"""
+        import json
+        before = set(sys.modules)
+        bpy.ops.preferences.addon_enable(module={MODULE!r})
+        new = set(sys.modules) - before
+        print("FOUND", json.dumps([{MODULE!r} in new, [m for m in {HEAVY!r} if m in sys.modules]]))
+    """,
+    )
+    assert "Traceback" not in said, said
+    enabled, heavy = json.loads(said.split("FOUND ")[1].splitlines()[0])
+    assert enabled and not heavy
 
 
 def test_uninstalling_leaves_no_file_of_it(built, tmp_path):
