@@ -208,7 +208,9 @@ def show_image(context: bpy.types.Context, image: bpy.types.Image) -> None:
         space = found[1].spaces.active
         space.image = image
         space.mode = "PAINT"
-        space.uv_editor.show_texpaint = False  # else the layer's dense mesh covers the picture
+        for shows_mesh in ("show_texpaint", "show_uv"):  # its name until Blender 4.5, and since 5.0
+            if hasattr(space.uv_editor, shows_mesh):
+                setattr(space.uv_editor, shows_mesh, False)  # else the layer's dense mesh covers the picture
 
 
 def image_editor(context: bpy.types.Context) -> tuple[bpy.types.Window, bpy.types.Area] | None:

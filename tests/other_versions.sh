@@ -6,7 +6,7 @@ set -e
 cd "$(dirname "$0")/.."
 
 case ${1:-whole} in
-narrow) tests="tests/blender/test_import_operator.py tests/blender/test_rebuild.py tests/blender/test_zip.py tests/blender_real" ;;
+narrow) tests="tests/blender/test_import_operator.py tests/blender/test_rebuild.py tests/blender/test_edit_depth.py tests/blender/test_zip.py tests/blender_real" ;;
 whole) tests="tests/core/test_pipeline.py tests/blender tests/blender_real" ;;
 *) echo "choose narrow or whole" && exit 2 ;;
 esac

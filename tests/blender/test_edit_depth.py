@@ -33,6 +33,20 @@ def test_the_depth_opens_as_a_float_image_and_nothing_else_changes(blender, stre
     assert image(street_root) == depth, "opening it again makes no second one"
 
 
+def test_an_open_image_editor_shows_it_ready_for_painting(blender, street_root):
+    blender.ops.photo_diorama.edit_depth()
+    from photo_diorama.operators import paint_depth
+
+    for window in blender.context.window_manager.windows:
+        window.screen.areas[0].type = "IMAGE_EDITOR"
+    found = paint_depth.image_editor(blender.context)
+    assert found is not None, "Blender's own start-up file has a window even without a display"
+    for again in range(2):
+        blender.ops.photo_diorama.edit_depth()
+        space = found[1].spaces.active
+        assert space.image == image(street_root) and space.mode == "PAINT", again
+
+
 def test_painting_starts_on_the_photo_with_brushes_of_its_own(blender, street_root):
     tool = blender.context.scene.tool_settings.image_paint
     assert not blender.ops.photo_diorama.depth_brush.poll()
