@@ -11,7 +11,7 @@ from .layers import LayeredDepthImage
 
 REACH = 0.07
 """The sheet lies behind all that is within this part of the long side, and takes its colours from the farthest there."""
-CELL, TEXEL = 24, 4
+CELL, TEXEL = 48, 4
 """Pixels along a cell of its mesh and along a texel: it is seen through small gaps, or far beside a foreground."""
 
 

@@ -7,7 +7,9 @@ steps stay sharp, and the network is small enough to need no torch.
 
 from __future__ import annotations
 
+import os
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -28,7 +30,9 @@ WAYS = ((0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1))
 """Row and column steps to the eight sides; the opposite of one is four further on."""
 NEAR_END, FAR_END = 2, 8
 """Slopes are taken between these pixels beyond the silhouette."""
-AT_ONCE = 8192
+AT_ONCE = 1024
+"""Pixels that are weighed together: few enough that what lies between the network's layers stays in the processor's cache."""
+THREADS = min(8, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
@@ -199,17 +203,19 @@ class Network:
 
 def choose(seen: Seen, network: Network) -> np.ndarray:
     """(n,) float32 disparity: the median of the candidates under the network's weights, which is always one of them."""
-    result = np.empty(len(seen.where), np.float32)
-    for start in range(0, len(result), AT_ONCE):
-        part = seen.at(slice(start, start + AT_ONCE))
-        candidates = part.candidates.T
-        scores = np.where(candidates > 0, network.scores(describe(part)), -np.inf)
-        weights = np.exp(scores - scores.max(axis=1, keepdims=True))
-        order = np.argsort(candidates, axis=1, kind="stable")
-        share = np.cumsum(np.take_along_axis(weights, order, axis=1), axis=1)
-        middle = (share >= 0.5 * share[:, -1:]).argmax(axis=1)
-        result[start : start + AT_ONCE] = np.take_along_axis(candidates, np.take_along_axis(order, middle[:, None], 1), 1)[:, 0]
-    return result
+    parts = [seen.at(slice(start, start + AT_ONCE)) for start in range(0, len(seen.where), AT_ONCE)]
+    with ThreadPoolExecutor(THREADS) as pool:  # NumPy works outside Python's lock, and no pixel knows of another
+        return np.concatenate([np.zeros(0, np.float32), *pool.map(lambda part: _chosen(part, network), parts)])
+
+
+def _chosen(seen: Seen, network: Network) -> np.ndarray:
+    candidates = seen.candidates.T
+    scores = np.where(candidates > 0, network.scores(describe(seen)), -np.inf)
+    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+    order = np.argsort(candidates, axis=1, kind="stable")
+    share = np.cumsum(np.take_along_axis(weights, order, axis=1), axis=1)
+    middle = (share >= 0.5 * share[:, -1:]).argmax(axis=1)
+    return np.take_along_axis(candidates, np.take_along_axis(order, middle[:, None], 1), 1)[:, 0]
 
 
 def expect(image: LayeredDepthImage, found: Disocclusion, network: Network) -> Disocclusion:
@@ -228,24 +234,28 @@ def with_expected(
     """
     grid = np.zeros((len(seen.rows), len(seen.columns)), np.float32)
     grid.ravel()[seen.where] = chosen
-    chosen = _enlarged(grid, found.hidden.shape, image.threshold)
-    inner = found.hidden & (found.distance > 1) & (chosen > 0)
-    inner &= np.abs(chosen - found.disparity) <= another * image.threshold
-    return replace(found, expected=np.where(inner, chosen, found.disparity).astype(np.float32))
+    rows, columns = np.nonzero(found.hidden & (found.distance > 1))
+    guess = found.disparity[rows, columns]
+    chosen = _between_samples(grid, rows, columns, found.hidden.shape, image.threshold)
+    taken = (chosen > 0) & (np.abs(chosen - guess) <= another * image.threshold)
+    expected = found.disparity.astype(np.float32)
+    expected[rows[taken], columns[taken]] = chosen[taken]
+    return replace(found, expected=expected)
 
 
-def _enlarged(grid: np.ndarray, shape: tuple[int, int], threshold: float) -> np.ndarray:
-    """(h, w) on the canvas: linear between samples of one surface, never across a step; 0 where no sample is near."""
+def _between_samples(grid: np.ndarray, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int], threshold: float) -> np.ndarray:
+    """(n,) at pixels of the canvas: linear between samples of one surface, never across a step; 0 where no sample is near."""
     if grid.shape == shape:
-        return grid
+        return grid[rows, columns]
     (r0, r1, fr), (c0, c1, fc) = (_neighbours(side, count) for side, count in zip(shape, grid.shape, strict=True))
-    corners = [(r0, c0, 1 - fr, 1 - fc), (r0, c1, 1 - fr, fc), (r1, c0, fr, 1 - fc), (r1, c1, fr, fc)]
-    value = np.stack([grid[np.ix_(r, c)] for r, c, _, _ in corners])
-    share = np.stack([wr[:, None] * wc for _, _, wr, wc in corners]) * (value > 0)
+    down, right = fr[rows], fc[columns]
+    top, bottom, left, after = r0[rows], r1[rows], c0[columns], c1[columns]
+    value = np.stack([grid[top, left], grid[top, after], grid[bottom, left], grid[bottom, after]])
+    share = np.stack([(1 - down) * (1 - right), (1 - down) * right, down * (1 - right), down * right]) * (value > 0)
     nearest = np.take_along_axis(value, share.argmax(axis=0)[None], axis=0)
     share *= np.abs(value - nearest) <= 2 * threshold
     total = share.sum(axis=0)
-    return np.where(total > 0, (share * value).sum(axis=0) / np.maximum(total, 1e-9), 0)
+    return np.where(total > 0, (share * value).sum(axis=0) / np.maximum(total, 1e-9), 0).astype(np.float32)
 
 
 def _neighbours(side: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

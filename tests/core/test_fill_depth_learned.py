@@ -90,7 +90,8 @@ def test_a_larger_canvas_takes_the_choice_over_and_stays_sharp():
     """Two flat surfaces, chosen on a grid 2.5 times as coarse: no value in between comes up."""
     grid = np.zeros((40, 60), np.float32)
     grid[5:35, 5:30], grid[5:35, 30:55] = 0.2, 0.9
-    large = learned._enlarged(grid, (100, 150), 0.01)
+    rows, columns = (each.ravel() for each in np.indices((100, 150)))
+    large = learned._between_samples(grid, rows, columns, (100, 150), 0.01).reshape(100, 150)
     assert np.unique(large.round(4)).tolist() == pytest.approx([0.0, 0.2, 0.9])
     assert abs((large > 0).mean() - (grid > 0).mean()) < 0.1
 
