@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-sys.path.append(str(Path(__file__).resolve().parents[2] / "training" / "inpaint"))
+# first of all folders, and without modules of the same names: other trainings have a train.py and pairs.py too
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "training" / "inpaint"))
+for name in ("pairs", "train", "losses"):
+    sys.modules.pop(name, None)
 
 import pairs as pairs_module  # noqa: E402
 import train  # noqa: E402
