@@ -20,6 +20,7 @@ SCENES, PART = ("Art", "Books", "Dolls", "Laundry", "Cloth3_half", "Wood2_half")
 
 def main() -> None:
     import cv2
+
     from photo_diorama.core.depth import DepthMap
     from photo_diorama.core.resample_depth import fill_unknown, resample
     from photo_diorama.core.sharpen_depth import sharpen

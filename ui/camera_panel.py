@@ -7,23 +7,15 @@ import bpy
 from ..core.camera_path import MOVES
 from ..operators.apply_move import ApplyMove
 from ..operators.root import find_root, kept_settings
+from .tab import DioramaPanel
 
-TAB = "Photo Diorama"
 
-
-class PHOTO_DIORAMA_PT_camera(bpy.types.Panel):
+class PHOTO_DIORAMA_PT_camera(DioramaPanel, bpy.types.Panel):
     """Moves of the selected diorama's camera"""
 
     bl_idname = "PHOTO_DIORAMA_PT_camera"
     bl_label = "Camera"
-    bl_category = TAB
-    bl_space_type, bl_region_type = "VIEW_3D", "UI"
-    bl_options = {"DEFAULT_CLOSED"}
     bl_order = 6
-
-    @classmethod
-    def poll(cls, context):
-        return find_root(context.object) is not None
 
     def draw(self, context):
         layout, root = self.layout, find_root(context.object)

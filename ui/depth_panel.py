@@ -7,22 +7,15 @@ from ..operators.edit_depth import FlattenDepth, MoveDepth, PushDepth, RestoreDe
 from ..operators.paint_depth import DepthBrush, EditDepth, FillMask, PaintMask
 from ..operators.rebuild import Rebuild
 from ..operators.root import find_root
-from .panel import TAB
+from .tab import DioramaPanel
 
 
-class PHOTO_DIORAMA_PT_depth(bpy.types.Panel):
+class PHOTO_DIORAMA_PT_depth(DioramaPanel, bpy.types.Panel):
     """Change the depth of the selected diorama by hand; the original depth stays"""
 
     bl_idname = "PHOTO_DIORAMA_PT_depth"
     bl_label = "Depth"
-    bl_category = TAB
-    bl_space_type, bl_region_type = "VIEW_3D", "UI"
-    bl_options = {"DEFAULT_CLOSED"}
     bl_order = 3
-
-    @classmethod
-    def poll(cls, context):
-        return find_root(context.object) is not None
 
     def draw(self, context):
         root = find_root(context.object)

@@ -6,23 +6,15 @@ import bpy
 
 from ..operators.export_diorama import FORMATS, ExportDiorama
 from ..operators.root import find_root
+from .tab import DioramaPanel
 
-TAB = "Photo Diorama"
 
-
-class PHOTO_DIORAMA_PT_export(bpy.types.Panel):
+class PHOTO_DIORAMA_PT_export(DioramaPanel, bpy.types.Panel):
     """The selected diorama as files for other programs, layers and textures kept"""
 
     bl_idname = "PHOTO_DIORAMA_PT_export"
     bl_label = "Export"
-    bl_category = TAB
-    bl_space_type, bl_region_type = "VIEW_3D", "UI"
-    bl_options = {"DEFAULT_CLOSED"}
     bl_order = 8
-
-    @classmethod
-    def poll(cls, context):
-        return find_root(context.object) is not None
 
     def draw(self, context):
         row = self.layout.row(align=True)

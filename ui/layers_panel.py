@@ -15,22 +15,15 @@ from ..operators.rebuild import surfaces_of
 from ..operators.root import find_root, kept_source
 from ..operators.tint import TINT_KEY
 from ..operators.update_from import UpdateFrom
-from .panel import TAB
+from .tab import DioramaPanel
 
 
-class PHOTO_DIORAMA_PT_layers(bpy.types.Panel):
+class PHOTO_DIORAMA_PT_layers(DioramaPanel, bpy.types.Panel):
     """The surfaces of the selected diorama: select, hide, split, duplicate, tint"""
 
     bl_idname = "PHOTO_DIORAMA_PT_layers"
     bl_label = "Layers"
-    bl_category = TAB
-    bl_space_type, bl_region_type = "VIEW_3D", "UI"
-    bl_options = {"DEFAULT_CLOSED"}
     bl_order = 4
-
-    @classmethod
-    def poll(cls, context):
-        return find_root(context.object) is not None
 
     def draw(self, context):
         layout, root = self.layout, find_root(context.object)

@@ -8,23 +8,15 @@ from ..operators.depth_of_field import DepthOfField
 from ..operators.ground import FindGround
 from ..operators.light import Holdout, ShadowCatcher, catching, is_held_out
 from ..operators.root import find_root, objects_by_role
+from .tab import DioramaPanel
 
-TAB = "Photo Diorama"
 
-
-class PHOTO_DIORAMA_PT_light(bpy.types.Panel):
+class PHOTO_DIORAMA_PT_light(DioramaPanel, bpy.types.Panel):
     """Light, shadow and focus of the selected diorama"""
 
     bl_idname = "PHOTO_DIORAMA_PT_light"
     bl_label = "Light and Shadow"
-    bl_category = TAB
-    bl_space_type, bl_region_type = "VIEW_3D", "UI"
-    bl_options = {"DEFAULT_CLOSED"}
     bl_order = 5
-
-    @classmethod
-    def poll(cls, context):
-        return find_root(context.object) is not None
 
     def draw(self, context):
         layout, root = self.layout, find_root(context.object)

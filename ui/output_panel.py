@@ -5,9 +5,8 @@ from __future__ import annotations
 import bpy
 
 from ..operators.output import RenderOutput
-from ..operators.root import find_root
+from .tab import DioramaPanel
 
-TAB = "Photo Diorama"
 BUTTONS = (
     ("Film (MP4)", "RENDER_ANIMATION", "MP4", "none"),
     ("GIF", "FILE_MOVIE", "GIF", "none"),
@@ -20,19 +19,12 @@ BUTTONS = (
 """Text, icon, format and stereo of the buttons; the file browser that they open has every option."""
 
 
-class PHOTO_DIORAMA_PT_output(bpy.types.Panel):
+class PHOTO_DIORAMA_PT_output(DioramaPanel, bpy.types.Panel):
     """Files of the selected diorama, rendered from its own camera"""
 
     bl_idname = "PHOTO_DIORAMA_PT_output"
     bl_label = "Output"
-    bl_category = TAB
-    bl_space_type, bl_region_type = "VIEW_3D", "UI"
-    bl_options = {"DEFAULT_CLOSED"}
     bl_order = 7
-
-    @classmethod
-    def poll(cls, context):
-        return find_root(context.object) is not None
 
     def draw(self, context):
         column = self.layout.column(align=True)

@@ -12,19 +12,17 @@ from ..operators.import_photo import ImportPhoto
 from ..operators.properties import draw_options, set_values, values_of
 from ..operators.rebuild import Rebuild
 from ..operators.root import find_root, kept_source
+from .tab import DioramaPanel, TabPanel
 
-TAB = "Photo Diorama"
 NAMES_PART = 0.32  # of the sidebar's width
 LETTER_PX = 6.5  # of a letter at a scale of 1, on average
 
 
-class PHOTO_DIORAMA_PT_import(bpy.types.Panel):
+class PHOTO_DIORAMA_PT_import(TabPanel, bpy.types.Panel):
     """Photo, options and the button that makes the diorama"""
 
     bl_idname = "PHOTO_DIORAMA_PT_import"
     bl_label = "Photo Diorama"
-    bl_category = TAB
-    bl_space_type, bl_region_type = "VIEW_3D", "UI"
 
     def draw(self, context):
         layout, chosen = self.layout, context.scene.photo_diorama
@@ -44,17 +42,13 @@ class PHOTO_DIORAMA_PT_import(bpy.types.Panel):
         row.operator(SaveDefaults.bl_idname)
 
 
-class PHOTO_DIORAMA_PT_about(bpy.types.Panel):
+class PHOTO_DIORAMA_PT_about(DioramaPanel, bpy.types.Panel):
     """What is known about the photo of the selected diorama"""
 
     bl_idname = "PHOTO_DIORAMA_PT_about"
     bl_label = "About This Photo"
-    bl_category = TAB
-    bl_space_type, bl_region_type = "VIEW_3D", "UI"
-
-    @classmethod
-    def poll(cls, context):
-        return find_root(context.object) is not None
+    bl_options = set()
+    bl_order = 1
 
     def draw(self, context):
         layout, root = self.layout, find_root(context.object)

@@ -5,25 +5,18 @@ import bpy
 from ..operators.relief import BakeRelief, ResetRelief
 from ..operators.relief_sliders import KEYS, has_relief
 from ..operators.root import find_root
-from .panel import TAB
+from .tab import DioramaPanel
 
 SHORT = {"Near Distance": "Near", "Far Distance": "Far", "Focus Distance": "Focus", "Flatten Beyond": "Flat Beyond"}
 """Names that a narrow sidebar does not cut."""
 
 
-class PHOTO_DIORAMA_PT_relief(bpy.types.Panel):
+class PHOTO_DIORAMA_PT_relief(DioramaPanel, bpy.types.Panel):
     """How deep the selected diorama is; the photo's camera sees the same for every setting"""
 
     bl_idname = "PHOTO_DIORAMA_PT_relief"
     bl_label = "Relief"
-    bl_category = TAB
-    bl_space_type, bl_region_type = "VIEW_3D", "UI"
-    bl_options = {"DEFAULT_CLOSED"}
     bl_order = 2
-
-    @classmethod
-    def poll(cls, context):
-        return find_root(context.object) is not None
 
     def draw(self, context):
         layout, root = self.layout, find_root(context.object)

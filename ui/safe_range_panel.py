@@ -5,22 +5,15 @@ import bpy
 from ..operators.root import find_root
 from ..operators.safe_range import FitMove, MeasureSafeRange, is_current, measured_range
 from ..operators.tilt_preview import TiltPreview
-from .panel import TAB
+from .tab import DioramaPanel
 
 
-class PHOTO_DIORAMA_PT_safe_range(bpy.types.Panel):
+class PHOTO_DIORAMA_PT_safe_range(DioramaPanel, bpy.types.Panel):
     """How far the selected diorama's camera may move before unseen areas show"""
 
     bl_idname = "PHOTO_DIORAMA_PT_safe_range"
     bl_label = "Safe Range"
-    bl_category = TAB
-    bl_space_type, bl_region_type = "VIEW_3D", "UI"
-    bl_options = {"DEFAULT_CLOSED"}
     bl_order = 6
-
-    @classmethod
-    def poll(cls, context):
-        return find_root(context.object) is not None
 
     def draw(self, context):
         layout, root = self.layout, find_root(context.object)
