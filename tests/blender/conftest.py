@@ -46,6 +46,14 @@ def ball(tmp_path):
 
 
 @pytest.fixture
+def lane(tmp_path):
+    """A photo of a receding ground with a ball and posts on it, and its depth."""
+    from made_photos import lane
+
+    return lane(tmp_path)
+
+
+@pytest.fixture
 def import_photo(blender):
     """Calls the operator as a script does and returns the root of what it made."""
 

@@ -64,3 +64,14 @@ def blades(folder: Path, name: str = "grass.png", width: int = 160, height: int 
     metres = np.full((height, width), 6.0)
     metres[body] = 2.0
     return write(folder, name, np.rint(colour * 255).astype(np.uint8), metres)
+
+
+def lane(folder):
+    """A photo of a ground that recedes to 30 m, a near ball and thin posts in a row behind one another, and its depth."""
+    y, x = np.meshgrid((np.arange(120) + 0.5) / 120 - 0.5, (np.arange(160) + 0.5) / 160 - 0.5, indexing="ij")
+    metres = 1 / np.maximum(0.033, y / 1.6)
+    for k, place in enumerate((-0.38, -0.2, 0.0, 0.18, 0.36)):
+        metres[(np.abs(x - place) < 0.012) & (y > -0.35) & (metres > 2 + 3 * k)] = 2 + 3 * k
+    inside = (x + 0.1) ** 2 + (y - 0.12) ** 2 < 0.02
+    metres[inside] = (1.6 - 2 * np.sqrt(np.maximum(0.02 - (x + 0.1) ** 2 - (y - 0.12) ** 2, 0)))[inside]
+    return write(folder, "lane.png", texture(120, 160, 5), metres)
