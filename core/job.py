@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
@@ -13,6 +14,10 @@ Work = Callable[[Callable[[str, float], None]], Any]
 """Work takes the progress to call (stage, fraction); through that call it is cancelled."""
 
 
+ENOUGH_DONE, ENOUGH_SECONDS = 0.1, 1.0
+"""Before this part of the work or these seconds nobody can say how long the rest takes."""
+
+
 class Job:
     """Runs `work(progress)` in a thread from the moment it is made.
 
@@ -20,7 +25,7 @@ class Job:
     """
 
     def __init__(self, work: Work):
-        self.stage, self.fraction = "Starting", 0.0
+        self.stage, self.fraction, self.started = "Starting", 0.0, time.monotonic()
         self._told: SimpleQueue[tuple[str, float]] = SimpleQueue()
         self._asked_to_stop = threading.Event()
         self._outcome: tuple[Any, BaseException | None] | None = None
@@ -46,6 +51,14 @@ class Job:
     @property
     def cancelling(self) -> bool:
         return self._asked_to_stop.is_set()
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the rest takes if it goes on as it went; None while too little is done to say."""
+        spent = time.monotonic() - self.started
+        if self.fraction < ENOUGH_DONE or spent < ENOUGH_SECONDS:
+            return None
+        return spent * (1 - self.fraction) / self.fraction
 
     def poll(self) -> bool:
         """Brings `stage` and `fraction` up to date; returns whether the work has ended."""

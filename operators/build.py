@@ -126,10 +126,11 @@ def _draw_status(header, context) -> None:
 
 
 def draw_progress(layout) -> None:
-    """What the running build does and how far it is."""
+    """What the running build does, how far it is, and how long it may still take."""
     if running is not None:
-        text = "Stopping" if running.cancelling else running.stage
-        layout.progress(factor=running.fraction, text=f"{text} {running.fraction:.0%}")
+        text, left = "Stopping" if running.cancelling else running.stage, running.seconds_left
+        rest = "" if left is None or running.cancelling else f", {max(1, round(left))} s left"
+        layout.progress(factor=running.fraction, text=f"{text} {running.fraction:.0%}{rest}")
 
 
 class StopBuilding(bpy.types.Operator):

@@ -46,8 +46,11 @@ def test_the_button_builds_at_once_with_what_the_sidebar_holds(blender, street):
 def test_while_a_build_runs_its_progress_takes_the_buttons_place(blender, monkeypatch):
     from photo_diorama.operators import build
 
-    for cancelling, words in ((False, "Triangulating 40%"), (True, "Stopping 40%")):
-        job = SimpleNamespace(stage="Triangulating", fraction=0.4, cancelling=cancelling)
+    for cancelling, left, words in (
+        (False, None, "Triangulating 40%"), (False, 6.4, "Triangulating 40%, 6 s left"), (False, 0.1, "Triangulating 40%, 1 s left"),
+        (True, 6.4, "Stopping 40%"),
+    ):  # fmt: skip
+        job = SimpleNamespace(stage="Triangulating", fraction=0.4, cancelling=cancelling, seconds_left=left)
         monkeypatch.setattr(build, "running", job)
         layout = draw(blender, "PHOTO_DIORAMA_PT_import")
         assert layout.said("progress") == [(words, 0.4)]

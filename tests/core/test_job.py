@@ -83,3 +83,17 @@ def test_unfinished_work_has_no_result_yet():
     assert not job.poll()
     gate.set()
     assert job.result(timeout=10) is True
+
+
+def test_the_time_left_follows_what_is_done(monkeypatch):
+    from photo_diorama.core import job as module
+
+    clock = [100.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
+    job = Job(lambda progress: progress("half", 0.5))
+    job.result(10)
+    assert job.poll() and job.seconds_left is None  # no second has passed
+    clock[0] = 103.0
+    assert job.seconds_left == 3.0
+    job.fraction = 0.05
+    assert job.seconds_left is None  # too little is done to say
