@@ -47,11 +47,14 @@ def lay_backdrop(image: LayeredDepthImage) -> Backdrop | None:
 
 def farthest_surface(image: LayeredDepthImage) -> tuple[np.ndarray, np.ndarray]:
     """(h, w) disparity and (h, w, 3) colour of the last surface at each pixel."""
+    import cv2
+
     first = image.layers[0]
     disparity, colour = first.disparity.copy(), first.colour.copy()
     for layer in image.layers[1:]:
-        behind = layer.present & (layer.disparity < disparity)
-        disparity[behind], colour[behind] = layer.disparity[behind], layer.colour[behind]
+        behind = (layer.present & (layer.disparity < disparity)).view(np.uint8)
+        cv2.copyTo(layer.disparity, behind, disparity)
+        cv2.copyTo(layer.colour, behind, colour)
     return disparity, colour
 
 
