@@ -18,6 +18,7 @@ from .relief_sliders import add_relief
 
 SETTINGS_KEY, SOURCE_KEY = "photo_diorama_settings", "photo_diorama_source"
 SENSOR_MM = 36.0
+UV = "UVMap"
 MAX_NAME = 48
 """Blender cuts names at 63 bytes; room is left for the role and a number."""
 
@@ -68,25 +69,29 @@ def make_mesh(name: str, part: TexturedMesh) -> bpy.types.Mesh:
 
     Attributes are written whole (float32, int32), which is fast at a million vertices.
     """
-    mesh = bpy.data.meshes.new(name)
-    count = len(part.triangles)
-    mesh.vertices.add(len(part.vertices))
-    mesh.loops.add(3 * count)
-    mesh.polygons.add(count)
     points = to_blender(part.vertices)
     ray, disparity = points / points[:, 1:2], 1 / points[:, 1]
     # the place is made from what the relief works with, so that no relief leaves it as it is to the last bit
-    mesh.attributes["position"].data.foreach_set("vector", (ray * (1 / disparity)[:, None]).ravel())
+    mesh = textured_mesh(name, ray * (1 / disparity)[:, None], part.triangles, part.uvs)
     mesh.attributes.new(RAY, "FLOAT_VECTOR", "POINT").data.foreach_set("vector", ray.ravel())
     mesh.attributes.new(DISPARITY, "FLOAT", "POINT").data.foreach_set("value", disparity)
-    mesh.attributes[".corner_vert"].data.foreach_set("value", np.ascontiguousarray(part.triangles, np.int32).ravel())
-    mesh.polygons.foreach_set("loop_start", np.arange(0, 3 * count, 3, dtype=np.int32))
-    uv = mesh.uv_layers.new(name="UVMap", do_init=False)
-    uv.uv.foreach_set("vector", np.ascontiguousarray(part.uvs, np.float32).ravel())
-    mesh.update(calc_edges=True)
-    mesh.shade_smooth()
     if part.normals is not None:  # free custom normals, which Blender takes as they are; the triangles' own are rough
         mesh.attributes.new("custom_normal", "FLOAT_VECTOR", "POINT").data.foreach_set("vector", to_blender(part.normals).ravel())
+    return mesh
+
+
+def textured_mesh(name: str, points: np.ndarray, triangles: np.ndarray, uvs: np.ndarray) -> bpy.types.Mesh:
+    """A smooth mesh of (V, 3) points in Blender's axes, (T, 3) triangles and (T, 3, 2) UVs."""
+    mesh = bpy.data.meshes.new(name)
+    mesh.vertices.add(len(points))
+    mesh.loops.add(triangles.size)
+    mesh.polygons.add(len(triangles))
+    mesh.attributes["position"].data.foreach_set("vector", np.ascontiguousarray(points, np.float32).ravel())
+    mesh.attributes[".corner_vert"].data.foreach_set("value", np.ascontiguousarray(triangles, np.int32).ravel())
+    mesh.polygons.foreach_set("loop_start", np.arange(0, triangles.size, 3, dtype=np.int32))
+    mesh.uv_layers.new(name=UV, do_init=False).uv.foreach_set("vector", np.ascontiguousarray(uvs, np.float32).ravel())
+    mesh.update(calc_edges=True)
+    mesh.shade_smooth()
     return mesh
 
 

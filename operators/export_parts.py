@@ -14,12 +14,11 @@ from mathutils import Matrix
 
 from ..core.errors import DioramaError
 from ..core.photo import srgb_from_linear
-from .emit import ROLE_KEY
+from .emit import ROLE_KEY, UV, textured_mesh
 from .root import objects_by_role
 
 ENDINGS = ((b"\x89PNG", ".png"), (b"\xff\xd8", ".jpg"))
 """Of texture files that every program reads; all other images are written anew as PNG."""
-UV = "UVMap"
 PADDING = 4
 """Texels repeated round each texture in the one of a joined mesh, so that filtering never meets another."""
 
@@ -194,7 +193,7 @@ def _joined(copies: list[tuple], folder: Path, made: _Made) -> tuple:
         count += len(places)
         tall, wide = parts[k]
         uvs.append(np.stack([(PADDING + uv[..., 0] * wide) / width, 1 - (tops[k] + (1 - uv[..., 1]) * tall) / height], axis=-1))
-    mesh = made.keep(_mesh(name, np.concatenate(points), np.concatenate(triangles), np.concatenate(uvs)))
+    mesh = made.keep(textured_mesh(name, np.concatenate(points), np.concatenate(triangles), np.concatenate(uvs)))
     return mesh, Matrix.Identity(4), texture, any(transparent for *_, transparent, _ in copies), name
 
 
@@ -222,20 +221,6 @@ def _arrays(mesh: bpy.types.Mesh) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     uv = np.empty(len(mesh.loops) * 2, np.float32)
     mesh.uv_layers[UV].uv.foreach_get("vector", uv)
     return points.reshape(-1, 3), corners.reshape(-1, 3), uv.reshape(-1, 2)[loops].reshape(-1, 3, 2)
-
-
-def _mesh(name: str, points: np.ndarray, triangles: np.ndarray, uvs: np.ndarray) -> bpy.types.Mesh:
-    mesh = bpy.data.meshes.new(name)
-    mesh.vertices.add(len(points))
-    mesh.loops.add(triangles.size)
-    mesh.polygons.add(len(triangles))
-    mesh.attributes["position"].data.foreach_set("vector", np.ascontiguousarray(points, np.float32).ravel())
-    mesh.attributes[".corner_vert"].data.foreach_set("value", np.ascontiguousarray(triangles, np.int32).ravel())
-    mesh.polygons.foreach_set("loop_start", np.arange(0, triangles.size, 3, dtype=np.int32))
-    mesh.uv_layers.new(name=UV, do_init=False).uv.foreach_set("vector", np.ascontiguousarray(uvs, np.float32).ravel())
-    mesh.update(calc_edges=True)
-    mesh.shade_smooth()
-    return mesh
 
 
 def paint_vertices(mesh: bpy.types.Mesh, image: bpy.types.Image) -> None:
