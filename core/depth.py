@@ -7,16 +7,15 @@ import math
 import tokenize
 import warnings
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from .depth_raster import in_one_line
+from .depth_raster import DECODER_ERRORS, in_one_line
 from .errors import DioramaError
 from .exr_depth import read_depth_channel
-from .photo import MAX_PIXELS, Photo, decode_exr, exr_size, read_file
+from .photo import MAX_PIXELS, Photo, decode_pixels, exr_size, read_file
 from .resample_depth import fill_unknown, resample
 from .settings import DepthSettings
 
@@ -86,7 +85,7 @@ def read_depth(path: str | Path, settings: DepthSettings) -> DepthValues:
     if kind == "disparity" and not _zeros_are_holes(values, known, origin):
         known = usable  # zero is the farthest value of a relative map, not a hole
     _check_relief(values, known, str(path))
-    scaled = np.where(known, values * np.float32(scale), 0).astype(np.float32)
+    scaled = np.where(known, values, 0) * np.float32(scale)
     return DepthValues(scaled, known, kind == "metric", False, f"{path.name}, {why}")
 
 
@@ -205,20 +204,22 @@ def _read_values(path: Path) -> tuple[np.ndarray, str]:
         elif data[:4] == b"\x76\x2f\x31\x01":
             _check_count(path, *(exr_size(data) or (0, 0)))
             named = read_depth_channel(data, str(path), MAX_PIXELS)
-            values, origin = decode_exr(data) if named is None else named, "EXR"
+            values, origin = decode_pixels(data) if named is None else named, "EXR"
         else:
             values, origin = _read_integers(path, data)
     except DioramaError:
         raise
-    except (ValueError, EOFError, OSError, KeyError, MemoryError, SyntaxError, TypeError, IndexError, OverflowError,
-            zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, tokenize.TokenError) as error:  # fmt: skip
-        # what Pillow, NumPy (of a header cut short) and zipfile raise on damaged files, unknown compression and passwords
-        raise DioramaError(f"{path} is damaged or cut short ({in_one_line(error)}); write the depth map again.") from None
+    except (*DECODER_ERRORS, zipfile.BadZipFile, tokenize.TokenError) as error:
+        # of NumPy's reader of headers the last, where one is cut short
+        raise DioramaError(
+            f"{path} is damaged or cut short ({in_one_line(error)}); write the depth map again."
+        ) from None
     if values is None or values.ndim not in (2, 3) or min(values.shape[:2]) < 2:
         raise DioramaError(f"{path} is no depth map that can be read; use PNG, TIFF, EXR, NPY or PFM.")
     if values.ndim == 3:
         values = _single_channel(path, values)
-    return values.astype(np.float32), origin
+    with np.errstate(over="ignore", invalid="ignore"):  # what is beyond float32 becomes infinite, so unknown
+        return values.astype(np.float32), origin
 
 
 def _single_channel(path: Path, values: np.ndarray) -> np.ndarray:
@@ -241,6 +242,8 @@ def _read_numpy(path: Path, data: bytes) -> np.ndarray:
         names = [name for name in archive.namelist() if name.endswith(".npy")]
         if not names:
             raise DioramaError(f"{path} holds no array; save the depth map into it.")
+        if archive.getinfo(names[0]).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise DioramaError(f"{path} is packed as NumPy never does; save it with numpy.savez_compressed.")
         with archive.open(names[0]) as file:
             return _read_array(path, file)
 
@@ -290,7 +293,6 @@ def _read_pfm(data: bytes) -> np.ndarray:
 
 
 def _read_integers(path: Path, data: bytes) -> tuple[np.ndarray, str]:
-    import cv2
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -301,7 +303,7 @@ def _read_integers(path: Path, data: bytes) -> tuple[np.ndarray, str]:
     except UnidentifiedImageError:
         raise DioramaError(f"{path} is no depth map that can be read; use PNG, TIFF, EXR, NPY or PFM.") from None
     _check_count(path, *size)
-    values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    values = decode_pixels(data)
     if values is None:
         raise DioramaError(f"{path} is damaged or cut short; write the depth map again.")
     return values, {"uint8": "8-bit", "uint16": "16-bit"}.get(values.dtype.name, "NPY")

@@ -115,10 +115,10 @@ def decode_grey(data: bytes, name: str, what: str) -> tuple[np.ndarray, int]:
         raise DioramaError(f"{name} holds {what} of too many pixels; save the photo again without it.") from None
 
 
-# what Pillow's decoders raise on damaged files
+# what Pillow's decoders raise on damaged files, libheif's and NumPy's and zipfile's readers of headers too
 DECODER_ERRORS = (
     OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, MemoryError,
-    AttributeError, struct.error, zlib.error,
+    AttributeError, RuntimeError, struct.error, zlib.error,
 )  # fmt: skip
 
 

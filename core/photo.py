@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from .camera import DEFAULT_FOV_DEG, Camera
-from .depth_raster import in_one_line
+from .depth_raster import DECODER_ERRORS, in_one_line
 from .errors import DioramaError
 from .icc_profile import to_srgb
 from .settings import PhotoSettings
@@ -24,6 +24,8 @@ ORIENTATION_TAG, EXIF_IFD = 0x0112, 0x8769
 FOCAL_35MM, FOCAL_MM, PLANE_X_RES, PLANE_UNIT = 0xA405, 0x920A, 0xA20E, 0xA210
 EXIF_WIDTH, EXIF_HEIGHT = 0xA002, 0xA003
 MM_PER_PLANE_UNIT = {2: 25.4, 3: 10.0, 4: 1.0}
+RUN_PROGRAMS = ("EPS", "WMF")
+"""Formats that Pillow hands to other programs (Ghostscript) or to the system: nothing for files of strangers."""
 DIAGONAL_35MM = float(np.hypot(36.0, 24.0))
 
 
@@ -133,6 +135,8 @@ def _read_picture(path: Path, data: bytes) -> tuple[np.ndarray, np.ndarray | Non
             warnings.simplefilter("ignore")
             Image.MAX_IMAGE_PIXELS = None  # the bound below is ours and tells what to do
             image = Image.open(io.BytesIO(data))
+            if image.format in RUN_PROGRAMS:
+                raise UnidentifiedImageError
             _check_size(path, *image.size)
             deep = image.mode.startswith("I;16") or image.mode in ("I", "F") or _is_deep(image, data)
             if not deep:
@@ -158,18 +162,7 @@ def _read_picture(path: Path, data: bytes) -> tuple[np.ndarray, np.ndarray | Non
         ) from None
     except DioramaError:
         raise
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        TypeError,
-        KeyError,
-        IndexError,
-        MemoryError,
-        EOFError,
-        OverflowError,
-    ) as error:
-        # Pillow's decoders raise all of these on damaged files
+    except DECODER_ERRORS as error:
         raise DioramaError(f"{path} is damaged or cut short ({in_one_line(error)}); copy or export it again.") from None
     return colour, alpha, exif, plain
 
@@ -189,7 +182,7 @@ def _exif(image) -> dict:
     try:
         exif = image.getexif()
         return {**dict(exif), **dict(exif.get_ifd(EXIF_IFD))}
-    except (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError):
+    except DECODER_ERRORS:
         return {}
 
 
@@ -204,9 +197,7 @@ def _is_deep(image, data: bytes) -> bool:
 
 
 def _read_deep(path: Path, data: bytes) -> tuple[np.ndarray, np.ndarray | None]:
-    import cv2
-
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    pixels = decode_pixels(data)
     if pixels is None or pixels.dtype not in (np.uint8, np.uint16, np.float32):
         raise DioramaError(f"{path} is damaged or of an unusual kind; export it as 8- or 16-bit PNG or TIFF.")
     if pixels.ndim == 2:
@@ -250,7 +241,7 @@ def _read_exr(path: Path, data: bytes) -> np.ndarray:
     size = exr_size(data)
     if size:
         _check_size(path, *size)
-    pixels = decode_exr(data) if size else None
+    pixels = decode_pixels(data) if size else None
     if pixels is None:
         raise DioramaError(f"{path} cannot be decoded as OpenEXR; export it again as a flat RGB or RGBA EXR.")
     if pixels.ndim == 2:
@@ -276,14 +267,14 @@ def exr_size(data: bytes) -> tuple[int, int] | None:
     return None
 
 
-def decode_exr(data: bytes) -> np.ndarray | None:
-    """OpenEXR bytes as OpenCV decodes them (H, W[, channels B G R A]); None where it cannot."""
+def decode_pixels(data: bytes | np.ndarray) -> np.ndarray | None:
+    """A picture's bytes as OpenCV decodes them, as deep as they are (H, W[, channels B G R A]); None where it cannot."""
     os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")  # OpenCV reads it at the first EXR of a process
     import cv2
 
     try:
         return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:
+    except cv2.error:  # no subclass of what others raise; of a TIFF wider than a million pixels, for one
         return None
 
 

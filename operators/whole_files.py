@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..core.errors import DioramaError
-from ..core.photo import decode_exr
+from ..core.photo import decode_pixels
 
 ENDS = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9", ".jpeg": b"\xff\xd9", ".gif": b"\x3b"}
 
@@ -23,11 +23,8 @@ def is_whole(file: Path, frames: int = 1) -> bool:
             opened.seek(max(0, file.stat().st_size - 16))
             return opened.read().rstrip(b"\0").endswith(end)
     if file.suffix.lower() in (".exr", ".tif"):
-        import cv2
-
         # not by name, which OpenCV cannot read on Windows unless it is plain
-        pixels = decode_exr if file.suffix.lower() == ".exr" else lambda data: cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-        return pixels(np.fromfile(file, np.uint8)) is not None
+        return decode_pixels(np.fromfile(file, np.uint8)) is not None
     return _frames_of(file) == frames
 
 

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
 
 from depth_photo_files import apple_photo, gdepth_photo, photo_pixels, png  # noqa: E402
 
-from photo_diorama.core.photo import decode_exr  # noqa: E402
+from photo_diorama.core.photo import decode_pixels  # noqa: E402
 
 pytest.importorskip("cv2", reason="needs OpenCV")
 
@@ -40,7 +40,7 @@ def read(path: Path) -> np.ndarray:
     import cv2
 
     if path.suffix == ".exr":
-        return decode_exr(path.read_bytes())
+        return decode_pixels(path.read_bytes())
     return np.load(path) if path.suffix == ".npy" else cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
 
 

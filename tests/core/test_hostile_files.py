@@ -1,7 +1,9 @@
 """Mutated files of every kind give a scene or a sentence; what the long run of benchmarks/fuzz.py found stays mended."""
 
+import io
 import os
 import time
+import zipfile
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mutations import case, depth_map, outcome, seeds
 from picture_files import pfm_bytes
+from PIL import EpsImagePlugin, Image
 
 from photo_diorama.core.depth import read_depth
 from photo_diorama.core.embedded_depth import depth_in
@@ -79,6 +82,61 @@ def test_a_decoder_with_several_lines_to_say_is_one_sentence(tmp_path):
     with pytest.raises(DioramaError) as told:
         load_photo(tmp_path / "cut.heic")
     assert "\n" not in str(told.value) and str(told.value).endswith(".")
+
+
+def _npz(compression: int) -> bytes:
+    array, archive = io.BytesIO(), io.BytesIO()
+    np.save(array, depth_map())
+    with zipfile.ZipFile(archive, "w", compression) as packed:
+        packed.writestr("depth.npy", array.getvalue())
+    return archive.getvalue()
+
+
+def _damaged_lzma() -> bytes:
+    data = bytearray(_npz(zipfile.ZIP_LZMA))
+    data[50] ^= 0x55
+    return bytes(data)
+
+
+def _tiff(width: int, height: int) -> bytes:
+    out = io.BytesIO()
+    Image.new("L", (width, height), 7).save(out, "TIFF")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "name, make",
+    [
+        ("d.npz", lambda: _npz(zipfile.ZIP_LZMA)),  # its errors are of no kind that NumPy's other ones are
+        ("d.npz", _damaged_lzma),
+        ("d.npz", lambda: _npz(zipfile.ZIP_BZIP2)),
+        ("d.tif", lambda: _tiff(1_100_000, 20)),  # OpenCV's own bound: an error of its own kind
+        ("d.tif", lambda: _tiff(20, 1_100_000)),
+    ],
+)
+def test_a_depth_map_of_an_odd_make_is_a_sentence(tmp_path, name, make):
+    (tmp_path / name).write_bytes(make())
+    with pytest.raises(DioramaError) as told:
+        read_depth(tmp_path / name, DepthSettings())
+    assert str(tmp_path / name) in str(told.value) and str(told.value).endswith(".") and "\n" not in str(told.value)
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_that_are_no_float32_are_unknown_without_a_warning(tmp_path):
+    values = depth_map().astype(np.float64)
+    values[3, 4], values[5, 6] = 1e300, np.inf
+    np.save(tmp_path / "d.npy", values)
+    found = read_depth(tmp_path / "d.npy", DepthSettings(depth_scale=2.0))
+    assert not found.known[[3, 5], [4, 6]].any() and found.known.sum() == values.size - 2
+    np.testing.assert_array_equal(found.values[found.known], 2 * depth_map()[found.known])
+
+
+def test_no_other_program_is_started_for_a_picture(tmp_path, monkeypatch):
+    """Pillow hands PostScript to Ghostscript where that is installed."""
+    Image.new("RGB", (40, 40), "red").save(tmp_path / "a.jpg", "EPS")
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *a, **k: pytest.fail("Ghostscript was started"))
+    with pytest.raises(DioramaError, match="a.jpg is not a picture"):
+        load_photo(tmp_path / "a.jpg")
 
 
 def refused_or(work):
