@@ -9,12 +9,13 @@ import pytest
 torch = pytest.importorskip("torch")
 # first of all folders, and without modules of the same names: other trainings have a train.py and pairs.py too
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "training" / "inpaint"))
-for name in ("pairs", "train", "losses"):
+for name in ("pairs", "pictures", "train", "losses"):
     sys.modules.pop(name, None)
 
 import pairs as pairs_module  # noqa: E402
 import train  # noqa: E402
-from pairs import AROUND, SIDE, Pairs, Source, make_pair  # noqa: E402
+from pairs import AROUND, SIDE, Pairs, Shape, make_pair  # noqa: E402
+from pictures import Pictures, made_print  # noqa: E402
 
 from photo_diorama.core.networks.hidden_colour import load_hidden_colour, untrained  # noqa: E402
 
@@ -38,7 +39,7 @@ def stripes(seed: int) -> np.ndarray:
 
 
 def made_batch() -> dict[str, torch.Tensor]:
-    made = [make_pair(stripes(seed), stripes(seed), shape(), LONG_SIDE) for seed in range(4)]
+    made = [make_pair(stripes(seed), stripes(seed), stripes(seed + 9), shape(), LONG_SIDE) for seed in range(4)]
     items = [train.tensors(pair, 20.0) for pair in made]
     return {key: torch.stack([item[key] for item in items]) for key in items[0]}
 
@@ -47,7 +48,7 @@ def test_a_pair_hides_the_truth():
     """Nothing that the network is given changes when what is hidden, or outside the region, changes."""
     first, hidden = stripes(1), shape() <= 0
     other = np.where(hidden[..., None], 255 - first, first)
-    one, two = (make_pair(picture, picture, shape(), LONG_SIDE) for picture in (first, other))
+    one, two = (make_pair(picture, picture, stripes(9), shape(), LONG_SIDE) for picture in (first, other))
     for name in ("smooth", "detail", "mask", "behind", "scale"):
         assert np.array_equal(one[name], two[name]), name
     assert not np.array_equal(one["truth"], two["truth"])
@@ -56,10 +57,14 @@ def test_a_pair_hides_the_truth():
 
 
 def test_only_what_is_uncovered_is_scored():
-    pair = make_pair(stripes(1), stripes(1), shape(), LONG_SIDE)
-    visible = train.tensors(pair, 5.0)["visible"][0]
-    columns = np.flatnonzero(visible.numpy().any(axis=0))
+    """And beside it, in what the features see, stands the foreground."""
+    picture, front = stripes(1), stripes(9)
+    seen = train.tensors(make_pair(picture, picture, front, shape(), LONG_SIDE), 5.0)
+    columns = np.flatnonzero(seen["visible"][0].numpy().any(axis=0))
     assert columns.tolist() == list(range(79 - AROUND, 84 - AROUND))
+    truth, inner = np.moveaxis(seen["truth"].numpy(), 0, 2), np.s_[AROUND : AROUND + SIDE, AROUND : AROUND + SIDE]
+    assert np.array_equal(truth[:, : 79 - AROUND], (front[inner].astype(np.float32) / 255)[:, : 79 - AROUND])
+    assert np.array_equal(truth[:, 79 - AROUND : 124 - AROUND], (picture[inner].astype(np.float32) / 255)[:, 79 - AROUND : 124 - AROUND])
 
 
 def test_untrained_it_repeats_the_plain_fill():
@@ -83,46 +88,38 @@ def test_loss_falls_on_a_fixed_batch():
     assert min(losses[-5:]) < 0.6 * losses[0]
 
 
-def made_sources() -> list[Source]:
-    """Two photos of noise, the second torn all over its left part, and a shape of each."""
+def made_pairs() -> Pairs:
+    """Two photos of noise and a shape of each, and one print."""
     rng = np.random.default_rng(0)
-    found = []
+    photos = {}
     for k in range(2):
-        photo = rng.integers(0, 256, (200, 400, 3)).astype(np.uint8)
-        photo[..., 0] = k  # so that it is known whose it is
-        torn = np.zeros((200, 400), bool)
-        torn[:, : 200 * k : 7] = True
-        found.append(Source(f"photo {k}", LONG_SIDE, photo, torn, [shape()]))
-    return found
+        photos[f"photo {k}"] = rng.integers(0, 256, (500, 700, 3)).astype(np.uint8)
+        photos[f"photo {k}"][..., 0] = k  # so that it is known whose it is
+    return Pairs([Shape(name, LONG_SIDE, shape()) for name in photos], Pictures(photos, [made_print(rng)]))
 
 
-def test_shapes_are_pasted_on_one_surface_of_another_photo():
-    sources = made_sources()
-    for seed in range(5):
-        pair = Pairs(sources).draw(np.random.default_rng(seed))
-        assert pair["truth"].shape == (SIDE, SIDE, 3) and len(np.unique(pair["truth"][..., 0])) == 1
-    rng, small = np.random.default_rng(1), np.zeros((WHOLE, WHOLE), np.int8)
-    small[40:60, 40:60] = -1
-    for _ in range(20):
-        placed = pairs_module.place(rng, sources[1], small)
-        if placed is not None:
-            assert not sources[1].torn[_window(sources[1].photo, placed)][small != 0].any()
-    whole = np.ones((WHOLE, WHOLE), np.int8)
-    torn_all = Source("torn", LONG_SIDE, sources[1].photo, np.ones((200, 400), bool), [])
-    assert pairs_module.place(rng, torn_all, whole) is None
+def test_shapes_are_pasted_on_other_photos():
+    pairs = made_pairs()
+    for seed in range(12):
+        piece = pairs.pictures.piece(np.random.default_rng(seed), WHOLE, besides="photo 1")
+        assert piece.shape == (WHOLE, WHOLE, 3)
+        assert not (piece[..., 0] == 1).all()
+        pair = pairs.draw(np.random.default_rng(seed))
+        assert pair["truth"].shape == pair["front"].shape == (SIDE, SIDE, 3)
+    assert all(np.array_equal(one, two) for one, two in zip(pairs.draw_number(1, False, 3).values(),
+                                                            pairs.draw_number(1, False, 3).values(), strict=True))  # fmt: skip
 
 
-def _window(photo: np.ndarray, piece: np.ndarray) -> tuple[slice, slice]:
-    """Where in the photo a piece of it came from."""
-    corners = (photo[: 200 - WHOLE + 1, : 400 - WHOLE + 1] == piece[0, 0]).all(axis=-1)
-    top, left = next((r, c) for r, c in np.argwhere(corners) if np.array_equal(photo[r : r + WHOLE, c : c + WHOLE], piece))
-    return slice(top, top + WHOLE), slice(left, left + WHOLE)
+def test_prints_have_edges_and_differ():
+    first, second = (made_print(np.random.default_rng(seed)).astype(float) for seed in (1, 2))
+    assert np.abs(first - second).mean() > 5
+    assert np.abs(np.diff(first, axis=1)).max() > 30
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Stored pairs, as pairs.py leaves them."""
-    pairs = Pairs(made_sources())
+    pairs = made_pairs()
     for name, numbers in (("train", range(6)), ("held_out", range(6, 8))):
         drawn = [pairs.draw_number(1, False, number) for number in numbers]
         for key in drawn[0]:

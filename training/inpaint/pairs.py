@@ -1,10 +1,11 @@
-"""Makes training pairs ahead: shapes of hidden regions pasted on one surface of other photos, where the truth is known.
+"""Makes training pairs ahead: shapes of hidden regions pasted on other pictures, where the truth is known.
 
-    python training/inpaint/pairs.py --sources CACHE/sources --out CACHE/pairs --count 12000
+    python training/inpaint/pairs.py --shapes CACHE/shapes --photos DIR [DIR ...] --out CACHE/pairs --count 12000
 
-Behind a real foreground the context is one surface and so is what it hides; so a shape is pasted only where the other photo
-has no depth discontinuity under it. Some of the colour of a made-up foreground leaks into the context's rim, as lenses and
-misplaced silhouettes let it. Writes train.npz and held_out.npz; every sixth photo, and its shapes, is held out.
+Behind a real foreground what is hidden mostly goes on as its context does, so a shape is pasted preferably where both look
+alike. Another picture plays the foreground: some of its colour leaks into the context's rim, as lenses and misplaced
+silhouettes let it, and it stands beside what is uncovered when that is scored, as in a picture from another place. Writes
+train_*.npy and held_out_*.npy; every sixth photo, and every sixth picture's shapes, is held out.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-sys.path[:0] = [str(Path(os.environ.get("PHOTO_DIORAMA_ROOT", Path(__file__).resolve().parents[2])) / "tests")]
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(os.environ.get("PHOTO_DIORAMA_ROOT", Path(__file__).resolve().parents[2])) / "tests")]
 
 import conftest  # noqa: E402, F401
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
+from pictures import Pictures, is_held_out, read_pictures  # noqa: E402
 
 from photo_diorama.core.fill_colour import fill_parts  # noqa: E402
 from photo_diorama.core.networks.hidden_colour import contrast  # noqa: E402
@@ -29,9 +31,10 @@ from photo_diorama.core.regions import Region  # noqa: E402
 
 SIDE, AROUND = 96, 32
 """Of a stored crop, and what the deterministic fill sees around it, in pixels."""
-HELD_OUT = 6
-PLACES = 30
-"""Placements tried for a shape on a photo before another photo is drawn."""
+PLACES = 12
+"""Pieces of pictures tried for a shape before another shape is drawn."""
+CAST, CAST_SHARE = "cast_", 0.65
+"""How files of cast views begin, and how much of the shapes drawn are theirs: photos' have estimated, ragged silhouettes."""
 FEWEST = 60
 RIM, DETAIL_SIGMA = 0.003, 0.006
 """Parts of the long side, as in the settings and in fill_colour."""
@@ -42,41 +45,39 @@ DETAIL_UNIT = 254.0
 
 
 @dataclass(frozen=True)
-class Source:
-    """One photo at one long side, as collect_regions.py left it."""
+class Shape:
+    """A region of one picture at one long side, as collect_regions.py left it."""
 
-    name: str
+    owner: str  # stem of the photo, or the cast view
     long_side: int
-    photo: np.ndarray  # (h, w, 3) uint8
-    torn: np.ndarray  # (h, w) bool
-    shapes: list[np.ndarray]  # int8
+    values: np.ndarray  # (h, w) int8
 
 
-def read_sources(folder: Path, held_out: bool) -> list[Source]:
-    """All of the held-out photos, or all of the others."""
+def read_shapes(folder: Path, held_out: bool) -> list[Shape]:
+    """All that the held-out pictures have, or all others'."""
     files = sorted(folder.glob("*.npz"))
     names = sorted({file.stem.rsplit("@", 1)[0] for file in files})
-    chosen = {name for k, name in enumerate(names) if (k % HELD_OUT == HELD_OUT // 2) == held_out}
+    chosen = {name for number, name in enumerate(names) if is_held_out(number) == held_out}
     found = []
     for file in files:
         name, long_side = file.stem.rsplit("@", 1)
         if name in chosen:
             with np.load(file) as stored:
                 shapes = [stored[key] for key in stored.files if key.startswith("shape_")]
-                shapes = [shape for shape in shapes if near_silhouette(shape).any()]
-                found.append(Source(name, int(long_side), stored["photo"], stored["torn"], shapes))
+            found += [Shape(name, int(long_side), shape) for shape in shapes if near_silhouette(shape).any()]
     return found
 
 
 class Pairs:
     """Draws pairs; what is drawn depends on the given generator alone."""
 
-    def __init__(self, sources: list[Source]):
-        self.sources = sources
-        self.owners = np.repeat(np.arange(len(sources)), [len(source.shapes) for source in sources])
-        self.shapes = [shape for source in sources for shape in source.shapes]
-        area = np.array([(shape < 0).sum() for shape in self.shapes], float)
-        chance = np.sqrt(area) / np.array([sources[k].long_side for k in self.owners]) ** 2  # as if all were of one size
+    def __init__(self, shapes: list[Shape], pictures: Pictures):
+        self.shapes, self.pictures = shapes, pictures
+        area = np.array([near_silhouette(shape.values).sum() for shape in shapes], float)
+        cast = np.array([shape.owner.startswith(CAST) for shape in shapes])
+        chance = area.copy()  # every pixel that comes into view counts the same, whichever region it is of
+        for which, share in ((cast, CAST_SHARE), (~cast, 1 - CAST_SHARE)):
+            chance[which] *= share / max(chance[which].sum(), 1e-9)
         self.chance = chance / chance.sum()
 
     def draw_number(self, seed: int, held_out: bool, number: int) -> dict[str, np.ndarray]:
@@ -87,22 +88,16 @@ class Pairs:
         """One stored pair: see `make_pair`."""
         side = SIDE + 2 * AROUND
         while True:
-            which = rng.choice(len(self.shapes), p=self.chance)
-            owner = self.sources[self.owners[which]]
-            shape = cut(rng, self.shapes[which], side)
+            owner = self.shapes[rng.choice(len(self.shapes), p=self.chance)]
+            shape = cut(rng, owner.values, side)
             inner = shape[AROUND:-AROUND, AROUND:-AROUND]
-            if (inner < 0).sum() < FEWEST or (inner > 0).sum() < 2 * FEWEST:
+            if (inner < 0).sum() < FEWEST or (inner > 0).sum() < 4 * FEWEST:
                 continue
-            other = self.sources[rng.integers(len(self.sources))]
-            if other.name == owner.name:
-                continue
-            truth = place(rng, other, shape)
-            if truth is None:
-                continue
-            if rng.random() > worth(truth, shape):
-                continue
-            foreground = place(rng, self.sources[rng.integers(len(self.sources))], np.zeros_like(shape))
-            return make_pair(truth, leak(rng, truth, foreground, shape, owner.long_side), shape, owner.long_side)
+            for _ in range(PLACES):
+                truth = self.pictures.piece(rng, side, owner.owner)
+                if rng.random() < worth(truth, shape):
+                    front = self.pictures.piece(rng, side)
+                    return make_pair(truth, leak(rng, truth, front, shape, owner.long_side), front, shape, owner.long_side)
 
 
 def worth(truth: np.ndarray, shape: np.ndarray) -> float:
@@ -113,7 +108,7 @@ def worth(truth: np.ndarray, shape: np.ndarray) -> float:
         return 0.0
     fine = np.abs(truth - cv2.GaussianBlur(truth, (0, 0), 2.0).astype(np.float32))[shape != 0].mean() / 255
     unlike = np.abs(hidden.mean(axis=0) - seen.mean(axis=0)).mean() / (0.5 * seen.std(axis=0).mean() + 0.02)
-    return min(1.0, fine / 0.03) * float(np.exp(-(unlike**2)))
+    return min(1.0, fine / 0.02) * float(np.exp(-(unlike**2)))
 
 
 def near_silhouette(shape: np.ndarray) -> np.ndarray:
@@ -132,22 +127,9 @@ def cut(rng: np.random.Generator, shape: np.ndarray, side: int) -> np.ndarray:
     return np.ascontiguousarray(piece[:, ::-1] if rng.random() < 0.5 else piece)
 
 
-def place(rng: np.random.Generator, source: Source, shape: np.ndarray) -> np.ndarray | None:
-    """(side, side, 3) uint8: a part of the photo that does not tear under the shape; None where none was found."""
-    side = shape.shape[0]
-    if min(source.torn.shape) < side:
-        return None
-    for _ in range(PLACES):
-        top, left = (int(rng.integers(n - side + 1)) for n in source.torn.shape)
-        window = np.s_[top : top + side, left : left + side]
-        if not (source.torn[window] & (shape != 0)).any():
-            return source.photo[window]
-    return None
-
-
 def leak(rng: np.random.Generator, truth, foreground, shape: np.ndarray, long_side: int) -> np.ndarray:
     """(side, side, 3) uint8: the photo with a little of the foreground's colour beside the silhouette."""
-    if foreground is None or rng.random() < 0.4:
+    if rng.random() < 0.4:
         return truth
     shift = rng.normal(0, long_side / 2400, 2)
     moved = cv2.warpAffine((shape < 0).astype(np.float32), np.float32([[1, 0, shift[0]], [0, 1, shift[1]]]), shape.shape[::-1])
@@ -155,11 +137,11 @@ def leak(rng: np.random.Generator, truth, foreground, shape: np.ndarray, long_si
     return np.rint(truth + share * (foreground.astype(np.float32) - truth)).astype(np.uint8)
 
 
-def make_pair(truth: np.ndarray, known: np.ndarray, shape: np.ndarray, long_side: int) -> dict[str, np.ndarray]:
-    """What is stored of a pair, all (SIDE, SIDE): `truth` and `smooth` (.., 3) uint8, `detail` (.., 3) int8, `mask` uint8
+def make_pair(truth: np.ndarray, known: np.ndarray, front: np.ndarray, shape: np.ndarray, long_side: int) -> dict[str, np.ndarray]:
+    """What is stored of a pair, all (SIDE, SIDE): `truth`, `front` and `smooth` (.., 3) uint8, `detail` (.., 3) int8, `mask` uint8
     (SOURCE, HOLE, SYNTHESIS), `behind` uint8 (steps of invented pixels from the silhouette), `scale` (4,) float32: mean, spread.
 
-    `known` is the photo as the context shows it, `truth` as it is.
+    `known` is the picture as the context shows it, `truth` as it is, `front` what hides it.
     """
     synthesis, context = shape < 0, shape > 0
     colour = np.where(context[..., None], known.astype(np.float32) / 255, 0).astype(np.float32)
@@ -170,6 +152,7 @@ def make_pair(truth: np.ndarray, known: np.ndarray, shape: np.ndarray, long_side
     inner = np.s_[AROUND : AROUND + SIDE, AROUND : AROUND + SIDE]
     return {
         "truth": truth[inner],
+        "front": front[inner],
         "smooth": np.rint(255 * np.clip(parts.smooth[inner], 0, 1)).astype(np.uint8),
         "detail": np.clip(np.rint(DETAIL_UNIT * parts.detail[inner]), -127, 127).astype(np.int8),
         "mask": (parts.source * SOURCE + hole * HOLE + synthesis * SYNTHESIS)[inner].astype(np.uint8),
@@ -180,7 +163,8 @@ def make_pair(truth: np.ndarray, known: np.ndarray, shape: np.ndarray, long_side
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sources", type=Path, required=True)
+    parser.add_argument("--shapes", type=Path, required=True, help="made by collect_regions.py")
+    parser.add_argument("--photos", type=Path, nargs="+", required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--count", type=int, default=12000)
     parser.add_argument("--held-out-count", type=int, default=400)
@@ -190,7 +174,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     given.out.mkdir(parents=True, exist_ok=True)
     for name, held_out, count in (("held_out", True, given.held_out_count), ("train", False, given.count)):
-        pairs = Pairs(read_sources(given.sources, held_out))
+        pairs = Pairs(read_shapes(given.shapes, held_out), read_pictures(given.photos, held_out, given.seed))
         draw = partial(pairs.draw_number, given.seed, held_out)
         with get_context("fork").Pool(given.workers) as pool:
             drawn = list(pool.imap(draw, range(count), 50))
@@ -200,7 +184,7 @@ def main() -> None:
             with open(part, "wb") as file:
                 np.save(file, np.stack([pair[key] for pair in drawn]))
             os.replace(part, target)
-        print(f"{name}: {count} pairs of {len({s.name for s in pairs.sources})} photos", flush=True)
+        print(f"{name}: {count} pairs of {len(pairs.pictures.photos)} photos and {len(pairs.shapes)} shapes", flush=True)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from losses import colour_error, features, features_network, structure  # isort:
 from photo_diorama.core.networks.checkpoints import save_network  # noqa: E402
 from photo_diorama.core.networks.hidden_colour import HiddenColour, untrained  # noqa: E402
 
-KEYS = ("truth", "smooth", "detail", "mask", "behind", "scale")
+KEYS = ("truth", "front", "smooth", "detail", "mask", "behind", "scale")
 SHIFT = 7.0
 """Mean width in pixels of what a moved camera uncovers; each pair of each step has its own, drawn anew."""
 FEATURES_EVERY = 2
@@ -50,7 +50,7 @@ class Stored:
                 for key in KEYS[:-1]:
                     item[key] = np.rot90(item[key], turn)
                     item[key] = item[key][:, ::-1] if mirror else item[key]
-                for key in KEYS[:3]:
+                for key in KEYS[:4]:
                     item[key] = item[key][..., order]
                 item["scale"] = item["scale"][[*order, 3]]
             items.append(tensors(item, min(2 + rng.exponential(SHIFT - 2), 60)))
@@ -58,13 +58,18 @@ class Stored:
 
 
 def tensors(item: dict[str, np.ndarray], shift: float) -> dict[str, torch.Tensor]:
-    """One stored pair as the network and the losses take it, seen from where `shift` pixels are uncovered."""
+    """One stored pair as the network and the losses take it, seen from where `shift` pixels are uncovered.
+
+    The foreground still covers all the rest, so in "truth" it stands beside what is uncovered.
+    """
     mean, spread = item["scale"][:3], item["scale"][3]
-    truth, smooth = (item[key].astype(np.float32) / 255 for key in ("truth", "smooth"))
+    truth, front, smooth = (item[key].astype(np.float32) / 255 for key in ("truth", "front", "smooth"))
     detail = item["detail"].astype(np.float32) / DETAIL_UNIT
     mask = item["mask"]
     flags = [((mask & bit) > 0)[..., None] for bit in (SOURCE, HOLE)]
     visible = ((mask & SYNTHESIS) > 0) & (item["behind"] < shift)
+    context = ((mask & SYNTHESIS) == 0) & (mask > 0)
+    truth = np.where((visible | context)[..., None], truth, front)
     channels = np.concatenate([(smooth - mean) / spread, detail / spread, *flags], axis=-1)
 
     def planes(array: np.ndarray) -> torch.Tensor:
