@@ -19,29 +19,39 @@ DETAIL = 0.6
 DETAIL_SIGMA = 0.006
 """Detail is what an average over this part of the long side takes away."""
 SMOOTHING, LARGE = 8, 512
+QUICK = 0.1
+"""Part of the time that this fill takes where a downloaded network paints over it."""
 
 
-def fill_colour(regions: list[Region], image: LayeredDepthImage, settings: InpaintSettings, progress=lambda f: None) -> np.ndarray:
-    """(h, w, 3) float32 colours of the last layer, each region painted from its own context."""
+def fill_colour(
+    regions: list[Region], image: LayeredDepthImage, settings: InpaintSettings, progress=lambda f: None, networks=None
+) -> np.ndarray:
+    """(h, w, 3) float32 colours of the last layer, each region painted from its own context.
+
+    `networks`: those that were downloaded for the inpainter (fill_published.Published, fill_lama.Lama), None where it needs none.
+    """
     colour = image.layers[-1].colour.copy()
     rim, sigma = round(settings.eroded_rim * image.long_side), max(2.0, DETAIL_SIGMA * image.long_side)
-    completion = completion_on(colour, settings)
+    quick = QUICK if networks else 1.0
+    completion = completion_on(colour, settings, networks, image, lambda f: progress(quick + (1 - quick) * f))
     done, all_ = 0, sum(int(r.synthesis.sum()) for r in regions) or 1
     with ThreadPoolExecutor(THREADS) as pool:  # regions know nothing of each other, and OpenCV works outside Python's lock
-        work = pool.map(lambda r: _paint(r, rim, sigma, bool(completion)), regions)
+        work = pool.map(lambda r: _paint(r, rim, sigma, completion), regions)
         for region, (painted, tiles) in zip(regions, work, strict=True):
             colour[region.window][region.synthesis] = painted
             if completion:
                 completion.add(tiles)
             done += int(region.synthesis.sum())
-            progress(done / all_)
+            progress(quick * done / all_)
     if completion:
         completion.finish()
     return colour
 
 
-def completion_on(colour: np.ndarray, settings: InpaintSettings):
+def completion_on(colour: np.ndarray, settings: InpaintSettings, networks=None, image=None, progress=lambda f: None):
     """The network at work on that canvas where the settings ask for it, otherwise None."""
+    if networks is not None:
+        return networks.completion(colour, image, progress)
     if settings.inpainter != "learned":
         return None
     from .fill_learned import Completion, load_network
@@ -82,12 +92,10 @@ def fill_parts(region: Region, rim: int, sigma: float) -> FillParts | None:
     return FillParts(source, push_pull(region.colour, source), detail)
 
 
-def _paint(region: Region, rim: int, sigma: float, to_complete: bool) -> tuple[np.ndarray, list]:
+def _paint(region: Region, rim: int, sigma: float, completion) -> tuple[np.ndarray, list]:
     """The region's deterministic colours as by `compose`, and what the network is to see of it."""
-    from .fill_learned import cut_tiles
-
     parts = fill_parts(region, rim, sigma)
-    return compose(region, parts), cut_tiles(region, parts) if to_complete and parts else []
+    return compose(region, parts), completion.cut(region, parts) if completion and parts else []
 
 
 def compose(region: Region, parts: FillParts | None) -> np.ndarray:

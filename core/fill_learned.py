@@ -41,6 +41,10 @@ class Completion:
         self.canvas, self.network = canvas, network
         self.waiting: list[Tile] = []
 
+    def cut(self, region: Region, parts: FillParts) -> list[Tile]:
+        """What is to be seen of a region, for `add`."""
+        return cut_tiles(region, parts)
+
     def add(self, tiles: list[Tile]) -> None:
         """Takes what `cut_tiles` made of a region; it may be painted later."""
         self.waiting += tiles

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from .downloaded import Downloaded
 from .fill_colour import fill_border, fill_colour
 from .fill_depth import fill_depth
 from .layers import Layer, LayeredDepthImage
@@ -17,26 +18,55 @@ FEWEST_HIDDEN = 16
 """A pass that would invent fewer pixels than this ends the loop."""
 
 
-def inpaint(image: LayeredDepthImage, layers: LayerSettings, settings: InpaintSettings, progress=lambda fraction: None):
+def inpaint(
+    image: LayeredDepthImage,
+    layers: LayerSettings,
+    settings: InpaintSettings,
+    progress=lambda fraction: None,
+    downloaded: Downloaded = Downloaded(),
+):
     """The same image with its border coloured and a layer more for every nesting of hidden surfaces.
 
     Each pass finds the discontinuities in what was made last and fills behind them (Shih et al. 2020, section 3.3), until
     none is left or `layers.passes` are done. Returns the image and the count of depth edges filled behind in each pass.
+    Raises DioramaError where the inpainter needs a network that is not `downloaded`.
     """
+    networks = load_networks(settings.inpainter, downloaded)
     image = with_front_colour(image, fill_border(image, settings))
-    edges = []
+    edges, own_depth = [], settings.inpainter == "published"
+    half = 0.5 if own_depth else 0.0  # of a pass goes into depth, the rest into colour
     for turn in range(layers.passes):
-        progress(turn / layers.passes)
+
+        def told(part: float, turn=turn) -> None:
+            progress((turn + part) / layers.passes)
+
+        told(0)
         found = disocclude(image, layers.hidden_width)
         if found is None or found.hidden.sum() < FEWEST_HIDDEN:
             break
-        found = expect_surfaces(image, found, settings) if turn == 0 else found
+        if own_depth:
+            found, networks = networks.expect(image, found, layers.context_width, lambda part, told=told: told(half * part))
+        elif turn == 0:
+            found = expect_surfaces(image, found, settings)
         image, distance = add_hidden_layer(image, found)
         regions = find_regions(image, layers.context_width, distance)
-        colour = fill_colour(regions, image, settings, lambda part, turn=turn: progress((turn + part) / layers.passes))
+        colour = fill_colour(regions, image, settings, lambda part, told=told: told(half + (1 - half) * part), networks)
         image = with_front_colour(image, colour)
         edges.append(found.edges)
     return image, tuple(edges)
+
+
+def load_networks(inpainter: str, downloaded: Downloaded):
+    """The networks of an inpainter that needs downloaded ones, None for the others; raises DioramaError where one is missing."""
+    if inpainter == "published":
+        from .fill_published import load_published
+
+        return load_published(downloaded)
+    if inpainter == "lama":
+        from .fill_lama import load_lama
+
+        return load_lama(downloaded)
+    return None
 
 
 def expect_surfaces(image: LayeredDepthImage, found: Disocclusion, settings: InpaintSettings) -> Disocclusion:

@@ -68,6 +68,8 @@ def _pairs_of_one_surface(image: LayeredDepthImage, found: Disocclusion, side: i
     same = np.abs(disparity[other] - disparity[one]) <= limit
     if found.part is not None:
         same &= found.part.ravel()[one] == found.part.ravel()[other]
+    if found.torn is not None:
+        same &= ~found.torn[(RIGHT, DOWN).index(side)].ravel()[one]
     return one[same], other[same]
 
 

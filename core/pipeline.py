@@ -12,6 +12,7 @@ import numpy as np
 
 from .delight import delit_textures
 from .depth import DepthMap, depth_on_photo
+from .downloaded import Downloaded
 from .edit_depth import DepthEdit, take_over
 from .errors import DioramaError
 from .find_depth import FoundDepth, at_hand, find_depth, with_calibration
@@ -101,6 +102,8 @@ def build_diorama(
     """
     layers, files = settings.layers, (str(photo_path), str(depth_path or ""))
     step = Steps(progress, kept if kept is not None else Kept(), files)
+    downloaded = Downloaded(models, settings.depth.device)
+    networks = downloaded.stamp(settings.inpaint.inpainter)  # before anything that takes long: one may be missing
     photo, found, original = bring_depth(step, photo_path, depth_path, settings, models)
     depth = step("Taking over the edited depth", 0.14, edit and edit.key, lambda: take_over(edit, original, photo))
     sharp = step("Sharpening the depth", 0.15, layers.tear,
@@ -108,8 +111,8 @@ def build_diorama(
     torn = step("Splitting at depth discontinuities", 0.25, (layers, parts and parts.key),
                 lambda: split_into_layers(photo, sharp, layers, parts))  # fmt: skip
     matte = step("Softening silhouettes", 0.28, (), lambda: find_matte(torn, layers, found.matte))
-    image, edges = step("Inpainting what is hidden", 0.3, settings.inpaint,
-                        lambda: inpaint(clean(torn, matte), layers, settings.inpaint, step.within(0.3, 0.85)))  # fmt: skip
+    image, edges = step("Inpainting what is hidden", 0.3, (settings.inpaint, networks),
+                        lambda: inpaint(clean(torn, matte), layers, settings.inpaint, step.within(0.3, 0.85), downloaded))  # fmt: skip
     lit = settings.scene.shader == "principled"
     mesh = step("Triangulating", 0.85, (settings.mesh, lit),
                 lambda: _with_soft_edges(image, matte, photo, depth.metric, settings.mesh, lit))  # fmt: skip

@@ -34,6 +34,7 @@ class Disocclusion:
     cut: np.ndarray | None  # (h, w) bool: hidden by another part, and so wholly; None where nothing was split off
     edges: int  # depth edges (connected silhouettes of nearer pixels) that were flooded from
     expected: np.ndarray | None = None  # (h, w) float32 disparity that the hidden surface is drawn to; None: `disparity`
+    torn: np.ndarray | None = None  # (2, h, w) bool: links right and down of hidden pixels that a continued depth edge tears
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Region:
     context: np.ndarray  # (h', w') bool
     distance: np.ndarray  # (h', w') int16: steps of a context pixel from the synthesis region
     colour: np.ndarray  # (h', w', 3) float32, of the context
+    origin: np.ndarray | None = None  # (h', w') int8: layer that a context pixel is on
 
 
 def disocclude(image: LayeredDepthImage, hidden_width: float) -> Disocclusion | None:
@@ -170,15 +172,20 @@ def _count_edges(seeds: np.ndarray, own: np.ndarray, shape: tuple[int, int]) -> 
     return cv2.connectedComponents(picture, connectivity=8)[0] - 1
 
 
-def find_regions(image: LayeredDepthImage, context_width: float, distance: np.ndarray) -> list[Region]:
-    """The connected invented surfaces of the last layer, each with its context, largest first.
+def find_regions(
+    image: LayeredDepthImage, context_width: float, distance: np.ndarray, labels: np.ndarray | None = None
+) -> list[Region]:
+    """The connected invented surfaces of the last layer, each with its context, largest first; or for every number of `labels`
+    (h, w) int32 above 0 what bears it.
 
     The context is flooded along links from the synthesis region into earlier layers, somewhat further than what is invented
     is wide, but at most `context_width` of the long side. `distance` (h, w): steps of invented pixels from their silhouette.
     """
     last = len(image.layers) - 1
     layer = image.layers[last]
-    labels, sizes = label_surfaces(layer.present, layer.links[0] == last, layer.links[2] == last)
+    if labels is None:
+        labels, _ = label_surfaces(layer.present, layer.links[0] == last, layer.links[2] == last)
+    sizes = np.bincount(labels.ravel())
     deepest = np.zeros(len(sizes), np.int32)
     np.maximum.at(deepest, labels[layer.present], distance[layer.present])
     most = max(8, round(context_width * image.long_side))
@@ -252,11 +259,11 @@ def _cut_out(image, labels, sizes, region, node, found_at) -> list[Region]:
         window = (slice(int(top), int(bottom)), slice(int(left), int(right)))
         synthesis = labels[window] == label
         context, distance = np.zeros(synthesis.shape, bool), np.zeros(synthesis.shape, np.int16)
-        colour = np.zeros((*synthesis.shape, 3), np.float32)
+        colour, origin = np.zeros((*synthesis.shape, 3), np.float32), np.zeros(synthesis.shape, np.int8)
         for k in np.unique(layer)[::-1]:
             here = layer == k
             rr, cc = r[here] - top, c[here] - left
-            context[rr, cc], distance[rr, cc] = True, found_at[part][here]
+            context[rr, cc], distance[rr, cc], origin[rr, cc] = True, found_at[part][here], k
             colour[rr, cc] = image.layers[k].colour[r[here], c[here]]
-        result.append(Region(window, synthesis, context & ~synthesis, distance, colour))
+        result.append(Region(window, synthesis, context & ~synthesis, distance, colour, origin))
     return result

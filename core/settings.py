@@ -87,6 +87,11 @@ class LayerSettings:
 INPAINTERS = {"diffusion": "Smooth continuation of the context, deterministic"}
 if HIDDEN_COLOUR.is_file():  # ours did not win in every figure, so none comes along
     INPAINTERS["learned"] = "The same, completed by a network that you have trained yourself"
+INPAINTERS |= {
+    "published": "Edges, depth and colour by the three networks of the method's authors (MIT, the edge network also CC-BY-NC-4.0: "
+    "NOT for commercial use); to be downloaded first",
+    "lama": "Colour by the network LaMa, for large holes and patterns (Apache-2.0); to be downloaded first",
+}
 
 
 HIDDEN_DEPTH = Path(__file__).parent / "networks" / "weights" / "hidden_depth.npz"

@@ -47,6 +47,33 @@ class Crop:
         return self.edge & (self.context | self.synthesis)
 
 
+def shrink(crop: Crop, scale: int) -> Crop:
+    """The crop with every `scale` x `scale` pixels in one, filled up with nothing on the right and below.
+
+    One with any synthesis in it is synthesis, one with any context otherwise is context, with the mean of its context's colour
+    and depth; one with any edge that a network may know has an edge.
+    """
+    if scale == 1:
+        return crop
+    height, width = crop.context.shape
+
+    def blocks(array: np.ndarray) -> np.ndarray:
+        pad = [(0, -height % scale), (0, -width % scale)] + [(0, 0)] * (array.ndim - 2)
+        padded = np.pad(array, pad)
+        rows, columns = padded.shape[:2]
+        return padded.reshape(rows // scale, scale, columns // scale, scale, *array.shape[2:])
+
+    synthesis, edge = blocks(crop.synthesis).any(axis=(1, 3)), blocks(crop.seen_edge).any(axis=(1, 3))
+    known = np.where(crop.context[..., None], np.dstack([crop.colour, crop.depth]), 0).astype(np.float32)
+    count = blocks(crop.context).sum(axis=(1, 3))
+    context = (count > 0) & ~synthesis
+    if not context.any():  # a rim thinner than a block: what is known of it comes first
+        context, synthesis = count > 0, synthesis & (count == 0)
+    mean = blocks(known).sum(axis=(1, 3)) / np.maximum(count, 1)[..., None]
+    depth = np.where(count > 0, mean[..., 3], 1)
+    return Crop(mean[..., :3].astype(np.float32), depth.astype(np.float32), edge, context, synthesis)
+
+
 def close_synthesis(synthesis: np.ndarray, context: np.ndarray, size: int) -> np.ndarray:
     """(h, w) bool: `synthesis` joined with the gaps that closing (synthesis | context) by a square fills.
 

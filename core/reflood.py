@@ -1,0 +1,120 @@
+"""Which hidden pixels belong to which side of a continued depth edge, and their depth beside it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from .extend_edges import EdgePath
+from .layers import DOWN, LEFT, RIGHT, STEPS, UP, LayeredDepthImage, neighbour
+from .regions import Disocclusion
+
+NEAR_SIDE, FAR_SIDE = 1, 2
+
+
+def reflood(image: LayeredDepthImage, found: Disocclusion, behind: np.ndarray, paths: list[EdgePath]):
+    """(`found` torn along the paths; (h, w) bool near paths): hidden pixels continue the nearest silhouette of their side.
+
+    Only behind silhouettes that a path begins at, by their numbers in `behind`. Silhouette pixels on a path whose farther
+    surface is that of the other side begin nothing.
+    """
+    torn = np.zeros((2, *found.hidden.shape), bool)
+    sides, wrong = sides_of(found.hidden.shape, paths), np.zeros(found.hidden.shape, bool)
+    for path in paths:
+        for pixel in path.near:
+            wrong[pixel] = abs(found.disparity[pixel] - path.end.near) > abs(found.disparity[pixel] - path.end.far)
+        for one, far in path.torn:
+            _tear(torn, one, far)
+            if sides[far] == FAR_SIDE:
+                wrong[far] = abs(found.disparity[far] - path.end.far) > abs(found.disparity[far] - path.end.near)
+    torn &= found.hidden
+    concerned = np.isin(behind, np.unique([behind[path.near[0]] for path in paths])) & found.hidden
+    owner = _nearest(image, torn, concerned, concerned & (found.distance == 0) & ~wrong)
+    owner = np.where(owner >= 0, owner, np.arange(owner.size))
+    disparity, seed = (array.ravel()[owner].reshape(array.shape) for array in (found.disparity, found.seed))
+    return replace(found, disparity=disparity, seed=seed, torn=torn), sides == NEAR_SIDE
+
+
+def sides_of(shape: tuple[int, int], paths: list[EdgePath]) -> np.ndarray:
+    """(h, w) uint8: `NEAR_SIDE` on near paths, `FAR_SIDE` on the pixels beside them on the other side, 0 elsewhere."""
+    sides = np.zeros(shape, np.uint8)
+    for path in paths:
+        for _, far in path.torn:
+            sides[far] = FAR_SIDE
+    for path in paths:
+        for pixel in path.near:
+            sides[pixel] = NEAR_SIDE
+    return sides
+
+
+def _tear(torn: np.ndarray, one: tuple[int, int], other: tuple[int, int]) -> None:
+    first = min(one, other)
+    torn[0 if one[0] == other[0] else 1][first] = True
+
+
+def _open_links(image: LayeredDepthImage, torn: np.ndarray) -> np.ndarray:
+    """(4, h, w) bool: links of the surface that hides, except where what it hides is torn."""
+    own = image.layers[-1].links == len(image.layers) - 1
+    own[RIGHT] &= ~torn[0]
+    own[LEFT] &= ~neighbour(torn[0], LEFT, False)
+    own[DOWN] &= ~torn[1]
+    own[UP] &= ~neighbour(torn[1], UP, False)
+    return own
+
+
+def _nearest(image: LayeredDepthImage, torn: np.ndarray, within: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """(pixels,) int64 flat index of the start pixel that reaches each pixel first over links, -1 for none."""
+    links, width = _open_links(image, torn).reshape(4, -1), within.shape[1]
+    free, owner = within.ravel(), np.full(within.size, -1, np.int64)
+    front = np.flatnonzero(start)
+    owner[front] = front
+    while len(front):
+        reached = []
+        for side, (down, right) in enumerate(STEPS):
+            from_ = front[links[side][front]]
+            to = from_ + down * width + right
+            new = free[to] & (owner[to] < 0)
+            owner[to[new]] = owner[from_[new]]
+            reached.append(to[new])
+        front = np.concatenate(reached)
+    return owner
+
+
+def repropagate(image: LayeredDepthImage, found: Disocclusion, drawn: np.ndarray, width: int) -> np.ndarray:
+    """`drawn` (h, w) with the bands of `width` pixels beside torn links filled anew, each from its own side only.
+
+    A network blurs the step that it was told of (section 7.4 of the released code: both bands are discarded and refilled ring
+    by ring with the mean of the known neighbours).
+    """
+    links = _open_links(image, found.torn)
+    band = found.torn[0] | found.torn[1]
+    band |= neighbour(found.torn[0], LEFT, False) | neighbour(found.torn[1], UP, False)
+    band &= found.hidden
+    for _ in range(width - 1):
+        band = band | (found.hidden & np.any([links[side] & neighbour(band, side, False) for side in range(4)], axis=0))
+    known, drawn = found.hidden & ~band, np.where(band, 0, drawn).astype(np.float32)
+    left = band
+    while left.any():
+        total, count = np.zeros(drawn.shape, np.float32), np.zeros(drawn.shape, np.float32)
+        for side in range(4):
+            there = links[side] & neighbour(known, side, False)
+            total += np.where(there, neighbour(drawn, side, 0), 0)
+            count += there
+        reached = left & (count > 0)
+        if not reached.any():
+            break
+        drawn[reached] = total[reached] / count[reached]
+        known, left = known | reached, left & ~reached
+    return np.where(left, found.disparity, drawn)
+
+
+def smooth(depth: np.ndarray, synthesis: np.ndarray, context: np.ndarray, rounds: int) -> np.ndarray:
+    """(h, w) float32: what was synthesised averaged over its four neighbours in either region, so many times (released code)."""
+    known = synthesis | context
+    count = sum(neighbour(known, side, False).astype(np.float32) for side in range(4))
+    change = synthesis & (count > 0)
+    for _ in range(rounds):
+        total = sum(np.where(neighbour(known, side, False), neighbour(depth, side, 0), 0) for side in range(4))
+        depth = np.where(change, total / np.maximum(count, 1), depth).astype(np.float32)
+    return depth
