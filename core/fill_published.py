@@ -16,7 +16,7 @@ from .downloaded import Downloaded
 from .errors import DioramaError
 from .extend_edges import LIKELY, EdgeEnd, EdgePath, find_ends, label_depth_edges, plan_paths, refine
 from .fill_colour import FillParts
-from .layers import DOWN, RIGHT, Layer, LayeredDepthImage
+from .layers import DOWN, RIGHT, Layer, LayeredDepthImage, neighbour
 from .link_hidden import absorb_islands, link_hidden
 from .reflood import reflood, repropagate, smooth
 from .regions import Disocclusion, Region, find_regions
@@ -101,8 +101,7 @@ class Published:
         silhouette = found.hidden & (found.distance == 0)
         labels = label_depth_edges(silhouette, image.layers[-1], len(image.layers) - 1)
         labels += np.where(labels > 0, max((int(known.max(initial=0)) for known in earlier), default=0), 0).astype(np.int32)
-        own = image.layers[-1].links == len(image.layers) - 1
-        behind, _ = label_surfaces(found.hidden, own[RIGHT], own[DOWN])
+        behind = _label_silhouettes(image, found.hidden)
         nothing = np.zeros(image.shape, bool)
         seen = SeenEdges((*earlier, labels), behind, {}, nothing)
         if found.part is not None:
@@ -254,6 +253,13 @@ def colour_crop(region: Region, source: np.ndarray, seen: SeenEdges | None):
     colour = np.where(source[..., None], region.colour, 0).astype(np.float32)
     hole = region.synthesis | (region.context & ~source)
     return Crop(colour, np.ones(source.shape, np.float32), edge, source, hole)
+
+
+def _label_silhouettes(image: LayeredDepthImage, hidden: np.ndarray) -> np.ndarray:
+    """(h, w) int32: hidden pixels that one connected piece of a surface hides, numbered from 1; 0 elsewhere."""
+    own = image.layers[-1].links == len(image.layers) - 1
+    links = (own[side] & hidden & neighbour(hidden, side, False) for side in (RIGHT, DOWN))
+    return label_surfaces(hidden, *links)[0]
 
 
 def _regions_behind(image: LayeredDepthImage, found: Disocclusion, behind: np.ndarray, context_width: float) -> list[Region]:
