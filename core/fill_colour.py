@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -11,8 +10,8 @@ import numpy as np
 from .layers import DOWN, LEFT, RIGHT, UP, LayeredDepthImage
 from .regions import Region
 from .settings import HIDDEN_COLOUR, InpaintSettings
+from .threads import thread_count
 
-THREADS = min(8, os.cpu_count() or 1)
 FEWEST_SOURCES = 12
 DETAIL = 0.6
 """How much of the context's fine detail goes on top of the smooth fill; all of it costs PSNR where it lands out of place."""
@@ -35,7 +34,7 @@ def fill_colour(
     quick = QUICK if networks else 1.0
     completion = completion_on(colour, settings, networks, image, lambda f: progress(quick + (1 - quick) * f))
     done, all_ = 0, sum(int(r.synthesis.sum()) for r in regions) or 1
-    with ThreadPoolExecutor(THREADS) as pool:  # regions know nothing of each other, and OpenCV works outside Python's lock
+    with ThreadPoolExecutor(thread_count()) as pool:  # regions know nothing of each other, and OpenCV works outside Python's lock
         work = pool.map(lambda r: _paint(r, rim, sigma, completion), regions)
         for region, (painted, tiles) in zip(regions, work, strict=True):
             colour[region.window][region.synthesis] = painted

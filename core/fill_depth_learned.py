@@ -7,7 +7,6 @@ steps stay sharp, and the network is small enough to need no torch.
 
 from __future__ import annotations
 
-import os
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ import numpy as np
 from .errors import DioramaError
 from .layers import LayeredDepthImage
 from .regions import Disocclusion
+from .threads import thread_count
 
 ANOTHER = 8.0
 """What differs from the flood's guess by more than this many thresholds is another surface, and is not taken."""
@@ -32,7 +32,6 @@ NEAR_END, FAR_END = 2, 8
 """Slopes are taken between these pixels beyond the silhouette."""
 AT_ONCE = 1024
 """Pixels that are weighed together: few enough that what lies between the network's layers stays in the processor's cache."""
-THREADS = min(8, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
@@ -204,7 +203,7 @@ class Network:
 def choose(seen: Seen, network: Network) -> np.ndarray:
     """(n,) float32 disparity: the median of the candidates under the network's weights, which is always one of them."""
     parts = [seen.at(slice(start, start + AT_ONCE)) for start in range(0, len(seen.where), AT_ONCE)]
-    with ThreadPoolExecutor(THREADS) as pool:  # NumPy works outside Python's lock, and no pixel knows of another
+    with ThreadPoolExecutor(thread_count()) as pool:  # NumPy works outside Python's lock, and no pixel knows of another
         return np.concatenate([np.zeros(0, np.float32), *pool.map(lambda part: _chosen(part, network), parts)])
 
 

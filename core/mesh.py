@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -19,8 +18,7 @@ from .settings import MeshSettings
 from .smooth_normals import find_slopes, normals_at
 from .soft_silhouettes import Matte
 from .soft_texture import SoftTexture, pack_soft
-
-THREADS = min(8, os.cpu_count() or 1)
+from .threads import thread_count
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ def triangulate(
 
     With `lit` the meshes have normals of their own, which only light makes visible and which take half as long again.
     """
-    with ThreadPoolExecutor(THREADS) as pool:  # NumPy works outside Python's lock
+    with ThreadPoolExecutor(thread_count()) as pool:  # NumPy works outside Python's lock
         packing = pool.submit(pack_atlas, image)
         laying = pool.submit(lay_backdrop, image) if settings.backdrop else None
         softening = pool.submit(pack_soft, image, photo, matte) if matte is not None else None

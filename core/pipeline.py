@@ -25,6 +25,7 @@ from .separate_parts import separate_parts
 from .settings import MeshSettings, Settings
 from .sharpen_depth import sharpen
 from .soft_silhouettes import add_skirt, clean, find_matte
+from .threads import hand_on_threads
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and the fraction of the whole that is done; raises Cancelled to stop."""
@@ -139,6 +140,7 @@ def find_original(
 
 def bring_depth(step: Steps, photo_path, depth_path, settings: Settings, models) -> tuple[Photo, FoundDepth, DepthMap]:
     """The first stages: the photo with its camera, what was found of its depth, and that on the photo's working grid."""
+    hand_on_threads()
     photo = step("Reading the photo", 0.0, (stamp(photo_path), settings.photo), lambda: load_photo(photo_path, settings.photo))
     sources = stamp(depth_path) if depth_path else (str(models), at_hand(Path(photo_path), models))
     found = step("Finding the depth", 0.05, (sources, settings.depth),
