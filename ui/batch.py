@@ -35,7 +35,7 @@ from .session import Session
 from .targets import check_target, make_folder
 
 MANIFEST, STAGING, NAME = "batch.jsonl", ".photo-diorama-batch", "{name}"
-OWN = {"photo", "depth", "output", "overwrite", "json", "quiet", "models_dir"}
+OWN = {"photo", "depth", "output", "overwrite", "json", "quiet", "models_dir", "threads"}
 """Flags of the main command that are not handed on as they are."""
 NOT_ALL = 1
 """Exit code where at least one photo has no diorama."""
@@ -160,10 +160,11 @@ class Batch:
     def _start(self) -> Worker:
         session, environment = self.session, dict(os.environ)
         cores = os.cpu_count() or 1
-        environment.setdefault("OMP_NUM_THREADS", str(max(1, cores // self.given.jobs)))
+        share = self.given.threads or (max(1, cores // self.given.jobs) if self.given.jobs > 1 else 0)
+        environment.setdefault("OMP_NUM_THREADS", str(share or cores))
         environment |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), self.temporary)
         models = str((self.given.models_dir or session.models).resolve())
-        return Worker([*_program(), "batch-worker", "--quiet", "--models-dir", models], environment)
+        return Worker([*_program(), "batch-worker", "--quiet", "--models-dir", models, "--threads", str(share)], environment)
 
     def _limits(self) -> Limits:
         memory = self.given.memory * 10**6 if self.given.memory else None

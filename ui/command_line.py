@@ -9,6 +9,7 @@ import traceback
 from pathlib import Path
 
 from ..core.errors import Cancelled, DioramaError
+from ..core.threads import threads_used
 from ..operators.own_folder import NO_EXTENSION_FOLDER
 from . import batch, batch_worker, farm, inspect_photo, make_diorama, manage_models, write_depth
 from .session import ProgressLine, Session, Stops, only_ours_on_standard_output, plain
@@ -42,7 +43,7 @@ def main(arguments: list[str] | None = None, models: Path | None = None, online:
     stops = Stops()
     progress = ProgressLine(not given.quiet, stops)
     try:
-        with stops.heeded(), only_ours_on_standard_output() as out:
+        with stops.heeded(), threads_used(getattr(given, "threads", 0)), only_ours_on_standard_output() as out:
             folder = given.models_dir or models or NO_EXTENSION_FOLDER / "models"
             code = command.run(given, Session(out, folder, online, given.json, given.quiet, progress))
         return code or OK

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..core.output import OutputSettings
 from ..core.settings import Settings, each_option
+from ..core.threads import ThreadSettings
 
 ALWAYS_ON = {"set_up_scene"}
 """The command line writes a new file of its own, which is always set up; so this is no flag."""
@@ -70,12 +71,14 @@ def settings_from(given: argparse.Namespace, only: Iterable[str] | None = None, 
     return Settings().with_values({name: getattr(given, name) for name in option_names(only)} | more)
 
 
-def add_common(parser: argparse.ArgumentParser, models_dir: bool = True) -> None:
-    """What every command understands."""
+def add_common(parser: argparse.ArgumentParser, models_dir: bool = True, threads: bool = True) -> None:
+    """What every command understands; `threads` those that compute."""
     if models_dir:
         parser.add_argument(
             "--models-dir", type=Path, metavar="FOLDER",
             help="where downloaded networks lie (default: the folder that `photo-diorama models list` shows)",
         )  # fmt: skip
+    if threads:
+        _add_flag(parser, dataclasses.fields(ThreadSettings)[0])
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")

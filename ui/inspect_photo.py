@@ -23,7 +23,7 @@ MAX_CAMERA_NAME = 80
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("photo", type=Path, metavar="PHOTO", help="JPEG, PNG, WebP, TIFF, HEIC or OpenEXR")
-    add_common(parser)
+    add_common(parser, threads=False)
 
 
 def run(given: argparse.Namespace, session: Session) -> None:

@@ -33,7 +33,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
             action.add_argument("file", type=Path, metavar="FILE", help="the file; its name does not matter")
         if name == "download":
             action.add_argument("--yes", action="store_true", help="agree to size and licence without being asked")
-        add_common(action)
+        add_common(action, threads=False)
 
 
 def run(given: argparse.Namespace, session: Session) -> None:

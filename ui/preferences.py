@@ -2,14 +2,22 @@
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
+import dataclasses
+
 import bpy
 
 from .. import __package__ as base_package
-from ..operators.properties import PhotoDioramaDefaults, draw_options
+from ..core.threads import ThreadSettings, use_threads
+from ..operators.properties import PhotoDioramaDefaults, declared, draw_options
 from ..operators.user_preferences import models_folder, preferences
 from . import own_torch
 from .drop import set_drop
 from .model_list import draw_models
+
+
+def threads_property():
+    """A declared property, as core declares its option."""
+    return declared(dataclasses.fields(ThreadSettings), update=lambda self, context: use_threads(self.threads))["threads"]
 
 
 class PhotoDioramaPreferences(bpy.types.AddonPreferences):
@@ -35,6 +43,7 @@ class PhotoDioramaPreferences(bpy.types.AddonPreferences):
         subtype="DIR_PATH",
         update=lambda self, context: own_torch.apply(self.torch_folder),
     )
+    threads: threads_property()
     defaults: bpy.props.PointerProperty(type=PhotoDioramaDefaults)
 
     def draw(self, context):
@@ -44,6 +53,7 @@ class PhotoDioramaPreferences(bpy.types.AddonPreferences):
         layout.prop(self, "drop_photos")
         layout.prop(self, "torch_folder")
         own_torch.draw_state(layout)
+        layout.prop(self, "threads")
         layout.separator()
         draw_models(layout, context)
         layout.separator()
@@ -55,8 +65,10 @@ def register() -> None:
     bpy.utils.register_class(PhotoDioramaPreferences)
     known = preferences(bpy.context)
     own_torch.apply(known.torch_folder if known else "")
+    use_threads(known.threads if known else 0)
 
 
 def unregister() -> None:
     own_torch.apply("")
+    use_threads(0)
     bpy.utils.unregister_class(PhotoDioramaPreferences)
