@@ -71,7 +71,7 @@ def test_the_depth_is_the_same_with_any_number_and_an_impossible_one_is_a_senten
     # PyTorch adds in another order: of 0 to 1 the last digits, and a pixel of an edge may choose its other side
     assert (np.abs(one - three) > 1e-5).mean() < 0.005 and np.abs(one - three).max() < 0.05
     done = worker.run("depth", photo, "--output", "x.npy", "--threads", "-1", cwd=tmp_path)
-    assert done.code == 2 and "threads is -1" in one_sentence(done) and not (tmp_path / "x.npy").exists()
+    assert done.code == 2 and "threads is -1" in one_sentence(done.err) and not (tmp_path / "x.npy").exists()
 
 
 @pytest.mark.parametrize("jobs, asked, share", [(1, 0, "0"), (2, 0, "4"), (3, 0, "2"), (16, 0, "1"), (2, 3, "3")])
