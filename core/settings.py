@@ -112,7 +112,7 @@ class InpaintSettings:
     )
     hidden_depth: str = option(
         "learned" if "learned" in HIDDEN_DEPTHS else "nearest",
-        "Which surface goes on behind a foreground",
+        "Which surface goes on behind a foreground; the inpainter published draws its own",
         choices=HIDDEN_DEPTHS,
     )
     eroded_rim: float = option(
