@@ -1,4 +1,4 @@
-"""The ground of a photo: the lowest large plane that faces upwards, found in points of its depth."""
+"""The ground of a photo, the lowest large plane that faces upwards, and its walls, found in points of its depth."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ SMALLEST_PART = 0.03
 """Of the picture: less of it is no ground."""
 MOST_BELOW = 0.5
 """Points below a plane for each point in it: a table has the floor below it."""
+MOST_LEAN_DEG = 20.0
+"""Between a wall and the upright: depth bends walls."""
+SMALLEST_WALL = 0.06
+"""Of the picture: more than the ground needs, since furniture has upright sides too."""
 NARROWEST = 0.05
 """Width of the ground across its length, as a part of its distance: a line of points is in many planes."""
 
@@ -55,26 +59,58 @@ def find_ground(points: np.ndarray, normals: np.ndarray, seed: int = 0) -> Groun
     least = max(12, SMALLEST_PART * len(points))
     if facing.sum() < least:
         return None
-    planes = _tried(points[facing], np.random.default_rng(seed))
-    if not len(planes):
+    planes = [plane for plane in _tried(points[facing], np.random.default_rng(seed)) if _is_ground(plane)]
+    if not planes:
         return None
-    best = _best(planes, points[known], normals[known])
-    for _ in range(4):
-        inside = known & _inside(best, points, normals)
-        if inside.sum() < least:
-            return None
-        best = _fitted(points[inside])
-        if best is None:
-            return None
+    best = _settled(_best(np.array(planes), points[known], normals[known], 1.0), known, points, normals, least)
+    if best is None or not _is_ground(best):
+        return None
     inside = known & _inside(best, points, normals)
     below = known & _below(best, points)
-    if inside.sum() < least or below.sum() > MOST_BELOW * inside.sum() or not _is_ground(best):
-        return None
-    if not _is_wide(points[inside]):
+    if below.sum() > MOST_BELOW * inside.sum():
         return None
     normal, offset = best[:3], float(best[3])
     middle = np.median(points[inside], axis=0)
     return GroundPlane(normal, offset, inside, middle - (middle @ normal - offset) * normal)
+
+
+def find_walls(points: np.ndarray, normals: np.ndarray, up: np.ndarray = UP, most: int = 2, seed: int = 0) -> list[np.ndarray]:
+    """Up to `most` large upright planes, the largest first, as (4,) normal towards the camera and offset: normal . x = offset.
+
+    Points and normals as of `find_ground`; `up` is (3,), unit, the ground's normal. What is behind a wall (through a window)
+    counts neither for nor against it. Walls that face the same way are one: they catch the same light.
+    """
+    points, normals = np.asarray(points, np.float64), np.asarray(normals, np.float64)
+    left = np.isfinite(points).all(1) & np.isfinite(normals).all(1) & (points[:, 2] > 0)
+    points, normals = (np.where(left[:, None], each, 0.0) for each in (points, normals))
+    lean, least, walls = np.sin(np.radians(MOST_LEAN_DEG)), max(12, SMALLEST_WALL * len(points)), []
+    rng = np.random.default_rng(seed)
+    while len(walls) < most:
+        upright = left & (np.abs(normals @ up) < lean)
+        if upright.sum() < least:
+            break
+        planes = [plane for plane in _tried(points[upright], rng) if abs(plane[:3] @ up) < lean]
+        if not planes:
+            break
+        best = _settled(_best(np.array(planes), points[left], normals[left], 0.0), left, points, normals, least)
+        if best is None or abs(best[:3] @ up) >= lean:
+            break
+        walls.append(best)
+        left = left & (normals @ best[:3] < np.cos(np.radians(NORMAL_AGREES_DEG)))
+    return walls
+
+
+def _settled(plane: np.ndarray, of: np.ndarray, points: np.ndarray, normals: np.ndarray, least: float) -> np.ndarray | None:
+    """The plane fitted to what lies in it, until that is what lies in it; None where that becomes too little or a line."""
+    for _ in range(4):
+        inside = of & _inside(plane, points, normals)
+        if inside.sum() < least:
+            return None
+        plane = _fitted(points[inside])
+        if plane is None:
+            return None
+    inside = of & _inside(plane, points, normals)
+    return plane if inside.sum() >= least and _is_wide(points[inside]) else None
 
 
 def normals_of(points: np.ndarray) -> np.ndarray:
@@ -95,15 +131,14 @@ def normals_of(points: np.ndarray) -> np.ndarray:
 
 
 def _tried(points: np.ndarray, rng) -> np.ndarray:
-    """(k, 4) planes (normal, offset) through three points each, those that may be ground."""
+    """(k, 4) planes (normal towards the camera, offset) through three points each."""
     a, b, c = points[rng.integers(0, len(points), (3, TRIES))]
     normal = np.cross(b - a, c - a)
     length = np.linalg.norm(normal, axis=1)
     fine = length > 1e-12
     normal = normal[fine] / length[fine, None]
-    normal *= np.where(normal @ UP < 0, -1.0, 1.0)[:, None]
     planes = np.column_stack([normal, (normal * a[fine]).sum(1)])
-    return planes[[_is_ground(plane) for plane in planes]] if len(planes) else planes
+    return planes * np.where(planes[:, 3:] > 0, -1.0, 1.0)
 
 
 def _is_ground(plane: np.ndarray) -> bool:
@@ -120,14 +155,14 @@ def _below(plane: np.ndarray, points: np.ndarray) -> np.ndarray:
     return points @ plane[:3] - plane[3] < -3 * TOLERANCE * points[:, 2]
 
 
-def _best(planes: np.ndarray, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
-    """The plane with the most points in it, less those below it."""
+def _best(planes: np.ndarray, points: np.ndarray, normals: np.ndarray, behind: float) -> np.ndarray:
+    """The plane with the most points in it, less `behind` times those behind it."""
     scores = []
     agrees = np.cos(np.radians(NORMAL_AGREES_DEG))
     for some in np.array_split(planes, max(1, len(planes) // BATCH)):
         away = (points @ some[:, :3].T - some[:, 3]) / points[:, 2:]
         inside = (np.abs(away) < TOLERANCE) & (normals @ some[:, :3].T > agrees)
-        scores.append(inside.sum(0) - (away < -3 * TOLERANCE).sum(0))
+        scores.append(inside.sum(0) - behind * (away < -3 * TOLERANCE).sum(0))
     return planes[int(np.argmax(np.concatenate(scores)))]
 
 
@@ -139,7 +174,7 @@ def _fitted(points: np.ndarray) -> np.ndarray | None:
     values, vectors = np.linalg.eigh(away.T @ away)
     if values[1] <= 0:
         return None
-    normal = vectors[:, 0] * (1.0 if vectors[:, 0] @ UP > 0 else -1.0)
+    normal = vectors[:, 0] * (1.0 if vectors[:, 0] @ middle < 0 else -1.0)
     return np.array([*normal, normal @ middle])
 
 

@@ -80,8 +80,8 @@ def _sockets(group: bpy.types.NodeTree) -> None:
     add("Shader", in_out="INPUT", socket_type="NodeSocketShader", description="The photo as it is")
     add("Color", in_out="INPUT", socket_type="NodeSocketColor", description="The photo's colour")
     told = {
-        "Light": ("NodeSocketVector", "Light on open ground: what the photo's red, green and blue are divided by"),
-        "Ground Normal": ("NodeSocketVector", "The ground's normal in the diorama's axes"),
+        "Light": ("NodeSocketVector", "Light on open ground, or an open wall: what the photo's red, green and blue are divided by"),
+        "Ground Normal": ("NodeSocketVector", "The ground's normal in the diorama's axes, or a wall's"),
         "Strength": ("NodeSocketFloat", "How dark shadows are: 0 leaves the photo as it is"),
         "Reflection": ("NodeSocketFloat", "How much the ground mirrors, as polished or wet ground does"),
         "Roughness": ("NodeSocketFloat", "How blurred the mirror is"),
@@ -99,10 +99,10 @@ def catcher_nodes(material: bpy.types.Material) -> list[bpy.types.Node]:
 
 
 def insert(material: bpy.types.Material) -> bpy.types.Node | None:
-    """Puts the group behind the shader that shows the photo, before its alpha; None where no picture is shown."""
-    there = catcher_nodes(material)
-    if there:
-        return there[0]
+    """Puts the group behind the shader that shows the photo, before its alpha; None where no picture is shown.
+
+    One more each time: the ground's first, then one for each wall, each for what faces as it does.
+    """
     tree = material.node_tree
     output = tree.get_output_node("ALL") if tree else None
     into = output.inputs["Surface"] if output else None

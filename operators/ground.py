@@ -3,10 +3,11 @@
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
 import bpy
+import numpy as np
 from mathutils import Matrix, Vector
 
 from ..core.errors import DioramaError
-from ..core.ground_plane import GroundPlane, find_ground, normals_of
+from ..core.ground_plane import GroundPlane, find_ground, find_walls, normals_of
 from .materials import ROLE_KEY
 from .photo_rays import PhotoRays
 from .root import find_root, kept_source, objects_by_role
@@ -53,15 +54,29 @@ class FindGround(bpy.types.Operator):
 
 def ground_of(root: bpy.types.Object, context) -> GroundPlane | None:
     """The ground of a diorama as it stands now, in core's axes and the root's units; None where there is none."""
+    return find_ground(*_seen(root, context))
+
+
+def walls_of(root: bpy.types.Object, context, up: Vector) -> list[Vector]:
+    """Unit normals in the root's axes of the large walls that a diorama shows; `up` is its ground's, in the same axes."""
+    walls = find_walls(*_seen(root, context), (up.x, -up.z, up.y))
+    return [_to_root(wall[:3]) for wall in walls]
+
+
+def _seen(root, context) -> tuple[np.ndarray, np.ndarray]:
+    """(n, 3) points and (n, 3) normals in core's axes, spread evenly over the photo."""
     context.view_layer.update()
     points = PhotoRays(root, context).grid(RAYS_ACROSS)
-    return find_ground(points.reshape(-1, 3), normals_of(points).reshape(-1, 3))
+    return points.reshape(-1, 3), normals_of(points).reshape(-1, 3)
+
+
+def _to_root(xyz: np.ndarray) -> Vector:
+    return Vector((xyz[0], xyz[2], -xyz[1]))
 
 
 def put_ground(root: bpy.types.Object, plane: GroundPlane) -> bpy.types.Object:
     """The root's ground empty on the plane: the one that is there, or a new one. Y looks away from the camera."""
-    to_root = lambda xyz: Vector((xyz[0], xyz[2], -xyz[1]))
-    up, place = to_root(plane.normal), to_root(plane.point)
+    up, place = _to_root(plane.normal), _to_root(plane.point)
     ahead = Vector((0, 1, 0)) - up * up.y
     if ahead.length < 1e-3:  # looked at from straight above
         ahead = Vector((0, 0, 1)) - up * up.z

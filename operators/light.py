@@ -10,7 +10,7 @@ from mathutils import Vector
 
 from ..core.errors import DioramaError
 from .catcher_nodes import catcher_nodes, insert, remove
-from .ground import ground_of, put_ground
+from .ground import ground_of, put_ground, walls_of
 from .materials import ROLE_KEY
 from .rebuild import surfaces_of
 from .root import find_root, objects_by_role
@@ -23,7 +23,7 @@ NEARER = 0.998
 
 
 class ShadowCatcher(bpy.types.Operator):
-    """Let other objects cast shadows and reflections on the photo's ground; press again after the light has changed"""
+    """Let other objects cast shadows on the photo's ground and walls; press again after the light has changed"""
 
     bl_idname = "photo_diorama.shadow_catcher"
     bl_label = "Shadow Catcher"
@@ -49,6 +49,9 @@ class ShadowCatcher(bpy.types.Operator):
     roughness: bpy.props.FloatProperty(
         name="Roughness", default=0.2, min=0.0, max=1.0, subtype="FACTOR", description="How blurred the mirror is"
     )
+    walls: bpy.props.BoolProperty(
+        name="Walls", description="The large walls of the photo catch shadows too, as far as light falls on them", default=True
+    )
 
     @classmethod
     def poll(cls, context):
@@ -62,7 +65,7 @@ class ShadowCatcher(bpy.types.Operator):
                 stop_catching(root)
                 told = "The photo catches nothing."
             elif self.method == "PHOTO":
-                told = catch_on_photo(root, context, self.strength, self.reflection, self.roughness)
+                told = catch_on_photo(root, context, self.strength, self.reflection, self.roughness, self.walls)
             else:
                 told = catch_for_compositing(root, context, self.roughness)
         except DioramaError as error:
@@ -72,7 +75,7 @@ class ShadowCatcher(bpy.types.Operator):
         return {"FINISHED"}
 
 
-def catch_on_photo(root, context, strength: float, reflection: float, roughness: float) -> str:
+def catch_on_photo(root, context, strength: float, reflection: float, roughness: float, walls: bool = True) -> str:
     """Materials of the root's surfaces take shadow; returns what to tell.
 
     Raises DioramaError without light or ground.
@@ -85,16 +88,24 @@ def catch_on_photo(root, context, strength: float, reflection: float, roughness:
     stop_catching(root)
     own_normal = (ground.matrix_local.to_3x3() @ Vector((0, 0, 1))).normalized()
     surfaces = surfaces_of(root)
+    facing = [(own_normal, light, reflection)]
+    for normal in walls_of(root, context, own_normal) if walls else ():
+        falling, _ = light_on(context.scene, (root.matrix_world.to_3x3() @ normal).normalized())
+        if max(falling) > 1e-6:  # else there is nothing to take away
+            facing.append((normal, falling, 0.0))
     for material in {slot.material for ob in surfaces for slot in ob.material_slots if slot.material}:
-        node = insert(material)
-        if node is None:
-            continue
-        values = {"Light": [max(part, 1e-6) for part in light], "Ground Normal": own_normal, "Strength": strength}
-        for name, value in {**values, "Reflection": reflection, "Roughness": roughness}.items():
-            node.inputs[name].default_value = value
+        for normal, falling, mirror in facing:
+            node = insert(material)
+            if node is None:
+                break
+            values = {"Light": [max(part, 1e-6) for part in falling], "Ground Normal": normal, "Strength": strength}
+            for name, value in {**values, "Reflection": mirror, "Roughness": roughness}.items():
+                node.inputs[name].default_value = value
     for ob in surfaces:
         _let_through(ob)
-    told = "The photo's ground catches shadows in Cycles and EEVEE"
+    found = len(facing) - 1
+    what = "ground catches" if not found else f"ground and {'a wall' if found == 1 else f'{found} walls'} catch"
+    told = f"The photo's {what} shadows in Cycles and EEVEE"
     if unsure:
         return f"{told}; the world shows a picture, so match its brightness by Light in the material."
     return f"{told}."

@@ -91,6 +91,42 @@ def test_a_block_casts_the_shadow_that_it_must(blender, root, tmp_path):
     assert linear(half[inside]).mean() / linear(plain[inside]).mean() == pytest.approx((1 + ratio) / 2, rel=0.08)
 
 
+def test_a_board_casts_its_shadow_on_the_wall(blender, root, tmp_path):
+    """The wall stands 9 m away across the view, the board 1.5 m before it, the sun 40 degrees to the right of the wall's normal."""
+    from mathutils import Matrix
+
+    add_sun(blender, root, sun=0.0, world=0.4)
+    side, along = np.sin(np.radians(40)), np.cos(np.radians(40))
+    sun = blender.data.objects.new("sun", blender.data.lights.new("sun", "SUN"))
+    sun.data.energy, sun.data.angle = 2.0, 0.0
+    sun.matrix_world = Matrix(((along, 0, side), (side, 0, -along), (0, 1, 0))).to_4x4()
+    blender.context.scene.collection.objects.link(sun)
+    blender.context.view_layer.update()
+    plain = shot(blender, root, tmp_path, samples=32)
+    assert ops(blender).shadow_catcher(method="PHOTO") == {"FINISHED"}
+    empty = shot(blender, root, tmp_path, samples=32)
+    assert np.abs(empty - plain).mean() < 1.5 and abs((empty - plain).mean()) < 0.5
+    board = blender.data.meshes.new("board")
+    board.from_pydata([(x, 7.5, z) for x, z in ((-0.6, 0.4), (0.6, 0.4), (0.6, 1.6), (-0.6, 1.6))], [], [(0, 1, 2, 3)])
+    blender.context.scene.collection.objects.link(blender.data.objects.new("board", board))
+    image = shot(blender, root, tmp_path, samples=32)
+    middle = 80 - 160 * 1.5 * np.tan(np.radians(40)) / 9  # of the shadow, which reaches 0.6 m to both sides
+    shadow = np.s_[60 - 24 : 60 - 11, round(middle) - 8 : round(middle) + 8]
+    linear = lambda level: np.where(level <= 10.31475, level / 255 / 12.92, ((level / 255 + 0.055) / 1.055) ** 2.4)
+    left = 0.4 / (0.4 + 2 * along / np.pi)
+    ratio = linear(image[shadow]).mean() / linear(plain[shadow]).mean()
+    assert ratio == pytest.approx(left, rel=0.2) and ratio < 1.02 * left + 0.02, "the board also hides some of the world"
+    assert np.abs(image[5:55, 5:40] - plain[5:55, 5:40]).mean() < 3
+    ops(blender).shadow_catcher(method="PHOTO", walls=False)
+    without = shot(blender, root, tmp_path, samples=32)
+    assert np.abs(without[shadow] - plain[shadow]).mean() < 1.5
+
+    sun.matrix_world = Matrix(((1, 0, 0), (0, 0, 1), (0, -1, 0))).to_4x4()  # from behind the wall
+    blender.context.scene.world.node_tree.nodes["Background"].inputs["Strength"].default_value = 0.0
+    with pytest.raises(RuntimeError, match="nothing casts a shadow"):
+        ops(blender).shadow_catcher(method="PHOTO")
+
+
 def test_the_ground_mirrors_where_that_is_asked(blender, root, tmp_path):
     add_sun(blender, root, sun=0.0, world=0.5)
     add_block(blender, root, glow=(5, 0, 0))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from photo_diorama.core.ground_plane import UP, find_ground, normals_of
+from photo_diorama.core.ground_plane import UP, find_ground, find_walls, normals_of
 
 WIDTH, HEIGHT, FOCAL = 96, 64, 96.0
 
@@ -100,3 +100,42 @@ def test_normals_face_the_camera_and_do_not_bend_at_edges():
     points[10:20, 10:20] = np.nan
     found = normals_of(points)
     assert np.isnan(found[10:20, 10:20]).all() and np.isfinite(found[30:]).all()
+
+
+@pytest.mark.parametrize("pitch, roll", [(0, 0), (12, 0), (-3, 6)])
+def test_two_walls_of_a_room_are_found_exactly(pitch, roll):
+    up = turned(pitch, roll)
+    ray = rays()
+    beside = np.cross(up, [0, 0, 1.0])
+    beside /= np.linalg.norm(beside)
+    ahead = np.cross(beside, up)
+    planes = [(up, -1.5), (-(0.8 * ahead + 0.6 * beside), -6.0), (-(0.8 * ahead - 0.6 * beside), -5.0)]
+    with np.errstate(divide="ignore"):
+        hits = np.array([np.where(ray @ n < 0, offset / (ray @ n), np.inf) for n, offset in planes])
+    nearest = hits.argmin(0)
+    points, normals = ray * hits.min(0)[:, None], np.array([n for n, _ in planes])[nearest]
+    assert find_ground(points, normals).normal @ up == pytest.approx(1)
+    found = find_walls(points, normals, up)
+    largest_first = sorted((1, 2), key=lambda k: -(nearest == k).sum())
+    assert len(found) == 2
+    for wall, k in zip(found, largest_first, strict=True):
+        np.testing.assert_allclose(wall, [*planes[k][0], planes[k][1]], atol=1e-6)
+    assert len(find_walls(points, normals, up, most=1)) == 1
+
+
+def test_what_is_seen_through_a_window_does_not_count_against_its_wall():
+    points, normals = scene(turned(5), 1.6, wall=8.0)
+    ray = rays()
+    window = (np.abs(ray[:, 0]) < 0.2) & (np.abs(ray[:, 1] + 0.1) < 0.1)
+    points = np.where(window[:, None], ray * 60.0, points)
+    (wall,) = find_walls(points, normals, turned(5))
+    np.testing.assert_allclose(wall, [0, 0, -1, -8], atol=1e-6)
+
+
+def test_there_is_no_wall_in_ground_noise_and_too_little():
+    rng, up = np.random.default_rng(2), turned(50)
+    assert find_walls(*scene(up, 1.6, wall=1e4), up) == []
+    ray, directions = rays(), rng.normal(size=(WIDTH * HEIGHT, 3))
+    assert find_walls(ray * rng.uniform(1, 20, (len(ray), 1)), directions / np.linalg.norm(directions, axis=1)[:, None]) == []
+    points, normals = scene(turned(0), 1.6)
+    assert find_walls(points[:0], normals[:0]) == [] and find_walls(np.full_like(points, np.nan), normals) == []
