@@ -36,10 +36,8 @@ def source_on(context: bpy.types.Context, root: bpy.types.Object) -> Source:
     return Source(*files, settings, models_folder(context), build.kept, parts_on(root))
 
 
-class OfDiorama(build.BuildOperator):
-    """Mixin of operators on the selected diorama's depth; they run in a thread for a person, in place for scripts."""
-
-    bl_options = {"REGISTER", "UNDO"}
+class OnDiorama:
+    """Mixin of operators that need a diorama of this file to be selected."""
 
     @classmethod
     def poll(cls, context):
@@ -48,6 +46,12 @@ class OfDiorama(build.BuildOperator):
             cls.poll_message_set("Select a diorama, or one of its layers")
             return False
         return True
+
+
+class OfDiorama(OnDiorama, build.BuildOperator):
+    """Mixin of operators on the selected diorama's depth; they run in a thread for a person, in place for scripts."""
+
+    bl_options = {"REGISTER", "UNDO"}
 
     def invoke(self, context, event):
         return self.execute_in_thread(context)

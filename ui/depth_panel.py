@@ -5,6 +5,7 @@ import bpy
 from ..operators.depth_image import EDITED_KEY, MASK_KEY, image_on
 from ..operators.edit_depth import FlattenDepth, MoveDepth, PushDepth, RestoreDepth, SameDepth, SmoothDepth
 from ..operators.paint_depth import DepthBrush, EditDepth, FillMask, PaintMask
+from ..operators.pick_depth import PickDepth
 from ..operators.rebuild import Rebuild
 from ..operators.root import find_root
 from .tab import DioramaPanel
@@ -55,7 +56,9 @@ def draw_regions(layout, root, context) -> None:
     row = column.row(align=True)
     row.operator(PushDepth.bl_idname, text="Push Behind", icon="MOD_OPACITY").side = "BEHIND"
     row.operator(PushDepth.bl_idname, text="In Front").side = "FRONT"
-    column.operator(SameDepth.bl_idname, icon="EYEDROPPER").of = "FACE" if context.mode == "EDIT_MESH" else "CURSOR"
+    row = column.row(align=True)
+    row.operator(SameDepth.bl_idname, icon="PIVOT_CURSOR").of = "FACE" if context.mode == "EDIT_MESH" else "CURSOR"
+    row.operator(PickDepth.bl_idname, text="", icon="EYEDROPPER")
     row = column.row(align=True)
     row.operator(MoveDepth.bl_idname, text="Nearer", icon="TRIA_UP").amount = 0.05
     row.operator(MoveDepth.bl_idname, text="Farther", icon="TRIA_DOWN").amount = -0.05
