@@ -27,7 +27,7 @@ TUNED_FOR = 1000
 MARGIN, CLOSING, BAND = 20, 41, 5
 """Pixels at that size: around a region, side of the closing square, half the band beside a continued edge (released code)."""
 EDGE_RUNS = 3
-"""The edge network looks again at what it continued, which lengthens short answers (`repeat_inpaint_edge`)."""
+"""The edge network looks again at what it continued, as long as that changes: it lengthens short answers (`repeat_inpaint_edge`)."""
 FEWEST = 12
 """Regions with fewer pixels stay as the flood and the deterministic fill left them."""
 PIXELS_AT_ONCE = 1 << 22
@@ -129,17 +129,20 @@ class Published:
         paths: list[EdgePath] = []
         chunks = list(_chunks(met, lambda work: work[0].context.size))
         for number, chunk in enumerate(chunks):
-            ends = [list({coarse.pixel: coarse for coarse in (_coarse(end, scale) for end in at)}.values()) for _, at, _ in chunk]
             crops = [crop for _, _, crop in chunk]
+            ends = [list({coarse.pixel: coarse for coarse in (_coarse(end, scale) for end in at)}.values()) for _, at, _ in chunk]
             plans: list[list[EdgePath]] = [[] for _ in chunk]
+            anew = list(range(len(chunk)))
             for turn in range(EDGE_RUNS):
-                known = [_knowing(crop, plan) for crop, plan in zip(crops, plans, strict=True)]
                 start, runs = number * EDGE_RUNS + turn, len(chunks) * EDGE_RUNS
-                likely = inpaint_edge(self.edge, known, lambda part, start=start, runs=runs: step((start + part) / runs))
-                plans = [
-                    plan_paths((chance > LIKELY) | (crop.edge & crop.synthesis), crop.synthesis, at)
-                    for chance, crop, at in zip(likely, known, ends, strict=True)
-                ]
+                known = {at: _knowing(crops[at], plans[at]) for at in anew}
+                likely = inpaint_edge(self.edge, [*known.values()], lambda part, start=start, runs=runs: step((start + part) / runs))
+                for at, chance in zip(anew, likely, strict=True):
+                    predicted = (chance > LIKELY) | (known[at].edge & crops[at].synthesis)
+                    plans[at] = plan_paths(predicted, crops[at].synthesis, ends[at])
+                anew = [at for at in anew if (_knowing(crops[at], plans[at]).edge != known[at].edge).any()]
+                if not anew:  # the same question has the same answer
+                    break
             for (region, at, _), plan in zip(chunk, plans, strict=True):
                 paths += [moved for path in plan if (moved := _on_canvas(path, region, at, scale)) is not None]
         return paths
