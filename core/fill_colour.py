@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .exemplar import TRIES, pieces
 from .layers import DOWN, LEFT, RIGHT, UP, LayeredDepthImage
 from .regions import Region
 from .settings import HIDDEN_COLOUR, InpaintSettings
@@ -15,8 +16,12 @@ from .threads import thread_count
 FEWEST_SOURCES = 12
 DETAIL = 0.6
 """How much of the context's fine detail goes on top of the smooth fill; all of it costs PSNR where it lands out of place."""
+BESIDE_PIECES, PIECES = 0.15, 0.5
+"""How much of the fine detail, and of the mean of the context's pieces, where there are pieces."""
 DETAIL_SIGMA = 0.006
 """Detail is what an average over this part of the long side takes away."""
+WITH_PIECES = ("exemplar", "learned")
+"""The inpainters that look for pieces."""
 SMOOTHING, LARGE = 8, 512
 QUICK = 0.1
 """Part of the time that this fill takes where a downloaded network paints over it."""
@@ -35,7 +40,8 @@ def fill_colour(
     completion = completion_on(colour, settings, networks, image, lambda f: progress(quick + (1 - quick) * f))
     done, all_ = 0, sum(int(r.synthesis.sum()) for r in regions) or 1
     with ThreadPoolExecutor(thread_count()) as pool:  # regions know nothing of each other, and OpenCV works outside Python's lock
-        work = pool.map(lambda r: _paint(r, rim, sigma, completion), regions)
+        long_side = image.long_side if settings.inpainter in WITH_PIECES else 0
+        work = pool.map(lambda r: _paint(r, rim, sigma, long_side, completion), regions)
         for region, (painted, tiles) in zip(regions, work, strict=True):
             colour[region.window][region.synthesis] = painted
             if completion:
@@ -79,21 +85,23 @@ class FillParts:
     source: np.ndarray  # (h, w) bool: trusted context
     smooth: np.ndarray  # (h, w, 3) float32: the context's colour on `source`, a smooth continuation elsewhere
     detail: np.ndarray  # (h, w, 3) float32: fine detail for the synthesis pixels and the rim, 0 elsewhere
+    pieces: np.ndarray | None = None  # (h, w, 6) float32: two times what pieces of the context would add there, 0 elsewhere
 
 
-def fill_parts(region: Region, rim: int, sigma: float) -> FillParts | None:
-    """The smooth fill and the detail of one region; None without any context."""
+def fill_parts(region: Region, rim: int, sigma: float, long_side: int = 0) -> FillParts | None:
+    """The smooth fill and the detail of one region, with pieces of its context where `long_side` is given; None without context."""
     source = trusted_context(region, rim)
     if not source.any():
         return None
     detail, hole = np.zeros(region.colour.shape, np.float32), region.synthesis | (region.context & ~source)
     detail[hole] = mirrored_detail(region.colour, source, hole, sigma)
-    return FillParts(source, push_pull(region.colour, source), detail)
+    smooth = push_pull(region.colour, source)
+    return FillParts(source, smooth, detail, pieces(region.colour, source, hole, smooth, long_side) if long_side else None)
 
 
-def _paint(region: Region, rim: int, sigma: float, completion) -> tuple[np.ndarray, list]:
+def _paint(region: Region, rim: int, sigma: float, long_side: int, completion) -> tuple[np.ndarray, list]:
     """The region's deterministic colours as by `compose`, and what the network is to see of it."""
-    parts = fill_parts(region, rim, sigma)
+    parts = fill_parts(region, rim, sigma, long_side)
     return compose(region, parts), completion.cut(region, parts) if completion and parts else []
 
 
@@ -101,7 +109,12 @@ def compose(region: Region, parts: FillParts | None) -> np.ndarray:
     """(n, 3) float32 deterministic colours of the region's synthesis pixels, in their raster order."""
     if parts is None:
         return np.full((int(region.synthesis.sum()), 3), 0.5, np.float32)
-    painted = parts.smooth[region.synthesis] + DETAIL * parts.detail[region.synthesis]
+    wanted = region.synthesis
+    if parts.pieces is None:
+        painted = parts.smooth[wanted] + DETAIL * parts.detail[wanted]
+    else:
+        found = parts.pieces[wanted].reshape(-1, len(TRIES), 3).mean(axis=1)
+        painted = parts.smooth[wanted] + BESIDE_PIECES * parts.detail[wanted] + PIECES * found
     return np.clip(painted, 0, region.colour[region.context].max())  # detail may overshoot; nothing is brighter than its context
 
 

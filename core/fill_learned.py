@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .errors import DioramaError
+from .exemplar import TRIES
 from .fill_colour import FillParts
 from .regions import Region
 
@@ -70,9 +71,10 @@ def cut_tiles(region: Region, parts: FillParts) -> list[Tile]:
     mean, spread = contrast(region.colour[parts.source])
     hole = region.synthesis | (region.context & ~parts.source)
     brightest = float(region.colour[region.context].max())
+    pieces = np.zeros((*hole.shape, 3 * len(TRIES)), np.float32) if parts.pieces is None else parts.pieces
     tiles = []
     for box, seen in blocks(region.synthesis):
-        start = Start(*(a[seen].copy() for a in (parts.smooth, parts.detail, parts.source, hole)), mean, spread)
+        start = Start(*(a[seen].copy() for a in (parts.smooth, parts.detail, pieces, parts.source, hole)), mean, spread)
         inner = tuple(slice(b.start - s.start, b.stop - s.start) for b, s in zip(box, seen, strict=True))
         place = tuple(slice(w.start + b.start, w.start + b.stop) for w, b in zip(region.window, box, strict=True))
         tiles.append(Tile(start, inner, place, region.synthesis[box], brightest))

@@ -84,9 +84,12 @@ class LayerSettings:
     passes: int = option(3, "How often hidden parts may hide further parts", low=0, high=6)
 
 
-INPAINTERS = {"diffusion": "Smooth continuation of the context, deterministic"}
-if HIDDEN_COLOUR.is_file():  # ours did not win in every figure, so none comes along
-    INPAINTERS["learned"] = "The same, completed by a network that you have trained yourself"
+INPAINTERS = {
+    "diffusion": "Smooth continuation of the context with fine detail, quick",
+    "exemplar": "The same with pieces of the context, so that texture and lines go on; no network",
+}
+if HIDDEN_COLOUR.is_file():
+    INPAINTERS["learned"] = "The same, completed by a small network"
 INPAINTERS |= {
     "published": "Edges, depth and colour by the three networks of the method's authors (MIT, the edge network also CC-BY-NC-4.0: "
     "NOT for commercial use); to be downloaded first",
@@ -106,7 +109,7 @@ class InpaintSettings:
     """How hidden parts are invented."""
 
     inpainter: str = option(
-        "diffusion",
+        "exemplar",
         "What invents the hidden parts",
         choices=INPAINTERS,
     )

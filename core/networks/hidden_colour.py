@@ -1,9 +1,9 @@
-"""The network that completes the deterministic colour behind a foreground: it weighs the mirrored detail and adds what is missing.
+"""The network that completes the deterministic colour behind a foreground: it weighs detail and pieces and adds what is missing.
 
-It is given what the deterministic fill made of a region (a smooth continuation of the trusted context, and the context's
-fine detail mirrored at its border) and says for every pixel how much of the detail belongs there and what to add. The shape
-is that of a U-Net (Ronneberger et al. 2015) of plain convolutions: as the smooth continuation has a colour everywhere, there
-are no holes to keep out, and no foreground ever enters.
+It is given what the deterministic fill made of a region (a smooth continuation of the trusted context, the context's fine
+detail mirrored at its border, and pieces of the context that may go on there) and says for every pixel how much of each
+belongs there and what to add. The shape is that of a U-Net (Ronneberger et al. 2015) of plain convolutions: as the smooth
+continuation has a colour everywhere, there are no holes to keep out, and no foreground ever enters.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ LEAST_CONTRAST = 0.03
 """Colours are divided by their spread over the context, but by no less than this (sRGB 0..1)."""
 MULTIPLE = 32
 """Sides of what the network is given, padded: few sizes, so that many parts share a batch."""
+START = (0.15, 0.25, 0.25)
+"""The shares of detail and of pieces that an untrained network takes: those of the deterministic fill."""
 FINE = 16
 """Channels at full size; all others follow the width."""
 
@@ -44,7 +46,8 @@ class Block(nn.Module):
 
 
 class HiddenColour(nn.Module):
-    """Channels in: smooth fill R, G, B, mirrored detail R, G, B, trusted context, hole; out: R, G, B to add to the smooth fill.
+    """Channels in: smooth fill, mirrored detail and two times pieces of the context (R, G, B each), trusted context, hole;
+    out: R, G, B to add to the smooth fill.
 
     Colours are taken less their mean over the trusted context and divided by their spread there, so that brightness,
     tint and contrast need not be learned; what comes out is in the same unit. `width` is the channel count at half size.
@@ -52,7 +55,7 @@ class HiddenColour(nn.Module):
 
     name = "hidden_colour"
     form = "folded"  # as there is nothing to fold
-    in_channels, out_channels = 8, 3
+    in_channels, out_channels = 14, 3
 
     def __init__(self, width: int = 32):
         super().__init__()
@@ -67,10 +70,10 @@ class HiddenColour(nn.Module):
         self.up_1 = Block(sizes[1] + sizes[0], sizes[0])
         self.spread = nn.Conv2d(sizes[0], 4 * FINE, 1)
         self.fine = Block(FINE + self.in_channels, FINE)
-        self.last = nn.Conv2d(FINE, self.out_channels + 1, 3, 1, 1)
+        self.last = nn.Conv2d(FINE, self.out_channels + len(START), 3, 1, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x (N, 8, H, W) -> (N, 3, H, W); sides are multiples of 16."""
+        """x (N, 14, H, W) -> (N, 3, H, W); sides are multiples of 16."""
         first = self.down_1(F.pixel_unshuffle(x, 2))
         second = self.down_2(first)
         third = self.down_3(second)
@@ -79,11 +82,10 @@ class HiddenColour(nn.Module):
             y = block(torch.cat([F.interpolate(y, scale_factor=2.0, mode="nearest"), beside], 1))
         y = self.fine(torch.cat([F.pixel_shuffle(self.spread(y), 2), x], 1))
         y = self.last(y).float()
-        return y[:, :3] + (y[:, 3:] + START_DETAIL) * x[:, 3:6]
-
-
-START_DETAIL = 0.6
-"""The share of detail that an untrained network takes: that of the deterministic fill."""
+        added = y[:, :3]
+        for number, share in enumerate(START):
+            added = added + (y[:, 3 + number : 4 + number] + share) * x[:, 3 + 3 * number : 6 + 3 * number]
+        return added
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ class Start:
 
     smooth: np.ndarray  # (h, w, 3) float32: the context's colour on `source`, a smooth continuation elsewhere
     detail: np.ndarray  # (h, w, 3) float32: mirrored detail on what is to be invented, 0 elsewhere
+    pieces: np.ndarray  # (h, w, 6) float32: two times what pieces of the context would add there, 0 elsewhere
     source: np.ndarray  # (h, w) bool: trusted context
     hole: np.ndarray  # (h, w) bool: to be invented, and the rim of the context that is not trusted
     mean: np.ndarray  # (3,) float32: mean colour of the whole region's trusted context
@@ -105,10 +108,16 @@ def contrast(colours: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def network_input(start: Start) -> np.ndarray:
-    """(8, h, w) float32, the channels that the network expects."""
+    """(14, h, w) float32, the channels that the network expects."""
     smooth = (start.smooth - start.mean) / start.spread
     return np.concatenate(
-        [np.moveaxis(smooth, 2, 0), np.moveaxis(start.detail / start.spread, 2, 0), start.source[None], start.hole[None]]
+        [
+            np.moveaxis(smooth, 2, 0),
+            np.moveaxis(start.detail / start.spread, 2, 0),
+            np.moveaxis(start.pieces / start.spread, 2, 0),
+            start.source[None],
+            start.hole[None],
+        ]
     ).astype(np.float32)
 
 

@@ -14,6 +14,7 @@ from photo_diorama.core.regions import Region  # noqa: E402
 from photo_diorama.core.settings import InpaintSettings  # noqa: E402
 
 RIM, SIGMA = 2, 3.0
+LONG_SIDE = 480
 
 
 def made_regions() -> tuple[np.ndarray, list[Region]]:
@@ -29,7 +30,7 @@ def made_regions() -> tuple[np.ndarray, list[Region]]:
         regions.append(Region(window, synthesis, context, np.where(context, 5, 0).astype(np.int16), colour))
     canvas = rng.random((400, 480, 3)).astype(np.float32)
     for region in regions:
-        canvas[region.window][region.synthesis] = compose(region, fill_parts(region, RIM, SIGMA))
+        canvas[region.window][region.synthesis] = compose(region, fill_parts(region, RIM, SIGMA, LONG_SIDE))
     return canvas, regions
 
 
@@ -39,7 +40,7 @@ def completed(network) -> tuple[np.ndarray, np.ndarray, Region]:
     more = canvas.copy()
     completion = fill_learned.Completion(more, network)
     for region in regions:
-        parts = fill_parts(region, RIM, SIGMA)
+        parts = fill_parts(region, RIM, SIGMA, LONG_SIDE)
         if parts:
             completion.add(fill_learned.cut_tiles(region, parts))
     completion.finish()
@@ -110,7 +111,7 @@ def test_no_foreground_enters():
         region = Region((slice(0, 70), slice(0, 80)), synthesis, context, distance, picture)
         canvas = np.zeros((70, 80, 3), np.float32)
         completion = fill_learned.Completion(canvas, network)
-        completion.add(fill_learned.cut_tiles(region, fill_parts(region, RIM, SIGMA)))
+        completion.add(fill_learned.cut_tiles(region, fill_parts(region, RIM, SIGMA, LONG_SIDE)))
         completion.finish()
         results.append(canvas)
     assert results[0].any() and np.array_equal(*results)

@@ -1,4 +1,4 @@
-"""Scores the completed fill beside the plain one on pairs of held-out photos and shapes, and makes a sheet to look at.
+"""Scores the completed fill beside the deterministic ones on pairs of held-out photos and shapes, and makes a sheet to look at.
 
     python training/inpaint/evaluate.py --pairs CACHE/pairs [--weights FILE] [--sheet FILE.png]
 
@@ -16,7 +16,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parent)]
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from train import Stored, guess, tensors  # noqa: E402  imports the package first
+from train import Stored, deterministic, guess, tensors  # noqa: E402  imports the package first
 
 from losses import features, features_network, structure  # isort: skip  # noqa: E402
 from photo_diorama.core.fill_colour import DETAIL  # noqa: E402
@@ -25,7 +25,7 @@ from photo_diorama.core.networks.hidden_colour import load_hidden_colour  # noqa
 from photo_diorama.core.settings import HIDDEN_COLOUR  # noqa: E402
 
 UNCOVERED = (4.0, 12.0)
-FILLS = ("smooth part alone", "plain", "completed")
+FILLS = ("smooth part alone", "diffusion", "exemplar", "learned")
 
 
 def gradient(pictures: np.ndarray) -> np.ndarray:
@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=Path, required=True)
     parser.add_argument("--weights", type=Path, default=HIDDEN_COLOUR)
     parser.add_argument("--count", type=int, default=160)
-    parser.add_argument("--sheet", type=Path, help="picture: known, plain fill, completed, truth, for 32 pairs")
+    parser.add_argument("--sheet", type=Path, help="picture: known, diffusion, exemplar, learned, truth, for 33 pairs")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -66,11 +66,11 @@ def main() -> None:
             print(f"{shift:4.0f} px {name:18s} PSNR {-10 * np.log10(square):6.3f} dB   SSIM {ssim:.4f}   edge {edge:6.3f}   "
                   f"features {deep:.4f}   depth features {depth:.4f}")  # fmt: skip
     if options.sheet:
-        batch = read(stored, range(32), UNCOVERED[1])
-        made, known = fills(network, batch), torch.where(batch["channels"][:, 6:7] > 0, batch["smooth"], 0)
+        batch = read(stored, range(33), UNCOVERED[1])
+        made, known = fills(network, batch), torch.where(batch["channels"][:, -2:-1] > 0, batch["smooth"], 0)
         shown = [known] + [torch.where(batch["visible"] > 0, made[name], batch["truth"]) for name in FILLS[1:]] + [batch["truth"]]
         rows = np.concatenate([np.moveaxis(s.numpy(), 1, 3) for s in shown], axis=2)
-        sheet = np.hstack([np.vstack(rows[k::4]) for k in range(4)])
+        sheet = np.hstack([np.vstack(rows[k::3]) for k in range(3)])
         cv2.imwrite(str(options.sheet), np.rint(255 * sheet).astype(np.uint8)[..., ::-1])
 
 
@@ -82,9 +82,9 @@ def read(stored: Stored, numbers, shift: float) -> dict[str, torch.Tensor]:
 
 def fills(network, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """The batch's pictures by each fill, clipped."""
-    plain = batch["smooth"] + DETAIL * batch["channels"][:, 3:6] * batch["spread"]
+    diffusion = batch["smooth"] + DETAIL * batch["channels"][:, 3:6] * batch["spread"]
     with torch.no_grad():
-        made = (batch["smooth"], plain, guess(network, batch, mixed_precision=False))
+        made = (batch["smooth"], diffusion, deterministic(batch), guess(network, batch, mixed_precision=False))
     return {name: picture.clamp(0, 1) for name, picture in zip(FILLS, made, strict=True)}
 
 

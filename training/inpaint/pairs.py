@@ -25,6 +25,7 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 from pictures import Pictures, is_held_out, read_pictures  # noqa: E402
 
+from photo_diorama.core.exemplar import TRIES  # noqa: E402
 from photo_diorama.core.fill_colour import fill_parts  # noqa: E402
 from photo_diorama.core.networks.hidden_colour import contrast  # noqa: E402
 from photo_diorama.core.regions import Region  # noqa: E402
@@ -138,7 +139,8 @@ def leak(rng: np.random.Generator, truth, foreground, shape: np.ndarray, long_si
 
 
 def make_pair(truth: np.ndarray, known: np.ndarray, front: np.ndarray, shape: np.ndarray, long_side: int) -> dict[str, np.ndarray]:
-    """What is stored of a pair, all (SIDE, SIDE): `truth`, `front` and `smooth` (.., 3) uint8, `detail` (.., 3) int8, `mask` uint8
+    """What is stored of a pair, all (SIDE, SIDE): `truth`, `front` and `smooth` (.., 3) uint8, `detail` (.., 3) and
+    `pieces` (.., 6) int8, `mask` uint8
     (SOURCE, HOLE, SYNTHESIS), `behind` uint8 (steps of invented pixels from the silhouette), `scale` (4,) float32: mean, spread.
 
     `known` is the picture as the context shows it, `truth` as it is, `front` what hides it.
@@ -146,7 +148,7 @@ def make_pair(truth: np.ndarray, known: np.ndarray, front: np.ndarray, shape: np
     synthesis, context = shape < 0, shape > 0
     colour = np.where(context[..., None], known.astype(np.float32) / 255, 0).astype(np.float32)
     region = Region((slice(0), slice(0)), synthesis, context, np.where(context, shape, 0).astype(np.int16), colour)
-    parts = fill_parts(region, round(RIM * long_side), max(2.0, DETAIL_SIGMA * long_side))
+    parts = fill_parts(region, round(RIM * long_side), max(2.0, DETAIL_SIGMA * long_side), long_side)
     hole = synthesis | (context & ~parts.source)
     mean, spread = contrast(colour[parts.source])
     inner = np.s_[AROUND : AROUND + SIDE, AROUND : AROUND + SIDE]
@@ -154,11 +156,17 @@ def make_pair(truth: np.ndarray, known: np.ndarray, front: np.ndarray, shape: np
         "truth": truth[inner],
         "front": front[inner],
         "smooth": np.rint(255 * np.clip(parts.smooth[inner], 0, 1)).astype(np.uint8),
-        "detail": np.clip(np.rint(DETAIL_UNIT * parts.detail[inner]), -127, 127).astype(np.int8),
+        "detail": as_bytes(parts.detail[inner]),
+        "pieces": as_bytes(parts.pieces[inner]) if parts.pieces is not None else np.zeros((SIDE, SIDE, 3 * len(TRIES)), np.int8),
         "mask": (parts.source * SOURCE + hole * HOLE + synthesis * SYNTHESIS)[inner].astype(np.uint8),
         "behind": np.where(synthesis, -1 - shape.astype(np.int16), 0)[inner].astype(np.uint8),
         "scale": np.float32([*mean, spread]),
     }
+
+
+def as_bytes(detail: np.ndarray) -> np.ndarray:
+    """What is added to a colour, as int8 in `DETAIL_UNIT`."""
+    return np.clip(np.rint(DETAIL_UNIT * detail), -127, 127).astype(np.int8)
 
 
 def main() -> None:

@@ -18,9 +18,9 @@ from pairs import DETAIL_UNIT, HOLE, SOURCE, SYNTHESIS  # noqa: E402  imports th
 
 from losses import colour_error, features, features_network, structure  # isort: skip  # noqa: E402
 from photo_diorama.core.networks.checkpoints import save_network  # noqa: E402
-from photo_diorama.core.networks.hidden_colour import HiddenColour, untrained  # noqa: E402
+from photo_diorama.core.networks.hidden_colour import START, HiddenColour, untrained  # noqa: E402
 
-KEYS = ("truth", "front", "smooth", "detail", "mask", "behind", "scale")
+KEYS = ("truth", "front", "smooth", "detail", "pieces", "mask", "behind", "scale")
 SHIFT = 7.0
 """Mean width in pixels of what a moved camera uncovers; each pair of each step has its own, drawn anew."""
 FEATURES_EVERY = 2
@@ -50,11 +50,16 @@ class Stored:
                 for key in KEYS[:-1]:
                     item[key] = np.rot90(item[key], turn)
                     item[key] = item[key][:, ::-1] if mirror else item[key]
-                for key in KEYS[:4]:
-                    item[key] = item[key][..., order]
+                for key in KEYS[:5]:
+                    item[key] = np.concatenate([part[..., order] for part in split(item[key])], axis=-1)
                 item["scale"] = item["scale"][[*order, 3]]
             items.append(tensors(item, min(2 + rng.exponential(SHIFT - 2), 60)))
         return {key: torch.stack([item[key] for item in items]) for key in items[0]}
+
+
+def split(planes: np.ndarray) -> list[np.ndarray]:
+    """Pictures of three channels each that lie one behind the other."""
+    return np.split(planes, planes.shape[-1] // 3, axis=-1)
 
 
 def tensors(item: dict[str, np.ndarray], shift: float) -> dict[str, torch.Tensor]:
@@ -64,19 +69,25 @@ def tensors(item: dict[str, np.ndarray], shift: float) -> dict[str, torch.Tensor
     """
     mean, spread = item["scale"][:3], item["scale"][3]
     truth, front, smooth = (item[key].astype(np.float32) / 255 for key in ("truth", "front", "smooth"))
-    detail = item["detail"].astype(np.float32) / DETAIL_UNIT
+    detail, pieces = (item[key].astype(np.float32) / DETAIL_UNIT for key in ("detail", "pieces"))
     mask = item["mask"]
     flags = [((mask & bit) > 0)[..., None] for bit in (SOURCE, HOLE)]
     visible = ((mask & SYNTHESIS) > 0) & (item["behind"] < shift)
     context = ((mask & SYNTHESIS) == 0) & (mask > 0)
     truth = np.where((visible | context)[..., None], truth, front)
-    channels = np.concatenate([(smooth - mean) / spread, detail / spread, *flags], axis=-1)
+    channels = np.concatenate([(smooth - mean) / spread, detail / spread, pieces / spread, *flags], axis=-1)
 
     def planes(array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(np.moveaxis(np.atleast_3d(array), 2, 0), np.float32))
 
     return {"channels": planes(channels), "smooth": planes(smooth), "truth": planes(truth), "visible": planes(visible),
             "spread": torch.full((1, 1, 1), float(spread))}  # fmt: skip
+
+
+def deterministic(batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """(N, 3, H, W), not clipped: the fill that no network has completed."""
+    candidates = batch["channels"][:, 3 : 3 + 3 * len(START)].unflatten(1, (len(START), 3))
+    return batch["smooth"] + (candidates * torch.tensor(START).view(1, -1, 1, 1, 1)).sum(1) * batch["spread"]
 
 
 def guess(network: HiddenColour, batch: dict[str, torch.Tensor], mixed_precision: bool = True) -> torch.Tensor:
@@ -129,7 +140,7 @@ def held_out_figures(network, encoder, stored: Stored, count: int = 240) -> dict
         batch = stored.batch(np.random.default_rng([7, start]), which, change=False)
         with torch.no_grad():
             if network is None:
-                made = batch["smooth"] + 0.6 * batch["channels"][:, 3:6] * batch["spread"]
+                made = deterministic(batch)
             else:
                 made = guess(network, batch)
             made = made.clamp(0, 1)
