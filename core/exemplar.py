@@ -250,19 +250,26 @@ def _cut(picture: np.ndarray, rows: np.ndarray, columns: np.ndarray, side: int) 
 def vote(picture: np.ndarray, grid: Grid, match: Match, radius: int) -> np.ndarray:
     """(h, w, 3) float32: in the hole the mean of what all patches over a pixel put there, the more alike the more."""
     height, width = grid.source.shape
-    weight = np.ones(len(match.rows))
+    count = len(match.rows)
+    weight = np.zeros(count + 1, np.float32)  # the last is for places where no patch is
+    weight[:count] = 1
     if match.difference is not None:
-        weight = 1 / (match.difference + 1e-4 + np.percentile(match.difference, EVEN))
-    total = np.zeros((4, height * width))
+        weight[:count] /= match.difference + 1e-4 + np.percentile(match.difference, EVEN)
+    taken = np.zeros(count + 1, np.int64)
+    taken[:count] = match.from_rows * width + match.from_columns
+    stride = width + 2 * radius
+    number = np.full((height + 2 * radius, stride), count)
+    number[match.rows + radius, match.columns + radius] = np.arange(count)
+    rows, columns = np.nonzero(grid.hole)
+    colour = np.concatenate([grid.colour, np.ones((height, width, 1), np.float32)], axis=2).reshape(-1, 4)
+    middle, flat = (rows + radius) * stride + columns + radius, number.ravel()
+    total = np.zeros((len(rows), 4), np.float32)
     for down in range(-radius, radius + 1):
         for right in range(-radius, radius + 1):
-            rows, columns = match.rows + down, match.columns + right
-            inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-            place = rows[inside] * width + columns[inside]
-            colours = grid.colour[match.from_rows[inside] + down, match.from_columns[inside] + right]
-            for channel in range(3):
-                total[channel] += np.bincount(place, colours[:, channel] * weight[inside], height * width)
-            total[3] += np.bincount(place, weight[inside], height * width)
-    filled = (total[:3] / np.maximum(total[3], 1e-12)).T.reshape(height, width, 3)
-    voted = grid.hole & (total[3].reshape(height, width) > 0)
-    return np.where(voted[..., None], filled, picture).astype(np.float32)
+            patch = flat[middle - down * stride - right]
+            place = np.where(patch < count, taken[patch] + down * width + right, 0)
+            total += colour[place] * weight[patch][:, None]
+    filled = picture.copy()
+    voted = total[:, 3] > 0
+    filled[rows[voted], columns[voted]] = total[voted, :3] / total[voted, 3:]
+    return filled
