@@ -7,9 +7,11 @@ import numpy as np
 from .layers import STEPS, LayeredDepthImage
 from .regions import Disocclusion
 
-FLOOD_PULL, EXPECTED_PULL = 1e-3, 0.03
-"""How strongly the membrane is drawn to what the flood found or to what is expected, beside 1 to each neighbour. The flood
-only copies disparity: by it, far from all context, the membrane lies flat. What is expected knows slopes."""
+FLOOD_PULL = 1e-3
+"""How strongly the membrane is drawn to what the flood found, beside 1 to each neighbour. The flood only copies disparity:
+by it, far from all context, the membrane lies flat."""
+EXPECTED_WIDTH = 0.006
+"""What is expected knows slopes: to it the membrane is drawn within this part of the long side of all that holds it."""
 MOST_ITERATIONS = 50
 
 
@@ -28,7 +30,7 @@ def fill_depth(image: LayeredDepthImage, found: Disocclusion, links: np.ndarray)
     number = np.full(found.hidden.size, -1, np.int32)
     number[where] = np.arange(len(where))
     guess = (found.disparity if found.expected is None else found.expected).ravel()[where].astype(np.float64)
-    pull = FLOOD_PULL if found.expected is None else EXPECTED_PULL
+    pull = FLOOD_PULL if found.expected is None else 1 / (EXPECTED_WIDTH * image.long_side) ** 2
     weight, fixed = np.full(len(where), pull), pull * guess
     rows, columns = [], []
     for side in range(4):
