@@ -12,6 +12,7 @@ from pathlib import Path
 import bpy
 
 from ..core.output import GIF, OutputSettings, eye_distance, kind_of, names_of, picture_size
+from ..core.spherical_video import MARKED, mark_vr180
 from .colour_management import show_as_the_photo
 from .gif import check_pillow, write_gif
 from .stereo import EYES, set_up_stereo
@@ -70,6 +71,8 @@ def rendering(target: Path, scene, frames: int, output: OutputSettings, view: Vi
                 pictures = yield from _pictures(shot, Path(place), target, kind, frames)
                 fps = shot.render.fps / shot.render.fps_base
                 written = [_joined(files, Path(place), target, eye, kind, fps) for eye, files in pictures.items()]
+                if output.stereo == "vr180":
+                    tell_players(written[0][0])
         except RuntimeError as error:  # all that Blender has to say, whatever happened
             raise told(target, error) from None
         return _put(written, target, kind, output)
@@ -166,6 +169,12 @@ def join(files: list[Path], movie: Path, fps: float) -> None:
         write_gif(files, movie, fps)
     else:
         _encode(files, movie, fps)
+
+
+def tell_players(movie: Path) -> None:
+    """Writes into a film of half spheres what it is; pictures and MKV have no place for it here."""
+    if movie.suffix.lower() in MARKED:
+        mark_vr180(movie)
 
 
 def _put(written: list[list[Path]], target: Path, kind: str, output: OutputSettings) -> list[Path]:

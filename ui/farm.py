@@ -152,7 +152,7 @@ def _opened(blend: Path):
 def _encode(given: argparse.Namespace, session: Session, task: Task, base: Path) -> None:
     if _is_skipped(session, task, base):
         return
-    from ..operators.render import join
+    from ..operators.render import join, tell_players
     from ..operators.whole_files import is_whole
 
     movie, folder = _beside(base, given.movie), _beside(base, "_frames")
@@ -169,6 +169,8 @@ def _encode(given: argparse.Namespace, session: Session, task: Task, base: Path)
             join(files, made, given.fps)
             if not is_whole(made, len(files)):
                 raise could_not_save(target, f"Blender could not write all of it, {room(target.parent)}")
+            if output_from(given).stereo == "vr180":
+                tell_players(made)
             os.replace(made, target)
     session.say(*(f"{target}: {given.frames} frames" for target in targets))
     session.result({"photo": task.photo, "movies": [str(target) for target in targets], "frames": given.frames})

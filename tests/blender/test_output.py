@@ -1,6 +1,8 @@
 """Rendering to files: what each kind shows to each eye, and that the user's scene is as it was whatever happens."""
 
 import importlib.util
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,6 +10,8 @@ import pytest
 from blend_state import counts, differences, everything, furnish
 from fake_layout import FakeLayout
 from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
 
 SMALL = dict(samples=1, render_side=128)
 
@@ -86,6 +90,33 @@ def test_vr180_is_half_a_sphere_for_each_eye(blender, shot, tmp_path):
     # the board stands nearer: the left eye sees it further to the right, by atan(0.3 / 2) of 180 degrees in 128 pixels
     board = slice(58, 70), slice(60, 72)
     assert shift(left, right, *board) == pytest.approx(np.degrees(np.arctan(0.15)) / 180 * 128, abs=1.6)
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".mov"])
+def test_a_film_in_vr180_tells_players_and_shows_the_same(blender, shot, tmp_path, monkeypatch, ending):
+    import cv2
+    from boxes import boxes_of
+
+    from photo_diorama.operators import render as module
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "mark_vr180", lambda movie: None)
+        render(blender, tmp_path / f"plain{ending}", stereo="vr180", render_side=64)
+    render(blender, tmp_path / f"told{ending}", stereo="vr180", render_side=64)
+    assert sorted(p.name for p in tmp_path.glob("*told*")) == [f"told{ending}"]
+
+    def frames(name):
+        movie, read = cv2.VideoCapture(str(tmp_path / f"{name}{ending}")), []
+        while (frame := movie.read())[0]:
+            read.append(frame[1])
+        return np.array(read)
+
+    assert frames("told").shape == (3, 64, 128, 3) and np.array_equal(frames("told"), frames("plain"))
+    plain, told = ((tmp_path / f"{name}{ending}").read_bytes() for name in ("plain", "told"))
+    assert "moov/trak/mdia/minf/stbl/stsd/avc1/sv3d/proj/equi" in boxes_of(told) and b"sv3d" not in plain
+    assert boxes_of(told)["mdat"] == boxes_of(plain)["mdat"]
+    render(blender, tmp_path / f"flat{ending}", stereo="side-by-side", render_side=64)
+    assert b"sv3d" not in (tmp_path / f"flat{ending}").read_bytes()
 
 
 def test_a_gif_has_its_frames_its_time_and_repeats(blender, shot, tmp_path):
