@@ -7,9 +7,9 @@ torch = pytest.importorskip("torch")
 
 from photo_diorama.core import fill_colour, fill_learned  # noqa: E402
 from photo_diorama.core.errors import DioramaError  # noqa: E402
-from photo_diorama.core.fill_colour import compose, fill_parts  # noqa: E402
+from photo_diorama.core.fill_colour import FillParts, compose, fill_parts  # noqa: E402
 from photo_diorama.core.networks.checkpoints import save_network  # noqa: E402
-from photo_diorama.core.networks.hidden_colour import MULTIPLE, load_hidden_colour, untrained  # noqa: E402
+from photo_diorama.core.networks.hidden_colour import MULTIPLE, START, load_hidden_colour, untrained  # noqa: E402
 from photo_diorama.core.regions import Region  # noqa: E402
 from photo_diorama.core.settings import InpaintSettings  # noqa: E402
 
@@ -30,8 +30,18 @@ def made_regions() -> tuple[np.ndarray, list[Region]]:
         regions.append(Region(window, synthesis, context, np.where(context, 5, 0).astype(np.int16), colour))
     canvas = rng.random((400, 480, 3)).astype(np.float32)
     for region in regions:
-        canvas[region.window][region.synthesis] = compose(region, fill_parts(region, RIM, SIGMA, LONG_SIDE))
+        parts = fill_parts(region, RIM, SIGMA, LONG_SIDE)
+        canvas[region.window][region.synthesis] = untrained_fill(region, parts) if parts else compose(region, parts)
     return canvas, regions
+
+
+def untrained_fill(region: Region, parts: FillParts) -> np.ndarray:
+    """What a network that adds nothing makes of a region; one that is too small for it is as `compose` has it."""
+    if region.synthesis.sum() < fill_learned.FEWEST:
+        return compose(region, parts)
+    given = (parts.detail, *np.split(parts.pieces, 2, axis=2))
+    filled = parts.smooth + sum(share * part for share, part in zip(START, given, strict=True))
+    return np.clip(filled[region.synthesis], 0, region.colour[region.context].max())
 
 
 def completed(network) -> tuple[np.ndarray, np.ndarray, Region]:
@@ -70,9 +80,10 @@ def test_blocks_hold_every_wanted_pixel_once(seed: int):
     assert (count[wanted] == 1).all() and count.max() == 1
 
 
-def test_untrained_it_repeats_the_deterministic_fill():
-    canvas, more, _ = completed(untrained(4, 0).eval())
+def test_untrained_it_takes_fixed_shares_of_what_it_is_given():
+    canvas, more, region = completed(untrained(4, 0).eval())
     assert np.abs(more - canvas).max() < 1e-6
+    assert np.abs(fill_parts(region, RIM, SIGMA, LONG_SIDE).pieces[region.synthesis]).mean() > 0.02
 
 
 def test_colours_land_on_the_invented_pixels_alone(monkeypatch):

@@ -21,7 +21,7 @@ from photo_diorama.core.networks.checkpoints import save_network  # noqa: E402
 from photo_diorama.core.networks.hidden_colour import START, HiddenColour, untrained  # noqa: E402
 
 KEYS = ("truth", "front", "smooth", "detail", "pieces", "mask", "behind", "scale")
-SHIFT = 7.0
+SHIFT = 10.0
 """Mean width in pixels of what a moved camera uncovers; each pair of each step has its own, drawn anew."""
 FEATURES_EVERY = 2
 """The feature loss costs as much as all the rest, so only every second step has it."""
