@@ -17,11 +17,17 @@ import numpy as np
 
 from .errors import DioramaError
 from .layers import LayeredDepthImage
+from .link_hidden import absorb_islands
 from .regions import Disocclusion
 from .threads import thread_count
 
 ANOTHER = 8.0
-"""What differs from the flood's guess by more than this many thresholds is another surface, and is not taken."""
+"""What differs from the flood's guess by more than this many thresholds is another surface, taken in whole pieces alone."""
+SURE = 0.3
+"""... where around a pixel its weight exceeds that of the flood's guess by this, on average over so many samples each way ..."""
+SURROUNDINGS = 3
+PIECE = 0.003
+"""... and over at least this part of the squared long side: small pieces look worse than a wrong depth."""
 GRID = 384
 """Long side in pixels of the grid on which surfaces are chosen; which one it is needs no more."""
 FURTHEST = 0.4
@@ -200,11 +206,14 @@ class Network:
         return x[..., 0]
 
 
-def choose(seen: Seen, network: Network) -> np.ndarray:
-    """(n,) float32 disparity: the median of the candidates under the network's weights, which is always one of them."""
+def choose(seen: Seen, network: Network) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) float32 disparity: the median of the candidates under the network's weights, which is always one of them; and
+    (n,) how much more of all weight lies near it than near the flood's guess, -1 to 1."""
     parts = [seen.at(slice(start, start + AT_ONCE)) for start in range(0, len(seen.where), AT_ONCE)]
     with ThreadPoolExecutor(thread_count()) as pool:  # NumPy works outside Python's lock, and no pixel knows of another
-        return np.concatenate([np.zeros(0, np.float32), *pool.map(lambda part: _chosen(part, network), parts)])
+        both = [np.zeros((2, 0), np.float32), *pool.map(lambda part: _chosen(part, network), parts)]
+    chosen, surer = np.concatenate(both, axis=1)
+    return chosen, surer
 
 
 def _chosen(seen: Seen, network: Network) -> np.ndarray:
@@ -214,13 +223,51 @@ def _chosen(seen: Seen, network: Network) -> np.ndarray:
     order = np.argsort(candidates, axis=1, kind="stable")
     share = np.cumsum(np.take_along_axis(weights, order, axis=1), axis=1)
     middle = (share >= 0.5 * share[:, -1:]).argmax(axis=1)
-    return np.take_along_axis(candidates, np.take_along_axis(order, middle[:, None], 1), 1)[:, 0]
+    chosen = np.take_along_axis(candidates, np.take_along_axis(order, middle[:, None], 1), 1)
+    near = [(weights * (np.abs(candidates - value) <= ANOTHER * seen.threshold)).sum(1) for value in (chosen, candidates[:, :1])]
+    return np.stack([chosen[:, 0], (near[0] - near[1]) / share[:, -1]])
 
 
 def expect(image: LayeredDepthImage, found: Disocclusion, network: Network) -> Disocclusion:
-    """`found` with the disparity of the chosen surfaces as what is expected."""
+    """`found` with the disparity of the chosen surfaces as what is expected, and with pieces that go on in another surface."""
     seen = look(image, found)
-    return with_expected(image, found, seen, choose(seen, network))
+    chosen, surer = choose(seen, network)
+    return move_pieces(image, with_expected(image, found, seen, chosen), seen, chosen, surer)
+
+
+def move_pieces(
+    image: LayeredDepthImage, found: Disocclusion, seen: Seen, chosen: np.ndarray, surer: np.ndarray
+) -> Disocclusion:
+    """`found` with large pieces, where another surface than the flood's is much likelier, moved there: depth, links, and so
+    what they take their colour from. The silhouette's own pixels keep what they hang on."""
+    grid = np.zeros((len(seen.rows), len(seen.columns)), np.float32)
+    grid.ravel()[seen.where] = np.where(_in_pieces(seen, chosen, surer), chosen, 0)
+    if not grid.any():
+        return found
+    rows, columns = np.nonzero(found.hidden & (found.distance > 1))
+    moved = _between_samples(grid, rows, columns, found.hidden.shape, image.threshold)
+    taken = (moved > 0) & (np.abs(moved - found.disparity[rows, columns]) > ANOTHER / 2 * image.threshold)
+    disparity, expected = found.disparity.copy(), found.expected.copy()
+    disparity[rows[taken], columns[taken]] = expected[rows[taken], columns[taken]] = moved[taken]
+    found = absorb_islands(image, replace(found, disparity=disparity, expected=expected))
+    back = np.abs(found.expected - found.disparity) > ANOTHER * image.threshold  # what would hang on no surface that is seen
+    return replace(found, expected=np.where(back, found.disparity, found.expected))
+
+
+def _in_pieces(seen: Seen, chosen: np.ndarray, surer: np.ndarray) -> np.ndarray:
+    """(n,) bool: pixels whose choice is another surface than the flood's, in a large piece that is sure of it."""
+    import cv2
+
+    another = np.abs(chosen - seen.candidates[0]) > ANOTHER * seen.threshold
+    sure, hidden = (np.zeros((len(seen.rows), len(seen.columns)), np.float32) for _ in range(2))
+    sure.ravel()[seen.where], hidden.ravel()[seen.where] = another * surer, 1
+    side = (2 * SURROUNDINGS + 1,) * 2
+    around = cv2.blur(sure, side) / np.maximum(cv2.blur(hidden, side), 1e-6)
+    pieces = ((around > SURE) & (hidden > 0)).astype(np.uint8)
+    _, labels, figures, _ = cv2.connectedComponentsWithStats(pieces, connectivity=4)
+    large = figures[:, cv2.CC_STAT_AREA] >= PIECE * max(sure.shape) ** 2
+    large[0] = False
+    return another & large[labels].ravel()[seen.where]
 
 
 def with_expected(
@@ -229,7 +276,7 @@ def with_expected(
     """`found`, expecting the (n,) disparity `chosen` for the pixels of `seen`, 0 for none; always behind what hides it.
 
     What hangs together and where was settled by the flood, and so was the colour that comes from there: another surface
-    than the flood's is therefore not taken, however likely. The silhouette's own pixels keep what they hang on.
+    than the flood's is therefore not taken here. The silhouette's own pixels keep what they hang on.
     """
     grid = np.zeros((len(seen.rows), len(seen.columns)), np.float32)
     grid.ravel()[seen.where] = chosen

@@ -80,9 +80,9 @@ def test_the_median_of_the_weights_is_chosen():
     """All weight on the deepest, on the nearest; and with equal weights the median, always a candidate."""
     _, _, seen = looked(ALL["nested"]())
     there = np.where(seen.candidates > 0, seen.candidates, np.nan)
-    assert np.array_equal(learned.choose(seen, network_that_prefers(0, -1)), np.nanmin(there, axis=0))
-    assert np.array_equal(learned.choose(seen, network_that_prefers(0)), np.nanmax(there, axis=0))
-    equal = learned.choose(seen, network_that_prefers(0, 0))
+    assert np.array_equal(learned.choose(seen, network_that_prefers(0, -1))[0], np.nanmin(there, axis=0))
+    assert np.array_equal(learned.choose(seen, network_that_prefers(0))[0], np.nanmax(there, axis=0))
+    equal = learned.choose(seen, network_that_prefers(0, 0))[0]
     assert (np.nanmin(np.abs(there - equal), axis=0) == 0).all()
 
 
@@ -171,3 +171,46 @@ def test_damaged_weights_are_named(tmp_path):
             learned.load_network(tmp_path / name)
     with pytest.raises(DioramaError):
         learned.load_network(tmp_path / "missing.npz")
+
+
+def wide_step():
+    """A wide foreground before two walls, the nearer of them on the left."""
+    wall = np.where(np.arange(WIDTH) < 80, 0.4, 0.2) + np.zeros((HEIGHT, 1))
+    near = np.full((HEIGHT, WIDTH), np.nan)
+    near[20:100, 50:110] = 1
+    return _scene(wall, near)
+
+
+def behind(scene, corner: tuple[int, int], size: int, surer: float):
+    """`found` as it is and with a square of the hidden pixels chosen as the far wall; and where that square is."""
+    image, found, seen = looked(scene, replace(BORDERLESS, hidden_width=0.4))
+    square = np.zeros(found.hidden.shape, bool)
+    square[corner[0] : corner[0] + size, corner[1] : corner[1] + size] = True
+    chosen = np.where(square.ravel()[seen.where], np.float32(0.2), seen.candidates[GUESS])
+    before = learned.with_expected(image, found, seen, chosen)
+    return image, before, learned.move_pieces(image, before, seen, chosen, np.full(len(chosen), surer, np.float32)), square
+
+
+def test_a_large_sure_piece_moves_to_the_other_surface_and_hangs_on_it():
+    """The right half of what the flood took for the near wall, beside the far one: depth and links are the far wall's."""
+    image, before, after, square = behind(wide_step(), (30, 62), 18, 0.9)
+    there = square & before.hidden & (before.distance > 1) & (np.abs(before.disparity - 0.4) < 0.01)
+    assert there.sum() > 150 and np.abs(before.expected[there] - 0.4).max() < 0.01
+    assert (np.abs(after.disparity[there] - 0.2) < 0.01).mean() > 0.9
+    layer = add_hidden_layer(image, after)[0].layers[1]
+    assert (np.abs(layer.disparity[there] - 0.2) < 0.02).mean() > 0.9
+
+
+@pytest.mark.parametrize(("size", "surer"), [(18, 0.1), (6, 0.9)])
+def test_pieces_that_are_unsure_or_small_stay(size, surer):
+    _, before, after, _ = behind(wide_step(), (30, 62), size, surer)
+    assert after is before
+
+
+def test_a_piece_that_would_hang_on_nothing_goes_back():
+    """In the middle of what the near wall explains, no far wall beside it: nothing stays that is drawn to another surface."""
+    scene = _scene(np.full((HEIGHT, WIDTH), 0.4), np.where(wide_step().surface > 0, 1, np.nan))
+    image, before, after, square = behind(scene, (50, 70), 20, 0.9)
+    assert (square & before.hidden).sum() > 100
+    assert np.abs(after.expected - after.disparity)[after.hidden].max() <= learned.ANOTHER * image.threshold
+    assert np.abs(after.disparity - 0.4)[after.hidden].max() < 0.01
