@@ -1,0 +1,118 @@
+"""Renders made scenes from two places with true depth, to see what fills make of what the left view hides (needs bpy).
+
+    python training/inpaint/render_views.py --photos DIR [DIR ...] --furniture DIR_OF_SH3F --out CACHE/views --count 12
+
+The scenes are those of `training/depth/layouts.py`; their textures come from the photos that training/inpaint holds out. For each
+view a file NAME.npz: `left` and `right` (h, w, 3) uint8 sRGB, `d_left` and `d_right` (h, w) float32 disparity in pixels between
+the two, 0 for sky. The right camera stands one baseline to the right.
+"""
+# ruff: noqa: E402, I001  (the path comes first: these scripts are run from a checkout, not installed)
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+os.environ["OPENCV_IO_ENABLE_OPENEXR"] = "1"  # before cv2 is imported: its EXR reader is off otherwise
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "depth")]
+
+import bpy
+import cv2
+import numpy as np
+from catalogue import extract, read_catalogue
+from layouts import LAYOUTS
+from pictures import is_held_out
+from render_scenes import WANTED, set_up, usable
+from stage import Stage
+
+LONG, SHORT, SAMPLES = 480, 360, 24
+WIDEST = 0.05
+"""Disparity of the nearest things between the two views, as a part of the width."""
+
+
+def read_photos(folders: list[Path], side: int = 900) -> list[np.ndarray]:
+    """The held-out photos, (H, W, 3) uint8 RGB with the longer side at most `side`."""
+    files = sorted({file.stem: file for folder in folders for file in folder.iterdir() if file.suffix in (".jpg", ".png")}.items())
+    photos = []
+    for number, (_, path) in enumerate(files):
+        if is_held_out(number):
+            image = cv2.imread(str(path))[:, :, ::-1]
+            factor = min(1.0, side / max(image.shape[:2]))
+            photos.append(cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA))
+    return photos
+
+
+def render(stage: Stage, work: Path) -> tuple[np.ndarray, np.ndarray]:
+    """(h, w, 3) float32 linear light and (h, w) float32 inverse depth along the axis, 0 for sky."""
+    stage.scene.frame_set(1)
+    bpy.ops.render.render()
+    light = cv2.imread(str(work / "Image_0001.exr"), cv2.IMREAD_UNCHANGED)[:, :, 2::-1]
+    depth = cv2.imread(str(work / "Depth_0001.exr"), cv2.IMREAD_UNCHANGED)
+    depth = depth if depth.ndim == 2 else depth[..., 0]
+    return np.nan_to_num(light.astype(np.float32)), np.where(depth < 1e5, 1 / np.maximum(depth, 0.02), 0).astype(np.float32)
+
+
+def two_views(stage: Stage, work: Path, view: tuple) -> dict[str, np.ndarray] | None:
+    """What is written of one place; None where there is nothing to see."""
+    stage.scene.render.resolution_x, stage.scene.render.resolution_y = LONG, SHORT
+    stage.look(*view)
+    light, inverse = render(stage, work)
+    white = max(float(np.percentile(light.mean(-1), 80)) / 0.55, 1e-4)
+    left = develop(light, white)
+    if not usable(inverse, left):
+        return None
+    focal = 0.5 * LONG / np.tan(stage.camera.data.angle / 2)
+    baseline = WIDEST * LONG / (focal * float(np.percentile(inverse, 98)))
+    stage.camera.location += stage.camera.matrix_world.to_3x3().col[0] * baseline
+    bpy.context.view_layer.update()
+    light, beside = render(stage, work)
+    scale = np.float32(focal * baseline)
+    return {"left": left, "right": develop(light, white), "d_left": inverse * scale, "d_right": beside * scale}
+
+
+def develop(light: np.ndarray, white: float) -> np.ndarray:
+    """(h, w, 3) uint8 of linear light, `white` as bright as can be."""
+    return np.rint(255 * np.clip(light / white, 0, 1) ** (1 / 2.2)).astype(np.uint8)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--photos", type=Path, nargs="+", required=True)
+    parser.add_argument("--furniture", type=Path, required=True, help="folder of .sh3f archives")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=12)
+    parser.add_argument("--seed", type=int, default=9001)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    work = options.out / f".work{os.getpid()}"
+    work.mkdir(exist_ok=True)
+    rng = np.random.default_rng(options.seed)
+    archives = [extract(path, options.out.parent / "sh3f") for path in sorted(options.furniture.glob("*.sh3f"))]
+    catalogue = [model for archive in archives for model in read_catalogue(archive)]
+    chosen = []
+    for kind, count in WANTED.items():
+        pool = [model for model in catalogue if model.kind == kind]
+        chosen += [pool[k] for k in rng.permutation(len(pool))[: count // 2]]
+    stage = Stage(rng, read_photos(options.photos), chosen)
+    set_up(stage.scene, work, options.threads)
+    stage.scene.cycles.samples, stage.scene.cycles.denoising_quality = SAMPLES, "HIGH"
+    stage.scene.cycles.denoising_prefilter = "ACCURATE"
+    done = 0
+    while done < options.count:
+        stage.clear()
+        layout = rng.choice(list(LAYOUTS), p=list(LAYOUTS.values()))
+        for view in layout(stage)[:1]:
+            made = two_views(stage, work, view)
+            if made:
+                name = f"{layout.__name__}_{options.seed}_{done:02d}.npz"
+                np.savez_compressed(options.out / f".{name}", **made)
+                os.replace(options.out / f".{name}", options.out / name)
+                done += 1
+                print(name, flush=True)
+    sys.stdout.flush()
+    os._exit(0)  # Blender's clean-up can hang
+
+
+if __name__ == "__main__":
+    main()
