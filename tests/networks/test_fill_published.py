@@ -175,6 +175,14 @@ def test_the_edge_network_looks_again_at_what_it_continued_twice_at_most(monkeyp
     assert lengths == [0, 4, 8]
 
 
+def test_the_edge_network_looks_only_behind_what_the_photo_shows(monkeypatch):
+    once, often = watched(), watched()
+    run(monkeypatch, once, relief().split(BORDERED), replace(BORDERED, passes=1))
+    image, _ = run(monkeypatch, often, relief().split(BORDERED), replace(BORDERED, passes=3))
+    assert len(image.layers) > 2 and len(often.depth.given) > len(once.depth.given)
+    assert len(often.edge.given) == len(once.edge.given) > 0
+
+
 def test_the_edge_channel_holds_the_edge_that_touches_and_no_other(monkeypatch):
     networks = watched(edge=steep_edge)
     image = t_junction().split(BORDERED)
