@@ -30,10 +30,29 @@ def reflood(image: LayeredDepthImage, found: Disocclusion, behind: np.ndarray, p
                 wrong[far] = abs(found.disparity[far] - path.end.far) > abs(found.disparity[far] - path.end.near)
     torn &= found.hidden
     concerned = np.isin(behind, np.unique([behind[path.near[0]] for path in paths])) & found.hidden
-    owner = _nearest(image, torn, concerned, concerned & (found.distance == 0) & ~wrong)
+    begin = np.where(concerned & (found.distance == 0) & ~wrong, np.arange(wrong.size).reshape(wrong.shape), -1)
+    _own_paths(begin, _nearest(image, torn, concerned, begin).reshape(begin.shape), found, paths)
+    owner = _nearest(image, torn, concerned, begin)
     owner = np.where(owner >= 0, owner, np.arange(owner.size))
     disparity, seed = (array.ravel()[owner].reshape(array.shape) for array in (found.disparity, found.seed))
     return replace(found, disparity=disparity, seed=seed, torn=torn), sides == NEAR_SIDE
+
+
+def _own_paths(begin: np.ndarray, owner: np.ndarray, found: Disocclusion, paths: list[EdgePath]) -> None:
+    """Lets paths begin what continues their surfaces: all along, each side continues what it does at its start.
+
+    `begin` (h, w) int64, changed in place: flat index of the silhouette pixel that a pixel continues from the start, -1 for none.
+    """
+    for path in paths:
+        near, far = list(path.near), [pixel for _, pixel in path.torn]
+        for pixels, own, other in ((near, path.end.near, path.end.far), (far, path.end.far, path.end.near)):
+            for pixel in pixels:
+                value = found.disparity.ravel()[owner[pixel]] if owner[pixel] >= 0 else np.nan
+                if abs(value - own) < abs(value - other):
+                    for each in pixels:
+                        if owner[each] >= 0 and begin[each] < 0:
+                            begin[each] = owner[pixel]
+                    break
 
 
 def sides_of(shape: tuple[int, int], paths: list[EdgePath]) -> np.ndarray:
@@ -63,12 +82,11 @@ def _open_links(image: LayeredDepthImage, torn: np.ndarray) -> np.ndarray:
     return own
 
 
-def _nearest(image: LayeredDepthImage, torn: np.ndarray, within: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """(pixels,) int64 flat index of the start pixel that reaches each pixel first over links, -1 for none."""
+def _nearest(image: LayeredDepthImage, torn: np.ndarray, within: np.ndarray, begin: np.ndarray) -> np.ndarray:
+    """(pixels,) int64: the number in `begin` (h, w), where not -1, that reaches each pixel first over links; -1 for none."""
     links, width = _open_links(image, torn).reshape(4, -1), within.shape[1]
-    free, owner = within.ravel(), np.full(within.size, -1, np.int64)
-    front = np.flatnonzero(start)
-    owner[front] = front
+    free, owner = within.ravel(), begin.ravel().copy()
+    front = np.flatnonzero(owner >= 0)
     while len(front):
         reached = []
         for side, (down, right) in enumerate(STEPS):

@@ -1,11 +1,14 @@
 """Continued depth edges: they start where an edge ends at a silhouette, follow what is predicted, and let nothing through."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scenes import ALL, BORDERED, BORDERLESS, relief, t_junction
 
 from photo_diorama.core.extend_edges import EdgeEnd, EdgePath, find_ends, label_depth_edges, plan_paths, refine
-from photo_diorama.core.reflood import reflood
+from photo_diorama.core.link_hidden import link_hidden
+from photo_diorama.core.reflood import reflood, repropagate
 from photo_diorama.core.regions import disocclude
 
 HEIGHT, WIDTH = 60, 80
@@ -178,19 +181,24 @@ def test_the_end_of_an_edge_knows_both_surfaces():
     assert end.away[1] < 0 and abs(end.away[0]) < 1e-6
 
 
-def test_each_side_of_a_path_continues_its_own_surface():
-    """Straight down the flood halves what the near surface hides; a slanting path moves the border, and all stays told."""
+def continued(slope: float):
+    """The junction with the middle surface's edge continued by `slope` columns a row: image, what the flood found, and after."""
     image = t_junction().split(BORDERLESS)
     found = disocclude(image, 0.2)
-    silhouette, labels = edges_of(image)
+    _, labels = edges_of(image)
     touching = np.zeros(labels.shape, bool)
     touching[69, 80] = True
     (end,) = find_ends(touching, labels, image)
     predicted = np.zeros(found.hidden.shape, bool)
     for row in range(70, 103):
-        predicted[row, 80 + (row - 69) // 2] = True
+        predicted[row, 80 + int(np.trunc(slope * (row - 69)))] = True
     (path,) = plan_paths(predicted, found.hidden, [end])
-    after, near = reflood(image, found, found.hidden.astype(np.int32), [path])
+    return image, found, path, *reflood(image, found, found.hidden.astype(np.int32), [path])
+
+
+def test_each_side_of_a_path_continues_its_own_surface():
+    """Straight down the flood halves what the near surface hides; a slanting path moves the border, and all stays told."""
+    _, found, path, after, near = continued(0.5)
     rows, columns = np.nonzero(found.hidden)
     beside, border = (rows > 70) & (rows < 90), 80 + (rows - 69) // 2
     left, right = beside & (columns < border) & (columns > 45), beside & (columns >= border) & (columns < 115)
@@ -199,3 +207,36 @@ def test_each_side_of_a_path_continues_its_own_surface():
     assert (found.disparity[rows, columns][left] == 0.5).sum() > 50  # so that it was the path that told
     assert near.sum() == len(path.near) and after.torn.any() and not (after.torn & ~found.hidden).any()
     assert np.array_equal(after.hidden, found.hidden)
+
+
+def test_a_path_below_the_other_surface_is_still_of_its_own():
+    """It leans to where the silhouette hides the far surface: its first pixels were flooded from there."""
+    _, found, path, after, near = continued(-1.0)
+    assert (found.disparity[near] == 0.25).sum() > 10 and (after.disparity[near] == 0.5).all()
+    assert all(after.disparity[far] == 0.25 for _, far in path.torn if found.hidden[far])
+
+
+def test_torn_pixels_are_not_linked_whatever_their_depth():
+    image, _, path, after, _ = continued(0.5)
+    flat = replace(after, disparity=np.where(after.hidden, np.float32(0.25), 0))
+    _, links = link_hidden(image, flat)
+    _, free = link_hidden(image, replace(flat, torn=None))
+    sides = {(0, 1): 0, (0, -1): 1, (1, 0): 2, (-1, 0): 3}
+    pairs = [(one, sides[far[0] - one[0], far[1] - one[1]]) for one, far in path.torn if flat.hidden[far]]
+    assert len(pairs) > 30
+    assert all(links[side][one] == -1 and free[side][one] == 1 for one, side in pairs)
+
+
+def test_a_step_that_was_blurred_is_sharp_again():
+    import cv2
+
+    image, _, path, after, _ = continued(0.5)
+    blurred = cv2.GaussianBlur(after.disparity, (7, 7), 0)
+    sharp = repropagate(image, after, blurred, 5)
+    inner = [(one, far) for one, far in path.torn if 76 < one[0] < 92]
+    assert len(inner) > 10
+    for one, far in inner:
+        assert blurred[one] - blurred[far] < 0.15 < 0.249 < sharp[one] - sharp[far]
+    away = after.hidden & (np.abs(sharp - blurred) > 1e-6)
+    rows, columns = np.nonzero(away)
+    assert (np.abs(columns - 80 - (rows - 69) / 2) < 12).all()
