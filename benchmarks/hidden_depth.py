@@ -2,12 +2,14 @@
 
     python training/hidden_depth/cast_scenes.py --furniture DIR_OF_SH3F --out CACHE/held_out --seed 9001 --count 40
     python training/hidden_depth/cast_scenes.py --furniture DIR_OF_SH3F --out CACHE/held_out --seed 9002 --count 40
-    python benchmarks/hidden_depth.py --views CACHE/held_out [--weights FILE] [--shifted]
+    python benchmarks/hidden_depth.py --views CACHE/held_out [--weights FILE] [--shifted] [--bounds]
 
 For each view: depth is torn, what the first layer hides is flooded, linked and filled, and compared where the truth is
 known. `relative`: |z - true z| / true z; `log`: |ln z - ln true z|; `parallax`: difference of disparity over the view's
 range, which is how far a pixel lands beside its place when the camera moves. Means over views, medians over views, and
-the share of pixels more than 20 % off. All but the flood's guess go through the membrane. `--shifted` takes off the smallest disparity first, as depth networks lose it.
+the share of pixels more than 20 % off. All but the flood's guess go through the membrane. `--shifted` takes off the smallest disparity
+first, as depth networks lose it. `--bounds` adds what a perfect choice would reach: the best candidate of each pixel, and the
+truth itself, both as what is expected while links stay the flood's.
 """
 
 import argparse
@@ -48,6 +50,16 @@ def row_where_both_agree(image: LayeredDepthImage, found: Disocclusion) -> Disoc
     return learned.with_expected(image, found, seen, np.where(agree, between, 0), np.inf)
 
 
+def expecting(image: LayeredDepthImage, found: Disocclusion, true: np.ndarray, only: bool) -> Disocclusion:
+    """`found` expecting the truth (h, w), 0 where unknown, or only the candidate that comes nearest to it."""
+    seen = learned.look(image, found)
+    best = true[np.ix_(seen.rows, seen.columns)].ravel()[seen.where]
+    if only:
+        off = np.abs(np.log(np.maximum(seen.candidates, 1e-9) / np.maximum(best, 1e-9)))
+        best = np.where(best > 0, np.take_along_axis(seen.candidates, off.argmin(axis=0)[None], axis=0)[0], 0)
+    return learned.with_expected(image, found, seen, best, np.inf)
+
+
 def fill(image: LayeredDepthImage, found: Disocclusion) -> np.ndarray:
     """(h, w) disparity as the pipeline would fill it from a guess."""
     found = absorb_islands(image, found)
@@ -70,6 +82,7 @@ def main() -> None:
     parser.add_argument("--views", type=Path, required=True, help="made by training/hidden_depth/cast_scenes.py")
     parser.add_argument("--weights", type=Path, default=HIDDEN_DEPTH, help="the network's, if not those that come along")
     parser.add_argument("--shifted", action="store_true")
+    parser.add_argument("--bounds", action="store_true")
     parser.add_argument("--each", action="store_true", help="a line for each view too")
     given = parser.parse_args()
     layers = LayerSettings()
@@ -89,13 +102,17 @@ def main() -> None:
         for name, guess in methods.items():
             made = fill(image, guess(image, found))
             rows.setdefault(name, []).append(errors(made[known], true[known], image.span))
+        for name, only in (("best candidate", True), ("truth", False)) if given.bounds else ():
+            made = fill(image, expecting(image, found, true, only))
+            rows.setdefault(name, []).append(errors(made[known], true[known], image.span))
         if given.each:
             print(f"{view.name:24s}", *(f"{row[-1][0]:.3f}/{row[-1][1]:.3f}" for row in rows.values()), flush=True)
     print(f"{len(rows['flood'])} views\n")
-    print("| fill | relative | log | parallax | off by > 20 % | median relative | median log |\n|---|---|---|---|---|---|---|")
+    print("| fill | relative | log | parallax | off by > 20 % | median relative | median log | median parallax |")
+    print("|---|---|---|---|---|---|---|---|")
     for name, figures in rows.items():
         mean, median = np.mean(figures, axis=0), np.median(figures, axis=0)
-        print(f"| {name} | {mean[0]:.4f} | {mean[1]:.4f} | {mean[2]:.4f} | {mean[3]:.4f} | {median[0]:.4f} | {median[1]:.4f} |")
+        print(f"| {name} |", *(f"{value:.4f} |" for value in (*mean, *median[:3])))
 
 
 if __name__ == "__main__":
