@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SCENES = ("Art", "Books", "Dolls", "Laundry", "Cloth3_half", "Wood2_half")
 FARTHEST = 0.01
 """Disparity in pixels of the sky of made scenes."""
+FEWEST = 200
+"""Pixels of hole below which a scene says nothing."""
 FIGURES = ("seen PSNR", "seen SSIM", "hole PSNR", "hole SSIM", "hole edge", "hole deep")
 
 
@@ -34,7 +36,7 @@ def main() -> None:
     given = parser.parse_args()
     tool = _load(given.shared / "tools" / "novel_view.py")
     given.output.mkdir(parents=True, exist_ok=True)
-    rows = {}
+    rows, scored = {}, 0
     scenes = [file.stem for file in sorted(given.views.glob("*.npz"))] if given.views else given.scenes
     for scene in scenes:
         if given.views:
@@ -42,6 +44,10 @@ def main() -> None:
         else:
             left, right, d_left, d_right = tool.load(given.shared / "data" / "stereo" / scene)
         seen, hole = tool.zones(d_left, d_right)
+        if hole.sum() < FEWEST:
+            print(f"{scene} hides next to nothing and is left out", flush=True)
+            continue
+        scored += 1
         predictions = {} if given.no_base else tool.baselines(left, d_left)
         predictions["tool's warp"] = predictions.get("stretch", left)
         predictions["Photo Diorama"] = render_right_view(left, d_left, given.output / scene, given.values)
@@ -50,7 +56,7 @@ def main() -> None:
             print(f"{scene:12s} {name:14s}", *(f"{x:8.3f}" for x in rows[name][-1]), flush=True)
     print("\n| fill |", " | ".join(FIGURES), "|\n|---|" + "---|" * len(FIGURES))
     for name, figures in rows.items():
-        if len(figures) == len(scenes):
+        if len(figures) == scored:
             print(f"| {name} |", " | ".join(f"{x:.3f}" for x in np.mean(figures, axis=0)), "|")
 
 
