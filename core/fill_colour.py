@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .exemplar import TRIES, pieces
+from .exemplar import TRIES, pieces_once
 from .layers import DOWN, LEFT, RIGHT, UP, LayeredDepthImage
 from .regions import Region
 from .settings import HIDDEN_COLOUR, InpaintSettings
@@ -100,7 +100,7 @@ def fill_parts(region: Region, rim: int, sigma: float, long_side: int = 0) -> Fi
     detail, hole = np.zeros(region.colour.shape, np.float32), region.synthesis | (region.context & ~source)
     detail[hole] = mirrored_detail(region.colour, source, hole, sigma)
     smooth = push_pull(region.colour, source)
-    found = pieces(region.colour, source, hole, smooth, long_side) if long_side else None
+    found = pieces_once(region.colour, source, hole, smooth, long_side) if long_side else None
     return FillParts(source, smooth, detail, found, long_side)
 
 

@@ -120,3 +120,27 @@ def test_votes_of_places_shifted_alike_copy():
     match = Match(rows[inner], columns[inner], rows[inner], columns[inner] + 20)
     result = vote(grid.smooth, grid, match, 2)
     assert np.allclose(result[2:-2, 32:38], picture[2:-2, 52:58], atol=1e-6)
+
+
+def test_what_was_found_is_not_looked_for_again(monkeypatch):
+    """Neither with the same bytes nor for the same nothing; another context is another question; room is bounded."""
+    asked = []
+
+    def counted(*given):
+        asked.append(given)
+        return pieces(*given)
+
+    monkeypatch.setattr(exemplar, "pieces", counted)
+    monkeypatch.setattr(exemplar, "found_before", exemplar.Found())
+    given = made(checks(5))
+    first, second = (exemplar.pieces_once(*given, LONG_SIDE) for _ in range(2))
+    assert len(asked) == 1
+    assert first.tobytes() == second.tobytes() == pieces(*given, LONG_SIDE).tobytes()
+    given[0][-1, -1] += 0.01
+    exemplar.pieces_once(*given, LONG_SIDE)
+    assert len(asked) == 2
+    exemplar.pieces_once(*given, 2 * LONG_SIDE)
+    assert len(asked) == 3
+    exemplar.found_before.room = 0
+    exemplar.found_before.keep(b"", first)
+    assert not exemplar.found_before.results
