@@ -153,3 +153,14 @@ def sky(rng: np.random.Generator, width: int = 512) -> np.ndarray:
         cover = np.clip((cloud - rng.uniform(0.2, 0.7)) * rng.uniform(1.5, 5), 0, 1) * np.clip(up * 6, 0, 1)
         image += (max(0.2, float(image.max())) * rng.uniform(0.8, 1.3) - image) * cover
     return image.astype(np.float32)
+
+
+def draw_models(rng: np.random.Generator, furniture: Path, cache: Path, wanted: dict[str, int]) -> list[Model]:
+    """As many models of each kind as `wanted` says, or all there are, from the .sh3f archives of a folder, unpacked into `cache`."""
+    archives = [extract(path, cache) for path in sorted(furniture.glob("*.sh3f"))]
+    catalogue = [model for archive in archives for model in read_catalogue(archive)]
+    chosen = []
+    for kind, count in wanted.items():
+        pool = [model for model in catalogue if model.kind == kind]
+        chosen += [pool[k] for k in rng.permutation(len(pool))[:count]]
+    return chosen

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import bpy
 import cv2
 import numpy as np
-from catalogue import extract, read_catalogue
+from catalogue import draw_models
 from layouts import LAYOUTS
 from stage import Stage
 
@@ -117,12 +117,7 @@ def main() -> None:
     work = options.out / f".work{os.getpid()}"
     work.mkdir(exist_ok=True)
     rng = np.random.default_rng(options.seed)
-    archives = [extract(path, options.out.parent / "sh3f") for path in sorted(options.furniture.glob("*.sh3f"))]
-    catalogue = [model for archive in archives for model in read_catalogue(archive)]
-    chosen = []
-    for kind, count in WANTED.items():
-        pool = [model for model in catalogue if model.kind == kind]
-        chosen += [pool[k] for k in rng.permutation(len(pool))[:count]]
+    chosen = draw_models(rng, options.furniture, options.out.parent / "sh3f", WANTED)
     stage = Stage(rng, read_photos(options.photos), chosen)
     set_up(stage.scene, work, options.threads)
     print({kind: len(pool) for kind, pool in stage.models.items()}, flush=True)

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "depth"))
 import bpy
 import cv2
 import numpy as np
-from catalogue import extract, read_catalogue
+from catalogue import draw_models
 from layouts import LAYOUTS
 from mathutils import Vector
 from mathutils.bvhtree import BVHTree
@@ -171,12 +171,7 @@ def main() -> None:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(options.seed)
-    archives = [extract(path, options.out.parent / "sh3f") for path in sorted(options.furniture.glob("*.sh3f"))]
-    catalogue = [model for archive in archives for model in read_catalogue(archive)]
-    chosen = []
-    for kind, count in WANTED.items():
-        pool = [model for model in catalogue if model.kind == kind]
-        chosen += [pool[k] for k in rng.permutation(len(pool))[:count]]
+    chosen = draw_models(rng, options.furniture, options.out.parent / "sh3f", WANTED)
     stage = BareStage(rng, [rng.integers(0, 255, (300, 300, 3)).astype(np.uint8)], chosen)
     done, start = 0, time.time()
     while done < options.count:

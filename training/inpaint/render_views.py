@@ -19,7 +19,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 import bpy
 import cv2
 import numpy as np
-from catalogue import extract, read_catalogue
+from catalogue import draw_models
 from layouts import LAYOUTS
 from pictures import is_held_out
 from render_scenes import WANTED, set_up, usable
@@ -88,12 +88,7 @@ def main() -> None:
     work = options.out / f".work{os.getpid()}"
     work.mkdir(exist_ok=True)
     rng = np.random.default_rng(options.seed)
-    archives = [extract(path, options.out.parent / "sh3f") for path in sorted(options.furniture.glob("*.sh3f"))]
-    catalogue = [model for archive in archives for model in read_catalogue(archive)]
-    chosen = []
-    for kind, count in WANTED.items():
-        pool = [model for model in catalogue if model.kind == kind]
-        chosen += [pool[k] for k in rng.permutation(len(pool))[: count // 2]]
+    chosen = draw_models(rng, options.furniture, options.out.parent / "sh3f", {kind: count // 2 for kind, count in WANTED.items()})
     stage = Stage(rng, read_photos(options.photos), chosen)
     set_up(stage.scene, work, options.threads)
     stage.scene.cycles.samples, stage.scene.cycles.denoising_quality = SAMPLES, "HIGH"
