@@ -15,16 +15,15 @@ import numpy as np
 
 from .downloaded import Downloaded, checked_content
 from .errors import DioramaError
-from .fill_colour import DETAIL, FillParts, mirrored_detail
+from .fill_colour import DETAIL, mirrored_detail
 from .layers import LayeredDepthImage
 from .regions import Region
+from .waiting_regions import WaitingRegions
 
 MULTIPLE, LEAST_SIDE = 8, 64
 """Sides of what the network is given, padded with masked pixels; it mirrors at the border and so cannot do with few."""
 WORKING_SIDE = 512
 """Regions of more than about this side squared are shrunk before the network, as for the published colour network."""
-FEWEST = 12
-"""Regions with fewer pixels stay as the deterministic fill left them."""
 WHOLE = 0.999
 """A shrunk pixel is trusted if no less of it is."""
 
@@ -61,21 +60,13 @@ class Lama:
         return np.clip(painted[:height, :width], 0, 1)
 
 
-class Completion:
+class Completion(WaitingRegions):
     """Paints regions on a canvas one after the other, each within its window."""
 
     def __init__(self, canvas: np.ndarray, network: Lama, step: Callable[[float], None]):
         """`canvas` is the (h, w, 3) float32 to be written to."""
-        self.canvas, self.network, self.step = canvas, network, step
-        self.waiting: list[tuple[Region, np.ndarray]] = []
-
-    def cut(self, region: Region, parts: FillParts) -> list[tuple[Region, np.ndarray]]:
-        """The region with its trusted context, unless it is tiny."""
-        return [(region, parts.source)] if region.synthesis.sum() >= FEWEST else []
-
-    def add(self, regions: list[tuple[Region, np.ndarray]]) -> None:
-        """Takes what `cut` gave; it is painted by `finish`."""
-        self.waiting += regions
+        super().__init__(canvas, step)
+        self.network = network
 
     def finish(self) -> None:
         """Paints all that was taken."""

@@ -15,12 +15,12 @@ import numpy as np
 from .downloaded import Downloaded
 from .errors import DioramaError
 from .extend_edges import LIKELY, EdgeEnd, EdgePath, find_ends, label_depth_edges, plan_paths, refine
-from .fill_colour import FillParts
 from .layers import DOWN, RIGHT, Layer, LayeredDepthImage, neighbour
 from .link_hidden import absorb_islands, link_hidden
 from .reflood import reflood, repropagate, smooth
 from .regions import Disocclusion, Region, find_regions
 from .tear_surfaces import label_surfaces
+from .waiting_regions import FEWEST, WaitingRegions
 
 TUNED_FOR = 1000
 """Long side in pixels that the networks and their constants are for; larger grids are shrunk by whole numbers before them."""
@@ -28,8 +28,6 @@ MARGIN, CLOSING, BAND = 20, 41, 5
 """Pixels at that size: around a region, side of the closing square, half the band beside a continued edge (released code)."""
 EDGE_RUNS = 3
 """The edge network looks again at what it continued, as long as that changes: it lengthens short answers (`repeat_inpaint_edge`)."""
-FEWEST = 12
-"""Regions with fewer pixels stay as the flood and the deterministic fill left them."""
 PIXELS_AT_ONCE = 1 << 22
 """Pixels of regions that wait together for a network: they are batched by size, in bounded memory."""
 LEAST, MOST = 0.05, 3.0
@@ -174,21 +172,13 @@ class Published:
         return Completion(canvas, self, closing_at(image, 1), step)
 
 
-class Completion:
+class Completion(WaitingRegions):
     """Paints regions on a canvas by the colour network, all of a pass together."""
 
     def __init__(self, canvas: np.ndarray, networks: Published, closing: int, step: Callable[[float], None]):
         """`canvas` is the (h, w, 3) float32 to be written to."""
-        self.canvas, self.networks, self.closing, self.step = canvas, networks, closing, step
-        self.waiting: list[tuple[Region, np.ndarray]] = []
-
-    def cut(self, region: Region, parts: FillParts) -> list[tuple[Region, np.ndarray]]:
-        """The region with its trusted context, unless it is tiny."""
-        return [(region, parts.source)] if region.synthesis.sum() >= FEWEST else []
-
-    def add(self, regions: list[tuple[Region, np.ndarray]]) -> None:
-        """Takes what `cut` gave; it is painted by `finish`."""
-        self.waiting += regions
+        super().__init__(canvas, step)
+        self.networks, self.closing = networks, closing
 
     def finish(self) -> None:
         """Paints all that was taken."""

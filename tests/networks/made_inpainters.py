@@ -16,6 +16,7 @@ from photo_diorama.core.networks.checkpoints import save_network
 from photo_diorama.core.networks.inpaint_colour import InpaintColour
 from photo_diorama.core.networks.inpaint_depth import InpaintDepth
 from photo_diorama.core.networks.inpaint_edge import InpaintEdge
+from photo_diorama.core.pipeline import build_diorama
 from photo_diorama.core.weights import import_file, weights_named
 
 KINDS = {"shih2020_edge": InpaintEdge, "shih2020_depth": InpaintDepth, "shih2020_color": InpaintColour}
@@ -83,3 +84,19 @@ def mean_colour(x: np.ndarray, validity: np.ndarray) -> np.ndarray:
     context = x[:, 4:5]
     mean = (x[:, :3] * context).sum((2, 3), keepdims=True) / np.maximum(context.sum((2, 3), keepdims=True), 1)
     return np.broadcast_to(mean, (len(x), 3, *x.shape[2:]))
+
+
+def content(diorama) -> list[bytes]:
+    """All that a scene would be made of."""
+    parts = [diorama.mesh.atlas]
+    for mesh in diorama.mesh.meshes:
+        parts += [mesh.vertices, mesh.triangles, mesh.uvs]
+    return [part.tobytes() for part in parts]
+
+
+def same_each_time(files, settings, models):
+    """The diorama of photo and depth, built twice with the same bytes, which are not those of the deterministic fill."""
+    first, again = (build_diorama(*files, settings, models=models) for _ in range(2))
+    assert content(first) == content(again)
+    assert content(first) != content(build_diorama(*files, settings.with_values({"inpainter": "diffusion"})))
+    return first

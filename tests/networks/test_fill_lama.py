@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
 
 from layer_checks import assert_links_are_mutual, filled  # noqa: E402
-from made_inpainters import bring  # noqa: E402
+from made_inpainters import bring, same_each_time  # noqa: E402
 from scenes import BORDERED, EVERY, t_junction, two_planes  # noqa: E402
 
 from photo_diorama.core import fill_lama, inpaint  # noqa: E402
@@ -179,18 +179,8 @@ def test_an_answer_that_is_no_picture_is_refused():
 # the whole way, from the imported file
 
 
-def content(diorama) -> list[bytes]:
-    parts = [diorama.mesh.atlas]
-    for mesh in diorama.mesh.meshes:
-        parts += [mesh.vertices, mesh.triangles, mesh.uvs]
-    return [part.tobytes() for part in parts]
-
-
 def test_a_photo_becomes_the_same_diorama_each_time(models, tmp_path):
-    files = t_junction().saved(tmp_path)
-    first, again = (build_diorama(*files, SETTINGS, models=models) for _ in range(2))
-    assert content(first) == content(again)
-    assert content(first) != content(build_diorama(*files, SETTINGS.with_values({"inpainter": "diffusion"})))
+    first = same_each_time(t_junction().saved(tmp_path), SETTINGS, models)
     for layer in first.image.layers[1:]:
         assert layer.colour[layer.present][:, RED].max() <= NOTHING
 

@@ -21,6 +21,7 @@ from made_inpainters import (  # noqa: E402
     no_edges,
     official_files,
     same_depth,
+    same_each_time,
 )
 from scenes import BORDERED, EVERY, relief, slanted_wall, t_junction, two_planes  # noqa: E402
 from scipy import ndimage  # noqa: E402
@@ -333,23 +334,10 @@ def test_progress_is_told_and_may_stop_the_work(monkeypatch):
         run(monkeypatch, watched(edge=steep_edge), t_junction().split(BORDERED), told=stop)
 
 
-# the whole way, from imported files
-
-
-def content(diorama) -> list[bytes]:
-    parts = [diorama.mesh.atlas]
-    for mesh in diorama.mesh.meshes:
-        parts += [mesh.vertices, mesh.triangles, mesh.uvs]
-    return [part.tobytes() for part in parts]
-
-
 def test_a_photo_becomes_the_same_diorama_each_time(models, tmp_path):
-    files = t_junction().saved(tmp_path)
-    first, again = (build_diorama(*files, SETTINGS, models=models) for _ in range(2))
-    assert content(first) == content(again) and len(first.image.layers) >= 2
+    first = same_each_time(t_junction().saved(tmp_path), SETTINGS, models)
+    assert len(first.image.layers) >= 2
     assert_sound(first.image)
-    plain = build_diorama(*files, SETTINGS.with_values({"inpainter": "diffusion"}))
-    assert content(plain) != content(first)
 
 
 def test_the_photos_own_pixels_are_not_changed(models):

@@ -24,10 +24,15 @@ LONG, SHORT = 272, 204
 WANTED = {"furniture": 46, "small": 46, "person": 14, "animal": 8, "vehicle": 9, "tree": 2, "plant": 9, "garden": 12}
 
 
-def read_photos(folders: list[Path], side: int = 900) -> list[np.ndarray]:
+def pictures_in(folders: list[Path]) -> list[Path]:
+    """All photos of these folders."""
+    return sorted(path for folder in folders for path in folder.iterdir() if path.suffix in (".jpg", ".png"))
+
+
+def read_photos(paths: list[Path], side: int = 900) -> list[np.ndarray]:
     """Photos as (H, W, 3) uint8 RGB with the longer side at most `side`."""
     photos = []
-    for path in sorted(path for folder in folders for path in folder.iterdir() if path.suffix in (".jpg", ".png")):
+    for path in paths:
         image = cv2.imread(str(path))[:, :, ::-1]
         factor = min(1.0, side / max(image.shape[:2]))
         photos.append(cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA))
@@ -80,18 +85,23 @@ def usable(inverse: np.ndarray, picture: np.ndarray) -> bool:
     return 2e-3 < near < 8 and near > 1.25 * far and covered < 0.75 and 8 < picture.std() and 15 < picture.mean() < 245
 
 
-def render(stage: Stage, work: Path, view: tuple) -> tuple[np.ndarray, np.ndarray]:
-    """One view: (H, W, 3) uint8 RGB and (H, W) float32 inverse z-depth in 1/m, 0 where there is only sky."""
-    upright = stage.rng.random() < 0.25
-    stage.scene.render.resolution_x, stage.scene.render.resolution_y = (SHORT, LONG) if upright else (LONG, SHORT)
-    stage.look(*view, roll_deg=float(stage.rng.normal(scale=1.5)))
+def expose(stage: Stage, work: Path) -> tuple[np.ndarray, np.ndarray]:
+    """What the camera sees: (H, W, 3) float32 linear light and (H, W) float32 inverse z-depth in 1/m, 0 where there is only sky."""
     stage.scene.frame_set(1)
     bpy.ops.render.render()
     light = cv2.imread(str(work / "Image_0001.exr"), cv2.IMREAD_UNCHANGED)[:, :, 2::-1]
     depth = cv2.imread(str(work / "Depth_0001.exr"), cv2.IMREAD_UNCHANGED)
     depth = depth if depth.ndim == 2 else depth[..., 0]
-    inverse = np.where(depth < 1e5, 1 / np.maximum(depth, 0.02), 0).astype(np.float32)
-    return develop(np.nan_to_num(light.astype(np.float32)), inverse, stage.rng), inverse
+    return np.nan_to_num(light.astype(np.float32)), np.where(depth < 1e5, 1 / np.maximum(depth, 0.02), 0).astype(np.float32)
+
+
+def render(stage: Stage, work: Path, view: tuple) -> tuple[np.ndarray, np.ndarray]:
+    """One view: (H, W, 3) uint8 RGB and (H, W) float32 inverse z-depth in 1/m, 0 where there is only sky."""
+    upright = stage.rng.random() < 0.25
+    stage.scene.render.resolution_x, stage.scene.render.resolution_y = (SHORT, LONG) if upright else (LONG, SHORT)
+    stage.look(*view, roll_deg=float(stage.rng.normal(scale=1.5)))
+    light, inverse = expose(stage, work)
+    return develop(light, inverse, stage.rng), inverse
 
 
 def save(folder: Path, name: str, picture: np.ndarray, inverse: np.ndarray) -> None:
@@ -118,7 +128,7 @@ def main() -> None:
     work.mkdir(exist_ok=True)
     rng = np.random.default_rng(options.seed)
     chosen = draw_models(rng, options.furniture, options.out.parent / "sh3f", WANTED)
-    stage = Stage(rng, read_photos(options.photos), chosen)
+    stage = Stage(rng, read_photos(pictures_in(options.photos)), chosen)
     set_up(stage.scene, work, options.threads)
     print({kind: len(pool) for kind, pool in stage.models.items()}, flush=True)
     done, start = 0, time.time()

@@ -48,16 +48,20 @@ def cut(rng: np.random.Generator, picture: np.ndarray, side: int, scale: float) 
 
 def read_pictures(folders: list[Path], held_out: bool, seed: int) -> Pictures:
     """The photos of these folders that are held out, or all others, with prints of their own."""
-    files = sorted({file.stem: file for folder in folders for file in folder.iterdir() if file.suffix in (".jpg", ".png")}.items())
     photos = {}
-    for number, (name, file) in enumerate(files):
-        if is_held_out(number) == held_out:
-            picture = cv2.imread(str(file), cv2.IMREAD_COLOR)[..., ::-1]
-            if max(picture.shape) > MOST:
-                picture = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-            photos[name] = np.ascontiguousarray(picture)
+    for file in photo_files(folders, held_out):
+        picture = cv2.imread(str(file), cv2.IMREAD_COLOR)[..., ::-1]
+        if max(picture.shape) > MOST:
+            picture = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        photos[file.stem] = np.ascontiguousarray(picture)
     rng = np.random.default_rng([seed, held_out, 77])
     return Pictures(photos, [made_print(rng) for _ in range(PRINTS)])
+
+
+def photo_files(folders: list[Path], held_out: bool) -> list[Path]:
+    """The photos of these folders that are held out, or all others, in the order of their names."""
+    files = {file.stem: file for folder in folders for file in folder.iterdir() if file.suffix in (".jpg", ".png")}
+    return [file for number, (_, file) in enumerate(sorted(files.items())) if is_held_out(number) == held_out]
 
 
 def is_held_out(number: int) -> bool:

@@ -17,12 +17,11 @@ os.environ["OPENCV_IO_ENABLE_OPENEXR"] = "1"  # before cv2 is imported: its EXR 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "depth")]
 
 import bpy
-import cv2
 import numpy as np
 from catalogue import draw_models
 from layouts import LAYOUTS
-from pictures import is_held_out
-from render_scenes import WANTED, set_up, usable
+from pictures import photo_files
+from render_scenes import WANTED, expose, read_photos, set_up, usable
 from stage import Stage
 
 LONG, SHORT, SAMPLES = 480, 360, 24
@@ -30,33 +29,11 @@ WIDEST = 0.05
 """Disparity of the nearest things between the two views, as a part of the width."""
 
 
-def read_photos(folders: list[Path], side: int = 900) -> list[np.ndarray]:
-    """The held-out photos, (H, W, 3) uint8 RGB with the longer side at most `side`."""
-    files = sorted({file.stem: file for folder in folders for file in folder.iterdir() if file.suffix in (".jpg", ".png")}.items())
-    photos = []
-    for number, (_, path) in enumerate(files):
-        if is_held_out(number):
-            image = cv2.imread(str(path))[:, :, ::-1]
-            factor = min(1.0, side / max(image.shape[:2]))
-            photos.append(cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA))
-    return photos
-
-
-def render(stage: Stage, work: Path) -> tuple[np.ndarray, np.ndarray]:
-    """(h, w, 3) float32 linear light and (h, w) float32 inverse depth along the axis, 0 for sky."""
-    stage.scene.frame_set(1)
-    bpy.ops.render.render()
-    light = cv2.imread(str(work / "Image_0001.exr"), cv2.IMREAD_UNCHANGED)[:, :, 2::-1]
-    depth = cv2.imread(str(work / "Depth_0001.exr"), cv2.IMREAD_UNCHANGED)
-    depth = depth if depth.ndim == 2 else depth[..., 0]
-    return np.nan_to_num(light.astype(np.float32)), np.where(depth < 1e5, 1 / np.maximum(depth, 0.02), 0).astype(np.float32)
-
-
 def two_views(stage: Stage, work: Path, view: tuple) -> dict[str, np.ndarray] | None:
     """What is written of one place; None where there is nothing to see."""
     stage.scene.render.resolution_x, stage.scene.render.resolution_y = LONG, SHORT
     stage.look(*view)
-    light, inverse = render(stage, work)
+    light, inverse = expose(stage, work)
     white = max(float(np.percentile(light.mean(-1), 80)) / 0.55, 1e-4)
     left = develop(light, white)
     if not usable(inverse, left):
@@ -65,7 +42,7 @@ def two_views(stage: Stage, work: Path, view: tuple) -> dict[str, np.ndarray] | 
     baseline = WIDEST * LONG / (focal * float(np.percentile(inverse, 98)))
     stage.camera.location += stage.camera.matrix_world.to_3x3().col[0] * baseline
     bpy.context.view_layer.update()
-    light, beside = render(stage, work)
+    light, beside = expose(stage, work)
     scale = np.float32(focal * baseline)
     return {"left": left, "right": develop(light, white), "d_left": inverse * scale, "d_right": beside * scale}
 
@@ -89,7 +66,7 @@ def main() -> None:
     work.mkdir(exist_ok=True)
     rng = np.random.default_rng(options.seed)
     chosen = draw_models(rng, options.furniture, options.out.parent / "sh3f", {kind: count // 2 for kind, count in WANTED.items()})
-    stage = Stage(rng, read_photos(options.photos), chosen)
+    stage = Stage(rng, read_photos(photo_files(options.photos, held_out=True)), chosen)
     set_up(stage.scene, work, options.threads)
     stage.scene.cycles.samples, stage.scene.cycles.denoising_quality = SAMPLES, "HIGH"
     stage.scene.cycles.denoising_prefilter = "ACCURATE"
