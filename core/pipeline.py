@@ -182,11 +182,12 @@ class Steps:
         self.progress(stage, fraction)
         self.key, self.stage = (self.key, depends_on), stage
         was, result = self.kept.results.get((self.files, stage), (None, None))
-        started = time.perf_counter()
+        self.seconds[stage] = 0.0
         if was != self.key:
+            started = time.perf_counter()
             result = work()
             self.kept.results[self.files, stage] = (self.key, result)
-        self.seconds[stage] = round(time.perf_counter() - started, 4)
+            self.seconds[stage] = round(time.perf_counter() - started, 4)
         return result
 
     def within(self, start: float, end: float) -> Callable[[float], None]:

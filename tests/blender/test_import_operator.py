@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from blend_state import counts, differences, everything, furnish, names
-from made_photos import OPTIONS, texture, two_planes, write
+from made_photos import OPTIONS, texture, two_planes
 from PIL import Image
 
 from photo_diorama.core.errors import Cancelled
@@ -173,31 +173,8 @@ def test_a_cheap_option_repeats_no_slow_stage(blender, street, import_photo, che
     now = {stage: id(result) for (_, stage), (_, result) in build.kept.results.items()}
     meshed = "density" in cheap or cheap.get("shader") == "principled"  # which wants normals
     assert {stage for stage in was if was[stage] != now[stage]} == ({"Triangulating"} if meshed else set())
-    slow = {stage: seconds for stage, seconds in kept_source(root)["seconds"].items() if stage != "Triangulating"}
-    assert len(slow) >= 5 and max(slow.values()) < 0.05
-
-
-def test_the_redo_panel_takes_under_two_seconds_at_960_pixels(blender, tmp_path, import_photo):
-    """Processor time of all threads, so that a busy machine does not count."""
-    height, width = 640, 960
-    rows, columns = np.mgrid[:height, :width]
-    metres = 6 + 2 * np.sin(columns / 40) * np.cos(rows / 31)
-    for x, y in np.random.default_rng(3).integers((60, 60), (900, 580), (40, 2)):
-        metres[(columns - x) ** 2 + (rows - y) ** 2 < 900] = 1.5 + x / 600
-    photo, depth = write(tmp_path, "busy.png", texture(height, width), metres)
-    import_photo(photo, depth, long_side=960)
-    spent = {}
-    for name, value in (
-        ("density", 0.7),
-        ("shader", "principled"),
-        ("camera_move", "circle"),
-        ("texture_filter", "closest"),
-    ):
-        started = time.process_time()
-        import_photo(photo, depth, long_side=960, **{"density": 0.7, name: value})
-        spent[name] = time.process_time() - started
-    print(spent)
-    assert max(spent.values()) < 2.0, spent
+    seconds = kept_source(root)["seconds"]
+    assert len(was) >= 5 and all(seconds[stage] == 0 for stage in was if stage != "Triangulating")
 
 
 class Wait:

@@ -5,6 +5,18 @@ from __future__ import annotations
 import struct
 
 import numpy as np
+from PIL import ImageFile
+
+
+def forbid_decoding(monkeypatch) -> None:
+    """From now on in this test no picture's pixels may be decoded."""
+    import cv2
+
+    def decode(*_, **__):
+        raise AssertionError("pixels were decoded")
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", decode)
+    monkeypatch.setattr(cv2, "imdecode", decode)
 
 P3_TO_XYZ = np.array([[0.515102, 0.291965, 0.157153], [0.241182, 0.692236, 0.066582], [-0.001050, 0.041882, 0.784378]])
 """Display P3's primaries as columns, adapted to the D50 of ICC profiles (Bradford)."""

@@ -1,6 +1,5 @@
 """The embedded depth network: its padding, its shipped weights on real truth, size, time, errors."""
 
-import time
 
 import numpy as np
 import pytest
@@ -94,18 +93,6 @@ def test_the_shipped_file_is_small_and_in_half_floats():
 
     assert net.WEIGHTS.stat().st_size <= 12 * 2**20
     assert {value.dtype for value in load_file(str(net.WEIGHTS)).values()} == {torch.float16}
-
-
-def test_one_photo_takes_well_under_two_seconds():
-    """0.6 s on two idle cores is asked; the bound here leaves room for a busy machine and takes the best of three."""
-    photo = np.zeros((768, 1024, 3), np.uint8)
-    net.estimate(photo)
-    taken = []
-    for _ in range(3):
-        start = time.perf_counter()
-        net.estimate(photo)
-        taken.append(time.perf_counter() - start)
-    assert min(taken) < 2.0
 
 
 @pytest.mark.parametrize("photo", [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8),
