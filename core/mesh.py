@@ -72,9 +72,9 @@ def triangulate(
         corners = find_corners(image)
         tolerance = FLATNESS * image.span / settings.density
         texels = photo.camera.width / image.frame[3]
-        # what is invented need not be as exact as what was seen
-        jobs = [(k, tolerance * (1 if k == 0 else 2)) for k in range(len(image.layers))]
-        found = pool.map(lambda job: _triangles(image.layers[job[0]], job[0], corners, job[1], texels), jobs)
+        # what is invented need not be as exact as what was seen, neither in depth nor in the place of its texture
+        jobs = [(k, 1 if k == 0 else 2) for k in range(len(image.layers))]
+        found = pool.map(lambda job: _triangles(image.layers[job[0]], job[0], corners, tolerance * job[1], texels / job[1]), jobs)
         meshes, found = [], list(found)
         ground = _Ground(image, photo, corners, sloping.result() if sloping else None)
         atlas, backdrop = packing.result(), laying.result() if laying else None
