@@ -96,54 +96,17 @@ class Published:
         """
         found = absorb_islands(image, found)
         earlier = self.seen.labels if self.seen else ()
-        silhouette = found.hidden & (found.distance == 0)
-        labels = label_depth_edges(silhouette, image.layers[-1], len(image.layers) - 1)
-        labels += np.where(labels > 0, max((int(known.max(initial=0)) for known in earlier), default=0), 0).astype(np.int32)
-        behind = _label_silhouettes(image, found.hidden)
-        nothing = np.zeros(image.shape, bool)
-        seen = SeenEdges((*earlier, labels), behind, {}, nothing)
+        seen, silhouette = see_edges(image, found, earlier)
         if found.part is not None:
-            return found, replace(self, seen=seen)
-        regions = [_widened(region, image) for region in _regions_behind(image, found, behind, context_width)]
-        seen = replace(seen, touching=_touching(silhouette, behind, seen.labels))
+            return found, replace(self, seen=replace(seen, touching={}))
+        regions = regions_behind(image, found, seen, context_width)
         if not earlier:
-            paths = self._extend(image, seen, silhouette, regions, lambda part: step(0.7 * part))
+            paths = continued(self.edge, image, seen, silhouette, regions, lambda part: step(0.7 * part), scale_of(image))
             if paths:
-                found, path = reflood(image, found, behind, paths)
+                found, path = reflood(image, found, seen.behind, paths)
                 seen = replace(seen, path=path)
         expected = self._expected(image, found, seen, regions, lambda part: step(0.7 + 0.3 * part))
         return replace(found, expected=expected), replace(self, seen=seen)
-
-    def _extend(self, image, seen: SeenEdges, silhouette, regions: list[Region], step) -> list[EdgePath]:
-        """Paths on the canvas by which edges that touch the regions go on within them."""
-        from .networks.inpaint_edge import inpaint_edge
-
-        unit, scale = unit_of(image), scale_of(image)
-        met = []
-        for region in regions:
-            ends = _ends_at(region, image, seen, silhouette)
-            if ends:
-                met.append((region, ends, crop_of(region, image, unit, seen.of(region), scale)))
-        paths: list[EdgePath] = []
-        chunks = list(_chunks(met, lambda work: work[0].context.size))
-        for number, chunk in enumerate(chunks):
-            crops = [crop for _, _, crop in chunk]
-            ends = [list({coarse.pixel: coarse for coarse in (_coarse(end, scale) for end in at)}.values()) for _, at, _ in chunk]
-            plans: list[list[EdgePath]] = [[] for _ in chunk]
-            anew = list(range(len(chunk)))
-            for turn in range(EDGE_RUNS):
-                start, runs = number * EDGE_RUNS + turn, len(chunks) * EDGE_RUNS
-                known = {at: _knowing(crops[at], plans[at]) for at in anew}
-                likely = inpaint_edge(self.edge, [*known.values()], lambda part, start=start, runs=runs: step((start + part) / runs))
-                for at, chance in zip(anew, likely, strict=True):
-                    predicted = (chance > LIKELY) | (known[at].edge & crops[at].synthesis)
-                    plans[at] = plan_paths(predicted, crops[at].synthesis, ends[at])
-                anew = [at for at in anew if (_knowing(crops[at], plans[at]).edge != known[at].edge).any()]
-                if not anew:  # the same question has the same answer
-                    break
-            for (region, at, _), plan in zip(chunk, plans, strict=True):
-                paths += [moved for path in plan if (moved := _on_canvas(path, region, at, scale)) is not None]
-        return paths
 
     def _expected(self, image, found: Disocclusion, seen: SeenEdges, regions: list[Region], step) -> np.ndarray:
         """(h, w) float32 disparity of the hidden pixels by the depth network, always behind what hides them."""
@@ -194,6 +157,64 @@ class Completion(WaitingRegions):
                 self.canvas[region.window][region.synthesis] = colour[region.synthesis]
             done += area
         self.waiting = []
+
+
+def see_edges(image: LayeredDepthImage, found: Disocclusion, earlier: tuple[np.ndarray, ...] = ()) -> tuple[SeenEdges, np.ndarray]:
+    """The depth edges of the layer that `found` is behind, beside those of earlier layers; and its silhouettes (h, w) bool."""
+    silhouette = found.hidden & (found.distance == 0)
+    labels = label_depth_edges(silhouette, image.layers[-1], len(image.layers) - 1)
+    labels += np.where(labels > 0, max((int(known.max(initial=0)) for known in earlier), default=0), 0).astype(np.int32)
+    labels, behind = (*earlier, labels), _label_silhouettes(image, found.hidden)
+    return SeenEdges(labels, behind, _touching(silhouette, behind, labels), np.zeros(image.shape, bool)), silhouette
+
+
+def regions_behind(image: LayeredDepthImage, found: Disocclusion, seen: SeenEdges, context_width: float) -> list[Region]:
+    """One region for every silhouette with all the context around it, of whatever surface, and the networks' margin."""
+    earlier, links = link_hidden(image, found)
+    layer = Layer(found.hidden, found.hidden, found.disparity, image.layers[-1].colour, links)
+    layers = tuple(replace(known, links=own) for known, own in zip(image.layers, earlier, strict=True))
+    regions = find_regions(replace(image, layers=(*layers, layer)), context_width, found.distance, seen.behind)
+    return [_widened(region, image) for region in regions]
+
+
+def junctions(image: LayeredDepthImage, seen: SeenEdges, silhouette: np.ndarray, regions: list[Region], scale: int) -> list[tuple]:
+    """The regions at which another depth edge ends, each with its ends, and the crop by which a network sees it."""
+    unit, met = unit_of(image), []
+    for region in regions:
+        ends = _ends_at(region, image, seen, silhouette)
+        if ends:
+            met.append((region, ends, crop_of(region, image, unit, seen.of(region), scale)))
+    return met
+
+
+def continued(network, image: LayeredDepthImage, seen: SeenEdges, silhouette: np.ndarray, regions: list[Region],
+              step: Callable[[float], None], scale: int, likely_at: float = LIKELY, runs: int = EDGE_RUNS) -> list[EdgePath]:  # fmt: skip
+    """Paths on the canvas by which edges that touch the regions go on within them, by an edge network.
+
+    It sees the grid shrunk by `scale`; what it finds likelier than `likely_at` is an edge; it is asked `runs` times at most.
+    """
+    from .networks.inpaint_edge import inpaint_edge
+
+    paths: list[EdgePath] = []
+    chunks = list(_chunks(junctions(image, seen, silhouette, regions, scale), lambda work: work[0].context.size))
+    for number, chunk in enumerate(chunks):
+        crops = [crop for _, _, crop in chunk]
+        ends = [list({coarse.pixel: coarse for coarse in (_coarse(end, scale) for end in at)}.values()) for _, at, _ in chunk]
+        plans: list[list[EdgePath]] = [[] for _ in chunk]
+        anew = list(range(len(chunk)))
+        for turn in range(runs):
+            start, all_ = number * runs + turn, len(chunks) * runs
+            known = {at: _knowing(crops[at], plans[at]) for at in anew}
+            likely = inpaint_edge(network, [*known.values()], lambda part, start=start, all_=all_: step((start + part) / all_))
+            for at, chance in zip(anew, likely, strict=True):
+                predicted = (chance > likely_at) | (known[at].edge & crops[at].synthesis)
+                plans[at] = plan_paths(predicted, crops[at].synthesis, ends[at])
+            anew = [at for at in anew if (_knowing(crops[at], plans[at]).edge != known[at].edge).any()]
+            if not anew:  # the same question has the same answer
+                break
+        for (region, at, _), plan in zip(chunk, plans, strict=True):
+            paths += [moved for path in plan if (moved := _on_canvas(path, region, at, scale)) is not None]
+    return paths
 
 
 def load_published(downloaded: Downloaded) -> Published:
@@ -253,14 +274,6 @@ def _label_silhouettes(image: LayeredDepthImage, hidden: np.ndarray) -> np.ndarr
     own = image.layers[-1].links == len(image.layers) - 1
     links = (own[side] & hidden & neighbour(hidden, side, False) for side in (RIGHT, DOWN))
     return label_surfaces(hidden, *links)[0]
-
-
-def _regions_behind(image: LayeredDepthImage, found: Disocclusion, behind: np.ndarray, context_width: float) -> list[Region]:
-    """One region for every silhouette with all the context around it, of whatever surface."""
-    earlier, links = link_hidden(image, found)
-    layer = Layer(found.hidden, found.hidden, found.disparity, image.layers[-1].colour, links)
-    layers = tuple(replace(known, links=own) for known, own in zip(image.layers, earlier, strict=True))
-    return find_regions(replace(image, layers=(*layers, layer)), context_width, found.distance, behind)
 
 
 def _widened(region: Region, image: LayeredDepthImage) -> Region:
