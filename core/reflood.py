@@ -13,11 +13,11 @@ from .regions import Disocclusion
 NEAR_SIDE, FAR_SIDE = 1, 2
 
 
-def reflood(image: LayeredDepthImage, found: Disocclusion, behind: np.ndarray, paths: list[EdgePath]):
+def reflood(image: LayeredDepthImage, found: Disocclusion, behind: np.ndarray, paths: list[EdgePath], owning: bool = True):
     """(`found` torn along the paths; (h, w) bool near paths): hidden pixels continue the nearest silhouette of their side.
 
     Only behind silhouettes that a path begins at, by their numbers in `behind`. Silhouette pixels on a path whose farther
-    surface is that of the other side begin nothing.
+    surface is that of the other side begin nothing. With `owning` paths begin what continues their surfaces too, all along.
     """
     torn = np.zeros((2, *found.hidden.shape), bool)
     sides, wrong = sides_of(found.hidden.shape, paths), np.zeros(found.hidden.shape, bool)
@@ -31,8 +31,10 @@ def reflood(image: LayeredDepthImage, found: Disocclusion, behind: np.ndarray, p
     torn &= found.hidden
     concerned = np.isin(behind, np.unique([behind[path.near[0]] for path in paths])) & found.hidden
     begin = np.where(concerned & (found.distance == 0) & ~wrong, np.arange(wrong.size).reshape(wrong.shape), -1)
-    _own_paths(begin, _nearest(image, torn, concerned, begin).reshape(begin.shape), found, paths)
-    owner = _nearest(image, torn, concerned, begin)
+    reach = _territories(found)
+    if owning:
+        _own_paths(begin, _nearest(image, torn, concerned, begin, reach).reshape(begin.shape), found, paths)
+    owner = _nearest(image, torn, concerned, begin, reach)
     owner = np.where(owner >= 0, owner, np.arange(owner.size))
     disparity, seed = (array.ravel()[owner].reshape(array.shape) for array in (found.disparity, found.seed))
     return replace(found, disparity=disparity, seed=seed, torn=torn), sides == NEAR_SIDE
@@ -82,20 +84,34 @@ def _open_links(image: LayeredDepthImage, torn: np.ndarray) -> np.ndarray:
     return own
 
 
-def _nearest(image: LayeredDepthImage, torn: np.ndarray, within: np.ndarray, begin: np.ndarray) -> np.ndarray:
-    """(pixels,) int64: the number in `begin` (h, w), where not -1, that reaches each pixel first over links; -1 for none."""
+def _territories(found: Disocclusion) -> np.ndarray:
+    """(pixels,) int32: how many steps the flood took from each silhouette pixel: a small jump reaches less far."""
+    reach = np.zeros(found.hidden.size, np.int32)
+    np.maximum.at(reach, found.seed[found.hidden], found.distance[found.hidden].astype(np.int32))
+    return reach
+
+
+def _nearest(image: LayeredDepthImage, torn: np.ndarray, within: np.ndarray, begin: np.ndarray, reach: np.ndarray) -> np.ndarray:
+    """(pixels,) int64: the number in `begin` (h, w), where not -1, that reaches each pixel first over links; -1 for none.
+
+    Each within its `reach` (pixels,) first; then what is left over is taken by any.
+    """
     links, width = _open_links(image, torn).reshape(4, -1), within.shape[1]
     free, owner = within.ravel(), begin.ravel().copy()
-    front = np.flatnonzero(owner >= 0)
-    while len(front):
-        reached = []
-        for side, (down, right) in enumerate(STEPS):
-            from_ = front[links[side][front]]
-            to = from_ + down * width + right
-            new = free[to] & (owner[to] < 0)
-            owner[to[new]] = owner[from_[new]]
-            reached.append(to[new])
-        front = np.concatenate(reached)
+    for limited in (True, False):
+        front, steps = np.flatnonzero(owner >= 0), 0
+        while len(front):
+            steps += 1
+            reached = []
+            for side, (down, right) in enumerate(STEPS):
+                from_ = front[links[side][front]]
+                to = from_ + down * width + right
+                new = free[to] & (owner[to] < 0)
+                if limited:
+                    new &= steps <= reach[owner[from_]]
+                owner[to[new]] = owner[from_[new]]
+                reached.append(to[new])
+            front = np.concatenate(reached)
     return owner
 
 
