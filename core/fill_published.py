@@ -213,7 +213,7 @@ def continued(network, image: LayeredDepthImage, seen: SeenEdges, silhouette: np
             if not anew:  # the same question has the same answer
                 break
         for (region, at, _), plan in zip(chunk, plans, strict=True):
-            paths += [moved for path in plan if (moved := _on_canvas(path, region, at, scale)) is not None]
+            paths += [moved for path in plan if (moved := on_canvas(path, region, at, scale)) is not None]
     return paths
 
 
@@ -331,7 +331,7 @@ def _coarse(end: EdgeEnd, scale: int) -> EdgeEnd:
     return replace(end, pixel=(end.pixel[0] // scale, end.pixel[1] // scale))
 
 
-def _on_canvas(path: EdgePath, region: Region, ends: list[EdgeEnd], scale: int) -> EdgePath | None:
+def on_canvas(path: EdgePath, region: Region, ends: list[EdgeEnd], scale: int) -> EdgePath | None:
     """The path in pixels of the canvas."""
     if scale > 1:
         path = refine(path, scale, region.synthesis, next(end for end in ends if _coarse(end, scale) == path.end))

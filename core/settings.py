@@ -26,6 +26,8 @@ class PhotoSettings:
 
 HIDDEN_COLOUR = Path(__file__).parent / "networks" / "weights" / "hidden_colour.safetensors"
 """Where the weights that `training/inpaint` makes belong; without them the network is no choice."""
+HIDDEN_EDGES = HIDDEN_COLOUR.with_name("inpaint_edge.safetensors")
+"""Where the weights that `training/inpaint_structure` makes belong; without them the inpainter learned continues no depth edges."""
 ESTIMATORS = {
     "auto": "A depth file, else the depth in the photo, else the best network downloaded, else the built-in network",
     "built-in": "The small network that comes with Photo Diorama, offline",
