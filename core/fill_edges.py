@@ -21,6 +21,8 @@ TUNED_FOR = 384
 """Long side in pixels that the network was trained for; larger grids are shrunk by whole numbers before it."""
 LIKELY = 0.5
 """Likelihood above which a pixel is an edge, chosen on scenes held back from training; the published weights need another."""
+OWNING = False
+"""Continued edges only part what the silhouettes beside them continue: what is drawn at one's far end knows nothing of its start."""
 RUNS = 1
 """Ours draws the whole edge at once and need not be shown what it continued."""
 
@@ -50,4 +52,4 @@ def extend_edges(
     regions = regions_behind(image, found, seen, context_width)
     scale = max(1, round(image.long_side / TUNED_FOR))
     paths = continued(network, image, seen, silhouette, regions, step, scale, LIKELY, RUNS)
-    return reflood(image, found, seen.behind, paths)[0] if paths else found
+    return reflood(image, found, seen.behind, paths, OWNING)[0] if paths else found

@@ -1,0 +1,146 @@
+"""Scores how depth edges go on behind a foreground against true hidden surfaces, and what that does to hidden depth.
+
+    python benchmarks/hidden_edges.py --views CACHE/held_out [--weights FILE] [--likely 0.5]
+
+The views are those of benchmarks/hidden_depth.py. Ways to continue an edge that ends at a silhouette: not at all (the flood's
+nearest silhouettes decide), straight on, by our edge network, and as it truly goes on, which says what edges could give at most.
+Edges: pixels at which the hidden surface is torn, within 45 px of such an end and where the truth is known; `precision` is the share
+of them within 2 px of a true one, `recall` the share of true ones that go on with a seen edge and have one within 2 px. Depth: as
+in benchmarks/hidden_depth.py, with the surfaces chosen by the network of hidden depth; `beside` is the same over the pixels
+within 8 px of a true edge. Means over views.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "training" / "inpaint_structure")]
+
+import cv2  # noqa: E402
+import numpy as np  # noqa: E402
+from collect_crops import all_truth, near_sides, that_go_on  # noqa: E402  imports the package first
+from hidden_depth import FEWEST, errors, fill  # noqa: E402
+from views import read_view, torn, truth  # noqa: E402
+
+from photo_diorama.core import fill_depth_learned as learned  # noqa: E402
+from photo_diorama.core import fill_edges  # noqa: E402
+from photo_diorama.core.extend_edges import EdgePath, plan_paths  # noqa: E402
+from photo_diorama.core.fill_published import junctions, on_canvas, regions_behind, see_edges  # noqa: E402
+from photo_diorama.core.link_hidden import absorb_islands  # noqa: E402
+from photo_diorama.core.reflood import reflood  # noqa: E402
+from photo_diorama.core.regions import disocclude  # noqa: E402
+from photo_diorama.core.settings import HIDDEN_DEPTH, HIDDEN_EDGES, LayerSettings  # noqa: E402
+
+REACH, NEAR, BESIDE, TAIL = 45, 2, 8, 10
+
+
+def grown(mask: np.ndarray, radius: int) -> np.ndarray:
+    return cv2.dilate(mask.astype(np.uint8), np.ones((2 * radius + 1,) * 2, np.uint8)) > 0
+
+
+def straight(crop, ends: list) -> np.ndarray:
+    """(h, w) bool: lines from the ends, in the direction of the edges' last pixels."""
+    rows, columns = np.nonzero(crop.edge & crop.context)
+    line = np.zeros(crop.edge.shape, np.uint8)
+    for end in ends:
+        r, c = rows - end.pixel[0], columns - end.pixel[1]
+        tail = np.maximum(np.abs(r), np.abs(c)) <= TAIL
+        way = -np.array([r[tail].mean(), c[tail].mean()])
+        if np.hypot(*way) < 1:
+            continue
+        stop = np.array(end.pixel) + way / np.hypot(*way) * 2 * REACH
+        cv2.line(line, end.pixel[::-1], tuple(int(round(v)) for v in stop[::-1]), 1)
+    inside = line.astype(bool) & crop.synthesis
+    _, parts = cv2.connectedComponents((inside | _pixels(ends, inside.shape)).astype(np.uint8), connectivity=8)
+    return inside & np.isin(parts, [parts[end.pixel] for end in ends])
+
+
+def _pixels(ends: list, shape: tuple[int, int]) -> np.ndarray:
+    mask = np.zeros(shape, bool)
+    for end in ends:
+        mask[end.pixel] = True
+    return mask
+
+
+def planned(met: list, predicted: list[np.ndarray]) -> list[EdgePath]:
+    """Paths on the canvas through the edges predicted at each junction."""
+    paths = []
+    for (region, ends, crop), mask in zip(met, predicted, strict=True):
+        plan = plan_paths(mask, crop.synthesis, ends)
+        paths += [moved for path in plan if (moved := on_canvas(path, region, ends, 1)) is not None]
+    return paths
+
+
+def edge_figures(made: np.ndarray, true: np.ndarray, asked: np.ndarray) -> list[float]:
+    """Counts: of made ones near a true one, made ones, asked ones near a made one, asked ones."""
+    return [(made & grown(true, NEAR)).sum(), made.sum(), (asked & grown(made, NEAR)).sum(), asked.sum()]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--views", type=Path, nargs="+", required=True, help="made by training/hidden_depth/cast_scenes.py")
+    parser.add_argument("--weights", type=Path, default=HIDDEN_EDGES)
+    parser.add_argument("--likely", type=float, nargs="+", default=[fill_edges.LIKELY])
+    parser.add_argument("--only", help="text file of views' names, one a line")
+    parser.add_argument("--every", type=int, default=1)
+    given = parser.parse_args()
+    layers, choice = LayerSettings(), learned.load_network(HIDDEN_DEPTH)
+    network = None
+    if given.weights.is_file():
+        from photo_diorama.core.networks.inpaint_edge import inpaint_edge, load_inpaint_edge
+
+        network = load_inpaint_edge(given.weights)
+    files = sorted(file for folder in given.views for file in folder.glob("*.npz"))
+    files = [file for file in files if not given.only or file.stem in Path(given.only).read_text().split()]
+    edges: dict[str, np.ndarray] = {}
+    rows: dict[str, list] = {}
+    for path in files[:: given.every]:
+        view = read_view(path)
+        image = torn(view, layers)
+        found = disocclude(image, layers.hidden_width)
+        true, known = truth(view, image, found) if found else (None, np.zeros(0))
+        if known.sum() < FEWEST:
+            continue
+        value, told = all_truth(view, image, found)
+        found = absorb_islands(image, found)
+        seen, silhouette = see_edges(image, found)
+        met = junctions(image, seen, silhouette, regions_behind(image, found, seen, layers.context_width), 1)
+        asked, close = np.zeros(found.hidden.shape, bool), np.zeros(found.hidden.shape, bool)
+        trues = []
+        for region, ends, _ in met:
+            within = grown(_pixels(ends, region.synthesis.shape), REACH) & region.synthesis & told[region.window]
+            close[region.window] |= within
+            torn_there = near_sides(value[region.window], told[region.window] & region.synthesis, image.threshold)
+            trues.append(that_go_on(torn_there, ends))
+            asked[region.window] |= trues[-1] & within
+        true_edges = near_sides(value, told & found.hidden, image.threshold)
+        ways = {"none": [], "straight": [straight(crop, ends) for _, ends, crop in met]}
+        if network is not None:
+            answers = inpaint_edge(network, [crop for *_, crop in met]) if met else []
+            ways |= {f"network {likely}": [answer > likely for answer in answers] for likely in given.likely}
+        ways["truth"] = trues
+        for name, predicted in ways.items():
+            paths = planned(met, predicted) if name != "none" else []
+            after = reflood(image, found, seen.behind, paths, fill_edges.OWNING)[0] if paths else found
+            made = near_sides(after.disparity, told & found.hidden, image.threshold) & close
+            edges[name] = edges.get(name, 0) + np.array(edge_figures(made, true_edges, asked), float)
+            filled = fill(image, learned.expect(image, after, choice))
+            beside = known & grown(asked, BESIDE)
+            figures = errors(filled[known], true[known], image.span)
+            near = errors(filled[beside], true[beside], image.span) if beside.sum() > 50 else [np.nan] * 4
+            rows.setdefault(name, []).append([*figures, *near, len(paths)])
+    print(f"{len(rows['none'])} views, {np.isfinite([row[4] for row in rows['none']]).sum()} with a true edge that goes on\n")
+    print("| way | paths | precision | recall | relative | log | parallax | off by > 20 % | log beside | parallax beside | better | worse |")
+    print("|---|" + "---|" * 11)
+    none = np.array(rows["none"])
+    for name, figures in rows.items():
+        table, (right, made, hit, asked) = np.array(figures), edges[name]
+        mean = np.nanmean(table, axis=0)
+        gain = none[:, 1] - table[:, 1]
+        print(f"| {name} | {table[:, 8].sum():.0f} | {right / max(made, 1):.3f} | {hit / max(asked, 1):.3f} |",
+              *(f"{v:.4f} |" for v in (*mean[:4], mean[5], mean[6])), f"{(gain > 0.002).sum()} | {(gain < -0.002).sum()} |")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
