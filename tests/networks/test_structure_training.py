@@ -111,12 +111,16 @@ def test_windows_hold_an_end_and_are_drawn_the_same_again(crops):
         assert (flags & train.EDGE).any() and (flags & train.TARGET).any() and disparity.max() == 1
 
 
-def test_true_edges_out_of_reach_are_not_asked_for():
-    flags = np.full((10, 200), train.SYNTHESIS | train.KNOWN, np.uint8)
-    flags[5] |= train.TARGET
-    kept = train.within_reach(flags, np.array([[5, 0]]))
-    asked, other = (kept[5] & train.TARGET) > 0, (kept[5] & train.OTHER) > 0
-    assert asked[: train.REACH].all() and not asked[train.REACH + 2 :].any() and (asked ^ other).all()
+def test_true_edges_out_of_reach_or_of_another_surface_are_not_asked_for():
+    flags = np.full((12, 200), train.SYNTHESIS | train.KNOWN, np.uint8)
+    flags[4:6] |= train.TARGET
+    flags[4, 10:] &= ~np.uint8(train.TARGET)
+    inverse = np.full(flags.shape, 1.0, np.float32)
+    inverse[4] = 2.0  # beside the edge that is meant runs one of a surface far nearer
+    kept = train.that_could_be_known(flags, np.array([[5, 0]]), inverse)
+    asked, other = (kept & train.TARGET) > 0, (kept & train.OTHER) > 0
+    assert asked[5, : train.REACH].all() and not asked[5, train.REACH + 2 :].any() and (asked[5] ^ other[5]).all()
+    assert not asked[4].any() and other[4, :10].all()
 
 
 def test_loss_falls_on_a_fixed_batch(crops):

@@ -31,9 +31,13 @@ EDGE, CONTEXT, SYNTHESIS, TARGET, OTHER, KNOWN = 1, 2, 4, 8, 16, 32
 """As `collect_crops.py` stores them."""
 HELD_BACK = 10
 """Every tenth scene is for choosing; the benchmark's views come from other seeds and models altogether."""
+MEETING = 5
 WINDOW = 96
 REACH = 45
 """True edges further than this from all ends, in pixels, are neither asked for nor forbidden: nobody could know them."""
+SAME = 0.2
+"""... and so are those whose nearer side is another surface than the seen edge's: further from it in the unit of the networks'
+disparity, in which a photo's range is 3."""
 WITHOUT = 0.2
 """Part of the samples that are crops in which no seen edge goes on."""
 
@@ -69,16 +73,27 @@ def read(files: list[Path]) -> list[Sample]:
                 depth, flags = stored[f"depth_{k}"], stored[f"flags_{k}"]
                 inverse = np.where(depth > 0, 1 / np.maximum(depth, 1e-6), 0)
                 pixels = ends[:, :2].astype(np.int16)
-                samples.append(Sample((inverse / inverse.max()).astype(np.float16), within_reach(flags, pixels), pixels))
+                true = stored[f"true_{k}"]
+                flags = that_could_be_known(flags, pixels, np.where(true > 0, 1 / np.maximum(true, 1e-6), inverse))
+                samples.append(Sample((inverse / inverse.max()).astype(np.float16), flags, pixels))
     return samples
 
 
-def within_reach(flags: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """The flags with targets further than `REACH` from all ends among the other edges."""
-    away = np.ones(flags.shape, np.uint8)
-    away[tuple(ends.T)] = 0
-    far = cv2.distanceTransform(away, cv2.DIST_L2, 5) > REACH
-    moved = ((flags & TARGET) > 0) & far
+def that_could_be_known(flags: np.ndarray, ends: np.ndarray, inverse: np.ndarray) -> np.ndarray:
+    """The flags with those targets among the other edges that are too far from an end, or no longer on its surface.
+
+    `inverse` (h, w) disparity of what is seen and of what is hidden, in the networks' unit.
+    """
+    going, kept = ((flags & TARGET) > 0).astype(np.uint8), np.zeros(flags.shape, bool)
+    for row, column in ends.tolist():
+        away = np.ones(flags.shape, np.uint8)
+        away[row, column] = 0
+        away = cv2.distanceTransform(away, cv2.DIST_L2, 5)
+        on = going & (away <= REACH) & (np.abs(inverse - inverse[row, column]) <= SAME)
+        _, parts = cv2.connectedComponents(on.astype(np.uint8), connectivity=8)
+        met = np.unique(parts[(on > 0) & (away <= MEETING)])
+        kept |= (on > 0) & np.isin(parts, met)
+    moved = (going > 0) & ~kept
     return np.where(moved, flags & ~np.uint8(TARGET) | np.uint8(OTHER), flags).astype(np.uint8)
 
 
