@@ -8,6 +8,8 @@ colour (`training/inpaint_structure`).
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
 
 from .errors import DioramaError
 from .fill_published import continued, regions_behind, see_edges
@@ -15,7 +17,6 @@ from .layers import LayeredDepthImage
 from .link_hidden import absorb_islands
 from .reflood import reflood
 from .regions import Disocclusion
-from .settings import HIDDEN_EDGES
 
 TUNED_FOR = 384
 """Long side in pixels that the network was trained for; larger grids are shrunk by whole numbers before it."""
@@ -27,15 +28,16 @@ RUNS = 1
 """Ours draws the whole edge at once and need not be shown what it continued."""
 
 
-def load_edge_network(device: str):
-    """The edge network that comes along; raises DioramaError where torch is missing or the file is damaged."""
+@lru_cache(maxsize=1)
+def load_edge_network(path: Path):
+    """The network on the CPU, where it gives the same bytes every time; read once. Raises DioramaError where it cannot be had."""
     try:
         from .networks.inpaint_edge import load_inpaint_edge
     except ImportError as error:
         raise DioramaError(
             f'The inpainter "learned" needs PyTorch, which cannot be loaded here ({error}); choose "exemplar".'
         ) from None
-    return load_inpaint_edge(HIDDEN_EDGES, device)
+    return load_inpaint_edge(path)
 
 
 def extend_edges(
@@ -47,9 +49,9 @@ def extend_edges(
     """
     if found.part is not None:
         return found
-    found = absorb_islands(image, found)
-    seen, silhouette = see_edges(image, found)
-    regions = regions_behind(image, found, seen, context_width)
+    sure = absorb_islands(image, found)
+    seen, silhouette = see_edges(image, sure)
+    regions = regions_behind(image, sure, seen, context_width)
     scale = max(1, round(image.long_side / TUNED_FOR))
     paths = continued(network, image, seen, silhouette, regions, step, scale, LIKELY, RUNS)
     return reflood(image, found, seen.behind, paths, OWNING)[0] if paths else found

@@ -12,7 +12,7 @@ from .fill_depth import fill_depth
 from .layers import Layer, LayeredDepthImage
 from .link_hidden import absorb_islands, link_hidden
 from .regions import Disocclusion, disocclude, find_regions
-from .settings import HIDDEN_DEPTH, InpaintSettings, LayerSettings
+from .settings import HIDDEN_DEPTH, HIDDEN_EDGES, InpaintSettings, LayerSettings
 
 FEWEST_HIDDEN = 16
 """A pass that would invent fewer pixels than this ends the loop."""
@@ -47,7 +47,7 @@ def inpaint(
         if own_depth:
             found, networks = networks.expect(image, found, layers.context_width, lambda part, told=told: told(half * part))
         elif turn == 0:
-            found = expect_surfaces(image, found, settings)
+            found = expect_surfaces(image, continue_edges(image, found, layers, settings), settings)
         image, distance = add_hidden_layer(image, found)
         regions = find_regions(image, layers.context_width, distance)
         colour = fill_colour(regions, image, settings, lambda part, told=told: told(half + (1 - half) * part), networks)
@@ -67,6 +67,15 @@ def load_networks(inpainter: str, downloaded: Downloaded):
 
         return load_lama(downloaded)
     return None
+
+
+def continue_edges(image: LayeredDepthImage, found: Disocclusion, layers: LayerSettings, settings: InpaintSettings) -> Disocclusion:
+    """`found` torn where depth edges go on behind the foreground, if the settings ask a network for that."""
+    if settings.hidden_edges != "learned" or settings.inpainter != "learned":
+        return found
+    from .fill_edges import extend_edges, load_edge_network
+
+    return extend_edges(image, found, layers.context_width, load_edge_network(HIDDEN_EDGES))
 
 
 def expect_surfaces(image: LayeredDepthImage, found: Disocclusion, settings: InpaintSettings) -> Disocclusion:

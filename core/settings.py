@@ -104,6 +104,9 @@ HIDDEN_DEPTH = Path(__file__).parent / "networks" / "weights" / "hidden_depth.np
 HIDDEN_DEPTHS = {"nearest": "The background across the nearest silhouette, stretched smoothly"}
 if HIDDEN_DEPTH.is_file():
     HIDDEN_DEPTHS["learned"] = "Of the surfaces seen all around, the one that a small network expects to go on there"
+HIDDEN_EDGE_WAYS = {"nearest": "Hidden surfaces end where the next one is nearer"}
+if HIDDEN_EDGES.is_file():
+    HIDDEN_EDGE_WAYS["learned"] = "With the inpainter learned, a network continues depth edges that end at a silhouette"
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,11 @@ class InpaintSettings:
         "learned" if "learned" in HIDDEN_DEPTHS else "nearest",
         "Which surface goes on behind a foreground; the inpainter published draws its own",
         choices=HIDDEN_DEPTHS,
+    )
+    hidden_edges: str = option(
+        "nearest",
+        "Where one hidden surface ends and the next begins; the inpainter published draws its own",
+        choices=HIDDEN_EDGE_WAYS,
     )
     eroded_rim: float = option(
         0.003, "Rim of the context that is not trusted for colour, as a part of the long side", low=0.0, high=0.02

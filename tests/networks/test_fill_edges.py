@@ -1,0 +1,176 @@
+"""Depth edges continued by the network that comes along: what is torn, what each side continues, and that nothing else changes."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
+
+from layer_checks import assert_links_are_mutual  # noqa: E402
+from made_inpainters import Watched, no_edges  # noqa: E402
+from scenes import BORDERED, EVERY, HEIGHT, WIDTH, Scene, _scene, relief, t_junction  # noqa: E402
+
+from photo_diorama.core import fill_edges, inpaint  # noqa: E402
+from photo_diorama.core.errors import DioramaError  # noqa: E402
+from photo_diorama.core.extend_edges import EdgeEnd, EdgePath  # noqa: E402
+from photo_diorama.core.fill_edges import extend_edges, load_edge_network  # noqa: E402
+from photo_diorama.core.networks.checkpoints import save_network  # noqa: E402
+from photo_diorama.core.networks.inpaint_edge import InpaintEdge  # noqa: E402
+from photo_diorama.core.reflood import reflood  # noqa: E402
+from photo_diorama.core.regions import disocclude  # noqa: E402
+from photo_diorama.core.settings import HIDDEN_EDGES, InpaintSettings  # noqa: E402
+
+FAR, LOW, POST = 0.2, 0.5, 1.0
+"""Disparities of the far wall, of the low wall before it and of the post before both."""
+LEFT, RIGHT = 70, 90
+CHOSEN = InpaintSettings(inpainter="learned", hidden_edges="learned", hidden_depth="nearest")
+
+
+def top_of_the_wall(slope: float) -> np.ndarray:
+    """(h, w) bool: the low wall, whose top falls by `slope` rows a column."""
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    return rows > 60 + slope * (columns - (LEFT + RIGHT) / 2)
+
+
+def wall_behind_a_post(slope: float) -> Scene:
+    post = np.zeros((HEIGHT, WIDTH), bool)
+    post[:, LEFT:RIGHT] = True
+    planes = np.full((HEIGHT, WIDTH), FAR), np.where(top_of_the_wall(slope), LOW, np.nan), np.where(post, POST, np.nan)
+    return _scene(*planes)
+
+
+def joining(x: np.ndarray) -> np.ndarray:
+    """An edge network that joins the highest and the lowest end of the edges it is told of."""
+    import cv2
+
+    answer = np.zeros_like(x[:, :1])
+    for one, edge, mask in zip(answer, x[:, 4], x[:, 6], strict=True):
+        beside = cv2.dilate(mask, np.ones((3, 3), np.float32)) * edge
+        ends = np.argwhere(beside > 0)
+        line = np.zeros(mask.shape, np.uint8)
+        cv2.line(line, *(tuple(int(v) for v in end[::-1]) for end in (ends[ends[:, 1].argmin()], ends[ends[:, 1].argmax()])), 1)
+        one[0] = line * mask
+    return answer
+
+
+def wrong_sides(scene: Scene, found, slope: float) -> float:
+    """Share of the pixels hidden behind the post that continue the other wall than the one that is there, off the edge itself."""
+    top, left, height, width = scene.split(BORDERED).frame
+    frame = np.s_[top : top + height, left : left + width]
+    low = top_of_the_wall(slope)
+    hidden = found.hidden[frame].copy()
+    hidden[:, : LEFT + 1] = hidden[:, RIGHT - 1 :] = False
+    rows = np.mgrid[:HEIGHT, :WIDTH][0]
+    hidden &= np.abs(rows - 60 - slope * (np.mgrid[:HEIGHT, :WIDTH][1] - (LEFT + RIGHT) / 2)) > 1.5
+    near = slice(40, 80)
+    says = np.abs(found.disparity[frame] - LOW) < np.abs(found.disparity[frame] - FAR)
+    return float((says != low)[near][hidden[near]].mean())
+
+
+@pytest.mark.parametrize("slope", [0.5, -0.5, 1.0])
+def test_a_walls_edge_goes_on_behind_a_post(slope):
+    """Where it slants, the nearest silhouette alone puts a step into it; continued it is one line, and each side one wall."""
+    scene = wall_behind_a_post(slope)
+    image = scene.split(BORDERED)
+    found = disocclude(image, 0.07)
+    after = extend_edges(image, found, 0.14, Watched(joining))
+    assert wrong_sides(scene, found, slope) > 0.03
+    assert wrong_sides(scene, after, slope) == 0
+    assert after.torn.any() and np.array_equal(after.hidden, found.hidden)
+    rows, columns = np.nonzero(after.torn[1])
+    one, other = after.disparity[rows, columns], after.disparity[rows + 1, columns]
+    assert np.allclose(np.sort([one, other], axis=0), [[FAR], [LOW]], atol=1e-3)
+    changed = np.nonzero(after.disparity != found.disparity)
+    border = image.frame[0]
+    reach = abs(slope) * (RIGHT - LEFT) / 2 + 2
+    assert np.abs(changed[0] - border - 60).max() <= reach  # and above and below nothing is other than before
+
+
+@pytest.mark.skipif(not HIDDEN_EDGES.is_file(), reason="no edge network comes along")
+@pytest.mark.parametrize("slope", [0.5, -0.5])
+def test_the_network_that_comes_along_continues_the_edge(slope):
+    scene = wall_behind_a_post(slope)
+    image = scene.split(BORDERED)
+    found = disocclude(image, 0.07)
+    after = extend_edges(image, found, 0.14, load_edge_network(HIDDEN_EDGES))
+    assert wrong_sides(scene, after, slope) < 0.5 * wrong_sides(scene, found, slope)
+    again = extend_edges(image, found, 0.14, load_edge_network(HIDDEN_EDGES))
+    assert all(np.array_equal(getattr(after, name), getattr(again, name)) for name in ("disparity", "seed", "torn"))
+
+
+def test_nothing_changes_where_no_other_edge_touches_and_nobody_is_asked():
+    for name in ("two planes", "slanted wall", "nested", "leaning wire 3 px", "at the frame"):
+        image, network = EVERY[name]().split(BORDERED), Watched(joining)
+        found = disocclude(image, 0.07)
+        assert extend_edges(image, found, 0.14, network) is found and network.given == [], name
+
+
+def test_nothing_changes_where_the_network_sees_no_edge_or_the_photo_is_in_parts():
+    image = t_junction().split(BORDERED)
+    found, network = disocclude(image, 0.07), Watched(no_edges)
+    assert extend_edges(image, found, 0.14, network) is found and len(network.given) == fill_edges.RUNS
+    parts = replace(found, part=np.zeros(found.hidden.shape, np.uint8))
+    assert extend_edges(image, parts, 0.14, network) is parts and len(network.given) == fill_edges.RUNS
+
+
+@pytest.mark.parametrize("name", ["T-junction", "relief", "nested"])
+def test_a_path_that_tears_nothing_changes_nothing(name):
+    """Small jumps reach less far than large ones, and keep doing so when all is flooded anew."""
+    image = EVERY[name]().split(BORDERED)
+    found = disocclude(image, 0.07)
+    pixels = [tuple(pixel) for pixel in np.argwhere(found.hidden & (found.distance == 0))[::7].tolist()]
+    middle = float(np.median(found.disparity[found.hidden]))
+    paths = [EdgePath((pixel,), (), EdgeEnd(pixel, (1.0, 0.0), float(found.disparity[pixel]), middle - 9)) for pixel in pixels]
+    after, _ = reflood(image, found, np.where(found.hidden, 1, 0), paths, owning=False)
+    for field in ("disparity", "seed", "hidden"):
+        assert np.array_equal(getattr(after, field)[found.hidden], getattr(found, field)[found.hidden]), field
+    assert not after.torn.any()
+
+
+def test_large_grids_are_shrunk_before_the_network(monkeypatch):
+    monkeypatch.setattr(fill_edges, "TUNED_FOR", 80)
+    scene = wall_behind_a_post(0.5)
+    image, network = scene.split(BORDERED), Watched(joining)
+    found = disocclude(image, 0.07)
+    after = extend_edges(image, found, 0.14, network)
+    assert network.given[0][0][0, 6].sum() < found.hidden.sum() / 3
+    assert wrong_sides(scene, after, 0.5) < 0.5 * wrong_sides(scene, found, 0.5)
+
+
+def test_the_inpainter_learned_tears_the_hidden_surface_when_asked(monkeypatch):
+    scene = wall_behind_a_post(0.5)
+    monkeypatch.setattr(fill_edges, "load_edge_network", lambda path: Watched(joining))
+    image, _ = inpaint.inpaint(scene.split(BORDERED), BORDERED, CHOSEN)
+    plain, _ = inpaint.inpaint(scene.split(BORDERED), BORDERED, replace(CHOSEN, hidden_edges="nearest"))
+    assert_links_are_mutual(image)
+    low = np.pad(top_of_the_wall(0.5), image.frame[0], mode="edge")
+    hidden = image.layers[1].present & (image.layers[0].disparity == POST)
+    hidden[: image.frame[0] + 40] = hidden[image.frame[0] + 80 :] = False
+    wrong = [np.abs(each.layers[1].disparity - np.where(low, LOW, FAR))[hidden] > 0.05 for each in (image, plain)]
+    assert wrong[0].mean() < 0.5 * wrong[1].mean()
+    others = [inpaint.inpaint(scene.split(BORDERED), BORDERED, replace(CHOSEN, inpainter="exemplar", hidden_edges=way))[0]
+              for way in ("learned", "nearest")]  # fmt: skip
+    assert np.array_equal(others[0].layers[1].disparity, others[1].layers[1].disparity)
+
+
+def test_absurd_answers_leave_a_sound_image(monkeypatch):
+    for value in (np.nan, np.inf, 1.0):
+        monkeypatch.setattr(fill_edges, "load_edge_network", lambda path, value=value: Watched(lambda x: np.full_like(x[:, :1], value)))
+        image, _ = inpaint.inpaint(relief().split(BORDERED), BORDERED, CHOSEN)
+        assert_links_are_mutual(image)
+        for front, layer in zip(image.layers[:-1], image.layers[1:], strict=True):
+            assert (layer.disparity < front.disparity)[layer.present].all()
+
+
+def test_weights_are_read_once_and_a_damaged_file_is_named(tmp_path):
+    path = tmp_path / "inpaint_edge.safetensors"
+    save_network(InpaintEdge(4).eval(), path)
+    assert load_edge_network(path) is load_edge_network(path) and load_edge_network(path).form == "folded"
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(DioramaError, match=r"broken\.safetensors"):
+        load_edge_network(broken)
