@@ -125,11 +125,14 @@ def main() -> None:
             after = reflood(image, found, seen.behind, paths, fill_edges.OWNING)[0] if paths else found
             made = near_sides(after.disparity, told & found.hidden, image.threshold) & close
             edges[name] = edges.get(name, 0) + np.array(edge_figures(made, true_edges, asked), float)
-            filled = fill(image, learned.expect(image, after, choice))
-            beside = known & grown(asked, BESIDE)
-            figures = errors(filled[known], true[known], image.span)
-            near = errors(filled[beside], true[beside], image.span) if beside.sum() > 50 else [np.nan] * 4
-            rows.setdefault(name, []).append([*figures, *near, len(paths)])
+            if paths or name == "none":
+                filled = fill(image, learned.expect(image, after, choice))
+                beside = known & grown(asked, BESIDE)
+                figures = errors(filled[known], true[known], image.span)
+                near = errors(filled[beside], true[beside], image.span) if beside.sum() > 50 else [np.nan] * 4
+                rows.setdefault(name, []).append([*figures, *near, len(paths)])
+            else:
+                rows.setdefault(name, []).append(rows["none"][-1])
     print(f"{len(rows['none'])} views, {np.isfinite([row[4] for row in rows['none']]).sum()} with a true edge that goes on\n")
     print("| way | paths | precision | recall | relative | log | parallax | off by > 20 % | log beside | parallax beside | better | worse |")
     print("|---|" + "---|" * 11)
