@@ -220,7 +220,7 @@ def save(run: Path, network: nn.Module, optimiser, average: InpaintEdge, step: i
     torch.save({"network": network.state_dict(), "optimiser": optimiser.state_dict(), "average": average.state_dict(),
                 "step": step, "seconds": seconds}, run / "checkpoint.part")  # fmt: skip
     os.replace(run / "checkpoint.part", run / "checkpoint.pt")
-    save_network(average, run / "inpaint_edge.safetensors")
+    save_network(average, run / f"{average.name}.safetensors")
 
 
 def resume(run: Path, network: nn.Module, optimiser, average: nn.Module) -> tuple[int, float]:
