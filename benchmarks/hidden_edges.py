@@ -63,11 +63,11 @@ def _pixels(ends: list, shape: tuple[int, int]) -> np.ndarray:
     return mask
 
 
-def planned(met: list, predicted: list[np.ndarray]) -> list[EdgePath]:
+def planned(met: list, predicted: list[np.ndarray], likely: list[np.ndarray | None]) -> list[EdgePath]:
     """Paths on the canvas through the edges predicted at each junction."""
     paths = []
-    for (region, ends, crop), mask in zip(met, predicted, strict=True):
-        plan = plan_paths(mask, crop.synthesis, ends)
+    for (region, ends, crop), mask, chance in zip(met, predicted, likely, strict=True):
+        plan = plan_paths(mask, crop.synthesis, ends, chance)
         paths += [moved for path in plan if (moved := on_canvas(path, region, ends, 1)) is not None]
     return paths
 
@@ -121,7 +121,7 @@ def main() -> None:
             ways |= {f"network {likely}": [answer > likely for answer in answers] for likely in given.likely}
         ways["truth"] = trues
         for name, predicted in ways.items():
-            paths = planned(met, predicted) if name != "none" else []
+            paths = planned(met, predicted, answers if name.startswith("network") else [None] * len(met)) if name != "none" else []
             after = reflood(image, found, seen.behind, paths, fill_edges.OWNING)[0] if paths else found
             made = near_sides(after.disparity, told & found.hidden, image.threshold) & close
             edges[name] = edges.get(name, 0) + np.array(edge_figures(made, true_edges, asked), float)

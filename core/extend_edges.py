@@ -122,12 +122,15 @@ def _end_at(row: int, column: int, edge: np.ndarray, layer: Layer) -> EdgeEnd | 
     return EdgeEnd((row, column), (float(away[0]), float(away[1])), float(np.median(near)), float(np.median(far)))
 
 
-def plan_paths(predicted: np.ndarray, synthesis: np.ndarray, ends: list[EdgeEnd]) -> list[EdgePath]:
+def plan_paths(
+    predicted: np.ndarray, synthesis: np.ndarray, ends: list[EdgeEnd], chance: np.ndarray | None = None
+) -> list[EdgePath]:
     """Near paths through the predicted edge pixels, each with the links that it tears.
 
     `predicted` and `synthesis` are (h, w) bool of one crop, whose pixels the ends are in too. A connected prediction that
     meets one end is followed to its farthest pixel; one that meets two joins them, or is shared between them by their jumps
-    where their farther sides do not agree; others are dropped.
+    where their farther sides do not agree; others are dropped. `chance` (h, w), the likelihood of an edge, keeps paths to the
+    middle of what is likely.
     """
     import cv2
 
@@ -139,7 +142,7 @@ def plan_paths(predicted: np.ndarray, synthesis: np.ndarray, ends: list[EdgeEnd]
     for number in dict.fromkeys(int(component[end.pixel]) for end in ends):
         met = [end for end in ends if component[end.pixel] == number]
         if len(met) <= 2:
-            for path in _paths_of(component == number, met):
+            for path in _paths_of(component == number, met, chance):
                 path = _until_taken(path, taken)
                 if len(path.near) >= LEAST_PATH:
                     paths.append(path)
@@ -148,12 +151,12 @@ def plan_paths(predicted: np.ndarray, synthesis: np.ndarray, ends: list[EdgeEnd]
     return paths
 
 
-def _paths_of(component: np.ndarray, ends: list[EdgeEnd]) -> list[EdgePath]:
+def _paths_of(component: np.ndarray, ends: list[EdgeEnd], chance: np.ndarray | None) -> list[EdgePath]:
     first = ends[0]
     if len(ends) == 1:
-        return _with_tears(_shortest(component, first.pixel, None), first, component.shape)
+        return _with_tears(_shortest(component, first.pixel, None, chance), first, component.shape)
     other = ends[1]
-    path = _shortest(component, first.pixel, other.pixel)[:-1]
+    path = _shortest(component, first.pixel, other.pixel, chance)[:-1]
     if len(path) < LEAST_PATH:
         return []
     back = path[::-1]
@@ -165,8 +168,13 @@ def _paths_of(component: np.ndarray, ends: list[EdgeEnd]) -> list[EdgePath]:
     return [*_with_tears(path[:share], first, component.shape), *_with_tears(back[: usable - share], other, component.shape)]
 
 
-def _shortest(component: np.ndarray, start: tuple[int, int], goal: tuple[int, int] | None) -> list[tuple[int, int]]:
-    """Pixels of the shortest 8-connected way from `start`, which is left out, to `goal` or to the farthest pixel."""
+def _shortest(
+    component: np.ndarray, start: tuple[int, int], goal: tuple[int, int] | None, chance: np.ndarray | None = None
+) -> list[tuple[int, int]]:
+    """Pixels of the shortest 8-connected way from `start`, which is left out, to `goal` or to the farthest pixel.
+
+    With `chance` a step costs more the less likely it is, and the farthest pixel is one in the middle of a likely line.
+    """
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import dijkstra
 
@@ -179,16 +187,32 @@ def _shortest(component: np.ndarray, start: tuple[int, int], goal: tuple[int, in
         meet = np.flatnonzero(there >= 0)
         one.append(meet)
         other.append(there[meet])
-        cost.append(np.full(len(meet), sqrt(down * down + right * right)))
+        price = np.ones(len(rows)) if chance is None else 1 / np.maximum(chance[rows, columns], 0.05) ** 2
+        cost.append(sqrt(down * down + right * right) * (price[meet] + price[there[meet]]) / 2)
     graph = coo_matrix((np.concatenate(cost), (np.concatenate(one), np.concatenate(other))), shape=(len(rows),) * 2)
     begin = place[start[0] + 1, start[1] + 1]
     length, before = dijkstra(graph.tocsr(), directed=False, indices=begin, return_predecessors=True)
+    if chance is not None and goal is None:
+        length = np.where(_middles(chance)[rows, columns] & np.isfinite(length), np.hypot(rows - start[0], columns - start[1]), 0)
     at = int(np.argmax(np.where(np.isfinite(length), length, -1))) if goal is None else int(place[goal[0] + 1, goal[1] + 1])
     path = []
     while at != begin and at >= 0:
         path.append((int(rows[at]), int(columns[at])))
         at = int(before[at])
     return path[::-1]
+
+
+def _middles(chance: np.ndarray) -> np.ndarray:
+    """(h, w) bool: the likeliest pixel along at least three of the four lines of five pixels through it.
+
+    Beside the middle of a line that is so along one at most, which keeps its height, and a neighbour of that.
+    """
+    height, width = chance.shape
+    wide, most = np.pad(chance, 2), np.zeros(chance.shape, np.uint8)
+    for down, right in RING[1:5]:
+        there = [wide[2 + k * down :, 2 + k * right :][:height, :width] for k in (-2, -1, 1, 2)]
+        most += chance >= np.max(there, axis=0)
+    return most >= 3
 
 
 def _hand(path: list[tuple[int, int]], end: EdgeEnd) -> int:

@@ -53,5 +53,5 @@ def extend_edges(
     seen, silhouette = see_edges(image, sure)
     regions = regions_behind(image, sure, seen, context_width)
     scale = max(1, round(image.long_side / TUNED_FOR))
-    paths = continued(network, image, seen, silhouette, regions, step, scale, LIKELY, RUNS)
+    paths = continued(network, image, seen, silhouette, regions, step, scale, LIKELY, RUNS, weighed=True)
     return reflood(image, found, seen.behind, paths, OWNING)[0] if paths else found

@@ -188,10 +188,12 @@ def junctions(image: LayeredDepthImage, seen: SeenEdges, silhouette: np.ndarray,
 
 
 def continued(network, image: LayeredDepthImage, seen: SeenEdges, silhouette: np.ndarray, regions: list[Region],
-              step: Callable[[float], None], scale: int, likely_at: float = LIKELY, runs: int = EDGE_RUNS) -> list[EdgePath]:  # fmt: skip
+              step: Callable[[float], None], scale: int, likely_at: float = LIKELY, runs: int = EDGE_RUNS,
+              weighed: bool = False) -> list[EdgePath]:  # fmt: skip
     """Paths on the canvas by which edges that touch the regions go on within them, by an edge network.
 
     It sees the grid shrunk by `scale`; what it finds likelier than `likely_at` is an edge; it is asked `runs` times at most.
+    With `weighed` paths keep to where its answer is likeliest, in place of the shortest way.
     """
     from .networks.inpaint_edge import inpaint_edge
 
@@ -208,7 +210,7 @@ def continued(network, image: LayeredDepthImage, seen: SeenEdges, silhouette: np
             likely = inpaint_edge(network, [*known.values()], lambda part, start=start, all_=all_: step((start + part) / all_))
             for at, chance in zip(anew, likely, strict=True):
                 predicted = (chance > likely_at) | (known[at].edge & crops[at].synthesis)
-                plans[at] = plan_paths(predicted, crops[at].synthesis, ends[at])
+                plans[at] = plan_paths(predicted, crops[at].synthesis, ends[at], chance if weighed else None)
             anew = [at for at in anew if (_knowing(crops[at], plans[at]).edge != known[at].edge).any()]
             if not anew:  # the same question has the same answer
                 break

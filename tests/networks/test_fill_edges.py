@@ -16,7 +16,7 @@ from scenes import BORDERED, EVERY, HEIGHT, WIDTH, Scene, _scene, relief, t_junc
 
 from photo_diorama.core import fill_edges, inpaint  # noqa: E402
 from photo_diorama.core.errors import DioramaError  # noqa: E402
-from photo_diorama.core.extend_edges import EdgeEnd, EdgePath  # noqa: E402
+from photo_diorama.core.extend_edges import EdgeEnd, EdgePath, plan_paths  # noqa: E402
 from photo_diorama.core.fill_edges import extend_edges, load_edge_network  # noqa: E402
 from photo_diorama.core.networks.checkpoints import save_network  # noqa: E402
 from photo_diorama.core.networks.inpaint_edge import InpaintEdge  # noqa: E402
@@ -129,6 +129,20 @@ def test_a_path_that_tears_nothing_changes_nothing(name):
     for field in ("disparity", "seed", "hidden"):
         assert np.array_equal(getattr(after, field)[found.hidden], getattr(found, field)[found.hidden]), field
     assert not after.torn.any()
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.4, -1.0])
+def test_a_path_keeps_to_the_middle_of_a_broad_answer(slope):
+    rows, columns = np.mgrid[:80, :80]
+    off = (rows - 40 - slope * (columns - 10)) / np.hypot(1, slope)
+    chance = (np.exp(-((off / 4) ** 2)) * (columns < 35)).astype(np.float32)
+    synthesis = columns > 10
+    end = EdgeEnd((40, 10), (-1.0, 0.0), 0.5, 0.2)
+    (path,) = plan_paths(chance > 0.3, synthesis, [end], chance)
+    near = np.array(path.near)
+    assert np.abs(off[tuple(near.T)]).max() <= 1 and near[:, 1].max() >= 32
+    (shortest,) = plan_paths(chance > 0.3, synthesis, [end])
+    assert np.abs(off[tuple(np.array(shortest.near).T)]).max() > 2
 
 
 def test_large_grids_are_shrunk_before_the_network(monkeypatch):

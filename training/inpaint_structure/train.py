@@ -38,8 +38,8 @@ REACH = 45
 SAME = 0.2
 """... and so are those whose nearer side is another surface than the seen edge's: further from it in the unit of the networks'
 disparity, in which a photo's range is 3."""
-WITHOUT = 0.2
-"""Part of the samples that are crops in which no seen edge goes on."""
+WITHOUT, PLAIN = 0.15, 0.45
+"""Part of the windows from crops in which no seen edge goes on, and from drawn planes (`planes.py`), where it is plain how it does."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class Sample:
     disparity: np.ndarray  # (h, w) float16 of the context, over its maximum
     flags: np.ndarray  # (h, w) uint8
     ends: np.ndarray  # (n, 2) int16 pixels
+    plain: bool = False  # whether it is of drawn planes
 
 
 def scene_of(path: Path) -> str:
@@ -75,7 +76,7 @@ def read(files: list[Path]) -> list[Sample]:
                 pixels = ends[:, :2].astype(np.int16)
                 true = stored[f"true_{k}"]
                 flags = that_could_be_known(flags, pixels, np.where(true > 0, 1 / np.maximum(true, 1e-6), inverse))
-                samples.append(Sample((inverse / inverse.max()).astype(np.float16), flags, pixels))
+                samples.append(Sample((inverse / inverse.max()).astype(np.float16), flags, pixels, path.stem.startswith("planes")))
     return samples
 
 
@@ -167,11 +168,12 @@ def untrained(width: int, seed: int) -> Logits:
     return network.to(memory_format=torch.channels_last)
 
 
-def batch(samples: list[Sample], order: tuple[np.ndarray, np.ndarray], rng: np.random.Generator, size: int) -> tuple[Tensor, Tensor]:
-    """(disparity (N, h, w) float32, flags (N, h, w) uint8); `order` are the numbers of samples with and without a target."""
-    drawn = []
+def batch(samples: list[Sample], order: tuple[np.ndarray, ...], rng: np.random.Generator, size: int) -> tuple[Tensor, Tensor]:
+    """(disparity (N, h, w) float32, flags (N, h, w) uint8); `order` as by `orders`."""
+    drawn, there = [], np.array([len(kind) > 0 for kind in order])
+    share = np.array([1 - WITHOUT - PLAIN, PLAIN, WITHOUT]) * there
     for _ in range(size):
-        kind = order[int(rng.random() < WITHOUT and len(order[1]) > 0)]
+        kind = order[rng.choice(3, p=share / share.sum())]
         drawn.append(window(samples[int(kind[rng.integers(len(kind))])], rng))
     disparity, flags = zip(*drawn, strict=True)
     return torch.from_numpy(np.stack(disparity)).float(), torch.from_numpy(np.stack(flags))
@@ -184,10 +186,11 @@ def objective(network: nn.Module, drawn: tuple[Tensor, Tensor], mixed: bool = Tr
     return loss(logits.float(), drawn[1])
 
 
-def orders(samples: list[Sample]) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of the samples with a target, and of those without."""
+def orders(samples: list[Sample]) -> tuple[np.ndarray, ...]:
+    """Numbers of the samples of things with a target, of planes with one, and of those without."""
     has = np.array([bool((sample.flags & TARGET).any()) for sample in samples], bool)
-    return np.flatnonzero(has), np.flatnonzero(~has)
+    plain = np.array([sample.plain for sample in samples], bool)
+    return np.flatnonzero(has & ~plain), np.flatnonzero(has & plain), np.flatnonzero(~has)
 
 
 def validate(network: nn.Module, samples: list[Sample], count: int = 192) -> dict[str, float]:
@@ -273,7 +276,7 @@ def main() -> None:
     files = sorted(file for file in options.crops.glob("*.npz") if not file.name.startswith("."))
     samples, held = read([f for f in files if not is_held_back(f)]), read([f for f in files if is_held_back(f)])
     order = orders(samples)
-    print(json.dumps({"samples": len(samples), "with target": len(order[0]), "held": len(held), "from step": step}), flush=True)
+    print(json.dumps({"samples": len(samples), "with target": len(order[0]) + len(order[1]), "held": len(held), "from step": step}), flush=True)
     saved, sums, end = time.time(), {}, min(options.steps, options.stop_at or options.steps)
     while step < end:
         for group in optimiser.param_groups:
