@@ -173,7 +173,8 @@ def _shortest(
 ) -> list[tuple[int, int]]:
     """Pixels of the shortest 8-connected way from `start`, which is left out, to `goal` or to the farthest pixel.
 
-    With `chance` a step costs more the less likely it is, and the farthest pixel is one in the middle of a likely line.
+    With `chance` a step costs more the less likely it is, and the farthest pixel is one in the middle of a likely line,
+    the likelier the better.
     """
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import dijkstra
@@ -193,7 +194,8 @@ def _shortest(
     begin = place[start[0] + 1, start[1] + 1]
     length, before = dijkstra(graph.tocsr(), directed=False, indices=begin, return_predecessors=True)
     if chance is not None and goal is None:
-        length = np.where(_middles(chance)[rows, columns] & np.isfinite(length), np.hypot(rows - start[0], columns - start[1]), 0)
+        away = np.hypot(rows - start[0], columns - start[1]) * chance[rows, columns]
+        length = np.where(_middles(chance)[rows, columns] & np.isfinite(length), away, 0)
     at = int(np.argmax(np.where(np.isfinite(length), length, -1))) if goal is None else int(place[goal[0] + 1, goal[1] + 1])
     path = []
     while at != begin and at >= 0:
