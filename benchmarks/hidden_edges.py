@@ -88,7 +88,7 @@ def main() -> None:
     layers, choice = LayerSettings(), learned.load_network(HIDDEN_DEPTH)
     network = None
     if given.weights.is_file():
-        from photo_diorama.core.networks.inpaint_edge import inpaint_edge, load_inpaint_edge
+        from photo_diorama.core.networks.inpaint_edge import load_inpaint_edge
 
         network = load_inpaint_edge(given.weights)
     files = sorted(file for folder in given.views for file in folder.glob("*.npz"))
@@ -117,7 +117,7 @@ def main() -> None:
         true_edges = near_sides(value, told & found.hidden, image.threshold)
         ways = {"none": [], "straight": [straight(crop, ends) for _, ends, crop in met]}
         if network is not None:
-            answers = inpaint_edge(network, [crop for *_, crop in met]) if met else []
+            answers = fill_edges.answers(network, [crop for *_, crop in met])
             ways |= {f"network {likely}": [answer > likely for answer in answers] for likely in given.likely}
         ways["truth"] = trues
         for name, predicted in ways.items():

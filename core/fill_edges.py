@@ -8,8 +8,10 @@ colour (`training/inpaint_structure`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
+
+import numpy as np
 
 from .errors import DioramaError
 from .fill_published import continued, regions_behind, see_edges
@@ -26,6 +28,10 @@ OWNING = False
 """Continued edges only part what the silhouettes beside them continue: what is drawn at one's far end knows nothing of its start."""
 RUNS = 1
 """Ours draws the whole edge at once and need not be shown what it continued."""
+
+WINDOW, INNER = 96, 24
+"""It sees squares of so many pixels, as in training, each around an end of a seen edge; for others so near to it the same will do."""
+MULTIPLE = 32
 
 
 @lru_cache(maxsize=1)
@@ -53,5 +59,37 @@ def extend_edges(
     seen, silhouette = see_edges(image, sure)
     regions = regions_behind(image, sure, seen, context_width)
     scale = max(1, round(image.long_side / TUNED_FOR))
-    paths = continued(network, image, seen, silhouette, regions, step, scale, LIKELY, RUNS, weighed=True)
+    paths = continued(partial(answers, network), image, seen, silhouette, regions, step, scale, LIKELY, RUNS, weighed=True)
     return reflood(image, found, seen.behind, paths, OWNING)[0] if paths else found
+
+
+def answers(network, crops: list, step: Callable[[float], None] = lambda part: None) -> list[np.ndarray]:
+    """One (h, w) float32 for each crop: the likelihood of an edge on its synthesis region near the ends of its edges, 0 elsewhere."""
+    from .networks.crops import Crop
+    from .networks.forward import forward_in_batches
+    from .networks.inpaint_edge import edge_input
+
+    places = [(number, place) for number, crop in enumerate(crops) for place in windows(crop)]
+    parts = []
+    for number, place in places:
+        crop = crops[number]
+        parts.append(Crop(*(getattr(crop, name)[place] for name in ("colour", "depth", "edge", "context", "synthesis"))))
+    made = forward_in_batches(network, [(edge_input(part),) for part in parts], step, multiple=MULTIPLE) if parts else []
+    result = [np.zeros(crop.context.shape, np.float32) for crop in crops]
+    for (number, place), part, likely in zip(places, parts, made, strict=True):
+        np.maximum(result[number][place], np.where(part.synthesis, likely[0], 0), out=result[number][place])
+    return result
+
+
+def windows(crop) -> list[tuple[slice, slice]]:
+    """Squares of `WINDOW` pixels, or less at the crop's sides, such that every end of an edge is near the middle of one."""
+    import cv2
+
+    beside = cv2.dilate(crop.synthesis.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    left, places = np.argwhere(beside & crop.edge & crop.context), []
+    while len(left):
+        middle = left[0]
+        places.append(tuple(slice(max(0, int(at) - WINDOW // 2), min(side, int(at) + WINDOW // 2))
+                            for at, side in zip(middle, crop.context.shape, strict=True)))  # fmt: skip
+        left = left[np.abs(left - middle).max(axis=1) > INNER]
+    return places

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -101,7 +102,9 @@ class Published:
             return found, replace(self, seen=replace(seen, touching={}))
         regions = regions_behind(image, found, seen, context_width)
         if not earlier:
-            paths = continued(self.edge, image, seen, silhouette, regions, lambda part: step(0.7 * part), scale_of(image))
+            from .networks.inpaint_edge import inpaint_edge
+
+            paths = continued(partial(inpaint_edge, self.edge), image, seen, silhouette, regions, lambda part: step(0.7 * part), scale_of(image))
             if paths:
                 found, path = reflood(image, found, seen.behind, paths)
                 seen = replace(seen, path=path)
@@ -187,16 +190,14 @@ def junctions(image: LayeredDepthImage, seen: SeenEdges, silhouette: np.ndarray,
     return met
 
 
-def continued(network, image: LayeredDepthImage, seen: SeenEdges, silhouette: np.ndarray, regions: list[Region],
-              step: Callable[[float], None], scale: int, likely_at: float = LIKELY, runs: int = EDGE_RUNS,
+def continued(ask: Callable[[list, Callable[[float], None]], list[np.ndarray]], image: LayeredDepthImage, seen: SeenEdges,
+              silhouette: np.ndarray, regions: list[Region], step: Callable[[float], None], scale: int, likely_at: float = LIKELY, runs: int = EDGE_RUNS,
               weighed: bool = False) -> list[EdgePath]:  # fmt: skip
     """Paths on the canvas by which edges that touch the regions go on within them, by an edge network.
 
-    It sees the grid shrunk by `scale`; what it finds likelier than `likely_at` is an edge; it is asked `runs` times at most.
+    `ask` has its answers for crops, and tells how far it is. It sees the grid shrunk by `scale`; what it finds likelier than `likely_at` is an edge; it is asked `runs` times at most.
     With `weighed` paths keep to where its answer is likeliest, in place of the shortest way.
     """
-    from .networks.inpaint_edge import inpaint_edge
-
     paths: list[EdgePath] = []
     chunks = list(_chunks(junctions(image, seen, silhouette, regions, scale), lambda work: work[0].context.size))
     for number, chunk in enumerate(chunks):
@@ -207,7 +208,7 @@ def continued(network, image: LayeredDepthImage, seen: SeenEdges, silhouette: np
         for turn in range(runs):
             start, all_ = number * runs + turn, len(chunks) * runs
             known = {at: _knowing(crops[at], plans[at]) for at in anew}
-            likely = inpaint_edge(network, [*known.values()], lambda part, start=start, all_=all_: step((start + part) / all_))
+            likely = ask([*known.values()], lambda part, start=start, all_=all_: step((start + part) / all_))
             for at, chance in zip(anew, likely, strict=True):
                 predicted = (chance > likely_at) | (known[at].edge & crops[at].synthesis)
                 plans[at] = plan_paths(predicted, crops[at].synthesis, ends[at], chance if weighed else None)
