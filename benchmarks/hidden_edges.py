@@ -52,14 +52,14 @@ def straight(crop, ends: list) -> np.ndarray:
         stop = np.array(end.pixel) + way / np.hypot(*way) * 2 * REACH
         cv2.line(line, end.pixel[::-1], tuple(int(round(v)) for v in stop[::-1]), 1)
     inside = line.astype(bool) & crop.synthesis
-    _, parts = cv2.connectedComponents((inside | _pixels(ends, inside.shape)).astype(np.uint8), connectivity=8)
+    _, parts = cv2.connectedComponents((inside | _pixels([end.pixel for end in ends], inside.shape)).astype(np.uint8), connectivity=8)
     return inside & np.isin(parts, [parts[end.pixel] for end in ends])
 
 
-def _pixels(ends: list, shape: tuple[int, int]) -> np.ndarray:
+def _pixels(pixels: list[tuple[int, int]], shape: tuple[int, int]) -> np.ndarray:
     mask = np.zeros(shape, bool)
-    for end in ends:
-        mask[end.pixel] = True
+    for pixel in pixels:
+        mask[pixel] = True
     return mask
 
 
@@ -77,6 +77,16 @@ def edge_figures(made: np.ndarray, true: np.ndarray, asked: np.ndarray) -> list[
     return [(made & grown(true, NEAR)).sum(), made.sum(), (asked & grown(made, NEAR)).sum(), asked.sum()]
 
 
+def drawn(disparity: np.ndarray, where: np.ndarray | None, image, lines: np.ndarray) -> np.ndarray:
+    """(h, w, 3) uint8, blue first: nearer is brighter, dark blue where nothing is, lines green."""
+    grey = 255 * np.clip(disparity / np.percentile(image.layers[0].disparity, 99.5), 0, 1) ** 0.6
+    tile = cv2.cvtColor(grey.astype(np.uint8), cv2.COLOR_GRAY2BGR)
+    if where is not None:
+        tile[~where] = (70, 30, 20)
+    tile[lines] = (60, 220, 60)
+    return np.pad(tile, ((0, 0), (0, 4), (0, 0)))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--views", type=Path, nargs="+", required=True, help="made by training/hidden_depth/cast_scenes.py")
@@ -84,6 +94,8 @@ def main() -> None:
     parser.add_argument("--likely", type=float, nargs="+", default=[fill_edges.LIKELY])
     parser.add_argument("--only", help="text file of views' names, one a line")
     parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--ways", nargs="+", default=["none", "straight", "network", "truth"])
+    parser.add_argument("--sheet", type=Path, help="a picture of what is seen, hidden depth by each way, and the truth")
     given = parser.parse_args()
     layers, choice = LayerSettings(), learned.load_network(HIDDEN_DEPTH)
     network = None
@@ -95,6 +107,7 @@ def main() -> None:
     files = [file for file in files if not given.only or file.stem in Path(given.only).read_text().split()]
     edges: dict[str, np.ndarray] = {}
     rows: dict[str, list] = {}
+    sheet: list[np.ndarray] = []
     for path in files[:: given.every]:
         view = read_view(path)
         image = torn(view, layers)
@@ -109,7 +122,7 @@ def main() -> None:
         asked, close = np.zeros(found.hidden.shape, bool), np.zeros(found.hidden.shape, bool)
         trues = []
         for region, ends, _ in met:
-            within = grown(_pixels(ends, region.synthesis.shape), REACH) & region.synthesis & told[region.window]
+            within = grown(_pixels([end.pixel for end in ends], region.synthesis.shape), REACH) & region.synthesis & told[region.window]
             close[region.window] |= within
             torn_there = near_sides(value[region.window], told[region.window] & region.synthesis, image.threshold)
             trues.append(that_go_on(torn_there, ends))
@@ -120,9 +133,12 @@ def main() -> None:
             answers = fill_edges.answers(network, [crop for *_, crop in met])
             ways |= {f"network {likely}": [answer > likely for answer in answers] for likely in given.likely}
         ways["truth"] = trues
+        ways = {name: predicted for name, predicted in ways.items() if name.split()[0] in given.ways}
+        tiles = [drawn(image.layers[0].disparity, None, image, seen.labels[0] > 0)]
         for name, predicted in ways.items():
             paths = planned(met, predicted, answers if name.startswith("network") else [None] * len(met)) if name != "none" else []
             after = reflood(image, found, seen.behind, paths, fill_edges.OWNING)[0] if paths else found
+            tiles.append(drawn(after.disparity, found.hidden, image, _pixels([pixel for path in paths for pixel in path.near], image.shape)))
             made = near_sides(after.disparity, told & found.hidden, image.threshold) & close
             edges[name] = edges.get(name, 0) + np.array(edge_figures(made, true_edges, asked), float)
             if paths or name == "none":
@@ -133,6 +149,10 @@ def main() -> None:
                 rows.setdefault(name, []).append([*figures, *near, len(paths)])
             else:
                 rows.setdefault(name, []).append(rows["none"][-1])
+        sheet.append(np.hstack([*tiles, drawn(value, found.hidden & told, image, true_edges)]))
+    if given.sheet:
+        width = max(row.shape[1] for row in sheet)
+        cv2.imwrite(str(given.sheet), np.vstack([np.pad(row, ((0, 4), (0, width - row.shape[1]), (0, 0))) for row in sheet]))
     print(f"{len(rows['none'])} views, {np.isfinite([row[4] for row in rows['none']]).sum()} with a true edge that goes on\n")
     print("| way | paths | precision | recall | relative | log | parallax | off by > 20 % | log beside | parallax beside | better | worse |")
     print("|---|" + "---|" * 11)
