@@ -1,6 +1,7 @@
 """Scores how depth edges go on behind a foreground against true hidden surfaces, and what that does to hidden depth.
 
     python benchmarks/hidden_edges.py --views CACHE/held_out [--weights FILE] [--likely 0.5]
+    python benchmarks/hidden_edges.py --planes 60
 
 The views are those of benchmarks/hidden_depth.py. Ways to continue an edge that ends at a silhouette: not at all (the flood's
 nearest silhouettes decide), straight on, by our edge network, and as it truly goes on, which says what edges could give at most.
@@ -12,6 +13,7 @@ within 8 px of a true edge. Means over views.
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,6 +23,7 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 from collect_crops import all_truth, near_sides, that_go_on  # noqa: E402  imports the package first
 from hidden_depth import FEWEST, errors, fill  # noqa: E402
+from planes import made_planes  # noqa: E402
 from views import read_view, torn, truth  # noqa: E402
 
 from photo_diorama.core import fill_depth_learned as learned  # noqa: E402
@@ -89,7 +92,8 @@ def drawn(disparity: np.ndarray, where: np.ndarray | None, image, lines: np.ndar
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--views", type=Path, nargs="+", required=True, help="made by training/hidden_depth/cast_scenes.py")
+    parser.add_argument("--views", type=Path, nargs="*", default=[], help="made by training/hidden_depth/cast_scenes.py")
+    parser.add_argument("--planes", type=int, default=0, help="so many views of training/inpaint_structure/planes.py too")
     parser.add_argument("--weights", type=Path, default=HIDDEN_EDGES)
     parser.add_argument("--likely", type=float, nargs="+", default=[fill_edges.LIKELY])
     parser.add_argument("--only", help="text file of views' names, one a line")
@@ -108,8 +112,9 @@ def main() -> None:
     edges: dict[str, np.ndarray] = {}
     rows: dict[str, list] = {}
     sheet: list[np.ndarray] = []
-    for path in files[:: given.every]:
-        view = read_view(path)
+    views = [partial(read_view, path) for path in files[:: given.every]]
+    views += [partial(made_planes, np.random.default_rng([9001, number]), f"planes {number}") for number in range(given.planes)]
+    for view in (make() for make in views):
         image = torn(view, layers)
         found = disocclude(image, layers.hidden_width)
         true, known = truth(view, image, found) if found else (None, np.zeros(0))
