@@ -12,6 +12,7 @@ from photo_diorama.core import fill_depth_learned as learned
 from photo_diorama.core import inpaint as stage
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.inpaint import add_hidden_layer, expect_surfaces, inpaint
+from photo_diorama.core.look_beside import WAYS
 from photo_diorama.core.regions import disocclude
 from photo_diorama.core.settings import HIDDEN_DEPTH, InpaintSettings
 
@@ -21,11 +22,16 @@ GUESS, AHEAD, BETWEEN = 0, slice(9, 17), slice(17, 21)
 shipped = pytest.mark.skipif(not HIDDEN_DEPTH.is_file(), reason="no weights for hidden depth in this checkout")
 
 
-def network_that_prefers(feature: int, sign: float = 1.0) -> learned.Network:
-    """One layer: a candidate's score is one number of its description."""
-    weight = np.zeros((learned.FEATURES, 1), np.float32)
-    weight[feature] = 1e4 * sign
-    return learned.Network((weight,), (np.zeros(1, np.float32),))
+def network_that_prefers(sign: float) -> learned.Network:
+    """A candidate's score grows with the first number that is told of it, its disparity, or falls with it; 0 for all alike."""
+    arrays = {f"{name}.bias": np.zeros(2, np.float32) for name in learned.LAYERS}
+    arrays |= {f"{name}.weight": np.zeros((2, 2), np.float32) for name in ("to_own", "pooled")}
+    arrays["around.weight"], arrays["own.weight"] = np.zeros((2, learned.AROUND), np.float32), np.zeros((2, learned.OWN), np.float32)
+    arrays["own.weight"][0, 0] = 1
+    arrays["own.bias"][0] = 9  # where the layers' bend is as good as straight
+    arrays["second.weight"] = np.eye(2, dtype=np.float32)
+    arrays["score.weight"], arrays["score.bias"] = np.array([[1e5 * sign, 0]], np.float32), np.zeros(1, np.float32)
+    return learned.Network(arrays)
 
 
 def slanted(across: bool):
@@ -62,9 +68,10 @@ def test_candidates_lie_behind_what_hides_them_and_descriptions_are_finite():
             continue
         image, _, seen = looked(EVERY[name](), BORDERED)
         assert (seen.candidates < seen.hiding).all() and (seen.candidates >= 0).all() and (seen.candidates[GUESS] > 0).all()
-        described = learned.describe(seen)
-        assert described.shape == (len(seen.where), len(seen.candidates), learned.FEATURES)
-        assert np.isfinite(described).all() and np.abs(described).max() <= 5
+        own, around = learned.describe(seen)
+        assert own.shape == (len(seen.where), len(seen.candidates), learned.OWN) and around.shape == (len(own), learned.AROUND)
+        for described in (own, around):
+            assert np.isfinite(described).all() and np.abs(described).max() <= 5
 
 
 def test_nothing_depends_on_the_unit_of_depth():
@@ -73,17 +80,53 @@ def test_nothing_depends_on_the_unit_of_depth():
     other = replace(image, layers=(replace(layer, disparity=layer.disparity * 1000),), threshold=image.threshold * 1000,
                     span=image.span * 1000)  # fmt: skip
     again = learned.look(other, replace(found, disparity=found.disparity * 1000))
-    assert np.allclose(learned.describe(seen), learned.describe(again), atol=1e-4)
+    for one, other_one in zip(learned.describe(seen), learned.describe(again), strict=True):
+        assert np.allclose(one, other_one, atol=1e-4)
 
 
-def test_the_median_of_the_weights_is_chosen():
-    """All weight on the deepest, on the nearest; and with equal weights the median, always a candidate."""
+def test_what_is_surely_likeliest_is_chosen():
+    """All weight on the deepest, on the nearest."""
     _, _, seen = looked(ALL["nested"]())
     there = np.where(seen.candidates > 0, seen.candidates, np.nan)
-    assert np.array_equal(learned.choose(seen, network_that_prefers(0, -1))[0], np.nanmin(there, axis=0))
-    assert np.array_equal(learned.choose(seen, network_that_prefers(0))[0], np.nanmax(there, axis=0))
-    equal = learned.choose(seen, network_that_prefers(0, 0))[0]
-    assert (np.nanmin(np.abs(there - equal), axis=0) == 0).all()
+    for sign, best in ((-1, np.nanmin(there, axis=0)), (1, np.nanmax(there, axis=0))):
+        assert np.abs(np.log(learned.choose(seen, network_that_prefers(sign)) / best)).max() < 0.02
+
+
+def test_the_least_costly_is_what_trying_all_of_them_finds():
+    rng = np.random.default_rng(0)
+    candidates = np.exp(rng.normal(size=(300, 7))) * (rng.random((300, 7)) < 0.8)
+    candidates[:, 0] = 1
+    likely = rng.random(candidates.shape) ** 3 * (candidates > 0)
+    likely /= likely.sum(axis=1, keepdims=True)
+    chosen = learned.least_costly(candidates, likely)
+    for row, probable, found in zip(candidates, likely, chosen, strict=True):
+        row, probable = row[row > 0], probable[row > 0]
+        costs = [(probable * (np.abs(np.log(row / d)) + learned.RELATIVE * np.abs(row / d - 1))).sum() for d in row]
+        assert found == pytest.approx(row[np.argmin(costs)])
+
+
+def test_sky_is_not_taken_where_hills_are_possible():
+    """Four to one for the sky: in log depth alone sky costs least, but who takes it for hills is wrong by far."""
+    candidates, likely = np.array([[0.001, 0.1]]), np.array([[0.8, 0.2]])
+    assert learned.least_costly(candidates, likely) == pytest.approx(0.1)
+    assert learned.least_costly(np.array([[0.08, 0.1]]), likely) == pytest.approx(0.08)
+
+
+def test_where_a_surface_ends_is_what_walking_there_finds():
+    """On every side, from the surface seen there, as far as no step exceeds the threshold."""
+    image, _, seen = looked(ALL["nested"]())
+    front = image.layers[0].disparity[np.ix_(seen.rows, seen.columns)]
+    for way, (down, right) in enumerate(WAYS):
+        for number in np.flatnonzero(seen.steps[way] > 0)[::97]:
+            row, column = np.divmod(seen.where[number], front.shape[1]) + seen.steps[way, number].astype(int) * np.array((down, right))
+            extent, after = 0, 0.0
+            while 0 <= row + down < front.shape[0] and 0 <= column + right < front.shape[1]:
+                ahead = front[row + down, column + right]
+                if abs(ahead - front[row, column]) > image.threshold:
+                    after = ahead
+                    break
+                row, column, extent = row + down, column + right, extent + 1
+            assert (extent, after) == (seen.extent[way, number], seen.after[way, number])
 
 
 def test_a_larger_canvas_takes_the_choice_over_and_stays_sharp():
@@ -132,23 +175,25 @@ def test_the_same_twice_and_without_torch(monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "torch", None)
-    image = ALL["T-junction"]().split(BORDERED)
+    image = slanted(True)[0].split(BORDERED)
     found = disocclude(image, BORDERED.hidden_width)
     one, two = (expect_surfaces(image, found, LEARNED) for _ in range(2))
     assert one.expected.tobytes() == two.expected.tobytes() and not np.array_equal(one.expected, found.disparity)
     assert np.array_equal(one.disparity, found.disparity)  # from which links, regions and colour are made
 
 
-def test_another_surface_than_the_floods_is_not_taken():
-    """Half a threshold off is a slope and taken; a jump is not, nor is anything on the silhouette itself."""
+@pytest.mark.parametrize("off", [0.5, -0.5, learned.ANOTHER - 0.5, -learned.ANOTHER - 2, learned.ANOTHER + 2])
+def test_a_choice_is_followed_as_far_as_it_may_differ_from_the_flood(off):
+    """A slope is taken as it is, another surface in part; nothing on the silhouette itself."""
     image, found, seen = looked(two_planes())
     inner = found.hidden & (found.distance > 1)
-    for off, taken in ((0.5, True), (-learned.ANOTHER + 0.5, True), (-learned.ANOTHER - 0.5, False)):
-        chosen = seen.candidates[GUESS] + np.float32(off * image.threshold)
-        expected = learned.with_expected(image, found, seen, chosen).expected
-        assert np.array_equal(expected[~inner], found.disparity[~inner])
-        moved = np.abs(expected - found.disparity)[inner] > 0.1 * image.threshold
-        assert moved.all() if taken else not moved.any()
+    chosen = seen.candidates[GUESS] + np.float32(off * image.threshold)
+    expected = learned.with_expected(image, found, seen, chosen).expected
+    assert np.array_equal(expected[~inner], found.disparity[~inner])
+    moved = (expected - found.disparity)[inner] / image.threshold
+    assert np.abs(moved - np.clip(off, -learned.ANOTHER, learned.ANOTHER)).max() < 0.1
+    without = learned.with_expected(image, found, seen, np.zeros_like(chosen)).expected
+    assert np.array_equal(without, found.disparity)
 
 
 def test_nearest_leaves_the_flood_and_parts_keep_it(monkeypatch):
@@ -171,46 +216,3 @@ def test_damaged_weights_are_named(tmp_path):
             learned.load_network(tmp_path / name)
     with pytest.raises(DioramaError):
         learned.load_network(tmp_path / "missing.npz")
-
-
-def wide_step():
-    """A wide foreground before two walls, the nearer of them on the left."""
-    wall = np.where(np.arange(WIDTH) < 80, 0.4, 0.2) + np.zeros((HEIGHT, 1))
-    near = np.full((HEIGHT, WIDTH), np.nan)
-    near[20:100, 50:110] = 1
-    return _scene(wall, near)
-
-
-def behind(scene, corner: tuple[int, int], size: int, surer: float):
-    """`found` as it is and with a square of the hidden pixels chosen as the far wall; and where that square is."""
-    image, found, seen = looked(scene, replace(BORDERLESS, hidden_width=0.4))
-    square = np.zeros(found.hidden.shape, bool)
-    square[corner[0] : corner[0] + size, corner[1] : corner[1] + size] = True
-    chosen = np.where(square.ravel()[seen.where], np.float32(0.2), seen.candidates[GUESS])
-    before = learned.with_expected(image, found, seen, chosen)
-    return image, before, learned.move_pieces(image, before, seen, chosen, np.full(len(chosen), surer, np.float32)), square
-
-
-def test_a_large_sure_piece_moves_to_the_other_surface_and_hangs_on_it():
-    """The right half of what the flood took for the near wall, beside the far one: depth and links are the far wall's."""
-    image, before, after, square = behind(wide_step(), (30, 62), 18, 0.9)
-    there = square & before.hidden & (before.distance > 1) & (np.abs(before.disparity - 0.4) < 0.01)
-    assert there.sum() > 150 and np.abs(before.expected[there] - 0.4).max() < 0.01
-    assert (np.abs(after.disparity[there] - 0.2) < 0.01).mean() > 0.9
-    layer = add_hidden_layer(image, after)[0].layers[1]
-    assert (np.abs(layer.disparity[there] - 0.2) < 0.02).mean() > 0.9
-
-
-@pytest.mark.parametrize(("size", "surer"), [(18, 0.1), (6, 0.9)])
-def test_pieces_that_are_unsure_or_small_stay(size, surer):
-    _, before, after, _ = behind(wide_step(), (30, 62), size, surer)
-    assert after is before
-
-
-def test_a_piece_that_would_hang_on_nothing_goes_back():
-    """In the middle of what the near wall explains, no far wall beside it: nothing stays that is drawn to another surface."""
-    scene = _scene(np.full((HEIGHT, WIDTH), 0.4), np.where(wide_step().surface > 0, 1, np.nan))
-    image, before, after, square = behind(scene, (50, 70), 20, 0.9)
-    assert (square & before.hidden).sum() > 100
-    assert np.abs(after.expected - after.disparity)[after.hidden].max() <= learned.ANOTHER * image.threshold
-    assert np.abs(after.disparity - 0.4)[after.hidden].max() < 0.01

@@ -26,6 +26,7 @@ train, prepare = load("train"), load("prepare")
 from views import View, torn, truth  # noqa: E402
 
 from photo_diorama.core.fill_depth_learned import load_network  # noqa: E402
+from photo_diorama.core.look_beside import look  # noqa: E402
 from photo_diorama.core.regions import disocclude  # noqa: E402
 from photo_diorama.core.settings import LayerSettings  # noqa: E402
 
@@ -98,10 +99,28 @@ def test_a_run_goes_on_where_it_stopped_and_its_weights_are_read_alike(pixels, t
     halves, whole = run("halves"), run("whole")
     for key, value in whole["average"].items():
         assert torch.equal(value, halves["average"][key]), key
-    described = np.random.default_rng(0).normal(size=(50, 21, train.FEATURES)).astype(np.float32)
+    rng = np.random.default_rng(0)
+    own, around = (rng.normal(size=size).astype(np.float32) for size in ((50, 21, train.OWN), (50, train.AROUND)))
+    exists = rng.random((50, 21)) < 0.7
     network = train.untrained(16, 0)
     network.load_state_dict(whole["average"])
     with torch.no_grad():
-        expected = network(torch.from_numpy(described))[..., 0].numpy()
-    scores = load_network(tmp_path / "whole" / "hidden_depth.npz").scores(described)
+        expected = network(*(torch.from_numpy(part) for part in (own, around, exists))).numpy()
+    scores = load_network(tmp_path / "whole" / "hidden_depth.npz").scores(own, around, exists)
     assert np.abs(scores - expected).max() < 0.02 * np.abs(expected).max()  # half floats
+
+
+def test_a_mirrored_view_is_told_the_same_with_right_and_left_changed_over():
+    view, layers = made_view(), LayerSettings()
+    both = []
+    for one in (view, prepare.mirrored(view)):
+        image = torn(one, layers)
+        found = disocclude(image, layers.hidden_width)
+        both.append((truth(one, image, found), look(image, found)))
+    (true, known), (other_true, other_known) = both[0][0], both[1][0]
+    assert (known == other_known[:, ::-1]).mean() > 0.99 and known.sum() > 500
+    same = known & other_known[:, ::-1]
+    assert np.array_equal(true[same], other_true[:, ::-1][same])
+    one, other = (np.sort(seen.candidates[1], axis=None) for _, seen in both)
+    assert len(one) == len(other) and not np.array_equal(one, other)
+    assert np.abs(np.sort(both[1][1].candidates[5], axis=None) - one).max() < 1e-6  # what is right of it lies left

@@ -3,7 +3,7 @@
     python training/hidden_depth/prepare.py --cast CACHE/cast --out CACHE/pixels
 
 Each view is taken as it is, and in variants: with the unknown shift of relative inverse depth (planes stay planes), bent
-slowly all over as networks bend it, and blurred. The views' scenes go through the pipeline's own flood.
+slowly all over as networks bend it, and blurred; every other one mirrored. All go through the pipeline's own flood.
 """
 
 import argparse
@@ -41,9 +41,15 @@ def variant(view: View, rng: np.random.Generator) -> tuple[View, np.ndarray]:
     return replace(view, surfaces=surfaces), first
 
 
+def mirrored(view: View) -> View:
+    """The view with left and right changed over."""
+    return replace(view, **{name: np.ascontiguousarray(getattr(view, name)[..., ::-1]) for name in ("surfaces", "known", "object")})
+
+
 def pixels(view: View, first: np.ndarray, most: int, rng: np.random.Generator) -> dict[str, np.ndarray] | None:
-    """`described` (n, k, features), `log` (n, k) of each candidate's disparity over that of what hides the pixel, 0 for
-    none, and the same of the truth, `target` (n,), for at most `most` hidden pixels; None where few are known."""
+    """`own` (n, k, OWN) and `around` (n, AROUND), what is told; `log` (n, k) of each candidate's disparity over that of what
+    hides the pixel, 0 for none, and the same of the truth, `target` (n,); and `over` (n,), the disparity of what hides it
+    over the view's range; for at most `most` hidden pixels; None where few are known."""
     layers = LayerSettings()
     image = torn(view, layers, first)
     found = disocclude(image, layers.hidden_width)
@@ -55,12 +61,14 @@ def pixels(view: View, first: np.ndarray, most: int, rng: np.random.Generator) -
     known, value = known[picked].ravel()[seen.where], value[picked].ravel()[seen.where]
     if known.sum() < FEWEST:
         return None
-    chosen = rng.permutation(np.flatnonzero(known))[:most]
+    chosen = np.sort(rng.permutation(np.flatnonzero(known))[:most])
     part = seen.at(chosen)
     exists = part.candidates > 0
     log = np.where(exists, np.minimum(np.log(np.where(exists, part.candidates, 1) / part.hiding), -1e-5), 0)
-    return {"described": describe(part).astype(np.float16), "log": log.T.astype(np.float32),
-            "target": np.log(value[chosen] / part.hiding).astype(np.float32)}  # fmt: skip
+    own, around = describe(part)
+    return {"own": own.astype(np.float16), "around": around.astype(np.float16), "log": log.T.astype(np.float32),
+            "target": np.log(value[chosen] / part.hiding).astype(np.float32),
+            "over": (part.hiding / part.span).astype(np.float32)}  # fmt: skip
 
 
 def main() -> None:
@@ -78,6 +86,7 @@ def main() -> None:
             if target.exists():
                 continue
             view, rng = read_view(path), np.random.default_rng([zlib.crc32(path.stem.encode()), number])
+            view = mirrored(view) if number % 2 else view
             made, first = (view, view.surfaces[0]) if number == 0 else variant(view, rng)
             part = options.out / f".{path.stem}.npz"
             np.savez(part, **(pixels(made, first, options.pixels, rng) or {}))

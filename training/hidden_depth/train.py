@@ -1,6 +1,6 @@
 """Trains the network that chooses the surface behind a foreground; checkpoints every two minutes and goes on from the last one.
 
-    python training/hidden_depth/train.py --pixels CACHE/pixels --run RUN_FOLDER --steps 6000
+    python training/hidden_depth/train.py --pixels CACHE/pixels --run RUN_FOLDER
 
 What a step draws depends on the seed, the step's number and the files that were there at the start alone.
 """
@@ -20,25 +20,47 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
-from photo_diorama.core.fill_depth_learned import FEATURES  # noqa: E402
+from photo_diorama.core.fill_depth_learned import AROUND, LAYERS, OWN, least_costly  # noqa: E402
 
 HELD_BACK = 10
 """Every tenth scene is for the validation curve; the benchmark's views come from other seeds and models altogether."""
-RELATIVE, PARALLAX, SHARPNESS = 0.3, 2.0, 0.03
+RELATIVE, PARALLAX, SHARPNESS = 1.0, 2.0, 0.03
 """Weights in a candidate's cost beside the error of its log depth, and the cost that makes a candidate e times as unlikely."""
+TOO_FAR = 3.0
+"""Error of log depth beyond which a surface that is taken for too far costs no more. Where that was 1.5, sky was no worse to
+the network than hills five times too far."""
 
 
-class SigmoidGelu(nn.Module):
-    """The form of GELU that `core/fill_depth_learned.py` computes."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x * torch.sigmoid(1.702 * x)
+def gelu(x: Tensor) -> Tensor:
+    """The form of it that `core/fill_depth_learned.py` computes."""
+    return x * torch.sigmoid(1.702 * x)
 
 
-def untrained(width: int, seed: int) -> nn.Sequential:
-    """Two hidden layers; a score for each candidate from its description."""
+class Chooser(nn.Module):
+    """What `core/fill_depth_learned.py` computes as `Network`, with as many numbers in each layer as `width`."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        sizes = {"own": OWN, "around": AROUND, "to_own": width, "second": width, "pooled": width, "score": width}
+        for name in LAYERS:
+            setattr(self, name, nn.Linear(sizes[name], 1 if name == "score" else width))
+
+    def forward(self, own: Tensor, around: Tensor, exists: Tensor) -> Tensor:
+        first = gelu(self.own(own) + self.to_own(gelu(self.around(around)))[:, None])
+        there = exists[..., None].float()
+        second = gelu(self.second(first) + self.pooled((first * there).sum(1) / there.sum(1))[:, None])
+        return self.score(second)[..., 0]
+
+
+def untrained(width: int, seed: int) -> Chooser:
+    """A network of its own first weights."""
     torch.manual_seed(seed)
-    return nn.Sequential(nn.Linear(FEATURES, width), SigmoidGelu(), nn.Linear(width, width), SigmoidGelu(), nn.Linear(width, 1))
+    return Chooser(width)
+
+
+def scores(network: nn.Module, pixels: dict[str, Tensor]) -> Tensor:
+    """(n, k) of each candidate."""
+    return network(pixels["own"].float(), pixels["around"].float(), pixels["log"] < 0)
 
 
 def scene_of(path: Path) -> str:
@@ -49,11 +71,11 @@ def scene_of(path: Path) -> str:
 
 def read(files: list[Path]) -> dict[str, Tensor]:
     """All pixels of all files, and in `view` the number of the file that each is from."""
-    parts: dict[str, list] = {"described": [], "log": [], "target": [], "view": []}
+    parts: dict[str, list] = {"own": [], "around": [], "log": [], "target": [], "over": [], "view": []}
     for number, path in enumerate(files):
         with np.load(path) as stored:
             if "target" in stored:
-                for name in ("described", "log", "target"):
+                for name in stored.files:
                     parts[name].append(stored[name])
                 parts["view"].append(np.full(len(stored["target"]), number, np.int32))
     return {name: torch.from_numpy(np.concatenate(arrays)) for name, arrays in parts.items()}
@@ -62,16 +84,15 @@ def read(files: list[Path]) -> dict[str, Tensor]:
 def costs(batch: dict[str, Tensor]) -> Tensor:
     """(n, k) what choosing each candidate costs: error of log depth, relative error of depth, error of disparity."""
     log, target = batch["log"], batch["target"][:, None]
-    over_span = batch["described"][:, :1, 24].float()  # disparity of what hides it over the range of the view
-    relative = (torch.exp((target - log).clamp(max=1.5)) - 1).abs()
-    parallax = (torch.exp(log) - torch.exp(target)).abs() * over_span
+    relative = (torch.exp((target - log).clamp(max=TOO_FAR)) - 1).abs()
+    parallax = (torch.exp(log) - torch.exp(target)).abs() * batch["over"][:, None]
     return (log - target).abs() + RELATIVE * relative + PARALLAX * parallax
 
 
 def objective(network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     """The expected cost of drawing a candidate by its weight, and the cross-entropy to weights by true cost."""
     exists = batch["log"] < 0
-    score = network(batch["described"].float())[..., 0].masked_fill(~exists, -30.0)
+    score = scores(network, batch).masked_fill(~exists, -30.0)
     cost = costs(batch)
     likely = torch.softmax((-cost / SHARPNESS).masked_fill(~exists, -1e4), dim=1)
     return {
@@ -84,12 +105,11 @@ def validate(network: nn.Module, pixels: dict[str, Tensor]) -> dict[str, float]:
     """Means over views of the errors of what is chosen, and of the flood's guess."""
     chosen = []
     with torch.no_grad():
-        for part in torch.arange(len(pixels["target"])).split(8192):
-            log = pixels["log"][part]
-            score = network(pixels["described"][part].float())[..., 0].masked_fill(log >= 0, -1e9)
-            ordered, order = log.masked_fill(log >= 0, 1.0).sort(dim=1)
-            share = torch.softmax(score, 1).gather(1, order).cumsum(1)
-            chosen.append(ordered.gather(1, (share >= 0.5).int().argmax(1, keepdim=True))[:, 0])
+        for part in torch.arange(len(pixels["target"])).split(4096):
+            some = {name: values[part] for name, values in pixels.items()}
+            likely = torch.softmax(scores(network, some).masked_fill(some["log"] >= 0, -1e9), 1)
+            disparity = torch.where(some["log"] < 0, torch.exp(some["log"]), 0)
+            chosen.append(torch.from_numpy(np.log(least_costly(disparity.numpy(), likely.numpy()))))
     report = {}
     for name, said in (("", torch.cat(chosen)), ("guess ", pixels["log"][:, 0])):
         error = pixels["target"] - said
@@ -107,10 +127,7 @@ def save(run: Path, network: nn.Module, optimiser, average: nn.Module, step: int
     torch.save({"network": network.state_dict(), "optimiser": optimiser.state_dict(), "average": average.state_dict(),
                 "step": step, "seconds": seconds}, run / "checkpoint.part")  # fmt: skip
     os.replace(run / "checkpoint.part", run / "checkpoint.pt")
-    arrays = {}
-    for number, layer in enumerate(layer for layer in average if isinstance(layer, nn.Linear)):
-        arrays[f"weight_{number}"] = layer.weight.detach().T.numpy().astype(np.float16)
-        arrays[f"bias_{number}"] = layer.bias.detach().numpy().astype(np.float16)
+    arrays = {name: values.numpy().astype(np.float16) for name, values in average.state_dict().items()}
     np.savez(run / "hidden_depth.part.npz", **arrays)
     os.replace(run / "hidden_depth.part.npz", run / "hidden_depth.npz")
 
@@ -136,9 +153,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--pixels", type=Path, required=True, help="made by prepare.py")
     parser.add_argument("--also", type=Path, help="further pixels to report errors on, never to learn from")
     parser.add_argument("--run", type=Path, required=True, help="folder of this run's checkpoints")
-    parser.add_argument("--steps", type=int, default=6000, help="of the whole run, all restarts together")
+    parser.add_argument("--steps", type=int, default=1500, help="of the whole run, all restarts together")
     parser.add_argument("--stop-at", type=int, help="end at this step, to go on later")
-    parser.add_argument("--width", type=int, default=48)
+    parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--batch", type=int, default=1024)
     parser.add_argument("--top-rate", type=float, default=3e-3)
     parser.add_argument("--decay", type=float, default=0.02)
@@ -158,7 +175,7 @@ def main() -> None:
     back = [f for f in files if zlib.crc32(scene_of(f).encode()) % HELD_BACK == 0]
     pixels, held = read(sorted(set(files) - set(back))), {}
     if back:
-        held["held back"] = read(back)
+        held["held back"] = read([file for file in back if file.stem.endswith("_0")])
     if options.also:
         held["also"] = read(sorted(options.also.glob("*.npz")))
     print(json.dumps({"pixels": len(pixels["target"]), "files": len(files), "from step": step}), flush=True)
