@@ -10,15 +10,17 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from math import ceil, log2
+from math import ceil, log, log2
 from threading import Lock
 
 import numpy as np
 
 SEARCHED = 500
 """Patches are looked for on grids of at most this long side; on finer ones the places found are taken over."""
-ROUNDS = (2, 4, 8)
+ROUNDS = (20, 8, 8)
 """Searches, each followed by a vote, on the finest grid that is searched, the next, and all coarser ones."""
+APART = 2
+"""Pixels between the middles of patches: as they overlap, all of them would find hardly more in four times the time."""
 DEEPEST = 3
 """Grids are halved until no pixel of the hole is further from what is known than this."""
 SMALLEST, MOST_GRIDS, FEWEST_PLACES = 24, 7, 40
@@ -31,8 +33,6 @@ AT_ONCE = 1024
 NARROWER = 2.5
 """Random tries go from all over the region to next door in steps of this factor."""
 SIDES = ((0, 1), (1, 0), (0, -1), (-1, 0))
-
-
 TRIES = ((2, 1), (3, 2))
 """Radius of the patches in pixels and seed. Where two tries agree what they found is likely, and their mean is nearer to it."""
 COARSE = 0.017
@@ -112,18 +112,31 @@ def pieces(colour: np.ndarray, source: np.ndarray, hole: np.ndarray, smooth: np.
     `colour` and `smooth` (h, w, 3) float32 sRGB, `source` (what may be copied) and `hole` (h, w) bool; `long_side` is that of
     the whole picture in pixels.
     """
-    import cv2
 
     found, region, sigma = [], np.float32(source | hole), COARSE * long_side
-    share = np.maximum(cv2.GaussianBlur(region, (0, 0), sigma), 1e-4)[..., None]
+    share = np.maximum(blurred(region, sigma), 1e-4)[..., None]
     for radius, seed in TRIES:
         made = continue_texture(first_grid(colour, source, hole, smooth, radius), radius, seed, long_side)
         if made is not None:
-            coarse = cv2.GaussianBlur(made * region[..., None], (0, 0), sigma) / share
+            coarse = blurred(made * region[..., None], sigma) / share
             found.append(np.where(hole[..., None], made - coarse, 0).astype(np.float32))
     if not found:
         return None
     return np.concatenate([found[min(k, len(found) - 1)] for k in range(len(TRIES))], axis=2)
+
+
+def blurred(picture: np.ndarray, sigma: float) -> np.ndarray:
+    """The picture's Gaussian average, wide ones on a coarser grid; as if black beyond its frame."""
+    import cv2
+
+    pad, coarser = ceil(3 * sigma), max(1, int(sigma / 4))
+    height, width = picture.shape[:2]
+    below, beside = (pad + -(n + 2 * pad) % coarser for n in (height, width))
+    framed = cv2.copyMakeBorder(picture, pad, below, pad, beside, cv2.BORDER_CONSTANT)
+    size = framed.shape[1::-1]
+    small = cv2.resize(framed, (size[0] // coarser, size[1] // coarser), interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), sigma / coarser)
+    return cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)[pad : pad + height, pad : pad + width]
 
 
 def continue_texture(grid: Grid, radius: int, seed: int, long_side: int) -> np.ndarray | None:
@@ -139,16 +152,15 @@ def continue_texture(grid: Grid, radius: int, seed: int, long_side: int) -> np.n
     finest = min(len(grids) - 1, max(0, ceil(log2(long_side / SEARCHED))))
     for number in reversed(range(len(grids))):
         now = grids[number]
-        picture = np.where(now.hole[..., None], now.smooth, now.colour)
-        if match is None:
-            match = nearest_places(now, radius)
-        else:
-            match = taken_over(match, grids[number + 1], now, radius)
-            picture = vote(picture, now, match, radius)
+        match = nearest_places(now, radius) if match is None else taken_over(match, grids[number + 1], now, radius)
+        picture, vote = np.where(now.hole[..., None], now.smooth, now.colour), Vote(match, now, radius)
+        if number < len(grids) - 1:
+            picture = vote(picture)
         if number >= finest:
+            search = Search(match, now, radius)
             for _ in range(ROUNDS[min(number - finest, len(ROUNDS) - 1)]):
-                search(match, picture, now, radius, rng)
-                picture = vote(picture, now, match, radius)
+                search(picture, rng)
+                picture = vote(picture)
     return picture
 
 
@@ -187,11 +199,13 @@ def halvings(grid: Grid, radius: int) -> list[Grid] | None:
 
 
 def patches(grid: Grid, radius: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns of the middles of all patches that overlap the hole and lie in the region themselves."""
+    """Rows and columns of the middles of patches that overlap the hole and lie in the region themselves, `APART` from each other."""
     import cv2
 
     side = 2 * radius + 1
-    return np.nonzero((cv2.dilate(grid.hole.astype(np.uint8), np.ones((side, side))) > 0) & (grid.source | grid.hole))
+    overlapping = (cv2.dilate(grid.hole.astype(np.uint8), np.ones((side, side))) > 0) & (grid.source | grid.hole)
+    rows, columns = np.nonzero(overlapping[::APART, ::APART])
+    return rows * APART, columns * APART
 
 
 def to_nearest_centre(grid: Grid, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -217,7 +231,7 @@ def taken_over(match: Match, coarse: Grid, grid: Grid, radius: int) -> Match:
     reached = np.zeros(coarse.source.shape, bool)
     number[match.rows, match.columns] = np.arange(len(match.rows))
     reached[match.rows, match.columns] = True
-    half_rows, half_columns = rows // 2, columns // 2
+    half_rows, half_columns = rows // 2 // APART * APART, columns // 2 // APART * APART
     known, which = reached[half_rows, half_columns], number[half_rows, half_columns]
     height, width = grid.source.shape
     from_rows = rows + np.where(known, 2 * (match.from_rows - match.rows)[which], 0)
@@ -229,100 +243,106 @@ def taken_over(match: Match, coarse: Grid, grid: Grid, radius: int) -> Match:
     return Match(rows, columns, from_rows, from_columns)
 
 
-def search(match: Match, picture: np.ndarray, grid: Grid, radius: int, rng: np.random.Generator) -> None:
-    """Finds better places in `match`: its neighbours', moved along, and random ones ever nearer to the best so far."""
-    height, width = grid.source.shape
-    compare = Comparison(match, picture, grid, radius)
-    everything = np.arange(len(match.rows))
-    match.difference = compare(everything, match.from_rows, match.from_columns)
-    number = np.full((height, width), -1, np.int64)
-    number[match.rows, match.columns] = everything
+class Search:
+    """Finds better places for the patches of one grid.
 
-    def offer(which: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> None:
-        inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-        inside[inside] = grid.centres[rows[inside], columns[inside]]
-        which, rows, columns = which[inside], rows[inside], columns[inside]
-        difference = compare(which, rows, columns)
-        better = difference < match.difference[which]
-        which = which[better]
-        match.from_rows[which], match.from_columns[which] = rows[better], columns[better]
-        match.difference[which] = difference[better]
+    The weighted mean square difference between a patch of the picture as it stands and a patch of the context is, multiplied
+    out, a scalar product of what depends on the one and what depends on the other.
+    """
 
-    for down, right in SIDES:
-        rows, columns = match.rows + down, match.columns + right
-        beside = np.flatnonzero((rows >= 0) & (rows < height) & (columns >= 0) & (columns < width))
-        whose = number[rows[beside], columns[beside]]
-        beside, whose = beside[whose >= 0], whose[whose >= 0]
-        offer(beside, match.from_rows[whose] - down, match.from_columns[whose] - right)
-    reach = max(height, width) / 2
-    while reach >= 1:
-        shift = np.rint(rng.uniform(-reach, reach, (2, len(everything)))).astype(np.int64)
-        rows, columns = np.clip(match.from_rows + shift[0], 0, height - 1), np.clip(match.from_columns + shift[1], 0, width - 1)
-        offer(everything, rows, columns)
-        reach /= NARROWER
-
-
-class Comparison:
-    """Weighted mean square difference between patches of the picture as it stands and patches of the context."""
-
-    def __init__(self, match: Match, picture: np.ndarray, grid: Grid, radius: int):
+    def __init__(self, match: Match, grid: Grid, radius: int):
         import cv2
 
-        side, region = 2 * radius + 1, grid.source | grid.hole
+        self.match, self.shape, side = match, grid.source.shape, 2 * radius + 1
         away = cv2.distanceTransform((~grid.source).astype(np.uint8), cv2.DIST_L2, 3)
-        certainty = np.where(region, CERTAINTY ** -np.float32(away), 0).astype(np.float32)
+        certainty = np.where(grid.source | grid.hole, CERTAINTY ** -np.float32(away), 0).astype(np.float32)
         rows, columns = np.nonzero(grid.centres)
-        self.number = np.zeros(grid.source.shape, np.int64)
-        self.number[rows, columns] = np.arange(len(rows))
-        self.known = _cut(grid.colour, rows, columns, side)
-        self.wanted = _cut(picture, match.rows, match.columns, side)
-        self.weight = _cut(certainty[..., None], match.rows, match.columns, side)
+        known = grid.colour.reshape(-1, 3).take(around(rows, columns, side, self.shape), axis=0)
+        self.known = np.concatenate([known.reshape(len(rows), -1), (known * known).sum(axis=2)], axis=1)
+        self.around = around(match.rows, match.columns, side, self.shape)
+        self.weight = certainty.ravel().take(self.around)[..., None]
         self.weight /= np.maximum(self.weight.sum(axis=1, keepdims=True), 1e-9)
+        self.number = np.full(self.shape, -1, np.int64)
+        self.number[rows, columns] = np.arange(len(rows))
+        beside = numbered(match, self.shape, APART)
+        steps = np.array(SIDES)[:, :, None] * APART
+        self.whose = beside[match.rows + steps[:, 0] + APART, match.columns + steps[:, 1] + APART]  # (4, n)
+        self.steps = steps * (self.whose[:, None] >= 0)  # where there is no neighbour the last patch's place does no harm
 
-    def __call__(self, which: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """(n,) float32 for these patches if taken from there."""
-        result = np.empty(len(which), np.float32)
-        for start in range(0, len(which), AT_ONCE):
+    def __call__(self, picture: np.ndarray, rng: np.random.Generator) -> None:
+        """Changes `match` to the best of what each patch has, its neighbours' places, moved along, and random ones about its own."""
+        match, (height, width) = self.match, self.shape
+        place = np.stack([match.from_rows, match.from_columns])
+        reach = max(height, width) / 2 * NARROWER ** -np.arange(max(1, ceil(log(max(height, width) / 2, NARROWER))))
+        tries = place + np.rint(reach[:, None, None] * rng.uniform(-1, 1, (len(reach), *place.shape))).astype(np.int64)
+        offers = np.concatenate([place[None], place[:, self.whose].swapaxes(0, 1) - self.steps, tries])
+        rows, columns = np.clip(offers[:, 0], 0, height - 1), np.clip(offers[:, 1], 0, width - 1)
+        number = self.number[rows, columns]
+        difference = np.full(number.shape, np.inf, np.float32)
+        turn, patch = np.nonzero(number >= 0)
+        difference[turn, patch] = self._differences(picture, patch, number[turn, patch])
+        best = difference.argmin(axis=0)[None]
+        match.from_rows, match.from_columns, match.difference = (
+            np.take_along_axis(array, best, axis=0)[0] for array in (rows, columns, difference)
+        )
+
+    def _differences(self, picture: np.ndarray, patch: np.ndarray, place: np.ndarray) -> np.ndarray:
+        """(n,) float32 for these patches if taken from the places of these numbers."""
+        wanted = picture.reshape(-1, 3).take(self.around, axis=0)
+        weighted = wanted * self.weight
+        own = np.einsum("npc,npc->n", weighted, wanted)
+        weighted *= -2
+        wanted = np.concatenate([weighted.reshape(len(wanted), -1), self.weight[..., 0]], axis=1)
+        result = np.empty(len(patch), np.float32)
+        for start in range(0, len(patch), AT_ONCE):
             part = slice(start, start + AT_ONCE)
-            apart = self.known.take(self.number[rows[part], columns[part]], axis=0)
-            apart -= self.wanted.take(which[part], axis=0)
-            apart *= apart
-            np.einsum("npc,npk->n", apart, self.weight.take(which[part], axis=0), out=result[part])
-        return result
+            np.einsum("np,np->n", self.known.take(place[part], axis=0), wanted.take(patch[part], axis=0), out=result[part])
+        result += own[patch]
+        return np.maximum(result, 0, out=result)
 
 
-def _cut(picture: np.ndarray, rows: np.ndarray, columns: np.ndarray, side: int) -> np.ndarray:
-    """(n, side * side, channels) float32: the patches about these pixels."""
-    radius = side // 2
-    padded = np.pad(picture, ((radius, radius), (radius, radius), (0, 0)), mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side), axis=(0, 1))
-    found = windows[rows, columns].transpose(0, 2, 3, 1)
-    return np.ascontiguousarray(found, np.float32).reshape(len(rows), side * side, picture.shape[2])
+def around(rows: np.ndarray, columns: np.ndarray, side: int, shape: tuple[int, int]) -> np.ndarray:
+    """(n, side * side) int64: flat indices of the patches about these pixels; beyond the frame of its nearest pixel."""
+    steps = np.arange(side) - side // 2
+    down, right = (np.clip(at[:, None] + steps, 0, n - 1) for at, n in zip((rows, columns), shape, strict=True))
+    return (down[:, :, None] * shape[1] + right[:, None, :]).reshape(len(rows), side * side)
 
 
-def vote(picture: np.ndarray, grid: Grid, match: Match, radius: int) -> np.ndarray:
-    """(h, w, 3) float32: in the hole the mean of what all patches over a pixel put there, the more alike the more."""
-    height, width = grid.source.shape
-    count = len(match.rows)
-    weight = np.zeros(count + 1, np.float32)  # the last is for places where no patch is
-    weight[:count] = 1
-    if match.difference is not None:
-        weight[:count] /= match.difference + 1e-4 + np.percentile(match.difference, EVEN)
-    taken = np.zeros(count + 1, np.int64)
-    taken[:count] = match.from_rows * width + match.from_columns
-    stride = width + 2 * radius
-    number = np.full((height + 2 * radius, stride), count)
-    number[match.rows + radius, match.columns + radius] = np.arange(count)
-    rows, columns = np.nonzero(grid.hole)
-    colour = np.concatenate([grid.colour, np.ones((height, width, 1), np.float32)], axis=2).reshape(-1, 4)
-    middle, flat = (rows + radius) * stride + columns + radius, number.ravel()
-    total = np.zeros((len(rows), 4), np.float32)
-    for down in range(-radius, radius + 1):
-        for right in range(-radius, radius + 1):
-            patch = flat.take(middle - (down * stride + right))
-            place = np.where(patch < count, taken.take(patch) + (down * width + right), 0)
-            total += colour.take(place, axis=0) * weight.take(patch)[:, None]
-    filled = picture.copy()
-    voted = total[:, 3] > 0
-    filled[rows[voted], columns[voted]] = total[voted, :3] / total[voted, 3:]
-    return filled
+def numbered(match: Match, shape: tuple[int, int], pad: int) -> np.ndarray:
+    """(h + 2 pad, w + 2 pad) int64: the number of the patch whose middle a pixel is, -1 elsewhere."""
+    result = np.full((shape[0] + 2 * pad, shape[1] + 2 * pad), -1, np.int64)
+    result[match.rows + pad, match.columns + pad] = np.arange(len(match.rows))
+    return result
+
+
+class Vote:
+    """What the patches of one grid put into its hole."""
+
+    def __init__(self, match: Match, grid: Grid, radius: int):
+        (height, width), self.match, self.hole = grid.source.shape, match, grid.hole
+        rows, columns = np.nonzero(grid.hole)
+        steps = np.arange(2 * radius // APART + 1) * APART - radius  # of as many middles a patch over the pixel can have
+        down, right = (array.ravel()[:, None] for array in np.meshgrid(steps, steps, indexing="ij"))
+        down, right = down - (rows + down) % -APART, right - (columns + right) % -APART  # to where middles are
+        pad = radius + APART
+        self.patch = numbered(match, grid.source.shape, pad)[rows + down + pad, columns + right + pad]
+        self.patch[(down > radius) | (right > radius)] = -1
+        self.away = np.where(self.patch >= 0, -down * width - right, 0)
+        self.colour = np.ones((height * width, 4), np.float32)
+        self.colour[:, :3] = grid.colour.reshape(-1, 3)
+
+    def __call__(self, picture: np.ndarray) -> np.ndarray:
+        """(h, w, 3) float32: in the hole the mean of what all patches over a pixel put there, the more alike the more."""
+        match = self.match
+        weight = np.zeros(len(match.rows) + 1, np.float32)  # the last is for places where no patch is
+        weight[:-1] = 1
+        if match.difference is not None and len(match.rows):
+            weight[:-1] /= match.difference + 1e-4 + np.percentile(match.difference, EVEN)
+        place = np.append(match.from_rows * self.hole.shape[1] + match.from_columns, 0)
+        taken = self.colour.take(place.take(self.patch) + self.away, axis=0)
+        total = np.einsum("pnc,pn->nc", taken, weight.take(self.patch))
+        filled, voted = picture[self.hole], total[:, 3] > 0
+        filled[voted] = total[voted, :3] / total[voted, 3:]
+        picture = picture.copy()
+        picture[self.hole] = filled
+        return picture

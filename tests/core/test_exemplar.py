@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 
 from photo_diorama.core import exemplar
-from photo_diorama.core.exemplar import Match, continue_texture, first_grid, pieces, search, taken_over, vote
+from photo_diorama.core.exemplar import (
+    Match,
+    Search,
+    Vote,
+    blurred,
+    continue_texture,
+    first_grid,
+    patches,
+    pieces,
+    taken_over,
+)
 from photo_diorama.core.fill_colour import push_pull
 
 SIDE, LONG_SIDE = 96, 400
@@ -76,11 +86,12 @@ def test_a_fine_picture_is_searched_on_a_coarse_grid(monkeypatch):
     """Four times as large a picture is searched no more than the small one, and lines go on as well."""
     places = []
 
-    def counted(match, *others):
-        places.append(len(match.rows))
-        return search(match, *others)
+    class Counted(Search):
+        def __call__(self, *given):
+            places.append(len(self.match.rows))
+            super().__call__(*given)
 
-    monkeypatch.setattr(exemplar, "search", counted)
+    monkeypatch.setattr(exemplar, "Search", Counted)
     small = bands(0.5)
     large = np.kron(small, np.ones((4, 4, 1), np.float32))
     colour, source, hole, _ = made(small)
@@ -107,19 +118,70 @@ def test_places_of_a_coarse_grid_are_taken_over_as_far_away():
     match = Match(rows, columns, rows, columns + 16)
     found = taken_over(match, coarse, fine, 2)
     direct = fine.centres[found.rows, np.minimum(found.columns + 32, SIDE - 1)] & coarse.hole[found.rows // 2, found.columns // 2]
-    assert direct.sum() > 500
+    assert direct.sum() > 400
     assert (found.from_columns - found.columns)[direct].tolist() == [32] * int(direct.sum())
     assert fine.centres[found.from_rows, found.from_columns].all()
 
 
-def test_votes_of_places_shifted_alike_copy():
+@pytest.mark.parametrize("radius", [1, 2, 3])
+def test_votes_of_places_shifted_alike_copy(radius):
     picture = np.random.default_rng(3).random((SIDE, SIDE, 3)).astype(np.float32)
-    grid = first_grid(*made(picture, 10), 2)
-    rows, columns = np.nonzero(grid.hole)
-    inner = (rows >= 2) & (rows < SIDE - 2)
+    grid = first_grid(*made(picture, 10), radius)
+    rows, columns = patches(grid, radius)
+    inner = (rows >= radius) & (rows < SIDE - radius) & (columns < SIDE - 20 - radius)
     match = Match(rows[inner], columns[inner], rows[inner], columns[inner] + 20)
-    result = vote(grid.smooth, grid, match, 2)
-    assert np.allclose(result[2:-2, 32:38], picture[2:-2, 52:58], atol=1e-6)
+    result = Vote(match, grid, radius)(grid.smooth)
+    assert np.allclose(result[4:-4, 30:40], picture[4:-4, 50:60], atol=1e-6)
+    assert np.array_equal(result[~grid.hole], grid.smooth[~grid.hole])
+
+
+def test_each_vote_counts_where_its_patch_lies_and_nowhere_else():
+    """Against the plain sum over patches and their pixels."""
+    rng = np.random.default_rng(5)
+    grid = first_grid(*made(rng.random((SIDE, SIDE, 3)).astype(np.float32), 12), 2)
+    rows, columns = patches(grid, 2)
+    keep = (rows > 2) & (rows < SIDE - 3) & (rng.random(len(rows)) < 0.7)
+    rows, columns = rows[keep], columns[keep]
+    match = Match(rows, columns, rng.integers(2, SIDE - 2, len(rows)), rng.integers(60, SIDE - 2, len(rows)))
+    match.difference = rng.random(len(rows)).astype(np.float32)
+    weight = 1 / (match.difference + 1e-4 + np.percentile(match.difference, exemplar.EVEN))
+    total = np.zeros((SIDE, SIDE, 4))
+    for row, column, from_row, from_column, share in zip(rows, columns, match.from_rows, match.from_columns, weight, strict=True):
+        total[row - 2 : row + 3, column - 2 : column + 3, 3] += share
+        total[row - 2 : row + 3, column - 2 : column + 3, :3] += share * grid.colour[from_row - 2 : from_row + 3, from_column - 2 : from_column + 3]
+    result, voted = Vote(match, grid, 2)(grid.smooth), grid.hole & (total[..., 3] > 0)
+    assert voted.sum() > 500
+    assert np.allclose(result[voted], total[voted][:, :3] / total[voted][:, 3:], atol=1e-5)
+    assert np.array_equal(result[grid.hole & ~voted], grid.smooth[grid.hole & ~voted])
+
+
+def test_differences_are_those_of_the_patches_weighed():
+    """The scalar product is the weighted mean square of the difference of patches cut out one by one; and a search never loses."""
+    rng = np.random.default_rng(6)
+    grid = first_grid(*made(rng.random((SIDE, SIDE, 3)).astype(np.float32), 12), 2)
+    rows, columns = patches(grid, 2)
+    inner = (rows > 2) & (rows < SIDE - 3)
+    match = Match(rows[inner], columns[inner], rows[inner], np.minimum(columns[inner] + 20, SIDE - 3))
+    search = Search(match, grid, 2)
+    search(grid.smooth, rng)
+    for k in range(0, len(match.rows), 37):
+        cut = [np.s_[r - 2 : r + 3, c - 2 : c + 3] for r, c in ((match.rows[k], match.columns[k]), (match.from_rows[k], match.from_columns[k]))]
+        apart = ((grid.smooth[cut[0]] - grid.colour[cut[1]]) ** 2).sum(axis=2)
+        assert abs((apart.ravel() * search.weight[k, :, 0]).sum() - match.difference[k]) < 1e-5
+    before = match.difference.copy()
+    search(grid.smooth, rng)
+    assert (match.difference <= before + 1e-6).all() and (match.difference < before - 1e-3).any()
+    assert grid.centres[match.from_rows, match.from_columns].all()
+
+
+@pytest.mark.parametrize("sigma", [1.5, 8.5, 20.0])
+def test_a_wide_average_on_a_coarser_grid_is_the_same(sigma):
+    import cv2
+
+    picture = np.random.default_rng(7).random((90, 131, 3)).astype(np.float32)
+    framed = cv2.copyMakeBorder(picture, 80, 80, 80, 80, cv2.BORDER_CONSTANT)
+    expected = cv2.GaussianBlur(framed, (0, 0), sigma)[80:-80, 80:-80]
+    assert np.abs(blurred(picture, sigma) - expected).max() < 0.02
 
 
 def test_what_was_found_is_not_looked_for_again(monkeypatch):
