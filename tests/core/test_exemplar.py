@@ -117,8 +117,8 @@ def test_places_of_a_coarse_grid_are_taken_over_as_far_away():
     rows, columns = np.nonzero(coarse.hole)
     match = Match(rows, columns, rows, columns + 16)
     found = taken_over(match, coarse, fine, 2)
-    direct = fine.centres[found.rows, np.minimum(found.columns + 32, SIDE - 1)] & coarse.hole[found.rows // 2, found.columns // 2]
-    assert direct.sum() > 400
+    direct = fine.centres[found.rows, np.minimum(found.columns + 32, SIDE - 1)] & coarse.hole[found.rows // 4 * 2, found.columns // 4 * 2]
+    assert direct.sum() > 350
     assert (found.from_columns - found.columns)[direct].tolist() == [32] * int(direct.sum())
     assert fine.centres[found.from_rows, found.from_columns].all()
 
