@@ -21,22 +21,9 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared")
-    parser.add_argument("--long-side", type=int, default=960)
-    parser.add_argument("--repeats", type=int, default=3)
-    given = parser.parse_args()
-    moon = given.shared / "data/rgbd/moon"
-    if not moon.is_dir():
-        sys.exit(f"{moon} is not there: this benchmark needs the reference data beside the checkout (--shared FOLDER).")
-
+    given, moon = moon_in_blender(__doc__, 3)
     import bpy
-    import conftest  # noqa: F401  makes the checkout importable
 
-    import photo_diorama
-
-    photo_diorama.register()
-    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     calls = bpy.ops.photo_diorama
     started = now()
     calls.import_photo(filepath=str(moon / "moon.jpg"), depth=str(moon / "moon.npy"), long_side=given.long_side)
@@ -69,6 +56,27 @@ def main() -> None:
         print(f"| {name} | {wall:.2f} | {cpu:.2f} |")
     sys.stdout.flush()
     os._exit(0)  # Blender as a module can hang or crash in its own clean-up
+
+
+def moon_in_blender(about: str, repeats: int) -> tuple[argparse.Namespace, Path]:
+    """What was asked for and the folder of the photo, with the extension registered in an empty Blender."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared")
+    parser.add_argument("--long-side", type=int, default=960)
+    parser.add_argument("--repeats", type=int, default=repeats)
+    given = parser.parse_args()
+    moon = given.shared / "data/rgbd/moon"
+    if not moon.is_dir():
+        sys.exit(f"{moon} is not there: this benchmark needs the reference data beside the checkout (--shared FOLDER).")
+
+    import bpy
+    import conftest  # noqa: F401  makes the checkout importable
+
+    import photo_diorama
+
+    photo_diorama.register()
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    return given, moon
 
 
 def now() -> tuple[float, float]:

@@ -6,12 +6,10 @@ Each option is changed to and fro on one photo, as in an artist's session; of th
 threads are printed, and their share of the import's processor time in the same run.
 """
 
-import argparse
 import os
 import sys
-from pathlib import Path
 
-from depth_edit import ROOT, now, since
+from depth_edit import moon_in_blender, now, since
 
 CHANGES = (
     ("texture filter", {"texture_filter": "closest"}),
@@ -24,22 +22,8 @@ CHANGES = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared")
-    parser.add_argument("--long-side", type=int, default=960)
-    parser.add_argument("--repeats", type=int, default=2)
-    given = parser.parse_args()
-    moon = given.shared / "data/rgbd/moon"
-    if not moon.is_dir():
-        sys.exit(f"{moon} is not there: this benchmark needs the reference data beside the checkout (--shared FOLDER).")
-
+    given, moon = moon_in_blender(__doc__, 2)
     import bpy
-    import conftest  # noqa: F401  makes the checkout importable
-
-    import photo_diorama
-
-    photo_diorama.register()
-    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
 
     def build(**options) -> tuple[float, float]:
         bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)

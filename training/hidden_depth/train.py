@@ -13,11 +13,13 @@ import time
 import zlib
 from pathlib import Path
 
-sys.path[:0] = [str(Path(os.environ.get("PHOTO_DIORAMA_ROOT", Path(__file__).resolve().parents[2])) / "tests")]
+ROOT = Path(os.environ.get("PHOTO_DIORAMA_ROOT", Path(__file__).resolve().parents[2]))
+sys.path[:0] = [str(ROOT / "tests"), str(Path(__file__).resolve().parents[1])]
 
 import conftest  # noqa: E402, F401
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
+from run_state import keep, rate, resume  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
 from photo_diorama.core.fill_depth_learned import AROUND, LAYERS, OWN, least_costly  # noqa: E402
@@ -124,28 +126,10 @@ def validate(network: nn.Module, pixels: dict[str, Tensor]) -> dict[str, float]:
 
 def save(run: Path, network: nn.Module, optimiser, average: nn.Module, step: int, seconds: float) -> None:
     """The checkpoint to go on from, and the averaged weights in half floats, as they would ship."""
-    torch.save({"network": network.state_dict(), "optimiser": optimiser.state_dict(), "average": average.state_dict(),
-                "step": step, "seconds": seconds}, run / "checkpoint.part")  # fmt: skip
-    os.replace(run / "checkpoint.part", run / "checkpoint.pt")
+    keep(run, network, optimiser, average, step, seconds)
     arrays = {name: values.numpy().astype(np.float16) for name, values in average.state_dict().items()}
     np.savez(run / "hidden_depth.part.npz", **arrays)
     os.replace(run / "hidden_depth.part.npz", run / "hidden_depth.npz")
-
-
-def resume(run: Path, network: nn.Module, optimiser, average: nn.Module) -> tuple[int, float]:
-    """Step and core seconds of the last checkpoint, everything else in place; zeros without one."""
-    if not (run / "checkpoint.pt").exists():
-        return 0, 0.0
-    state = torch.load(run / "checkpoint.pt", weights_only=True)
-    network.load_state_dict(state["network"])
-    optimiser.load_state_dict(state["optimiser"])
-    average.load_state_dict(state["average"])
-    return state["step"], state["seconds"]
-
-
-def rate(progress: float) -> float:
-    """Share of the top learning rate at 0..1 of the run: a short rise, then a cosine down to nothing."""
-    return min(1.0, progress / 0.02 + 0.02) * 0.5 * (1 + float(np.cos(np.pi * min(progress, 1.0))))
 
 
 def arguments() -> argparse.Namespace:
