@@ -102,11 +102,7 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path, help="a picture of what is seen, hidden depth by each way, and the truth")
     given = parser.parse_args()
     layers, choice = LayerSettings(), learned.load_network(HIDDEN_DEPTH)
-    network = None
-    if given.weights.is_file():
-        from photo_diorama.core.networks.inpaint_edge import load_inpaint_edge
-
-        network = load_inpaint_edge(given.weights)
+    network = fill_edges.load_edge_network(given.weights) if given.weights.is_file() else None
     files = sorted(file for folder in given.views for file in folder.glob("*.npz"))
     files = [file for file in files if not given.only or file.stem in Path(given.only).read_text().split()]
     edges: dict[str, np.ndarray] = {}

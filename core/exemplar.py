@@ -112,7 +112,6 @@ def pieces(colour: np.ndarray, source: np.ndarray, hole: np.ndarray, smooth: np.
     `colour` and `smooth` (h, w, 3) float32 sRGB, `source` (what may be copied) and `hole` (h, w) bool; `long_side` is that of
     the whole picture in pixels.
     """
-
     found, region, sigma = [], np.float32(source | hole), COARSE * long_side
     share = np.maximum(blurred(region, sigma), 1e-4)[..., None]
     for radius, seed in TRIES:
@@ -227,12 +226,8 @@ def nearest_places(grid: Grid, radius: int) -> Match:
 def taken_over(match: Match, coarse: Grid, grid: Grid, radius: int) -> Match:
     """The places of a grid twice as coarse, as far away as they are there."""
     rows, columns = patches(grid, radius)
-    number = np.zeros(coarse.source.shape, np.int64)
-    reached = np.zeros(coarse.source.shape, bool)
-    number[match.rows, match.columns] = np.arange(len(match.rows))
-    reached[match.rows, match.columns] = True
-    half_rows, half_columns = rows // 2 // APART * APART, columns // 2 // APART * APART
-    known, which = reached[half_rows, half_columns], number[half_rows, half_columns]
+    which = numbered(match.rows, match.columns, coarse.source.shape)[rows // 2 // APART * APART, columns // 2 // APART * APART]
+    known = which >= 0
     height, width = grid.source.shape
     from_rows = rows + np.where(known, 2 * (match.from_rows - match.rows)[which], 0)
     from_columns = columns + np.where(known, 2 * (match.from_columns - match.columns)[which], 0)
@@ -262,9 +257,8 @@ class Search:
         self.around = around(match.rows, match.columns, side, self.shape)
         self.weight = certainty.ravel().take(self.around)[..., None]
         self.weight /= np.maximum(self.weight.sum(axis=1, keepdims=True), 1e-9)
-        self.number = np.full(self.shape, -1, np.int64)
-        self.number[rows, columns] = np.arange(len(rows))
-        beside = numbered(match, self.shape, APART)
+        self.number = numbered(rows, columns, self.shape)
+        beside = numbered(match.rows, match.columns, self.shape, APART)
         steps = np.array(SIDES)[:, :, None] * APART
         self.whose = beside[match.rows + steps[:, 0] + APART, match.columns + steps[:, 1] + APART]  # (4, n)
         self.steps = steps * (self.whose[:, None] >= 0)  # where there is no neighbour the last patch's place does no harm
@@ -308,10 +302,10 @@ def around(rows: np.ndarray, columns: np.ndarray, side: int, shape: tuple[int, i
     return (down[:, :, None] * shape[1] + right[:, None, :]).reshape(len(rows), side * side)
 
 
-def numbered(match: Match, shape: tuple[int, int], pad: int) -> np.ndarray:
+def numbered(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int], pad: int = 0) -> np.ndarray:
     """(h + 2 pad, w + 2 pad) int64: the number of the patch whose middle a pixel is, -1 elsewhere."""
     result = np.full((shape[0] + 2 * pad, shape[1] + 2 * pad), -1, np.int64)
-    result[match.rows + pad, match.columns + pad] = np.arange(len(match.rows))
+    result[rows + pad, columns + pad] = np.arange(len(rows))
     return result
 
 
@@ -325,7 +319,7 @@ class Vote:
         down, right = (array.ravel()[:, None] for array in np.meshgrid(steps, steps, indexing="ij"))
         down, right = down - (rows + down) % -APART, right - (columns + right) % -APART  # to where middles are
         pad = radius + APART
-        self.patch = numbered(match, grid.source.shape, pad)[rows + down + pad, columns + right + pad]
+        self.patch = numbered(match.rows, match.columns, grid.source.shape, pad)[rows + down + pad, columns + right + pad]
         self.patch[(down > radius) | (right > radius)] = -1
         self.away = np.where(self.patch >= 0, -down * width - right, 0)
         self.colour = np.ones((height * width, 4), np.float32)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import DioramaError
+from .errors import without_torch
 from .fill_published import continued, regions_behind, see_edges
 from .layers import LayeredDepthImage
 from .link_hidden import absorb_islands
@@ -40,9 +40,7 @@ def load_edge_network(path: Path):
     try:
         from .networks.inpaint_edge import load_inpaint_edge
     except ImportError as error:
-        raise DioramaError(
-            f'The inpainter "learned" needs PyTorch, which cannot be loaded here ({error}); choose "exemplar".'
-        ) from None
+        raise without_torch("learned", error, "exemplar") from None
     return load_inpaint_edge(path)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .downloaded import Downloaded, checked_content
-from .errors import DioramaError
+from .errors import DioramaError, without_torch
 from .fill_colour import DETAIL, mirrored_detail
 from .layers import LayeredDepthImage
 from .regions import Region
@@ -115,7 +115,7 @@ def load_lama(downloaded: Downloaded) -> Lama:
 
         from .networks.device import choose_device
     except ImportError as error:
-        raise DioramaError(f'The inpainter "lama" needs PyTorch, which cannot be loaded here ({error}); choose "diffusion".') from None
+        raise without_torch("lama", error, "diffusion") from None
     device = str(choose_device(downloaded.device))
     if device == "mps":
         device = "cpu"  # its Fourier transforms are not to be had on Apple's GPU

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .downloaded import Downloaded
-from .errors import DioramaError
+from .errors import without_torch
 from .extend_edges import LIKELY, EdgeEnd, EdgePath, find_ends, label_depth_edges, plan_paths, refine
 from .layers import DOWN, RIGHT, Layer, LayeredDepthImage, neighbour
 from .link_hidden import absorb_islands, link_hidden
@@ -228,9 +228,7 @@ def load_published(downloaded: Downloaded) -> Published:
         from .networks.inpaint_depth import load_inpaint_depth
         from .networks.inpaint_edge import load_inpaint_edge
     except ImportError as error:
-        raise DioramaError(
-            f'The inpainter "published" needs PyTorch, which cannot be loaded here ({error}); choose "diffusion".'
-        ) from None
+        raise without_torch("published", error, "diffusion") from None
     device = downloaded.device
     return Published(load_inpaint_edge(edge, device), load_inpaint_depth(depth, device), load_inpaint_colour(colour, device))
 

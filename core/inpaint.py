@@ -47,7 +47,8 @@ def inpaint(
         if own_depth:
             found, networks = networks.expect(image, found, layers.context_width, lambda part, told=told: told(half * part))
         elif turn == 0:
-            found = expect_surfaces(image, continue_edges(image, found, layers, settings), settings)
+            found = continue_edges(image, found, layers, settings, lambda part, told=told: told(0))  # so a cancel is heard
+            found = expect_surfaces(image, found, settings)
         image, distance = add_hidden_layer(image, found)
         regions = find_regions(image, layers.context_width, distance)
         colour = fill_colour(regions, image, settings, lambda part, told=told: told(half + (1 - half) * part), networks)
@@ -69,13 +70,18 @@ def load_networks(inpainter: str, downloaded: Downloaded):
     return None
 
 
-def continue_edges(image: LayeredDepthImage, found: Disocclusion, layers: LayerSettings, settings: InpaintSettings) -> Disocclusion:
-    """`found` torn where depth edges go on behind the foreground, if the settings ask a network for that."""
+def continue_edges(
+    image: LayeredDepthImage, found: Disocclusion, layers: LayerSettings, settings: InpaintSettings, step
+) -> Disocclusion:
+    """`found` torn where depth edges go on behind the foreground, if the settings ask a network for that.
+
+    `step` hears how far it is and may raise.
+    """
     if settings.hidden_edges != "learned" or settings.inpainter != "learned":
         return found
     from .fill_edges import extend_edges, load_edge_network
 
-    return extend_edges(image, found, layers.context_width, load_edge_network(HIDDEN_EDGES))
+    return extend_edges(image, found, layers.context_width, load_edge_network(HIDDEN_EDGES), step)
 
 
 def expect_surfaces(image: LayeredDepthImage, found: Disocclusion, settings: InpaintSettings) -> Disocclusion:

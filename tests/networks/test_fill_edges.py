@@ -15,7 +15,7 @@ from made_inpainters import Watched, no_edges  # noqa: E402
 from scenes import BORDERED, EVERY, HEIGHT, WIDTH, Scene, _scene, relief, t_junction  # noqa: E402
 
 from photo_diorama.core import fill_edges, inpaint  # noqa: E402
-from photo_diorama.core.errors import DioramaError  # noqa: E402
+from photo_diorama.core.errors import Cancelled, DioramaError  # noqa: E402
 from photo_diorama.core.extend_edges import EdgeEnd, EdgePath, plan_paths  # noqa: E402
 from photo_diorama.core.fill_edges import extend_edges, load_edge_network  # noqa: E402
 from photo_diorama.core.networks.checkpoints import save_network  # noqa: E402
@@ -173,6 +173,26 @@ def test_the_inpainter_learned_tears_the_hidden_surface_when_asked(monkeypatch):
     others = [inpaint.inpaint(scene.split(BORDERED), BORDERED, replace(CHOSEN, inpainter="exemplar", hidden_edges=way))[0]
               for way in ("learned", "nearest")]  # fmt: skip
     assert np.array_equal(others[0].layers[1].disparity, others[1].layers[1].disparity)
+
+
+def test_a_cancel_is_heard_while_the_network_looks(monkeypatch):
+    asked = []
+
+    def answer(x):
+        asked.append(1)
+        return joining(x)
+
+    def cancel(fraction):
+        if asked:
+            raise Cancelled
+
+    def fill(*_):
+        raise AssertionError("the cancel came too late")
+
+    monkeypatch.setattr(fill_edges, "load_edge_network", lambda path: Watched(answer))
+    monkeypatch.setattr(inpaint, "expect_surfaces", fill)
+    with pytest.raises(Cancelled):
+        inpaint.inpaint(wall_behind_a_post(0.5).split(BORDERED), BORDERED, CHOSEN, cancel)
 
 
 def test_absurd_answers_leave_a_sound_image(monkeypatch):

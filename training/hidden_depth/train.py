@@ -10,7 +10,6 @@ import json
 import os
 import sys
 import time
-import zlib
 from pathlib import Path
 
 ROOT = Path(os.environ.get("PHOTO_DIORAMA_ROOT", Path(__file__).resolve().parents[2]))
@@ -19,13 +18,11 @@ sys.path[:0] = [str(ROOT / "tests"), str(Path(__file__).resolve().parents[1])]
 import conftest  # noqa: E402, F401
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from run_state import keep, rate, resume  # noqa: E402
+from run_state import descend, is_held_back, keep, rate, resume  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
 from photo_diorama.core.fill_depth_learned import AROUND, LAYERS, OWN, least_costly  # noqa: E402
 
-HELD_BACK = 10
-"""Every tenth scene is for the validation curve; the benchmark's views come from other seeds and models altogether."""
 RELATIVE, PARALLAX, SHARPNESS = 1.0, 2.0, 0.03
 """Weights in a candidate's cost beside the error of its log depth, and the cost that makes a candidate e times as unlikely."""
 TOO_FAR = 3.0
@@ -63,12 +60,6 @@ def untrained(width: int, seed: int) -> Chooser:
 def scores(network: nn.Module, pixels: dict[str, Tensor]) -> Tensor:
     """(n, k) of each candidate."""
     return network(pixels["own"].float(), pixels["around"].float(), pixels["log"] < 0)
-
-
-def scene_of(path: Path) -> str:
-    """Views of one scene have neighbouring numbers: four of them stay together."""
-    layout, seed, number, _ = path.stem.rsplit("_", 3)
-    return f"{layout}_{seed}_{int(number) // 4}"
 
 
 def read(files: list[Path]) -> dict[str, Tensor]:
@@ -156,7 +147,7 @@ def main() -> None:
     optimiser = torch.optim.AdamW(network.parameters(), lr=options.top_rate, weight_decay=options.decay)
     step, before = resume(options.run, network, optimiser, average)
     files = sorted(options.pixels.glob("*.npz"))
-    back = [f for f in files if zlib.crc32(scene_of(f).encode()) % HELD_BACK == 0]
+    back = [f for f in files if is_held_back(f)]
     pixels, held = read(sorted(set(files) - set(back))), {}
     if back:
         held["held back"] = read([file for file in back if file.stem.endswith("_0")])
@@ -166,17 +157,9 @@ def main() -> None:
     saved, sums, end = time.time(), {}, min(options.steps, options.stop_at or options.steps)
     while step < end:
         chosen = torch.from_numpy(np.random.default_rng([options.seed, step]).integers(len(pixels["target"]), size=options.batch))
-        for group in optimiser.param_groups:
-            group["lr"] = options.top_rate * rate(step / options.steps)
         terms = objective(network, {name: values[chosen] for name, values in pixels.items()})
-        optimiser.zero_grad(set_to_none=True)
-        sum(terms.values()).backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
+        descend(network, average, optimiser, terms, options.top_rate * rate(step / options.steps), step)
         step += 1
-        with torch.no_grad():
-            for mean, value in zip(average.parameters(), network.parameters(), strict=True):
-                mean.lerp_(value, 1 - min(0.995, step / (step + 10)))
         for key, value in terms.items():
             sums[key] = sums.get(key, 0.0) + float(value.detach())
         if step % 500 == 0:

@@ -101,6 +101,13 @@ def crops(view: View, first: np.ndarray) -> list[dict[str, np.ndarray]]:
     return result
 
 
+def store(target: Path, made: list[dict[str, np.ndarray]]) -> None:
+    """Writes the crops of a view."""
+    part = target.with_name(f".{target.name}")
+    np.savez_compressed(part, **{f"{name}_{k}": array for k, crop in enumerate(made) for name, array in crop.items()})
+    os.replace(part, target)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cast", type=Path, nargs="+", required=True, help="made by training/hidden_depth/cast_scenes.py")
@@ -116,11 +123,7 @@ def main() -> None:
                 continue
             view, rng = read_view(path), np.random.default_rng([zlib.crc32(path.stem.encode()), number])
             view, first = variant(view, rng) if number else (view, view.surfaces[0])
-            made = crops(view, first)
-            arrays = {f"{name}_{k}": array for k, crop in enumerate(made) for name, array in crop.items()}
-            part = options.out / f".{target.name}"
-            np.savez_compressed(part, **arrays)
-            os.replace(part, target)
+            store(target, crops(view, first))
 
 
 if __name__ == "__main__":

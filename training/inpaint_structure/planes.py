@@ -8,7 +8,6 @@ Furniture mostly hides the ends of things. Here edges go on, so that the edge ne
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 import collect_crops
@@ -90,10 +89,7 @@ def main() -> None:
         if target.exists():
             continue
         view = made_planes(np.random.default_rng([options.seed, number]), target.stem)
-        made = collect_crops.crops(view, view.surfaces[0])
-        part = options.out / f".{target.name}"
-        np.savez_compressed(part, **{f"{name}_{k}": array for k, crop in enumerate(made) for name, array in crop.items()})
-        os.replace(part, target)
+        collect_crops.store(target, collect_crops.crops(view, view.surfaces[0]))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import json
 import os
 import sys
 import time
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +20,7 @@ import conftest  # noqa: E402, F401
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from run_state import keep, rate, resume  # noqa: E402
+from run_state import descend, is_held_back, keep, rate, resume  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
@@ -30,8 +29,6 @@ from photo_diorama.core.networks.inpaint_edge import InpaintEdge  # noqa: E402
 
 EDGE, CONTEXT, SYNTHESIS, TARGET, OTHER, KNOWN = 1, 2, 4, 8, 16, 32
 """As `collect_crops.py` stores them."""
-HELD_BACK = 10
-"""Every tenth scene is for choosing; the benchmark's views come from other seeds and models altogether."""
 MEETING = 5
 WINDOW = 96
 REACH = 45
@@ -51,16 +48,6 @@ class Sample:
     flags: np.ndarray  # (h, w) uint8
     ends: np.ndarray  # (n, 2) int16 pixels
     plain: bool = False  # whether it is of drawn planes
-
-
-def scene_of(path: Path) -> str:
-    """Views of one scene have neighbouring numbers: four of them stay together."""
-    layout, seed, number, _ = path.stem.rsplit("_", 3)
-    return f"{layout}_{seed}_{int(number) // 4}"
-
-
-def is_held_back(path: Path) -> bool:
-    return zlib.crc32(scene_of(path).encode()) % HELD_BACK == 0
 
 
 def read(files: list[Path]) -> list[Sample]:
@@ -225,15 +212,6 @@ def save(run: Path, network: nn.Module, optimiser, average: InpaintEdge, step: i
     save_network(average, run / f"{average.name}.safetensors")
 
 
-def follow(average: nn.Module, network: nn.Module, step: int) -> None:
-    """Moves the average towards the network; what spectral normalisation keeps in buffers is taken as it is."""
-    with torch.no_grad():
-        for mean, value in zip(average.parameters(), network.parameters(), strict=True):
-            mean.lerp_(value, 1 - min(0.995, step / (step + 10)))
-        for mean, value in zip(average.buffers(), network.buffers(), strict=True):
-            mean.copy_(value)
-
-
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--crops", type=Path, required=True, help="made by collect_crops.py")
@@ -262,15 +240,9 @@ def main() -> None:
     print(json.dumps({"samples": len(samples), "with target": len(order[0]) + len(order[1]), "held": len(held), "from step": step}), flush=True)
     saved, sums, end = time.time(), {}, min(options.steps, options.stop_at or options.steps)
     while step < end:
-        for group in optimiser.param_groups:
-            group["lr"] = options.top_rate * rate(step / options.steps)
         terms = objective(network, batch(samples, order, np.random.default_rng([options.seed, step]), options.batch))
-        optimiser.zero_grad(set_to_none=True)
-        sum(terms.values()).backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
+        descend(network, average, optimiser, terms, options.top_rate * rate(step / options.steps), step)
         step += 1
-        follow(average, network, step)
         for key, value in terms.items():
             sums[key] = sums.get(key, 0.0) + float(value.detach())
         if step % options.every == 0:
