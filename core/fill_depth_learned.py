@@ -103,7 +103,7 @@ class Network:
     def scores(self, own: np.ndarray, around: np.ndarray, exists: np.ndarray) -> np.ndarray:
         """(n, k) float32 from (n, k, OWN), (n, AROUND) and (n, k) bool."""
         first = _gelu(self._layer("own", own) + self._layer("to_own", _gelu(self._layer("around", around)))[:, None])
-        mean = (first * exists[..., None]).sum(axis=1) / exists.sum(axis=1)[:, None]
+        mean = (first * exists[..., None]).sum(axis=1) / np.maximum(exists.sum(axis=1), 1)[:, None]
         second = _gelu(self._layer("second", first) + self._layer("pooled", mean.astype(np.float32))[:, None])
         return self._layer("score", second)[..., 0]
 
@@ -119,7 +119,8 @@ def _gelu(x: np.ndarray) -> np.ndarray:
 
 
 def choose(seen: Seen, network: Network) -> np.ndarray:
-    """(n,) float32 disparity of the candidate that costs least on average, by how likely the network takes each to be true."""
+    """(n,) float32 disparity of the candidate that costs least on average, by how likely the network takes each to be true; 0 where
+    there is none, as behind what only the sky at infinity surrounds."""
     parts = [seen.at(slice(start, start + AT_ONCE)) for start in range(0, len(seen.where), AT_ONCE)]
     with ThreadPoolExecutor(thread_count()) as pool:  # NumPy works outside Python's lock, and no pixel knows of another
         return np.concatenate([np.zeros(0, np.float32), *pool.map(lambda part: _chosen(part, network), parts)])
@@ -129,8 +130,9 @@ def _chosen(seen: Seen, network: Network) -> np.ndarray:
     candidates = seen.candidates.T
     exists = candidates > 0
     scores = np.where(exists, network.scores(*describe(seen), exists), -np.inf)
-    likely = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return least_costly(candidates, likely / likely.sum(axis=1, keepdims=True))
+    best = scores.max(axis=1, keepdims=True)
+    likely = np.exp(scores - np.where(np.isfinite(best), best, 0))
+    return least_costly(candidates, likely / np.maximum(likely.sum(axis=1, keepdims=True), 1e-30))
 
 
 def least_costly(candidates: np.ndarray, likely: np.ndarray) -> np.ndarray:
@@ -149,7 +151,8 @@ def least_costly(candidates: np.ndarray, likely: np.ndarray) -> np.ndarray:
         return values * (2 * mass - mass[:, -1:]) - 2 * below + below[:, -1:]
 
     cost = np.where(there, apart(np.log(disparity)) + RELATIVE * apart(disparity) / disparity, np.inf)
-    return np.take_along_axis(disparity, cost.argmin(axis=1)[:, None], axis=1)[:, 0].astype(np.float32)
+    chosen = np.take_along_axis(disparity, cost.argmin(axis=1)[:, None], axis=1)[:, 0]
+    return np.where(there.any(axis=1), chosen, 0).astype(np.float32)
 
 
 def expect(image: LayeredDepthImage, found: Disocclusion, network: Network) -> Disocclusion:

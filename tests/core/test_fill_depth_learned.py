@@ -112,6 +112,18 @@ def test_sky_is_not_taken_where_hills_are_possible():
     assert learned.least_costly(np.array([[0.08, 0.1]]), likely) == pytest.approx(0.08)
 
 
+@shipped
+@pytest.mark.filterwarnings("error")
+def test_behind_what_stands_before_the_sky_alone_is_the_sky():
+    """Sky at infinity has disparity 0, as places without a candidate have: it is not drawn nearer."""
+    near = np.full((HEIGHT, WIDTH), np.nan)
+    near[40:80, 60:100] = 1
+    image, found, seen = looked(_scene(np.zeros((HEIGHT, WIDTH)), near))
+    assert len(seen.where) and not seen.candidates.any()
+    expected = learned.expect(image, found, learned.load_network(HIDDEN_DEPTH)).expected
+    assert (expected[found.hidden] == 0).all()
+
+
 def test_where_a_surface_ends_is_what_walking_there_finds():
     """On every side, from the surface seen there, as far as no step exceeds the threshold."""
     image, _, seen = looked(ALL["nested"]())
