@@ -2,7 +2,8 @@
 
 Wexler et al. 2007 (sections 3 and 4): every patch that overlaps the hole shall be like some patch of what is known, and what
 stands in the hole is what these vote for. The like patches are found as by Barnes et al. 2009 (section 3): good places spread
-to neighbours, and are improved by random tries. Only trusted context is ever copied, so no foreground gets in.
+to neighbours, and are improved by random tries. Only trusted context is ever copied, so no foreground gets in; but what the photo
+shows on the rim that is not trusted helps to find what to copy, as far as pieces of the trusted context agree with it.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from threading import Lock
 
 import numpy as np
 
-SEARCHED = 500
-"""Patches are looked for on grids of at most this long side; on finer ones the places found are taken over."""
-ROUNDS = (20, 8, 8)
-"""Searches, each followed by a vote, on the finest grid that is searched, the next, and all coarser ones."""
+SEARCHED, SETTLED = 1000, 500
+"""Patches are looked for on grids of at most the first long side; on finer ones the places found are taken over. On grids of at
+most the second they are looked for until they hardly change."""
+TOUCHES, ROUNDS = 6, (20, 8, 8)
+"""Searches, each followed by a vote, on grids between these two; on the finest below, the next, and all coarser ones."""
 APART = 2
 """Pixels between the middles of patches: as they overlap, all of them would find hardly more in four times the time."""
 DEEPEST = 3
@@ -30,6 +32,8 @@ EVEN = 30
 """Percentile of the patches' differences that keeps the best ones from outvoting all others."""
 AT_ONCE = 1024
 """Patches compared together: few enough that they stay in the processor's cache."""
+BELIEF = 0.6
+"""Difference (root mean square, sRGB 0..1) from what pieces put there at which the rim is believed by 1 / e: it may be foreground."""
 NARROWER = 2.5
 """Random tries go from all over the region to next door in steps of this factor."""
 SIDES = ((0, 1), (1, 0), (0, -1), (-1, 0))
@@ -44,11 +48,12 @@ wrong in their light."""
 class Grid:
     """The region at one size."""
 
-    colour: np.ndarray  # (h, w, 3) float32, 0 off `source`
+    colour: np.ndarray  # (h, w, 3) float32, 0 off `source` and `rim`
     source: np.ndarray  # (h, w) bool: what may be copied
     hole: np.ndarray  # (h, w) bool: what is to be filled
     smooth: np.ndarray  # (h, w, 3) float32: what stands in the hole at first
     centres: np.ndarray  # (h, w) bool: middles of patches that lie wholly in `source`
+    rim: np.ndarray  # (h, w) bool, part of `hole`: where the photo shows something that is not to be copied
 
 
 @dataclass
@@ -89,14 +94,17 @@ class Found:
 found_before = Found()
 
 
-def pieces_once(colour: np.ndarray, source: np.ndarray, hole: np.ndarray, smooth: np.ndarray, long_side: int) -> np.ndarray | None:
+def pieces_once(
+    colour: np.ndarray, source: np.ndarray, hole: np.ndarray, smooth: np.ndarray, long_side: int, rim: np.ndarray | None = None
+) -> np.ndarray | None:
     """As `pieces`, but what was found before for the same context and hole is not looked for again."""
+    rim = np.zeros_like(hole) if rim is None else rim
     digest = blake2b(np.int64([*source.shape, long_side]).tobytes(), digest_size=16)
-    for part in (np.packbits(source), np.packbits(hole), colour[source], smooth[hole]):
+    for part in (np.packbits(source), np.packbits(hole), np.packbits(rim), colour[source | rim], smooth[hole]):
         digest.update(np.ascontiguousarray(part).data)
     known, values = found_before.recall(digest.digest())
     if not known:
-        result = pieces(colour, source, hole, smooth, long_side)
+        result = pieces(colour, source, hole, smooth, long_side, rim)
         values = None if result is None else result[hole]
         found_before.keep(digest.digest(), values)
     if values is None:
@@ -106,16 +114,18 @@ def pieces_once(colour: np.ndarray, source: np.ndarray, hole: np.ndarray, smooth
     return result
 
 
-def pieces(colour: np.ndarray, source: np.ndarray, hole: np.ndarray, smooth: np.ndarray, long_side: int) -> np.ndarray | None:
+def pieces(
+    colour: np.ndarray, source: np.ndarray, hole: np.ndarray, smooth: np.ndarray, long_side: int, rim: np.ndarray | None = None
+) -> np.ndarray | None:
     """(h, w, 3 for each of `TRIES`) float32: what to add to `smooth` in `hole`, 0 elsewhere; None where too little is known.
 
-    `colour` and `smooth` (h, w, 3) float32 sRGB, `source` (what may be copied) and `hole` (h, w) bool; `long_side` is that of
-    the whole picture in pixels.
+    `colour` and `smooth` (h, w, 3) float32 sRGB, `source` (what may be copied), `hole` and its part `rim` (where `colour` tells
+    something that may not be copied) (h, w) bool; `long_side` is that of the whole picture in pixels.
     """
     found, region, sigma = [], np.float32(source | hole), COARSE * long_side
     share = np.maximum(blurred(region, sigma), 1e-4)[..., None]
     for radius, seed in TRIES:
-        made = continue_texture(first_grid(colour, source, hole, smooth, radius), radius, seed, long_side)
+        made = continue_texture(first_grid(colour, source, hole, smooth, radius, rim), radius, seed, long_side)
         if made is not None:
             coarse = blurred(made * region[..., None], sigma) / share
             found.append(np.where(hole[..., None], made - coarse, 0).astype(np.float32))
@@ -148,7 +158,7 @@ def continue_texture(grid: Grid, radius: int, seed: int, long_side: int) -> np.n
     if grids is None:
         return None
     rng, match, picture = np.random.default_rng(seed), None, grid.colour
-    finest = min(len(grids) - 1, max(0, ceil(log2(long_side / SEARCHED))))
+    finest, settled = (min(len(grids) - 1, max(0, ceil(log2(long_side / most)))) for most in (SEARCHED, SETTLED))
     for number in reversed(range(len(grids))):
         now = grids[number]
         match = nearest_places(now, radius) if match is None else taken_over(match, grids[number + 1], now, radius)
@@ -157,19 +167,31 @@ def continue_texture(grid: Grid, radius: int, seed: int, long_side: int) -> np.n
             picture = vote(picture)
         if number >= finest:
             search = Search(match, now, radius)
-            for _ in range(ROUNDS[min(number - finest, len(ROUNDS) - 1)]):
-                search(picture, rng)
+            for _ in range(TOUCHES if number < settled else ROUNDS[min(number - settled, len(ROUNDS) - 1)]):
+                search(with_rim(picture, now), rng)
                 picture = vote(picture)
     return picture
 
 
-def first_grid(colour: np.ndarray, source: np.ndarray, hole: np.ndarray, smooth: np.ndarray, radius: int) -> Grid:
+def with_rim(picture: np.ndarray, grid: Grid) -> np.ndarray:
+    """(h, w, 3) float32, to compare with: on the rim what the photo shows there, as far as it is like what pieces put there."""
+    apart = grid.colour[grid.rim] - picture[grid.rim]
+    belief = np.exp(-(apart**2).mean(axis=1, keepdims=True) / BELIEF**2)
+    believed = picture.copy()
+    believed[grid.rim] += belief * apart
+    return believed
+
+
+def first_grid(
+    colour: np.ndarray, source: np.ndarray, hole: np.ndarray, smooth: np.ndarray, radius: int, rim: np.ndarray | None = None
+) -> Grid:
     """The region at its own size."""
     import cv2
 
     side = 2 * radius + 1
     inside = cv2.erode(source.astype(np.uint8), np.ones((side, side)), borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    return Grid(np.where(source[..., None], colour, 0).astype(np.float32), source, hole, smooth, inside > 0)
+    rim = np.zeros_like(hole) if rim is None else rim
+    return Grid(np.where((source | rim)[..., None], colour, 0).astype(np.float32), source, hole, smooth, inside > 0, rim)
 
 
 def halvings(grid: Grid, radius: int) -> list[Grid] | None:
@@ -185,12 +207,13 @@ def halvings(grid: Grid, radius: int) -> list[Grid] | None:
             break
         pad = tuple((0, n % 2) for n in last.source.shape)
         size = tuple((n + 1) // 2 for n in last.source.shape[::-1])
-        known, hole = (np.pad(a.astype(np.float32), pad) for a in (last.source, last.hole))
-        share, open_ = (cv2.resize(a, size, interpolation=cv2.INTER_AREA) for a in (known, hole))
+        parts = (np.pad(a.astype(np.float32), pad) for a in (last.source, last.hole, last.source | last.rim))
+        share, open_, shown = (cv2.resize(a, size, interpolation=cv2.INTER_AREA) for a in parts)
         sums = cv2.resize(np.pad(last.colour, (*pad, (0, 0))), size, interpolation=cv2.INTER_AREA)
         smooth = cv2.resize(np.pad(last.smooth, (*pad, (0, 0)), mode="edge"), size, interpolation=cv2.INTER_AREA)
         source = share > 0.999
-        coarse = first_grid(sums, source, (open_ > 0) & ~source, smooth, radius)
+        hole = (open_ > 0) & ~source
+        coarse = first_grid(sums / np.maximum(shown, 1e-6)[..., None], source, hole, smooth, radius, hole & (shown > 0.5))
         if np.count_nonzero(coarse.centres) < FEWEST_PLACES:
             break
         grids.append(coarse)

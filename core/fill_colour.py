@@ -97,11 +97,19 @@ def fill_parts(region: Region, rim: int, sigma: float, long_side: int = 0) -> Fi
     source = trusted_context(region, rim)
     if not source.any():
         return None
-    detail, hole = np.zeros(region.colour.shape, np.float32), region.synthesis | (region.context & ~source)
+    detail, rim = np.zeros(region.colour.shape, np.float32), region.context & ~source
+    hole = region.synthesis | rim
     detail[hole] = mirrored_detail(region.colour, source, hole, sigma)
     smooth = push_pull(region.colour, source)
-    found = pieces_once(region.colour, source, hole, smooth, long_side) if long_side else None
+    found = pieces_once(region.colour, source, hole, smooth, long_side, rim) if long_side else None
     return FillParts(source, smooth, detail, found, long_side)
+
+
+def on_the_rim(region: Region, parts: FillParts) -> tuple[np.ndarray, np.ndarray]:
+    """(h, w) bool, the context that is not trusted, and (h, w, 3) float32, what the photo shows there less the smooth fill, 0
+    elsewhere."""
+    rim = region.context & ~parts.source
+    return rim, np.where(rim[..., None], region.colour - parts.smooth, 0).astype(np.float32)
 
 
 def _paint(region: Region, rim: int, sigma: float, long_side: int, completion) -> tuple[np.ndarray, list]:

@@ -1,4 +1,4 @@
-"""Colour of what is hidden by a network that completes the deterministic fill; no weights come along, as none won in every figure yet."""
+"""Colour of what is hidden by a network that completes the deterministic fill."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from .errors import DioramaError
 from .exemplar import TRIES
-from .fill_colour import FillParts
+from .fill_colour import FillParts, on_the_rim
 from .regions import Region
 
 BLOCK, MARGIN = 112, 24
@@ -69,12 +69,14 @@ def cut_tiles(region: Region, parts: FillParts) -> list[Tile]:
     from .networks.hidden_colour import Start, contrast
 
     mean, spread = contrast(region.colour[parts.source])
-    hole = region.synthesis | (region.context & ~parts.source)
+    rim, shown = on_the_rim(region, parts)
+    hole = region.synthesis | rim
     brightest = float(region.colour[region.context].max())
     pieces = np.zeros((*hole.shape, 3 * len(TRIES)), np.float32) if parts.pieces is None else parts.pieces
+    given = (parts.smooth, parts.detail, pieces, parts.source, hole, rim, shown)
     tiles = []
     for box, seen in blocks(region.synthesis):
-        start = Start(*(a[seen].copy() for a in (parts.smooth, parts.detail, pieces, parts.source, hole)), mean, spread)
+        start = Start(*(a[seen].copy() for a in given), mean, spread)
         inner = tuple(slice(b.start - s.start, b.stop - s.start) for b, s in zip(box, seen, strict=True))
         place = tuple(slice(w.start + b.start, w.start + b.stop) for w, b in zip(region.window, box, strict=True))
         tiles.append(Tile(start, inner, place, region.synthesis[box], brightest))

@@ -2,8 +2,9 @@
 
 It is given what the deterministic fill made of a region (a smooth continuation of the trusted context, the context's fine
 detail mirrored at its border, and pieces of the context that may go on there) and says for every pixel how much of each
-belongs there and what to add. The shape is that of a U-Net (Ronneberger et al. 2015) of plain convolutions: as the smooth
-continuation has a colour everywhere, there are no holes to keep out, and no foreground ever enters.
+belongs there and what to add. It also sees the rim that is not trusted, and has learned how much of it is foreground. The shape
+is that of a U-Net (Ronneberger et al. 2015) of plain convolutions: as the smooth continuation has a colour everywhere, there are
+no holes to keep out.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ class Block(nn.Module):
 
 
 class HiddenColour(nn.Module):
-    """Channels in: smooth fill, mirrored detail and two times pieces of the context (R, G, B each), trusted context, hole;
-    out: R, G, B to add to the smooth fill.
+    """Channels in: smooth fill, mirrored detail and two times pieces of the context (R, G, B each), trusted context, hole,
+    what the rim shows less the smooth fill (R, G, B), rim; out: R, G, B to add to the smooth fill.
 
     Colours are taken less their mean over the trusted context and divided by their spread there, so that brightness,
     tint and contrast need not be learned; what comes out is in the same unit. `width` is the channel count at half size.
@@ -55,7 +56,7 @@ class HiddenColour(nn.Module):
 
     name = "hidden_colour"
     form = "folded"  # as there is nothing to fold
-    in_channels, out_channels = 14, 3
+    in_channels, out_channels = 18, 3
 
     def __init__(self, width: int = 32):
         super().__init__()
@@ -73,7 +74,7 @@ class HiddenColour(nn.Module):
         self.last = nn.Conv2d(FINE, self.out_channels + len(START), 3, 1, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x (N, 14, H, W) -> (N, 3, H, W); sides are multiples of 16."""
+        """x (N, 18, H, W) -> (N, 3, H, W); sides are multiples of 16."""
         first = self.down_1(F.pixel_unshuffle(x, 2))
         second = self.down_2(first)
         third = self.down_3(second)
@@ -97,6 +98,8 @@ class Start:
     pieces: np.ndarray  # (h, w, 6) float32: two times what pieces of the context would add there, 0 elsewhere
     source: np.ndarray  # (h, w) bool: trusted context
     hole: np.ndarray  # (h, w) bool: to be invented, and the rim of the context that is not trusted
+    rim: np.ndarray  # (h, w) bool, part of `hole`: the rim alone
+    shown: np.ndarray  # (h, w, 3) float32: what the photo shows on the rim, less `smooth`; 0 elsewhere
     mean: np.ndarray  # (3,) float32: mean colour of the whole region's trusted context
     spread: float  # root mean square difference from it, at least LEAST_CONTRAST
 
@@ -108,7 +111,7 @@ def contrast(colours: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def network_input(start: Start) -> np.ndarray:
-    """(14, h, w) float32, the channels that the network expects."""
+    """(18, h, w) float32, the channels that the network expects."""
     smooth = (start.smooth - start.mean) / start.spread
     return np.concatenate(
         [
@@ -117,6 +120,8 @@ def network_input(start: Start) -> np.ndarray:
             np.moveaxis(start.pieces / start.spread, 2, 0),
             start.source[None],
             start.hole[None],
+            np.moveaxis(start.shown / start.spread, 2, 0),
+            start.rim[None],
         ]
     ).astype(np.float32)
 

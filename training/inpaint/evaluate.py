@@ -67,7 +67,7 @@ def main() -> None:
                   f"features {deep:.4f}   depth features {depth:.4f}")  # fmt: skip
     if options.sheet:
         batch = read(stored, range(33), UNCOVERED[1])
-        made, known = fills(network, batch), torch.where(batch["channels"][:, -2:-1] > 0, batch["smooth"], 0)
+        made, known = fills(network, batch), torch.where(batch["channels"][:, 12:13] > 0, batch["smooth"], 0)
         shown = [known] + [torch.where(batch["visible"] > 0, made[name], batch["truth"]) for name in FILLS[1:]] + [batch["truth"]]
         rows = np.concatenate([np.moveaxis(s.numpy(), 1, 3) for s in shown], axis=2)
         sheet = np.hstack([np.vstack(rows[k::3]) for k in range(3)])

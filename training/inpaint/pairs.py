@@ -26,7 +26,7 @@ import numpy as np  # noqa: E402
 from pictures import Pictures, is_held_out, read_pictures  # noqa: E402
 
 from photo_diorama.core.exemplar import TRIES  # noqa: E402
-from photo_diorama.core.fill_colour import fill_parts  # noqa: E402
+from photo_diorama.core.fill_colour import fill_parts, on_the_rim  # noqa: E402
 from photo_diorama.core.networks.hidden_colour import contrast  # noqa: E402
 from photo_diorama.core.regions import Region  # noqa: E402
 
@@ -39,6 +39,8 @@ CAST, CAST_SHARE = "cast_", 0.65
 FEWEST = 60
 RIM, DETAIL_SIGMA = 0.003, 0.006
 """Parts of the long side, as in the settings and in fill_colour."""
+STEADY, STRAY, STRAYING = 2400, 500, 0.25
+"""What parts of the long side silhouettes are out of place: exact depth's, estimated depth's, and how often it is the latter."""
 SOURCE, HOLE, SYNTHESIS = 1, 2, 4
 """Bits of a stored mask."""
 DETAIL_UNIT = 254.0
@@ -132,16 +134,15 @@ def leak(rng: np.random.Generator, truth, foreground, shape: np.ndarray, long_si
     """(side, side, 3) uint8: the photo with a little of the foreground's colour beside the silhouette."""
     if rng.random() < 0.4:
         return truth
-    shift = rng.normal(0, long_side / 2400, 2)
+    shift = rng.normal(0, long_side / (STRAY if rng.random() < STRAYING else STEADY), 2)
     moved = cv2.warpAffine((shape < 0).astype(np.float32), np.float32([[1, 0, shift[0]], [0, 1, shift[1]]]), shape.shape[::-1])
     share = cv2.GaussianBlur(moved, (0, 0), float(rng.uniform(0.3, 0.7)))[..., None] * (shape > 0)[..., None]
     return np.rint(truth + share * (foreground.astype(np.float32) - truth)).astype(np.uint8)
 
 
 def make_pair(truth: np.ndarray, known: np.ndarray, front: np.ndarray, shape: np.ndarray, long_side: int) -> dict[str, np.ndarray]:
-    """What is stored of a pair, all (SIDE, SIDE): `truth`, `front` and `smooth` (.., 3) uint8, `detail` (.., 3) and
-    `pieces` (.., 6) int8, `mask` uint8
-    (SOURCE, HOLE, SYNTHESIS), `behind` uint8 (steps of invented pixels from the silhouette), `scale` (4,) float32: mean, spread.
+    """What is stored of a pair, all (SIDE, SIDE): `truth`, `front` and `smooth` (.., 3) uint8, `detail`, `shown`
+    (.., 3) and `pieces` (.., 6) int8, `mask` uint8 (SOURCE, HOLE, SYNTHESIS), `behind` uint8 (steps of invented pixels from the silhouette), `scale` (4,) float32: mean, spread.
 
     `known` is the picture as the context shows it, `truth` as it is, `front` what hides it.
     """
@@ -149,7 +150,7 @@ def make_pair(truth: np.ndarray, known: np.ndarray, front: np.ndarray, shape: np
     colour = np.where(context[..., None], known.astype(np.float32) / 255, 0).astype(np.float32)
     region = Region((slice(0), slice(0)), synthesis, context, np.where(context, shape, 0).astype(np.int16), colour)
     parts = fill_parts(region, round(RIM * long_side), max(2.0, DETAIL_SIGMA * long_side), long_side)
-    hole = synthesis | (context & ~parts.source)
+    rim, shown = on_the_rim(region, parts)
     mean, spread = contrast(colour[parts.source])
     inner = np.s_[AROUND : AROUND + SIDE, AROUND : AROUND + SIDE]
     return {
@@ -157,8 +158,9 @@ def make_pair(truth: np.ndarray, known: np.ndarray, front: np.ndarray, shape: np
         "front": front[inner],
         "smooth": np.rint(255 * np.clip(parts.smooth[inner], 0, 1)).astype(np.uint8),
         "detail": as_bytes(parts.detail[inner]),
+        "shown": as_bytes(shown[inner]),
         "pieces": as_bytes(parts.pieces[inner]) if parts.pieces is not None else np.zeros((SIDE, SIDE, 3 * len(TRIES)), np.int8),
-        "mask": (parts.source * SOURCE + hole * HOLE + synthesis * SYNTHESIS)[inner].astype(np.uint8),
+        "mask": (parts.source * SOURCE + (synthesis | rim) * HOLE + synthesis * SYNTHESIS)[inner].astype(np.uint8),
         "behind": np.where(synthesis, -1 - shape.astype(np.int16), 0)[inner].astype(np.uint8),
         "scale": np.float32([*mean, spread]),
     }

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent)]
@@ -20,7 +21,7 @@ from losses import colour_error, features, features_network, structure  # isort:
 from photo_diorama.core.networks.checkpoints import save_network  # noqa: E402
 from photo_diorama.core.networks.hidden_colour import START, HiddenColour, untrained  # noqa: E402
 
-KEYS = ("truth", "front", "smooth", "detail", "pieces", "mask", "behind", "scale")
+KEYS = ("truth", "front", "smooth", "detail", "shown", "pieces", "mask", "behind", "scale")
 SHIFT = 10.0
 """Mean width in pixels of what a moved camera uncovers; each pair of each step has its own, drawn anew."""
 FEATURES_EVERY = 2
@@ -50,7 +51,7 @@ class Stored:
                 for key in KEYS[:-1]:
                     item[key] = np.rot90(item[key], turn)
                     item[key] = item[key][:, ::-1] if mirror else item[key]
-                for key in KEYS[:5]:
+                for key in KEYS[:6]:
                     item[key] = np.concatenate([part[..., order] for part in split(item[key])], axis=-1)
                 item["scale"] = item["scale"][[*order, 3]]
             items.append(tensors(item, min(2 + rng.exponential(SHIFT - 2), 60)))
@@ -69,13 +70,14 @@ def tensors(item: dict[str, np.ndarray], shift: float) -> dict[str, torch.Tensor
     """
     mean, spread = item["scale"][:3], item["scale"][3]
     truth, front, smooth = (item[key].astype(np.float32) / 255 for key in ("truth", "front", "smooth"))
-    detail, pieces = (item[key].astype(np.float32) / DETAIL_UNIT for key in ("detail", "pieces"))
+    detail, shown, pieces = (item[key].astype(np.float32) / DETAIL_UNIT for key in ("detail", "shown", "pieces"))
     mask = item["mask"]
     flags = [((mask & bit) > 0)[..., None] for bit in (SOURCE, HOLE)]
     visible = ((mask & SYNTHESIS) > 0) & (item["behind"] < shift)
     context = ((mask & SYNTHESIS) == 0) & (mask > 0)
+    rim = (((mask & HOLE) > 0) & context)[..., None]
     truth = np.where((visible | context)[..., None], truth, front)
-    channels = np.concatenate([(smooth - mean) / spread, detail / spread, pieces / spread, *flags], axis=-1)
+    channels = np.concatenate([(smooth - mean) / spread, detail / spread, pieces / spread, *flags, shown / spread, rim], axis=-1)
 
     def planes(array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(np.moveaxis(np.atleast_3d(array), 2, 0), np.float32))
@@ -95,6 +97,25 @@ def guess(network: HiddenColour, batch: dict[str, torch.Tensor], mixed_precision
     with torch.autocast("cpu", torch.bfloat16, enabled=mixed_precision):
         more = network(batch["channels"].contiguous(memory_format=torch.channels_last))
     return batch["smooth"] + more.float() * batch["spread"]
+
+
+def resampled(made: torch.Tensor, batch: dict[str, torch.Tensor], share: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The completed picture and the truth, both (N, 3, H, W), as from a place from which pixels lie `share` (N,) of a pixel apart.
+
+    What is completed is a texture, and so mixed linearly; a camera would have seen more of the truth than that, which cubic
+    convolution comes nearer to (Keys 1981, equation 15).
+    """
+    mixed = torch.where(batch["visible"] > 0, made, batch["truth"])
+    t = share.view(-1, 1, 1, 1)
+    cubic = (-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2)
+    return beside(mixed, (1 - t, t)), beside(batch["truth"], [weight / 2 for weight in cubic])
+
+
+def beside(picture: torch.Tensor, weights: Sequence[torch.Tensor]) -> torch.Tensor:
+    """The sum of the picture and those one further left each, the middle of the weights (N, 1, 1, 1) between this and the next."""
+    first = (len(weights) - 1) // 2
+    padded = torch.nn.functional.pad(picture, (first, len(weights) - 1 - first, 0, 0), mode="replicate")
+    return sum(weight * padded[..., k : k + picture.shape[-1]] for k, weight in enumerate(weights))
 
 
 def objective(made, encoder, batch: dict[str, torch.Tensor], weights: tuple[float, float, float]) -> dict[str, torch.Tensor]:
@@ -231,7 +252,8 @@ def work(rank: int, options: argparse.Namespace) -> None:
             group["lr"] = options.top_rate * rate(step / options.steps)
         rng = np.random.default_rng([options.seed, step, rank])
         batch = train.batch(rng, rng.integers(train.count, size=options.batch), change=True)
-        terms = objective(guess(network, batch), encoder, batch, weights if step % FEATURES_EVERY == 0 else (*weights[:2], 0))
+        made, truth = resampled(guess(network, batch), batch, torch.from_numpy(rng.random(options.batch, np.float32)))
+        terms = objective(made, encoder, batch | {"truth": truth}, weights if step % FEATURES_EVERY == 0 else (*weights[:2], 0))
         optimiser.zero_grad(set_to_none=True)
         weighted(terms, weights).backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
