@@ -27,8 +27,10 @@ LEAST_CONTRAST = 0.03
 """Colours are divided by their spread over the context, but by no less than this (sRGB 0..1)."""
 MULTIPLE = 32
 """Sides of what the network is given, padded: few sizes, so that many parts share a batch."""
-START = (0.15, 0.25, 0.25)
-"""The shares of detail and of pieces that an untrained network takes: those of the deterministic fill."""
+START = (0.1, 0.225, 0.225, 0.4, 0.0)
+"""The shares of detail, of two pieces and of their grain that an untrained network takes: those of the deterministic fill."""
+BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
+"""Grain is what an average of these weights takes away: one pixel wide, as that of the deterministic fill at 500 pixels."""
 FINE = 16
 """Channels at full size; all others follow the width."""
 
@@ -83,10 +85,23 @@ class HiddenColour(nn.Module):
             y = block(torch.cat([F.interpolate(y, scale_factor=2.0, mode="nearest"), beside], 1))
         y = self.fine(torch.cat([F.pixel_shuffle(self.spread(y), 2), x], 1))
         y = self.last(y).float()
-        added = y[:, :3]
-        for number, share in enumerate(START):
-            added = added + (y[:, 3 + number : 4 + number] + share) * x[:, 3 + 3 * number : 6 + 3 * number]
-        return added
+        shares = y[:, 3:, None] + torch.tensor(START, device=y.device).view(-1, 1, 1, 1)
+        return y[:, :3] + (shares * proposals(x)).sum(1)
+
+
+def proposals(x: torch.Tensor) -> torch.Tensor:
+    """(N, 5, 3, H, W) float32 of the network's input: detail, pieces, and the grain of the pieces."""
+    pieces, hole = x[:, 6:12].float(), x[:, 13:14].float()
+    grain = (pieces - _averaged(pieces) / _averaged(hole).clamp(min=1e-3)) * hole
+    return torch.cat([x[:, 3:12].float(), grain], 1).unflatten(1, (len(START), 3))
+
+
+def _averaged(x: torch.Tensor) -> torch.Tensor:
+    """By BINOMIAL both ways, as if zero beyond the frame."""
+    for axis in (2, 3):
+        padded = F.pad(x, (0, 0, 2, 2) if axis == 2 else (2, 2, 0, 0))
+        x = sum(weight * padded.narrow(axis, k, x.shape[axis]) for k, weight in enumerate(BINOMIAL))
+    return x
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -39,6 +40,9 @@ CAST, CAST_SHARE = "cast_", 0.65
 FEWEST = 60
 RIM, DETAIL_SIGMA = 0.003, 0.006
 """Parts of the long side, as in the settings and in fill_colour."""
+NOISY, NOISE = 0.5, (0.002, 0.015)
+"""The share of pairs with a sensor's noise, and its amplitude (sRGB 0..1): photos that were shrunk have lost theirs, and what is
+invented beside noise must have as much of it."""
 STEADY, STRAY, STRAYING = 2400, 500, 0.25
 """What parts of the long side silhouettes are out of place: exact depth's, estimated depth's, and how often it is the latter."""
 SOURCE, HOLE, SYNTHESIS = 1, 2, 4
@@ -97,10 +101,25 @@ class Pairs:
             if (inner < 0).sum() < FEWEST or (inner > 0).sum() < 4 * FEWEST:
                 continue
             for _ in range(PLACES):
-                truth = self.pictures.piece(rng, side, owner.owner)
+                develop = sensor(rng)
+                truth = develop(self.pictures.piece(rng, side, owner.owner))
                 if rng.random() < worth(truth, shape):
-                    front = self.pictures.piece(rng, side)
+                    front = develop(self.pictures.piece(rng, side))
                     return make_pair(truth, leak(rng, truth, front, shape, owner.long_side), front, shape, owner.long_side)
+
+
+def sensor(rng: np.random.Generator) -> Callable[[np.ndarray], np.ndarray]:
+    """What gives (h, w, 3) uint8 pictures of one pair their noise, somewhat less than a pixel wide and mostly of all colours alike."""
+    if rng.random() > NOISY:
+        return lambda picture: picture
+    strength, width = 255 * np.exp(rng.uniform(*np.log(NOISE))), float(rng.uniform(0.3, 0.8))
+
+    def noisy(picture: np.ndarray) -> np.ndarray:
+        noise = 0.8 * rng.normal(size=(*picture.shape[:2], 1)) + 0.6 * rng.normal(size=picture.shape)
+        noise = cv2.GaussianBlur(noise, (0, 0), width)
+        return np.clip(np.rint(picture + noise * (strength / noise.std())), 0, 255).astype(np.uint8)
+
+    return noisy
 
 
 def worth(truth: np.ndarray, shape: np.ndarray) -> float:

@@ -19,7 +19,7 @@ from pairs import DETAIL_UNIT, HOLE, SOURCE, SYNTHESIS  # noqa: E402  imports th
 
 from losses import colour_error, features, features_network, structure  # isort: skip  # noqa: E402
 from photo_diorama.core.networks.checkpoints import save_network  # noqa: E402
-from photo_diorama.core.networks.hidden_colour import START, HiddenColour, untrained  # noqa: E402
+from photo_diorama.core.networks.hidden_colour import START, HiddenColour, proposals, untrained  # noqa: E402
 
 KEYS = ("truth", "front", "smooth", "detail", "shown", "pieces", "mask", "behind", "scale")
 SHIFT = 10.0
@@ -88,8 +88,7 @@ def tensors(item: dict[str, np.ndarray], shift: float) -> dict[str, torch.Tensor
 
 def deterministic(batch: dict[str, torch.Tensor]) -> torch.Tensor:
     """(N, 3, H, W), not clipped: the fill that no network has completed."""
-    candidates = batch["channels"][:, 3 : 3 + 3 * len(START)].unflatten(1, (len(START), 3))
-    return batch["smooth"] + (candidates * torch.tensor(START).view(1, -1, 1, 1, 1)).sum(1) * batch["spread"]
+    return batch["smooth"] + (proposals(batch["channels"]) * torch.tensor(START).view(1, -1, 1, 1, 1)).sum(1) * batch["spread"]
 
 
 def guess(network: HiddenColour, batch: dict[str, torch.Tensor], mixed_precision: bool = True) -> torch.Tensor:
