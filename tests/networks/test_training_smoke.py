@@ -49,7 +49,7 @@ def test_a_pair_hides_the_truth():
     first, hidden = stripes(1), shape() <= 0
     other = np.where(hidden[..., None], 255 - first, first)
     one, two = (make_pair(picture, picture, stripes(9), shape(), LONG_SIDE) for picture in (first, other))
-    for name in ("smooth", "detail", "pieces", "mask", "behind", "scale"):
+    for name in ("smooth", "detail", "shown", "pieces", "mask", "behind", "scale"):
         assert np.array_equal(one[name], two[name]), name
     assert not np.array_equal(one["truth"], two["truth"])
     rim = one["mask"][:, 84 - AROUND]
@@ -65,6 +65,48 @@ def test_only_what_is_uncovered_is_scored():
     truth, inner = np.moveaxis(seen["truth"].numpy(), 0, 2), np.s_[AROUND : AROUND + SIDE, AROUND : AROUND + SIDE]
     assert np.array_equal(truth[:, : 79 - AROUND], (front[inner].astype(np.float32) / 255)[:, : 79 - AROUND])
     assert np.array_equal(truth[:, 79 - AROUND : 124 - AROUND], (picture[inner].astype(np.float32) / 255)[:, 79 - AROUND : 124 - AROUND])
+
+
+def test_the_rim_is_shown_as_the_context_has_it():
+    """Smooth part and what is shown make the picture that the context shows, on the rim; elsewhere nothing is shown."""
+    known = stripes(1)
+    pair = make_pair(stripes(2), known, stripes(9), shape(), LONG_SIDE)
+    rim = (pair["mask"] & pairs_module.HOLE > 0) & (pair["mask"] & pairs_module.SYNTHESIS == 0)
+    assert rim[:, 84 - AROUND].all() and not pair["shown"][~rim].any()
+    inner = known[AROUND : AROUND + SIDE, AROUND : AROUND + SIDE].astype(float)
+    unclipped = rim & (np.abs(pair["shown"]) < 127).all(axis=2)
+    made = pair["smooth"] + pair["shown"] * (255 / pairs_module.DETAIL_UNIT)
+    assert unclipped.any() and np.abs(made - inner)[unclipped].max() < 1.5
+
+
+def test_a_place_between_pixels_is_what_it_should_be():
+    """With no shift nothing changes; a ramp stays one for both ways; of fine detail a texture keeps less than a camera would."""
+    batch, still = made_batch(), torch.zeros(4)
+    made = torch.rand(batch["truth"].shape, generator=torch.Generator().manual_seed(1))
+    mixed, truth = train.resampled(made, batch, still)
+    assert torch.allclose(truth, batch["truth"], atol=1e-6)
+    assert torch.equal(mixed, torch.where(batch["visible"] > 0, made, batch["truth"]))
+    ramp = torch.arange(SIDE).float().expand(4, 3, SIDE, SIDE) / SIDE
+    for sign in (1, 0):
+        detail = sign * ramp + (1 - sign) * torch.sin(torch.arange(SIDE) * torch.pi / 3).expand(4, 3, SIDE, SIDE)
+        whole = batch | {"truth": detail, "visible": torch.ones(4, 1, SIDE, SIDE)}
+        linear, cubic = (part[..., 4:-4] for part in train.resampled(detail, whole, torch.full((4,), 0.5)))
+        if sign:
+            assert torch.allclose(linear, ramp[..., 4:-4] + 0.5 / SIDE, atol=1e-5) and torch.allclose(linear, cubic, atol=1e-5)
+        else:
+            assert linear.std() < 0.95 * cubic.std()
+
+
+def test_noise_is_as_strong_as_said_and_the_same_for_a_pair():
+    plain, strengths = np.full((64, 64, 3), 128, np.uint8), []
+    for seed in range(40):
+        develop = pairs_module.sensor(np.random.default_rng(seed))
+        one, other = (develop(plain).astype(float) / 255 for _ in range(2))
+        strengths.append(one.std())
+        assert abs(one.std() - other.std()) < 0.001
+        assert one.std() == 0 or not np.array_equal(one, other)
+    noisy = np.array([s for s in strengths if s])
+    assert 8 < len(noisy) < 32 and noisy.min() > 0.8 * pairs_module.NOISE[0] and noisy.max() < 1.2 * pairs_module.NOISE[1]
 
 
 def test_untrained_it_repeats_the_plain_fill():
