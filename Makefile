@@ -55,7 +55,6 @@ wheels-lock: .venv/ready-dev
 
 lint: .venv/ready-dev
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
 
 clean:
 	rm -rf .venv out dist

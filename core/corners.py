@@ -19,6 +19,8 @@ SLOT_STEP = ((0, 0), (0, 1), (1, 0), (1, 1))
 """Row and column step from a pixel to the corner of each of its four slots."""
 MOST_SMOOTHING = 0.35
 SMOOTHING_ROUNDS = 4
+CHAIN = 3
+"""Surfaces that meet in one corner, each before the next, at the most."""
 NUDGE = (0.0031, 0.0047)
 """Rows and columns of corners stand this far off the pixel grid, in pixels, UVs with them.
 
@@ -91,11 +93,15 @@ def find_corners(image: LayeredDepthImage) -> Corners:
 def _behind_their_fronts(image: LayeredDepthImage, slots, values: np.ndarray) -> np.ndarray:
     """Disparity by vertex, lowered where means of pixels would bring a hidden corner out in front of the one that hides it."""
     behind = np.float32(image.threshold / 8)
+    pairs = []
     for k in range(1, image.skirt or len(image.layers)):
         hidden = image.layers[k].present
         front, own = slots[k - 1][:, hidden], slots[k][:, hidden]
         apart = front != own
-        np.minimum.at(values, own[apart], np.maximum(values[front[apart]] - behind, values[front[apart]] / 2))
+        pairs.append((front[apart], own[apart]))
+    for _ in range(CHAIN):  # what is lowered may hide something itself
+        for front, own in pairs:
+            np.minimum.at(values, own, np.maximum(values[front] - behind, values[front] / 2))
     if image.skirt:  # in front of the photo's surface, as the hidden layers are behind it
         over = image.layers[image.skirt].present
         own, below = slots[image.skirt][:, over], slots[0][:, over]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -39,7 +39,7 @@ def fill_colour(
     """
     colour = image.layers[-1].colour.copy()
     rim, sigma = round(settings.eroded_rim * image.long_side), max(2.0, DETAIL_SIGMA * image.long_side)
-    quick = QUICK if networks else 1.0
+    settings, quick = resolved(settings), QUICK if networks else 1.0
     completion = completion_on(colour, settings, networks, image, lambda f: progress(quick + (1 - quick) * f))
     done, all_ = 0, sum(int(r.synthesis.sum()) for r in regions) or 1
     with ThreadPoolExecutor(thread_count()) as pool:  # regions know nothing of each other, and OpenCV works outside Python's lock
@@ -54,6 +54,15 @@ def fill_colour(
     if completion:
         completion.finish()
     return colour
+
+
+def resolved(settings: InpaintSettings) -> InpaintSettings:
+    """The settings with the inpainter that `automatic` stands for: `learned` where its networks can run, else `exemplar`."""
+    if settings.inpainter != "automatic":
+        return settings
+    from .fill_learned import can_run
+
+    return replace(settings, inpainter="learned" if can_run(HIDDEN_COLOUR) else "exemplar")
 
 
 def completion_on(colour: np.ndarray, settings: InpaintSettings, networks=None, image=None, progress=lambda f: None):

@@ -31,7 +31,7 @@ class Tile:
     inner: tuple[slice, slice]  # the block within what `start` shows
     place: tuple[slice, slice]  # the block on the canvas
     wanted: np.ndarray  # (h, w) bool: pixels of the block to invent
-    brightest: float  # of the region's context
+    range: tuple[np.ndarray, np.ndarray]  # (3,) float32: least and most red, green and blue of the trusted context
 
 
 class Completion:
@@ -58,7 +58,7 @@ class Completion:
 
         completed = complete(self.network, [tile.start for tile in self.waiting])
         for tile, colour in zip(self.waiting, completed, strict=True):
-            self.canvas[tile.place][tile.wanted] = np.clip(colour[tile.inner][tile.wanted], 0, tile.brightest)
+            self.canvas[tile.place][tile.wanted] = np.clip(colour[tile.inner][tile.wanted], *tile.range)
         self.waiting = []
 
 
@@ -68,10 +68,11 @@ def cut_tiles(region: Region, parts: FillParts) -> list[Tile]:
         return []
     from .networks.hidden_colour import Start, contrast
 
-    mean, spread = contrast(region.colour[parts.source])
+    trusted = region.colour[parts.source]
+    mean, spread = contrast(trusted)
+    colours = trusted.min(axis=0), trusted.max(axis=0)  # so that nothing is tinted as nothing around it is
     rim, shown = on_the_rim(region, parts)
     hole = region.synthesis | rim
-    brightest = float(region.colour[region.context].max())
     pieces = np.zeros((*hole.shape, 3 * len(TRIES)), np.float32) if parts.pieces is None else parts.pieces
     given = (parts.smooth, parts.detail, pieces, parts.source, hole, rim, shown)
     tiles = []
@@ -79,7 +80,7 @@ def cut_tiles(region: Region, parts: FillParts) -> list[Tile]:
         start = Start(*(a[seen].copy() for a in given), mean, spread)
         inner = tuple(slice(b.start - s.start, b.stop - s.start) for b, s in zip(box, seen, strict=True))
         place = tuple(slice(w.start + b.start, w.start + b.stop) for w, b in zip(region.window, box, strict=True))
-        tiles.append(Tile(start, inner, place, region.synthesis[box], brightest))
+        tiles.append(Tile(start, inner, place, region.synthesis[box], colours))
     return tiles
 
 
@@ -96,6 +97,15 @@ def blocks(wanted: np.ndarray):
         box = tuple(slice(*span) for span in spans)
         limits = zip(spans, wanted.shape, strict=True)
         yield box, tuple(slice(max(0, a - MARGIN), min(n, b + MARGIN)) for (a, b), n in limits)
+
+
+def can_run(path: Path) -> bool:
+    """Whether the network can be had and run here."""
+    try:
+        load_network(path)
+    except (DioramaError, ImportError, OSError):
+        return False
+    return True
 
 
 @lru_cache(maxsize=1)

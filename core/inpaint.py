@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from .downloaded import Downloaded
-from .fill_colour import fill_border, fill_colour
+from .fill_colour import fill_border, fill_colour, resolved
 from .fill_depth import fill_depth
 from .layers import Layer, LayeredDepthImage
 from .link_hidden import absorb_islands, link_hidden
@@ -31,6 +31,7 @@ def inpaint(
     none is left or `layers.passes` are done. Returns the image and the count of depth edges filled behind in each pass.
     Raises DioramaError where the inpainter needs a network that is not `downloaded`.
     """
+    settings = resolved(settings)
     networks = load_networks(settings.inpainter, downloaded)
     image = with_front_colour(image, fill_border(image, settings))
     edges, own_depth = [], settings.inpainter == "published"

@@ -15,6 +15,7 @@ from .depth import DepthMap, depth_on_photo
 from .downloaded import Downloaded
 from .edit_depth import DepthEdit, take_over
 from .errors import DioramaError
+from .fill_colour import resolved
 from .find_depth import FoundDepth, at_hand, find_depth, with_calibration
 from .inpaint import inpaint
 from .layers import LayeredDepthImage, split_into_layers
@@ -104,6 +105,7 @@ def build_diorama(
     layers, files = settings.layers, (str(photo_path), str(depth_path or ""))
     step = Steps(progress, kept if kept is not None else Kept(), files)
     downloaded = Downloaded(models, settings.depth.device)
+    settings = replace(settings, inpaint=resolved(settings.inpaint))
     networks = downloaded.stamp(settings.inpaint.inpainter)  # before anything that takes long: one may be missing
     photo, found, original = bring_depth(step, photo_path, depth_path, settings, models)
     depth = step("Taking over the edited depth", 0.14, edit and edit.key, lambda: take_over(edit, original, photo))

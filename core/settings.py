@@ -87,6 +87,7 @@ class LayerSettings:
 
 
 INPAINTERS = {
+    "automatic": "Learned where PyTorch can run its networks, exemplar elsewhere",
     "diffusion": "Smooth continuation of the context with fine detail, quick",
     "exemplar": "The same with pieces of the context, so that texture and lines go on; no network",
 }
@@ -114,7 +115,7 @@ class InpaintSettings:
     """How hidden parts are invented."""
 
     inpainter: str = option(
-        "exemplar",
+        "automatic",
         "What invents the hidden parts",
         choices=INPAINTERS,
     )
@@ -124,7 +125,7 @@ class InpaintSettings:
         choices=HIDDEN_DEPTHS,
     )
     hidden_edges: str = option(
-        "nearest",
+        "learned" if "learned" in HIDDEN_EDGE_WAYS else "nearest",
         "Where one hidden surface ends and the next begins; the inpainter published draws its own",
         choices=HIDDEN_EDGE_WAYS,
     )

@@ -45,7 +45,7 @@ class InpaintEdge(nn.Module):
     """Channels in: R, G, B, disparity, edge, context, synthesis; out: the probability of a depth edge.
 
     `width` 64 is the published shape. `form` "trainable" has spectral normalisation on every convolution but the last;
-    "folded" has plain convolutions of the normalised weights.
+    "folded" has plain convolutions of the normalised weights; "stored" cannot run, and holds what a trainable one's file does.
     """
 
     name = "inpaint_edge"
@@ -53,7 +53,7 @@ class InpaintEdge(nn.Module):
     def __init__(self, width: int = PUBLISHED_WIDTH, form: str = "trainable"):
         super().__init__()
         self.width, self.form = width, form
-        norm = _plain if form == "folded" else spectral_norm
+        norm = {"trainable": spectral_norm, "folded": _plain, "stored": _as_stored}[form]
         self.encoder_0 = nn.Sequential(
             nn.ReflectionPad2d(3), norm(nn.Conv2d(7, width, 7)), nn.InstanceNorm2d(width), nn.ReLU(True)
         )
@@ -82,6 +82,18 @@ class InpaintEdge(nn.Module):
 
 
 def _plain(layer: nn.Module) -> nn.Module:
+    return layer
+
+
+def _as_stored(layer: nn.Conv2d | nn.ConvTranspose2d) -> nn.Module:
+    """The layer with the names that spectral normalisation gives its weights. Making those in earnest would first import
+    PyTorch's compiler, which takes a second."""
+    weight = layer.weight
+    rows = weight.shape[1 if isinstance(layer, nn.ConvTranspose2d) else 0]
+    del layer.weight
+    layer.register_parameter("weight_orig", weight)
+    layer.register_buffer("weight_u", torch.empty(rows))
+    layer.register_buffer("weight_v", torch.empty(weight.numel() // rows))
     return layer
 
 
@@ -116,7 +128,8 @@ def load_inpaint_edge(path: Path | str, device: str = "cpu", trainable: bool = F
     """
     state, metadata = read_state(path)
     width, form = our_network(metadata, InpaintEdge.name, path) or (PUBLISHED_WIDTH, "trainable")
-    network = build_from_state(lambda: InpaintEdge(width, form), state, InpaintEdge.name, path)
+    layout = "stored" if form == "trainable" and not trainable else form
+    network = build_from_state(lambda: InpaintEdge(width, layout), state, InpaintEdge.name, path)
     if trainable:
         if form == "folded":
             raise DioramaError(

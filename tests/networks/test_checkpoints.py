@@ -4,6 +4,9 @@ import json
 import os
 import pickle
 import struct
+import subprocess
+import sys
+from pathlib import Path
 
 import golden
 import pytest
@@ -167,3 +170,13 @@ def test_renaming_takes_the_longest_prefix_and_keeps_the_rest():
     state = {"a.b.c": torch.zeros(1), "a.d": torch.zeros(1), "z": torch.zeros(1), "gone.x": torch.zeros(1)}
     renamed = checkpoints.rename_keys(state, {"a.": "A.", "a.b.": "B."}, unused=("gone.",))
     assert sorted(renamed) == ["A.d", "B.c", "z"]
+
+
+def test_the_edge_network_is_read_without_pytorchs_compiler():
+    """Importing that takes longer than all the work of the network; making spectral normalisation in earnest would do it."""
+    code = (
+        "import sys; sys.path.insert(0, 'tests'); import conftest; from photo_diorama.core.networks.inpaint_edge import load_inpaint_edge\n"
+        "from photo_diorama.core.settings import HIDDEN_EDGES\n"
+        "assert load_inpaint_edge(HIDDEN_EDGES).form == 'folded' and 'torch._dynamo' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).resolve().parents[2], check=True)

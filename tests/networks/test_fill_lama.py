@@ -129,7 +129,7 @@ def test_the_photo_and_the_depth_are_those_of_the_other_fills(monkeypatch):
         assert np.array_equal(getattr(image.layers[0], field), getattr(other.layers[0], field))
     plain = inpaint.inpaint
     monkeypatch.undo()
-    by_ours = plain(t_junction().split(BORDERED), BORDERED, InpaintSettings(hidden_depth="nearest"))[0]
+    by_ours = plain(t_junction().split(BORDERED), BORDERED, InpaintSettings("exemplar", hidden_depth="nearest"))[0]
     for layer, same in zip(image.layers, by_ours.layers, strict=True):
         assert np.array_equal(layer.present, same.present) and np.array_equal(layer.disparity, same.disparity)
 

@@ -1,5 +1,7 @@
 """The learned fill: blocks hold each pixel once, colours land where they belong, missing weights are named."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -44,7 +46,8 @@ def untrained_fill(region: Region, parts: FillParts) -> np.ndarray:
     mean = averaged(parts.pieces) / np.maximum(averaged(hole), 1e-3)[..., None]
     given = (parts.detail, *np.split(parts.pieces, 2, axis=2), *np.split((parts.pieces - mean) * hole, 2, axis=2))
     filled = parts.smooth + sum(share * part for share, part in zip(START, given, strict=True))
-    return np.clip(filled[region.synthesis], 0, region.colour[region.context].max())
+    trusted = region.colour[parts.source]
+    return np.clip(filled[region.synthesis], trusted.min(axis=0), trusted.max(axis=0))
 
 
 def averaged(picture: np.ndarray) -> np.ndarray:
@@ -105,16 +108,17 @@ def test_colours_land_on_the_invented_pixels_alone(monkeypatch):
     context = region.colour[region.context & (region.distance > RIM)]
     spread = np.sqrt(((context - context.mean(axis=0)) ** 2).mean())
     assert np.array_equal(more[~wide], canvas[~wide])
-    free = wide & (canvas.max(axis=-1) + 0.25 * spread < context.max() - 1e-4) & (canvas.min(axis=-1) > 0)
+    free = wide & (canvas + 0.25 * spread < context.max(axis=0)).all(axis=-1) & (canvas > context.min(axis=0)).all(axis=-1)
     assert free.sum() > 0.5 * wide.sum()
     assert np.allclose(more[free] - canvas[free], 0.25 * spread, atol=1e-5)
 
 
-def test_colours_stay_within_those_of_the_context():
-    _, darker, _ = completed(network_that_adds(-50))
-    assert darker.min() == 0
-    _, brighter, region = completed(network_that_adds(50))
-    assert brighter[region.window][region.synthesis].max() == region.colour[region.context].max()
+def test_colours_stay_within_those_of_the_trusted_context():
+    """In each channel: nothing gets a tint that nothing around it has."""
+    for adds, end in ((-50, np.min), (50, np.max)):
+        _, made, region = completed(network_that_adds(adds))
+        trusted = region.colour[fill_parts(region, RIM, SIGMA, LONG_SIDE).source]
+        assert np.allclose(made[region.window][region.synthesis], end(trusted, axis=0))
 
 
 def test_what_is_neither_context_nor_hole_changes_nothing():
@@ -193,3 +197,17 @@ def test_what_the_settings_say_is_done(tmp_path, monkeypatch):
     canvas = np.zeros((2, 2, 3), np.float32)
     assert fill_colour.completion_on(canvas, InpaintSettings("diffusion")) is None
     assert fill_colour.completion_on(canvas, InpaintSettings("learned")).network.last.bias[0] == pytest.approx(0.1, abs=1e-3)
+
+
+@pytest.mark.parametrize("lacking", [None, "torch", "safetensors", "weights"])
+def test_automatic_is_learned_where_its_network_can_run_and_exemplar_elsewhere(tmp_path, monkeypatch, lacking):
+    """Nothing else of the settings changes, and what was chosen by name stays."""
+    save_network(untrained(4, 0), tmp_path / "there.safetensors")
+    monkeypatch.setattr(fill_colour, "HIDDEN_COLOUR", tmp_path / ("missing" if lacking == "weights" else "there.safetensors"))
+    if lacking in ("torch", "safetensors"):
+        monkeypatch.setitem(sys.modules, lacking, None)
+    fill_learned.load_network.cache_clear()
+    found = fill_colour.resolved(InpaintSettings(hidden_depth="nearest"))
+    assert found == InpaintSettings("exemplar" if lacking else "learned", hidden_depth="nearest")
+    assert fill_colour.resolved(InpaintSettings("diffusion")) == InpaintSettings("diffusion")
+    fill_learned.load_network.cache_clear()
