@@ -22,7 +22,7 @@ from .regions import Disocclusion
 
 TUNED_FOR = 384
 """Long side in pixels that the network was trained for; larger grids are shrunk by whole numbers before it."""
-LIKELY = 0.75
+LIKELY = 0.5
 """Likelihood above which a pixel is an edge, chosen on scenes held back from training; the published weights need another."""
 OWNING = False
 """Continued edges only part what the silhouettes beside them continue: what is drawn at one's far end knows nothing of its start."""

@@ -125,7 +125,7 @@ class InpaintSettings:
         choices=HIDDEN_DEPTHS,
     )
     hidden_edges: str = option(
-        "learned" if "learned" in HIDDEN_EDGE_WAYS else "nearest",
+        "nearest",
         "Where one hidden surface ends and the next begins; the inpainter published draws its own",
         choices=HIDDEN_EDGE_WAYS,
     )
