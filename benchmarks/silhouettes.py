@@ -33,10 +33,10 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "heroes")]
 import conftest  # noqa: E402, F401  makes the checkout importable
-from cut_masks import HERE, find_photo, heroes  # noqa: E402
+from cut_masks import HERE, find_photo, heroes, unseen  # noqa: E402, F401
 
 REACH, BESIDE, ACROSS = 3, 30, 13
-CORE, DIFFERENT = 22, 0.06
+CORE, DIFFERENT, EVEN = 22, 0.06, 8
 """Depth is taken this far from the silhouette, where soft depth has reached its levels; near and far differ by this part of the span."""
 FRAME = 3
 COLUMNS = ("within 3 px", "torn px", "elsewhere", "none", "one", "more")
@@ -186,9 +186,11 @@ def with_one_step(disparity: np.ndarray, mask: np.ndarray) -> np.ndarray:
     edge = _edge(mask)
     nearest = ndimage.distance_transform_edt(~edge, return_distances=False, return_indices=True)
     jump = ((near - far) / span)[tuple(nearest)]
-    sure = np.clip((jump - DIFFERENT / 2) / (DIFFERENT / 2), 0, 1)
+    sure = cv2.GaussianBlur(np.clip((jump - DIFFERENT / 2) / (DIFFERENT / 2), 0, 1), (0, 0), EVEN)
     distance = np.maximum(ndimage.distance_transform_edt(mask), ndimage.distance_transform_edt(~mask))
-    weight = sure * np.clip(CORE + 1 - distance, 0, 1)
+    weight = sure * np.clip((CORE + 2 * EVEN - distance) / (2 * EVEN), 0, 1)
+    # evened along the silhouette: neighbours whose values were carried from afar must not tear from each other
+    near, far = (cv2.GaussianBlur(carried, (0, 0), EVEN) for carried in (near, far))
     return (weight * np.where(mask, near, far) + (1 - weight) * soft).astype(np.float32)
 
 
@@ -225,11 +227,15 @@ def soft_depth(photo: Path, name: str, work: Path) -> np.ndarray:
     return np.load(kept)
 
 
-def alone(photo: Path, name: str, work: Path) -> Path:
-    """A copy of the photo in a folder of its own, where no depth file lies beside it."""
-    copy = work / "photos" / f"{name}{photo.suffix}"
+def alone(photo: Path, name: str, work: Path, carries_depth: bool = False) -> Path:
+    """A copy of the photo in a folder of its own, where no depth file lies beside it; its colours only, where it carries depth."""
+    import cv2
+
+    copy = work / "photos" / f"{name}{'.png' if carries_depth else photo.suffix}"
     copy.parent.mkdir(parents=True, exist_ok=True)
-    if not copy.is_file():
+    if carries_depth:
+        cv2.imwrite(str(copy), cv2.imread(str(photo), cv2.IMREAD_COLOR))
+    elif not copy.is_file():
         shutil.copyfile(photo, copy)
     return copy
 
@@ -241,20 +247,23 @@ def load_mask(name: str) -> np.ndarray:
     return cv2.imread(str(HERE / "masks" / f"{name}.png"), cv2.IMREAD_GRAYSCALE) > 0
 
 
-def by_links(photo: Path, shape: tuple[int, int], options: list[str]) -> tuple[np.ndarray, float]:
+def by_links(photo: Path, depth: Path | None, shape: tuple[int, int], options: list[str]) -> tuple[np.ndarray, float]:
     """Torn edges of the layered depth image of this checkout, and the CPU seconds that it took; without fill and mesh."""
     import time
 
     from photo_diorama.core.edit_depth import take_over
     from photo_diorama.core.layers import split_into_layers
     from photo_diorama.core.pipeline import Kept, Steps, bring_depth, silent
-    from photo_diorama.core.settings import Settings
+    from photo_diorama.core.settings import Settings, each_option
     from photo_diorama.core.sharpen_depth import sharpen
 
-    settings = Settings().with_values(dict(option.removeprefix("--").replace("-", "_").split("=") for option in options))
+    kinds = {field.name: type(field.default) for _, field in each_option()}
+    pairs = (option.removeprefix("--").split("=") for option in options)
+    named = {name.replace("-", "_"): value for name, value in pairs}
+    settings = Settings().with_values({name: kinds[name](value) for name, value in named.items()})
     started = time.process_time()
-    step = Steps(silent, Kept(), (str(photo), ""))
-    read, _, original = bring_depth(step, photo, None, settings, None)
+    step = Steps(silent, Kept(), (str(photo), str(depth or "")))
+    read, _, original = bring_depth(step, photo, depth, settings, None)
     depth = take_over(None, original, read)
     sharp = sharpen(depth, read.working_colour(*depth.disparity.shape), settings.layers.tear)
     image = split_into_layers(read, sharp, settings.layers)
@@ -297,17 +306,20 @@ def main() -> None:
             continue
         photo, mask = alone(photo, name, given.work), load_mask(name)
         disparity = soft_depth(photo, name, given.work)
-        measured = {}
-        if given.links:
-            measured[""] = by_links(photo, mask.shape, given.option)
-        else:
-            blend = given.work / f"{name}.blend"
-            measured[""] = by_blend(given.checkout, photo, blend, mask.shape, given.option)
+        asked = {"": (None, [])}
         if given.ideal:
             step = given.work / f"{name}_one_step.npy"
             np.save(step, with_one_step(disparity, mask))
-            told = [*given.option, f"--depth={step}", "--depth-kind=disparity"]
-            measured[", ideal"] = by_blend(given.checkout, photo, given.work / f"{name}_ideal.blend", mask.shape, told)
+            asked[", ideal"] = step, ["--depth-kind=disparity"]
+        measured = {}
+        for kind, (depth, told) in asked.items():
+            told = [*told, *given.option]
+            if given.links:
+                measured[kind] = by_links(photo, depth, mask.shape, told)
+            else:
+                told += [f"--depth={depth}"] if depth else []
+                blend = given.work / f"{name}{'_ideal' if depth else ''}.blend"
+                measured[kind] = by_blend(given.checkout, photo, blend, mask.shape, told)
         for kind, (torn, seconds) in measured.items():
             figures = torn_figures(torn, mask, disparity)
             print(row(f"{name} ({split})" + kind, figures, seconds), flush=True)
