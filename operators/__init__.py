@@ -15,6 +15,7 @@ def _modules() -> tuple:
     # imported late: the command line takes single files of this folder before there is a Blender
     from . import (
         apply_move,
+        brushes,
         build,
         defaults,
         depth_image,
@@ -25,6 +26,7 @@ def _modules() -> tuple:
         import_photo,
         layers,
         light,
+        mask_overlay,
         model_files,
         output,
         paint_depth,
@@ -46,6 +48,8 @@ def _modules() -> tuple:
         depth_image,
         edit_depth,
         paint_depth,
+        brushes,
+        mask_overlay,
         pick_depth,
         layers,
         update_from,
