@@ -22,6 +22,7 @@ def _modules() -> tuple:
         depth_of_field,
         edit_depth,
         export_diorama,
+        focus_scale,
         ground,
         import_photo,
         layers,
@@ -61,6 +62,7 @@ def _modules() -> tuple:
         ground,
         light,
         depth_of_field,
+        focus_scale,
         export_diorama,
         model_files,
     )
