@@ -4,7 +4,7 @@
                                     [--contact FILE.jpg]
 
 NAME is one of tests/heroes/heroes.json or by_eye.json; `unseen` alone is all that nothing was tuned on. `--before` and `--after`
-are checkouts with a .venv of their own; by default only this one is shown, as the one after. Each render lies in --work at full
+are checkouts with a .venv of their own; without them this one is shown. Each render lies in --work at full
 size (PHOTO_before_1_left.png ...), a sheet for each photo and amount beside them: above before, below after, the left view on
 the left. `--contact` puts all photos at amount 1 on one small sheet for the documentation. What lies in --work already is not
 made again, so a stopped run goes on.
@@ -90,7 +90,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", nargs="+")
     parser.add_argument("--before", type=Path)
-    parser.add_argument("--after", type=Path, default=ROOT)
+    parser.add_argument("--after", type=Path)
     parser.add_argument("--side", type=int, default=960)
     parser.add_argument("--work", type=Path, default=ROOT / "out" / "hero_sheet")
     parser.add_argument("--contact", type=Path)
@@ -98,6 +98,7 @@ def main() -> None:
     parser.add_argument("--option", action="append", default=[], help="one more for photo-diorama, as --option=--tear=0.1")
     given = parser.parse_args()
     given.work = given.work.resolve()
+    pairs = [(label, place.resolve()) for label in ("before", "after") if (place := getattr(given, label))] or [("after", ROOT)]
     named = {hero["name"]: hero for hero in [*heroes(), *unseen()]}
     if given.photos == ["unseen"]:
         given.photos = [hero["name"] for hero in heroes() if hero["split"] == "held back"] + [hero["name"] for hero in unseen()]
@@ -108,13 +109,12 @@ def main() -> None:
             print(f"skipped {name}: its photo is not on this machine", file=sys.stderr)
             continue
         photo = alone(found, name, given.work, named.get(name, {}).get("carries_depth", False))
-        pairs = [("before", given.before)] if given.before else []
-        seen = {label: views(place.resolve(), label, name, photo, given) for label, place in [*pairs, ("after", given.after)]}
+        seen = {label: views(place, label, name, photo, given) for label, place in pairs}
         for amount in AMOUNTS:
             rows = [[files[amount, view] for view in VIEWS] for files in seen.values()]
             sheet = side_by_side(rows, [f"{name}, {label}, amount {amount}" for label in seen])
             cv2.imwrite(str(given.work / f"sheet_{name}_{amount}.png"), sheet)
-        cells.append(np.hstack([cv2.imread(str(seen["after"][1, view])) for view in VIEWS]))
+        cells.append(np.hstack([cv2.imread(str(seen[pairs[-1][0]][1, view])) for view in VIEWS]))
         print(f"made {given.work}/sheet_{name}_1.png and _2.png", flush=True)
     if given.contact and cells:
         cv2.imwrite(str(given.contact), contact_sheet(cells, given.columns, 150), [cv2.IMWRITE_JPEG_QUALITY, 80])
