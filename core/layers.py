@@ -103,8 +103,8 @@ def split_into_layers(
     height, width = depth.disparity.shape
     threshold = settings.tear * depth.span
     rim = max(1, round(settings.rim * max(height, width))) if settings.rim > 0 else 0
-    disparity = grow_foreground(depth.disparity, threshold, rim)
-    disparity, right, down = tear(disparity, threshold)
+    disparity = grow_foreground(depth.disparity, threshold, rim, depth.soft)
+    disparity, right, down = tear(disparity, threshold, depth.soft)
     part = None
     if parts is not None:
         part, right, down = cut_parts(parts, right, down)

@@ -8,12 +8,31 @@ import numpy as np
 
 from .depth import DepthMap
 from .resample_depth import grow_surfaces, smooth_silhouettes
+from .silhouettes.ramps import find_ramps
+from .silhouettes.step import SOFT, softness, step_at_silhouettes
 
 WINDOWS = (7, 7, 5, 5)
 """Sides of the four passes' windows at a long side of about 1000 px (Shih et al. 2020, released code)."""
 
 
 def sharpen(depth: DepthMap, colour: np.ndarray, tear: float) -> DepthMap:
+    """Soft depth gets one step at each silhouette; the short ramps of any other are cleared by `_sharpen_short_ramps`.
+
+    Soft is what has ramps of `SOFT` px and more, as estimators have; depth that was measured has short ones, and keeps its
+    values elsewhere. `colour` is (h, w, 3) float32 0..1, `tear` a part of the range of disparity.
+    """
+    low = np.percentile(depth.disparity[::2, ::2], 0.05)
+    relative = ((depth.disparity - low) / depth.span).astype(np.float32)
+    ramps = find_ramps(relative)
+    if softness(ramps, relative.shape) <= SOFT:
+        return _sharpen_short_ramps(depth, colour, tear)
+    stepped = step_at_silhouettes(relative, colour, ramps)
+    changed = stepped != relative
+    disparity = np.where(changed, stepped * np.float32(depth.span) + np.float32(low), depth.disparity)
+    return replace(depth, disparity=np.maximum(disparity, depth.disparity.min()), soft=True)
+
+
+def _sharpen_short_ramps(depth: DepthMap, colour: np.ndarray, tear: float) -> DepthMap:
     """Gated median, then what is still a ramp goes to the side whose colour it has.
 
     On a ramp is a pixel whose disparity jumps the same way on both sides; a clean step or a line one pixel wide is none

@@ -15,9 +15,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..errors import DioramaError
+from .join_scales import join_scales
 
 WEIGHTS = Path(__file__).parent / "weights" / "embedded_depth.safetensors"
 LONG_SIDE = 320
+EDGE_SIDES = (640, 960)
+"""The network is fed with these long sides too, for its edges; a photo is enlarged for that, but not more than so often:"""
+LARGEST_ENLARGEMENT = 2
 STRIDE = 32
 
 # Expansion, kernel, stride, channels out, repeats: EfficientNet-B0 (Tan and Le 2019, Table 1).
@@ -201,8 +205,12 @@ def infer(network: EmbeddedDepthNet, photo_rgb: np.ndarray, long_side: int = LON
 def estimate(photo_rgb: np.ndarray, device: str = "cpu") -> np.ndarray:
     """Relative inverse depth of one photo with the shipped weights.
 
-    photo_rgb: (H, W, 3) uint8 RGB, any aspect. Returns (h, w) float32 at the network's resolution (`network_size`, the
-    longer side 320), larger = nearer, known up to scale and shift; map it to the photo by resizing. Raises DioramaError
-    when the photo is not such an array or the weights cannot be read.
+    photo_rgb: (H, W, 3) uint8 RGB, any aspect. Returns (h, w) float32, the longer side 960 (less for photos of
+    under 480 px), larger = nearer, known up to scale and shift; map it to the photo by resizing. The network is right about levels at the
+    size that it was trained at; fed with more pixels it shows ears, legs and hands, which the levels are given by a guided
+    filter. Raises DioramaError when the photo is not such an array or the weights cannot be read.
     """
-    return infer(_shipped_network(device), photo_rgb)
+    network = _shipped_network(device)
+    levels = infer(network, photo_rgb)
+    sides = [side for side in EDGE_SIDES if side <= LARGEST_ENLARGEMENT * max(photo_rgb.shape[:2])]
+    return join_scales(levels, [infer(network, photo_rgb, side, flip=False) for side in sides]) if sides else levels
