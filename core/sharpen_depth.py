@@ -15,21 +15,21 @@ WINDOWS = (7, 7, 5, 5)
 """Sides of the four passes' windows at a long side of about 1000 px (Shih et al. 2020, released code)."""
 
 
-def sharpen(depth: DepthMap, colour: np.ndarray, tear: float) -> DepthMap:
+def sharpen(depth: DepthMap, colour: np.ndarray, tear: float, rim: int = 0) -> DepthMap:
     """Soft depth gets one step at each silhouette; the short ramps of any other are cleared by `_sharpen_short_ramps`.
 
     Soft is what has ramps of `SOFT` px and more, as estimators have; depth that was measured has short ones, and keeps its
-    values elsewhere. `colour` is (h, w, 3) float32 0..1, `tear` a part of the range of disparity.
+    values elsewhere. `colour` is (h, w, 3) float32 0..1, `tear` a part of the range of disparity, `rim` the px beside a
+    silhouette whose colour mixes both sides: where a step is made they go to the foreground.
     """
     low = np.percentile(depth.disparity[::2, ::2], 0.05)
     relative = ((depth.disparity - low) / depth.span).astype(np.float32)
     ramps = find_ramps(relative)
     if softness(ramps, relative.shape) <= SOFT:
         return _sharpen_short_ramps(depth, colour, tear)
-    stepped = step_at_silhouettes(relative, colour, ramps)
-    changed = stepped != relative
-    disparity = np.where(changed, stepped * np.float32(depth.span) + np.float32(low), depth.disparity)
-    return replace(depth, disparity=np.maximum(disparity, depth.disparity.min()), soft=True)
+    stepped, steps = step_at_silhouettes(relative, colour, ramps, tear, rim)
+    disparity = np.where(stepped != relative, stepped * np.float32(depth.span) + np.float32(low), depth.disparity)
+    return replace(depth, disparity=np.maximum(disparity, depth.disparity.min()), steps=steps)
 
 
 def _sharpen_short_ramps(depth: DepthMap, colour: np.ndarray, tear: float) -> DepthMap:

@@ -13,22 +13,17 @@ ISLAND_AREA = 64e-6
 SHORT_CRACK = 0.012
 """Cracks up to this part of the long side heal: 12 px at 1000 px (`redundant_number` of Shih et al. 2020)."""
 DANGLING_ROUNDS = 3
-ISOLATED = 5.0
-"""Soft depth tears only where a jump is so many times the jumps beside it on the same line: at a step, not on a slope."""
 
 
-def grow_foreground(disparity: np.ndarray, threshold: float, rings: int, soft: bool = False) -> np.ndarray:
+def grow_foreground(disparity: np.ndarray, threshold: float, rings: int) -> np.ndarray:
     """Gives the pixels beside a silhouette, whose colour mixes both sides, to the foreground, ring by ring.
 
     From the photo's own camera nothing changes; from elsewhere no rim of foreground colour stays behind on the background.
-    `soft` is meant as in `tear`.
     """
     for _ in range(rings):
         grown = disparity.copy()
-        right, down = _links(disparity, threshold, soft)
-        torn = (~right[:, :-1],) * 2 + (~down[:-1],) * 2
-        for (here, there), apart in zip(_neighbours(disparity), torn, strict=True):
-            nearer = apart & (disparity[there] - disparity[here] > threshold)
+        for here, there in _neighbours(disparity):
+            nearer = disparity[there] - disparity[here] > threshold
             grown[here] = np.where(nearer, np.maximum(grown[here], disparity[there]), grown[here])
         disparity = grown
     return disparity
@@ -43,36 +38,30 @@ def _neighbours(array: np.ndarray):
     yield (first, inner), (last, inner)
 
 
-def tear(disparity: np.ndarray, threshold: float, soft: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def tear(
+    disparity: np.ndarray, threshold: float, steps: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Disparity (islands moved to the surface beside them) and the links `right` and `down`, (h, w) bool each.
 
-    `soft` says that ramps of the disparity are no silhouettes: only steps are torn, however steep a ramp may be.
+    `steps` (2, h, w) bool are the links right and down that alone may be torn; None: any.
     """
     long_side = max(disparity.shape)
-    disparity = _without_islands(disparity, threshold, ISLAND_AREA * long_side**2, soft)
-    right, down = _links(disparity, threshold, soft)
+    disparity = _without_islands(disparity, threshold, ISLAND_AREA * long_side**2, steps)
+    right, down = _links(disparity, threshold, steps)
     right, down = _without_bridges(right, down)
     return disparity, *_heal(disparity, right, down, threshold, SHORT_CRACK * long_side)
 
 
-def _links(disparity: np.ndarray, threshold: float, soft: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def _links(
+    disparity: np.ndarray, threshold: float, steps: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     right, down = np.zeros(disparity.shape, bool), np.zeros(disparity.shape, bool)
-    across, along = np.diff(disparity, axis=1), np.diff(disparity, axis=0)
-    right[:, :-1] = np.abs(across) <= threshold
-    down[:-1] = np.abs(along) <= threshold
-    if soft:
-        right[:, :-1] |= ~_isolated(across)
-        down[:-1] |= ~_isolated(along.T).T
+    right[:, :-1] = np.abs(np.diff(disparity, axis=1)) <= threshold
+    down[:-1] = np.abs(np.diff(disparity, axis=0)) <= threshold
+    if steps is not None:
+        right[:, :-1] |= ~steps[0, :, :-1]
+        down[:-1] |= ~steps[1, :-1]
     return right, down
-
-
-def _isolated(jump: np.ndarray) -> np.ndarray:
-    """(h, n) bool: jumps along rows that are `ISOLATED` times those before and after them that go the same way."""
-    same = np.zeros_like(jump)
-    sign = np.sign(jump)
-    same[:, 1:] = jump[:, :-1] * sign[:, 1:]
-    np.maximum(same[:, :-1], jump[:, 1:] * sign[:, :-1], out=same[:, :-1])
-    return np.abs(jump) > ISOLATED * np.maximum(same, 0)
 
 
 def _without_bridges(right: np.ndarray, down: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -108,14 +97,14 @@ def label_surfaces(present: np.ndarray, right: np.ndarray, down: np.ndarray) -> 
     return labels, np.bincount(labels.ravel())
 
 
-def _without_islands(disparity: np.ndarray, threshold: float, area: float, soft: bool = False) -> np.ndarray:
+def _without_islands(disparity: np.ndarray, threshold: float, area: float, steps: np.ndarray | None = None) -> np.ndarray:
     """Pieces of fewer than `area` pixels go to a larger one: the nearest, unless they touch one of likelier disparity.
 
     So the rim of a round thing, which falls away so steeply that it comes to pieces, does not end up on the wall behind it.
     """
     import cv2
 
-    right, down = _links(disparity, threshold, soft)
+    right, down = _links(disparity, threshold, steps)
     labels, sizes = label_surfaces(np.ones(disparity.shape, bool), right, down)
     island = sizes[labels] < area
     if not island.any() or island.all():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from .colour_models import ColourModels
-from .ramps import REFERENCE_SIDE, Ramps
+from .ramps import REFERENCE_SIDE, Ramps, connected
 
 STRETCH = 30
 """The decision is made for stretches: evidence is smoothed along the ridge by a Gaussian of this sigma, px."""
@@ -70,11 +72,7 @@ def _gives_way(ramps: Ramps, strength: np.ndarray, shape, scale: float) -> np.nd
 
 def _long_enough(ramps: Ramps, shape, least: float) -> Ramps:
     """Numbers the stretches that are left anew and drops the short ones."""
-    import cv2
-    from dataclasses import replace
-
-    picture = np.zeros(shape, np.uint8)
-    picture[ramps.rows, ramps.columns] = 1
-    _, labels = cv2.connectedComponents(picture, connectivity=8)
-    own = labels[ramps.rows, ramps.columns]
-    return replace(ramps, ridge=own.astype(np.int32)).take(np.bincount(own, minlength=1)[own] >= least) if len(ramps) else ramps
+    if len(ramps) == 0:
+        return ramps
+    own = connected(ramps.rows, ramps.columns, shape)
+    return replace(ramps, ridge=own).take(np.bincount(own)[own] >= least)

@@ -27,6 +27,8 @@ JUMP_SHARE, WEAK_JUMP_SHARE = 0.45, 0.35
 """... and as a part of the whole jump."""
 STRONG_PIXELS = 24
 """Weak ridge pixels count where they are connected to at least so many strong ones."""
+BREAK = 4
+"""Ridge pixels this near each other, px, are connected."""
 SLOPE_WIDTH, SLOPE_BELOW, SLOPE_JUMP = 30.0, 9.0, 25.0
 """A whole ridge wider than this is a slope; less where its near side lies below (ground, table), more where it jumps far."""
 END_GAP = 44
@@ -81,8 +83,6 @@ def find_ramps(disparity: np.ndarray) -> Ramps:
 
 def _is_crest(slope, rows, columns, normal, steep) -> np.ndarray:
     """Non-maximum suppression along the normal (Canny 1986)."""
-    import cv2
-
     crest = np.ones(len(rows), bool)
     for side in (-1, 1):
         x = (columns + side * normal[:, 0]).astype(np.float32)
@@ -142,17 +142,27 @@ def _walk(rise: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _with_ridges(found: tuple[Ramps, np.ndarray, np.ndarray], shape, scale: float) -> Ramps:
     """Hysteresis (Canny 1986): weak ridge pixels that are connected to enough strong ones, numbered by ridge."""
-    import cv2
-
     ramps, strong, weak = found
-    picture = np.zeros(shape, np.uint8)
-    picture[ramps.rows[weak], ramps.columns[weak]] = 1
-    _, labels = cv2.connectedComponents(picture, connectivity=8)
-    own = np.where(weak, labels[ramps.rows, ramps.columns], 0)
-    counted = np.bincount(own[strong], minlength=labels.max() + 1)
+    own = np.zeros(len(ramps), np.int32)
+    own[weak] = connected(ramps.rows[weak], ramps.columns[weak], shape)
+    counted = np.bincount(own[strong], minlength=own.max(initial=0) + 1)
     counted[0] = 0
     keep = counted[own] >= STRONG_PIXELS * scale
-    return replace(ramps, ridge=own.astype(np.int32)).take(keep)
+    return replace(ramps, ridge=own).take(keep)
+
+
+def connected(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """(n,) int32 numbers from 1: pixels that are at most `BREAK` px apart are of one ridge.
+
+    The ridge of an enlarged map breaks where it jumps sideways from one pixel of the small map to the next.
+    """
+    import cv2
+
+    picture = np.zeros(shape, np.uint8)
+    picture[rows, columns] = 1
+    side = 2 * max(1, round(BREAK / 2 * max(shape) / REFERENCE_SIDE)) + 1
+    _, labels = cv2.connectedComponents(cv2.dilate(picture, np.ones((side, side), np.uint8)), connectivity=8)
+    return labels[rows, columns]
 
 
 def without_slopes(ramps: Ramps, shape: tuple[int, int]) -> Ramps:
