@@ -11,8 +11,9 @@ from .ramps import REFERENCE_SIDE, Ramps, connected
 
 STRETCH = 30
 """The decision is made for stretches: evidence is smoothed along the ridge by a Gaussian of this sigma, px."""
-MOST_OVERLAP = 0.55
-"""Stretches whose two sides have colours as alike as this (Bhattacharyya) are no silhouettes, or hide theirs too well."""
+MOST_OVERLAP, WEAK_OVERLAP = 0.55, 0.75
+"""Stretches whose two sides have colours as alike as this (Bhattacharyya) are no silhouettes, or hide theirs too well; those up
+to the second value go with a sure stretch that they are connected to."""
 LEAST_STRENGTH = 0.05
 """Jump, as a part of the range, times what the two sides' colours do not share."""
 PARALLEL_REACH = 60
@@ -32,8 +33,9 @@ def sure_stretches(ramps: Ramps, colours: ColourModels, shape: tuple[int, int]) 
     strength = (ramps.near - ramps.far) * np.clip(1 - overlap, 0.05, 1)
     strength = _along(ramps, strength, shape, STRETCH / 2 * scale)
     inner = _along(ramps, _gives_way(ramps, strength, shape, scale).astype(np.float32), shape, STRETCH / 2 * scale) > 0.5
-    sure = (overlap < MOST_OVERLAP) & (strength > LEAST_STRENGTH) & ~inner
-    return _long_enough(ramps.take(sure), shape, SHORTEST * scale)
+    sure = (overlap < MOST_OVERLAP) & (strength > LEAST_STRENGTH)
+    kept = ~inner & ((overlap < WEAK_OVERLAP) | sure)
+    return _with_sure_pixels(ramps.take(kept), sure[kept], shape, SHORTEST * scale)
 
 
 def _along(ramps: Ramps, values: np.ndarray, shape, sigma: float) -> np.ndarray:
@@ -70,9 +72,7 @@ def _gives_way(ramps: Ramps, strength: np.ndarray, shape, scale: float) -> np.nd
     return result
 
 
-def _long_enough(ramps: Ramps, shape, least: float) -> Ramps:
-    """Numbers the stretches that are left anew and drops the short ones."""
-    if len(ramps) == 0:
-        return ramps
-    own = connected(ramps.rows, ramps.columns, shape)
-    return replace(ramps, ridge=own).take(np.bincount(own)[own] >= least)
+def _with_sure_pixels(ramps: Ramps, sure: np.ndarray, shape, least: float) -> Ramps:
+    """Numbers the stretches that are left anew and drops those with fewer than `least` sure pixels."""
+    own = connected(ramps.rows, ramps.columns, shape) if len(ramps) else ramps.ridge
+    return replace(ramps, ridge=own).take(np.bincount(own, sure, minlength=1)[own] >= least)

@@ -33,8 +33,8 @@ def near_probability(band: Band, lab: np.ndarray, log_ratio: np.ndarray) -> tupl
     side = (band.distance > 0).astype(np.float32)
     held = ~open_ & (band.fade > 0) & (np.abs(band.distance) < (WIDTH + 4) * scale)
     where = np.flatnonzero(open_)
-    told = np.clip(log_ratio, -MOST_RATIO, MOST_RATIO) + band.distance / (DISTANCE_PULL * scale)
-    told = (1 / (1 + np.exp(-told))).ravel()[where].astype(np.float64)
+    told = (np.clip(log_ratio, -MOST_RATIO, MOST_RATIO) + band.distance / (DISTANCE_PULL * scale)).ravel()[where]
+    told = 1 / (1 + np.exp(-told.astype(np.float64)))
     weight = _link_weights(band, lab, scale)
     result = side.copy()
     system = links_of(where, open_.shape, weight, open_ | held)
