@@ -49,7 +49,7 @@ def find_sidecar_depth(path: str | Path) -> Path | None:
     if not path.is_file():
         return None
     for candidate in _candidates(path):
-        if candidate.is_file() and known_sidecar_unit(candidate) and _same_aspect(path, candidate):
+        if candidate.is_file() and known_sidecar_unit(candidate) and same_aspect(path, candidate):
             return candidate
     return None
 
@@ -222,7 +222,8 @@ def _picture_size(path: Path) -> tuple[int, int]:
     return (height, width) if turned else (width, height)
 
 
-def _same_aspect(photo: Path, depth: Path) -> bool:
+def same_aspect(photo: Path, depth: Path) -> bool:
+    """Whether two pictures have one shape, by their headers; False where one cannot be read."""
     try:
         (width, height), (w, h) = _picture_size(photo), _picture_size(depth)
     except DioramaError:

@@ -14,11 +14,14 @@ from .depth import DepthValues, read_depth
 from .depth_sidecar import find_sidecar_depth, read_sidecar_depth
 from .embedded_depth import EmbeddedDepth, read_embedded_depth, read_spatial_intrinsics
 from .errors import DioramaError
+from .named_depth import find_named_depth
 from .photo import Photo
 from .settings import DepthSettings, PhotoSettings
 from .weights import best_estimator, installed, path_of, weights_named
 
 BUILT_IN = "built-in"
+BESIDE = "beside the photo"
+"""Origin of depth that was found there, without anybody naming its file."""
 HEIF_ENDINGS = (".heic", ".heif", ".hif")
 BETTER = "a better network can be downloaded, see `photo-diorama models list`"
 
@@ -48,7 +51,11 @@ def find_depth(photo: Photo, depth_path: Path | None, settings: DepthSettings, m
         return _carried(carried, "photo")
     sidecar = find_sidecar_depth(photo.path)
     if sidecar is not None:
-        return _carried(read_sidecar_depth(sidecar, photo.path), "beside the photo")
+        return _carried(read_sidecar_depth(sidecar, photo.path), BESIDE)
+    named = find_named_depth(photo.path)
+    if named is not None:
+        values = read_depth(named, settings)
+        return FoundDepth(replace(values, source=f"{values.source}; found beside the photo by its name"), BESIDE)
     best = best_estimator(models) if models is not None else None
     if best is None:
         return _by_built_in(photo, BETTER)
@@ -145,5 +152,5 @@ def with_calibration(photo: Photo, found: FoundDepth, settings: PhotoSettings) -
 
 def at_hand(photo_path: Path, models: Path | None) -> tuple:
     """What `find_depth` may choose from without a depth file: changes when a network or a file beside the photo comes."""
-    beside = find_sidecar_depth(photo_path)
+    beside = find_sidecar_depth(photo_path) or find_named_depth(photo_path)
     return str(beside), beside.stat().st_mtime_ns if beside else 0, tuple(available_estimators(models))

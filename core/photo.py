@@ -14,6 +14,7 @@ import numpy as np
 from .camera import DEFAULT_FOV_DEG, Camera
 from .depth_raster import DECODER_ERRORS, in_one_line
 from .errors import DioramaError
+from .exr_depth import read_pixels
 from .icc_profile import to_srgb
 from .open_picture import open_picture, picture_kind
 from .settings import PhotoSettings
@@ -231,7 +232,7 @@ def _read_exr(path: Path, data: bytes) -> np.ndarray:
         _check_size(path, *size)
     pixels = decode_pixels(data) if size else None
     if pixels is None:
-        raise DioramaError(f"{path} cannot be decoded as OpenEXR; export it again as a flat RGB or RGBA EXR.")
+        raise DioramaError(f"{path} cannot be decoded as OpenEXR; export it again as a flat RGB or RGBA EXR with ZIP compression.")
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
     order = [2, 1, 0, 3][: pixels.shape[2]]
@@ -258,15 +259,16 @@ def exr_size(data: bytes) -> tuple[int, int] | None:
 def decode_pixels(data: bytes | np.ndarray) -> np.ndarray | None:
     """Bytes of a promised kind as OpenCV decodes them, at full depth (H, W[, channels B G R A]); None where it cannot."""
     data = np.frombuffer(data, np.uint8)
-    if picture_kind(data[:12].tobytes()) not in ("JPEG", "PNG", "WEBP", "TIFF", "EXR"):
+    kind = picture_kind(data[:12].tobytes())
+    if kind not in ("JPEG", "PNG", "WEBP", "TIFF", "EXR"):
         return None
-    os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")  # OpenCV reads it at the first EXR of a process
     import cv2
 
     try:
-        return cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+        pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     except cv2.error:  # no subclass of what others raise; of a TIFF wider than a million pixels, for one
-        return None
+        pixels = None
+    return read_pixels(data.tobytes()) if pixels is None and kind == "EXR" else pixels
 
 
 def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:

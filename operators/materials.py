@@ -6,6 +6,7 @@ import bpy
 import numpy as np
 
 from ..core.errors import DioramaError
+from ..core.exr_encode import encode_exr
 from ..core.mesh import LayeredMesh
 from ..core.photo import Photo, linear_from_srgb
 from ..core.settings import SceneSettings
@@ -112,7 +113,7 @@ def _encode(pixels: np.ndarray, dtype) -> tuple[bytes, str]:
     import cv2
 
     if dtype == np.float32:
-        return _encode_exr(pixels), "Linear Rec.709"
+        return encode_exr(pixels), "Linear Rec.709"
     if pixels.dtype == np.float32:
         top = np.iinfo(dtype).max
         pixels = (np.clip(pixels, 0, 1) * top + 0.5).astype(dtype)
@@ -121,19 +122,6 @@ def _encode(pixels: np.ndarray, dtype) -> tuple[bytes, str]:
     if not done:
         raise RuntimeError("the texture could not be encoded")
     return data.tobytes(), "sRGB"
-
-
-def _encode_exr(pixels: np.ndarray) -> bytes:
-    import os
-
-    os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")
-    import cv2
-
-    order = [2, 1, 0, 3][: pixels.shape[2]]
-    done, data = cv2.imencode(".exr", np.ascontiguousarray(pixels[..., order].astype(np.float32)))
-    if not done:
-        raise RuntimeError("the texture could not be encoded")
-    return data.tobytes()
 
 
 def packed_image(name: str, encoded: tuple[bytes, str], role: str) -> bpy.types.Image:
