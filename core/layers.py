@@ -102,7 +102,7 @@ def split_into_layers(
     """
     height, width = depth.disparity.shape
     threshold = settings.tear * depth.span
-    rim = rim_width(settings, max(height, width))
+    rim = settings.rim_width(max(height, width))
     disparity = depth.disparity if depth.steps is not None else grow_foreground(depth.disparity, threshold, rim)
     disparity, right, down = tear(disparity, threshold, depth.steps)
     part = None
@@ -115,11 +115,6 @@ def split_into_layers(
     if part is not None:
         layer = replace(layer, part=np.pad(part, border, mode="edge"))
     return LayeredDepthImage((layer,), (border, border, height, width), threshold, depth.span)
-
-
-def rim_width(settings: LayerSettings, long_side: int) -> int:
-    """Mixed pixels beside a silhouette that are given to the foreground."""
-    return max(1, round(settings.rim * long_side)) if settings.rim > 0 else 0
 
 
 def _with_border(disparity, right, down, colour, border: int) -> Layer:

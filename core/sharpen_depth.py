@@ -8,26 +8,28 @@ import numpy as np
 
 from .depth import DepthMap
 from .resample_depth import grow_surfaces, smooth_silhouettes
+from .settings import LayerSettings
 from .silhouettes.ramps import find_ramps
-from .silhouettes.step import SOFT, softness, step_at_silhouettes
+from .silhouettes.step import is_soft, step_at_silhouettes
 
 WINDOWS = (7, 7, 5, 5)
 """Sides of the four passes' windows at a long side of about 1000 px (Shih et al. 2020, released code)."""
 
 
-def sharpen(depth: DepthMap, colour: np.ndarray, tear: float, rim: int = 0) -> DepthMap:
+def sharpen(depth: DepthMap, colour: np.ndarray, settings: LayerSettings) -> DepthMap:
     """Soft depth gets one step at each silhouette; the short ramps of any other are cleared by `_sharpen_short_ramps`.
 
-    Soft is what has ramps of `SOFT` px and more, as estimators have; depth that was measured has short ones, and keeps its
-    values elsewhere. `colour` is (h, w, 3) float32 0..1, `tear` a part of the range of disparity, `rim` the px beside a
-    silhouette whose colour mixes both sides: where a step is made they go to the foreground.
+    Soft is what has wide ramps, as estimators have (`is_soft`); depth that was measured has short ones, and keeps its values
+    elsewhere. `colour` is (h, w, 3) float32 0..1. Where a step is made, the pixels beside it whose colour mixes both sides
+    go to the foreground, unless the silhouette is to be soft: then they are shared by their alpha.
     """
     low = np.percentile(depth.disparity[::2, ::2], 0.05)
     relative = ((depth.disparity - low) / depth.span).astype(np.float32)
     ramps = find_ramps(relative)
-    if softness(ramps, relative.shape) <= SOFT:
-        return _sharpen_short_ramps(depth, colour, tear)
-    stepped, steps = step_at_silhouettes(relative, colour, ramps, tear, rim)
+    if not is_soft(ramps, relative.shape):
+        return _sharpen_short_ramps(depth, colour, settings.tear)
+    rim = settings.rim_width(max(relative.shape)) if settings.soft_edge == 0 else 0
+    stepped, steps = step_at_silhouettes(relative, colour, ramps, settings.tear, rim)
     disparity = np.where(stepped != relative, stepped * np.float32(depth.span) + np.float32(low), depth.disparity)
     return replace(depth, disparity=np.maximum(disparity, depth.disparity.min()), steps=steps)
 

@@ -13,7 +13,7 @@ REFERENCE_SIDE = 960.0
 """The long side at which the lengths below hold, px."""
 SMOOTHING = 1.5
 """Sigma of the Gaussian before any derivative."""
-LEAST_SLOPE = 0.0045
+LEAST_SLOPE = 0.003
 """A ridge rises by more than this part of the range a px."""
 REACH = 26
 """The walk from a ridge to its plateaus ends after so many px."""
@@ -21,7 +21,7 @@ FLAT, RISING_AGAIN = 0.2, 0.12
 """The walk ends where the slope falls below, or rises again by, this part of the ridge's own."""
 PLATEAU_SLOPE, WEAK_PLATEAU_SLOPE = 0.5, 0.65
 """Plateaus are flatter than this part of the ridge's slope."""
-JUMP, WEAK_JUMP = 0.06, 0.04
+JUMP, WEAK_JUMP = 0.05, 0.035
 """What a step jumps at least, as a part of the range, beyond what the plateaus' own slopes explain ..."""
 JUMP_SHARE, WEAK_JUMP_SHARE = 0.45, 0.35
 """... and as a part of the whole jump."""

@@ -12,8 +12,9 @@ from .join_ends import join_ends
 from .ramps import REFERENCE_SIDE, Ramps, without_slopes
 from .random_walker import WIDTH, near_probability
 
-SOFT = 12
-"""Ramps of this median width or more, px at a long side of 960, are an estimator's; stereo has 5.5, sensors 4.6, phones 4 to 8."""
+SOFT, LEAST_SOFT = 12.0, 5.0
+"""Ramps of this median width or more, px at a long side of 960, are an estimator's: stereo has 5.5, sensors 4.6, phones 4 to 8
+and the built-in network 15 to 35. On a small map so many px of its own are asked for, as every map blurs a little."""
 LABEL_SMOOTHING = 2.0
 """Sigma of the Gaussian over the label, px."""
 PLATEAU_PULL = 0.02
@@ -23,9 +24,9 @@ ISOLATED = 5.0
 ITERATIONS, TOLERANCE = 80, 1e-4
 
 
-def softness(ramps: Ramps, shape: tuple[int, int]) -> float:
-    """Median width of the ramps, px at a long side of 960; 0 where there is none."""
-    return float(np.median(ramps.width)) / max(shape) * REFERENCE_SIDE if len(ramps) else 0.0
+def is_soft(ramps: Ramps, shape: tuple[int, int]) -> bool:
+    """Whether the ramps of a map of `shape` (h, w) are an estimator's."""
+    return len(ramps) > 0 and float(np.median(ramps.width)) > max(SOFT * max(shape) / REFERENCE_SIDE, LEAST_SOFT)
 
 
 def step_at_silhouettes(
