@@ -12,6 +12,7 @@ import numpy as np
 from .depth_raster import DECODER_ERRORS, Intrinsics, StoredDepth, decode_grey
 from .embedded_depth import EmbeddedDepth, place_on_photo
 from .errors import DioramaError
+from .open_picture import open_picture
 from .photo import read_file
 
 MAX_ASPECT_ERROR = 0.02
@@ -213,7 +214,7 @@ def _picture_size(path: Path) -> tuple[int, int]:
     from PIL import Image
 
     try:
-        with Image.open(path) as image:
+        with path.open("rb") as file, open_picture(file, str(path)) as image:
             width, height = image.size
             turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
     except (*DECODER_ERRORS, Image.DecompressionBombError):

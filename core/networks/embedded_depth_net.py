@@ -1,11 +1,11 @@
-"""The depth network that ships inside the extension: an EfficientNet-Lite0 encoder and a light decoder in plain torch.
+"""The depth network that ships inside the extension, to train and export: EfficientNet-Lite0 and a light decoder in plain torch.
 
 The encoder is MobileNet-v2 blocks scaled as in Tan and Le, "EfficientNet" (2019), in the "Lite" form (ReLU6, no
 squeeze-and-excitation); the decoder fuses its five levels upwards with residual units as MiDaS (Ranftl et al. 2020) and
-RefineNet (Lin et al. 2017) do. Trained by `training/depth`; data and figures in `docs/model_cards/embedded_depth.md`.
+RefineNet (Lin et al. 2017) do. Trained by `training/depth`; in use it runs through `built_in/depth.py`. Data and figures are in
+`docs/model_cards/embedded_depth.md`.
 """
 
-from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..built_in.depth import network_size
 from ..errors import DioramaError
 
 WEIGHTS = Path(__file__).parent / "weights" / "embedded_depth.safetensors"
@@ -144,18 +145,18 @@ class EmbeddedDepthNet(nn.Module):
     def __init__(self, variant: str = "lite0", outputs: int = 1):
         super().__init__()
         plan = VARIANTS[variant]
-        self.encoder = Encoder(plan)
+        self.encoder, self.outputs = Encoder(plan), outputs
         self.decoder = Decoder(tuple(plan[number][3] for number in TAPS), outputs)
 
     def forward(self, photo: Tensor) -> Tensor:
         half = self.decoder(self.encoder(photo * 2 - 1))
         return functional.interpolate(half[:, :1], size=photo.shape[2:], mode="bilinear", align_corners=False)[:, 0]
 
-
-def network_size(height: int, width: int, long_side: int = LONG_SIDE) -> tuple[int, int]:
-    """Height and width of the network's input: the photo's aspect, the longer side `long_side`, multiples of 32."""
-    factor = long_side / max(height, width)
-    return tuple(max(2 * STRIDE, round(side * factor / STRIDE) * STRIDE) for side in (height, width))
+    def both(self, photo: Tensor) -> tuple[Tensor, Tensor]:
+        """Disparity with its zero at infinity and the share of sky, both (N, 1, H, W), of a network of two outputs."""
+        half = self.decoder(self.encoder(photo * 2 - 1))
+        answer = functional.interpolate(half, size=photo.shape[2:], mode="bilinear", align_corners=False)
+        return functional.relu(answer[:, :1]), torch.sigmoid(answer[:, 1:])
 
 
 def form_of(stored: dict[str, Tensor]) -> tuple[str, int]:
@@ -188,14 +189,9 @@ def load_network(path: Path = WEIGHTS, device: str = "cpu") -> EmbeddedDepthNet:
     return network.eval().to(device)
 
 
-@lru_cache(maxsize=2)
-def _shipped_network(device: str) -> EmbeddedDepthNet:
-    return load_network(WEIGHTS, device)
-
-
 def infer(network: EmbeddedDepthNet, photo_rgb: np.ndarray, long_side: int = LONG_SIDE, flip: bool = True
           ) -> np.ndarray:
-    """Run a network on one photo, (H, W, 3) uint8 RGB, to (h, w) float32 relative inverse depth as `estimate` gives it.
+    """Run a network on one photo, (H, W, 3) uint8 RGB, to (h, w) float32 relative inverse depth.
 
     `flip` averages with the mirrored photo's result.
     """
@@ -211,13 +207,3 @@ def infer(network: EmbeddedDepthNet, photo_rgb: np.ndarray, long_side: int = LON
         if flip:
             disparity = (disparity + network(photo.flip(3)).flip(2)) / 2
     return disparity[0].float().cpu().numpy()
-
-
-def estimate(photo_rgb: np.ndarray, device: str = "cpu") -> np.ndarray:
-    """Relative inverse depth of one photo with the shipped weights.
-
-    photo_rgb: (H, W, 3) uint8 RGB, any aspect. Returns (h, w) float32 at the network's resolution (`network_size`, the
-    longer side 320), larger = nearer, known up to scale and shift; map it to the photo by resizing. Raises DioramaError
-    when the photo is not such an array or the weights cannot be read.
-    """
-    return infer(_shipped_network(device), photo_rgb)
