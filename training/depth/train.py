@@ -24,12 +24,12 @@ import cv2
 import losses
 import numpy as np
 import torch
-from photo_diorama.core.networks.embedded_depth_net import VARIANTS, EmbeddedDepthNet, load_network
+from photo_diorama.core.networks.embedded_depth_net import TAPS, VARIANTS, EmbeddedDepthNet, load_network
 from pretrained import load_imagenet
 from safetensors.torch import save_file
 from samples import PASTED, REAL, RENDERED, TAUGHT, Sample, Source
 
-FROZEN_STAGES = 2  # Stem and strides 2 and 4 keep their ImageNet weights: edges and colours need no relearning.
+FROZEN_STAGES = 3  # Stem and strides 2 to 8 keep their weights: edges and colours need no relearning, and they cost most.
 
 
 def read_photos(folders: list[Path], side: int = 420) -> list[np.ndarray]:
@@ -170,11 +170,27 @@ def begin(options: argparse.Namespace) -> EmbeddedDepthNet:
     return network.to(memory_format=torch.channels_last)
 
 
+def encode(network: EmbeddedDepthNet, photo: torch.Tensor, frozen: int) -> list[torch.Tensor]:
+    """The encoder's maps; its first `frozen` stages run in bfloat16 and without gradients.
+
+    The others run in single precision: depthwise gradients are slower in bfloat16.
+    """
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        x = network.encoder.stem(photo * 2 - 1)
+    maps = []
+    for number, stage in enumerate(network.encoder.stages):
+        learns = number >= frozen
+        with torch.set_grad_enabled(learns), torch.autocast("cpu", torch.bfloat16, enabled=not learns):
+            x = stage(x.float() if learns else x)
+        if number in TAPS:
+            maps.append(x)
+    return maps
+
+
 def step_once(network: EmbeddedDepthNet, batch: list[Sample], frozen: bool) -> dict[str, torch.Tensor]:
     """The losses of one batch, ready to be summed and differentiated."""
     photo, inverse, valid = tensors(batch)
-    with torch.autocast("cpu", torch.bfloat16, enabled=frozen), torch.set_grad_enabled(not frozen):
-        maps = network.encoder(photo * 2 - 1)  # Depthwise gradients are slower in bfloat16.
+    maps = encode(network, photo, len(network.encoder.stages) if frozen else FROZEN_STAGES)
     with torch.autocast("cpu", torch.bfloat16):
         half = network.decoder(maps)
     return objective(half[:, 0].float(), half[:, 1].float(), batch, inverse, valid)
