@@ -63,7 +63,7 @@ def gradient(guess: Tensor, truth: Tensor, valid: Tensor, scales: int = 4, weigh
 
 
 def occlusion_edges(inverse: Tensor, jump: float = 0.08) -> Tensor:
-    """Where true disparity is torn: pixels whose step to a neighbour is more than `jump` of the nearer one and twice the slopes beside.
+    """Where true disparity is torn: pixels whose step to a neighbour is more than `jump` of the nearer one and twice the slope beside.
 
     inverse: (N, H, W). Returns (N, H, W) bool, both sides of each tear.
     """
@@ -72,9 +72,10 @@ def occlusion_edges(inverse: Tensor, jump: float = 0.08) -> Tensor:
         values = inverse.transpose(axis, 2)
         step = values.diff(dim=2)
         near = torch.maximum(values[:, :, 1:], values[:, :, :-1])
-        before = functional.pad(step, (1, 0))[:, :, :-1].abs()
-        after = functional.pad(step, (0, 1))[:, :, 1:].abs()
-        here = (step.abs() > jump * near) & (step.abs() > 2 * torch.minimum(before, after) + 1e-6)
+        before = functional.pad(step, (1, 0))[:, :, :-1] * step.sign()
+        after = functional.pad(step, (0, 1))[:, :, 1:] * step.sign()
+        slope = torch.maximum(before, after).clamp(min=0)  # the other way, as behind something thin, is no slope
+        here = (step.abs() > jump * near) & (step.abs() > 2 * slope + 1e-6)
         both = functional.pad(here, (1, 0)) | functional.pad(here, (0, 1))
         torn |= both.transpose(axis, 2)
     return torn

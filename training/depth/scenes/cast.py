@@ -7,10 +7,11 @@ import bpy
 import numpy as np
 from catalogue import noise_texture
 from mathutils import Vector
+from stage import Stage
+
 from scenes import tubes
 from scenes.animals import bird, fish, quadruped, skin
 from scenes.people import PARTS
-from stage import Stage
 
 SKIN = np.array([(0.78, 0.52, 0.4), (0.68, 0.42, 0.3), (0.5, 0.28, 0.17), (0.3, 0.16, 0.1), (0.12, 0.06, 0.04)])
 HAIR = np.array([(0.01, 0.008, 0.006), (0.05, 0.025, 0.012), (0.16, 0.08, 0.03), (0.45, 0.28, 0.1), (0.5, 0.48, 0.45)])

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 from mathutils import Vector
+
 from scenes.cast import Cast
 from scenes.heroes import VIEWS, Views, _ground, backdrop
 

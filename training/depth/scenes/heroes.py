@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 from mathutils import Vector
+
 from scenes.cast import Cast
 
 Views = list[tuple]  # (eye, target, horizontal field of view in degrees)
