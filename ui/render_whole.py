@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..core.output import OutputSettings
-from .session import Session
-from .targets import make_folder
+from ..core.scene.output import OutputSettings
+from .cli.output_paths import make_folder
+from .cli.session import Session
 
 
 def render_whole(target: Path, scene, frames: int, session: Session, output: OutputSettings, known: dict) -> list[Path]:
     """Renders and returns the files; `known` are the facts that the scene keeps. Raises DioramaError where one fails."""
-    from ..operators.render import View, render
+    from ..operators.output.render import View, render
 
     make_folder(target.parent)
     size = tuple(known["photo_size"])

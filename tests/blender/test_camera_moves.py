@@ -8,7 +8,7 @@ from blend_state import differences, everything, furnish
 from camera_view import seen_from
 from fake_layout import FakeLayout
 
-from photo_diorama.core.camera_path import MOVES
+from photo_diorama.core.camera.moves import MOVES
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ def find_tooltips(blender) -> bool:
 
 def test_an_amount_is_of_its_move(blender, street, import_photo):
     """What a handheld move was fitted to would take a zoom out of the safe range."""
-    from photo_diorama.operators.root import kept_settings
+    from photo_diorama.operators.scene.root import kept_settings
 
     root = import_photo(*street)
     blender.ops.photo_diorama.apply_move("INVOKE_DEFAULT", camera_move="handheld", move_amount=4.0)

@@ -1,0 +1,132 @@
+"""LayeredDepthImage: several surfaces a pixel, and which neighbours belong to the same surface."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..depth.depth_map import DepthMap
+from ..photo.photo import Photo
+from ..settings import LayerSettings
+from .discontinuities import grow_foreground, tear
+from .parts import Parts, cut_parts
+
+BORDER_STEP, SMALL_BORDER_STEP, SMALL = 32, 8, 640
+"""The border is a multiple of this, so that the frame falls on the blocks of the mesh; of less on a grid below `SMALL`."""
+
+
+RIGHT, LEFT, DOWN, UP = range(4)
+STEPS = ((0, 1), (0, -1), (1, 0), (-1, 0))
+"""Row and column step to the neighbour on each side."""
+OPPOSITE = (LEFT, RIGHT, UP, DOWN)
+PHOTO, INVENTED, FRONT, BACK = range(4)
+"""What a pixel shows: the photo, what was invented, or at a soft silhouette the foreground with alpha or what lies behind it."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One sheet of pixels on the canvas, linked to those of its neighbours that belong to the same surface.
+
+    A neighbour may be on another layer: what was invented behind a foreground goes on in the photo beside it. So a link names
+    the layer; -1 is a tear or nothing there. Links are mutual, one a side.
+    """
+
+    present: np.ndarray  # (h, w) bool
+    synthesised: np.ndarray  # (h, w) bool, part of `present`: invented, not photographed
+    disparity: np.ndarray  # (h, w) float32, 1/m; meaningless where not present
+    colour: np.ndarray  # (h, w, 3) float32, sRGB-encoded; meaningless where not present
+    links: np.ndarray  # (4, h, w) int8: layer of the linked pixel on the right, left, down, up; -1 without
+    soft: np.ndarray | None = None  # (h, w) uint8: FRONT or BACK at soft silhouettes, 0 elsewhere; None without any
+    part: np.ndarray | None = None  # (h, w) uint8: the part it was split off into (core/layers/parts.py); None where nothing was
+
+    @property
+    def shown(self) -> np.ndarray:
+        """(h, w) uint8: PHOTO, INVENTED, FRONT or BACK, where present."""
+        plain = self.synthesised.astype(np.uint8)
+        return plain if self.soft is None else np.where(self.soft > 0, self.soft, plain)
+
+
+@dataclass(frozen=True)
+class LayeredDepthImage:
+    """Layers on one canvas: the photo's surface first, then what it hides, then what that hides."""
+
+    layers: tuple[Layer, ...]
+    frame: tuple[int, int, int, int]  # top, left, height, width of the photo within the canvas, working pixels
+    threshold: float  # jump of disparity at which surfaces are torn, 1/m
+    span: float  # range of disparity of the photo, 1/m
+    skirt: int = 0  # the layer in which foregrounds go on over what is behind, to end softly; 0 without
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.layers[0].present.shape
+
+    @property
+    def long_side(self) -> int:
+        """Of the photo on the working grid: the length that widths are parts of."""
+        return max(self.frame[2:])
+
+
+def neighbour(array: np.ndarray, side: int, outside) -> np.ndarray:
+    """For each pixel the value of `array` (h, w) at its neighbour on that side; `outside` beyond the canvas."""
+    result = np.full_like(array, outside)
+    rows, columns = STEPS[side]
+    here = tuple(slice(None, -1) if d > 0 else slice(1, None) if d < 0 else slice(None) for d in (rows, columns))
+    there = tuple(slice(1, None) if d > 0 else slice(None, -1) if d < 0 else slice(None) for d in (rows, columns))
+    result[here] = array[there]
+    return result
+
+
+def beside(pixels: np.ndarray, side: int, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Flat indices of the neighbours of flat indices on that side, and which of them lie on the canvas (others: unchanged)."""
+    rows, columns = STEPS[side]
+    r, c = np.divmod(pixels, shape[1])
+    inside = (r + rows >= 0) & (r + rows < shape[0]) & (c + columns >= 0) & (c + columns < shape[1])
+    return pixels + np.where(inside, rows * shape[1] + columns, 0), inside
+
+
+def mutual_links(right: np.ndarray, down: np.ndarray, layer: int) -> np.ndarray:
+    """Links within one layer, (4, h, w) int8, from the two arrays of bool."""
+    sides = (right, neighbour(right, LEFT, False), down, neighbour(down, UP, False))
+    return np.where(np.stack(sides), np.int8(layer), np.int8(-1))
+
+
+def split_into_layers(
+    photo: Photo, depth: DepthMap, settings: LayerSettings, parts: Parts | None = None
+) -> LayeredDepthImage:
+    """The photo's surface, torn at its depth discontinuities and continued outside the frame; nothing is hidden yet.
+
+    `parts` are cut out of it, whether there is a jump of depth or not.
+
+    Colours of the border are left to the inpainting.
+    """
+    height, width = depth.disparity.shape
+    threshold = settings.tear * depth.span
+    rim = max(1, round(settings.rim * max(height, width))) if settings.rim > 0 else 0
+    disparity = grow_foreground(depth.disparity, threshold, rim)
+    disparity, right, down = tear(disparity, threshold)
+    part = None
+    if parts is not None:
+        part, right, down = cut_parts(parts, right, down)
+    block = BORDER_STEP if max(height, width) >= SMALL else SMALL_BORDER_STEP
+    border = block * round(settings.border * max(height, width) / block)
+    colour = photo.working_colour(height, width)
+    layer = _with_border(disparity, right, down, colour, border)
+    if part is not None:
+        layer = replace(layer, part=np.pad(part, border, mode="edge"))
+    return LayeredDepthImage((layer,), (border, border, height, width), threshold, depth.span)
+
+
+def _with_border(disparity, right, down, colour, border: int) -> Layer:
+    """Continues the surface outwards: each row and column keeps its disparity, and tears go on straight out of the frame."""
+    pad = ((border, border), (border, border))
+    present = np.ones((disparity.shape[0] + 2 * border, disparity.shape[1] + 2 * border), bool)
+    synthesised = np.pad(np.zeros(disparity.shape, bool), pad, constant_values=True)
+    right, down = (np.pad(links, pad, mode="edge") for links in (right, down))
+    if border:
+        # disparity is constant outwards, so links along that way hold; the last column and row have nothing beyond them
+        right[:, :border], right[:, -border - 1 :] = True, True
+        down[:border], down[-border - 1 :] = True, True
+    right[:, -1], down[-1] = False, False
+    disparity, colour = np.pad(disparity, pad, mode="edge"), np.pad(colour, (*pad, (0, 0)), mode="edge")
+    return Layer(present, synthesised, disparity, colour, mutual_links(right, down, 0))
