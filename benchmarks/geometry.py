@@ -81,7 +81,7 @@ def one(what: str, photo: str, depth: str, side: str) -> None:
     from photo_diorama.core.depth import sharpen_depth
     from photo_diorama.core.depth.depth_map import depth_on_photo, read_depth
     from photo_diorama.core.inpaint import inpaint
-    from photo_diorama.core.layers.layered_depth_image import split_into_layers
+    from photo_diorama.core.layers.split import split_into_layers
     from photo_diorama.core.mesh import triangulate
     from photo_diorama.core.photo.photo import load_photo
     from photo_diorama.core.settings import Settings

@@ -29,9 +29,9 @@ from views import read_view, torn, truth  # noqa: E402
 from photo_diorama.core.built_in.onnx_network import load  # noqa: E402
 from photo_diorama.core.hidden_depth import choose_surface as learned  # noqa: E402
 from photo_diorama.core.hidden_depth import learned_edges  # noqa: E402
+from photo_diorama.core.hidden_depth.continue_edges import junctions, on_canvas, regions_behind, see_edges  # noqa: E402
 from photo_diorama.core.hidden_depth.edge_paths import EdgePath, plan_paths  # noqa: E402
 from photo_diorama.core.hidden_depth.propagate_edges import reflood  # noqa: E402
-from photo_diorama.core.inpaint.published import junctions, on_canvas, regions_behind, see_edges  # noqa: E402
 from photo_diorama.core.layers.link_layers import absorb_islands  # noqa: E402
 from photo_diorama.core.layers.regions import disocclude  # noqa: E402
 from photo_diorama.core.settings import HIDDEN_DEPTH, HIDDEN_EDGES, LayerSettings  # noqa: E402

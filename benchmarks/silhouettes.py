@@ -253,7 +253,7 @@ def by_links(photo: Path, depth: Path | None, shape: tuple[int, int], options: l
 
     from photo_diorama.core.depth.edit_depth import take_over
     from photo_diorama.core.depth.sharpen_depth import sharpen
-    from photo_diorama.core.layers.layered_depth_image import split_into_layers
+    from photo_diorama.core.layers.split import split_into_layers
     from photo_diorama.core.pipeline import Kept, Steps, bring_depth, silent
     from photo_diorama.core.settings import Settings, each_option
 

@@ -18,9 +18,10 @@ from .errors import DioramaError
 from .inpaint.fill_colour import resolved
 from .inpaint.inpaint import inpaint
 from .inpaint.needed_networks import Downloaded
-from .layers.layered_depth_image import LayeredDepthImage, split_into_layers
+from .layers.layered_depth_image import LayeredDepthImage
 from .layers.parts import Parts
 from .layers.soft_silhouettes import add_skirt, clean, find_matte
+from .layers.split import split_into_layers
 from .mesh.delight import delit_textures
 from .mesh.separate_parts import separate_parts
 from .mesh.triangulate import LayeredMesh, triangulate

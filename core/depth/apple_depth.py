@@ -10,7 +10,8 @@ from ..errors import DioramaError
 from ..photo.heif_boxes import read_heif_items
 from ..photo.jpeg_segments import appended_images, xmp_segments
 from ..photo.xmp import XmpNode, number, parse_xmp
-from .depth_raster import FARTHEST, NEAREST, Intrinsics, StoredDepth, check_size, decode_grey, in_one_line
+from ..raster.decoder_errors import in_one_line
+from .depth_raster import FARTHEST, NEAREST, Intrinsics, StoredDepth, check_size, decode_grey
 
 PIXEL_DATA = "http://ns.apple.com/pixeldatainfo/1.0/"
 DEPTH_DATA = "http://ns.apple.com/depthData/1.0/"

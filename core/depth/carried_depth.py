@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DioramaError
-from ..photo.heif_boxes import is_heif
 from ..photo.jpeg_segments import SOI
-from ..photo.photo import read_file
-from ..raster.open_picture import open_picture
+from ..raster.decode import read_file
+from ..raster.decoder_errors import DECODER_ERRORS, in_one_line
+from ..raster.open_picture import is_heif, open_picture
 from .apple_depth import read_apple_heif, read_apple_jpeg, read_spatial_photo
-from .depth_raster import DECODER_ERRORS, Intrinsics, StoredDepth, in_one_line
+from .depth_raster import Intrinsics, StoredDepth
 from .google_depth import read_google, read_google_original
 from .samsung_depth import read_samsung
 

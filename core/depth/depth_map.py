@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DioramaError
-from ..photo.photo import MAX_PIXELS, Photo, decode_pixels, exr_size, read_file
+from ..photo.photo import Photo
+from ..raster.decode import MAX_PIXELS, decode_pixels, exr_size, read_file
+from ..raster.decoder_errors import DECODER_ERRORS, in_one_line
 from ..raster.exr_depth import read_depth_channel
 from ..raster.open_picture import DEPTH_KINDS, open_picture
 from ..settings import DepthSettings
-from .depth_raster import DECODER_ERRORS, in_one_line
 from .resample_depth import fill_unknown, resample
 
 FARTHEST_OF_RELATIVE = 60.0

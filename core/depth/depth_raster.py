@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import struct
 import warnings
-import zlib
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..errors import DioramaError
+from ..raster.decoder_errors import DECODER_ERRORS, in_one_line
 from ..raster.open_picture import open_picture
 
 MAX_DEPTH_PIXELS = 100_000_000
@@ -113,18 +112,6 @@ def decode_grey(data: bytes, name: str, what: str) -> tuple[np.ndarray, int]:
         raise DioramaError(f"{name} holds {what} that does not decode ({in_one_line(error)}); copy it again.") from None
     except Image.DecompressionBombError:
         raise DioramaError(f"{name} holds {what} of too many pixels; save the photo again without it.") from None
-
-
-# what Pillow's decoders raise on damaged files, libheif's and NumPy's and zipfile's readers of headers too
-DECODER_ERRORS = (
-    OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, MemoryError,
-    AttributeError, RuntimeError, struct.error, zlib.error,
-)  # fmt: skip
-
-
-def in_one_line(error: Exception) -> str:
-    """A decoder's own words, made fit for the inside of a sentence."""
-    return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
 
 
 def check_size(width: int, height: int, name: str, what: str) -> None:

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DioramaError
-from ..photo.photo import read_file
+from ..raster.decode import read_file
+from ..raster.decoder_errors import DECODER_ERRORS
 from ..raster.open_picture import open_picture
 from .carried_depth import EmbeddedDepth, place_on_photo
-from .depth_raster import DECODER_ERRORS, Intrinsics, StoredDepth, decode_grey
+from .depth_raster import Intrinsics, StoredDepth, decode_grey
 
 MAX_ASPECT_ERROR = 0.02
 MAX_CAMERA_BYTES = 65536

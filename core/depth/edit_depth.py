@@ -174,7 +174,7 @@ def surroundings(disparity: np.ndarray, mask: np.ndarray, ring: int = 3) -> np.n
     """
     import cv2
 
-    from ..inpaint.fill_colour import push_pull
+    from ..raster.push_pull import push_pull
 
     side = 2 * ring + 1
     outside = cv2.dilate(mask.astype(np.uint8), np.ones((side, side), np.uint8)).astype(bool) & ~mask

@@ -15,10 +15,10 @@ import numpy as np
 from ..built_in.batches import run_in_batches
 from ..built_in.crops import Crop
 from ..built_in.edges import edge_input
-from ..inpaint.published import continued, regions_behind, see_edges
 from ..layers.layered_depth_image import LayeredDepthImage
 from ..layers.link_layers import absorb_islands
 from ..layers.regions import Disocclusion
+from .continue_edges import continued, regions_behind, see_edges
 from .propagate_edges import reflood
 
 TUNED_FOR = 384

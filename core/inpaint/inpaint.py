@@ -12,7 +12,8 @@ from ..layers.layered_depth_image import Layer, LayeredDepthImage
 from ..layers.link_layers import absorb_islands, link_hidden
 from ..layers.regions import Disocclusion, disocclude, find_regions
 from ..settings import HIDDEN_DEPTH, HIDDEN_EDGES, InpaintSettings, LayerSettings
-from .fill_colour import fill_border, fill_colour, resolved
+from .border import fill_border
+from .fill_colour import fill_colour, resolved
 from .needed_networks import Downloaded
 
 FEWEST_HIDDEN = 16

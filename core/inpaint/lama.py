@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import DioramaError, without_torch
 from ..layers.layered_depth_image import LayeredDepthImage
 from ..layers.regions import Region
-from .fill_colour import DETAIL, mirrored_detail
+from .deterministic import DETAIL, mirrored_detail
 from .needed_networks import Downloaded, checked_content
 from .region_queue import WaitingRegions
 

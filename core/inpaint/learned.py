@@ -10,8 +10,8 @@ import numpy as np
 
 from ..built_in.colour import Start, complete, contrast
 from ..layers.regions import Region
+from .deterministic import FillParts, on_the_rim
 from .exemplar import TRIES
-from .fill_colour import FillParts, on_the_rim
 
 BLOCK, MARGIN = 112, 24
 """Regions are completed in blocks of at most this many pixels a side, seen with this much around: the work goes by what is

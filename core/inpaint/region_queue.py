@@ -6,11 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..layers.regions import Region
-from .fill_colour import FillParts
-
-FEWEST = 12
-"""Regions with fewer pixels to invent stay as the deterministic fill left them."""
+from ..layers.regions import FEWEST, Region
+from .deterministic import FillParts
 
 
 class WaitingRegions:

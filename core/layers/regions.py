@@ -13,6 +13,8 @@ import numpy as np
 from .discontinuities import label_surfaces
 from .layered_depth_image import OPPOSITE, STEPS, LayeredDepthImage, beside
 
+FEWEST = 12
+"""Regions with fewer pixels to invent stay as the deterministic fill left them."""
 LEAST_REACH = 0.008
 """A silhouette of the smallest jump hides this part of the long side; a jump of a third of the range hides all of it."""
 REACH_PER_JUMP = 3.0

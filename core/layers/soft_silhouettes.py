@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..photo.photo import linear_from_srgb, srgb_from_linear
+from ..raster.colour_curves import linear_from_srgb, srgb_from_linear
 from ..settings import LayerSettings
 from .layered_depth_image import BACK, FRONT, OPPOSITE, Layer, LayeredDepthImage, neighbour
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..inpaint.fill_colour import push_pull
 from ..layers.layered_depth_image import LayeredDepthImage
+from ..raster.push_pull import push_pull
 
 REACH = 0.07
 """The sheet lies behind all that is within this part of the long side, and takes its colours from the farthest there."""

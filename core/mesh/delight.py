@@ -15,7 +15,8 @@ import numpy as np
 from ..camera.camera import Camera
 from ..layers.layered_depth_image import LayeredDepthImage
 from ..layers.soft_silhouettes import Matte
-from ..photo.photo import Photo, linear_from_srgb, srgb_from_linear
+from ..photo.photo import Photo
+from ..raster.colour_curves import linear_from_srgb, srgb_from_linear
 from .atlas import pack_atlas, with_sheet
 from .backdrop import lay_backdrop
 from .normals import find_slopes, normal_map

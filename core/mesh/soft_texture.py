@@ -8,7 +8,8 @@ import numpy as np
 
 from ..layers.layered_depth_image import BACK, LayeredDepthImage
 from ..layers.soft_silhouettes import Matte, foreground_of, share_out
-from ..photo.photo import Photo, linear_from_srgb, srgb_from_linear
+from ..photo.photo import Photo
+from ..raster.colour_curves import linear_from_srgb, srgb_from_linear
 from .atlas import rectangles_of, shelves
 from .quadtree import SOFT_BLOCK
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 MAX_BOXES, MAX_EXTENTS = 50_000, 50_000
-_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"MiHE")
 
 
 @dataclass(frozen=True)
@@ -50,11 +49,6 @@ class HeifItems:
             if name == b"irot" and payload:
                 turn = {0: 1, 1: 8, 2: 3, 3: 6}[payload[0] & 3]  # irot counts quarter turns anticlockwise
         return turn
-
-
-def is_heif(data: bytes) -> bool:
-    """Whether the file calls itself HEIF with HEVC inside (AVIF is not ours)."""
-    return data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS
 
 
 def read_heif_items(data: bytes) -> HeifItems | None:

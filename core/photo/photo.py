@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import struct
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from ..camera.camera import DEFAULT_FOV_DEG, Camera
-from ..depth.depth_raster import DECODER_ERRORS, in_one_line
 from ..errors import DioramaError
-from ..raster.exr_depth import read_pixels
-from ..raster.open_picture import open_picture, picture_kind
+from ..raster.colour_curves import srgb_from_linear
+from ..raster.decode import MAX_PIXELS, decode_pixels, exr_size, read_file
+from ..raster.decoder_errors import DECODER_ERRORS, in_one_line
+from ..raster.open_picture import open_picture
 from ..settings import PhotoSettings
 from .icc_profile import to_srgb
 
-MAX_PIXELS = 250_000_000
-MAX_FILE_BYTES = 2_000_000_000
 MIN_SIDE, MAX_ASPECT = 16, 20
 ORIENTATION_TAG, EXIF_IFD = 0x0112, 0x8769
 FOCAL_35MM, FOCAL_MM, PLANE_X_RES, PLANE_UNIT = 0xA405, 0x920A, 0xA20E, 0xA210
@@ -56,16 +54,6 @@ class Photo:
         return small / np.float32(np.iinfo(self.colour.dtype).max)
 
 
-def srgb_from_linear(x: np.ndarray) -> np.ndarray:
-    """IEC 61966-2-1 transfer curve, continued above 1."""
-    return np.where(x <= 0.0031308, 12.92 * x, 1.055 * np.maximum(x, 1e-8) ** (1 / 2.4) - 0.055).astype(np.float32)
-
-
-def linear_from_srgb(x: np.ndarray) -> np.ndarray:
-    """The inverse of `srgb_from_linear`."""
-    return np.where(x <= 0.04045, x / 12.92, ((np.maximum(x, 0) + 0.055) / 1.055) ** 2.4).astype(np.float32)
-
-
 def load_photo(path: str | os.PathLike, settings: PhotoSettings = PhotoSettings()) -> Photo:
     """Reads JPEG, PNG, WebP, TIFF (8 and 16 bit), OpenEXR and HEIC; EXIF orientation applied, colours brought to sRGB.
 
@@ -91,25 +79,6 @@ def load_photo(path: str | os.PathLike, settings: PhotoSettings = PhotoSettings(
         name=path.stem, path=path, colour=np.ascontiguousarray(colour), alpha=alpha, camera=camera,
         focal_source=focal_source, file_bytes=data if plain else None,
     )  # fmt: skip
-
-
-def read_file(path: Path, kind: str = "photo") -> bytes:
-    """The file's bytes; raises DioramaError with the reason where it cannot be read or is empty."""
-    try:
-        if path.is_dir():
-            raise DioramaError(f"{path} is a folder; name the {kind} inside it.")
-        if path.exists() and not path.is_file():  # a pipe or device would be read for ever
-            raise DioramaError(f"{path} is no file but a device or pipe; name the {kind}'s file.")
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise DioramaError(f"{path} has more than 2 GB; export the {kind} smaller.")
-        data = path.read_bytes()
-    except OSError as error:
-        raise DioramaError(
-            f"{path} cannot be read ({error.strerror or error}); check the name and its permissions."
-        ) from None
-    if not data:
-        raise DioramaError(f"{path} is empty (0 bytes); copy or export the {kind} again.")
-    return data
 
 
 def _check_size(path: Path, width: int, height: int) -> None:
@@ -237,38 +206,6 @@ def _read_exr(path: Path, data: bytes) -> np.ndarray:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
     order = [2, 1, 0, 3][: pixels.shape[2]]
     return np.nan_to_num(pixels[..., order].astype(np.float32), nan=0.0, posinf=65504.0, neginf=0.0)
-
-
-def exr_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height in the header of OpenEXR bytes; None where it is damaged."""
-    at = 8
-    try:
-        while data[at]:
-            name, kind, rest = data[at : at + 600].split(b"\0", 2)
-            at += len(name) + len(kind) + 2
-            (length,) = struct.unpack_from("<i", data, at)
-            if name == b"dataWindow":
-                left, top, right, bottom = struct.unpack_from("<4i", data, at + 4)
-                return max(0, right - left + 1), max(0, bottom - top + 1)
-            at += 4 + max(0, length)
-    except (IndexError, ValueError, struct.error):
-        pass
-    return None
-
-
-def decode_pixels(data: bytes | np.ndarray) -> np.ndarray | None:
-    """Bytes of a promised kind as OpenCV decodes them, at full depth (H, W[, channels B G R A]); None where it cannot."""
-    data = np.frombuffer(data, np.uint8)
-    kind = picture_kind(data[:12].tobytes())
-    if kind not in ("JPEG", "PNG", "WEBP", "TIFF", "EXR"):
-        return None
-    import cv2
-
-    try:
-        pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-    except cv2.error:  # no subclass of what others raise; of a TIFF wider than a million pixels, for one
-        pixels = None
-    return read_pixels(data.tobytes()) if pixels is None and kind == "EXR" else pixels
 
 
 def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:

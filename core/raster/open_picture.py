@@ -6,7 +6,6 @@ import io
 from typing import BinaryIO
 
 from ..errors import DioramaError
-from ..photo.heif_boxes import is_heif
 
 PHOTO_KINDS = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF")
 DEPTH_KINDS = ("JPEG", "PNG", "WEBP", "TIFF")
@@ -68,3 +67,11 @@ def _decoder(kind: str, name: str):
                 f"{name} is a HEIC picture, which needs pillow-heif here; install it or export a JPEG."
             ) from None
     return decoder
+
+
+HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"MiHE")
+
+
+def is_heif(data: bytes) -> bool:
+    """Whether the file calls itself HEIF with HEVC inside (AVIF is not ours)."""
+    return data[4:8] == b"ftyp" and data[8:12] in HEIF_BRANDS

@@ -19,18 +19,12 @@ from ...core.settings import DepthSettings, SceneSettings, Settings
 from ..nodes.relief_sliders import renew_relief
 from ..scene.camera_moves import MOVE_KEY, MOVE_OPTIONS, animate, clear
 from ..scene.depth_image import EDITED_KEY, edit_on, image_on, keep_edit, parts_on
-from ..scene.emit import SETTINGS_KEY, SOURCE_KEY, add_camera, make_mesh, match_camera, set_up_scene, short_name
-from ..scene.materials import (
-    IMAGE_ROLES,
-    MATERIAL_OPTIONS,
-    ROLE_KEY,
-    made_images,
-    photo_image,
-    texture_material,
-    texture_of,
-)
+from ..scene.emit import add_camera, make_mesh, match_camera, set_up_scene, short_name
+from ..scene.keys import ROLE_KEY, SETTINGS_KEY, SOURCE_KEY
+from ..scene.materials import MATERIAL_OPTIONS, made_images, photo_image, texture_material, texture_of
 from ..scene.root import find_root, kept_settings, kept_source, objects_by_role, source_of
-from ..scene.tint import kept_tint, tint, tinted_images, untinted
+from ..scene.surfaces import image_nodes, image_nodes_of, images_of, still_there, surfaces_of
+from ..scene.tint import kept_tint, tint, tinted_images
 from . import build_operator
 from .properties import depth_property, draw_options, option_properties, photo_property, set_values, settings_of
 from .user_preferences import models_folder
@@ -96,14 +90,6 @@ class Rebuild(Rebuilding, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
 
-def still_there(name: str) -> bpy.types.Object:
-    """The root of that name after a build, meanwhile anything may have happened; raises DioramaError where it is gone."""
-    root = bpy.data.objects.get(name)
-    if root is None or find_root(root) is not root:
-        raise DioramaError(f"{name} is gone; select a diorama and rebuild that one.")
-    return root
-
-
 @contextmanager
 def object_mode(root: bpy.types.Object) -> Iterator[None]:
     """Ends the editing of a layer that is about to get another mesh; somebody who paints goes on afterwards."""
@@ -160,31 +146,6 @@ def rebuild(root: bpy.types.Object, built: Diorama, settings: Settings, source: 
     for texture, own_name in image_names.items():
         if texture in images and own_name not in bpy.data.images:
             images[texture].name = own_name
-
-
-def surfaces_of(root: bpy.types.Object) -> list[bpy.types.Object]:
-    """All meshes under the root that were made from the photo, copies among them."""
-    return [ob for ob in root.children_recursive if ob.type == "MESH" and ROLE_KEY in ob]
-
-
-def image_nodes(tree: bpy.types.NodeTree) -> Iterator[bpy.types.Node]:
-    """The nodes that show a texture of a diorama, those inside groups too."""
-    for node in tree.nodes:
-        if node.type == "GROUP" and node.node_tree:
-            yield from image_nodes(node.node_tree)
-        elif node.type == "TEX_IMAGE" and node.image and node.image.get(ROLE_KEY) in IMAGE_ROLES:
-            yield node
-
-
-def images_of(root: bpy.types.Object) -> dict[str, bpy.types.Image]:
-    """The images that the diorama's materials show, by texture; under a tint that one which is tinted."""
-    return {node.image[ROLE_KEY]: untinted(node.image) for node in image_nodes_of(root)}
-
-
-def image_nodes_of(root: bpy.types.Object) -> list[bpy.types.Node]:
-    """The nodes that show a texture of this diorama, in all materials of its surfaces."""
-    materials = {slot.material for ob in surfaces_of(root) for slot in ob.material_slots if slot.material}
-    return [node for material in materials if material.node_tree for node in image_nodes(material.node_tree)]
 
 
 def renew_surfaces(root: bpy.types.Object, objects: dict, meshes: dict[str, bpy.types.Mesh], name: str) -> None:

@@ -11,7 +11,7 @@ from ...core.errors import DioramaError
 from ...core.settings import Settings
 from ..build.properties import option_properties, set_values, values_of
 from ..scene.camera_moves import MOVE_OPTIONS, animate
-from ..scene.emit import SETTINGS_KEY
+from ..scene.keys import SETTINGS_KEY
 from ..scene.root import find_root, kept_settings, kept_source, objects_by_role
 
 MoveOptions = type(

@@ -10,7 +10,7 @@ from ...core.camera.safe_range import DIRECTIONS, SafeRange, safe_range
 from ...core.errors import DioramaError
 from ..nodes.relief_sliders import KEYS
 from ..scene.camera_moves import curves_of
-from ..scene.materials import ROLE_KEY
+from ..scene.keys import ROLE_KEY
 from ..scene.root import find_root, kept_settings, kept_source, objects_by_role, world_scale
 from .apply_move import apply_move
 

@@ -11,10 +11,11 @@ from ...core.depth import edit_depth as core
 from ...core.errors import DioramaError
 from ...core.settings import Settings
 from ..build import build_operator as build
-from ..build.rebuild import rebuild, still_there
+from ..build.rebuild import rebuild
 from ..build.user_preferences import models_folder
 from ..scene.depth_image import edit_on, keep_edit, parts_on
 from ..scene.root import find_root, kept_settings, kept_source, source_of
+from ..scene.surfaces import still_there
 from .regions import place_on_photo, region_of, region_property, selected_triangles
 
 

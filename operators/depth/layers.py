@@ -7,10 +7,12 @@ from functools import partial
 import bpy
 
 from ...core.change_parts import Split, join_part, split_range, split_region
-from ..build.rebuild import image_nodes, image_nodes_of, rebuild, still_there, surfaces_of
+from ..build.rebuild import rebuild
 from ..scene.depth_image import edit_on, keep_parts
-from ..scene.materials import ROLE_KEY, texture_of
+from ..scene.keys import ROLE_KEY
+from ..scene.materials import texture_of
 from ..scene.root import find_root, objects_by_role, source_of
+from ..scene.surfaces import image_nodes, image_nodes_of, still_there, surfaces_of
 from ..scene.tint import COLOUR, STRENGTH, TINT_KEY, take_off, tint, tinted_images
 from .edit_depth import OfDiorama
 from .regions import region_of, region_property

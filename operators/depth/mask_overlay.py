@@ -5,10 +5,11 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
-from ..build.rebuild import images_of, surfaces_of
 from ..scene.depth_image import MASK_KEY, image_on
-from ..scene.materials import ROLE_KEY, texture_of
+from ..scene.keys import ROLE_KEY
+from ..scene.materials import texture_of
 from ..scene.root import find_root
+from ..scene.surfaces import images_of, surfaces_of
 
 TINT = (1.0, 0.1, 0.0, 0.5)
 """Red, green and blue, linear, and how much of it covers the photo."""

@@ -10,7 +10,6 @@ import numpy as np
 from ...core.change_depth import current_depth
 from ...core.depth.edit_depth import mask_of_triangles
 from ...core.errors import DioramaError
-from ..build.rebuild import still_there
 from ..scene.depth_image import (
     EDITED_KEY,
     MASK_KEY,
@@ -24,6 +23,7 @@ from ..scene.depth_image import (
 )
 from ..scene.emit import short_name
 from ..scene.root import find_root, kept_source, objects_by_role
+from ..scene.surfaces import still_there
 from .edit_depth import OfDiorama
 from .regions import selected_triangles
 

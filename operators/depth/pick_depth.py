@@ -6,9 +6,9 @@ import bpy
 from bpy_extras import view3d_utils
 
 from ...core.errors import DioramaError
-from ..build.rebuild import still_there
 from ..scene.depth_image import EDITED_KEY, MASK_KEY, ORIGINAL_KEY, image_on
 from ..scene.root import find_root, world_scale
+from ..scene.surfaces import still_there
 from .edit_depth import OnDiorama
 from .regions import place_on_photo, region_of
 

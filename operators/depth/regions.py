@@ -12,7 +12,7 @@ from ...core.depth.edit_depth import mask_of_picture, mask_of_triangles
 from ...core.errors import DioramaError
 from ..nodes.relief_nodes import RAY
 from ..scene.depth_image import MASK_KEY, image_on, values_of
-from ..scene.materials import ROLE_KEY
+from ..scene.keys import ROLE_KEY
 from ..scene.root import find_root, kept_source
 
 WHAT_TO_DO = "select faces of the photo in edit mode, or paint the mask white over the region"

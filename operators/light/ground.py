@@ -8,7 +8,7 @@ from mathutils import Matrix, Vector
 
 from ...core.errors import DioramaError
 from ...core.scene.ground_plane import GroundPlane, find_ground, find_walls, normals_of
-from ..scene.materials import ROLE_KEY
+from ..scene.keys import ROLE_KEY
 from ..scene.photo_rays import PhotoRays
 from ..scene.root import find_root, kept_source, objects_by_role
 

@@ -9,10 +9,10 @@ import bpy
 from mathutils import Vector
 
 from ...core.errors import DioramaError
-from ..build.rebuild import surfaces_of
 from ..nodes.catcher_nodes import catcher_nodes, insert, remove
-from ..scene.materials import ROLE_KEY
+from ..scene.keys import ROLE_KEY
 from ..scene.root import find_root, objects_by_role
+from ..scene.surfaces import surfaces_of
 from .ground import ground_of, put_ground, walls_of
 
 COPY_KEY, KEPT_KEY = "photo_diorama_catcher", "photo_diorama_rays"

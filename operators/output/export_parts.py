@@ -13,7 +13,7 @@ import numpy as np
 from mathutils import Matrix
 
 from ...core.errors import DioramaError
-from ...core.photo.photo import srgb_from_linear
+from ...core.raster.colour_curves import srgb_from_linear
 from ..scene.emit import ROLE_KEY, UV, textured_mesh
 from ..scene.root import objects_by_role
 

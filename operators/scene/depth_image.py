@@ -9,7 +9,7 @@ from ...core.depth.edit_depth import DepthEdit
 from ...core.errors import DioramaError
 from ...core.layers.parts import Parts
 from .emit import short_name
-from .materials import ROLE_KEY
+from .keys import ROLE_KEY
 
 EDITED_KEY, ORIGINAL_KEY, MASK_KEY = "photo_diorama_depth", "photo_diorama_depth_original", "photo_diorama_mask"
 """Custom properties of the root that point to images."""

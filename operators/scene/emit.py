@@ -12,20 +12,16 @@ from ...core.photo.photo import Photo
 from ...core.settings import Settings
 from ..nodes.relief_nodes import DISPARITY, RAY
 from ..nodes.relief_sliders import add_relief
+from .axes import to_blender
 from .camera_moves import animate
 from .colour_management import show_as_the_photo
-from .materials import ROLE_KEY, make_materials
+from .keys import ROLE_KEY, SETTINGS_KEY, SOURCE_KEY
+from .materials import make_materials
 
-SETTINGS_KEY, SOURCE_KEY = "photo_diorama_settings", "photo_diorama_source"
 SENSOR_MM = 36.0
 UV = "UVMap"
 MAX_NAME = 48
 """Blender cuts names at 63 bytes; room is left for the role and a number."""
-
-
-def to_blender(points: np.ndarray) -> np.ndarray:
-    """(n, 3) points, x right, y down, z forward -> x right, y forward, z up, as the world of Blender stands."""
-    return np.stack([points[:, 0], points[:, 2], -points[:, 1]], axis=1).astype(np.float32)
 
 
 def emit(mesh: LayeredMesh, photo: Photo, settings: Settings, source: dict, context=None) -> bpy.types.Object:

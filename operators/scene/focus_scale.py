@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..nodes.relief_sliders import curves_of
-from .materials import ROLE_KEY
+from .keys import ROLE_KEY
 from .root import objects_by_role, world_scale
 
 SCALE_KEY = "photo_diorama_scale"

@@ -7,13 +7,13 @@ import numpy as np
 
 from ...core.errors import DioramaError
 from ...core.mesh.triangulate import LayeredMesh
-from ...core.photo.photo import Photo, linear_from_srgb
+from ...core.photo.photo import Photo
+from ...core.raster.colour_curves import linear_from_srgb
 from ...core.raster.exr_encode import encode_exr
 from ...core.settings import SceneSettings
 from .colour_management import mark_colour_space
+from .keys import ROLE_KEY
 
-ROLE_KEY = "photo_diorama_role"
-"""Custom property that says what a datablock was made for; a rebuild knows it again by this."""
 ALBEDO = "albedo"
 IMAGE_ROLES = tuple(f"{image}{kind}" for image in ("photo", "atlas", "soft") for kind in ("", f" {ALBEDO}"))
 """What images of a diorama can be."""

@@ -8,8 +8,8 @@ from mathutils import Vector
 from mathutils.bvhtree import BVHTree
 
 from ...core.errors import DioramaError
-from ..build.rebuild import surfaces_of
 from .root import kept_source, objects_by_role
+from .surfaces import surfaces_of
 
 
 class PhotoRays:

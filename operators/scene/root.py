@@ -9,8 +9,7 @@ import bpy
 
 from ...core.pipeline import Diorama, stamp
 from ...core.settings import each_option
-from .emit import SETTINGS_KEY, SOURCE_KEY
-from .materials import ROLE_KEY
+from .keys import ROLE_KEY, SETTINGS_KEY, SOURCE_KEY
 
 
 def find_root(ob: bpy.types.Object | None) -> bpy.types.Object | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import bpy
 import numpy as np
 
-from .materials import ROLE_KEY
+from .keys import ROLE_KEY
 
 TINT_OF = "photo_diorama_tint_of"
 """Custom property of a tinted image: the one it was made from."""

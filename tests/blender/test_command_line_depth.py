@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
 
 from depth_photo_files import apple_photo, gdepth_photo, photo_pixels, png  # noqa: E402
 
-from photo_diorama.core.photo.photo import decode_pixels  # noqa: E402
+from photo_diorama.core.raster.decode import decode_pixels  # noqa: E402
 
 pytest.importorskip("cv2", reason="needs OpenCV")
 

@@ -15,7 +15,8 @@ import numpy as np
 from photo_diorama.core.camera.camera import Camera
 from photo_diorama.core.depth.depth_map import DepthMap
 from photo_diorama.core.depth.sharpen_depth import sharpen
-from photo_diorama.core.layers.layered_depth_image import LayeredDepthImage, split_into_layers
+from photo_diorama.core.layers.layered_depth_image import LayeredDepthImage
+from photo_diorama.core.layers.split import split_into_layers
 from photo_diorama.core.photo.photo import Photo
 from photo_diorama.core.settings import LayerSettings
 

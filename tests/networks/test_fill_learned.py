@@ -8,8 +8,8 @@ torch = pytest.importorskip("torch")
 from photo_diorama.core.built_in.colour import MULTIPLE  # noqa: E402
 from photo_diorama.core.built_in.onnx_network import load  # noqa: E402
 from photo_diorama.core.inpaint import fill_colour, learned  # noqa: E402
+from photo_diorama.core.inpaint.deterministic import FillParts, compose, fill_parts  # noqa: E402
 from photo_diorama.core.inpaint.exemplar import blurred  # noqa: E402
-from photo_diorama.core.inpaint.fill_colour import FillParts, compose, fill_parts  # noqa: E402
 from photo_diorama.core.layers.regions import Region  # noqa: E402
 from photo_diorama.core.networks.checkpoints import save_network  # noqa: E402
 from photo_diorama.core.networks.inpaint.forward import on_arrays  # noqa: E402

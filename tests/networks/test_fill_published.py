@@ -27,9 +27,10 @@ from scenes import BORDERED, EVERY, relief, slanted_wall, t_junction, two_planes
 from scipy import ndimage  # noqa: E402
 
 from photo_diorama.core.errors import DioramaError  # noqa: E402
+from photo_diorama.core.hidden_depth.continue_edges import unit_of  # noqa: E402
 from photo_diorama.core.inpaint import inpaint, published  # noqa: E402
 from photo_diorama.core.inpaint.needed_networks import Downloaded  # noqa: E402
-from photo_diorama.core.inpaint.published import Published, unit_of  # noqa: E402
+from photo_diorama.core.inpaint.published import Published  # noqa: E402
 from photo_diorama.core.layers.layered_depth_image import LEFT, RIGHT  # noqa: E402
 from photo_diorama.core.layers.regions import disocclude  # noqa: E402
 from photo_diorama.core.networks.inpaint import forward  # noqa: E402

@@ -15,9 +15,10 @@ import numpy as np  # noqa: E402
 from photo_diorama.core.camera.camera import Camera  # noqa: E402
 from photo_diorama.core.depth.depth_map import FARTHEST_OF_RELATIVE, DepthMap  # noqa: E402
 from photo_diorama.core.depth.sharpen_depth import sharpen  # noqa: E402
-from photo_diorama.core.layers.layered_depth_image import LayeredDepthImage, beside, split_into_layers  # noqa: E402
+from photo_diorama.core.layers.layered_depth_image import LayeredDepthImage, beside  # noqa: E402
 from photo_diorama.core.layers.link_layers import absorb_islands, link_hidden  # noqa: E402
 from photo_diorama.core.layers.regions import Disocclusion, disocclude  # noqa: E402
+from photo_diorama.core.layers.split import split_into_layers  # noqa: E402
 from photo_diorama.core.photo.photo import Photo  # noqa: E402
 from photo_diorama.core.settings import LayerSettings  # noqa: E402
 

@@ -26,8 +26,9 @@ from photo_diorama.core.depth.depth_map import depth_on_photo  # noqa: E402
 from photo_diorama.core.depth.find_depth import find_depth  # noqa: E402
 from photo_diorama.core.depth.sharpen_depth import sharpen  # noqa: E402
 from photo_diorama.core.inpaint.inpaint import FEWEST_HIDDEN, add_hidden_layer  # noqa: E402
-from photo_diorama.core.layers.layered_depth_image import LayeredDepthImage, split_into_layers  # noqa: E402
+from photo_diorama.core.layers.layered_depth_image import LayeredDepthImage  # noqa: E402
 from photo_diorama.core.layers.regions import disocclude, find_regions  # noqa: E402
+from photo_diorama.core.layers.split import split_into_layers  # noqa: E402
 from photo_diorama.core.photo.photo import load_photo  # noqa: E402
 from photo_diorama.core.settings import LayerSettings, Settings  # noqa: E402
 

@@ -27,8 +27,8 @@ import numpy as np  # noqa: E402
 from pictures import Pictures, is_held_out, read_pictures  # noqa: E402
 
 from photo_diorama.core.built_in.colour import contrast  # noqa: E402
+from photo_diorama.core.inpaint.deterministic import fill_parts, on_the_rim  # noqa: E402
 from photo_diorama.core.inpaint.exemplar import TRIES  # noqa: E402
-from photo_diorama.core.inpaint.fill_colour import fill_parts, on_the_rim  # noqa: E402
 from photo_diorama.core.layers.regions import Region  # noqa: E402
 
 SIDE, AROUND = 96, 32

@@ -29,8 +29,7 @@ from ...core.errors import DioramaError
 from ...core.models.file_lock import exclusive
 from ...core.scene.output import kind_of
 from . import make_diorama
-from .batch_worker import flags_of
-from .flags import output_from
+from .flags import flags_of, output_from
 from .output_paths import check_target, make_folder
 from .session import Session
 

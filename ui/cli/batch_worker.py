@@ -17,6 +17,7 @@ from pathlib import Path
 from ...core.batch.manifest import BAD_INPUT, DONE, FAULT, OUT_OF_MEMORY
 from ...core.batch.workers import MARK
 from . import make_diorama
+from .exit_codes import explain
 from .flags import add_common
 from .session import ProgressLine, Session, Stops
 
@@ -89,8 +90,6 @@ def _offer_to_the_system() -> None:
 
 def answer_to(request: dict, session: Session, teller: Teller) -> dict:
     """Makes what `request["flags"]` say and tells what came of it; raises nothing but what ends the process."""
-    from .command_line import explain
-
     told: list[str] = []
     quiet = Session(told.append, session.models, session.online, json=True, quiet=True, progress=teller)
     begun = time.perf_counter()
@@ -108,24 +107,11 @@ def answer_to(request: dict, session: Session, teller: Teller) -> dict:
     return answer | {"seconds": round(time.perf_counter() - begun, 3)}
 
 
-def flags_of(given: argparse.Namespace, parser: argparse.ArgumentParser) -> dict:
-    """The flags of `parser` that differ from their defaults, as JSON has them."""
-    named = {a.dest: a for a in parser._actions if a.dest not in ("help", argparse.SUPPRESS)}
-    chosen = {d: getattr(given, d) for d, a in named.items() if hasattr(given, d) and getattr(given, d) != a.default}
-    return {dest: _plain(value) for dest, value in chosen.items()}
-
-
-def _plain(value):
-    if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    return str(value) if isinstance(value, Path) else value
-
-
 def namespace_of(flags: dict) -> argparse.Namespace:
     """What the main command's parser would make of flags as `flags_of` gives them."""
-    from .command_line import main_parser
-
-    actions = {a.dest: a for a in main_parser()._actions}
+    parser = argparse.ArgumentParser(add_help=False)
+    make_diorama.add_flags(parser)
+    actions = {a.dest: a for a in parser._actions}
     given = {dest: a.default for dest, a in actions.items() if dest != "help"}
     for dest, value in flags.items():
         make = actions[dest].type or (lambda x: x)

@@ -8,14 +8,13 @@ import sys
 import traceback
 from pathlib import Path
 
-from ...core.errors import Cancelled, DioramaError
+from ...core.errors import Cancelled
 from ...core.threads import threads_used
 from ...operators.build.own_folder import NO_EXTENSION_FOLDER
 from . import batch, batch_worker, farm, inspect_photo, make_diorama, manage_models, write_depth
-from .output_paths import OF_THE_DISK
+from .exit_codes import FAULT, OK, explain
 from .session import ProgressLine, Session, Stops, only_ours_on_standard_output, plain
 
-OK, FAULT, BAD_INPUT = 0, 1, 2
 COMMANDS = {
     "farm": (farm, "Does one task of a job on a render farm: a photo's scene, some of its frames, its movie."),
     "inspect": (inspect_photo, "Shows what a photo's file says of its camera and depth."),
@@ -85,20 +84,6 @@ def _told(error: BaseException, stopped: int) -> int:
     if code == FAULT:
         traceback.print_exception(error)
     return _say(sentence, code)
-
-
-def explain(error: Exception) -> tuple[int, str]:
-    """The exit code and the sentence for what went wrong."""
-    if isinstance(error, DioramaError):
-        return BAD_INPUT, str(error)
-    if isinstance(error, MemoryError):
-        return BAD_INPUT, "There is not enough memory for this photo; lower --long-side or scale the photo down."
-    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith(__package__.split(".")[0]):
-        return BAD_INPUT, f"The Python module {error.name} is missing; install Photo Diorama with what it needs."
-    if isinstance(error, OSError) and error.errno in OF_THE_DISK:
-        return BAD_INPUT, (f"{error.filename or 'The output'} cannot be written ({error.strerror}); "
-                           "check the free space and the folder's permissions.")  # fmt: skip
-    return FAULT, "this is a fault of Photo Diorama; please report it with the lines above."
 
 
 def _say(words: str, code: int) -> int:

@@ -82,3 +82,16 @@ def add_common(parser: argparse.ArgumentParser, models_dir: bool = True, threads
         _add_flag(parser, dataclasses.fields(ThreadSettings)[0])
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def flags_of(given: argparse.Namespace, parser: argparse.ArgumentParser) -> dict:
+    """The flags of `parser` that differ from their defaults, as JSON has them."""
+    named = {a.dest: a for a in parser._actions if a.dest not in ("help", argparse.SUPPRESS)}
+    chosen = {d: getattr(given, d) for d, a in named.items() if hasattr(given, d) and getattr(given, d) != a.default}
+    return {dest: _plain(value) for dest, value in chosen.items()}
+
+
+def _plain(value):
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, Path) else value

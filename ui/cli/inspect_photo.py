@@ -9,13 +9,13 @@ import numpy as np
 
 from ...core.depth.apple_depth import SpatialPhoto, read_spatial_photo
 from ...core.depth.carried_depth import EmbeddedDepth, depth_in, describe
-from ...core.depth.depth_raster import DECODER_ERRORS
 from ...core.depth.depth_sidecar import find_sidecar_depth, read_sidecar_depth
 from ...core.errors import DioramaError
 from ...core.models.store import best_estimator
-from ...core.photo.heif_boxes import is_heif
-from ...core.photo.photo import Photo, load_photo, read_file
-from ...core.raster.open_picture import open_picture
+from ...core.photo.photo import Photo, load_photo
+from ...core.raster.decode import read_file
+from ...core.raster.decoder_errors import DECODER_ERRORS
+from ...core.raster.open_picture import is_heif, open_picture
 from .flags import add_common
 from .session import Session
 

@@ -14,7 +14,6 @@ from ...core.errors import DioramaError
 from ...core.pipeline import Diorama, build_diorama
 from ...core.scene.output import GIF, MOVIES, OutputSettings, names_of
 from ...core.settings import Settings
-from ..render_whole import render_whole
 from .flags import add_common, add_options, add_output_options, output_from, settings_from
 from .output_paths import beside, check_target, could_not_save, default_name, make_folder, room
 from .session import Session, peak_memory_mb
@@ -121,6 +120,16 @@ def new_scene(built: Diorama, settings: Settings, given: argparse.Namespace):
     emit(built.mesh, built.photo, settings, source_of(built, given.photo, given.depth))
     scene.frame_set(1)
     return scene
+
+
+def render_whole(target: Path, scene, frames: int, session: Session, output: OutputSettings, known: dict) -> list[Path]:
+    """Renders and returns the files; `known` are the facts that the scene keeps. Raises DioramaError where one fails."""
+    from ...operators.output.render import View, render
+
+    make_folder(target.parent)
+    size = tuple(known["photo_size"])
+    view = View(scene.camera, size, known["nearest_m"], known["focus_m"], known["metric"])
+    return render(target, scene, frames, session.progress, output, view)
 
 
 def save_blend(output: Path) -> None:

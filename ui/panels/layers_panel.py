@@ -2,7 +2,6 @@
 
 import bpy
 
-from ...operators.build.rebuild import surfaces_of
 from ...operators.build.update_from import UpdateFrom
 from ...operators.depth.layers import (
     DuplicateLayer,
@@ -14,6 +13,7 @@ from ...operators.depth.layers import (
     is_invented,
 )
 from ...operators.scene.root import find_root, kept_source
+from ...operators.scene.surfaces import surfaces_of
 from ...operators.scene.tint import TINT_KEY
 from .tab import DioramaPanel
 

@@ -15,7 +15,7 @@ from photo_diorama.core.inpaint.exemplar import (
     pieces,
     taken_over,
 )
-from photo_diorama.core.inpaint.fill_colour import push_pull
+from photo_diorama.core.raster.push_pull import push_pull
 
 SIDE, LONG_SIDE = 96, 400
 

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 from scenes import BORDERED, BORDERLESS, HEIGHT, WIDTH, slanted_ground, t_junction, two_planes
 
-from photo_diorama.core.inpaint.fill_colour import fill_border, fill_colour, push_pull, trusted_context
+from photo_diorama.core.inpaint.border import fill_border
+from photo_diorama.core.inpaint.deterministic import trusted_context
+from photo_diorama.core.inpaint.fill_colour import fill_colour
 from photo_diorama.core.inpaint.inpaint import add_hidden_layer
 from photo_diorama.core.layers.layered_depth_image import Layer, LayeredDepthImage
 from photo_diorama.core.layers.regions import Region, disocclude, find_regions
+from photo_diorama.core.raster.push_pull import push_pull
 from photo_diorama.core.settings import InpaintSettings
 
 SIDE = 60

@@ -12,13 +12,12 @@ from photo_diorama.core.layers.layered_depth_image import (
     LEFT,
     OPPOSITE,
     RIGHT,
-    SMALL_BORDER_STEP,
     STEPS,
     UP,
     mutual_links,
     neighbour,
-    split_into_layers,
 )
+from photo_diorama.core.layers.split import SMALL_BORDER_STEP, split_into_layers
 from photo_diorama.core.settings import LayerSettings
 
 

@@ -10,11 +10,12 @@ from scenes import BORDERED, EVERY, HEIGHT, WIDTH
 
 from photo_diorama.core.depth.depth_map import DepthMap
 from photo_diorama.core.inpaint.inpaint import inpaint
-from photo_diorama.core.layers.layered_depth_image import BACK, FRONT, split_into_layers
+from photo_diorama.core.layers.layered_depth_image import BACK, FRONT
 from photo_diorama.core.layers.soft_silhouettes import add_skirt, clean, find_matte, share_out
+from photo_diorama.core.layers.split import split_into_layers
 from photo_diorama.core.mesh.soft_texture import pack_soft
 from photo_diorama.core.mesh.triangulate import triangulate
-from photo_diorama.core.photo.photo import linear_from_srgb, srgb_from_linear
+from photo_diorama.core.raster.colour_curves import linear_from_srgb, srgb_from_linear
 from photo_diorama.core.settings import InpaintSettings, MeshSettings
 
 SOFT = replace(BORDERED, soft_edge=0.03)

@@ -9,11 +9,11 @@ from scenes import EVERY, HEIGHT, WIDTH
 
 from photo_diorama.core.depth.depth_map import DepthMap
 from photo_diorama.core.inpaint.inpaint import inpaint
-from photo_diorama.core.layers.layered_depth_image import split_into_layers
 from photo_diorama.core.layers.soft_silhouettes import add_skirt, clean, find_matte
+from photo_diorama.core.layers.split import split_into_layers
 from photo_diorama.core.mesh.delight import delit, delit_textures, find_shading, harmonics
 from photo_diorama.core.mesh.triangulate import triangulate
-from photo_diorama.core.photo.photo import linear_from_srgb, srgb_from_linear
+from photo_diorama.core.raster.colour_curves import linear_from_srgb, srgb_from_linear
 from photo_diorama.core.settings import InpaintSettings, LayerSettings, MeshSettings
 
 SETTINGS = LayerSettings(border=0.2, rim=0.0)

@@ -19,8 +19,9 @@ from photo_diorama.core.depth.samsung_depth import trailer_blocks
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.photo.heif_boxes import read_heif_items
 from photo_diorama.core.photo.jpeg_segments import appended_images, end_of_image, segments, xmp_segments
-from photo_diorama.core.photo.photo import exr_size, load_photo
+from photo_diorama.core.photo.photo import load_photo
 from photo_diorama.core.photo.xmp import decode_base64, number, parse_xmp
+from photo_diorama.core.raster.decode import exr_size
 from photo_diorama.core.raster.exr_depth import read_depth_channel
 from photo_diorama.core.settings import DepthSettings
 

@@ -14,7 +14,8 @@ from PIL.TiffImagePlugin import IFDRational
 from scenes import png_bytes, png_chunk, png_header
 
 from photo_diorama.core.errors import DioramaError
-from photo_diorama.core.photo.photo import linear_from_srgb, load_photo, srgb_from_linear
+from photo_diorama.core.photo.photo import load_photo
+from photo_diorama.core.raster.colour_curves import linear_from_srgb, srgb_from_linear
 from photo_diorama.core.settings import PhotoSettings
 
 ROWS, COLUMNS = np.mgrid[:40, :60]

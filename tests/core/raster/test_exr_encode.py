@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from photo_diorama.core.photo.photo import decode_pixels
+from photo_diorama.core.raster.decode import decode_pixels
 from photo_diorama.core.raster.exr_depth import read_pixels
 from photo_diorama.core.raster.exr_encode import encode_exr
 
