@@ -7,12 +7,13 @@ import json
 import bpy
 import numpy as np
 
+from ..core.framing import FrameEdge, frame_edge
 from ..core.mesh import LayeredMesh, TexturedMesh
 from ..core.photo import Photo
 from ..core.settings import Settings
 from .camera_moves import animate
 from .colour_management import show_as_the_photo
-from .materials import ROLE_KEY, make_materials
+from .materials import ROLE_KEY, make_materials, texture_of
 from .relief_nodes import DISPARITY, RAY
 from .relief_sliders import add_relief
 
@@ -53,10 +54,16 @@ def emit(mesh: LayeredMesh, photo: Photo, settings: Settings, source: dict, cont
         surfaces.append(ob)
     camera = add_camera(name, mesh, root, collection)
     add_relief(root, surfaces, camera, mesh)
-    animate(camera.parent, camera, mesh, settings.scene, context.scene)
+    animate(camera.parent, camera, mesh, settings.scene, context.scene, (edge_of(mesh), mesh.camera))
     if settings.scene.set_up_scene:
         set_up_scene(context.scene, camera, mesh)
     return root
+
+
+def edge_of(mesh: LayeredMesh) -> FrameEdge:
+    """The edge of what was photographed."""
+    seen = [(part.vertices, part.triangles) for part in mesh.meshes if texture_of(part.role) != "atlas"]
+    return frame_edge(seen, mesh.camera)
 
 
 def short_name(name: str) -> str:

@@ -18,7 +18,7 @@ from ..core.settings import DepthSettings, SceneSettings, Settings
 from . import build
 from .camera_moves import MOVE_OPTIONS, animate, clear
 from .depth_image import EDITED_KEY, edit_on, image_on, keep_edit, parts_on
-from .emit import SETTINGS_KEY, SOURCE_KEY, make_mesh, match_camera, set_up_scene, short_name
+from .emit import SETTINGS_KEY, SOURCE_KEY, edge_of, make_mesh, match_camera, set_up_scene, short_name
 from .materials import (
     IMAGE_ROLES,
     MATERIAL_OPTIONS,
@@ -256,7 +256,7 @@ def renew_camera(objects: dict, built: Diorama, was: dict, move: SceneSettings |
         match_camera(camera.data, built.mesh)
     camera.data.clip_end = max(camera.data.clip_end, built.mesh.farthest * 4)
     if move:
-        animate(rig, camera, built.mesh, move, scene)
+        animate(rig, camera, built.mesh, move, scene, (edge_of(built.mesh), built.mesh.camera))
 
 
 def register() -> None:
