@@ -17,6 +17,7 @@ MOVE_KEY, ROLE_KEY = "photo_diorama_move", "photo_diorama_role"
 LENS_KEY, FRAMED_KEY = "photo_diorama_lens", "photo_diorama_framed"
 """On the rig of a move that changes the lens: the lens at rest in mm, and by how much the framing made it longer."""
 MOVE_OPTIONS = ("camera_move", "move_amount", "framing", "move_easing", "move_loop", "move_aim", "move_seed", "frames")
+SAME_LENS = 1e-5
 MOST_POSES = 200
 """Frames of a long move that its framing looks at."""
 AIM = "Look at the focus"
@@ -64,10 +65,12 @@ def animate(
         if factor > 1 and closer > 0:
             _shift(rig, FORWARD, closer)
             factor = lens_factor(*edge, path_of_move(rig, first, frames, size, focus if settings.move_aim else None))
-    if factor > 1 or move.keeps_focus_size:
-        rig[LENS_KEY], rig[FRAMED_KEY] = rest, factor
-        keys = channels[FORWARD] if move.keeps_focus_size else [Key(0.0, 0.0, "LINEAR")]
-        _write(camera.data, "lens", 0, [(frame_at(k.at), rest * factor * size(k.value * unit), k) for k in keys], loop)
+    rig[LENS_KEY], rig[FRAMED_KEY] = rest, factor
+    if move.keeps_focus_size:
+        keys = [(frame_at(k.at), rest * factor * size(k.value * unit), k) for k in channels[FORWARD]]
+        _write(camera.data, "lens", 0, keys, loop)
+    elif factor > 1:
+        camera.data.lens = rest * factor
     return factor
 
 
@@ -102,9 +105,19 @@ def framed(rig: bpy.types.Object | None) -> float:
 
 
 def lens_at_rest(camera: bpy.types.Object) -> float:
-    """The lens of a diorama's camera in mm where no move changes it."""
-    rig = camera.parent
-    return float(rig[LENS_KEY]) if rig is not None and LENS_KEY in rig else camera.data.lens
+    """The lens of a diorama's camera in mm without its move; one that somebody has set since is kept."""
+    rig, lens = camera.parent, camera.data.lens
+    if rig is None or LENS_KEY not in rig:
+        return lens
+    animated = any(curve.data_path == "lens" for curve in curves_of(camera.data))
+    return float(rig[LENS_KEY]) if animated or abs(lens / (rig[LENS_KEY] * rig[FRAMED_KEY]) - 1) < SAME_LENS else lens
+
+
+def keep_framing(rig: bpy.types.Object, camera: bpy.types.Object) -> None:
+    """The lens that was just given to the camera is its lens at rest; the framing of its move goes on from there."""
+    if LENS_KEY in rig and not any(curve.data_path == "lens" for curve in curves_of(camera.data)):
+        rig[LENS_KEY] = camera.data.lens
+        camera.data.lens *= rig[FRAMED_KEY]
 
 
 def clear(rig: bpy.types.Object, camera: bpy.types.Object) -> None:
@@ -117,8 +130,9 @@ def clear(rig: bpy.types.Object, camera: bpy.types.Object) -> None:
     if turned:
         rig.rotation_euler = (0.0, 0.0, 0.0)
     if LENS_KEY in rig:
+        lens = lens_at_rest(camera)
         _remove_curves(camera.data, {"lens"})
-        camera.data.lens = rig[LENS_KEY]
+        camera.data.lens = lens
     rig.location = (0.0, 0.0, 0.0)
     constraint = rig.constraints.get(AIM)
     if constraint is not None:

@@ -16,7 +16,7 @@ from ..core.errors import DioramaError
 from ..core.pipeline import Diorama, build_diorama
 from ..core.settings import DepthSettings, SceneSettings, Settings
 from . import build
-from .camera_moves import MOVE_OPTIONS, animate, clear
+from .camera_moves import MOVE_OPTIONS, animate, clear, keep_framing
 from .depth_image import EDITED_KEY, edit_on, image_on, keep_edit, parts_on
 from .emit import SETTINGS_KEY, SOURCE_KEY, edge_of, make_mesh, match_camera, set_up_scene, short_name
 from .materials import (
@@ -254,6 +254,7 @@ def renew_camera(objects: dict, built: Diorama, was: dict, move: SceneSettings |
         clear(rig, camera)  # before the new lens is set
     if move or any(was.get(key) != value for key, value in now.items()):
         match_camera(camera.data, built.mesh)
+        keep_framing(rig, camera)
     camera.data.clip_end = max(camera.data.clip_end, built.mesh.farthest * 4)
     if move:
         animate(rig, camera, built.mesh, move, scene, (edge_of(built.mesh), built.mesh.camera))
