@@ -13,9 +13,9 @@ REACH = 0.07
 """The sheet lies behind all that is within this part of the long side, and takes its colours from the farthest there."""
 CELL, TEXEL = 48, 4
 """Pixels along a cell of its mesh and along a texel: it is seen through small gaps, or far beside a foreground."""
-APRON, FADE = 1.0, 12
-"""How far the sheet goes on all round the canvas, as a part of the long side: no move ever sees past it. So wide a rim is one
-cell, with few texels of what fades into the mean colour of the sides."""
+APRON, FADE = 0.25, 12
+"""How far the sheet goes on all round the canvas, as a part of the long side: no move of amount 2 sees past it, however
+near the edge is. So wide a rim is one cell, with few texels of what fades into the mean colour of the sides."""
 
 
 @dataclass(frozen=True)
