@@ -28,6 +28,7 @@ from views import read_view, torn, truth  # noqa: E402
 
 from photo_diorama.core import fill_depth_learned as learned  # noqa: E402
 from photo_diorama.core import fill_edges  # noqa: E402
+from photo_diorama.core.built_in.onnx_network import load  # noqa: E402
 from photo_diorama.core.extend_edges import EdgePath, plan_paths  # noqa: E402
 from photo_diorama.core.fill_published import junctions, on_canvas, regions_behind, see_edges  # noqa: E402
 from photo_diorama.core.link_hidden import absorb_islands  # noqa: E402
@@ -102,7 +103,7 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path, help="a picture of what is seen, hidden depth by each way, and the truth")
     given = parser.parse_args()
     layers, choice = LayerSettings(), learned.load_network(HIDDEN_DEPTH)
-    network = fill_edges.load_edge_network(given.weights) if given.weights.is_file() else None
+    network = load(given.weights) if given.weights.is_file() else None
     files = sorted(file for folder in given.views for file in folder.glob("*.npz"))
     files = [file for file in files if not given.only or file.stem in Path(given.only).read_text().split()]
     edges: dict[str, np.ndarray] = {}

@@ -37,6 +37,7 @@ def random_networks(device: str):
 
 def count_work() -> dict[str, list]:
     """From now on: crops, padded pixels and processor seconds by the name of the network."""
+    from photo_diorama.core.built_in.crops import padded_size
     from photo_diorama.core.networks import forward, inpaint_colour, inpaint_depth, inpaint_edge
 
     work, plain = {}, forward.forward_in_batches
@@ -46,7 +47,7 @@ def count_work() -> dict[str, list]:
         result = plain(network, inputs, *arguments, **options)
         row = work.setdefault(network.name, [0, 0, 0.0])
         row[0] += len(inputs)
-        row[1] += sum(int(np.prod(forward.padded_size(*item[0].shape[1:]))) for item in inputs)
+        row[1] += sum(int(np.prod(padded_size(*item[0].shape[1:]))) for item in inputs)
         row[2] += time.process_time() - started
         return result
 

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from .depth_sidecar import find_sidecar_depth
 from .errors import DioramaError
+from .named_depth import find_named_depth
 
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".exr", ".heic", ".heif", ".hif")
 DEPTH_ENDINGS = (".png", ".tif", ".tiff", ".exr", ".npy", ".npz", ".pfm")
@@ -41,7 +42,7 @@ def find_tasks(folder: Path, output: Path, depths: Path | None = None) -> list[T
     Raises DioramaError where `folder` or `depths` cannot be read or holds no photo.
     """
     paths = _photos_below(folder, output.resolve())
-    beside = {find_sidecar_depth(path) for path in paths}
+    beside = {find(path) for path in paths for find in (find_sidecar_depth, find_named_depth)}
     paths = [path for path in paths if path not in beside]
     if not paths:
         raise DioramaError(f"{folder} holds no photo ({', '.join(PHOTO_ENDINGS)}); name the folder that does.")

@@ -15,6 +15,7 @@ import numpy as np
 from .depth_raster import DECODER_ERRORS, in_one_line
 from .errors import DioramaError
 from .exr_depth import read_depth_channel
+from .open_picture import DEPTH_KINDS, open_picture
 from .photo import MAX_PIXELS, Photo, decode_pixels, exr_size, read_file
 from .resample_depth import fill_unknown, resample
 from .settings import DepthSettings
@@ -298,8 +299,9 @@ def _read_integers(path: Path, data: bytes) -> tuple[np.ndarray, str]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            Image.MAX_IMAGE_PIXELS = None  # the bound below is ours and tells what to do
-            size = Image.open(io.BytesIO(data)).size  # only the header, before anything is decoded
+            size = open_picture(data, str(path), DEPTH_KINDS).size  # only the header, before anything is decoded
+    except Image.DecompressionBombError:  # of WebP Pillow asks its own limit
+        raise DioramaError(f"{path} has more pixels than Pillow decodes of its kind; scale it down first.") from None
     except UnidentifiedImageError:
         raise DioramaError(f"{path} is no depth map that can be read; use PNG, TIFF, EXR, NPY or PFM.") from None
     _check_count(path, *size)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import struct
 import warnings
 import zlib
@@ -11,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .errors import DioramaError
+from .open_picture import open_picture
 
 MAX_DEPTH_PIXELS = 100_000_000
 NEAREST, FARTHEST = 1e-6, 1e9
@@ -100,7 +100,7 @@ def decode_grey(data: bytes, name: str, what: str) -> tuple[np.ndarray, int]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP"))
+            image = open_picture(data, name, ("JPEG", "PNG", "WEBP"))
             check_size(*image.size, name, what)
             if image.mode.startswith("I"):  # 16-bit PNG; Pillow calls it I;16 or I
                 return np.clip(np.asarray(image), 0, 65535).astype(np.uint16), 65535

@@ -12,6 +12,7 @@ import numpy as np
 from .depth_raster import DECODER_ERRORS, Intrinsics, StoredDepth, decode_grey
 from .embedded_depth import EmbeddedDepth, place_on_photo
 from .errors import DioramaError
+from .open_picture import open_picture
 from .photo import read_file
 
 MAX_ASPECT_ERROR = 0.02
@@ -48,7 +49,7 @@ def find_sidecar_depth(path: str | Path) -> Path | None:
     if not path.is_file():
         return None
     for candidate in _candidates(path):
-        if candidate.is_file() and known_sidecar_unit(candidate) and _same_aspect(path, candidate):
+        if candidate.is_file() and known_sidecar_unit(candidate) and same_aspect(path, candidate):
             return candidate
     return None
 
@@ -213,7 +214,7 @@ def _picture_size(path: Path) -> tuple[int, int]:
     from PIL import Image
 
     try:
-        with Image.open(path) as image:
+        with path.open("rb") as file, open_picture(file, str(path)) as image:
             width, height = image.size
             turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
     except (*DECODER_ERRORS, Image.DecompressionBombError):
@@ -221,7 +222,8 @@ def _picture_size(path: Path) -> tuple[int, int]:
     return (height, width) if turned else (width, height)
 
 
-def _same_aspect(photo: Path, depth: Path) -> bool:
+def same_aspect(photo: Path, depth: Path) -> bool:
+    """Whether two pictures have one shape, by their headers; False where one cannot be read."""
     try:
         (width, height), (w, h) = _picture_size(photo), _picture_size(depth)
     except DioramaError:

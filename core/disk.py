@@ -2,8 +2,10 @@
 
 import contextlib
 import errno
+import io
 import os
 import shutil
+import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +18,8 @@ else:
     import fcntl
 
 RESERVE = 64 << 20  # bytes that stay free
+OWN_FLAGS = sum(getattr(os, f"O_{name}", 0) for name in ("NOFOLLOW", "NONBLOCK", "CLOEXEC", "BINARY", "NOINHERIT"))
+"""For names of ours in folders that others can write to: no link is followed, no pipe waited for."""
 TICK = 0.1  # [s] between looks at a lock that another holds
 OPEN_TRIES = 25  # Windows only: a lock file that is being removed cannot be opened for a moment
 
@@ -26,6 +30,36 @@ def size_of(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
+
+
+def open_fresh(path: Path) -> io.FileIO:
+    """A new file open for writing, unbuffered; whatever lay under the name goes.
+
+    Made exclusively: a link that somebody planted under a name of ours is removed or refused, and never written through.
+    """
+    path.unlink(missing_ok=True)
+    return io.FileIO(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OWN_FLAGS, 0o666), "w")
+
+
+def open_to_continue(path: Path) -> io.FileIO:
+    """An own file open for reading and writing, unbuffered; raises OSError where it is a link or anything but a file."""
+    handle = os.open(path, os.O_RDWR | OWN_FLAGS)
+    if not _is_own(os.fstat(handle)):
+        os.close(handle)
+        raise OSError(errno.ELOOP, "it is a link or no file", str(path))
+    return io.FileIO(handle, "r+")
+
+
+def remove_planted(path: Path) -> None:
+    """Removes what is under a name of ours and is no plain file of one name: links are not followed, their targets stay."""
+    with contextlib.suppress(FileNotFoundError):
+        if not _is_own(path.lstat()):
+            with writing(path):
+                path.unlink()
+
+
+def _is_own(status: os.stat_result) -> bool:
+    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1
 
 
 def append(file, chunk: bytes) -> None:
@@ -75,7 +109,8 @@ def exclusive(path: Path, busy: Callable[[], None]) -> Iterator[None]:
     refused = 0
     while True:
         try:
-            handle = open(lock, "ab")  # noqa: SIM115 - held until the work is done
+            remove_planted(lock)
+            handle = io.FileIO(os.open(lock, os.O_RDWR | os.O_CREAT | OWN_FLAGS, 0o666), "r+")  # held until it is done
         except OSError as error:
             refused += 1
             if os.name != "nt" or refused > OPEN_TRIES:
@@ -120,6 +155,6 @@ def _locked(handle, lock: Path) -> bool:
 
 def _is_still(handle, lock: Path) -> bool:
     try:
-        return os.path.samestat(os.fstat(handle.fileno()), os.stat(lock))
+        return os.path.samestat(os.fstat(handle.fileno()), os.lstat(lock))
     except FileNotFoundError:
         return False

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .disk import append, require_space, size_of, writing
+from .disk import append, open_fresh, open_to_continue, require_space, size_of, writing
 from .errors import DioramaError
 
 Progress = Callable[[float, str], None]  # (fraction 0..1, what is being done); may raise Cancelled
@@ -147,7 +147,7 @@ class _Transfer:
         have, total = self._begin(answer, have)
         require_space(self.part, (total or self.wanted.most) - have)
         with writing(self.part):
-            file = open(self.part, "r+b" if have else "wb", buffering=0)  # noqa: SIM115 - closed by the next line
+            file = open_to_continue(self.part) if have else open_fresh(self.part)
         with file:
             file.seek(have)
             file.truncate()

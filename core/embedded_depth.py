@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from .errors import DioramaError
 from .google_depth import read_google, read_google_original
 from .heif_items import is_heif
 from .jpeg_segments import SOI
+from .open_picture import open_picture
 from .photo import read_file
 from .samsung_depth import read_samsung
 
@@ -215,16 +215,14 @@ def _crop(shape: tuple[int, ...], width: int, height: int) -> tuple[slice, slice
 
 def _jpeg_frame(data: bytes, name: str) -> tuple[int, int, int]:
     """Stored width and height and the orientation as Pillow, which shows the photo, sees them; nothing is decoded."""
-    from PIL import Image
-
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(data), formats=("JPEG",))
+            image = open_picture(data, name, ("JPEG",))
             try:
                 orientation = int(image.getexif().get(ORIENTATION_TAG, 1))
             except DECODER_ERRORS:
                 orientation = 1  # as `load_photo` decides
             return *image.size, orientation
-    except (*DECODER_ERRORS, Image.DecompressionBombError) as error:
+    except DECODER_ERRORS as error:
         raise DioramaError(f"{name} is damaged or cut short ({in_one_line(error)}); copy or export it again.") from None

@@ -69,6 +69,23 @@ def read_depth_channel(data: bytes, name: str, most: int) -> np.ndarray | None:
         raise DioramaError(f"{name} is damaged or cut short; write the depth map again.") from None
 
 
+def read_pixels(data: bytes) -> np.ndarray | None:
+    """(h, w) grey or (h, w, 3|4) B, G, R, alpha, float32, as OpenCV gives them; None where the file is not of a kind read here.
+
+    For an OpenCV that another add-on loaded before it was told to read OpenEXR.
+    """
+    try:
+        parts, chunks, flags = _read_headers(data)
+        names = {channel for channel, _ in parts[0].channels} if parts and not flags & (TILED | DEEP) else set()
+        wanted = next((order for order in ("BGRA", "BGR", "Y") if names >= set(order)), "")
+        read = [_read_channel(data, parts, chunks, flags, (parts[0], name), "", MOST_PACKED * len(data)) for name in wanted]
+    except (struct.error, IndexError, ValueError, OverflowError, UnicodeDecodeError, zlib.error):
+        return None
+    if not read or not all(np.isfinite(channel).any() for channel in read):
+        return None
+    return read[0] if wanted == "Y" else np.stack(read, axis=2)
+
+
 def _depth_of(parts: list[Part]) -> tuple[Part, str] | None:
     for pattern in DEPTH_NAMES:
         for part in parts:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .built_in.onnx_network import load
 from .exemplar import TRIES, pieces_once
 from .layers import DOWN, LEFT, RIGHT, UP, LayeredDepthImage
 from .regions import Region
@@ -57,12 +58,8 @@ def fill_colour(
 
 
 def resolved(settings: InpaintSettings) -> InpaintSettings:
-    """The settings with the inpainter that `automatic` stands for: `learned` where its networks can run, else `exemplar`."""
-    if settings.inpainter != "automatic":
-        return settings
-    from .fill_learned import can_run
-
-    return replace(settings, inpainter="learned" if can_run(HIDDEN_COLOUR) else "exemplar")
+    """The settings with the inpainter that `automatic` stands for: `learned`, whose networks come along."""
+    return replace(settings, inpainter="learned") if settings.inpainter == "automatic" else settings
 
 
 def completion_on(colour: np.ndarray, settings: InpaintSettings, networks=None, image=None, progress=lambda f: None):
@@ -71,9 +68,9 @@ def completion_on(colour: np.ndarray, settings: InpaintSettings, networks=None, 
         return networks.completion(colour, image, progress)
     if settings.inpainter != "learned":
         return None
-    from .fill_learned import Completion, load_network
+    from .fill_learned import Completion
 
-    return Completion(colour, load_network(HIDDEN_COLOUR))
+    return Completion(colour, load(HIDDEN_COLOUR))
 
 
 def trusted_context(region: Region, rim: int) -> np.ndarray:

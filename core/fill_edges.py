@@ -8,12 +8,13 @@ colour (`training/inpaint_structure`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache, partial
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 
-from .errors import without_torch
+from .built_in.batches import run_in_batches
+from .built_in.crops import Crop
+from .built_in.edges import edge_input
 from .fill_published import continued, regions_behind, see_edges
 from .layers import LayeredDepthImage
 from .link_hidden import absorb_islands
@@ -34,22 +35,14 @@ WINDOW, INNER = 96, 24
 MULTIPLE = 32
 
 
-@lru_cache(maxsize=1)
-def load_edge_network(path: Path):
-    """The network on the CPU, where it gives the same bytes every time; read once. Raises DioramaError where it cannot be had."""
-    try:
-        from .networks.inpaint_edge import load_inpaint_edge
-    except ImportError as error:
-        raise without_torch("learned", error, "exemplar") from None
-    return load_inpaint_edge(path)
-
 
 def extend_edges(
     image: LayeredDepthImage, found: Disocclusion, context_width: float, network, step: Callable[[float], None] = lambda part: None
 ) -> Disocclusion:
     """`found` torn along depth edges that `network` continues, every hidden pixel continuing the silhouette of its own side.
 
-    What the flood found stays where no other edge touches a silhouette, and where the photo was split into parts.
+    What the flood found stays where no other edge touches a silhouette, and where the photo was split into parts. `network` answers
+    (N, 7, H, W) float32, items as by `edge_input`, with (N, 1, H, W): likelihoods of an edge.
     """
     if found.part is not None:
         return found
@@ -61,25 +54,23 @@ def extend_edges(
     return reflood(image, found, seen.behind, paths, OWNING)[0] if paths else found
 
 
-def answers(network, crops: list, step: Callable[[float], None] = lambda part: None) -> list[np.ndarray]:
+def answers(
+    network: Callable[[np.ndarray], np.ndarray], crops: list[Crop], step: Callable[[float], None] = lambda part: None
+) -> list[np.ndarray]:
     """One (h, w) float32 for each crop: the likelihood of an edge on its synthesis region near the ends of its edges, 0 elsewhere."""
-    from .networks.crops import Crop
-    from .networks.forward import forward_in_batches
-    from .networks.inpaint_edge import edge_input
-
     places = [(number, place) for number, crop in enumerate(crops) for place in windows(crop)]
     parts = []
     for number, place in places:
         crop = crops[number]
         parts.append(Crop(*(getattr(crop, name)[place] for name in ("colour", "depth", "edge", "context", "synthesis"))))
-    made = forward_in_batches(network, [(edge_input(part),) for part in parts], step, multiple=MULTIPLE) if parts else []
+    made = run_in_batches(network, [(edge_input(part),) for part in parts], step, multiple=MULTIPLE) if parts else []
     result = [np.zeros(crop.context.shape, np.float32) for crop in crops]
     for (number, place), part, likely in zip(places, parts, made, strict=True):
         np.maximum(result[number][place], np.where(part.synthesis, likely[0], 0), out=result[number][place])
     return result
 
 
-def windows(crop) -> list[tuple[slice, slice]]:
+def windows(crop: Crop) -> list[tuple[slice, slice]]:
     """Squares of `WINDOW` pixels, or less at the crop's sides, such that every end of an edge is near the middle of one."""
     import cv2
 

@@ -111,9 +111,7 @@ def load_lama(downloaded: Downloaded) -> Lama:
     """The network from the models folder; raises DioramaError where it or torch is missing or its bytes are others'."""
     (path,) = downloaded.paths("lama")
     try:
-        import torch
-
-        from .networks.device import choose_device
+        from .networks.device import choose_device, torch
     except ImportError as error:
         raise without_torch("lama", error, "diffusion") from None
     device = str(choose_device(downloaded.device))

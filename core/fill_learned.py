@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import product
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from .errors import DioramaError
+from .built_in.colour import Start, complete, contrast
 from .exemplar import TRIES
 from .fill_colour import FillParts, on_the_rim
 from .regions import Region
@@ -27,7 +25,7 @@ PIXELS_AT_ONCE = 1 << 20
 class Tile:
     """One block of one region, ready for the network."""
 
-    start: Any  # networks.hidden_colour.Start, whose file imports torch
+    start: Start
     inner: tuple[slice, slice]  # the block within what `start` shows
     place: tuple[slice, slice]  # the block on the canvas
     wanted: np.ndarray  # (h, w) bool: pixels of the block to invent
@@ -37,8 +35,8 @@ class Tile:
 class Completion:
     """Completes regions on a canvas as they come, many blocks at once, in bounded memory."""
 
-    def __init__(self, canvas: np.ndarray, network):
-        """`canvas` is the (h, w, 3) float32 to be written to."""
+    def __init__(self, canvas: np.ndarray, network: Callable[[np.ndarray], np.ndarray]):
+        """`canvas` is the (h, w, 3) float32 to be written to; `network` as for `built_in.colour.complete`."""
         self.canvas, self.network = canvas, network
         self.waiting: list[Tile] = []
 
@@ -54,8 +52,6 @@ class Completion:
 
     def finish(self) -> None:
         """Paints all that was taken and is not painted yet."""
-        from .networks.hidden_colour import complete
-
         completed = complete(self.network, [tile.start for tile in self.waiting])
         for tile, colour in zip(self.waiting, completed, strict=True):
             self.canvas[tile.place][tile.wanted] = np.clip(colour[tile.inner][tile.wanted], *tile.range)
@@ -66,8 +62,6 @@ def cut_tiles(region: Region, parts: FillParts) -> list[Tile]:
     """The region in blocks; colours are normalised over the whole region, so that blocks meet. None for a tiny region."""
     if region.synthesis.sum() < FEWEST:
         return []
-    from .networks.hidden_colour import Start, contrast
-
     trusted = region.colour[parts.source]
     mean, spread = contrast(trusted)
     colours = trusted.min(axis=0), trusted.max(axis=0)  # so that nothing is tinted as nothing around it is
@@ -97,29 +91,3 @@ def blocks(wanted: np.ndarray):
         box = tuple(slice(*span) for span in spans)
         limits = zip(spans, wanted.shape, strict=True)
         yield box, tuple(slice(max(0, a - MARGIN), min(n, b + MARGIN)) for (a, b), n in limits)
-
-
-def can_run(path: Path) -> bool:
-    """Whether the network can be had and run here."""
-    try:
-        load_network(path)
-    except (DioramaError, ImportError, OSError):
-        return False
-    return True
-
-
-@lru_cache(maxsize=1)
-def load_network(path: Path):
-    """The network on the CPU, where it gives the same bytes every time; read once. Raises DioramaError where it cannot be had."""
-    try:
-        import safetensors  # noqa: F401
-        import torch  # noqa: F401
-    except ImportError:
-        raise DioramaError(
-            'The inpainter "learned" needs the packages torch and safetensors; install them or choose "diffusion".'
-        ) from None
-    if not path.is_file():
-        raise DioramaError(f'{path.name}, the weights of the inpainter "learned", is missing; choose "diffusion".')
-    from .networks.hidden_colour import load_hidden_colour
-
-    return load_hidden_colour(path)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .built_in.crops import Crop, shrink
 from .downloaded import Downloaded
 from .errors import without_torch
 from .extend_edges import LIKELY, EdgeEnd, EdgePath, find_ends, label_depth_edges, plan_paths, refine
@@ -254,16 +255,12 @@ def disparity_of(region: Region, image: LayeredDepthImage) -> np.ndarray:
 
 def crop_of(region: Region, image: LayeredDepthImage, unit: Unit, edge: np.ndarray, scale: int):
     """What the edge and depth networks are given of a region: all of its context, depth in their unit, shrunk by `scale`."""
-    from .networks.crops import Crop, shrink
-
     depth = np.where(region.context, unit.depth(disparity_of(region, image)), 1).astype(np.float32)
     return shrink(Crop(region.colour, depth, edge, region.context, region.synthesis), scale)
 
 
 def colour_crop(region: Region, source: np.ndarray, seen: SeenEdges | None):
     """What the colour network is given: the rim of the context that is not trusted belongs to what is to be painted."""
-    from .networks.crops import Crop
-
     edge = seen.of(region) if seen else np.zeros(source.shape, bool)
     colour = np.where(source[..., None], region.colour, 0).astype(np.float32)
     hole = region.synthesis | (region.context & ~source)

@@ -8,16 +8,20 @@ from pathlib import Path
 
 import numpy as np
 
+from .built_in.depth import estimate_built_in
 from .camera import Camera
 from .depth import DepthValues, read_depth
 from .depth_sidecar import find_sidecar_depth, read_sidecar_depth
 from .embedded_depth import EmbeddedDepth, read_embedded_depth, read_spatial_intrinsics
 from .errors import DioramaError
+from .named_depth import find_named_depth
 from .photo import Photo
 from .settings import DepthSettings, PhotoSettings
 from .weights import best_estimator, installed, path_of, weights_named
 
 BUILT_IN = "built-in"
+BESIDE = "beside the photo"
+"""Origin of depth that was found there, without anybody naming its file."""
 HEIF_ENDINGS = (".heic", ".heif", ".hif")
 BETTER = "a better network can be downloaded, see `photo-diorama models list`"
 
@@ -47,9 +51,18 @@ def find_depth(photo: Photo, depth_path: Path | None, settings: DepthSettings, m
         return _carried(carried, "photo")
     sidecar = find_sidecar_depth(photo.path)
     if sidecar is not None:
-        return _carried(read_sidecar_depth(sidecar, photo.path), "beside the photo")
+        return _carried(read_sidecar_depth(sidecar, photo.path), BESIDE)
+    named = find_named_depth(photo.path)
+    if named is not None:
+        values = read_depth(named, settings)
+        return FoundDepth(replace(values, source=f"{values.source}; found beside the photo by its name"), BESIDE)
     best = best_estimator(models) if models is not None else None
-    return estimate_depth(photo, best.key if best else BUILT_IN, settings.device, models)
+    if best is None:
+        return _by_built_in(photo, BETTER)
+    try:
+        return _by_network(photo, best.key, settings.device, models)
+    except ImportError as error:
+        return _by_built_in(photo, f"{best.key} needs PyTorch, which cannot be loaded here ({error})")
 
 
 def _carried(carried: EmbeddedDepth, origin: str) -> FoundDepth:
@@ -66,30 +79,32 @@ def _carried(carried: EmbeddedDepth, origin: str) -> FoundDepth:
 
 def estimate_depth(photo: Photo, key: str, device: str, models: Path | None) -> FoundDepth:
     """Depth of the photo by one network. Raises DioramaError where PyTorch or the network's file is missing."""
-    picture = _eight_bits(photo)
+    if key == BUILT_IN:
+        return _by_built_in(photo, BETTER)
     try:
-        if key == BUILT_IN:
-            values, metric = _run_built_in(picture, device), False
-            source = f"estimated by the built-in network; {BETTER}"
-        else:
-            path = path_of(weights_named(key), models) if models is not None else None
-            if path is None:
-                raise DioramaError(f"The network {key} needs a models folder; pass --models-dir or download it first.")
-            values, kind = _loaded(key, str(path), device).predict(picture)
-            metric, source = kind == "metric", f"estimated by {key}"
+        return _by_network(photo, key, device, models)
     except ImportError as error:
         raise DioramaError(
-            f"Estimating the depth of {photo.path} needs PyTorch, which cannot be loaded here ({error}); "
-            f"pass a depth file or use the build that brings PyTorch."
+            f"The depth network {key} needs PyTorch, which cannot be loaded here ({error}); choose the built-in network, or install "
+            "the full build, which brings PyTorch."
         ) from None
+
+
+def _by_built_in(photo: Photo, remark: str) -> FoundDepth:
+    """By the network that comes along, which needs no PyTorch."""
+    return _estimated(estimate_built_in(_eight_bits(photo)), False, f"estimated by the built-in network; {remark}", BUILT_IN)
+
+
+def _by_network(photo: Photo, key: str, device: str, models: Path | None) -> FoundDepth:
+    """By a downloaded network; raises ImportError where PyTorch cannot be loaded, DioramaError where the file is missing."""
+    if models is None:
+        raise DioramaError(f"The network {key} needs a models folder; pass --models-dir or download it first.")
+    values, kind = _loaded(key, str(path_of(weights_named(key), models)), device).predict(_eight_bits(photo))
+    return _estimated(values, kind == "metric", f"estimated by {key}", key)
+
+
+def _estimated(values: np.ndarray, metric: bool, source: str, key: str) -> FoundDepth:
     return FoundDepth(DepthValues(values, np.isfinite(values), metric, False, source, stretched=True), key)
-
-
-def _run_built_in(picture: np.ndarray, device: str) -> np.ndarray:
-    from .networks.device import choose_device
-    from .networks.embedded_depth_net import estimate
-
-    return estimate(picture, str(choose_device(device)))
 
 
 @lru_cache(maxsize=1)
@@ -137,5 +152,5 @@ def with_calibration(photo: Photo, found: FoundDepth, settings: PhotoSettings) -
 
 def at_hand(photo_path: Path, models: Path | None) -> tuple:
     """What `find_depth` may choose from without a depth file: changes when a network or a file beside the photo comes."""
-    beside = find_sidecar_depth(photo_path)
+    beside = find_sidecar_depth(photo_path) or find_named_depth(photo_path)
     return str(beside), beside.stat().st_mtime_ns if beside else 0, tuple(available_estimators(models))

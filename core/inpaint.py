@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from .built_in.onnx_network import load
 from .downloaded import Downloaded
 from .fill_colour import fill_border, fill_colour, resolved
 from .fill_depth import fill_depth
@@ -80,9 +81,9 @@ def continue_edges(
     """
     if settings.hidden_edges != "learned" or settings.inpainter != "learned":
         return found
-    from .fill_edges import extend_edges, load_edge_network
+    from .fill_edges import extend_edges
 
-    return extend_edges(image, found, layers.context_width, load_edge_network(HIDDEN_EDGES), step)
+    return extend_edges(image, found, layers.context_width, load(HIDDEN_EDGES), step)
 
 
 def expect_surfaces(image: LayeredDepthImage, found: Disocclusion, settings: InpaintSettings) -> Disocclusion:

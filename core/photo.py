@@ -14,7 +14,9 @@ import numpy as np
 from .camera import DEFAULT_FOV_DEG, Camera
 from .depth_raster import DECODER_ERRORS, in_one_line
 from .errors import DioramaError
+from .exr_depth import read_pixels
 from .icc_profile import to_srgb
+from .open_picture import open_picture, picture_kind
 from .settings import PhotoSettings
 
 MAX_PIXELS = 250_000_000
@@ -24,8 +26,6 @@ ORIENTATION_TAG, EXIF_IFD = 0x0112, 0x8769
 FOCAL_35MM, FOCAL_MM, PLANE_X_RES, PLANE_UNIT = 0xA405, 0x920A, 0xA20E, 0xA210
 EXIF_WIDTH, EXIF_HEIGHT = 0xA002, 0xA003
 MM_PER_PLANE_UNIT = {2: 25.4, 3: 10.0, 4: 1.0}
-RUN_PROGRAMS = ("EPS", "WMF")
-"""Formats that Pillow hands to other programs (Ghostscript) or to the system: nothing for files of strangers."""
 DIAGONAL_35MM = float(np.hypot(36.0, 24.0))
 
 
@@ -128,15 +128,10 @@ def _read_picture(path: Path, data: bytes) -> tuple[np.ndarray, np.ndarray | Non
     """Colour, alpha, EXIF values and whether Blender would show the file's own bytes as the same pixels."""
     from PIL import Image, UnidentifiedImageError
 
-    if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftyphevc", b"ftypmsf1"):
-        _register_heif(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            Image.MAX_IMAGE_PIXELS = None  # the bound below is ours and tells what to do
-            image = Image.open(io.BytesIO(data))
-            if image.format in RUN_PROGRAMS:
-                raise UnidentifiedImageError
+            image = open_picture(data, str(path))
             _check_size(path, *image.size)
             deep = image.mode.startswith("I;16") or image.mode in ("I", "F") or _is_deep(image, data)
             if not deep:
@@ -162,19 +157,13 @@ def _read_picture(path: Path, data: bytes) -> tuple[np.ndarray, np.ndarray | Non
         ) from None
     except DioramaError:
         raise
+    except Image.DecompressionBombError:  # of WebP and TIFF Pillow asks its own limit again
+        raise DioramaError(
+            f"{path} has more pixels than Pillow decodes of its kind; scale it down, or export it as JPEG or PNG."
+        ) from None
     except DECODER_ERRORS as error:
         raise DioramaError(f"{path} is damaged or cut short ({in_one_line(error)}); copy or export it again.") from None
     return colour, alpha, exif, plain
-
-
-def _register_heif(path: Path) -> None:
-    try:
-        from pillow_heif import register_heif_opener
-    except ImportError:
-        raise DioramaError(
-            f"{path} is a HEIC picture, which needs pillow-heif here; install it or export a JPEG."
-        ) from None
-    register_heif_opener()
 
 
 def _exif(image) -> dict:
@@ -243,7 +232,7 @@ def _read_exr(path: Path, data: bytes) -> np.ndarray:
         _check_size(path, *size)
     pixels = decode_pixels(data) if size else None
     if pixels is None:
-        raise DioramaError(f"{path} cannot be decoded as OpenEXR; export it again as a flat RGB or RGBA EXR.")
+        raise DioramaError(f"{path} cannot be decoded as OpenEXR; export it again as a flat RGB or RGBA EXR with ZIP compression.")
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
     order = [2, 1, 0, 3][: pixels.shape[2]]
@@ -268,14 +257,18 @@ def exr_size(data: bytes) -> tuple[int, int] | None:
 
 
 def decode_pixels(data: bytes | np.ndarray) -> np.ndarray | None:
-    """A picture's bytes as OpenCV decodes them, as deep as they are (H, W[, channels B G R A]); None where it cannot."""
-    os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")  # OpenCV reads it at the first EXR of a process
+    """Bytes of a promised kind as OpenCV decodes them, at full depth (H, W[, channels B G R A]); None where it cannot."""
+    data = np.frombuffer(data, np.uint8)
+    kind = picture_kind(data[:12].tobytes())
+    if kind not in ("JPEG", "PNG", "WEBP", "TIFF", "EXR"):
+        return None
     import cv2
 
     try:
-        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     except cv2.error:  # no subclass of what others raise; of a TIFF wider than a million pixels, for one
-        return None
+        pixels = None
+    return read_pixels(data.tobytes()) if pixels is None and kind == "EXR" else pixels
 
 
 def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:

@@ -6,11 +6,13 @@ half sphere in front) lie in the video's sample entry. The layout of boxes is th
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import struct
 from pathlib import Path
 
+from .disk import open_fresh
 from .errors import DioramaError
 
 SIDE_BY_SIDE = 2
@@ -44,7 +46,7 @@ def mark_vr180(movie: Path) -> None:
                     grown = _moved(grown, len(grown) - size)
             except (struct.error, IndexError):
                 raise _unusable(movie) from None
-            with open(beside, "wb") as target:
+            with io.BufferedWriter(open_fresh(beside)) as target:
                 source.seek(0)
                 _copy(source, target, start)
                 target.write(grown)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .catalogue import CATALOGUE, METRIC_DEPTH, RELATIVE_DEPTH, Weights, weights_named
-from .disk import append, exclusive, reading, require_space, size_of, writing
+from .disk import append, exclusive, open_fresh, reading, remove_planted, require_space, size_of, writing
 from .download import Patience, Progress, Wanted, WrongContent, fetch
 from .errors import DioramaError
 
@@ -138,6 +138,7 @@ def download(weights: Weights, folder: str | Path, progress: Progress, online: b
         if _is_installed(weights, folder, _read_record(folder)):  # by the one waited for
             part.unlink(missing_ok=True)
             return _already(weights, folder)
+        remove_planted(part)
         if target.is_file():
             try:
                 sha256 = _checked(weights, folder, target, progress)
@@ -250,7 +251,7 @@ def _copy(weights: Weights, source: Path, copy: Path, progress: Progress) -> Non
         out_of = open(source, "rb")  # noqa: SIM115 - closed by the next line
     with out_of:
         with writing(copy):
-            into = open(copy, "wb", buffering=0)  # noqa: SIM115 - closed by the next line
+            into = open_fresh(copy)
         with into:
             while done <= most:
                 with reading(source):
@@ -367,8 +368,7 @@ def _write_record(folder: Path, file: str, entry: dict) -> None:
     with exclusive(path, lambda: None):
         record = _read_record(folder) | {file: entry}
         with writing(path):
-            with open(fresh, "w", encoding="ascii") as out:
-                json.dump(record, out, indent=1, sort_keys=True)
-                out.flush()
+            with open_fresh(fresh) as out:
+                append(out, json.dumps(record, indent=1, sort_keys=True).encode("ascii"))
                 os.fsync(out.fileno())
             os.replace(fresh, path)

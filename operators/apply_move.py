@@ -51,6 +51,8 @@ class ApplyMove(bpy.types.Operator, MoveOptions):
     def _take_over(self, root: bpy.types.Object) -> None:
         known = kept_settings(root)
         wanted = {name: known[name] for name in MOVE_OPTIONS if name in known}
+        if self.properties.is_property_set("camera_move") and self.camera_move != known.get("camera_move"):
+            wanted.pop("move_amount", None)  # an amount is of its move: what fills one's range leaves another's
         set_values(self, {name: v for name, v in wanted.items() if not self.properties.is_property_set(name)})
 
     def execute(self, context):

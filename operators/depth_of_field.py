@@ -6,8 +6,9 @@ import bpy
 from bpy_extras import view3d_utils
 
 from ..core.errors import DioramaError
+from .focus_scale import SCALE_KEY
 from .photo_rays import PhotoRays
-from .root import find_root, kept_source, objects_by_role
+from .root import find_root, kept_source, objects_by_role, world_scale
 
 
 class DepthOfField(bpy.types.Operator):
@@ -111,7 +112,7 @@ def set_focus(root: bpy.types.Object, focus: str, point: tuple[float, float], fs
         dof.use_dof = False
         return "All is sharp."
     chosen, distance = None, dof.focus_distance
-    scale = sum(root.matrix_world.to_scale()) / 3
+    scale = world_scale(root)
     if focus == "OBJECT":
         chosen = root.photo_diorama_focus
         if chosen is None:
@@ -130,7 +131,7 @@ def set_focus(root: bpy.types.Object, focus: str, point: tuple[float, float], fs
             raise DioramaError(told) from None
     dof.use_dof, dof.focus_object, dof.aperture_fstop = True, chosen, fstop
     if chosen is None:
-        dof.focus_distance = distance
+        dof.focus_distance, camera.data[SCALE_KEY] = distance, scale
     where = f"on {chosen.name}" if chosen else f"at {distance:.2f} m"
     real = "" if kept_source(root).get("metric") else "; the depth has no metres, so choose the f-stop by eye"
     return f"Focus {where}, f/{fstop:g}{real}."

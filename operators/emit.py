@@ -102,11 +102,12 @@ def textured_mesh(name: str, points: np.ndarray, triangles: np.ndarray, uvs: np.
     return mesh
 
 
-def add_camera(name: str, mesh: LayeredMesh, root, collection) -> bpy.types.Object:
-    """The camera that took the photo, on a rig empty that camera moves animate; both stand where the photo was taken."""
-    rig = bpy.data.objects.new(f"{name} camera rig", None)
-    rig.empty_display_type, rig.empty_display_size = "SPHERE", mesh.nearest / 20
-    rig.parent, rig[ROLE_KEY] = root, "rig"
+def add_camera(name: str, mesh: LayeredMesh, root, collection, rig=None) -> bpy.types.Object:
+    """The camera that took the photo, on a rig empty that camera moves animate; both stand where the photo was taken.
+
+    `rig` is one that is there already.
+    """
+    rig = rig or add_rig(name, mesh, root, collection)
     data = bpy.data.cameras.new(f"{name} camera")
     match_camera(data, mesh)
     data.display_size = mesh.nearest / 4
@@ -114,9 +115,17 @@ def add_camera(name: str, mesh: LayeredMesh, root, collection) -> bpy.types.Obje
     ob = bpy.data.objects.new(f"{name} camera", data)
     ob.rotation_euler = (np.pi / 2, 0.0, 0.0)  # from looking down to looking along +Y
     ob.parent, ob[ROLE_KEY] = rig, "camera"
-    collection.objects.link(rig)
     collection.objects.link(ob)
     return ob
+
+
+def add_rig(name: str, mesh: LayeredMesh, root, collection) -> bpy.types.Object:
+    """The empty that carries the camera."""
+    rig = bpy.data.objects.new(f"{name} camera rig", None)
+    rig.empty_display_type, rig.empty_display_size = "SPHERE", mesh.nearest / 20
+    rig.parent, rig[ROLE_KEY] = root, "rig"
+    collection.objects.link(rig)
+    return rig
 
 
 def match_camera(data: bpy.types.Camera, mesh: LayeredMesh) -> None:

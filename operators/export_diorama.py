@@ -21,6 +21,13 @@ FORMATS = {
     "PLY": (".ply", "One mesh with colours at its vertices and UVs, and the texture beside it; no camera"),
 }
 """Name, ending and meaning."""
+EXPORTERS = {
+    "GLB": ("export_scene", "gltf"),
+    "USD": ("wm", "usd_export"),
+    "OBJ": ("wm", "obj_export"),
+    "PLY": ("wm", "ply_export"),
+}
+"""Group and name of Blender's own operator; some builds lack some."""
 
 
 class ExportDiorama(bpy.types.Operator):
@@ -134,9 +141,13 @@ def export(context, root: bpy.types.Object, target: Path, format: str, options: 
 def _write(format: str, file: Path, context) -> None:
     """Calls Blender's own exporter for what is selected."""
     path = str(file)
-    if format == "GLB":
-        if not hasattr(bpy.types, "EXPORT_SCENE_OT_gltf"):
+    group, name = EXPORTERS[format]
+    if name not in dir(getattr(bpy.ops, group)):
+        if format == "GLB":
             raise DioramaError("Blender's glTF exporter is not enabled; enable the add-on glTF 2.0 format in the preferences.")
+        other = next(other for other, (group, name) in EXPORTERS.items() if name in dir(getattr(bpy.ops, group)))
+        raise DioramaError(f"This Blender was built without its {format} exporter; choose another format, such as {other}.")
+    if format == "GLB":
         bpy.ops.export_scene.gltf(
             filepath=path, export_format="GLB", use_selection=True, export_cameras=True, export_animations=False,
             export_yup=True, export_apply=False, export_extras=False,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..core.errors import DioramaError
+from ..core.open_picture import open_picture
 
 LOOKED_AT = 8
 """Frames from which the one palette of all is taken: a palette of its own for each frame would flicker."""
@@ -35,7 +36,7 @@ def write_gif(files: list[Path], target: Path, fps: float) -> None:
 
     def frames() -> Iterator[Image.Image]:
         for file in files:
-            with Image.open(file) as picture:
+            with file.open("rb") as opened, open_picture(opened, str(file), ("PNG",)) as picture:
                 yield picture.convert("RGB").quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
 
     each = frames()
@@ -48,7 +49,10 @@ def _palette(files: list[Path]):
     from PIL import Image
 
     chosen = files[:: max(1, -(-len(files) // LOOKED_AT))]
-    pictures = [Image.open(file).convert("RGB") for file in chosen]
+    pictures = []
+    for file in chosen:
+        with file.open("rb") as opened, open_picture(opened, str(file), ("PNG",)) as picture:
+            pictures.append(picture.convert("RGB"))
     width, height = pictures[0].size
     sheet = Image.new("RGB", (width, height * len(pictures)))
     for number, picture in enumerate(pictures):

@@ -11,6 +11,8 @@ import bpy
 from bpy_extras.io_utils import ImportHelper
 
 from ..core.errors import DioramaError
+from ..core.find_depth import BESIDE
+from ..core.named_depth import pair
 from ..core.pipeline import Diorama, Kept, Progress, build_diorama
 from ..core.settings import Settings
 from . import build
@@ -21,6 +23,14 @@ from .user_preferences import default_values, models_folder
 
 HIDDEN = {"HIDDEN", *OF_ONE_PHOTO}
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".exr", ".heic", ".heif")
+DEPTH_ENDINGS = (".npy", ".npz", ".pfm")
+"""Of files that are a depth map and never a photo."""
+DEPTH_TOLD = (
+    "Depth: a file called NAME_depth beside the photo,",
+    "or one chosen here together with the photo (Shift).",
+    "Later: Layers > Update From in the sidebar.",
+)
+"""What a person reads where no button can ask for the depth's file."""
 Built = tuple[str, str | None, Diorama | DioramaError]
 
 
@@ -31,7 +41,9 @@ class ImportPhoto(build.BuildOperator, bpy.types.Operator, ImportHelper, Options
     bl_label = "Import Photo as Diorama"
     bl_options = {"REGISTER", "UNDO", "PRESET"}
 
-    filter_glob: bpy.props.StringProperty(default=";".join("*" + ending for ending in ENDINGS), options=HIDDEN)
+    filter_glob: bpy.props.StringProperty(
+        default=";".join("*" + ending for ending in (*ENDINGS, *DEPTH_ENDINGS)), options=HIDDEN
+    )
     directory: bpy.props.StringProperty(subtype="DIR_PATH", options=HIDDEN)
     files: bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options=HIDDEN)
     depth: depth_property()
@@ -46,15 +58,22 @@ class ImportPhoto(build.BuildOperator, bpy.types.Operator, ImportHelper, Options
         return self.invoke_popup(context)
 
     def draw(self, context):
-        self.layout.prop(self, "depth")
+        if getattr(getattr(context, "space_data", None), "type", "") == "FILE_BROWSER":
+            # Blender opens no second file browser, so a button for the depth's file would be dead
+            for line in DEPTH_TOLD:
+                self.layout.label(text=line)
+        else:
+            self.layout.prop(self, "depth")
         draw_options(self.layout, self)
 
     def prepare(self, context):
-        photos, depth = self._photos(), bpy.path.abspath(self.depth) or None
-        if depth and len(photos) > 1:
-            raise DioramaError(f"{depth} cannot be the depth of {len(photos)} photos; import the photos one by one.")
+        photos, depths = pair(self._photos())
+        if self.depth and len(photos) > 1:
+            raise DioramaError(f"{self.depth} cannot be the depth of {len(photos)} photos; import the photos one by one.")
+        if self.depth:
+            depths = {photos[0]: bpy.path.abspath(self.depth)}
         self._settings = settings_of(self)
-        return partial(build_each, photos, depth, self._settings, models_folder(context), build.kept)
+        return partial(build_each, photos, depths, self._settings, models_folder(context), build.kept)
 
     def _photos(self) -> list[str]:
         names = [each.name for each in self.files if each.name]
@@ -70,22 +89,26 @@ class ImportPhoto(build.BuildOperator, bpy.types.Operator, ImportHelper, Options
                 self.report({"WARNING"}, str(built))
                 continue
             roots.append(emit(built.mesh, built.photo, self._settings, source_of(built, photo, depth), context))
+            if built.found.origin == BESIDE:
+                self.report({"INFO"}, f"The depth of {built.photo.name} is from {built.depth.source}.")
             spent = sum(built.seconds.values())
             self.report({"INFO"}, f"{built.photo.name}: {built.mesh.triangle_count:,} triangles in {spent:.1f} s")
         select(context, roots)
 
 
 def build_each(
-    photos: Sequence[str], depth: str | None, settings: Settings, models: Path, kept: Kept, progress: Progress
+    photos: Sequence[str], depths: dict[str, str], settings: Settings, models: Path, kept: Kept, progress: Progress
 ) -> list[Built]:
-    """Builds photo after photo; free of Blender, for any thread. Of several, one that fails stops none of the others.
+    """Builds photo after photo, `depths` by photo where a file holds it; free of Blender, for any thread.
+
+    Of several photos, one that fails stops none of the others.
 
     Raises DioramaError where not a single one can be built.
     """
     done: list[Built] = []
     for number, photo in enumerate(photos):
         try:
-            tell = partial(_tell, progress, photo, number, len(photos))
+            tell, depth = partial(_tell, progress, photo, number, len(photos)), depths.get(photo)
             built = build_diorama(photo, depth, settings, tell, kept, models)
         except DioramaError as error:
             if not any(isinstance(b, Diorama) for _, _, b in done) and number == len(photos) - 1:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
+from ..core.errors import DioramaError
+from ..core.exr_encode import encode_exr
 from ..core.mesh import LayeredMesh
 from ..core.photo import Photo, linear_from_srgb
 from ..core.settings import SceneSettings
@@ -38,12 +40,12 @@ def made_images(name: str, mesh: LayeredMesh, photo: Photo) -> dict[str, bpy.typ
     """Those of them that change with every build."""
     images = {"atlas": atlas_image(name, mesh, photo)}
     if mesh.soft is not None:
-        images["soft"] = packed_image(f"{name} soft", _encode(mesh.soft, mesh.soft.dtype), "soft")
+        images["soft"] = _own_image(f"{name} soft", mesh.soft, mesh.soft.dtype, "soft")
     for texture, pixels in (mesh.albedo or {}).items():
         if texture == "atlas" and photo.is_linear:
             pixels = linear_from_srgb(pixels)
         role = f"{texture} {ALBEDO}"
-        images[role] = packed_image(f"{name} {NAMES[texture]} {ALBEDO}", _encode(pixels, photo.colour.dtype), role)
+        images[role] = _own_image(f"{name} {NAMES[texture]} {ALBEDO}", pixels, photo.colour.dtype, role)
     return images
 
 
@@ -67,16 +69,43 @@ def texture_material(name: str, texture: str, images: dict, photo: Photo, settin
 
 def photo_image(name: str, photo: Photo) -> bpy.types.Image:
     """The photo at full resolution, packed: its own file where Blender shows that as the same pixels."""
-    if photo.file_bytes is not None:
-        return packed_image(f"{name} photo", (photo.file_bytes, "sRGB"), "photo")
     pixels = photo.colour if photo.alpha is None else np.dstack([photo.colour, photo.alpha])
-    return packed_image(f"{name} photo", _encode(pixels, pixels.dtype), "photo")
+    if photo.file_bytes is not None:
+        image = packed_image(f"{name} photo", (photo.file_bytes, "sRGB"), "photo")
+        if shows(image, pixels):
+            return image
+        bpy.data.images.remove(image)  # decoders differ over damaged files; ours are the pixels that were built upon
+    return _own_image(f"{name} photo", pixels, pixels.dtype, "photo")
+
+
+def shows(image: bpy.types.Image, pixels: np.ndarray) -> bool:
+    """Whether Blender decodes the packed file to exactly these (H, W, 3|4) uint8 pixels."""
+    height, width, channels = pixels.shape
+    if tuple(image.size) != (width, height) or image.is_float:
+        return False
+    decoded = np.empty(height * width * 4, np.float32)
+    image.pixels.foreach_get(decoded)
+    decoded = decoded.reshape(height, width, 4)[::-1]
+    off = (np.abs(decoded[y, :, :channels] * 255 - pixels[y]).max() for y in range(height))  # a row at a time: memory
+    return max(off) < 0.5 and (channels == 4 or bool((decoded[..., 3] == 1).all()))
 
 
 def atlas_image(name: str, mesh: LayeredMesh, photo: Photo) -> bpy.types.Image:
     """What was invented, packed, in the photo's own depth of bits."""
     atlas = linear_from_srgb(mesh.atlas) if photo.is_linear else mesh.atlas
-    return packed_image(f"{name} hidden", _encode(atlas, photo.colour.dtype), "atlas")
+    return _own_image(f"{name} hidden", atlas, photo.colour.dtype, "atlas")
+
+
+def _own_image(name: str, pixels: np.ndarray, dtype, role: str) -> bpy.types.Image:
+    """Pixels of ours as a packed image; raises DioramaError where Blender would show none of them, but magenta."""
+    image = packed_image(name, _encode(pixels, dtype), role)
+    if tuple(image.size) != pixels.shape[1::-1]:
+        bpy.data.images.remove(image)
+        raise DioramaError(
+            f'Blender cannot read the image "{name}" of {pixels.shape[1]}x{pixels.shape[0]} pixels that was made for it, '
+            "perhaps for lack of memory; close other programs or scale the photo down."
+        )
+    return image
 
 
 def _encode(pixels: np.ndarray, dtype) -> tuple[bytes, str]:
@@ -84,7 +113,7 @@ def _encode(pixels: np.ndarray, dtype) -> tuple[bytes, str]:
     import cv2
 
     if dtype == np.float32:
-        return _encode_exr(pixels), "Linear Rec.709"
+        return encode_exr(pixels), "Linear Rec.709"
     if pixels.dtype == np.float32:
         top = np.iinfo(dtype).max
         pixels = (np.clip(pixels, 0, 1) * top + 0.5).astype(dtype)
@@ -93,19 +122,6 @@ def _encode(pixels: np.ndarray, dtype) -> tuple[bytes, str]:
     if not done:
         raise RuntimeError("the texture could not be encoded")
     return data.tobytes(), "sRGB"
-
-
-def _encode_exr(pixels: np.ndarray) -> bytes:
-    import os
-
-    os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")
-    import cv2
-
-    order = [2, 1, 0, 3][: pixels.shape[2]]
-    done, data = cv2.imencode(".exr", np.ascontiguousarray(pixels[..., order].astype(np.float32)))
-    if not done:
-        raise RuntimeError("the texture could not be encoded")
-    return data.tobytes()
 
 
 def packed_image(name: str, encoded: tuple[bytes, str], role: str) -> bpy.types.Image:

@@ -12,7 +12,7 @@ from ..core.errors import DioramaError
 from ..core.output import OutputSettings, kind_of, names_of
 from .properties import OF_ONE_PHOTO, declared, values_of_fields
 from .render import View, check_target, rendering
-from .root import find_root, kept_settings, kept_source, objects_by_role
+from .root import find_root, kept_settings, kept_source, objects_by_role, world_scale
 
 FORMATS = {
     "MP4": (".mp4", "A film, H.264"),
@@ -176,7 +176,7 @@ def view_of(root: bpy.types.Object, scene) -> View:
     camera, source = objects_by_role(root).get("camera"), kept_source(root)
     if camera is None or camera.type != "CAMERA" or camera.name not in scene.objects:
         raise DioramaError(f"{root.name} has no camera of its own in this scene; rebuild it from its photo.")
-    scale = sum(root.matrix_world.to_scale()) / 3
+    scale = world_scale(root)
     try:
         width, height = (int(length) for length in source["photo_size"])
         nearest, focus = float(source["nearest_m"]) * scale, float(source["focus_m"]) * scale

@@ -1,4 +1,4 @@
-"""Operators for painting: the depth or the mask as an image or as a texture on the photo, and brushes for nearer and farther."""
+"""Operators for painting: the depth or the mask as an image, or as a texture on the photo."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -11,25 +11,11 @@ from ..core.change_depth import current_depth
 from ..core.edit_depth import mask_of_triangles
 from ..core.errors import DioramaError
 from .depth_image import EDITED_KEY, MASK_KEY, edit_on, image_on, keep_edit, mask_image, new_image, put_on, values_of
-from .edit_depth import OfDiorama, part
+from .edit_depth import OfDiorama
 from .emit import short_name
 from .rebuild import still_there
 from .regions import selected_triangles
 from .root import find_root, kept_source, objects_by_role
-
-BRUSHES = {
-    "NEARER": ("Photo Diorama Nearer", "ADD", (1.0, 1.0, 1.0), "Brings what it touches nearer, stroke by stroke"),
-    "FARTHER": (
-        "Photo Diorama Farther",
-        "SUB",
-        (1.0, 1.0, 1.0),
-        "Takes what it touches farther away, stroke by stroke",
-    ),
-    "MASK": ("Photo Diorama Mask", "MIX", (1.0, 1.0, 1.0), "Adds what it touches to the region"),
-    "UNMASK": ("Photo Diorama Unmask", "MIX", (0.0, 0.0, 0.0), "Takes what it touches out of the region"),
-}
-"""Name, blend mode, colour and description of each brush."""
-OF_MASK = ("MASK", "UNMASK")
 
 
 def target_property():
@@ -122,64 +108,6 @@ class FillMask(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class DepthBrush(bpy.types.Operator):
-    """Take a brush for the depth or for the mask, and the image it is meant for"""
-
-    bl_idname = "photo_diorama.depth_brush"
-    bl_label = "Take Brush"
-    bl_options = {"REGISTER", "UNDO"}
-
-    kind: bpy.props.EnumProperty(
-        name="Brush",
-        description="What the brush does",
-        items=[(key, key.title(), told[3]) for key, told in BRUSHES.items()],
-    )
-    strength: part("Strength", "How much one stroke changes, as a part of the nearest disparity", 0.02)
-
-    @classmethod
-    def poll(cls, context):
-        if not OfDiorama.poll.__func__(cls, context):
-            return False
-        if context.mode != "PAINT_TEXTURE" and image_editor(context) is None:
-            cls.poll_message_set("Open the depth or the mask for painting first")
-            return False
-        return True
-
-    def execute(self, context):
-        root = find_root(context.object)
-        of_mask = self.kind in OF_MASK
-        image = image_on(root, MASK_KEY if of_mask else EDITED_KEY)
-        if image is None:
-            self.report({"ERROR"}, f"Open the {'mask' if of_mask else 'depth'} for painting first.")
-            return {"CANCELLED"}
-        show_image(context, image)
-        brush = brush_of(self.kind, 1.0 if of_mask else self.strength)
-        activate(context, brush)
-        return {"FINISHED"}
-
-
-def brush_of(kind: str, strength: float) -> bpy.types.Brush:
-    """The brush of a kind, made where the file has none yet; the user's own brushes are left alone."""
-    name, blend, colour, told = BRUSHES[kind]
-    brush = bpy.data.brushes.get(name)
-    if brush is None:
-        brush = bpy.data.brushes.new(name, mode="TEXTURE_PAINT")
-        brush.asset_mark()  # only assets can be made active
-        brush.asset_data.description = told
-    brush.blend, brush.strength, brush.color = blend, strength, colour
-    brush.use_pressure_strength = kind not in OF_MASK
-    return brush
-
-
-def activate(context: bpy.types.Context, brush: bpy.types.Brush) -> None:
-    """Makes a brush of this file the active one, where painting goes on."""
-    place = {}
-    if context.mode != "PAINT_TEXTURE" and (found := image_editor(context)):
-        place = {"area": found[1], "window": found[0]}
-    with context.temp_override(**place):
-        bpy.ops.brush.asset_activate(asset_library_type="LOCAL", relative_asset_identifier=f"Brush/{brush.name}")
-
-
 def open_image(context: bpy.types.Context, root: bpy.types.Object, image: bpy.types.Image, target: str) -> None:
     """Shows an image of the diorama for painting, in an Image Editor or as the canvas of texture paint on the photo."""
     if target == "PAINT":
@@ -231,7 +159,7 @@ def mask_shape(root: bpy.types.Object) -> tuple[int, int]:
         return 720, 960
 
 
-CLASSES = (EditDepth, PaintMask, FillMask, DepthBrush)
+CLASSES = (EditDepth, PaintMask, FillMask)
 
 
 def register() -> None:

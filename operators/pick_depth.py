@@ -10,7 +10,7 @@ from .depth_image import EDITED_KEY, MASK_KEY, ORIGINAL_KEY, image_on
 from .edit_depth import OnDiorama
 from .rebuild import still_there
 from .regions import place_on_photo, region_of
-from .root import find_root
+from .root import find_root, world_scale
 
 KEYS = "Click: take the depth there for the region   |   Esc, right click: stop"
 WHERE = "Nothing of the photo is there; click on it in a 3D viewport, or on its depth or mask in an Image Editor."
@@ -106,7 +106,7 @@ def _in_view(context, root, region, mouse) -> tuple[float, float, float] | None:
     u, v = place_on_photo(root, *inside)
     if not (0 <= u <= 1 and 0 <= v <= 1):  # also what is no number, behind the camera
         return None
-    return float(u), float(v), inside.y * sum(root.matrix_world.to_scale()) / 3
+    return float(u), float(v), inside.y * world_scale(root)
 
 
 def _in_image(root, image, region, mouse) -> tuple[float, float, None] | None:

@@ -3,7 +3,7 @@
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from functools import partial
@@ -13,12 +13,13 @@ import bpy
 
 from ..core.edit_depth import DepthEdit
 from ..core.errors import DioramaError
+from ..core.mesh import LayeredMesh
 from ..core.pipeline import Diorama, build_diorama
 from ..core.settings import DepthSettings, SceneSettings, Settings
 from . import build
-from .camera_moves import MOVE_OPTIONS, animate, clear, keep_framing
+from .camera_moves import MOVE_KEY, MOVE_OPTIONS, animate, clear, keep_framing
 from .depth_image import EDITED_KEY, edit_on, image_on, keep_edit, parts_on
-from .emit import SETTINGS_KEY, SOURCE_KEY, edge_of, make_mesh, match_camera, set_up_scene, short_name
+from .emit import SETTINGS_KEY, SOURCE_KEY, add_camera, edge_of, make_mesh, match_camera, set_up_scene, short_name
 from .materials import (
     IMAGE_ROLES,
     MATERIAL_OPTIONS,
@@ -141,9 +142,11 @@ def rebuild(root: bpy.types.Object, built: Diorama, settings: Settings, source: 
 
     with object_mode(root):
         renew_surfaces(root, objects, meshes, name)
+    moves_anew = add_missing_camera(root, objects, built.mesh, name)
     renew_relief(root, surfaces_of(root), objects.get("camera"), built.mesh)
     renew_materials(root, materials, images, settings.scene if "texture_filter" in changed else None)
-    renew_camera(objects, built, was, settings.scene if changed & {*MOVE_OPTIONS} else None, scene)
+    moves = moves_anew or changed & {*MOVE_OPTIONS}
+    renew_camera(objects, built, was, settings.scene if moves else None, scene)
     if "set_up_scene" in changed and settings.scene.set_up_scene and "camera" in objects:
         set_up_scene(scene, objects["camera"], built.mesh)
     if image_on(root, EDITED_KEY) and (changed & DEPTH_OPTIONS or any(was.get(k) != source[k] for k in ("depth", "photo_stamp"))):
@@ -187,6 +190,7 @@ def image_nodes_of(root: bpy.types.Object) -> list[bpy.types.Node]:
 def renew_surfaces(root: bpy.types.Object, objects: dict, meshes: dict[str, bpy.types.Mesh], name: str) -> None:
     """Objects show the new meshes; a role that came up gets an object, and the object of one that is gone goes."""
     slots = {texture_of(role): ob.material_slots for role, ob in objects.items() if ob.type == "MESH"}
+    adopt_orphans(root, objects, meshes)
     for role, mesh in meshes.items():
         ob = objects.get(role)
         if ob is None or ob.type != "MESH":
@@ -194,7 +198,10 @@ def renew_surfaces(root: bpy.types.Object, objects: dict, meshes: dict[str, bpy.
                 mesh.materials.append(slot.material)
             ob = objects[role] = bpy.data.objects.new(f"{name} {role}", mesh)
             ob[ROLE_KEY], ob.parent = role, objects.get(main_role(role), root)
-            root.users_collection[0].objects.link(ob)
+            collection_of(root).objects.link(ob)
+            for each in (objects.get(other) for other in meshes if main_role(other) == role):
+                if each is not None and each.parent == root:
+                    each.parent = ob
             continue
         old = ob.data
         for material in old.materials:
@@ -213,6 +220,14 @@ def renew_surfaces(root: bpy.types.Object, objects: dict, meshes: dict[str, bpy.
     emptied = {ob.data for ob in gone}
     bpy.data.batch_remove(gone)
     bpy.data.batch_remove([mesh for mesh in emptied if not mesh.users])
+
+
+def adopt_orphans(root: bpy.types.Object, objects: dict, roles: Iterable[str]) -> None:
+    """What lay behind a part whose own surface was deleted belongs to the root again, or the part would be there twice."""
+    for ob in collection_of(root).objects:
+        role = ob.get(ROLE_KEY)
+        if ob.parent is None and role in roles and role not in objects and main_role(role) not in objects:
+            ob.parent, objects[role] = root, ob
 
 
 def main_role(role: str) -> str:
@@ -241,6 +256,25 @@ def renew_materials(root: bpy.types.Object, materials: dict, images: dict, filte
             ob.data.materials.clear()
             ob.data.materials.append(materials[texture_of(ob[ROLE_KEY])])
     bpy.data.batch_remove([material for material in shown if not material.users])
+
+
+def collection_of(root: bpy.types.Object) -> bpy.types.Collection:
+    """Where parts that are made anew go: beside the root."""
+    return (root.users_collection or (bpy.context.scene.collection,))[0]
+
+
+def add_missing_camera(root: bpy.types.Object, objects: dict, mesh: LayeredMesh, name: str) -> bool:
+    """Makes rig and camera anew where somebody deleted one of them; returns whether the move has to be made anew too."""
+    rig = objects.get("rig")
+    if rig is not None and "camera" in objects:
+        return False
+    objects["camera"] = camera = add_camera(name, mesh, root, collection_of(root), rig)
+    objects["rig"] = camera.parent
+    keep_framing(camera.parent, camera)
+    if bpy.context.scene.camera is None and kept_settings(root).get("set_up_scene"):
+        bpy.context.scene.camera = camera
+    # the move that a rig makes is left as the artist edited it, but for the one whose other half was the lens
+    return rig is None or rig.get(MOVE_KEY) == "dolly-zoom"
 
 
 def renew_camera(objects: dict, built: Diorama, was: dict, move: SceneSettings | None, scene: bpy.types.Scene) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..core.errors import DioramaError
 from ..core.relief import Relief, relieve, turn
+from .focus_scale import SCALE_KEY
 from .relief_nodes import DISPARITY, NORMAL, RAY, SLIDERS, read_input
 from .relief_sliders import (
     animated_sliders,
@@ -149,6 +150,7 @@ def _set_world_scale(root: bpy.types.Object, value: float) -> None:
     camera = objects_by_role(root).get("camera")
     if camera is not None and camera.type == "CAMERA":
         camera.data.dof.focus_distance *= ratio  # Blender scales a camera's place only
+        camera.data[SCALE_KEY] = camera.data.get(SCALE_KEY, 1.0) * ratio
 
 
 CLASSES = (BakeRelief, ResetRelief)

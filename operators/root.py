@@ -25,6 +25,11 @@ def objects_by_role(root: bpy.types.Object) -> dict[str, bpy.types.Object]:
     return {str(ob[ROLE_KEY]): ob for ob in reversed(root.children_recursive) if ROLE_KEY in ob}
 
 
+def world_scale(root: bpy.types.Object) -> float:
+    """How large one unit of the diorama is in the world, whatever scales it: the root or what it is parented to."""
+    return sum(abs(s) for s in root.matrix_world.to_scale()) / 3
+
+
 def kept_settings(root: bpy.types.Object) -> dict:
     """The options that a diorama was built with, by name; those of another version are left out."""
     known = {f.name for _, f in each_option()}

@@ -11,7 +11,7 @@ from .apply_move import apply_move
 from .camera_moves import curves_of
 from .materials import ROLE_KEY
 from .relief_sliders import KEYS
-from .root import find_root, kept_settings, objects_by_role
+from .root import find_root, kept_settings, objects_by_role, world_scale
 from .shown_surfaces import photo_camera, shown_surfaces, triangles_of
 
 RANGE_KEY, STATE_KEY = "safe_range", "safe_range_state"
@@ -109,7 +109,7 @@ class MeasureSafeRange(RangeOperator, bpy.types.Operator):
 
     def act(self, context, root):
         found = measure(root, context.evaluated_depsgraph_get(), self.keep_focus)
-        side, up, _ = found.centred
+        side, up, _ = (distance * world_scale(root) for distance in found.centred)
         self.report({"INFO"}, f"The camera may move {side:.3g} m sideways and {up:.3g} m up and down.")
         return {"FINISHED"}
 

@@ -173,8 +173,11 @@ class Batch:
         return Limits(memory, self.given.patience, self.given.recycle)
 
     def _request(self, task: Task) -> dict:
-        (self.output / STAGING).mkdir(exist_ok=True)
-        staged = self.staged[task.photo] = Path(tempfile.mkdtemp(dir=self.output / STAGING))
+        place = self.output / STAGING
+        if place.is_symlink():
+            place.unlink()
+        place.mkdir(exist_ok=True)
+        staged = self.staged[task.photo] = Path(tempfile.mkdtemp(dir=place))
         base = staged / task.base
         flags = dict(self.settings) | {"photo": str(task.path), "output": f"{base}.blend"}
         flags |= {dest: str(base) + value.removeprefix(NAME) for dest, value in self.targets.items()}

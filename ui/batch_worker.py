@@ -13,7 +13,6 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from queue import SimpleQueue
 
 from ..core.batch import BAD_INPUT, DONE, FAULT, OUT_OF_MEMORY
 from ..core.workers import MARK
@@ -23,6 +22,8 @@ from .session import ProgressLine, Session, Stops
 
 TELL_EVERY = 0.2
 """Seconds between two words of progress of one stage."""
+LOOK, SYNCHRONIZE, STILL_RUNS = 0.5, 0x00100000, 0x102
+"""Seconds between two looks at the batch's own process; Windows' right to wait for a process, and its answer (WAIT_TIMEOUT)."""
 LAST_LINES = 4000
 """Characters of a traceback that are handed on."""
 
@@ -47,22 +48,37 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace, session: Session) -> None:
-    """Answers requests until standard input ends, which it also does when the batch is killed: then it ends at once."""
+    """Answers requests until standard input ends. When the batch is killed meanwhile, it ends at once.
+
+    Requests are read between photos and by nobody else: on Windows a library that is loaded while a thread waits on a pipe as
+    standard input never comes up (it asks what kind of file that is, and the answer waits for the pipe).
+    """
     faulthandler.enable()
     _offer_to_the_system()
     teller = Teller(session.out, session.progress.stops)
-    requests: SimpleQueue[str] = SimpleQueue()
-    threading.Thread(target=_read, args=(requests,), daemon=True).start()
+    threading.Thread(target=_end_with, args=(parent_is_alive(),), daemon=True).start()
     session.out(MARK + json.dumps({"ready": True}))
-    while True:
-        answer = answer_to(json.loads(requests.get()), session, teller)
-        session.out(MARK + json.dumps({"answer": answer}))
+    for line in iter(sys.stdin.readline, ""):
+        session.out(MARK + json.dumps({"answer": answer_to(json.loads(line), session, teller)}))
 
 
-def _read(requests: SimpleQueue) -> None:
-    for line in sys.stdin:
-        requests.put(line)
+def _end_with(is_alive: Callable[[], bool]) -> None:
+    while is_alive():
+        time.sleep(LOOK)
     os._exit(0)  # nobody waits any more, so nothing of what is being done is wanted
+
+
+def parent_is_alive() -> Callable[[], bool]:
+    """What tells, now and later, whether the process that started this one still runs."""
+    parent = os.getppid()
+    if os.name != "nt":
+        return lambda: os.getppid() == parent  # an orphan gets another
+    import ctypes
+
+    kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+    kernel.OpenProcess.restype = ctypes.c_void_p
+    handle = ctypes.c_void_p(kernel.OpenProcess(SYNCHRONIZE, False, parent))
+    return lambda: kernel.WaitForSingleObject(handle, 0) == STILL_RUNS
 
 
 def _offer_to_the_system() -> None:

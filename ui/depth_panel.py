@@ -2,9 +2,10 @@
 
 import bpy
 
+from ..operators.brushes import DepthBrush
 from ..operators.depth_image import EDITED_KEY, MASK_KEY, image_on
 from ..operators.edit_depth import FlattenDepth, MoveDepth, PushDepth, RestoreDepth, SameDepth, SmoothDepth
-from ..operators.paint_depth import DepthBrush, EditDepth, FillMask, PaintMask
+from ..operators.paint_depth import EditDepth, FillMask, PaintMask
 from ..operators.pick_depth import PickDepth
 from ..operators.rebuild import Rebuild
 from ..operators.root import find_root

@@ -11,7 +11,9 @@ from ..core.apple_depth import SpatialPhoto, read_spatial_photo
 from ..core.depth_raster import DECODER_ERRORS
 from ..core.depth_sidecar import find_sidecar_depth, read_sidecar_depth
 from ..core.embedded_depth import EmbeddedDepth, depth_in, describe
+from ..core.errors import DioramaError
 from ..core.heif_items import is_heif
+from ..core.open_picture import open_picture
 from ..core.photo import Photo, load_photo, read_file
 from ..core.weights import best_estimator
 from .flags import add_common
@@ -129,13 +131,13 @@ def _depth_lines(found: EmbeddedDepth) -> list[str]:
 
 def camera_name(path: Path) -> str:
     """Maker and model by EXIF, "" where they are not told; the text is a stranger's."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     try:
-        with Image.open(path) as image:  # HEIC was made readable when the photo was loaded
+        with path.open("rb") as file, open_picture(file, str(path)) as image:
             exif = image.getexif()
             make, model = (" ".join(str(exif.get(tag, "")).split()).strip("\0 ") for tag in (MAKE, MODEL))
-    except (*DECODER_ERRORS, UnidentifiedImageError, Image.DecompressionBombError):
+    except (DioramaError, *DECODER_ERRORS, Image.DecompressionBombError):
         return ""  # OpenEXR, or a damaged block: the photo itself was read
     named = model if model.lower().startswith(make.lower()) else f"{make} {model}"
     return "".join(c for c in named if c.isprintable())[:MAX_CAMERA_NAME].strip()

@@ -11,7 +11,7 @@ from ..operators.defaults import LoadDefaults, SaveDefaults
 from ..operators.import_photo import ImportPhoto
 from ..operators.properties import draw_options, set_values, values_of
 from ..operators.rebuild import Rebuild
-from ..operators.root import find_root, kept_source
+from ..operators.root import find_root, kept_source, world_scale
 from .tab import DioramaPanel, TabPanel
 
 NAMES_PART = 0.32  # of the sidebar's width
@@ -54,7 +54,7 @@ class PHOTO_DIORAMA_PT_about(DioramaPanel, bpy.types.Panel):
         layout, root = self.layout, find_root(context.object)
         rows = layout.column(align=True)
         letters = letters_beside(context)
-        for name, told in facts_told(kept_source(root)):
+        for name, told in facts_told(kept_source(root), world_scale(root)):
             for number, line in enumerate(textwrap.wrap(told, letters) or [""]):
                 split = rows.split(factor=NAMES_PART)
                 split.label(text="" if number else name)
@@ -69,16 +69,16 @@ def letters_beside(context: bpy.types.Context) -> int:
     return max(24, int(width * (1 - NAMES_PART) / letter) - 2)
 
 
-def facts_told(source: dict) -> list[tuple[str, str]]:
-    """What is kept on a root, as rows of a name and words; what is missing or no number any more is left out."""
+def facts_told(source: dict, scale: float = 1.0) -> list[tuple[str, str]]:
+    """What is kept on a root of this scale in the world, as rows of a name and words; what is missing or no number any more is left out."""
     rows = [("Photo", lambda: bpy.path.basename(source["photo"]))]
     rows += [("Size", lambda: _size(*source["photo_size"]))]
     rows += [("Worked at", lambda: _size(*source["working_size"]))]
     rows += [("Focal length", lambda: f"{source['focal_px']:,.0f} px")]
     rows += [("", lambda: source["focal_source"])]
     rows += [("Depth", lambda: source["depth_source"])]
-    rows += [("Nearest", lambda: _distance(source["nearest_m"], source["metric"]))]
-    rows += [("Middle", lambda: _distance(source["focus_m"], source["metric"]))]
+    rows += [("Nearest", lambda: _distance(source["nearest_m"] * scale, source["metric"]))]
+    rows += [("Middle", lambda: _distance(source["focus_m"] * scale, source["metric"]))]
     rows += [("Layers", lambda: f"{source['layers']:d}, behind {sum(source['edges']):,d} edges")]
     rows += [("Triangles", lambda: f"{source['triangles']:,d}")]
     rows += [("Built in", lambda: f"{sum(source['seconds'].values()):.1f} s")]

@@ -2,7 +2,7 @@
 
 import bpy
 
-from ..operators.root import find_root
+from ..operators.root import find_root, world_scale
 from ..operators.safe_range import FitMove, MeasureSafeRange, is_current, measured_range
 from ..operators.tilt_preview import TiltPreview
 from .tab import DioramaPanel
@@ -19,7 +19,7 @@ class PHOTO_DIORAMA_PT_safe_range(DioramaPanel, bpy.types.Panel):
         layout, root = self.layout, find_root(context.object)
         found = measured_range(root)
         if found is not None:
-            scale = root.photo_diorama_world_scale
+            scale = world_scale(root)
             rows = layout.column(align=True)
             for name, one, other in (("Left, right", found.left, found.right), ("Down, up", found.down, found.up),
                                      ("Back, forward", found.back, found.forward)):  # fmt: skip

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..core.disk import append, open_fresh
 from ..core.errors import DioramaError
 
 MAX_NAME_BYTES = 255
@@ -66,8 +68,8 @@ def make_folder(folder: Path) -> None:
 
 
 def beside(target: Path) -> Path:
-    """A hidden name in the same folder, of the same ending, to be renamed when it is whole."""
-    return target.with_name(f".{os.getpid()}-writing{target.suffix}")
+    """A hidden name in the same folder, of the same ending, to be renamed when it is whole; nobody can plant a link there before."""
+    return target.with_name(f".{secrets.token_hex(4)}-writing{target.suffix}")
 
 
 def write_whole(target: Path, data: bytes) -> None:
@@ -75,9 +77,8 @@ def write_whole(target: Path, data: bytes) -> None:
     make_folder(target.parent)
     fresh = beside(target)
     try:
-        with open(fresh, "wb") as file:
-            file.write(data)
-            file.flush()
+        with open_fresh(fresh) as file:
+            append(file, data)
             os.fsync(file.fileno())
         os.replace(fresh, target)
     except OSError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from ..core.depth import depth_on_photo
 from ..core.errors import DioramaError
+from ..core.exr_encode import encode_exr
 from ..core.find_depth import FoundDepth, find_depth
 from ..core.photo import Photo, load_photo
 from ..core.settings import DepthSettings, Settings
@@ -96,7 +96,7 @@ def encode(depth: WholeDepth, ending: str) -> bytes:
         np.save(file, depth.values)
         return file.getvalue()
     if ending == ".exr":
-        os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")  # OpenCV reads it at the first EXR of a process
+        return encode_exr(depth.values)
     import cv2
 
     values = depth.values

@@ -138,6 +138,7 @@ def save_network(network: nn.Module, path: Path | str, half: bool = True) -> Non
         state[key] = stored
     metadata = {"network": network.name, "width": str(network.width), "form": network.form}
     part = path.with_name(path.name + ".part")
+    part.unlink(missing_ok=True)
     save_file(state, part, metadata=metadata)
     os.replace(part, path)
 

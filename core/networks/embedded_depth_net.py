@@ -1,11 +1,11 @@
-"""The depth network that ships inside the extension: an EfficientNet-Lite0 encoder and a light decoder in plain torch.
+"""The depth network that ships inside the extension, to train and export: EfficientNet-Lite0 and a light decoder in plain torch.
 
 The encoder is MobileNet-v2 blocks scaled as in Tan and Le, "EfficientNet" (2019), in the "Lite" form (ReLU6, no
 squeeze-and-excitation); the decoder fuses its five levels upwards with residual units as MiDaS (Ranftl et al. 2020) and
-RefineNet (Lin et al. 2017) do. Trained by `training/depth`; data and figures in `docs/model_cards/embedded_depth.md`.
+RefineNet (Lin et al. 2017) do. Trained by `training/depth`; in use it runs through `built_in/depth.py`. Data and figures are in
+`docs/model_cards/embedded_depth.md`.
 """
 
-from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..built_in.depth import network_size
 from ..errors import DioramaError
 
 WEIGHTS = Path(__file__).parent / "weights" / "embedded_depth.safetensors"
@@ -146,12 +147,6 @@ class EmbeddedDepthNet(nn.Module):
         return functional.interpolate(half, size=photo.shape[2:], mode="bilinear", align_corners=False)[:, 0]
 
 
-def network_size(height: int, width: int, long_side: int = LONG_SIDE) -> tuple[int, int]:
-    """Height and width of the network's input: the photo's aspect, the longer side `long_side`, multiples of 32."""
-    factor = long_side / max(height, width)
-    return tuple(max(2 * STRIDE, round(side * factor / STRIDE) * STRIDE) for side in (height, width))
-
-
 def load_network(path: Path = WEIGHTS, device: str = "cpu") -> EmbeddedDepthNet:
     """The network with the weights of a safetensors file (half floats there, single precision in use), in eval mode.
 
@@ -173,14 +168,9 @@ def load_network(path: Path = WEIGHTS, device: str = "cpu") -> EmbeddedDepthNet:
     return network.eval().to(device)
 
 
-@lru_cache(maxsize=2)
-def _shipped_network(device: str) -> EmbeddedDepthNet:
-    return load_network(WEIGHTS, device)
-
-
 def infer(network: EmbeddedDepthNet, photo_rgb: np.ndarray, long_side: int = LONG_SIDE, flip: bool = True
           ) -> np.ndarray:
-    """Run a network on one photo, (H, W, 3) uint8 RGB, to (h, w) float32 relative inverse depth as `estimate` gives it.
+    """Run a network on one photo, (H, W, 3) uint8 RGB, to (h, w) float32 relative inverse depth.
 
     `flip` averages with the mirrored photo's result.
     """
@@ -196,13 +186,3 @@ def infer(network: EmbeddedDepthNet, photo_rgb: np.ndarray, long_side: int = LON
         if flip:
             disparity = (disparity + network(photo.flip(3)).flip(2)) / 2
     return disparity[0].float().cpu().numpy()
-
-
-def estimate(photo_rgb: np.ndarray, device: str = "cpu") -> np.ndarray:
-    """Relative inverse depth of one photo with the shipped weights.
-
-    photo_rgb: (H, W, 3) uint8 RGB, any aspect. Returns (h, w) float32 at the network's resolution (`network_size`, the
-    longer side 320), larger = nearer, known up to scale and shift; map it to the photo by resizing. Raises DioramaError
-    when the photo is not such an array or the weights cannot be read.
-    """
-    return infer(_shipped_network(device), photo_rgb)

@@ -1,19 +1,14 @@
-"""The network that completes the deterministic colour behind a foreground: it weighs detail and pieces and adds what is missing.
+"""The network that completes hidden colour as a module to train: it weighs detail and pieces and adds what is missing.
 
-It is given what the deterministic fill made of a region (a smooth continuation of the trusted context, the context's fine
-detail mirrored at its border, and pieces of the context that may go on there) and says for every pixel how much of each
-belongs there and what to add. It also sees the rim that is not trusted, and has learned how much of it is foreground. The shape
-is that of a U-Net (Ronneberger et al. 2015) of plain convolutions: as the smooth continuation has a colour everywhere, there are
-no holes to keep out.
+It says for every pixel of `built_in.colour.network_input` how much of each proposal belongs there and what to add. The shape is that
+of a U-Net (Ronneberger et al. 2015) of plain convolutions: as the smooth continuation has a colour everywhere, there are no holes to
+keep out. `training/export_onnx.py` makes of it what runs in Blender.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -21,12 +16,7 @@ from torch.nn import functional as F
 from ..errors import DioramaError
 from .checkpoints import build_from_state, our_network, read_state
 from .device import choose_device
-from .forward import forward_in_batches, no_step
 
-LEAST_CONTRAST = 0.03
-"""Colours are divided by their spread over the context, but by no less than this (sRGB 0..1)."""
-MULTIPLE = 32
-"""Sides of what the network is given, padded: few sizes, so that many parts share a batch."""
 START = (0.1, 0.225, 0.225, 0.4, 0.0)
 """The shares of detail, of two pieces and of their grain that an untrained network takes: those of the deterministic fill."""
 BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
@@ -104,43 +94,6 @@ def _averaged(x: torch.Tensor) -> torch.Tensor:
     return x
 
 
-@dataclass(frozen=True)
-class Start:
-    """A part of a region as the deterministic fill left it; all arrays share the first two dimensions."""
-
-    smooth: np.ndarray  # (h, w, 3) float32: the context's colour on `source`, a smooth continuation elsewhere
-    detail: np.ndarray  # (h, w, 3) float32: mirrored detail on what is to be invented, 0 elsewhere
-    pieces: np.ndarray  # (h, w, 6) float32: two times what pieces of the context would add there, 0 elsewhere
-    source: np.ndarray  # (h, w) bool: trusted context
-    hole: np.ndarray  # (h, w) bool: to be invented, and the rim of the context that is not trusted
-    rim: np.ndarray  # (h, w) bool, part of `hole`: the rim alone
-    shown: np.ndarray  # (h, w, 3) float32: what the photo shows on the rim, less `smooth`; 0 elsewhere
-    mean: np.ndarray  # (3,) float32: mean colour of the whole region's trusted context
-    spread: float  # root mean square difference from it, at least LEAST_CONTRAST
-
-
-def contrast(colours: np.ndarray) -> tuple[np.ndarray, float]:
-    """(mean (3,) float32, spread) of the (n, 3) colours of a trusted context."""
-    mean = colours.mean(axis=0)
-    return mean.astype(np.float32), float(max(LEAST_CONTRAST, np.sqrt(((colours - mean) ** 2).mean())))
-
-
-def network_input(start: Start) -> np.ndarray:
-    """(18, h, w) float32, the channels that the network expects."""
-    smooth = (start.smooth - start.mean) / start.spread
-    return np.concatenate(
-        [
-            np.moveaxis(smooth, 2, 0),
-            np.moveaxis(start.detail / start.spread, 2, 0),
-            np.moveaxis(start.pieces / start.spread, 2, 0),
-            start.source[None],
-            start.hole[None],
-            np.moveaxis(start.shown / start.spread, 2, 0),
-            start.rim[None],
-        ]
-    ).astype(np.float32)
-
-
 def untrained(width: int, seed: int) -> HiddenColour:
     """A trainable network that repeats the deterministic fill: its last layer is zero."""
     torch.manual_seed(seed)
@@ -148,24 +101,6 @@ def untrained(width: int, seed: int) -> HiddenColour:
     nn.init.zeros_(network.last.weight)
     nn.init.zeros_(network.last.bias)
     return network
-
-
-def complete(
-    network: HiddenColour,
-    starts: Sequence[Start],
-    step: Callable[[float], None] = no_step,
-    batch_pixels: int | None = None,
-) -> list[np.ndarray]:
-    """One (h, w, 3) float32 of completed colour per start, not clipped; where nothing is to be invented it means nothing.
-
-    `step` hears the fraction done after each batch and may raise.
-    """
-    inputs = [(network_input(start),) for start in starts]
-    outputs = forward_in_batches(network, inputs, step, batch_pixels, MULTIPLE)
-    return [
-        start.smooth + np.moveaxis(output, 0, 2) * np.float32(start.spread)
-        for start, output in zip(starts, outputs, strict=True)
-    ]
 
 
 def load_hidden_colour(path: Path | str, device: str = "cpu") -> HiddenColour:

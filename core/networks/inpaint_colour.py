@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from .crops import MULTIPLE, Crop, close_synthesis
+from ..built_in.crops import MULTIPLE, Crop, close_synthesis
 from .device import choose_device
 from .forward import forward_in_batches, no_step
 from .inpaint_depth import CLOSING

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .crops import Crop, close_synthesis
+from ..built_in.crops import Crop, close_synthesis
 from .device import choose_device
 from .forward import forward_in_batches, no_step
 from .partial_convolution import PartialUNet, load_partial_unet

@@ -12,11 +12,13 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils import spectral_norm
 
+from ..built_in.batches import no_step
+from ..built_in.crops import Crop
+from ..built_in.edges import edge_input
 from ..errors import DioramaError
 from .checkpoints import State, build_from_state, our_network, read_state
-from .crops import Crop
 from .device import choose_device
-from .forward import forward_in_batches, no_step
+from .forward import forward_in_batches
 
 PUBLISHED_WIDTH = 64
 RESIDUAL_BLOCKS = 8
@@ -139,18 +141,6 @@ def load_inpaint_edge(path: Path | str, device: str = "cpu", trainable: bool = F
     elif form == "trainable":
         network = fold_spectral_norm(network)
     return network.to(choose_device(device))
-
-
-def edge_input(crop: Crop) -> np.ndarray:
-    """(7, h, w) float32 as the network expects it; colour and disparity are 0 outside context.
-
-    Disparity is 1 / depth over its maximum on context, so that it knows no unit.
-    """
-    disparity = np.where(crop.context, 1.0 / np.where(crop.context, crop.depth, 1.0), 0.0)
-    disparity = disparity / disparity.max()
-    colour = np.where(crop.context, np.moveaxis(crop.colour, 2, 0), 0.0)
-    rest = np.stack([disparity, crop.seen_edge, crop.context, crop.synthesis])
-    return np.concatenate([colour, rest]).astype(np.float32)
 
 
 def inpaint_edge(

@@ -225,3 +225,16 @@ def test_what_the_framing_does_is_told_and_is_no_larger_than_it_must_be(blender,
     bpy_panel = blender.types.PHOTO_DIORAMA_PT_camera
     bpy_panel.draw(SimpleNamespace(layout=layout), blender.context)
     assert any("tighter" in text for text in layout.said("label"))
+
+
+def test_an_amount_is_of_its_move(blender, street, import_photo):
+    """What a handheld move was fitted to would take a zoom out of the safe range."""
+    from photo_diorama.operators.root import kept_settings
+
+    root = import_photo(*street)
+    blender.ops.photo_diorama.apply_move("INVOKE_DEFAULT", camera_move="handheld", move_amount=4.0)
+    assert kept_settings(root)["move_amount"] == 4.0
+    blender.ops.photo_diorama.apply_move("INVOKE_DEFAULT", camera_move="handheld")
+    assert kept_settings(root)["move_amount"] == 4.0, "the same move keeps its own"
+    blender.ops.photo_diorama.apply_move("INVOKE_DEFAULT", camera_move="zoom-in")
+    assert kept_settings(root)["move_amount"] == 1.0

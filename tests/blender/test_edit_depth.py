@@ -71,6 +71,55 @@ def test_painting_starts_on_the_photo_with_brushes_of_its_own(blender, street_ro
     assert len(made) == 4 and not made & own
 
 
+def shared(blender) -> dict:
+    """What all brushes share, and the falloff of texture paint."""
+    paint = blender.context.scene.tool_settings.image_paint
+    unified = getattr(paint, "unified_paint_settings", None) or blender.context.scene.tool_settings.unified_paint_settings
+    names = ("use_unified_color", "use_unified_strength", "use_unified_size", "strength", "size")
+    return {**{name: getattr(unified, name) for name in names}, "colour": tuple(unified.color), "falloff": paint.use_normal_falloff}
+
+
+@pytest.mark.parametrize("strength_is_shared", [False, True])
+def test_brushes_paint_whatever_the_others_share_and_give_it_back(blender, street_root, strength_is_shared):
+    """With factory settings all brushes share one colour, black; strokes themselves are counted in tests/blender_real."""
+    from photo_diorama.operators import brushes
+
+    tool = blender.context.scene.tool_settings
+    unified = getattr(tool.image_paint, "unified_paint_settings", None) or tool.unified_paint_settings
+    unified.use_unified_strength = strength_is_shared
+    blender.ops.photo_diorama.edit_depth(target="PAINT")
+    blender.ops.photo_diorama.paint_mask(target="PAINT")
+    before = shared(blender)
+    assert before["use_unified_color"] and before["colour"] == (0, 0, 0) and before["falloff"]
+    for kind, level in (("NEARER", 1), ("FARTHER", 1), ("MASK", 1), ("UNMASK", 0)):
+        blender.ops.photo_diorama.depth_brush(kind=kind)
+        brush = tool.image_paint.brush
+        assert brush.color_type == "GRADIENT" and {tuple(s.color) for s in brush.gradient.elements} == {(level,) * 3 + (1,)}
+        assert shared(blender) == {**before, "use_unified_strength": False, "falloff": False}
+    blender.ops.object.mode_set(mode="OBJECT")
+    brushes.watch()
+    assert shared(blender) == before
+    blender.ops.object.mode_set(mode="TEXTURE_PAINT")
+    brushes.watch()
+    assert not shared(blender)["falloff"], "our brush is still the active one there"
+    blender.ops.object.mode_set(mode="OBJECT")
+    brushes.watch()
+    assert shared(blender) == before
+
+
+def test_a_file_saved_while_painting_holds_the_artists_own_brush_settings(blender, street_root, tmp_path):
+    blender.ops.photo_diorama.edit_depth(target="PAINT")
+    before = shared(blender)
+    blender.ops.photo_diorama.depth_brush(kind="NEARER")
+    ours = shared(blender)
+    blender.ops.wm.save_as_mainfile(filepath=str(tmp_path / "painted.blend"), copy=True)
+    assert ours != before and shared(blender) == ours, "painting goes on"
+    with blender.data.libraries.load(str(tmp_path / "painted.blend")) as (held, taken):
+        taken.scenes = held.scenes
+    paint = taken.scenes[0].tool_settings.image_paint
+    assert paint.use_normal_falloff == before["falloff"]
+
+
 def test_rebuild_takes_what_was_painted_and_goes_on_painting(blender, street_root):
     blender.ops.photo_diorama.edit_depth(target="PAINT")
     scale = image(street_root)["photo_diorama_depth_scale"]

@@ -164,6 +164,17 @@ def test_a_fault_of_the_exporter_leaves_no_file_and_no_copy(import_photo, ball, 
     assert not differences(before, everything()) and sorted(tmp_path.rglob("*")) == files
 
 
+def test_a_blender_without_an_exporter_says_so(import_photo, ball, tmp_path, monkeypatch):
+    """Debian's Blender has no USD."""
+    from photo_diorama.operators import export_diorama
+
+    import_photo(*ball)
+    monkeypatch.setitem(export_diorama.EXPORTERS, "USD", ("wm", "no_such_exporter"))
+    with pytest.raises(RuntimeError, match="without its USD exporter; choose another format, such as GLB"):
+        export(tmp_path / "out.usdc")
+    assert sorted(path.name for path in tmp_path.glob("out*")) == []
+
+
 def test_surfaces_are_exported_as_modifiers_leave_them(import_photo, ball, tmp_path):
     root = import_photo(*ball)
     photo = surfaces(root)["photo"]

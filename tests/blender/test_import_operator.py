@@ -44,6 +44,41 @@ def test_the_root_keeps_settings_and_facts(blender, street, import_photo):
     assert all(find_root(ob) == root for ob in blender.data.objects)
 
 
+def test_photo_and_depth_chosen_together_make_one_diorama(blender, street):
+    from photo_diorama.operators.root import kept_source
+
+    photo, depth = street
+    files = [{"name": depth.name}, {"name": photo.name}]
+    told = blender.ops.photo_diorama.import_photo(directory=str(photo.parent), files=files, **OPTIONS)
+    roots = [ob for ob in blender.data.objects if ob.get("photo_diorama_role") == "root"]
+    assert told == {"FINISHED"} and len(roots) == 1
+    assert kept_source(roots[0])["depth"] == str(depth) and kept_source(roots[0])["metric"]
+
+
+def test_the_file_browser_has_no_button_that_would_open_a_second_one(blender):
+    """Blender refuses that with "Cannot activate a file selector dialog, one already open"."""
+    from fake_layout import FakeLayout
+
+    from photo_diorama.operators.import_photo import ImportPhoto
+
+    operator = blender.context.scene.photo_diorama  # holds the same options
+    for space, drawn in (("FILE_BROWSER", False), ("VIEW_3D", True)):
+        layout = FakeLayout()
+        stand_in = Drawn(operator, layout)
+        ImportPhoto.draw(stand_in, SimpleNamespace(space_data=SimpleNamespace(type=space)))
+        assert ("depth" in [name for _, name in layout.rows()]) is drawn
+
+
+class Drawn:
+    """An operator that is only drawn: its options are those of a scene."""
+
+    def __init__(self, options, layout):
+        self._options, self.layout = options, layout
+
+    def __getattr__(self, name):
+        return getattr(self._options, name)
+
+
 def bad_inputs(folder) -> dict[str, tuple[dict, str]]:
     """Arguments of the operator, and words of the sentence that must come."""
     photo, depth = two_planes(folder)

@@ -316,3 +316,17 @@ def test_the_panel_lists_every_layer(blender, street_root):
         )
         blender.ops.photo_diorama.tint_invented()
         street_root["photo_diorama_source"] = json.dumps({})
+
+
+def test_a_part_whose_surface_was_deleted_is_not_there_twice_after_a_rebuild(blender, street_root):
+    mask_on(blender, street_root, (8, 112), (20, 140))  # the board and the wall round it, which hides some of that
+    blender.ops.photo_diorama.split_layer()
+    was = roles(street_root)
+    assert any(role.startswith("part 1") and not role.endswith("photo") for role in was), "something lies behind it"
+    blender.data.objects.remove(layer(street_root, "part 1 photo"))
+    blender.context.view_layer.objects.active = street_root
+    blender.ops.photo_diorama.rebuild()
+    made = [ob["photo_diorama_role"] for ob in blender.data.objects if "photo_diorama_role" in ob and ob.type == "MESH"]
+    assert set(made) == was and len(made) == len(was) and roles(street_root) == was
+    behind = [ob for ob in street_root.children_recursive if ob.get("photo_diorama_role", "").startswith("part 1 ") and ob["photo_diorama_role"] != "part 1 photo"]
+    assert behind and all(ob.parent == layer(street_root, "part 1 photo") for ob in behind)

@@ -1,5 +1,6 @@
 """Shaders: what the camera sees of each, what they light, and that the photo's camera sees the photo, in Cycles."""
 
+import io
 import json
 
 import numpy as np
@@ -191,3 +192,52 @@ def test_delight_mixes_in_packed_albedo_for_principled_alone(blender, ball, impo
     assert np.abs(pixels["photo"] - pixels["photo albedo"]).max() > 0.01
     blender.ops.photo_diorama.rebuild(delight=0.0)
     assert not albedos() and len(blender.data.images) == 3
+
+
+def with_a_wrong_bit(png: bytes, chunk: bytes) -> bytes:
+    """The file with one bit of the chunk's checksum turned over."""
+    at = png.index(chunk)
+    end = at + 4 + int.from_bytes(png[at - 4 : at], "big")
+    return png[:end] + bytes([png[end] ^ 1]) + png[end + 1 :]
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+def test_a_file_that_blender_does_not_decode_as_we_do_is_shown_all_the_same(blender, street, import_photo, view, alpha):
+    """A PNG with one wrong bit in a checksum was read by us, refused by Blender, and shown all magenta."""
+    photo = street[0]
+    if alpha:
+        Image.open(photo).convert("RGBA").save(photo)
+    wanted = np.asarray(Image.open(photo).convert("RGB"))
+    photo.write_bytes(with_a_wrong_bit(photo.read_bytes(), b"IDAT"))
+    import_photo(*street, shader="shadeless", **CLOSEST)
+    image = next(i for i in blender.data.images if i.get("photo_diorama_role") == "photo")
+    assert tuple(image.size) == wanted.shape[1::-1]
+    assert np.abs(view(bounces=2) - wanted).max() <= 1
+
+
+def test_a_sound_file_is_packed_as_it_is(blender, street, import_photo):
+    import_photo(*street, **CLOSEST)
+    image = next(i for i in blender.data.images if i.get("photo_diorama_role") == "photo")
+    assert bytes(image.packed_file.data) == street[0].read_bytes()
+
+
+@pytest.mark.parametrize("size", [(60, 40), (61, 40)])
+def test_pixels_are_compared_to_the_last_one(blender, size):
+    from photo_diorama.operators.materials import packed_image, shows
+
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(pixels).resize(size, Image.Resampling.NEAREST).save(out, "PNG")
+    image = packed_image("a", (out.getvalue(), "sRGB"), "photo")
+    assert shows(image, pixels) == (size == (60, 40))
+    pixels[-1, -1, -1] ^= 1
+    assert not shows(image, pixels)
+
+
+def test_an_image_of_ours_that_blender_cannot_read_is_no_success(blender, street, import_photo, monkeypatch):
+    from photo_diorama.operators import materials
+
+    monkeypatch.setattr(materials, "_encode", lambda pixels, dtype: (b"no picture", "sRGB"))
+    with pytest.raises(RuntimeError, match="Blender cannot read the image"):
+        import_photo(*street, **CLOSEST)
+    assert not blender.data.images and not blender.data.objects

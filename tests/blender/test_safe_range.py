@@ -205,3 +205,39 @@ def test_the_panel_tells_the_range(blender, root):
     layout = FakeLayout()
     panel.draw(type("Self", (), {"layout": layout})(), blender.context)
     assert any("changed" in text for text in layout.said("label"))
+
+
+@pytest.mark.parametrize("by_parent", [False, True])
+def test_a_scaled_root_is_told_as_large_as_it_is(blender, root, by_parent):
+    """By the S key or by what it is parented to: range, facts and focus distance are those of the world."""
+    from types import SimpleNamespace
+
+    from fake_layout import FakeLayout
+
+    from photo_diorama.operators.root import kept_source, world_scale
+    from photo_diorama.operators.safe_range import measured_range
+    from photo_diorama.ui.panel import facts_told
+
+    blender.ops.photo_diorama.measure_safe_range()
+    focus = role(root, "camera").data.dof.focus_distance
+    scaled = root
+    if by_parent:
+        scaled = blender.data.objects.new("all", None)
+        blender.context.scene.collection.objects.link(scaled)
+        root.parent = scaled
+    scaled.scale = (3.0, 3.0, 3.0)
+    blender.context.view_layer.update()
+    assert role(root, "camera").data.dof.focus_distance == pytest.approx(3 * focus)
+    layout = FakeLayout()
+    blender.types.PHOTO_DIORAMA_PT_safe_range.draw(SimpleNamespace(layout=layout), blender.context)
+    told = layout.said("label")
+    found = measured_range(root)
+    assert f"{3 * found.left:.3g} m, {3 * found.right:.3g} m" in told
+    facts = dict(facts_told(kept_source(root), world_scale(root)))
+    assert facts["Middle"].startswith(f"{3 * kept_source(root)['focus_m']:.2f} m")
+    blender.ops.photo_diorama.depth_of_field(focus="MIDDLE")
+    blender.context.view_layer.update()
+    assert role(root, "camera").data.dof.focus_distance == pytest.approx(3 * kept_source(root)["focus_m"], rel=1e-4)
+    scaled.scale = (1.0, 1.0, 1.0)
+    blender.context.view_layer.update()
+    assert role(root, "camera").data.dof.focus_distance == pytest.approx(kept_source(root)["focus_m"], rel=1e-4)

@@ -1,5 +1,6 @@
 """What the models folder's disk does to a download: no room, failing writes, other processes, a killed one."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -10,7 +11,9 @@ import pytest
 from loopback_server import Fault, unproxied_server
 from made_weights import CONTENT, MB, SHA256, assert_installed, entry, get, names
 
+from photo_diorama.core.disk import open_fresh, open_to_continue
 from photo_diorama.core.errors import DioramaError
+from photo_diorama.core.weights import import_file
 
 
 @pytest.fixture
@@ -118,3 +121,55 @@ def test_many_threads_of_one_process_do_not_mix(server, tmp_path):
     assert failures == []
     assert_installed(tmp_path)
     assert len(server.requests) == 1
+
+
+PLANTED = ("net.pth.part", "net.pth.import", "net.pth.lock", "hashes.json.part", "hashes.json.lock")
+
+
+@pytest.fixture
+def planted(tmp_path):
+    """A folder of models in which every temporary name is taken by a way to a file of the user's."""
+    precious, folder = tmp_path / "precious", tmp_path / "models"
+    folder.mkdir()
+    precious.write_bytes(b"precious" * 1000)
+
+    def plant(link, names=PLANTED) -> Path:
+        for name in names:
+            link(precious, folder / name)
+        return folder
+
+    yield plant
+    assert precious.read_bytes() == b"precious" * 1000, "written through"
+
+
+LINKS = {"symbolic": lambda a, b: b.symlink_to(a), "hard": lambda a, b: b.hardlink_to(a), "to nothing": lambda a, b: b.symlink_to(
+    a.with_name("made")), "pipe": lambda a, b: os.mkfifo(b)}  # fmt: skip
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there, pipes are none")
+@pytest.mark.parametrize("kind", LINKS)
+def test_nothing_is_written_through_what_is_planted_under_a_temporary_name(server, planted, tmp_path, kind):
+    folder = planted(LINKS[kind], set(PLANTED) - {"net.pth.import"})
+    get(entry(server.serve("/net", CONTENT)), folder)
+    assert_installed(folder)
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there, pipes are none")
+@pytest.mark.parametrize("kind", LINKS)
+def test_an_import_writes_through_nothing_planted(planted, tmp_path, kind):
+    folder = planted(LINKS[kind])
+    (tmp_path / "mine.pth").write_bytes(CONTENT)
+    import_file(entry("http://127.0.0.1:1/net"), tmp_path / "mine.pth", folder)
+    assert_installed(folder)
+    assert not (tmp_path / "made").exists()
+
+
+def test_what_is_planted_while_the_file_is_made_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "precious").write_bytes(b"mine")
+    monkeypatch.setattr(Path, "unlink", lambda *a, **k: None)  # whoever plants is quicker
+    (tmp_path / "own.part").symlink_to(tmp_path / "precious")
+    for opened in (open_fresh, open_to_continue):
+        with pytest.raises(OSError):
+            opened(tmp_path / "own.part")
+    assert (tmp_path / "precious").read_bytes() == b"mine"

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from depth_photo_files import gdepth_photo, jpeg, photo_pixels, png
 
+from photo_diorama.core import find_depth as find_depth_module
 from photo_diorama.core.depth import DepthValues
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.find_depth import FoundDepth, available_estimators, find_depth, with_calibration
 from photo_diorama.core.photo import load_photo
 from photo_diorama.core.settings import DepthSettings, PhotoSettings
+from photo_diorama.core.weights import weights_named
 
 RAMP = np.tile(np.linspace(0, 255, 120).astype(np.uint8), (80, 1))  # GDepth: 0 is the nearest
 AUTO = DepthSettings()
@@ -47,15 +49,28 @@ def test_what_lies_beside_comes_after_what_is_carried(tmp_path):
     assert find_depth(carrying(tmp_path), None, AUTO, None).origin == "photo"
 
 
-@pytest.mark.parametrize("settings", [AUTO, DepthSettings(estimator="built-in")])
-def test_without_pytorch_it_is_said_what_to_do(tmp_path, monkeypatch, settings):
+@pytest.fixture
+def no_pytorch(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    for name in [n for n in sys.modules if n.startswith("photo_diorama.core.networks.")]:
+    for name in [n for n in sys.modules if n.startswith("photo_diorama.core.networks")]:
         monkeypatch.delitem(sys.modules, name)
+
+
+@pytest.mark.parametrize("settings", [AUTO, DepthSettings(estimator="built-in")])
+def test_a_photo_alone_needs_no_pytorch(tmp_path, no_pytorch, settings):
+    found = find_depth(photo_at(tmp_path, jpeg(photo_pixels())), None, settings, None)
+    assert found.origin == "built-in" and np.ptp(found.values.values) > 0
+
+
+def test_without_pytorch_a_downloaded_network_is_passed_over_or_missed_in_a_sentence(tmp_path, no_pytorch, monkeypatch):
+    weights = weights_named("midas_v21_small")
+    monkeypatch.setattr(find_depth_module, "best_estimator", lambda models: weights)
+    monkeypatch.setattr(find_depth_module, "path_of", lambda weights, models: models / weights.file)
     photo = photo_at(tmp_path, jpeg(photo_pixels()))
-    with pytest.raises(DioramaError, match="PyTorch") as caught:
-        find_depth(photo, None, settings, None)
-    assert str(photo.path) in str(caught.value) and str(caught.value).endswith(".")
+    found = find_depth(photo, None, AUTO, tmp_path)
+    assert found.origin == "built-in" and "midas_v21_small needs PyTorch" in found.values.source
+    with pytest.raises(DioramaError, match=r"midas_v21_small needs PyTorch.*full build.*\.$"):
+        find_depth(photo, None, DepthSettings(estimator="midas_v21_small"), tmp_path)
 
 
 def test_a_network_that_is_not_there_is_named(tmp_path):

@@ -177,6 +177,6 @@ def test_the_edge_network_is_read_without_pytorchs_compiler():
     code = (
         "import sys; sys.path.insert(0, 'tests'); import conftest; from photo_diorama.core.networks.inpaint_edge import load_inpaint_edge\n"
         "from photo_diorama.core.settings import HIDDEN_EDGES\n"
-        "assert load_inpaint_edge(HIDDEN_EDGES).form == 'folded' and 'torch._dynamo' not in sys.modules"
+        "assert load_inpaint_edge(HIDDEN_EDGES.with_suffix('.safetensors')).form == 'folded' and 'torch._dynamo' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).resolve().parents[2], check=True)

@@ -1,18 +1,18 @@
 """The learned fill: blocks hold each pixel once, colours land where they belong, missing weights are named."""
 
-import sys
-
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
 from photo_diorama.core import fill_colour, fill_learned  # noqa: E402
-from photo_diorama.core.errors import DioramaError  # noqa: E402
+from photo_diorama.core.built_in.colour import MULTIPLE  # noqa: E402
+from photo_diorama.core.built_in.onnx_network import load  # noqa: E402
 from photo_diorama.core.exemplar import blurred  # noqa: E402
 from photo_diorama.core.fill_colour import FillParts, compose, fill_parts  # noqa: E402
 from photo_diorama.core.networks.checkpoints import save_network  # noqa: E402
-from photo_diorama.core.networks.hidden_colour import MULTIPLE, START, load_hidden_colour, untrained  # noqa: E402
+from photo_diorama.core.networks.forward import on_arrays  # noqa: E402
+from photo_diorama.core.networks.hidden_colour import START, load_hidden_colour, untrained  # noqa: E402
 from photo_diorama.core.regions import Region  # noqa: E402
 from photo_diorama.core.settings import HIDDEN_COLOUR, InpaintSettings  # noqa: E402
 
@@ -62,7 +62,7 @@ def completed(network) -> tuple[np.ndarray, np.ndarray, Region]:
     """The deterministic canvas, the canvas completed by the network, and the one region that is wide enough for it."""
     canvas, regions = made_regions()
     more = canvas.copy()
-    completion = fill_learned.Completion(more, network)
+    completion = fill_learned.Completion(more, on_arrays(network))
     for region in regions:
         parts = fill_parts(region, RIM, SIGMA, LONG_SIDE)
         if parts:
@@ -137,7 +137,7 @@ def test_what_is_neither_context_nor_hole_changes_nothing():
     for picture in (colour, other, rim):
         region = Region((slice(0, 70), slice(0, 80)), synthesis, context, distance, picture)
         canvas = np.zeros((70, 80, 3), np.float32)
-        completion = fill_learned.Completion(canvas, network)
+        completion = fill_learned.Completion(canvas, on_arrays(network))
         completion.add(fill_learned.cut_tiles(region, fill_parts(region, RIM, SIGMA, LONG_SIDE)))
         completion.finish()
         results.append(canvas)
@@ -145,7 +145,6 @@ def test_what_is_neither_context_nor_hole_changes_nothing():
     assert not np.array_equal(results[0], results[2])
 
 
-@pytest.mark.skipif(not HIDDEN_COLOUR.is_file(), reason="no colour network comes along")
 @pytest.mark.parametrize("texture", ["plain", "grain"])
 def test_foreground_on_the_rim_does_not_come_back_by_the_weights_that_come_along(texture):
     """Beside a red rim of one to three pixels before grey the fill has less than a hundredth of that red, and its error (root mean
@@ -162,7 +161,7 @@ def test_foreground_on_the_rim_does_not_come_back_by_the_weights_that_come_along
         colour[context & (distance <= red)] = 0.9, 0.1, 0.1
         region = Region((slice(0, 120), slice(0, 140)), synthesis, context, distance, colour)
         canvas = np.zeros((120, 140, 3), np.float32)
-        completion = fill_learned.Completion(canvas, load_hidden_colour(HIDDEN_COLOUR))
+        completion = fill_learned.Completion(canvas, load(HIDDEN_COLOUR))
         completion.add(fill_learned.cut_tiles(region, fill_parts(region, 3, 6.0, 960)))
         completion.finish()
         filled = canvas[synthesis]
@@ -186,28 +185,10 @@ def test_weights_come_back_as_they_were_saved(tmp_path):
         assert torch.equal(value.half().float(), loaded.state_dict()[key]), key
 
 
-def test_missing_weights_are_said(tmp_path):
-    with pytest.raises(DioramaError, match=r"hidden_colour.*missing.*diffusion"):
-        fill_learned.load_network(tmp_path / "hidden_colour.safetensors")
-
-
-def test_what_the_settings_say_is_done(tmp_path, monkeypatch):
-    save_network(network_that_adds(0.1), tmp_path / "hidden_colour.safetensors")
-    monkeypatch.setattr(fill_colour, "HIDDEN_COLOUR", tmp_path / "hidden_colour.safetensors")
+def test_what_the_settings_say_is_done():
+    """Nothing else of the settings changes, and what was chosen by name stays."""
     canvas = np.zeros((2, 2, 3), np.float32)
     assert fill_colour.completion_on(canvas, InpaintSettings("diffusion")) is None
-    assert fill_colour.completion_on(canvas, InpaintSettings("learned")).network.last.bias[0] == pytest.approx(0.1, abs=1e-3)
-
-
-@pytest.mark.parametrize("lacking", [None, "torch", "safetensors", "weights"])
-def test_automatic_is_learned_where_its_network_can_run_and_exemplar_elsewhere(tmp_path, monkeypatch, lacking):
-    """Nothing else of the settings changes, and what was chosen by name stays."""
-    save_network(untrained(4, 0), tmp_path / "there.safetensors")
-    monkeypatch.setattr(fill_colour, "HIDDEN_COLOUR", tmp_path / ("missing" if lacking == "weights" else "there.safetensors"))
-    if lacking in ("torch", "safetensors"):
-        monkeypatch.setitem(sys.modules, lacking, None)
-    fill_learned.load_network.cache_clear()
-    found = fill_colour.resolved(InpaintSettings(hidden_depth="nearest"))
-    assert found == InpaintSettings("exemplar" if lacking else "learned", hidden_depth="nearest")
+    assert fill_colour.completion_on(canvas, InpaintSettings("learned")).network is load(HIDDEN_COLOUR)
+    assert fill_colour.resolved(InpaintSettings(hidden_depth="nearest")) == InpaintSettings("learned", hidden_depth="nearest")
     assert fill_colour.resolved(InpaintSettings("diffusion")) == InpaintSettings("diffusion")
-    fill_learned.load_network.cache_clear()

@@ -309,7 +309,7 @@ def test_large_grids_are_shrunk_before_the_networks(monkeypatch):
 
 
 def test_batches_hold_no_more_than_they_may_and_regions_share_them(monkeypatch):
-    monkeypatch.setattr(forward, "BATCH_PIXELS", {"cpu": 4 * 128 * 128})
+    monkeypatch.setattr(forward, "DEVICE_PIXELS", {"cpu": 4 * 128 * 128})
     networks = watched()
     run(monkeypatch, networks, relief().split(BORDERED), replace(BORDERED, passes=1))
     for network in (networks.edge, networks.depth, networks.colour):

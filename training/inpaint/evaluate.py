@@ -47,7 +47,7 @@ def figures(made: torch.Tensor, batch: dict, encoders) -> np.ndarray:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=Path, required=True)
-    parser.add_argument("--weights", type=Path, default=HIDDEN_COLOUR)
+    parser.add_argument("--weights", type=Path, default=HIDDEN_COLOUR.with_suffix(".safetensors"))
     parser.add_argument("--count", type=int, default=160)
     parser.add_argument("--sheet", type=Path, help="picture: known, diffusion, exemplar, learned, truth, for 33 pairs")
     parser.add_argument("--threads", type=int, default=1)
