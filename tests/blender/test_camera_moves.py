@@ -9,9 +9,9 @@ from camera_view import seen_from
 from fake_layout import FakeLayout
 from mathutils import Vector
 
-from photo_diorama.core.camera_path import MOVES
-from photo_diorama.operators.apply_move import apply_move
-from photo_diorama.operators.camera_moves import curves_of
+from photo_diorama.core.camera.moves import MOVES
+from photo_diorama.operators.camera.apply_move import apply_move
+from photo_diorama.operators.scene.camera_moves import curves_of
 
 
 @pytest.fixture
@@ -229,7 +229,7 @@ def test_what_the_framing_does_is_told_and_is_no_larger_than_it_must_be(blender,
 
 def test_an_amount_is_of_its_move(blender, street, import_photo):
     """What a handheld move was fitted to would take a zoom out of the safe range."""
-    from photo_diorama.operators.root import kept_settings
+    from photo_diorama.operators.scene.root import kept_settings
 
     root = import_photo(*street)
     blender.ops.photo_diorama.apply_move("INVOKE_DEFAULT", camera_move="handheld", move_amount=4.0)
