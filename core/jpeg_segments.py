@@ -105,6 +105,23 @@ def _mpf_entries(data: bytes, tiff: bytes, base: int) -> list[tuple[int, int]]:
     return []
 
 
+def has_more_scans(data: bytes, most: int) -> bool:
+    """Whether the JPEG at the start of `data` has more than `most` scans; one of endless other segments counts as such."""
+    if data.count(b"\xff\xda") <= most:  # quick, and true of all that is honest
+        return False
+    position, scans = 2, 0
+    for _ in range(MAX_SEGMENTS):
+        match = _NEXT_MARKER.search(data, position)
+        if match is None or data[match.start() + 1] == 0xD9:
+            return False
+        scans += data[match.start() + 1] == 0xDA
+        if scans > most:
+            return True
+        stands_alone = data[match.start() + 1] == 0x01
+        position = match.end() + (0 if stands_alone else int.from_bytes(data[match.end() : match.end() + 2], "big"))
+    return True
+
+
 def end_of_image(data: bytes, start: int = 0) -> int | None:
     """The offset behind the EOI marker of the JPEG that begins at `start`; None where none is found."""
     position = start + 2

@@ -7,9 +7,12 @@ from typing import BinaryIO
 
 from .errors import DioramaError
 from .heif_items import is_heif
+from .jpeg_segments import has_more_scans
 
 PHOTO_KINDS = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF")
 DEPTH_KINDS = ("JPEG", "PNG", "WEBP", "TIFF")
+MAX_SCANS = 100
+"""Of a progressive JPEG, where encoders make 3 to 20: each goes over all pixels, so that thousands of empty ones are work."""
 STARTS = {
     "JPEG": (b"\xff\xd8\xff",),
     "PNG": (b"\x89PNG\r\n\x1a\n",),
@@ -44,6 +47,8 @@ def open_picture(source: bytes | BinaryIO, name: str, kinds: tuple[str, ...] = P
     file.seek(0)
     if kind not in kinds:
         raise UnidentifiedImageError(name)
+    if kind == "JPEG" and isinstance(source, bytes) and has_more_scans(source, MAX_SCANS):
+        raise DioramaError(f"{name} is a JPEG of more than {MAX_SCANS} scans, as no camera writes; save it again.")
     try:
         return _decoder(kind, name)(file)
     except SyntaxError:  # Pillow's word for a header that is none

@@ -14,6 +14,7 @@ import numpy as np
 from .camera import DEFAULT_FOV_DEG, Camera
 from .depth_raster import DECODER_ERRORS, in_one_line
 from .errors import DioramaError
+from .exr_depth import check_exr
 from .icc_profile import to_srgb
 from .open_picture import open_picture, picture_kind
 from .settings import PhotoSettings
@@ -226,14 +227,17 @@ def _to_srgb(image, profile: bytes):
 
 def _read_exr(path: Path, data: bytes) -> np.ndarray:
     """(H, W, 3|4) float32, linear."""
+    check_exr(data, str(path), MAX_PIXELS)
     size = exr_size(data)
     if size:
         _check_size(path, *size)
     pixels = decode_pixels(data) if size else None
     if pixels is None:
         raise DioramaError(f"{path} cannot be decoded as OpenEXR; export it again as a flat RGB or RGBA EXR.")
-    if pixels.ndim == 2:
-        pixels = np.repeat(pixels[..., None], 3, axis=2)
+    if pixels.ndim == 2 or pixels.shape[2] == 1:
+        pixels = np.repeat(pixels.reshape(*pixels.shape[:2], 1), 3, axis=2)
+    elif pixels.shape[2] == 2:  # grey with alpha
+        pixels = pixels[..., [0, 0, 0, 1]]
     order = [2, 1, 0, 3][: pixels.shape[2]]
     return np.nan_to_num(pixels[..., order].astype(np.float32), nan=0.0, posinf=65504.0, neginf=0.0)
 
