@@ -14,7 +14,7 @@ import numpy as np
 from .camera import DEFAULT_FOV_DEG, Camera
 from .depth_raster import DECODER_ERRORS, in_one_line
 from .errors import DioramaError
-from .exr_depth import check_exr
+from .exr_depth import MAX_ATTRIBUTES, check_exr
 from .icc_profile import to_srgb
 from .open_picture import open_picture, picture_kind
 from .settings import PhotoSettings
@@ -227,10 +227,10 @@ def _to_srgb(image, profile: bytes):
 
 def _read_exr(path: Path, data: bytes) -> np.ndarray:
     """(H, W, 3|4) float32, linear."""
-    check_exr(data, str(path), MAX_PIXELS)
     size = exr_size(data)
     if size:
         _check_size(path, *size)
+    check_exr(data, str(path), MAX_PIXELS)
     pixels = decode_pixels(data) if size else None
     if pixels is None:
         raise DioramaError(f"{path} cannot be decoded as OpenEXR; export it again as a flat RGB or RGBA EXR.")
@@ -246,7 +246,7 @@ def exr_size(data: bytes) -> tuple[int, int] | None:
     """Width and height in the header of OpenEXR bytes; None where it is damaged."""
     at = 8
     try:
-        while data[at]:
+        for _ in range(MAX_ATTRIBUTES):
             name, kind, rest = data[at : at + 600].split(b"\0", 2)
             at += len(name) + len(kind) + 2
             (length,) = struct.unpack_from("<i", data, at)
