@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from .depth_sidecar import find_sidecar_depth
+from .disk import real_path
 from .errors import DioramaError
 
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".exr", ".heic", ".heif", ".hif")
@@ -40,8 +41,8 @@ def find_tasks(folder: Path, output: Path, depths: Path | None = None) -> list[T
     A depth map that lies beside its photo is none. `depths` holds depth maps of the photos' names and sub-folders.
     Raises DioramaError where `folder` or `depths` cannot be read or holds no photo.
     """
-    paths = _photos_below(folder, output.resolve())
-    beside = {find_sidecar_depth(path) for path in paths}
+    paths = _photos_below(folder, real_path(output))
+    beside = {_sidecar(path) for path in paths}
     paths = [path for path in paths if path not in beside]
     if not paths:
         raise DioramaError(f"{folder} holds no photo ({', '.join(PHOTO_ENDINGS)}); name the folder that does.")
@@ -62,9 +63,17 @@ def _photos_below(folder: Path, output: Path) -> list[Path]:
 
     found = []
     for place, folders, names in os.walk(folder, onerror=failed):
-        folders[:] = [n for n in folders if not n.startswith(".") and Path(place, n).resolve() != output]
+        folders[:] = [n for n in folders if not n.startswith(".") and real_path(Path(place, n)) != output]
         found += [Path(place, n) for n in names if not n.startswith(".") and n.lower().endswith(PHOTO_ENDINGS)]
-    return sorted(path for path in found if path.is_file())
+    return sorted(path for path in found if os.path.isfile(path))  # of Path's, some raise
+
+
+def _sidecar(path: Path) -> Path | None:
+    """The depth file beside a photo; whatever goes wrong over one photo is told when its turn comes, and stops no other."""
+    try:
+        return find_sidecar_depth(path)
+    except Exception:  # noqa: BLE001 - files of strangers: the guard of this photo and of no other
+        return None
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -77,7 +86,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 def _depth_of(photo: str, depths: Path) -> Path | None:
     place = depths / photo
-    return next((p for p in map(place.with_suffix, DEPTH_ENDINGS) if p.is_file()), None)
+    return next((p for p in map(place.with_suffix, DEPTH_ENDINGS) if os.path.isfile(p)), None)
 
 
 def _bases(photos: Sequence[str]) -> Iterator[str]:
@@ -106,11 +115,12 @@ class Manifest:
     """
 
     def __init__(self, path: Path):
-        self.path = path
+        self.path, self.ignored = path, 0
 
     def read(self) -> dict[str, dict]:
-        """The last whole record of each photo."""
+        """The last whole record of each photo; `ignored` counts the lines that are whole and no records."""
         records: dict[str, dict] = {}
+        self.ignored = 0
         if not self.path.exists():
             return records
         with _disk(self.path), open(self.path, "rb") as file:
@@ -118,9 +128,11 @@ class Manifest:
                 try:
                     record = json.loads(line)
                 except (ValueError, RecursionError):
-                    continue
-                if isinstance(record, dict) and isinstance(record.get("photo"), str):
+                    continue  # cut short
+                if _is_record(record):
                     records[record["photo"]] = record
+                else:
+                    self.ignored += 1
         return records
 
     def append(self, record: dict) -> None:
@@ -143,6 +155,15 @@ class Manifest:
     def _ends_a_line(file, size: int) -> bool:
         file.seek(size - 1)
         return file.read(1) == b"\n"
+
+
+def _is_record(record: object) -> bool:
+    """Whether a line of the manifest, which anybody may have edited, is of the types that a run writes."""
+    if not isinstance(record, dict) or not isinstance(record.get("photo"), str):
+        return False
+    files = record.get("files", {})
+    sound = isinstance(files, dict) and all(isinstance(size, int) for size in files.values())
+    return sound and isinstance(record.get("settings", {}), dict) and isinstance(record.get("result", ""), str)
 
 
 @contextlib.contextmanager
@@ -168,7 +189,7 @@ def is_done(record: dict | None, task: Task, settings: dict, output: Path) -> bo
 def _size(path: Path) -> int | None:
     try:
         return path.stat().st_size
-    except OSError:
+    except (OSError, ValueError):  # the second of names with a zero byte
         return None
 
 
@@ -183,16 +204,29 @@ def put_in_place(
     """Moves whole results to where they belong; `record` writes them down, `old` is the record of an earlier run.
 
     What is to be replaced goes first: killed at any moment, no record speaks of files that are there but another's.
+    Raises DioramaError where a place is taken by a folder, before anything is moved, and OSError of the disk.
     """
+    for name in files:
+        if (output / name).is_dir():
+            raise DioramaError(f"{output / name} is a folder already; move it away or choose another folder.")
     earlier = (old or {}).get("files")
     for name in {*files, *(earlier if isinstance(earlier, dict) else ())}:
         place = output / name
-        if place.resolve().is_relative_to(output.resolve()):  # the manifest is a file that anybody may have edited
-            place.unlink(missing_ok=True)
+        inside = real_path(place.parent).is_relative_to(real_path(output))
+        if inside and "\0" not in name and not place.is_dir():  # the manifest is a file that anybody may have edited
+            with contextlib.nullcontext() if name in files else contextlib.suppress(OSError):
+                place.unlink(missing_ok=True)
     record()
-    for name in files:
-        (output / name).parent.mkdir(parents=True, exist_ok=True)
-        os.replace(staged / name, output / name)
+    moved = []
+    try:
+        for name in files:
+            (output / name).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(staged / name, output / name)
+            moved.append(output / name)
+    except OSError:
+        for place in moved:
+            place.unlink(missing_ok=True)
+        raise
 
 
 class Pace:

@@ -32,6 +32,24 @@ def size_of(path: Path) -> int:
         return 0
 
 
+def real_path(path: Path) -> Path:
+    """Absolute and without links; a link to itself stays as it is, for which Path.resolve raises RuntimeError."""
+    return Path(os.path.realpath(path))
+
+
+def read_regular(path: Path, most: int) -> bytes | None:
+    """The bytes of a plain file, None where it has more than `most`, whatever it says of its size.
+
+    Raises OSError, also for a pipe or device, which could be read for ever; nothing is waited for.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with io.FileIO(handle) as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "it is no file but a device, pipe or folder", str(path))
+        data = file.read(most + 1)
+    return data if len(data) <= most else None
+
+
 def open_fresh(path: Path) -> io.FileIO:
     """A new file open for writing, unbuffered; whatever lay under the name goes.
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from .camera import DEFAULT_FOV_DEG, Camera
 from .depth_raster import DECODER_ERRORS, in_one_line
+from .disk import read_regular
 from .errors import DioramaError
 from .exr_depth import MAX_ATTRIBUTES, check_exr
 from .icc_profile import to_srgb
@@ -100,13 +101,13 @@ def read_file(path: Path, kind: str = "photo") -> bytes:
             raise DioramaError(f"{path} is a folder; name the {kind} inside it.")
         if path.exists() and not path.is_file():  # a pipe or device would be read for ever
             raise DioramaError(f"{path} is no file but a device or pipe; name the {kind}'s file.")
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise DioramaError(f"{path} has more than 2 GB; export the {kind} smaller.")
-        data = path.read_bytes()
+        data = read_regular(path, MAX_FILE_BYTES)
     except OSError as error:
         raise DioramaError(
             f"{path} cannot be read ({error.strerror or error}); check the name and its permissions."
         ) from None
+    if data is None:
+        raise DioramaError(f"{path} has more than 2 GB; export the {kind} smaller.")
     if not data:
         raise DioramaError(f"{path} is empty (0 bytes); copy or export the {kind} again.")
     return data
@@ -309,6 +310,6 @@ def _number(value) -> float:
     """A finite float of an EXIF value, 0 where there is none."""
     try:
         number = float(value)
-    except (TypeError, ValueError, ZeroDivisionError):
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         return 0.0
     return number if np.isfinite(number) else 0.0
