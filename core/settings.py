@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from .camera_path import EASINGS, MOVES
-from .catalogue import CATALOGUE, METRIC_DEPTH, RELATIVE_DEPTH
+from .camera.moves import EASINGS, MOVES
 from .errors import DioramaError
+from .models.catalogue import CATALOGUE, METRIC_DEPTH, RELATIVE_DEPTH
 
 
 def option(default: Any, help: str, *, label: str = "", low=None, high=None, choices: dict[str, str] | None = None):
@@ -24,10 +24,10 @@ class PhotoSettings:
     fov: float = option(0.0, "Angle across the photo's long side in degrees; 0 reads it from the photo", low=0.0, high=170.0)
 
 
-HIDDEN_COLOUR = Path(__file__).parent / "networks" / "weights" / "hidden_colour.safetensors"
-"""Where the weights that `training/inpaint` makes belong; without them the network is no choice."""
-HIDDEN_EDGES = HIDDEN_COLOUR.with_name("inpaint_edge.safetensors")
-"""Where the weights that `training/inpaint_structure` makes belong; without them the inpainter learned continues no depth edges."""
+HIDDEN_COLOUR = Path(__file__).parent / "networks" / "weights" / "hidden_colour.onnx"
+"""What `training/export_onnx.py` makes of the weights of `training/inpaint`."""
+HIDDEN_EDGES = HIDDEN_COLOUR.with_name("inpaint_edge.onnx")
+"""What it makes of those of `training/inpaint_structure`."""
 ESTIMATORS = {
     "auto": "A depth file, else the depth in the photo, else the best network downloaded, else the built-in network",
     "built-in": "The small network that comes with Photo Diorama, offline",
@@ -87,7 +87,7 @@ class LayerSettings:
 
 
 INPAINTERS = {
-    "automatic": "Learned where PyTorch can run its networks, exemplar elsewhere",
+    "automatic": "The best that comes along: learned",
     "diffusion": "Smooth continuation of the context with fine detail, quick",
     "exemplar": "The same with pieces of the context, so that texture and lines go on; no network",
 }

@@ -7,27 +7,40 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
 sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
 
 from layer_checks import assert_links_are_mutual  # noqa: E402
-from made_inpainters import Watched, no_edges  # noqa: E402
 from scenes import BORDERED, EVERY, HEIGHT, WIDTH, Scene, _scene, relief, t_junction  # noqa: E402
 
-from photo_diorama.core import fill_edges, inpaint  # noqa: E402
-from photo_diorama.core.errors import Cancelled, DioramaError  # noqa: E402
-from photo_diorama.core.extend_edges import EdgeEnd, EdgePath, plan_paths  # noqa: E402
-from photo_diorama.core.fill_edges import extend_edges, load_edge_network  # noqa: E402
-from photo_diorama.core.networks.checkpoints import save_network  # noqa: E402
-from photo_diorama.core.networks.inpaint_edge import InpaintEdge  # noqa: E402
-from photo_diorama.core.reflood import reflood  # noqa: E402
-from photo_diorama.core.regions import disocclude  # noqa: E402
+from photo_diorama.core.built_in.onnx_network import load  # noqa: E402
+from photo_diorama.core.errors import Cancelled  # noqa: E402
+from photo_diorama.core.hidden_depth import learned_edges  # noqa: E402
+from photo_diorama.core.hidden_depth.edge_paths import EdgeEnd, EdgePath, plan_paths  # noqa: E402
+from photo_diorama.core.hidden_depth.learned_edges import extend_edges  # noqa: E402
+from photo_diorama.core.hidden_depth.propagate_edges import reflood  # noqa: E402
+from photo_diorama.core.inpaint import inpaint  # noqa: E402
+from photo_diorama.core.layers.regions import disocclude  # noqa: E402
 from photo_diorama.core.settings import HIDDEN_EDGES, InpaintSettings  # noqa: E402
 
 FAR, LOW, POST = 0.2, 0.5, 1.0
 """Disparities of the far wall, of the low wall before it and of the post before both."""
 LEFT, RIGHT = 70, 90
 CHOSEN = InpaintSettings(inpainter="learned", hidden_edges="learned", hidden_depth="nearest")
+
+
+class Watched:
+    """A network that keeps what it is given; `answer` makes its output of that."""
+
+    def __init__(self, answer):
+        self.answer, self.given = answer, []
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        self.given.append(x)
+        return self.answer(x)
+
+
+def no_edges(x: np.ndarray) -> np.ndarray:
+    return np.zeros_like(x[:, :1])
 
 
 def top_of_the_wall(slope: float) -> np.ndarray:
@@ -90,10 +103,9 @@ def test_a_walls_edge_goes_on_behind_a_post(slope):
     assert np.abs(changed[0] - border - 60).max() <= reach  # and above and below nothing is other than before
 
 
-@pytest.mark.skipif(not HIDDEN_EDGES.is_file(), reason="no edge network comes along")
 def test_the_network_that_comes_along_continues_edges():
     """On the whole: over walls that slant one way and the other, fewer pixels continue the wrong wall than without it."""
-    network, wrong = load_edge_network(HIDDEN_EDGES), []
+    network, wrong = load(HIDDEN_EDGES), []
     for slope in (-0.6, -0.4, -0.2, 0.2, 0.4, 0.6):
         scene = wall_behind_a_post(slope)
         image = scene.split(BORDERED)
@@ -116,9 +128,9 @@ def test_nothing_changes_where_no_other_edge_touches_and_nobody_is_asked():
 def test_nothing_changes_where_the_network_sees_no_edge_or_the_photo_is_in_parts():
     image = t_junction().split(BORDERED)
     found, network = disocclude(image, 0.07), Watched(no_edges)
-    assert extend_edges(image, found, 0.14, network) is found and len(network.given) == fill_edges.RUNS
+    assert extend_edges(image, found, 0.14, network) is found and len(network.given) == learned_edges.RUNS
     parts = replace(found, part=np.zeros(found.hidden.shape, np.uint8))
-    assert extend_edges(image, parts, 0.14, network) is parts and len(network.given) == fill_edges.RUNS
+    assert extend_edges(image, parts, 0.14, network) is parts and len(network.given) == learned_edges.RUNS
 
 
 @pytest.mark.parametrize("name", ["T-junction", "relief", "nested"])
@@ -150,7 +162,7 @@ def test_a_path_keeps_to_the_middle_of_a_broad_answer(slope):
 
 
 def test_large_grids_are_shrunk_before_the_network(monkeypatch):
-    monkeypatch.setattr(fill_edges, "TUNED_FOR", 80)
+    monkeypatch.setattr(learned_edges, "TUNED_FOR", 80)
     scene = wall_behind_a_post(0.5)
     image, network = scene.split(BORDERED), Watched(joining)
     found = disocclude(image, 0.07)
@@ -161,7 +173,7 @@ def test_large_grids_are_shrunk_before_the_network(monkeypatch):
 
 def test_the_inpainter_learned_tears_the_hidden_surface_when_asked(monkeypatch):
     scene = wall_behind_a_post(0.5)
-    monkeypatch.setattr(fill_edges, "load_edge_network", lambda path: Watched(joining))
+    monkeypatch.setattr(inpaint, "load", lambda path: Watched(joining))
     image, _ = inpaint.inpaint(scene.split(BORDERED), BORDERED, CHOSEN)
     plain, _ = inpaint.inpaint(scene.split(BORDERED), BORDERED, replace(CHOSEN, hidden_edges="nearest"))
     assert_links_are_mutual(image)
@@ -189,7 +201,7 @@ def test_a_cancel_is_heard_while_the_network_looks(monkeypatch):
     def fill(*_):
         raise AssertionError("the cancel came too late")
 
-    monkeypatch.setattr(fill_edges, "load_edge_network", lambda path: Watched(answer))
+    monkeypatch.setattr(inpaint, "load", lambda path: Watched(answer))
     monkeypatch.setattr(inpaint, "expect_surfaces", fill)
     with pytest.raises(Cancelled):
         inpaint.inpaint(wall_behind_a_post(0.5).split(BORDERED), BORDERED, CHOSEN, cancel)
@@ -197,18 +209,8 @@ def test_a_cancel_is_heard_while_the_network_looks(monkeypatch):
 
 def test_absurd_answers_leave_a_sound_image(monkeypatch):
     for value in (np.nan, np.inf, 1.0):
-        monkeypatch.setattr(fill_edges, "load_edge_network", lambda path, value=value: Watched(lambda x: np.full_like(x[:, :1], value)))
+        monkeypatch.setattr(inpaint, "load", lambda path, value=value: Watched(lambda x: np.full_like(x[:, :1], value)))
         image, _ = inpaint.inpaint(relief().split(BORDERED), BORDERED, CHOSEN)
         assert_links_are_mutual(image)
         for front, layer in zip(image.layers[:-1], image.layers[1:], strict=True):
             assert (layer.disparity < front.disparity)[layer.present].all()
-
-
-def test_weights_are_read_once_and_a_damaged_file_is_named(tmp_path):
-    path = tmp_path / "inpaint_edge.safetensors"
-    save_network(InpaintEdge(4).eval(), path)
-    assert load_edge_network(path) is load_edge_network(path) and load_edge_network(path).form == "folded"
-    broken = tmp_path / "broken.safetensors"
-    broken.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(DioramaError, match=r"broken\.safetensors"):
-        load_edge_network(broken)

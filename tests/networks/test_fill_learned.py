@@ -1,19 +1,19 @@
 """The learned fill: blocks hold each pixel once, colours land where they belong, missing weights are named."""
 
-import sys
-
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
-from photo_diorama.core import fill_colour, fill_learned  # noqa: E402
-from photo_diorama.core.errors import DioramaError  # noqa: E402
-from photo_diorama.core.exemplar import blurred  # noqa: E402
-from photo_diorama.core.fill_colour import FillParts, compose, fill_parts  # noqa: E402
+from photo_diorama.core.built_in.colour import MULTIPLE  # noqa: E402
+from photo_diorama.core.built_in.onnx_network import load  # noqa: E402
+from photo_diorama.core.inpaint import fill_colour, learned  # noqa: E402
+from photo_diorama.core.inpaint.deterministic import FillParts, compose, fill_parts  # noqa: E402
+from photo_diorama.core.inpaint.exemplar import blurred  # noqa: E402
+from photo_diorama.core.layers.regions import Region  # noqa: E402
 from photo_diorama.core.networks.checkpoints import save_network  # noqa: E402
-from photo_diorama.core.networks.hidden_colour import MULTIPLE, START, load_hidden_colour, untrained  # noqa: E402
-from photo_diorama.core.regions import Region  # noqa: E402
+from photo_diorama.core.networks.inpaint.forward import on_arrays  # noqa: E402
+from photo_diorama.core.networks.inpaint.hidden_colour import START, load_hidden_colour, untrained  # noqa: E402
 from photo_diorama.core.settings import HIDDEN_COLOUR, InpaintSettings  # noqa: E402
 
 RIM, SIGMA = 2, 3.0
@@ -40,7 +40,7 @@ def made_regions() -> tuple[np.ndarray, list[Region]]:
 
 def untrained_fill(region: Region, parts: FillParts) -> np.ndarray:
     """What a network that adds nothing makes of a region; one that is too small for it is as `compose` has it."""
-    if region.synthesis.sum() < fill_learned.FEWEST:
+    if region.synthesis.sum() < learned.FEWEST:
         return compose(region, parts)
     hole = np.float32(region.synthesis | (region.context & ~parts.source))[..., None]
     mean = averaged(parts.pieces) / np.maximum(averaged(hole), 1e-3)[..., None]
@@ -62,11 +62,11 @@ def completed(network) -> tuple[np.ndarray, np.ndarray, Region]:
     """The deterministic canvas, the canvas completed by the network, and the one region that is wide enough for it."""
     canvas, regions = made_regions()
     more = canvas.copy()
-    completion = fill_learned.Completion(more, network)
+    completion = learned.Completion(more, on_arrays(network))
     for region in regions:
         parts = fill_parts(region, RIM, SIGMA, LONG_SIDE)
         if parts:
-            completion.add(fill_learned.cut_tiles(region, parts))
+            completion.add(learned.cut_tiles(region, parts))
     completion.finish()
     return canvas, more, regions[0]
 
@@ -85,12 +85,12 @@ def test_blocks_hold_every_wanted_pixel_once(seed: int):
     wanted = rng.random((rng.integers(1, 500), rng.integers(1, 500))) < (0.002, 0.3, 1.0, 0.00001)[seed]
     wanted[-1, 0] = True
     count = np.zeros(wanted.shape, int)
-    for box, seen in fill_learned.blocks(wanted):
+    for box, seen in learned.blocks(wanted):
         count[box] += 1
         assert all(s.start <= b.start and b.stop <= s.stop for s, b in zip(seen, box, strict=True))
-        assert all(b.stop - b.start <= fill_learned.BLOCK for b in box)
-        assert all(s.stop - s.start <= fill_learned.BLOCK + 2 * fill_learned.MARGIN for s in seen)
-    assert (fill_learned.BLOCK + 2 * fill_learned.MARGIN) % MULTIPLE == 0  # so that a whole block is not padded
+        assert all(b.stop - b.start <= learned.BLOCK for b in box)
+        assert all(s.stop - s.start <= learned.BLOCK + 2 * learned.MARGIN for s in seen)
+    assert (learned.BLOCK + 2 * learned.MARGIN) % MULTIPLE == 0  # so that a whole block is not padded
     assert (count[wanted] == 1).all() and count.max() == 1
 
 
@@ -101,7 +101,7 @@ def test_untrained_it_takes_fixed_shares_of_what_it_is_given():
 
 
 def test_colours_land_on_the_invented_pixels_alone(monkeypatch):
-    monkeypatch.setattr(fill_learned, "PIXELS_AT_ONCE", 1 << 16)  # so that the wide region is not the last batch
+    monkeypatch.setattr(learned, "PIXELS_AT_ONCE", 1 << 16)  # so that the wide region is not the last batch
     canvas, more, region = completed(network_that_adds(0.25))
     wide = np.zeros(canvas.shape[:2], bool)
     wide[region.window] = region.synthesis
@@ -137,15 +137,14 @@ def test_what_is_neither_context_nor_hole_changes_nothing():
     for picture in (colour, other, rim):
         region = Region((slice(0, 70), slice(0, 80)), synthesis, context, distance, picture)
         canvas = np.zeros((70, 80, 3), np.float32)
-        completion = fill_learned.Completion(canvas, network)
-        completion.add(fill_learned.cut_tiles(region, fill_parts(region, RIM, SIGMA, LONG_SIDE)))
+        completion = learned.Completion(canvas, on_arrays(network))
+        completion.add(learned.cut_tiles(region, fill_parts(region, RIM, SIGMA, LONG_SIDE)))
         completion.finish()
         results.append(canvas)
     assert results[0].any() and np.array_equal(*results[:2])
     assert not np.array_equal(results[0], results[2])
 
 
-@pytest.mark.skipif(not HIDDEN_COLOUR.is_file(), reason="no colour network comes along")
 @pytest.mark.parametrize("texture", ["plain", "grain"])
 def test_foreground_on_the_rim_does_not_come_back_by_the_weights_that_come_along(texture):
     """Beside a red rim of one to three pixels before grey the fill has less than a hundredth of that red, and its error (root mean
@@ -162,8 +161,8 @@ def test_foreground_on_the_rim_does_not_come_back_by_the_weights_that_come_along
         colour[context & (distance <= red)] = 0.9, 0.1, 0.1
         region = Region((slice(0, 120), slice(0, 140)), synthesis, context, distance, colour)
         canvas = np.zeros((120, 140, 3), np.float32)
-        completion = fill_learned.Completion(canvas, load_hidden_colour(HIDDEN_COLOUR))
-        completion.add(fill_learned.cut_tiles(region, fill_parts(region, 3, 6.0, 960)))
+        completion = learned.Completion(canvas, load(HIDDEN_COLOUR))
+        completion.add(learned.cut_tiles(region, fill_parts(region, 3, 6.0, 960)))
         completion.finish()
         filled = canvas[synthesis]
         assert abs(filled[:, 0] - filled[:, 1]).mean() < 0.01 * 0.8, red
@@ -186,28 +185,10 @@ def test_weights_come_back_as_they_were_saved(tmp_path):
         assert torch.equal(value.half().float(), loaded.state_dict()[key]), key
 
 
-def test_missing_weights_are_said(tmp_path):
-    with pytest.raises(DioramaError, match=r"hidden_colour.*missing.*diffusion"):
-        fill_learned.load_network(tmp_path / "hidden_colour.safetensors")
-
-
-def test_what_the_settings_say_is_done(tmp_path, monkeypatch):
-    save_network(network_that_adds(0.1), tmp_path / "hidden_colour.safetensors")
-    monkeypatch.setattr(fill_colour, "HIDDEN_COLOUR", tmp_path / "hidden_colour.safetensors")
+def test_what_the_settings_say_is_done():
+    """Nothing else of the settings changes, and what was chosen by name stays."""
     canvas = np.zeros((2, 2, 3), np.float32)
     assert fill_colour.completion_on(canvas, InpaintSettings("diffusion")) is None
-    assert fill_colour.completion_on(canvas, InpaintSettings("learned")).network.last.bias[0] == pytest.approx(0.1, abs=1e-3)
-
-
-@pytest.mark.parametrize("lacking", [None, "torch", "safetensors", "weights"])
-def test_automatic_is_learned_where_its_network_can_run_and_exemplar_elsewhere(tmp_path, monkeypatch, lacking):
-    """Nothing else of the settings changes, and what was chosen by name stays."""
-    save_network(untrained(4, 0), tmp_path / "there.safetensors")
-    monkeypatch.setattr(fill_colour, "HIDDEN_COLOUR", tmp_path / ("missing" if lacking == "weights" else "there.safetensors"))
-    if lacking in ("torch", "safetensors"):
-        monkeypatch.setitem(sys.modules, lacking, None)
-    fill_learned.load_network.cache_clear()
-    found = fill_colour.resolved(InpaintSettings(hidden_depth="nearest"))
-    assert found == InpaintSettings("exemplar" if lacking else "learned", hidden_depth="nearest")
+    assert fill_colour.completion_on(canvas, InpaintSettings("learned")).network is load(HIDDEN_COLOUR)
+    assert fill_colour.resolved(InpaintSettings(hidden_depth="nearest")) == InpaintSettings("learned", hidden_depth="nearest")
     assert fill_colour.resolved(InpaintSettings("diffusion")) == InpaintSettings("diffusion")
-    fill_learned.load_network.cache_clear()

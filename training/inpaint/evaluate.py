@@ -19,9 +19,9 @@ import torch  # noqa: E402
 from train import Stored, deterministic, guess, tensors  # noqa: E402  imports the package first
 
 from losses import features, features_network, structure  # isort: skip  # noqa: E402
-from photo_diorama.core.fill_colour import DETAIL  # noqa: E402
-from photo_diorama.core.networks.embedded_depth_net import load_network  # noqa: E402
-from photo_diorama.core.networks.hidden_colour import load_hidden_colour  # noqa: E402
+from photo_diorama.core.inpaint.deterministic import DETAIL  # noqa: E402
+from photo_diorama.core.networks.depth.built_in import load_network  # noqa: E402
+from photo_diorama.core.networks.inpaint.hidden_colour import load_hidden_colour  # noqa: E402
 from photo_diorama.core.settings import HIDDEN_COLOUR  # noqa: E402
 
 UNCOVERED = (4.0, 12.0)
@@ -47,7 +47,7 @@ def figures(made: torch.Tensor, batch: dict, encoders) -> np.ndarray:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=Path, required=True)
-    parser.add_argument("--weights", type=Path, default=HIDDEN_COLOUR)
+    parser.add_argument("--weights", type=Path, default=HIDDEN_COLOUR.with_suffix(".safetensors"))
     parser.add_argument("--count", type=int, default=160)
     parser.add_argument("--sheet", type=Path, help="picture: known, diffusion, exemplar, learned, truth, for 33 pairs")
     parser.add_argument("--threads", type=int, default=1)

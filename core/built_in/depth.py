@@ -1,0 +1,58 @@
+"""Relative inverse depth of one photo by the network that comes along, at any size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DioramaError
+from .onnx_network import OnnxNetwork, load
+
+WEIGHTS = Path(__file__).parents[1] / "networks" / "weights" / "embedded_depth.onnx"
+
+
+def estimate_built_in(colour: np.ndarray, long_side: int | None = None, mirrored: bool = True) -> np.ndarray:
+    """(h', w') float32 relative inverse depth of (h, w, 3) uint8 sRGB: larger is nearer, scale and shift are unknown.
+
+    The network sees the whole photo with its longer side at about `long_side` pixels (`network_size`; None: the size it was trained
+    for) and answers at that size, whose aspect differs from the photo's by the rounding: map it to the photo by resizing.
+    With `mirrored` the answer is the mean with the mirrored photo's. Raises DioramaError for another array, or without the network.
+    """
+    return predict(colour, long_side, mirrored)["disparity"]
+
+
+def predict(colour: np.ndarray, long_side: int | None = None, mirrored: bool = True, network: OnnxNetwork | None = None
+            ) -> dict[str, np.ndarray]:
+    """All that the network says, (h', w') float32 by name; the rest as `estimate_built_in`. `network` None: the one that comes along."""
+    if colour.ndim != 3 or colour.shape[2] != 3 or colour.dtype != np.uint8 or min(colour.shape[:2]) < 1:
+        raise DioramaError(f"The photo given to the depth network is {colour.dtype} {colour.shape}; pass 8-bit RGB of shape (H, W, 3).")
+    network = network or load(WEIGHTS)
+    multiple = network.facts["multiple"]
+    height, width = network_size(*colour.shape[:2], long_side or network.facts["long_side"], multiple)
+    photo = np.moveaxis(shrunk(colour, height, width), 2, 0)[None] / np.float32(255)
+    inputs = {"photo": photo, "place": place_of(height // multiple, width // multiple)}
+    answer = network.run(inputs)
+    if mirrored:
+        other = network.run(inputs | {"photo": photo[..., ::-1]})
+        answer = {name: (value + other[name][..., ::-1]) / 2 for name, value in answer.items()}
+    return {name: np.ascontiguousarray(value[0, 0]) for name, value in answer.items()}
+
+
+def network_size(height: int, width: int, long_side: int, multiple: int = 32) -> tuple[int, int]:
+    """Height and width of the network's input: the photo's aspect, the longer side about `long_side`, whole multiples, at least two."""
+    factor = long_side / max(height, width)
+    return tuple(max(2 * multiple, round(side * factor / multiple) * multiple) for side in (height, width))
+
+
+def place_of(rows: int, columns: int) -> np.ndarray:
+    """(1, 2, rows, columns) float32, -1..1: row and column of each of the network's coarsest cells; ground is below, sky above."""
+    grid = np.meshgrid(np.linspace(-1, 1, rows), np.linspace(-1, 1, columns), indexing="ij")
+    return np.stack(grid)[None].astype(np.float32)
+
+
+def shrunk(colour: np.ndarray, height: int, width: int) -> np.ndarray:
+    """(height, width, 3) uint8 of (h, w, 3) uint8, averaged by a triangle that spans two new pixels: what the network was trained on."""
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(np.ascontiguousarray(colour)).resize((width, height), Image.Resampling.BILINEAR))

@@ -1,0 +1,71 @@
+"""A network from an ONNX file, run by OpenCV on the main processor at whatever size its input has."""
+
+from __future__ import annotations
+
+import json
+import threading
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import DioramaError
+
+
+class OnnxNetwork:
+    """Loaded once, for inputs of any size; the same input gives the same bytes on one machine. Threads wait for each other."""
+
+    def __init__(self, content: np.ndarray, facts: dict):
+        """`content` is the file, uint8; `facts` is what `training/export_onnx.py` wrote beside it: names of "inputs" and "outputs",
+        and more. Raises cv2.error where the content is no network."""
+        self.content, self.facts = content, facts
+        self._lock = threading.Lock()
+        self._net, self._shapes = self._new(), None
+
+    @classmethod
+    def read(cls, path: Path, facts: dict | None = None) -> OnnxNetwork:
+        """The network of a file, and its facts from the JSON beside it; raises DioramaError where either cannot be read."""
+        import cv2
+
+        try:
+            content = np.fromfile(path, np.uint8)  # OpenCV itself cannot open every path on Windows
+            return cls(content, facts or json.loads(path.with_suffix(".json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, cv2.error) as error:
+            reason = getattr(error, "strerror", None) or type(error).__name__
+            raise DioramaError(
+                f"{path}, a network that comes with Photo Diorama, cannot be read ({reason}); install the extension again."
+            ) from None
+
+    def _new(self) -> Any:
+        import cv2
+
+        net = cv2.dnn.readNetFromONNX(self.content)
+        net.setPreferableBackend(cv2.dnn.DNN_BACKEND_OPENCV)
+        net.setPreferableTarget(cv2.dnn.DNN_TARGET_CPU)
+        return net
+
+    def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Outputs by name, float32, for float32 inputs by name, (N, C, H, W) each."""
+        given = [np.ascontiguousarray(inputs[name], np.float32) for name in self.facts["inputs"]]
+        with self._lock:
+            shapes = [value.shape for value in given]
+            if self._shapes not in (None, shapes):
+                self._net = self._new()  # one that has seen another size answers with other last digits
+            self._shapes = shapes
+            for name, value in zip(self.facts["inputs"], given, strict=True):
+                self._net.setInput(value, name)
+            outputs = self._net.forward(self.facts["outputs"])
+            return {name: np.array(value) for name, value in zip(self.facts["outputs"], outputs, strict=True)}
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """The only output for the only input."""
+        (name,) = self.facts["inputs"]
+        (output,) = self.run({name: x}).values()
+        return output
+
+
+@lru_cache(maxsize=4)
+def load(path: Path) -> OnnxNetwork:
+    """The network of a file, read once. Raises DioramaError where it cannot be had."""
+    return OnnxNetwork.read(path)

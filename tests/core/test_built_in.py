@@ -1,0 +1,148 @@
+"""The networks that come along as OpenCV runs them: any size, any order of sizes, the same bytes, no PyTorch, real truth, errors."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from photo_diorama.core.built_in.depth import WEIGHTS, estimate_built_in, network_size, predict, shrunk
+from photo_diorama.core.built_in.onnx_network import OnnxNetwork, load
+from photo_diorama.core.errors import DioramaError
+from photo_diorama.core.settings import HIDDEN_COLOUR, HIDDEN_EDGES
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def made_photo(height: int = 180, width: int = 240) -> np.ndarray:
+    """A grey wall above a chequered floor that runs to a horizon."""
+    rows, columns = np.mgrid[0:height, 0:width]
+    below = np.clip((rows - height / 2) / height, 1e-3, None)
+    chequer = (np.floor(1 / below) + np.floor((columns - width / 2) / width / below * 2)) % 2
+    grey = np.where(rows > height / 2, 60 + 130 * chequer, 150 + 30 * rows / height)
+    return np.repeat(grey[..., None], 3, 2).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("shape", "size"), [
+    ((480, 640), (256, 320)), ((640, 480), (320, 256)), ((100, 100), (320, 320)), ((100, 2000), (64, 320)), ((3, 3000), (64, 320))])
+def test_network_size_keeps_the_aspect_in_multiples_of_32(shape, size):
+    assert network_size(*shape, 320) == size
+
+
+def test_result_has_the_network_size_and_is_the_same_again():
+    photo = made_photo()
+    first, second = estimate_built_in(photo), estimate_built_in(photo)
+    assert first.dtype == np.float32
+    assert first.shape == network_size(*photo.shape[:2], 320)
+    assert np.isfinite(first).all()
+    np.testing.assert_array_equal(first, second)
+
+
+def test_a_mirrored_photo_gives_the_mirrored_result():
+    """Holds for flip averaging with any weights, so that left and right cannot be mixed up anywhere."""
+    photo = made_photo()
+    photo[60:150, 20:80] = (200, 40, 30)
+    straight, mirrored = estimate_built_in(photo), estimate_built_in(np.ascontiguousarray(photo[:, ::-1]))
+    np.testing.assert_allclose(mirrored[:, ::-1], straight, atol=2e-3 * np.ptp(straight))
+
+
+def test_a_floor_is_nearer_towards_the_viewer():
+    disparity = estimate_built_in(made_photo())
+    rows = disparity[:, disparity.shape[1] // 4:-disparity.shape[1] // 4].mean(1)
+    lower = rows[len(rows) // 2 + 8:]
+    assert np.corrcoef(lower, np.arange(len(lower)))[0, 1] > 0.95
+    assert lower[-1] > rows[:len(rows) // 2].max()
+
+
+def test_beats_the_small_published_network_on_real_truth(shared):
+    """One picture of each collection of the test split; the whole table is made by training/depth/evaluate.py."""
+    import cv2
+    from scipy.stats import spearmanr
+
+    scores = []
+    for name, number in (("phone_depth", 0), ("nyu_sun_tum_redwood_samples", 0), ("kitti_samples", 0)):
+        folder = shared / "data" / "rgbd_pairs" / name
+        if not folder.is_dir():
+            pytest.skip(f"reference data not found in {folder}")
+        photo = np.ascontiguousarray(cv2.imread(str(folder / f"{number:04d}.jpg"))[:, :, ::-1])
+        code = cv2.imread(str(folder / f"{number:04d}.png"), cv2.IMREAD_UNCHANGED).astype(float)
+        valid = code > 0
+        nearness = code if name == "phone_depth" else -code
+        guess = cv2.resize(estimate_built_in(photo), code.shape[::-1])
+        scores.append(spearmanr(guess[valid], nearness[valid])[0])
+    assert min(scores) > 0.45
+    assert np.mean(scores) > 0.577 + 0.1  # METER's mean over the test split, and a clear margin.
+
+
+@pytest.mark.parametrize("photo", [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8),
+                                   np.zeros((8, 8, 3), np.float32), np.zeros((0, 8, 3), np.uint8)])
+def test_what_is_no_rgb_photo_is_refused(photo):
+    with pytest.raises(DioramaError, match="8-bit RGB"):
+        estimate_built_in(photo)
+
+
+def test_it_runs_at_other_sizes_and_comes_back_to_the_same_bytes():
+    """One network takes them by turns; each answer is that of a network that never saw another size."""
+    photo = made_photo()
+    for long_side in (320, 640, 96, 480, 320):
+        fresh = predict(photo, long_side, network=OnnxNetwork.read(WEIGHTS))["disparity"]
+        assert fresh.shape == network_size(*photo.shape[:2], long_side)
+        np.testing.assert_array_equal(estimate_built_in(photo, long_side), fresh)
+
+
+def test_threads_that_ask_at_once_get_what_each_would_get_alone():
+    photos = [made_photo(), made_photo(240, 180), made_photo(120, 120)]
+    alone = [estimate_built_in(photo, 160) for photo in photos]
+    with ThreadPoolExecutor(3) as pool:
+        for expected, found in zip(alone * 4, pool.map(lambda photo: estimate_built_in(photo, 160), photos * 4), strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_shrinking_averages_and_keeps_the_middle():
+    photo = np.zeros((40, 60, 3), np.uint8)
+    photo[:, 30:] = 255
+    photo[::2] = 255 - photo[::2]  # stripes that a filter has to average
+    small = shrunk(photo, 4, 6)
+    assert small.shape == (4, 6, 3) and np.abs(small.astype(int) - 127).max() < 10
+
+
+@pytest.mark.parametrize("path", [WEIGHTS, HIDDEN_COLOUR, HIDDEN_EDGES], ids=lambda path: path.stem)
+def test_a_damaged_or_missing_file_is_named(tmp_path, path):
+    broken = tmp_path / "bröken 図.onnx"
+    broken.write_bytes(path.read_bytes()[:1000])
+    for wrong in (broken, tmp_path / "gone.onnx"):
+        wrong.with_suffix(".json").write_bytes(path.with_suffix(".json").read_bytes())
+        with pytest.raises(DioramaError, match=wrong.name):
+            load(wrong)
+    whole = tmp_path / "図.onnx"
+    whole.write_bytes(path.read_bytes())
+    whole.with_suffix(".json").write_bytes(path.with_suffix(".json").read_bytes())
+    assert load(whole).facts == load(path).facts
+
+
+BUILD = """
+import sys
+sys.path.insert(0, "tests")
+for name in ("torch", "timm", "safetensors", "onnxruntime", "onnx"):
+    sys.modules[name] = None
+import conftest
+from photo_diorama.core.built_in import onnx_network
+from photo_diorama.core.pipeline import build_diorama
+
+built = build_diorama(sys.argv[1], None)
+print(built.found.origin, len(built.image.layers), onnx_network.load.cache_info().misses)
+"""
+
+
+def test_a_photo_alone_becomes_a_diorama_without_pytorch(tmp_path):
+    """With the defaults: depth by the built-in network, hidden colour by the learned one."""
+    from PIL import Image
+
+    photo = made_photo()
+    photo[40:160, 90:130] = (200, 60, 40)
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    done = subprocess.run([sys.executable, "-c", BUILD, str(tmp_path / "a.png")], cwd=ROOT, capture_output=True, text=True)
+    origin, layers, networks = done.stdout.split() or [done.stderr[-800:]] * 3
+    assert origin == "built-in" and int(layers) > 1 and int(networks) >= 2
