@@ -45,10 +45,14 @@ def read_regular(path: Path, most: int) -> bytes | None:
     """
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     with io.FileIO(handle) as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "it is no file but a device, pipe or folder", str(path))
-        data = file.read(most + 1)
-    return data if len(data) <= most else None
+        pieces, have = [], 0
+        while have <= most and (piece := file.read(max(1 << 16, min(status.st_size, most) + 1 - have))):
+            pieces.append(piece)
+            have += len(piece)
+    return b"".join(pieces) if have <= most else None
 
 
 def exr_size(data: bytes) -> tuple[int, int] | None:

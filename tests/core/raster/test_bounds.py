@@ -19,6 +19,7 @@ from PIL import Image
 from photo_diorama.core.depth.depth_map import read_depth
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.photo.photo import load_photo
+from photo_diorama.core.raster.decode import read_regular
 from photo_diorama.core.raster.exr_depth import read_depth_channel
 from photo_diorama.core.settings import DepthSettings
 
@@ -198,3 +199,15 @@ def test_a_grey_exr_with_or_without_alpha_is_a_photo(tmp_path, channels):
     assert (photo.alpha is None) == ("A" not in grey)
     if photo.alpha is not None:
         np.testing.assert_array_equal(photo.alpha, grey["A"])
+
+
+def test_a_file_is_read_to_its_end_and_no_further_than_is_bounded(tmp_path):
+    path = tmp_path / "a"
+    for size in (0, 1, 65_535, 65_536, 200_000):
+        path.write_bytes(b"x" * size)
+        assert read_regular(path, 200_000) == b"x" * size
+    assert read_regular(path, 199_999) is None
+    if Path("/proc/self/status").exists():  # a plain file that says it is empty
+        assert read_regular(Path("/proc/self/status"), 1 << 20).startswith(b"Name:")
+    with pytest.raises(OSError):
+        read_regular(tmp_path, 10)
