@@ -21,9 +21,9 @@ SCENES, PART = ("Art", "Books", "Dolls", "Laundry", "Cloth3_half", "Wood2_half")
 def main() -> None:
     import cv2
 
-    from photo_diorama.core.depth import DepthMap
-    from photo_diorama.core.resample_depth import fill_unknown, resample
-    from photo_diorama.core.sharpen_depth import sharpen
+    from photo_diorama.core.depth.depth_map import DepthMap
+    from photo_diorama.core.depth.resample_depth import fill_unknown, resample
+    from photo_diorama.core.depth.sharpen_depth import sharpen
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared")

@@ -31,7 +31,7 @@ def random_estimator(key: str, device: str):
     import torch
 
     from photo_diorama.core.networks.checkpoints import build_from_state
-    from photo_diorama.core.networks.estimate import ARCHITECTURES, Estimator
+    from photo_diorama.core.networks.depth.estimate import ARCHITECTURES, Estimator
 
     architecture = ARCHITECTURES[key]
     with torch.device("meta"):
@@ -74,8 +74,8 @@ def main() -> None:
     if arguments.one:
         print(json.dumps(measure(arguments.keys[0], arguments)))
         return
-    from photo_diorama.core.catalogue import CATALOGUE
-    from photo_diorama.core.networks.estimate import ARCHITECTURES
+    from photo_diorama.core.models.catalogue import CATALOGUE
+    from photo_diorama.core.networks.depth.estimate import ARCHITECTURES
 
     files = {weights.key: weights.bytes for weights in CATALOGUE}
     options = [f"--{name}={getattr(arguments, name)}" for name in ("threads", "device", "height", "width", "repeats")]

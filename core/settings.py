@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from .camera_path import EASINGS, MOVES
-from .catalogue import CATALOGUE, METRIC_DEPTH, RELATIVE_DEPTH
+from .camera.moves import EASINGS, MOVES
 from .errors import DioramaError
+from .models.catalogue import CATALOGUE, METRIC_DEPTH, RELATIVE_DEPTH
 
 
 def option(default: Any, help: str, *, label: str = "", low=None, high=None, choices: dict[str, str] | None = None):

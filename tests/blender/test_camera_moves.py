@@ -8,7 +8,7 @@ from blend_state import differences, everything, furnish
 from camera_view import seen_from
 from fake_layout import FakeLayout
 
-from photo_diorama.core.camera_path import MOVES
+from photo_diorama.core.camera.moves import MOVES
 
 
 @pytest.fixture
@@ -170,3 +170,16 @@ def test_the_panel_offers_every_move(blender, street, import_photo):
 def find_tooltips(blender) -> bool:
     properties = blender.ops.photo_diorama.apply_move.get_rna_type().properties
     return all(p.description for p in properties if p.identifier != "rna_type")
+
+
+def test_an_amount_is_of_its_move(blender, street, import_photo):
+    """What a handheld move was fitted to would take a zoom out of the safe range."""
+    from photo_diorama.operators.scene.root import kept_settings
+
+    root = import_photo(*street)
+    blender.ops.photo_diorama.apply_move("INVOKE_DEFAULT", camera_move="handheld", move_amount=4.0)
+    assert kept_settings(root)["move_amount"] == 4.0
+    blender.ops.photo_diorama.apply_move("INVOKE_DEFAULT", camera_move="handheld")
+    assert kept_settings(root)["move_amount"] == 4.0, "the same move keeps its own"
+    blender.ops.photo_diorama.apply_move("INVOKE_DEFAULT", camera_move="zoom-in")
+    assert kept_settings(root)["move_amount"] == 1.0

@@ -45,8 +45,8 @@ def psnr(a: Path, b: Path) -> float:
 
 
 def test_every_option_of_core_is_a_flag_with_its_default_range_and_help():
-    from photo_diorama.ui.command_line import main_parser, parse
-    from photo_diorama.ui.flags import settings_from
+    from photo_diorama.ui.cli.command_line import main_parser, parse
+    from photo_diorama.ui.cli.flags import settings_from
 
     help = " ".join(main_parser().format_help().split())
     flags = {action.dest: action for action in main_parser()._actions}
@@ -158,7 +158,7 @@ def test_quiet_says_nothing(make):
 
 def test_a_fault_of_ours_is_told_with_its_place(make, tmp_path):
     before = files(tmp_path)
-    for broken in ("photo_diorama.ui.make_diorama.build_diorama", "photo_diorama.ui.make_diorama.save_blend"):
+    for broken in ("photo_diorama.ui.cli.make_diorama.build_diorama", "photo_diorama.ui.cli.make_diorama.save_blend"):
         done = make("--json", broken=broken)
         assert (done.code, done.out) == (1, "")
         assert "RuntimeError: broken for a test" in done.err and "fault of Photo Diorama" in done.err.splitlines()[-1]
@@ -270,7 +270,7 @@ def test_a_gif_and_a_stereo_pair(make, tmp_path):
 
 INTERRUPT = """
 import os, signal
-from photo_diorama.ui import session
+from photo_diorama.ui.cli import session
 tell = session.ProgressLine.__call__
 def interrupted(self, stage, fraction, count=[0]):
     count[0] += {stage!r} in stage

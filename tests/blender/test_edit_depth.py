@@ -35,7 +35,7 @@ def test_the_depth_opens_as_a_float_image_and_nothing_else_changes(blender, stre
 
 def test_an_open_image_editor_shows_it_ready_for_painting(blender, street_root):
     blender.ops.photo_diorama.edit_depth()
-    from photo_diorama.operators import paint_depth
+    from photo_diorama.operators.depth import paint_depth
 
     for window in blender.context.window_manager.windows:
         window.screen.areas[0].type = "IMAGE_EDITOR"
@@ -69,6 +69,55 @@ def test_painting_starts_on_the_photo_with_brushes_of_its_own(blender, street_ro
         assert tool.brush.color[0] == level and tool.canvas == image(street_root, "photo_diorama_mask")
     made = {brush.name for brush in blender.data.brushes if brush.name.startswith("Photo Diorama")}
     assert len(made) == 4 and not made & own
+
+
+def shared(blender) -> dict:
+    """What all brushes share, and the falloff of texture paint."""
+    paint = blender.context.scene.tool_settings.image_paint
+    unified = getattr(paint, "unified_paint_settings", None) or blender.context.scene.tool_settings.unified_paint_settings
+    names = ("use_unified_color", "use_unified_strength", "use_unified_size", "strength", "size")
+    return {**{name: getattr(unified, name) for name in names}, "colour": tuple(unified.color), "falloff": paint.use_normal_falloff}
+
+
+@pytest.mark.parametrize("strength_is_shared", [False, True])
+def test_brushes_paint_whatever_the_others_share_and_give_it_back(blender, street_root, strength_is_shared):
+    """With factory settings all brushes share one colour, black; strokes themselves are counted in tests/blender_real."""
+    from photo_diorama.operators.depth import brushes
+
+    tool = blender.context.scene.tool_settings
+    unified = getattr(tool.image_paint, "unified_paint_settings", None) or tool.unified_paint_settings
+    unified.use_unified_strength = strength_is_shared
+    blender.ops.photo_diorama.edit_depth(target="PAINT")
+    blender.ops.photo_diorama.paint_mask(target="PAINT")
+    before = shared(blender)
+    assert before["use_unified_color"] and before["colour"] == (0, 0, 0) and before["falloff"]
+    for kind, level in (("NEARER", 1), ("FARTHER", 1), ("MASK", 1), ("UNMASK", 0)):
+        blender.ops.photo_diorama.depth_brush(kind=kind)
+        brush = tool.image_paint.brush
+        assert brush.color_type == "GRADIENT" and {tuple(s.color) for s in brush.gradient.elements} == {(level,) * 3 + (1,)}
+        assert shared(blender) == {**before, "use_unified_strength": False, "falloff": False}
+    blender.ops.object.mode_set(mode="OBJECT")
+    brushes.watch()
+    assert shared(blender) == before
+    blender.ops.object.mode_set(mode="TEXTURE_PAINT")
+    brushes.watch()
+    assert not shared(blender)["falloff"], "our brush is still the active one there"
+    blender.ops.object.mode_set(mode="OBJECT")
+    brushes.watch()
+    assert shared(blender) == before
+
+
+def test_a_file_saved_while_painting_holds_the_artists_own_brush_settings(blender, street_root, tmp_path):
+    blender.ops.photo_diorama.edit_depth(target="PAINT")
+    before = shared(blender)
+    blender.ops.photo_diorama.depth_brush(kind="NEARER")
+    ours = shared(blender)
+    blender.ops.wm.save_as_mainfile(filepath=str(tmp_path / "painted.blend"), copy=True)
+    assert ours != before and shared(blender) == ours, "painting goes on"
+    with blender.data.libraries.load(str(tmp_path / "painted.blend")) as (held, taken):
+        taken.scenes = held.scenes
+    paint = taken.scenes[0].tool_settings.image_paint
+    assert paint.use_normal_falloff == before["falloff"]
 
 
 def test_rebuild_takes_what_was_painted_and_goes_on_painting(blender, street_root):
@@ -195,7 +244,7 @@ def test_the_original_depth_comes_back(blender, street_root, where):
 
 
 def test_the_edit_survives_save_reopen_and_other_options(blender, street_root, tmp_path):
-    from photo_diorama.operators import build
+    from photo_diorama.operators.build import build_operator
 
     mask_on(blender, street_root, (30, 90), (53, 106))
     blender.ops.photo_diorama.move_depth(amount=0.5)
@@ -205,7 +254,7 @@ def test_the_edit_survives_save_reopen_and_other_options(blender, street_root, t
     file = str(tmp_path / "saved.blend")
     blender.ops.wm.save_as_mainfile(filepath=file)
     blender.ops.wm.open_mainfile(filepath=file)
-    build.kept.results.clear()
+    build_operator.kept.results.clear()
     root = blender.data.objects[name]
     blender.context.view_layer.objects.active = root
     assert np.array_equal(disparity(root), painted) and np.array_equal(photo_depth(root), mesh)
@@ -254,7 +303,7 @@ def test_without_a_region_it_says_what_to_do_and_changes_nothing(blender, street
 
 def test_a_stop_or_a_fault_leaves_all_as_it_was(blender, street_root, monkeypatch):
     from photo_diorama.core.errors import Cancelled
-    from photo_diorama.operators import edit_depth
+    from photo_diorama.operators.depth import edit_depth
 
     mask_on(blender, street_root, (20, 100), (2, 50))
     before = everything()

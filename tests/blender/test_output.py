@@ -97,7 +97,7 @@ def test_a_film_in_vr180_tells_players_and_shows_the_same(blender, shot, tmp_pat
     import cv2
     from boxes import boxes_of
 
-    from photo_diorama.operators import render as module
+    from photo_diorama.operators.output import render as module
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "mark_vr180", lambda movie: None)
@@ -164,7 +164,7 @@ def test_the_scene_is_as_it_was(blender, shot, tmp_path, kind):
 
 @pytest.mark.parametrize("broken", ["_encode", "set_up_stereo", "is_whole", "_put"])
 def test_the_scene_is_as_it_was_after_a_failure(blender, shot, tmp_path, monkeypatch, capfd, broken):
-    from photo_diorama.operators import render as module
+    from photo_diorama.operators.output import render as module
 
     (tmp_path / "out").mkdir()
     calls = []
@@ -185,17 +185,17 @@ def test_the_scene_is_as_it_was_after_a_failure(blender, shot, tmp_path, monkeyp
 
 
 def waiting(blender, root, target, **options):
-    from photo_diorama.core.output import OutputSettings
-    from photo_diorama.operators import output
-    from photo_diorama.operators.render import rendering
+    from photo_diorama.core.scene.output import OutputSettings
+    from photo_diorama.operators.output import render_output
+    from photo_diorama.operators.output.render import rendering
 
     scene, said, status = blender.context.scene, [], []
-    steps = rendering(target, scene, 3, OutputSettings(**{**SMALL, **options}), output.view_of(root, scene))
+    steps = rendering(target, scene, 3, OutputSettings(**{**SMALL, **options}), render_output.view_of(root, scene))
     manager = SimpleNamespace(progress_update=lambda f: None, progress_end=lambda: None, event_timer_remove=lambda t: None)
     context = SimpleNamespace(window_manager=manager, workspace=SimpleNamespace(status_text_set=status.append))
     # the operator's own methods on a plain object, since only Blender makes operators
     names = ("modal", "_stop", "_ended", "_failed")
-    own = type("Waiting", (SimpleNamespace,), {name: getattr(output.RenderOutput, name) for name in names})
+    own = type("Waiting", (SimpleNamespace,), {name: getattr(render_output.RenderOutput, name) for name in names})
     operator = own(_steps=steps, _timer=None, report=lambda kind, words: said.append((kind, words)), filepath=str(target))
     return operator, context, said, status
 
@@ -242,7 +242,7 @@ def test_bad_input_is_a_sentence(blender, shot, tmp_path, monkeypatch):
 
 
 def test_the_panel_and_the_names_that_follow_the_format(blender, shot):
-    from photo_diorama.operators.output import RenderOutput
+    from photo_diorama.operators.output.render_output import RenderOutput
 
     layout, panel = FakeLayout(), blender.types.PHOTO_DIORAMA_PT_output
     assert panel.poll(blender.context)

@@ -169,7 +169,7 @@ def test_a_copy_of_a_diorama_is_left_alone(blender, street, import_photo, rebuil
 
 
 def test_a_photo_that_is_gone_or_a_fault_leaves_all_as_it_was(blender, street, import_photo, monkeypatch):
-    from photo_diorama.operators import rebuild
+    from photo_diorama.operators.build import rebuild
 
     root = import_photo(*street)
     before = everything()
@@ -188,6 +188,35 @@ def test_a_photo_that_is_gone_or_a_fault_leaves_all_as_it_was(blender, street, i
     assert not differences(before, everything()) and not differences(everything(), before)
     assert blender.ops.photo_diorama.rebuild(photo=str(moved)) == {"FINISHED"}
     assert json.loads(root["photo_diorama_source"])["photo"] == str(moved)
+
+
+@pytest.mark.parametrize("gone", ["camera", "rig", "both"])
+def test_a_camera_that_was_deleted_comes_back(blender, street, import_photo, rebuild, gone):
+    root = import_photo(*street, camera_move="swing", move_amount=2.0)
+    objects = {ob["photo_diorama_role"]: ob for ob in root.children_recursive if "photo_diorama_role" in ob}
+    was = objects["camera"].matrix_world.copy(), objects["camera"].data.lens
+    for role in ("camera", "rig") if gone == "both" else (gone,):
+        blender.data.objects.remove(objects[role])
+    rebuild(root)
+    blender.context.view_layer.update()
+    objects = {ob["photo_diorama_role"]: ob for ob in root.children_recursive if "photo_diorama_role" in ob}
+    assert {"rig", "camera"} <= objects.keys() and objects["camera"].parent == objects["rig"]
+    assert objects["camera"].data.lens == was[1] and objects["rig"].animation_data.action
+    assert np.allclose(objects["camera"].matrix_world, was[0], atol=1e-6)
+    assert blender.ops.photo_diorama.measure_safe_range() == {"FINISHED"}
+    before = len(blender.data.objects)
+    rebuild(root)
+    assert len(blender.data.objects) == before
+
+
+def test_surfaces_that_were_deleted_come_back(blender, street, import_photo, rebuild):
+    root = import_photo(*street)
+    roles = {ob["photo_diorama_role"] for ob in root.children_recursive}
+    for role in ("photo", "hidden 1", "backdrop"):
+        blender.data.objects.remove(next(ob for ob in root.children_recursive if ob["photo_diorama_role"] == role))
+    rebuild(root)
+    assert {ob["photo_diorama_role"] for ob in root.children_recursive} == roles
+    assert all(ob.material_slots and ob.material_slots[0].material for ob in root.children_recursive if ob.type == "MESH")
 
 
 def test_undo_brings_the_old_build_back(blender, ball, import_photo):

@@ -41,7 +41,7 @@ def unseen(bpy, root, eye) -> float:
 
 def test_rays_see_nothing_unseen_at_the_limits_and_more_beyond(blender, root):
     assert blender.ops.photo_diorama.measure_safe_range() == {"FINISHED"}
-    from photo_diorama.operators.safe_range import measured_range
+    from photo_diorama.operators.camera.safe_range import measured_range
 
     found = measured_range(root)
     assert unseen(blender, root, (0, 0, 0)) == 0
@@ -58,7 +58,7 @@ def test_rays_see_nothing_unseen_at_the_limits_and_more_beyond(blender, root):
 
 
 def test_the_range_follows_the_relief_and_its_box_shows_it(blender, root):
-    from photo_diorama.operators.safe_range import is_current, measured_range
+    from photo_diorama.operators.camera.safe_range import is_current, measured_range
 
     blender.ops.photo_diorama.measure_safe_range()
     deep, box = measured_range(root), role(root, "safe range")
@@ -80,7 +80,7 @@ def test_the_range_follows_the_relief_and_its_box_shows_it(blender, root):
 
 
 def test_the_backdrop_fills_no_gap(blender, import_photo, stand):
-    from photo_diorama.operators.safe_range import measured_range
+    from photo_diorama.operators.camera.safe_range import measured_range
 
     found = []
     for backdrop in (True, False):
@@ -92,7 +92,7 @@ def test_the_backdrop_fills_no_gap(blender, import_photo, stand):
 
 
 def test_hidden_layers_that_are_not_rendered_do_not_count(blender, root):
-    from photo_diorama.operators.safe_range import measured_range
+    from photo_diorama.operators.camera.safe_range import measured_range
 
     blender.ops.photo_diorama.measure_safe_range()
     whole = measured_range(root)
@@ -103,7 +103,7 @@ def test_hidden_layers_that_are_not_rendered_do_not_count(blender, root):
 
 @pytest.mark.parametrize("move", ["swing", "circle", "zoom-in"])
 def test_a_move_is_fitted_into_the_range(blender, root, move):
-    from photo_diorama.operators.safe_range import measured_range, path_of
+    from photo_diorama.operators.camera.safe_range import measured_range, path_of
 
     with pytest.raises(RuntimeError, match="does not move"):
         blender.ops.photo_diorama.fit_move()
@@ -139,7 +139,7 @@ def viewport(bpy):
 
 
 def test_the_preview_tilts_the_view_and_leaves_nothing_behind(blender, root):
-    from photo_diorama.operators.tilt_preview import Tilt, TiltPreview, place_in, range_to_tilt_in, window_region
+    from photo_diorama.operators.camera.tilt_preview import Tilt, TiltPreview, place_in, range_to_tilt_in, window_region
 
     furnish(blender)
     scene, area = blender.context.scene, viewport(blender)
@@ -205,3 +205,39 @@ def test_the_panel_tells_the_range(blender, root):
     layout = FakeLayout()
     panel.draw(type("Self", (), {"layout": layout})(), blender.context)
     assert any("changed" in text for text in layout.said("label"))
+
+
+@pytest.mark.parametrize("by_parent", [False, True])
+def test_a_scaled_root_is_told_as_large_as_it_is(blender, root, by_parent):
+    """By the S key or by what it is parented to: range, facts and focus distance are those of the world."""
+    from types import SimpleNamespace
+
+    from fake_layout import FakeLayout
+
+    from photo_diorama.operators.camera.safe_range import measured_range
+    from photo_diorama.operators.scene.root import kept_source, world_scale
+    from photo_diorama.ui.panels.panel import facts_told
+
+    blender.ops.photo_diorama.measure_safe_range()
+    focus = role(root, "camera").data.dof.focus_distance
+    scaled = root
+    if by_parent:
+        scaled = blender.data.objects.new("all", None)
+        blender.context.scene.collection.objects.link(scaled)
+        root.parent = scaled
+    scaled.scale = (3.0, 3.0, 3.0)
+    blender.context.view_layer.update()
+    assert role(root, "camera").data.dof.focus_distance == pytest.approx(3 * focus)
+    layout = FakeLayout()
+    blender.types.PHOTO_DIORAMA_PT_safe_range.draw(SimpleNamespace(layout=layout), blender.context)
+    told = layout.said("label")
+    found = measured_range(root)
+    assert f"{3 * found.left:.3g} m, {3 * found.right:.3g} m" in told
+    facts = dict(facts_told(kept_source(root), world_scale(root)))
+    assert facts["Middle"].startswith(f"{3 * kept_source(root)['focus_m']:.2f} m")
+    blender.ops.photo_diorama.depth_of_field(focus="MIDDLE")
+    blender.context.view_layer.update()
+    assert role(root, "camera").data.dof.focus_distance == pytest.approx(3 * kept_source(root)["focus_m"], rel=1e-4)
+    scaled.scale = (1.0, 1.0, 1.0)
+    blender.context.view_layer.update()
+    assert role(root, "camera").data.dof.focus_distance == pytest.approx(kept_source(root)["focus_m"], rel=1e-4)

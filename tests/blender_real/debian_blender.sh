@@ -19,7 +19,7 @@ printf 'path-exclude=/usr/share/doc/*\npath-exclude=/usr/share/man/*\n' >"$folde
 chroot "$folder" apt-get update -qq
 extra=$([ "$suite" != sid ] || echo python3-cattr) # Blender's extension manager needs it there and does not ask for it
 chroot "$folder" apt-get install -y -qq blender python3-numpy python3-requests python3-zstandard $extra \
-    libgl1-mesa-dri libegl-mesa0 libegl1 python3-torch python3-opencv python3-scipy python3-pil python3-safetensors \
+    libgl1-mesa-dri libegl-mesa0 libegl1 libglx-mesa0 xvfb xdotool imagemagick python3-torch python3-opencv python3-scipy python3-pil python3-safetensors \
     >>"$folder.log" 2>&1
 chroot "$folder" env -i PATH=/usr/bin:/bin HOME=/root LC_ALL=C.UTF-8 blender -b --factory-startup --python-exit-code 3 \
     --python-expr "import bpy, sys, torch, cv2, scipy, PIL, safetensors; print('Blender', bpy.app.version_string, 'Python', sys.version.split()[0], 'torch', torch.__version__)" |

@@ -30,6 +30,11 @@ def heroes() -> list[dict]:
     return json.loads((HERE / "heroes.json").read_text(encoding="utf-8"))
 
 
+def unseen() -> list[dict]:
+    """Photographs with a hero, without a mask, that nothing was tuned on: to be judged by eye beside the heroes held back."""
+    return json.loads((HERE / "by_eye.json").read_text(encoding="utf-8"))
+
+
 def find_photo(hero: dict, shared: Path | None = None, packages: Path | None = None) -> Path | None:
     """The photo's file where it lies on this machine, checked by its sha256; None where it does not.
 

@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from photo_diorama.core.errors import DioramaError
-from photo_diorama.core.networks import checkpoints, depth_anything, dinov2, dpt, midas_small
+from photo_diorama.core.networks import checkpoints
+from photo_diorama.core.networks.depth import depth_anything, dinov2, dpt, midas_small
+from photo_diorama.core.networks.depth.estimate import ARCHITECTURES, Estimator, load_estimator
 from photo_diorama.core.networks.device import choose_device
-from photo_diorama.core.networks.estimate import ARCHITECTURES, Estimator, load_estimator
 
 ROOT = Path(__file__).resolve().parents[2]
 TOLERANCE = 1e-4
@@ -226,15 +227,15 @@ def test_catalogue_names_are_complete():
 
 
 def test_only_backbones_imports_timm_and_inputs_import_no_torch():
-    folder = ROOT / "core" / "networks"
-    importers = [file.name for file in folder.glob("*.py") if "import timm" in file.read_text()]
+    folder = ROOT / "core" / "networks" / "depth"
+    importers = [file.name for file in folder.parent.rglob("*.py") if "import timm" in file.read_text()]
     assert importers == ["backbones.py"]
     assert "torch" not in (folder / "photo_input.py").read_text()  # plain NumPy; only the folder it is in makes sure of torch
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r}); import conftest\n"
-        "import photo_diorama.core.built_in.crops, photo_diorama.core.networks.photo_input\n"
+        "import photo_diorama.core.built_in.crops, photo_diorama.core.networks.depth.photo_input\n"
         "assert 'timm' not in sys.modules\n"
-        "from photo_diorama.core.networks import backbones\n"
+        "from photo_diorama.core.networks.depth import backbones\n"
         "assert 'timm' not in sys.modules\n"
         "assert backbones.efficientnet_lite3() is not None\n"
     )

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from photo_diorama.core.networks import depth_anything_3, moge
-from photo_diorama.core.networks.estimate import ARCHITECTURES
-from photo_diorama.core.networks.point_map import recover_focal_and_shift
+from photo_diorama.core.networks.depth import depth_anything_3, moge
+from photo_diorama.core.networks.depth.estimate import ARCHITECTURES
+from photo_diorama.core.networks.depth.point_map import recover_focal_and_shift
 
 
 def load(shared, name: str, key: str):

@@ -20,7 +20,7 @@ import cv2
 import losses
 import numpy as np
 import torch
-from photo_diorama.core.networks.embedded_depth_net import EmbeddedDepthNet
+from photo_diorama.core.networks.depth.built_in import EmbeddedDepthNet
 from pretrained import load_imagenet
 from safetensors.torch import save_file
 from samples import PASTED, REAL, RENDERED, SHAPES, TAUGHT, Sample, Source
