@@ -177,6 +177,14 @@ class SceneSettings:
     move_loop: bool = option(False, "There and back, so that the film can repeat without a jump; circle and handheld always do")
     move_aim: bool = option(False, "The camera keeps looking at the distance of the focus object, or of the picture's middle")
     move_seed: int = option(0, "Another number trembles otherwise in a handheld move", low=0, high=100000)
+    framing: str = option(
+        "clean",
+        "What a movement shows of the photo's edge",
+        choices={
+            "clean": "Nothing: the lens is as much longer as this movement needs, the photo's own place and lens are kept for later",
+            "whole": "The whole photo from its own place, and what was invented beyond its frame from others",
+        },
+    )
     frames: int = option(96, "Length of the movement in frames", low=2, high=100000)
     set_up_scene: bool = option(
         False, "Make the photo's camera the scene's, with the photo's resolution and colours shown unchanged"

@@ -13,26 +13,41 @@ REACH = 0.07
 """The sheet lies behind all that is within this part of the long side, and takes its colours from the farthest there."""
 CELL, TEXEL = 48, 4
 """Pixels along a cell of its mesh and along a texel: it is seen through small gaps, or far beside a foreground."""
+APRON, FADE = 0.25, 12
+"""How far the sheet goes on all round the canvas, as a part of the long side: no move of amount 2 sees past it, however
+near the edge is. So wide a rim is one cell, with few texels of what fades into the mean colour of the sides."""
 
 
 @dataclass(frozen=True)
 class Backdrop:
-    """A sheet over the whole canvas, on grids of its own."""
+    """A sheet over the whole canvas and an apron all round it, on grids of its own."""
 
-    disparity: np.ndarray  # (rows + 1, columns + 1) float32 at the corners of equal cells, 1/m
-    colour: np.ndarray  # (h', w', 3) float32, sRGB-encoded
+    disparity: np.ndarray  # (rows + 1, columns + 1) float32 at the corners of the cells, 1/m; the outermost cells are the apron
+    colour: np.ndarray  # (h', w', 3) float32, sRGB-encoded; the outermost `FADE` texels are the apron
+
+    def corners(self, shape: tuple[int, int], long_side: int) -> tuple[np.ndarray, np.ndarray]:
+        """(rows + 1,) and (columns + 1,): places of the cells' corners in pixels of a canvas of that shape."""
+        return tuple(_with_apron(np.linspace(0, n, m - 2), APRON * long_side)
+                     for n, m in zip(shape, self.disparity.shape, strict=True))  # fmt: skip
+
+    def texels(self) -> tuple[np.ndarray, np.ndarray]:
+        """The same in texels of `colour`."""
+        return tuple(_with_apron(np.linspace(FADE, n - FADE, m - 2), FADE)
+                     for n, m in zip(self.colour.shape, self.disparity.shape, strict=False))  # fmt: skip
 
 
-def lay_backdrop(image: LayeredDepthImage) -> Backdrop | None:
-    """The sheet behind an inpainted image; None where nothing is hidden, so that no gap can open.
+def _with_apron(places: np.ndarray, width: float) -> np.ndarray:
+    return np.concatenate([places[:1] - width, places, places[-1:] + width])
 
-    Inpainting ends somewhere: after the last pass, a hidden width behind each silhouette, and beside ragged silhouettes where
-    single pixels are left over.
+
+def lay_backdrop(image: LayeredDepthImage) -> Backdrop:
+    """The sheet behind an inpainted image.
+
+    Inpainting ends somewhere: after the last pass, a hidden width behind each silhouette, beside ragged silhouettes where
+    single pixels are left over, and outside the border.
     """
     import cv2
 
-    if len(image.layers) < 2:
-        return None
     h, w = image.shape
     farthest, colour = farthest_surface(image)
     size = -(-w // TEXEL), -(-h // TEXEL)
@@ -42,7 +57,9 @@ def lay_backdrop(image: LayeredDepthImage) -> Backdrop | None:
     near = cv2.erode(least, np.ones((2 * reach + 1,) * 2, np.uint8), borderType=cv2.BORDER_REPLICATE)
     source = least <= near + 2 * image.threshold
     painted = push_pull(cv2.resize(colour, size, interpolation=cv2.INTER_AREA), source)
-    return Backdrop(_behind(least, reach, image), painted)
+    rim = ((FADE, FADE), (FADE, FADE))
+    painted = push_pull(np.pad(painted, (*rim, (0, 0))), np.pad(np.ones(painted.shape[:2], bool), rim))
+    return Backdrop(np.pad(_behind(least, reach, image), 1, mode="edge"), painted)
 
 
 def farthest_surface(image: LayeredDepthImage) -> tuple[np.ndarray, np.ndarray]:

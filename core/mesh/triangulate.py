@@ -196,14 +196,15 @@ def _mesh(role: str, triangles, layer, ground: _Ground, texture: Atlas | SoftTex
 def _backdrop_mesh(backdrop: Backdrop, image: LayeredDepthImage, photo: Photo, sheet: np.ndarray) -> TexturedMesh:
     """The backdrop's cells, two triangles each; `sheet` is the part of the atlas that it shows: u, v of its top left and
     bottom right."""
-    h, w = image.shape
     top, left, height, width = image.frame
     rows, columns = backdrop.disparity.shape
-    across, down = np.meshgrid(np.linspace(0, 1, columns), np.linspace(0, 1, rows))
-    u, v = (across.ravel() * w - left) / width * photo.camera.width, (down.ravel() * h - top) / height * photo.camera.height
+    down, across = (each.ravel() for each in np.meshgrid(*backdrop.corners(image.shape, image.long_side), indexing="ij"))
+    u, v = (across - left) / width * photo.camera.width, (down - top) / height * photo.camera.height
     vertices = photo.camera.unproject(u, v, 1.0 / backdrop.disparity.ravel().astype(np.float64)).astype(np.float32)
     number = np.arange(rows * columns, dtype=np.int32).reshape(rows, columns)
     tl, tr, bl, br = (number[r : rows - 1 + r, c : columns - 1 + c].ravel() for r, c in SLOT_STEP)
     triangles = np.concatenate([np.stack([tl, bl, br], axis=1), np.stack([tl, br, tr], axis=1)])
-    flat = np.stack([across.ravel(), down.ravel()], axis=1) * (sheet[1] - sheet[0]) + sheet[0]
+    rows, columns = (each.ravel() for each in np.meshgrid(*backdrop.texels(), indexing="ij"))
+    on_sheet = np.stack([columns / backdrop.colour.shape[1], rows / backdrop.colour.shape[0]], axis=1)
+    flat = on_sheet * (sheet[1] - sheet[0]) + sheet[0]
     return TexturedMesh("backdrop", vertices, triangles, flat[triangles].astype(np.float32), "atlas")

@@ -17,9 +17,9 @@ from ...core.mesh.triangulate import LayeredMesh
 from ...core.pipeline import Diorama, build_diorama
 from ...core.settings import DepthSettings, SceneSettings, Settings
 from ..nodes.relief_sliders import renew_relief
-from ..scene.camera_moves import MOVE_KEY, MOVE_OPTIONS, animate, clear
+from ..scene.camera_moves import MOVE_KEY, MOVE_OPTIONS, animate, clear, keep_framing
 from ..scene.depth_image import EDITED_KEY, edit_on, image_on, keep_edit, parts_on
-from ..scene.emit import add_camera, make_mesh, match_camera, set_up_scene, short_name
+from ..scene.emit import add_camera, edge_of, make_mesh, match_camera, set_up_scene, short_name
 from ..scene.keys import ROLE_KEY, SETTINGS_KEY, SOURCE_KEY
 from ..scene.materials import MATERIAL_OPTIONS, made_images, photo_image, texture_material, texture_of
 from ..scene.root import find_root, kept_settings, kept_source, objects_by_role, source_of
@@ -231,6 +231,7 @@ def add_missing_camera(root: bpy.types.Object, objects: dict, mesh: LayeredMesh,
         return False
     objects["camera"] = camera = add_camera(name, mesh, root, collection_of(root), rig)
     objects["rig"] = camera.parent
+    keep_framing(camera.parent, camera)
     if bpy.context.scene.camera is None and kept_settings(root).get("set_up_scene"):
         bpy.context.scene.camera = camera
     # the move that a rig makes is left as the artist edited it, but for the one whose other half was the lens
@@ -248,9 +249,10 @@ def renew_camera(objects: dict, built: Diorama, was: dict, move: SceneSettings |
         clear(rig, camera)  # before the new lens is set
     if move or any(was.get(key) != value for key, value in now.items()):
         match_camera(camera.data, built.mesh)
+        keep_framing(rig, camera)
     camera.data.clip_end = max(camera.data.clip_end, built.mesh.farthest * 4)
     if move:
-        animate(rig, camera, built.mesh, move, scene)
+        animate(rig, camera, built.mesh, move, scene, (edge_of(built.mesh), built.mesh.camera))
 
 
 def register() -> None:

@@ -3,16 +3,21 @@
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import bpy
 
+from ...core.camera.camera import Camera
+from ...core.camera.framing import FrameEdge, frame_edge
+from ...core.camera.framing import told as framing_told
 from ...core.errors import DioramaError
 from ...core.settings import Settings
 from ..build.properties import option_properties, set_values, values_of
 from ..scene.camera_moves import MOVE_OPTIONS, animate
 from ..scene.keys import SETTINGS_KEY
 from ..scene.root import find_root, kept_settings, kept_source, objects_by_role
+from .shown_surfaces import photo_camera, photographed, triangles_of
 
 MoveOptions = type(
     "MoveOptions",
@@ -76,15 +81,28 @@ def apply_move(root: bpy.types.Object, values: dict, scene: bpy.types.Scene) -> 
     except (KeyError, TypeError, ValueError):
         raise DioramaError(f"{root.name} does not know its distances any more; rebuild it from its photo.") from None
     settings = Settings().with_values({**kept_settings(root), **values}).scene
-    animate(objects["rig"], objects["camera"], distances, settings, scene)
+    edge = photo_edge(root) if settings.framing == "clean" and settings.camera_move != "none" else None
+    factor = animate(objects["rig"], objects["camera"], distances, settings, scene, edge)
     root[SETTINGS_KEY] = json.dumps({**kept_settings(root), **values})
     if settings.camera_move == "none":
         return "The camera stays where the photo was taken."
     last = scene.frame_start + settings.frames - 1
     told = f"{settings.camera_move.replace('-', ' ').capitalize()} from frame {scene.frame_start} to {last}"
     if scene.frame_end != last:
-        return f"{told}; the scene ends at {scene.frame_end}, so set its end to {last} to play just the move."
-    return f"{told}."
+        told = f"{told}; the scene ends at {scene.frame_end}, so set its end to {last} to play just the move"
+    return f"{told}. {framing_told(factor, settings.move_amount)}".rstrip()
+
+
+def photo_edge(root: bpy.types.Object) -> tuple[FrameEdge, Camera]:
+    """The edge of what was photographed, as the surfaces stand now, and the photo's camera."""
+    camera, source = photo_camera(root), kept_source(root)
+    surfaces, own = photographed(root), camera
+    try:  # the artist may have given the camera another lens: the photo's edge stays where it is
+        own = replace(camera, focal_px=float(source["focal_px"]), cx=float(source["centre_px"][0]), cy=float(source["centre_px"][1]))
+    except (KeyError, TypeError, ValueError, IndexError):
+        pass
+    found = triangles_of(root, bpy.context.evaluated_depsgraph_get(), surfaces) if surfaces else []
+    return frame_edge(found, own), camera
 
 
 def register() -> None:

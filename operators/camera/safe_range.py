@@ -5,19 +5,18 @@
 import bpy
 import numpy as np
 
-from ...core.camera.camera import Camera
 from ...core.camera.safe_range import DIRECTIONS, SafeRange, safe_range
 from ...core.errors import DioramaError
 from ..nodes.relief_sliders import KEYS
 from ..scene.camera_moves import curves_of
 from ..scene.keys import ROLE_KEY
-from ..scene.root import find_root, kept_settings, kept_source, objects_by_role, world_scale
+from ..scene.root import find_root, kept_settings, objects_by_role, world_scale
 from .apply_move import apply_move
+from .shown_surfaces import photo_camera, shown_surfaces, triangles_of
 
 RANGE_KEY, STATE_KEY = "safe_range", "safe_range_state"
 BOX_ROLE = "safe range"
-SHOWS_GAPS = {"backdrop", "soft"}
-"""Surfaces that cover no gap: the blurred sheet is what shows in one, and soft silhouettes are clear at their rims."""
+FITTINGS, CLOSE = 16, 0.005
 MOST_AMOUNT = 5.0
 """What the option move_amount allows."""
 
@@ -38,52 +37,6 @@ def is_current(root: bpy.types.Object) -> bool:
 def _state(root: bpy.types.Object) -> list[float]:
     sizes = [float(len(ob.data.vertices)) for ob in shown_surfaces(root)]
     return [*(float(root.get(key, 0.0)) for key in KEYS), float(len(sizes)), sum(sizes)]
-
-
-def shown_surfaces(root: bpy.types.Object) -> list[bpy.types.Object]:
-    """The surfaces of a diorama that are rendered and show what was photographed or invented."""
-    meshes = [ob for ob in root.children_recursive if ob.type == "MESH" and not ob.hide_render]
-    return [ob for ob in meshes if ob.get(ROLE_KEY, "backdrop") not in SHOWS_GAPS]
-
-
-def photo_camera(root: bpy.types.Object) -> Camera:
-    """The photo's camera, from the numbers of the diorama's; raises DioramaError where the artist has taken that away."""
-    ob = objects_by_role(root).get("camera")
-    if ob is None or ob.type != "CAMERA":
-        raise DioramaError(f"{root.name} has no camera of its own any more; rebuild it from its photo.")
-    data, width, height = ob.data, 4000.0, 3000.0
-    size = _photo_size(root)
-    if size:
-        width, height = size
-    focal = data.lens / data.sensor_width * width
-    return Camera(int(width), int(height), focal, width / 2 - data.shift_x * width, height / 2 + data.shift_y * width)
-
-
-def _photo_size(root: bpy.types.Object) -> tuple[float, float] | None:
-    size = kept_source(root).get("photo_size")
-    good = isinstance(size, list) and len(size) == 2 and all(isinstance(s, (int, float)) and s > 0 for s in size)
-    return (float(size[0]), float(size[1])) if good else None
-
-
-def triangles_of(root: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(points, triangles) of every rendered surface as it stands now; x right, y down, z forward from the photo's place."""
-    found, home = [], np.linalg.inv(np.array(root.evaluated_get(depsgraph).matrix_world, np.float64))
-    for ob in shown_surfaces(root):
-        each = ob.evaluated_get(depsgraph)
-        mesh = each.data
-        if not mesh.polygons:
-            continue
-        mesh.calc_loop_triangles()
-        points, corners = np.empty(3 * len(mesh.vertices), np.float32), np.empty(3 * len(mesh.loop_triangles), np.int32)
-        mesh.attributes["position"].data.foreach_get("vector", points)
-        mesh.loop_triangles.foreach_get("vertices", corners)
-        place = home @ np.array(each.matrix_world, np.float64)
-        points = points.reshape(-1, 3) @ place[:3, :3].T + place[:3, 3]
-        points, corners = np.stack([points[:, 0], -points[:, 2], points[:, 1]], axis=1), corners.reshape(-1, 3)
-        found.append((points, corners[(points[corners, 2] > 1e-9).all(axis=1)]))
-    if not found:
-        raise DioramaError(f"{root.name} has no surface that is rendered; rebuild it or show its layers.")
-    return found
 
 
 def measure(root: bpy.types.Object, depsgraph: bpy.types.Depsgraph, keep_focus: bool) -> SafeRange:
@@ -175,8 +128,16 @@ class FitMove(RangeOperator, bpy.types.Operator):
             raise DioramaError(f"The camera of {root.name} does not move; choose a move, then fit it.")
         found = measured_range(root) if is_current(root) else None
         found = found or measure(root, context.evaluated_depsgraph_get(), bool(kept.get("move_aim")))
-        amount = min(MOST_AMOUNT, float(kept["move_amount"]) * found.largest_amount(moves))
-        self.report({"INFO"}, f"Amount {amount:.3g}. {apply_move(root, {'move_amount': amount}, context.scene)}")
+        amount, told, low, high = float(kept["move_amount"]), "", 0.0, MOST_AMOUNT
+        for _ in range(FITTINGS):  # a larger move may be framed from a closer start, so its path is not just longer
+            wanted = amount * found.largest_amount(path_of(objects["rig"]))
+            amount = wanted if low < wanted < high else high if low == 0 and wanted >= high else (low + high) / 2
+            told = apply_move(root, {"move_amount": amount}, context.scene)
+            fits = found.largest_amount(path_of(objects["rig"]))
+            if 1 - CLOSE < fits < 1 + CLOSE or (fits >= 1 and amount == MOST_AMOUNT):
+                break
+            low, high = (amount, high) if fits > 1 else (low, amount)
+        self.report({"INFO"}, f"Amount {amount:.3g}. {told}")
         return {"FINISHED"}
 
 

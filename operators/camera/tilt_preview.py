@@ -8,8 +8,10 @@ from mathutils import Matrix
 from ...core.camera.safe_range import SafeRange, safe_range
 from ...core.camera.tilt import keeping_shift, tilt
 from ...core.errors import DioramaError
+from ..scene.camera_moves import lens_at_rest
 from ..scene.root import find_root, objects_by_role
-from .safe_range import is_current, measured_range, photo_camera, triangles_of
+from .safe_range import is_current, measured_range
+from .shown_surfaces import photo_camera, triangles_of
 
 LOOK_FORWARD = Matrix(((1, 0, 0, 0), (0, 0, -1, 0), (0, 1, 0, 0), (0, 0, 0, 1)))
 """From looking down to looking along +Y, as emit.add_camera."""
@@ -41,6 +43,7 @@ class Tilt:
         self.before = [(owner, name, _copied(getattr(owner, name))) for owner, names in owners for name in names]
         data = own.data.copy()
         data.animation_data_clear()
+        data.lens = lens_at_rest(own)
         self.shift, self.focal = (data.shift_x, data.shift_y), data.lens / data.sensor_width
         self.camera = bpy.data.objects.new("Photo Diorama tilt", data)
         scene.collection.objects.link(self.camera)

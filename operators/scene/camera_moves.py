@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import bpy
+import numpy as np
 from bpy_extras.anim_utils import action_get_channelbag_for_slot
+from mathutils import Euler, Vector
 
+from ...core.camera.camera import Camera
+from ...core.camera.framing import FrameEdge, Path, closer_start, lens_factor
 from ...core.camera.moves import FORWARD, MOVES, PITCH, Key, Length
 from ...core.errors import DioramaError
 from ...core.settings import SceneSettings
 
 MOVE_KEY, ROLE_KEY = "photo_diorama_move", "photo_diorama_role"
-MOVE_OPTIONS = ("camera_move", "move_amount", "move_easing", "move_loop", "move_aim", "move_seed", "frames")
+LENS_KEY, FRAMED_KEY = "photo_diorama_lens", "photo_diorama_framed"
+"""On the rig of a move that changes the lens: the lens at rest in mm, and by how much the framing made it longer."""
+MOVE_OPTIONS = ("camera_move", "move_amount", "framing", "move_easing", "move_loop", "move_aim", "move_seed", "frames")
+SAME_LENS = 1e-5
+MOST_POSES = 200
+"""Frames of a long move that its framing looks at."""
 AIM = "Look at the focus"
 
 
-def animate(rig: bpy.types.Object, camera: bpy.types.Object, mesh, settings: SceneSettings, scene=None) -> None:
-    """Keyframes for the chosen move on the rig, and on the lens for the dolly zoom; those of the move before go.
+def animate(
+    rig: bpy.types.Object, camera: bpy.types.Object, mesh, settings: SceneSettings, scene=None,
+    edge: tuple[FrameEdge, Camera] | None = None,
+) -> float:  # fmt: skip
+    """Keyframes for the chosen move on the rig, and on the lens where the move or its framing asks; those of the move before go.
 
     `mesh` is anything with `nearest` and `focus` distances in the root's units. A focus object of the root replaces the
-    latter. Raises DioramaError where that one cannot be looked at; nothing is changed then.
+    latter. `edge`: the photo's edge and camera, for a framing that shows none of it. Returns by how much the framing made the
+    lens longer. Raises DioramaError where the focus object cannot be looked at; nothing is changed then.
     """
     focus = focus_distance(rig.parent, mesh.focus)
     clear(rig, camera)
     if settings.camera_move == "none":
-        return
+        return 1.0
     _remove_curves(rig, {"location"})  # keys of the artist's own that the move would lie across
     scene = scene or bpy.context.scene
     move, frames = MOVES[settings.camera_move], settings.frames
@@ -38,13 +51,73 @@ def animate(rig: bpy.types.Object, camera: bpy.types.Object, mesh, settings: Sce
         is_offset = channel < 3
         path, scale = ("location", unit) if is_offset else ("rotation_euler", settings.move_amount)
         _write(rig, path, channel % 3, [(frame_at(k.at), k.value * scale, k) for k in keys], loop)
+    size = lambda forward: 1.0
     if move.keeps_focus_size:
         # lens = lens0 * distance / focus, and the distance is eased as the place is, so the same keys are exact
-        size = lambda forward: camera.data.lens * max(0.05, (focus - forward) / focus)
-        _write(camera.data, "lens", 0, [(frame_at(k.at), size(k.value * unit), k) for k in channels[FORWARD]], loop)
+        size = lambda forward: max(0.05, (focus - forward) / focus)
     if settings.move_aim:
         _aim(rig, focus)
-    rig[MOVE_KEY] = settings.camera_move
+    rig[MOVE_KEY], rest, factor = settings.camera_move, camera.data.lens, 1.0
+    if settings.framing == "clean" and edge is not None:
+        path = path_of_move(rig, first, frames, size, focus if settings.move_aim else None)
+        closer = 0.0 if move.keeps_focus_size else closer_start(path, mesh.nearest, settings.move_amount)
+        factor = lens_factor(*edge, path)
+        if factor > 1 and closer > 0:
+            _shift(rig, FORWARD, closer)
+            factor = lens_factor(*edge, path_of_move(rig, first, frames, size, focus if settings.move_aim else None))
+    rig[LENS_KEY], rig[FRAMED_KEY] = rest, factor
+    if move.keeps_focus_size:
+        keys = [(frame_at(k.at), rest * factor * size(k.value * unit), k) for k in channels[FORWARD]]
+        _write(camera.data, "lens", 0, keys, loop)
+    elif factor > 1:
+        camera.data.lens = rest * factor
+    return factor
+
+
+def _shift(rig: bpy.types.Object, axis: int, distance: float) -> None:
+    """Moves all keys of the rig's place along one of its axes."""
+    curve = next(c for c in curves_of(rig) if (c.data_path, c.array_index) == ("location", axis))
+    for point in curve.keyframe_points:
+        point.co[1] += distance
+    curve.update()
+
+
+def path_of_move(rig: bpy.types.Object, first: int, frames: int, size, focus: float | None) -> Path:
+    """Where the rig's curves put the camera in the frames of a move; `size` gives the lens for a place forwards, `focus` is how
+    far away a turned camera looks."""
+    at = first + np.unique(np.linspace(0, frames - 1, min(frames, MOST_POSES)).round())
+    curves = {(c.data_path, c.array_index): c for c in curves_of(rig)}
+    channel = lambda path, axis: [curves[path, axis].evaluate(f) if (path, axis) in curves else 0.0 for f in at]
+    places, turns = (np.array([channel(path, axis) for axis in range(3)]).T for path in ("location", "rotation_euler"))
+    if focus is None:
+        rotations = [Euler(turn).to_matrix() for turn in turns]
+    else:
+        ahead = Vector((0.0, 1.0, 0.0))
+        rotations = [ahead.rotation_difference(Vector((0.0, focus, 0.0)) - Vector(place)).to_matrix() for place in places]
+    # from Blender's axes, x right, y forward, z up, to those of core, x right, y down, z forward
+    axes = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
+    return Path(places @ axes.T, np.array([axes @ np.array(r) @ axes.T for r in rotations]), np.array([size(y) for y in places[:, 1]]))
+
+
+def framed(rig: bpy.types.Object | None) -> float:
+    """By how much the framing of the rig's move made the lens longer; 1 where there is none."""
+    return float(rig.get(FRAMED_KEY, 1.0)) if rig is not None and MOVE_KEY in rig else 1.0
+
+
+def lens_at_rest(camera: bpy.types.Object) -> float:
+    """The lens of a diorama's camera in mm without its move; one that somebody has set since is kept."""
+    rig, lens = camera.parent, camera.data.lens
+    if rig is None or LENS_KEY not in rig:
+        return lens
+    animated = any(curve.data_path == "lens" for curve in curves_of(camera.data))
+    return float(rig[LENS_KEY]) if animated or abs(lens / (rig[LENS_KEY] * rig[FRAMED_KEY]) - 1) < SAME_LENS else lens
+
+
+def keep_framing(rig: bpy.types.Object, camera: bpy.types.Object) -> None:
+    """The lens that was just given to the camera is its lens at rest; the framing of its move goes on from there."""
+    if LENS_KEY in rig and not any(curve.data_path == "lens" for curve in curves_of(camera.data)):
+        rig[LENS_KEY] = camera.data.lens
+        camera.data.lens *= rig[FRAMED_KEY]
 
 
 def clear(rig: bpy.types.Object, camera: bpy.types.Object) -> None:
@@ -56,8 +129,8 @@ def clear(rig: bpy.types.Object, camera: bpy.types.Object) -> None:
     _remove_curves(rig, {"location", "rotation_euler"} if turned else {"location"})
     if turned:
         rig.rotation_euler = (0.0, 0.0, 0.0)
-    if made in MOVES and MOVES[made].keeps_focus_size:
-        lens = _lens_at_rest(camera.data)
+    if LENS_KEY in rig:
+        lens = lens_at_rest(camera)
         _remove_curves(camera.data, {"lens"})
         camera.data.lens = lens
     rig.location = (0.0, 0.0, 0.0)
@@ -67,14 +140,9 @@ def clear(rig: bpy.types.Object, camera: bpy.types.Object) -> None:
         rig.constraints.remove(constraint)
         if target is not None and target.get(ROLE_KEY) == "focus":
             bpy.data.objects.remove(target)
-    del rig[MOVE_KEY]
-
-
-def _lens_at_rest(data: bpy.types.Camera) -> float:
-    """The lens halfway between both ends of a dolly zoom, where the camera is at the photo's place."""
-    curve = next((c for c in curves_of(data) if c.data_path == "lens"), None)
-    values = [key.co[1] for key in curve.keyframe_points] if curve else []
-    return (min(values) + max(values)) / 2 if values else data.lens
+    for key in (MOVE_KEY, LENS_KEY, FRAMED_KEY):
+        if key in rig:
+            del rig[key]
 
 
 def focus_distance(root: bpy.types.Object, otherwise: float) -> float:

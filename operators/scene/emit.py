@@ -7,6 +7,7 @@ import json
 import bpy
 import numpy as np
 
+from ...core.camera.framing import FrameEdge, frame_edge
 from ...core.mesh.triangulate import LayeredMesh, TexturedMesh
 from ...core.photo.photo import Photo
 from ...core.settings import Settings
@@ -16,7 +17,7 @@ from .axes import to_blender
 from .camera_moves import animate
 from .colour_management import show_as_the_photo
 from .keys import ROLE_KEY, SETTINGS_KEY, SOURCE_KEY
-from .materials import make_materials
+from .materials import make_materials, texture_of
 
 SENSOR_MM = 36.0
 UV = "UVMap"
@@ -49,10 +50,16 @@ def emit(mesh: LayeredMesh, photo: Photo, settings: Settings, source: dict, cont
         surfaces.append(ob)
     camera = add_camera(name, mesh, root, collection)
     add_relief(root, surfaces, camera, mesh)
-    animate(camera.parent, camera, mesh, settings.scene, context.scene)
+    animate(camera.parent, camera, mesh, settings.scene, context.scene, (edge_of(mesh), mesh.camera))
     if settings.scene.set_up_scene:
         set_up_scene(context.scene, camera, mesh)
     return root
+
+
+def edge_of(mesh: LayeredMesh) -> FrameEdge:
+    """The edge of what was photographed."""
+    seen = [(part.vertices, part.triangles) for part in mesh.meshes if texture_of(part.role) != "atlas"]
+    return frame_edge(seen, mesh.camera)
 
 
 def short_name(name: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ...core.camera.framing import told as framing_told
 from ...core.errors import DioramaError
 from ...core.pipeline import Diorama, build_diorama
 from ...core.scene.output import GIF, MOVIES, OutputSettings, names_of
@@ -63,6 +64,8 @@ def run(given: argparse.Namespace, session: Session) -> None:
         seconds[stage] = round(time.perf_counter() - started, 4)
         return result
 
+    from ...operators.scene.camera_moves import framed
+
     with session.progress.stops.deferred():
         scene = timed("Writing the scene", lambda: new_scene(built, settings, given))
         timed("Saving", lambda: save_blend(output))
@@ -70,7 +73,9 @@ def run(given: argparse.Namespace, session: Session) -> None:
             frames = settings.scene.frames
             known = facts_of(built, given)
             rendered = timed("Rendering", lambda: render_whole(given.render, scene, frames, session, look, known))
-    _report(session, facts_of(built, given) | {"seconds": seconds}, output, rendered)
+    shown = {"framed_tighter": round(1 - 1 / framed(scene.camera.parent), 4)}
+    told = framing_told(framed(scene.camera.parent), settings.scene.move_amount)
+    _report(session, facts_of(built, given) | {"seconds": seconds} | shown, output, rendered, told)
 
 
 def settings_of(given: argparse.Namespace) -> Settings:
@@ -157,13 +162,15 @@ def facts_of(built: Diorama, given: argparse.Namespace) -> dict:
     return {name: value for name, value in facts.items() if name != "photo_stamp"}
 
 
-def _report(session: Session, known: dict, output: Path, rendered: list[Path]) -> None:
+def _report(session: Session, known: dict, output: Path, rendered: list[Path], told: str) -> None:
     metres = "m" if known["metric"] else "m, as assumed"
     session.say(
         f"{output}: {known['layers']} layers, {known['triangles']:,} triangles, {sum(known['seconds'].values()):.1f} s",
         f"  focal length {known['focal_px']:g} px: {known['focal_source']}",
         f"  depth: {known['depth_source']}; nearest {known['nearest_m']:g} {metres}",
     )
+    if told:
+        session.say(f"  {told}")
     if rendered:
         few = " and ".join(map(str, rendered))
         where = few if len(rendered) <= 2 else f"{len(rendered)} frames in {rendered[0].parent}"

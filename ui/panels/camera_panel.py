@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import bpy
 
+from ...core.camera.framing import told as framing_told
 from ...core.camera.moves import MOVES
 from ...operators.camera.apply_move import ApplyMove
-from ...operators.scene.root import find_root, kept_settings
+from ...operators.scene.camera_moves import framed
+from ...operators.scene.root import find_root, kept_settings, objects_by_role
 from .tab import DioramaPanel
 
 
@@ -31,6 +33,13 @@ class PHOTO_DIORAMA_PT_camera(DioramaPanel, bpy.types.Panel):
             column.operator(ApplyMove.bl_idname, text="Stay", icon="X").camera_move = "none"
             layout.label(text=f"{kept.get('frames', 0)} frames, amount {kept.get('move_amount', 1.0):g}")
             layout.label(text="Amount, length and pace: F9 after a click")
+            row = layout.row(align=True)
+            for name in ("clean", "whole"):
+                chosen = "RADIOBUT_ON" if name == kept.get("framing", "clean") else "RADIOBUT_OFF"
+                row.operator(ApplyMove.bl_idname, text=f"{name.title()} Frame", icon=chosen).framing = name
+            told = framing_told(framed(objects_by_role(root).get("rig")), kept.get("move_amount", 1.0))
+            for part in told.split(", "):
+                layout.label(text=part)
 
 
 def register() -> None:
