@@ -96,7 +96,8 @@ class DepthForm(nn.Module):
         for level in range(len(maps) - 2, -1, -1):
             x = F.interpolate(decoder.narrow[level](x), scale_factor=2.0, mode="bilinear", align_corners=False)
             x = decoder.units[level](F.relu(x + decoder.lateral[level](maps[level])))
-        return F.interpolate(decoder.head(x), scale_factor=2.0, mode="bilinear", align_corners=False)
+        answer = F.interpolate(decoder.head(x), scale_factor=2.0, mode="bilinear", align_corners=False)
+        return answer if answer.shape[1] == 1 else (F.relu(answer[:, :1]), torch.sigmoid(answer[:, 1:]))
 
 
 def depth_form(weights: Path | None) -> Form:
@@ -112,7 +113,10 @@ def depth_form(weights: Path | None) -> Form:
         return {"photo": torch.rand(2, 3, height, width), "place": torch.from_numpy(place).repeat(2, 1, 1, 1)}
 
     facts = {"multiple": stride, "long_side": built_in.LONG_SIDE}
-    return Form(form, lambda photo, place: {"disparity": network(photo)[:, None]}, inputs, ("disparity",), facts)
+    if network.outputs == 1:
+        return Form(form, lambda photo, place: {"disparity": network(photo)[:, None]}, inputs, ("disparity",), facts)
+    names = ("disparity", "sky")
+    return Form(form, lambda photo, place: dict(zip(names, network.both(photo), strict=True)), inputs, names, facts)
 
 
 class ColourForm(nn.Module):

@@ -24,6 +24,7 @@ ORIENTATION_TAG, EXIF_IFD = 0x0112, 0x8769
 FOCAL_35MM, FOCAL_MM, PLANE_X_RES, PLANE_UNIT = 0xA405, 0x920A, 0xA20E, 0xA210
 EXIF_WIDTH, EXIF_HEIGHT = 0xA002, 0xA003
 MM_PER_PLANE_UNIT = {2: 25.4, 3: 10.0, 4: 1.0}
+ASSUMED = f"not in the photo, so {DEFAULT_FOV_DEG:.2f} degrees across the long side"
 DIAGONAL_35MM = float(np.hypot(36.0, 24.0))
 
 
@@ -38,6 +39,11 @@ class Photo:
     camera: Camera  # in pixels of this photo, orientation applied
     focal_source: str  # one sentence: where the focal length comes from
     file_bytes: bytes | None  # the file itself where Blender shows it as the same pixels, else None
+
+    @property
+    def focal_is_known(self) -> bool:
+        """Whether the focal length was told by somebody, and is not the usual angle for want of any."""
+        return self.focal_source != ASSUMED
 
     @property
     def is_linear(self) -> bool:
@@ -237,7 +243,7 @@ def _camera(width: int, height: int, exif: dict, settings: PhotoSettings) -> tup
         focal_px = focal * resolution / unit * max(width, height) / max(taken, 1)
         if 0.2 < focal_px / max(width, height) < 60:
             return Camera.from_focal(width, height, focal_px), f"EXIF, {focal:g} mm and the focal plane's resolution"
-    return Camera.from_fov(width, height), f"not in the photo, so {DEFAULT_FOV_DEG:.2f} degrees across the long side"
+    return Camera.from_fov(width, height), ASSUMED
 
 
 def _number(value) -> float:

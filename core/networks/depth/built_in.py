@@ -24,8 +24,11 @@ STRIDE = 32
 # Expansion, kernel, stride, channels out, repeats: EfficientNet-B0 (Tan and Le 2019, Table 1).
 STAGES = ((1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3), (6, 5, 2, 192, 4),
           (6, 3, 1, 320, 1))
+# Lite2: 1.1 times as wide, 1.2 times as deep; first and last stage keep their depth, the stem its width.
+LITE2_STAGES = ((1, 3, 1, 16, 1), (6, 3, 2, 24, 3), (6, 5, 2, 48, 3), (6, 3, 2, 88, 4), (6, 5, 1, 120, 4), (6, 5, 2, 208, 5),
+                (6, 3, 1, 352, 1))
+VARIANTS = {"lite0": STAGES, "lite2": LITE2_STAGES}
 TAPS = (0, 1, 2, 4, 6)  # The last stage at each of the strides 2, 4, 8, 16, 32.
-TAP_CHANNELS = (16, 24, 40, 112, 320)
 DECODER_CHANNELS = (24, 40, 64, 96, 128)
 
 
@@ -66,13 +69,13 @@ class InvertedResidual(nn.Module):
 
 
 class Encoder(nn.Module):
-    """EfficientNet-Lite0 without its classifier: (N, 3, H, W) in -1..1 to five feature maps at strides 2 to 32."""
+    """EfficientNet-Lite without its classifier: (N, 3, H, W) in -1..1 to five feature maps at strides 2 to 32."""
 
-    def __init__(self):
+    def __init__(self, plan: tuple = STAGES):
         super().__init__()
         self.stem = nn.Sequential(SamePadConv(3, 32, 3, 2), _norm(32), nn.ReLU6(inplace=True))
         stages, inputs = [], 32
-        for expansion, kernel, stride, outputs, repeats in STAGES:
+        for expansion, kernel, stride, outputs, repeats in plan:
             blocks = []
             for k in range(repeats):
                 blocks.append(InvertedResidual(inputs, outputs, kernel, stride if k == 0 else 1, expansion))
@@ -103,20 +106,20 @@ class ResidualUnit(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Feature maps to relative inverse depth at half the input's resolution, (N, 1, H/2, W/2)."""
+    """Feature maps to `outputs` maps at half the input's resolution, (N, outputs, H/2, W/2); the first is inverse depth."""
 
-    def __init__(self):
+    def __init__(self, tap_channels: tuple[int, ...], outputs: int = 1):
         super().__init__()
         top = DECODER_CHANNELS[-1]
         self.lateral = nn.ModuleList(
-            nn.Conv2d(c, d, 1) for c, d in zip(TAP_CHANNELS, DECODER_CHANNELS, strict=True))
+            nn.Conv2d(c, d, 1) for c, d in zip(tap_channels, DECODER_CHANNELS, strict=True))
         self.place = nn.Conv2d(2, top, 1)  # Where in the picture: ground is below, sky above.
-        self.whole = nn.Sequential(nn.Linear(TAP_CHANNELS[-1], top), nn.ReLU(inplace=True), nn.Linear(top, top))
+        self.whole = nn.Sequential(nn.Linear(tap_channels[-1], top), nn.ReLU(inplace=True), nn.Linear(top, top))
         self.units = nn.ModuleList(ResidualUnit(c) for c in DECODER_CHANNELS)
         self.narrow = nn.ModuleList(
             nn.Conv2d(wide, slim, 1) for slim, wide in pairwise(DECODER_CHANNELS))
         self.head = nn.Sequential(nn.Conv2d(DECODER_CHANNELS[0], 24, 3, padding=1), nn.ReLU(inplace=True),
-                                  nn.Conv2d(24, 1, 1))
+                                  nn.Conv2d(24, outputs, 1))
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         deep = maps[-1]
@@ -135,16 +138,34 @@ class Decoder(nn.Module):
 class EmbeddedDepthNet(nn.Module):
     """Photo to relative inverse depth: (N, 3, H, W) RGB in 0..1 to (N, H, W), larger = nearer, scale and shift unknown.
 
-    H and W are multiples of 32. The encoder was trained on pixels scaled to -1..1, which is done here.
+    H and W are multiples of 32. The encoder was trained on pixels scaled to -1..1, which is done here. A network of two
+    `outputs` (see `training/depth`) has the logit of sky as its second.
     """
 
-    def __init__(self):
+    def __init__(self, variant: str = "lite0", outputs: int = 1):
         super().__init__()
-        self.encoder, self.decoder = Encoder(), Decoder()
+        plan = VARIANTS[variant]
+        self.encoder, self.outputs = Encoder(plan), outputs
+        self.decoder = Decoder(tuple(plan[number][3] for number in TAPS), outputs)
 
     def forward(self, photo: Tensor) -> Tensor:
         half = self.decoder(self.encoder(photo * 2 - 1))
-        return functional.interpolate(half, size=photo.shape[2:], mode="bilinear", align_corners=False)[:, 0]
+        return functional.interpolate(half[:, :1], size=photo.shape[2:], mode="bilinear", align_corners=False)[:, 0]
+
+    def both(self, photo: Tensor) -> tuple[Tensor, Tensor]:
+        """Disparity with its zero at infinity and the share of sky, both (N, 1, H, W), of a network of two outputs."""
+        half = self.decoder(self.encoder(photo * 2 - 1))
+        answer = functional.interpolate(half, size=photo.shape[2:], mode="bilinear", align_corners=False)
+        return functional.relu(answer[:, :1]), torch.sigmoid(answer[:, 1:])
+
+
+def form_of(stored: dict[str, Tensor]) -> tuple[str, int]:
+    """Variant and count of outputs of the network that a state belongs to, by the shapes in it; lite0 and 1 where they do not tell."""
+    deepest, last = stored.get("decoder.lateral.4.weight"), stored.get("decoder.head.2.weight")
+    for variant, plan in VARIANTS.items():
+        if deepest is not None and deepest.shape[1] == plan[TAPS[-1]][3]:
+            return variant, 1 if last is None else last.shape[0]
+    return "lite0", 1
 
 
 def load_network(path: Path = WEIGHTS, device: str = "cpu") -> EmbeddedDepthNet:
@@ -155,9 +176,9 @@ def load_network(path: Path = WEIGHTS, device: str = "cpu") -> EmbeddedDepthNet:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    network = EmbeddedDepthNet()
     try:
         stored = load_file(str(path))
+        network = EmbeddedDepthNet(*form_of(stored))
         network.load_state_dict({name: value.float() for name, value in stored.items()}, strict=False)
         missing = set(network.state_dict()) - set(stored)
     except (OSError, SafetensorError, RuntimeError) as error:
