@@ -35,6 +35,7 @@ class FoundDepth:
     focal_px: float | None = None  # of the full photo, from calibration that lies with the depth
     centre: tuple[float, float] | None = None  # principal point, px
     matte: np.ndarray | None = None  # (h, w) float32 0..1, 1 = foreground, of its own size
+    seen_focal_px: float | None = None  # of the full photo, as a network saw it in the picture
 
 
 def find_depth(photo: Photo, depth_path: Path | None, settings: DepthSettings, models: Path | None) -> FoundDepth:
@@ -99,12 +100,15 @@ def _by_network(photo: Photo, key: str, device: str, models: Path | None) -> Fou
     """By a downloaded network; raises ImportError where PyTorch cannot be loaded, DioramaError where the file is missing."""
     if models is None:
         raise DioramaError(f"The network {key} needs a models folder; pass --models-dir or download it first.")
-    values, kind = _loaded(key, str(path_of(weights_named(key), models)), device).predict(_eight_bits(photo))
-    return _estimated(values, kind == "metric", f"estimated by {key}", key)
+    told = photo.camera.focal_px if photo.focal_is_known else None
+    said = _loaded(key, str(path_of(weights_named(key), models)), device).predict(_eight_bits(photo), told)
+    found = _estimated(said.values, said.kind == "metric", f"estimated by {key}", key, said.zero_is_far)
+    seen = said.focal_px and said.focal_px * max(photo.colour.shape[:2]) / max(said.values.shape)
+    return replace(found, seen_focal_px=seen)
 
 
-def _estimated(values: np.ndarray, metric: bool, source: str, key: str) -> FoundDepth:
-    return FoundDepth(DepthValues(values, np.isfinite(values), metric, False, source, stretched=True), key)
+def _estimated(values: np.ndarray, metric: bool, source: str, key: str, zero_is_far: bool = False) -> FoundDepth:
+    return FoundDepth(DepthValues(values, np.isfinite(values), metric, zero_is_far, source, stretched=True), key)
 
 
 @lru_cache(maxsize=1)
@@ -133,7 +137,10 @@ def _eight_bits(photo: Photo) -> np.ndarray:
 
 
 def with_calibration(photo: Photo, found: FoundDepth, settings: PhotoSettings) -> Photo:
-    """The photo with the camera it was calibrated with, by its depth or as a view of a spatial photo; the user's own comes first."""
+    """The photo with the camera it was calibrated with, by its depth or as a view of a spatial photo; the user's own comes first.
+
+    Where the photo tells no focal length, what a network saw is better than the usual angle.
+    """
     if settings.focal_px > 0 or settings.fov > 0:
         return photo
     height, width = photo.colour.shape[:2]
@@ -144,6 +151,8 @@ def with_calibration(photo: Photo, found: FoundDepth, settings: PhotoSettings) -
             view = view.for_raster(width, height)
             focal, centre = view.focal_px, None if view.cx is None or view.cy is None else (view.cx, view.cy)
             source = "calibration of the spatial photo's first view"
+    if focal is None and found.seen_focal_px and not photo.focal_is_known:
+        focal, source = found.seen_focal_px, f"not in the photo, so as {found.origin} sees it"
     if focal is None:
         return photo
     cx, cy = centre or (width / 2, height / 2)

@@ -15,6 +15,7 @@ from ..errors import DioramaError
 from ..raster.colour_curves import srgb_from_linear
 from ..raster.decode import MAX_PIXELS, decode_pixels, exr_size, read_file
 from ..raster.decoder_errors import DECODER_ERRORS, in_one_line
+from ..raster.exr_depth import check_exr
 from ..raster.open_picture import open_picture
 from ..settings import PhotoSettings
 from .icc_profile import to_srgb
@@ -24,6 +25,7 @@ ORIENTATION_TAG, EXIF_IFD = 0x0112, 0x8769
 FOCAL_35MM, FOCAL_MM, PLANE_X_RES, PLANE_UNIT = 0xA405, 0x920A, 0xA20E, 0xA210
 EXIF_WIDTH, EXIF_HEIGHT = 0xA002, 0xA003
 MM_PER_PLANE_UNIT = {2: 25.4, 3: 10.0, 4: 1.0}
+ASSUMED = f"not in the photo, so {DEFAULT_FOV_DEG:.2f} degrees across the long side"
 DIAGONAL_35MM = float(np.hypot(36.0, 24.0))
 
 
@@ -38,6 +40,11 @@ class Photo:
     camera: Camera  # in pixels of this photo, orientation applied
     focal_source: str  # one sentence: where the focal length comes from
     file_bytes: bytes | None  # the file itself where Blender shows it as the same pixels, else None
+
+    @property
+    def focal_is_known(self) -> bool:
+        """Whether the focal length was told by somebody, and is not the usual angle for want of any."""
+        return self.focal_source != ASSUMED
 
     @property
     def is_linear(self) -> bool:
@@ -199,11 +206,14 @@ def _read_exr(path: Path, data: bytes) -> np.ndarray:
     size = exr_size(data)
     if size:
         _check_size(path, *size)
+    check_exr(data, str(path), MAX_PIXELS)
     pixels = decode_pixels(data) if size else None
     if pixels is None:
         raise DioramaError(f"{path} cannot be decoded as OpenEXR; export it again as a flat RGB or RGBA EXR with ZIP compression.")
-    if pixels.ndim == 2:
-        pixels = np.repeat(pixels[..., None], 3, axis=2)
+    if pixels.ndim == 2 or pixels.shape[2] == 1:
+        pixels = np.repeat(pixels.reshape(*pixels.shape[:2], 1), 3, axis=2)
+    elif pixels.shape[2] == 2:  # grey with alpha
+        pixels = pixels[..., [0, 0, 0, 1]]
     order = [2, 1, 0, 3][: pixels.shape[2]]
     return np.nan_to_num(pixels[..., order].astype(np.float32), nan=0.0, posinf=65504.0, neginf=0.0)
 
@@ -237,13 +247,13 @@ def _camera(width: int, height: int, exif: dict, settings: PhotoSettings) -> tup
         focal_px = focal * resolution / unit * max(width, height) / max(taken, 1)
         if 0.2 < focal_px / max(width, height) < 60:
             return Camera.from_focal(width, height, focal_px), f"EXIF, {focal:g} mm and the focal plane's resolution"
-    return Camera.from_fov(width, height), f"not in the photo, so {DEFAULT_FOV_DEG:.2f} degrees across the long side"
+    return Camera.from_fov(width, height), ASSUMED
 
 
 def _number(value) -> float:
     """A finite float of an EXIF value, 0 where there is none."""
     try:
         number = float(value)
-    except (TypeError, ValueError, ZeroDivisionError):
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         return 0.0
     return number if np.isfinite(number) else 0.0
