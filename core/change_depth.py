@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .depth import DepthMap
-from .edit_depth import Change, DepthEdit, change_region, take_over
-from .parts import Parts
+from .depth.depth_map import DepthMap
+from .depth.edit_depth import Change, DepthEdit, change_region, take_over
+from .layers.parts import Parts
 from .pipeline import Diorama, Kept, Progress, build_diorama, find_original, silent
 from .settings import Settings
 

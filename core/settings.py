@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from .camera_path import EASINGS, MOVES
-from .catalogue import CATALOGUE, METRIC_DEPTH, RELATIVE_DEPTH
+from .camera.moves import EASINGS, MOVES
 from .errors import DioramaError
+from .models.catalogue import CATALOGUE, METRIC_DEPTH, RELATIVE_DEPTH
 
 
 def option(default: Any, help: str, *, label: str = "", low=None, high=None, choices: dict[str, str] | None = None):
@@ -74,8 +74,11 @@ class LayerSettings:
         0.002, "Mixed pixels beside a silhouette that are given to the foreground, as a part of the long side", low=0.0, high=0.01
     )
     soft_edge: float = option(
-        0.0, "Half the width of soft silhouettes, for hair and leaves, as a part of the long side; 0 is hard", low=0.0, high=0.05
-    )
+        -1.0,
+        "Half the width of soft silhouettes, for hair and leaves, as a part of the long side; 0 is hard, -1 is automatic: soft where "
+        "the depth was estimated or a matte came with the photo, hard where depth was measured",
+        low=-1.0, high=0.05,
+    )  # fmt: skip
     hidden_width: float = option(
         0.07, "How far a background continues behind a foreground, as a part of the long side", low=0.0, high=0.5
     )
@@ -84,6 +87,10 @@ class LayerSettings:
     )
     border: float = option(0.06, "How far the picture continues outside its frame, as a part of the long side", low=0.0, high=0.25)
     passes: int = option(3, "How often hidden parts may hide further parts", low=0, high=6)
+
+    def rim_width(self, long_side: int) -> int:
+        """Mixed pixels beside a silhouette that are given to the foreground, px of the working grid."""
+        return max(1, round(self.rim * long_side)) if self.rim > 0 else 0
 
 
 INPAINTERS = {
@@ -177,6 +184,14 @@ class SceneSettings:
     move_loop: bool = option(False, "There and back, so that the film can repeat without a jump; circle and handheld always do")
     move_aim: bool = option(False, "The camera keeps looking at the distance of the focus object, or of the picture's middle")
     move_seed: int = option(0, "Another number trembles otherwise in a handheld move", low=0, high=100000)
+    framing: str = option(
+        "clean",
+        "What a movement shows of the photo's edge",
+        choices={
+            "clean": "Nothing: the lens is as much longer as this movement needs, the photo's own place and lens are kept for later",
+            "whole": "The whole photo from its own place, and what was invented beyond its frame from others",
+        },
+    )
     frames: int = option(96, "Length of the movement in frames", low=2, high=100000)
     set_up_scene: bool = option(
         False, "Make the photo's camera the scene's, with the photo's resolution and colours shown unchanged"

@@ -44,19 +44,19 @@ def test_the_button_builds_at_once_with_what_the_sidebar_holds(blender, street):
 
 
 def test_while_a_build_runs_its_progress_takes_the_buttons_place(blender, monkeypatch):
-    from photo_diorama.operators import build
+    from photo_diorama.operators.build import build_operator
 
     for cancelling, left, words in (
         (False, None, "Triangulating 40%"), (False, 6.4, "Triangulating 40%, 6 s left"), (False, 0.1, "Triangulating 40%, 1 s left"),
         (True, 6.4, "Stopping 40%"),
     ):  # fmt: skip
         job = SimpleNamespace(stage="Triangulating", fraction=0.4, cancelling=cancelling, seconds_left=left)
-        monkeypatch.setattr(build, "running", job)
+        monkeypatch.setattr(build_operator, "running", job)
         layout = draw(blender, "PHOTO_DIORAMA_PT_import")
         assert layout.said("progress") == [(words, 0.4)]
         assert [name for name, _ in layout.said("operator")][0] == "photo_diorama.stop"
         header = SimpleNamespace(layout=FakeLayout())
-        build._draw_status(header, blender.context)
+        build_operator._draw_status(header, blender.context)
         assert header.layout.said("progress") == [(words, 0.4)] and header.layout.said("label") == ["Stop"]
 
 
@@ -114,8 +114,8 @@ def test_the_menus_have_their_entry(blender, menu):
 
 
 def test_the_operators_own_rows(blender):
-    from photo_diorama.operators.import_photo import ImportPhoto
-    from photo_diorama.operators.rebuild import Rebuild
+    from photo_diorama.operators.build.import_photo import ImportPhoto
+    from photo_diorama.operators.build.rebuild import Rebuild
 
     for operator, files in ((ImportPhoto, ["depth"]), (Rebuild, ["photo", "depth"])):
         layout = FakeLayout()
@@ -125,7 +125,7 @@ def test_the_operators_own_rows(blender):
 
 
 def test_dropping_photos_is_offered_only_when_asked_for(blender):
-    from photo_diorama.operators.import_photo import ENDINGS
+    from photo_diorama.operators.build.import_photo import ENDINGS
     from photo_diorama.ui.drop import PHOTO_DIORAMA_FH_photo, set_drop
 
     assert not PHOTO_DIORAMA_FH_photo.is_registered
@@ -137,7 +137,7 @@ def test_dropping_photos_is_offered_only_when_asked_for(blender):
 
 
 def test_a_script_without_the_enabled_extension_has_cores_defaults(blender):
-    from photo_diorama.operators.user_preferences import default_values, models_folder
+    from photo_diorama.operators.build.user_preferences import default_values, models_folder
 
     assert default_values(blender.context) == Settings().values()
     assert models_folder(blender.context).name == "models"
@@ -149,7 +149,7 @@ def test_a_script_without_the_enabled_extension_has_cores_defaults(blender):
 
 def test_registering_twice_in_a_row_leaves_nothing_behind(extension):
     import photo_diorama
-    from photo_diorama.operators import build
+    from photo_diorama.operators.build import build_operator
 
     before = {
         name
@@ -159,7 +159,7 @@ def test_registering_twice_in_a_row_leaves_nothing_behind(extension):
     photo_diorama.unregister()
     try:
         gone = [name for name in dir(extension.types) if "PHOTO_DIORAMA" in name.upper()]
-        assert not gone and not hasattr(extension.types.Scene, "photo_diorama") and not build.kept.results
+        assert not gone and not hasattr(extension.types.Scene, "photo_diorama") and not build_operator.kept.results
     finally:
         photo_diorama.register()
     after = {

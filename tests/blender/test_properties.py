@@ -10,7 +10,7 @@ OPTIONS = {f.name: f for _, f in each_option()}
 
 def groups(bpy):
     """Every place where options are properties."""
-    from photo_diorama.operators.properties import PhotoDioramaDefaults, PhotoDioramaScene
+    from photo_diorama.operators.build.properties import PhotoDioramaDefaults, PhotoDioramaScene
 
     return {
         "import": bpy.ops.photo_diorama.import_photo.get_rna_type(),
@@ -40,7 +40,7 @@ def test_default_range_and_help_are_cores(extension, place, name):
 
 
 def test_untouched_options_are_cores_settings_exactly(blender):
-    from photo_diorama.operators.properties import settings_of
+    from photo_diorama.operators.build.properties import settings_of
 
     assert settings_of(blender.context.scene.photo_diorama) == Settings()
 
@@ -62,7 +62,7 @@ def other_values() -> dict:
 
 
 def test_every_value_comes_back_as_it_was_set(blender):
-    from photo_diorama.operators.properties import set_values, settings_of, values_of
+    from photo_diorama.operators.build.properties import set_values, settings_of, values_of
 
     values = other_values()
     scene = blender.context.scene.photo_diorama
@@ -72,7 +72,7 @@ def test_every_value_comes_back_as_it_was_set(blender):
 
 
 def test_bounds_themselves_come_back_within_the_range(blender):
-    from photo_diorama.operators.properties import set_values, settings_of
+    from photo_diorama.operators.build.properties import set_values, settings_of
 
     for end in ("low", "high"):
         bounds = {n: f.metadata[end] for n, f in OPTIONS.items() if f.metadata[end] is not None}
@@ -82,7 +82,7 @@ def test_bounds_themselves_come_back_within_the_range(blender):
 
 
 def test_values_of_another_version_do_no_harm(blender):
-    from photo_diorama.operators.properties import set_values, settings_of
+    from photo_diorama.operators.build.properties import set_values, settings_of
 
     scene = blender.context.scene.photo_diorama
     set_values(scene, {"shader": "toon", "density": "many", "no_such_option": 1, "frames": 48})
@@ -92,7 +92,7 @@ def test_values_of_another_version_do_no_harm(blender):
 def test_every_option_has_a_row_in_the_section_of_its_stage(extension):
     from fake_layout import FakeLayout
 
-    from photo_diorama.operators.properties import draw_options
+    from photo_diorama.operators.build.properties import draw_options
 
     layout = FakeLayout()
     draw_options(layout, extension.context.scene.photo_diorama)

@@ -1,0 +1,139 @@
+"""The options of core/settings.py as properties of Blender, made from their declarations, and back."""
+
+# no `from __future__ import annotations` here: Blender registers no annotation that is a string
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+import bpy
+import numpy as np
+
+from ...core.settings import Settings, each_option
+
+OPEN_AT_FIRST = ("scene",)
+"""Sections that show their rows at once: the cheap options, which artists try out."""
+
+
+def option_properties(**flags) -> dict[str, Any]:
+    """A declared property of Blender for each option, by its name: default, range and help are the option's own."""
+    return declared((f for _, f in each_option()), **flags)
+
+
+def declared(fields: Iterable[dataclasses.Field], **flags) -> dict[str, Any]:
+    """The same for options of any dataclass, made by core's `option`."""
+    return {f.name: _property(f, flags) for f in fields}
+
+
+def _property(f: dataclasses.Field, flags: dict):
+    about = f.metadata
+    told = dict(name=about["label"] or _worded(f.name), description=about["help"], default=f.default, **flags)
+    if about["choices"]:
+        items = [(value, _worded(value), meaning) for value, meaning in about["choices"].items()]
+        return bpy.props.EnumProperty(items=items, **told)
+    if isinstance(f.default, bool):
+        return bpy.props.BoolProperty(**told)
+    if isinstance(f.default, int):
+        return bpy.props.IntProperty(min=about["low"], max=about["high"], **told)
+    if isinstance(f.default, float):
+        small = about["high"] <= 1
+        return bpy.props.FloatProperty(
+            min=about["low"], max=about["high"], precision=4 if small else 2, step=0.1 if small else 10, **told
+        )
+    return bpy.props.StringProperty(**told)
+
+
+def _worded(name: str) -> str:
+    return name.replace("_", " ").replace("-", " ").title()
+
+
+OF_ONE_PHOTO = {"SKIP_PRESET", "SKIP_SAVE"}
+"""Flags of what belongs to one photo: neither presets nor the next call take it over."""
+
+
+def photo_property():
+    """A declared property for the photo's file."""
+    help = "The photo that becomes a diorama"
+    return bpy.props.StringProperty(name="Photo", description=help, subtype="FILE_PATH", options=OF_ONE_PHOTO)
+
+
+def depth_property():
+    """A declared property for the photo's depth map."""
+    help = "Depth map of the photo; left empty, depth is looked for in the photo and beside it"
+    return bpy.props.StringProperty(name="Depth", description=help, subtype="FILE_PATH", options=OF_ONE_PHOTO)
+
+
+Options = type("Options", (), {"__annotations__": option_properties()})
+Options.__doc__ = "Mixin of property groups and operators: every option as a property."
+
+
+class PhotoDioramaScene(bpy.types.PropertyGroup, Options):
+    """What the sidebar holds for a scene: photo, depth and every option."""
+
+    photo: photo_property()
+    depth: depth_property()
+
+
+class PhotoDioramaDefaults(bpy.types.PropertyGroup, Options):
+    """Every option as the user wants it to start with."""
+
+
+def values_of(data) -> dict[str, Any]:
+    """The options that `data` (an operator or property group) holds, as core's values by name."""
+    return values_of_fields(data, (f for _, f in each_option() if hasattr(data, f.name)))
+
+
+def values_of_fields(data, fields: Iterable[dataclasses.Field]) -> dict[str, Any]:
+    """The same for options of any dataclass."""
+    return {f.name: _value(f, getattr(data, f.name)) for f in fields}
+
+
+def settings_of(data) -> Settings:
+    """The options that `data` holds as core's settings; raises DioramaError for an impossible one."""
+    return Settings().with_values(values_of(data))
+
+
+def set_values(data, values: dict[str, Any]) -> None:
+    """Sets options of `data`; names that are no option (of another version of the extension) are passed over."""
+    for _, f in each_option():
+        if f.name in values:
+            try:
+                setattr(data, f.name, values[f.name])
+            except TypeError:  # a choice that exists no more
+                setattr(data, f.name, f.default)
+
+
+def _value(f: dataclasses.Field, value):
+    """Blender keeps single precision; core's own default, or the shortest decimal that means the same, comes back."""
+    if not isinstance(f.default, float):
+        return value
+    return f.default if np.float32(value) == np.float32(f.default) else float(str(np.float32(value)))
+
+
+def draw_options(layout, data) -> None:
+    """Rows of all options of `data`, a collapsible section for each stage."""
+    sections: dict[str, list[str]] = {}
+    for part, f in each_option():
+        sections.setdefault(part, []).append(f.name)
+    for part, names in sections.items():
+        header, body = layout.panel(f"photo_diorama_{part}", default_closed=part not in OPEN_AT_FIRST)
+        header.label(text=_worded(part))
+        if body:
+            body.use_property_split, body.use_property_decorate = True, False
+            for name in names:
+                body.prop(data, name)
+
+
+CLASSES = (PhotoDioramaScene, PhotoDioramaDefaults)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    bpy.types.Scene.photo_diorama = bpy.props.PointerProperty(type=PhotoDioramaScene)
+
+
+def unregister() -> None:
+    del bpy.types.Scene.photo_diorama
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)
