@@ -24,7 +24,7 @@ AMOUNTS, VIEWS = (1, 2), ("left", "right")
 WORKER = """
 import sys
 from pathlib import Path
-checkout, blend, place, amount, side = sys.argv[1:]
+checkout, blend, place, side, *amounts = sys.argv[1:]
 sys.path.insert(0, checkout + "/tests")
 import conftest
 import bpy, photo_diorama
@@ -32,8 +32,9 @@ photo_diorama.register()
 bpy.ops.wm.open_mainfile(filepath=blend)
 bpy.context.view_layer.objects.active = bpy.context.scene.camera
 ops = bpy.ops.photo_diorama
-ops.apply_move(camera_move="swing", move_amount=float(amount), frames=2)
-ops.render_output(filepath=place, render_side=int(side))
+for amount in amounts:
+    ops.apply_move(camera_move="swing", move_amount=float(amount), frames=2)
+    ops.render_output(filepath=place + "_" + amount, render_side=int(side))
 import os
 sys.stdout.flush()
 os._exit(0)
@@ -49,15 +50,16 @@ def views(checkout: Path, label: str, name: str, photo: Path, given: argparse.Na
     if not blend.is_file():
         seconds = run(checkout, str(photo), "--output", str(blend), *given.option)
         print(f"{name} {label}: {seconds:.1f} CPU s", flush=True)
-    for amount in AMOUNTS:
-        if all(wanted[amount, view].is_file() for view in VIEWS):
-            continue
-        frames = given.work / f"{name}_{label}_{amount}"
-        told = [str(checkout), str(blend), str(frames), str(amount), str(given.side)]
+    missing = [a for a in AMOUNTS if not all(wanted[a, v].is_file() for v in VIEWS)]
+    if missing:
+        frames = given.work / f"{name}_{label}"
+        told = [str(checkout), str(blend), str(frames), str(given.side), *map(str, missing)]
         subprocess.run([str(checkout / ".venv/bin/python"), "-c", WORKER, *told], check=True, stdout=subprocess.DEVNULL)
+    for amount in missing:
+        folder = Path(f"{frames}_{amount}")
         for number, view in enumerate(VIEWS, 1):
-            (frames / f"frame_{number:04d}.png").rename(wanted[amount, view])
-        frames.rmdir()
+            (folder / f"frame_{number:04d}.png").rename(wanted[amount, view])
+        folder.rmdir()
     return wanted
 
 
