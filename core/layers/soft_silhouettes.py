@@ -101,9 +101,11 @@ def find_band(image: LayeredDepthImage, width: int) -> Band | None:
         return None
     to_front, nearer = _nearest(front, disparity)
     to_back, farther = _nearest(back, disparity)
-    is_back = frame & (disparity < nearer - apart / 2)
+    # between the two surfaces, not at a fixed step from one: either may bend a lot within the band
+    middle = (nearer + farther) / 2
+    is_back = frame & (disparity < np.minimum(middle, nearer - apart / 2))
     outer = is_back & (to_front <= width)
-    is_front = frame & (disparity > farther + apart / 2) & ~outer
+    is_front = frame & (disparity > np.maximum(middle, farther + apart / 2)) & ~outer
     inner = is_front & (to_back <= width)
     within = is_front & ~inner & (to_back <= REACH * width)
     within |= inner & _ridge(np.where(inner | within, to_back, 0))
