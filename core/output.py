@@ -47,12 +47,19 @@ class OutputSettings:
         high=16384,
     )
     samples: int = option(
-        4, "Rays a pixel; 4 do for a photo that shows itself, light and shadow want 64 or more", low=1, high=16384
+        4,
+        "Rays a pixel; 4 do for a photo that shows itself, light and shadow want 64 or more; 0 takes the scene's own",
+        low=0,
+        high=16384,
     )
     engine: str = option(
         "cycles",
         "What renders",
-        choices={"cycles": "Everywhere, with every view", "eevee": "Quick where there is a graphics card"},
+        choices={
+            "cycles": "Everywhere, with every view",
+            "eevee": "Quick where there is a graphics card",
+            "scene": "The scene's own engine with its own sampling and denoising",
+        },
     )
     colours: str = option(
         "photo",
@@ -63,7 +70,7 @@ class OutputSettings:
     def __post_init__(self):
         for f in fields(self):
             check_option(f, getattr(self, f.name))
-        if self.stereo == "vr180" and self.engine != "cycles":
+        if self.stereo == "vr180" and self.engine == "eevee":
             raise DioramaError("VR180 is rendered by Cycles only; choose Cycles as the engine.")
 
     def with_values(self, values: dict) -> OutputSettings:

@@ -15,6 +15,7 @@ def _modules() -> tuple:
     # imported late: the command line takes single files of this folder before there is a Blender
     from . import (
         apply_move,
+        better_depth,
         brushes,
         build,
         defaults,
@@ -27,6 +28,7 @@ def _modules() -> tuple:
         import_photo,
         layers,
         light,
+        look_through,
         mask_overlay,
         model_files,
         output,
@@ -54,6 +56,7 @@ def _modules() -> tuple:
         pick_depth,
         layers,
         update_from,
+        better_depth,
         defaults,
         apply_move,
         output,
@@ -63,6 +66,7 @@ def _modules() -> tuple:
         light,
         depth_of_field,
         focus_scale,
+        look_through,
         export_diorama,
         model_files,
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import bpy
 
+from ..core.errors import DioramaError
 from ..core.output import GIF, OutputSettings, eye_distance, kind_of, names_of, picture_size
 from ..core.spherical_video import MARKED, mark_vr180
 from .colour_management import show_as_the_photo
@@ -105,10 +106,13 @@ def _set_up(shot, kind: str, output: OutputSettings) -> None:
     render, cycles = shot.render, shot.cycles
     if output.engine == "cycles":
         render.engine = "CYCLES"
-        cycles.samples, cycles.use_adaptive_sampling, cycles.use_denoising = output.samples, False, False
-    else:
+        if output.samples:
+            cycles.samples, cycles.use_adaptive_sampling, cycles.use_denoising = output.samples, False, False
+    elif output.engine == "eevee":
         render.engine = "BLENDER_EEVEE_NEXT" if bpy.app.version < (5, 0, 0) else "BLENDER_EEVEE"
-        shot.eevee.taa_render_samples = output.samples
+        shot.eevee.taa_render_samples = output.samples or shot.eevee.taa_render_samples
+    elif output.stereo == "vr180" and render.engine != "CYCLES":
+        raise DioramaError("VR180 is rendered by Cycles only, and the scene has another engine; choose Cycles.")
     render.use_persistent_data = kind != "still"  # only the camera moves, so the scene is built once
     # a compositor's or sequencer's nodes and strips show the user's scene, not this copy
     render.use_compositing = render.use_sequencer = render.use_border = render.use_multiview = False

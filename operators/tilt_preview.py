@@ -8,11 +8,10 @@ from mathutils import Matrix
 from ..core.errors import DioramaError
 from ..core.safe_range import SafeRange, safe_range
 from ..core.tilt import keeping_shift, tilt
+from .emit import LOOK_FORWARD
 from .root import find_root, objects_by_role
 from .safe_range import is_current, measured_range, photo_camera, triangles_of
 
-LOOK_FORWARD = Matrix(((1, 0, 0, 0), (0, 0, -1, 0), (0, 1, 0, 0), (0, 0, 0, 1)))
-"""From looking down to looking along +Y, as emit.add_camera."""
 OF_THE_VIEW = (
     "view_location",
     "view_rotation",

@@ -111,6 +111,7 @@ def new_scene(built: Diorama, settings: Settings, given: argparse.Namespace):
     import bpy
 
     from ..operators.emit import emit
+    from ..operators.placement import place
     from ..operators.root import source_of
 
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
@@ -118,7 +119,8 @@ def new_scene(built: Diorama, settings: Settings, given: argparse.Namespace):
     scene.frame_start, scene.frame_end = 1, settings.scene.frames
     scene.render.engine = "CYCLES"
     scene.cycles.samples, scene.cycles.use_denoising, scene.cycles.max_bounces = SAMPLES, False, BOUNCES
-    emit(built.mesh, built.photo, settings, source_of(built, given.photo, given.depth))
+    root = emit(built.mesh, built.photo, settings, source_of(built, given.photo, given.depth))
+    place(root, settings.scene.placement, bpy.context)
     scene.frame_set(1)
     return scene
 

@@ -51,6 +51,24 @@ def test_a_still_is_the_photo_whatever_the_scene_shows(blender, shot, street, tm
     assert np.abs(pixels(tmp_path / "b.png") - pixels(street[0])).mean() > 20
 
 
+def test_engine_and_samples_may_be_the_scenes(blender, shot):
+    from photo_diorama.core.output import OutputSettings
+    from photo_diorama.operators.output import view_of
+    from photo_diorama.operators.render import _copy_of
+
+    scene = blender.context.scene
+    scene.render.engine, scene.cycles.samples, scene.cycles.use_adaptive_sampling = "CYCLES", 77, True
+    for output, samples, adaptive in (
+        (OutputSettings(), 4, False), (OutputSettings(samples=0), 77, True), (OutputSettings(engine="scene"), 77, True)
+    ):  # fmt: skip
+        with _copy_of(scene, view_of(shot, scene), "still", output) as copy:
+            assert (copy.cycles.samples, copy.cycles.use_adaptive_sampling) == (samples, adaptive)
+            assert copy.render.engine == "CYCLES"
+    scene.render.engine = "BLENDER_WORKBENCH"
+    with _copy_of(scene, view_of(shot, scene), "still", OutputSettings(engine="scene")) as copy:
+        assert copy.render.engine == "BLENDER_WORKBENCH"
+
+
 def test_the_eyes_see_the_depth(blender, shot, tmp_path):
     """Nothing moves at the convergence distance; elsewhere by eye distance x focal length x difference of disparity."""
     options = dict(stereo="pair", eye_distance=0.12, convergence=2.0)

@@ -97,4 +97,5 @@ def test_every_option_has_a_row_in_the_section_of_its_stage(extension):
     layout = FakeLayout()
     draw_options(layout, extension.context.scene.photo_diorama)
     rows = [(section, name) for section, name in layout.rows() if section]
-    assert rows == [(f"photo_diorama_{part}", f.name) for part, f in each_option()]
+    stages = [(part, f) for part, f in each_option() if not f.metadata["first"]]
+    assert rows == [(f"photo_diorama_{part}", f.name + "_percent" * f.metadata["percent"]) for part, f in stages]
