@@ -48,10 +48,11 @@ class ImportPhoto(build.BuildOperator, bpy.types.Operator, ImportHelper, Options
     )
     directory: bpy.props.StringProperty(subtype="DIR_PATH", options=HIDDEN)
     files: bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options=HIDDEN)
+    # Blender's file browser goes by this name, and shows photos as pictures
     display_type: bpy.props.EnumProperty(
         items=[(name, name, "", number) for number, name in enumerate(("DEFAULT", "LIST_VERTICAL", "LIST_HORIZONTAL", "THUMBNAIL"))],
-        default="THUMBNAIL", options=HIDDEN,
-    )  # fmt: skip - Blender's file browser goes by this name
+        default="THUMBNAIL", options={"HIDDEN", "SKIP_SAVE"},
+    )  # fmt: skip
     depth: depth_property()
     ask: bpy.props.BoolProperty(default=True, description="Show files or options before building", options=HIDDEN)
 

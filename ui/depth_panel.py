@@ -3,6 +3,7 @@
 import bpy
 
 from ..operators.brushes import DepthBrush
+from ..operators.click_region import SelectByClick
 from ..operators.depth_image import EDITED_KEY, MASK_KEY, image_on
 from ..operators.edit_depth import FlattenDepth, MoveDepth, PushDepth, RestoreDepth, SameDepth, SmoothDepth
 from ..operators.paint_depth import EditDepth, FillMask, PaintMask
@@ -39,6 +40,7 @@ def draw_painting(layout, root) -> None:
 
 def draw_regions(layout, root, context) -> None:
     layout.label(text="Region")
+    layout.operator(SelectByClick.bl_idname, icon="RESTRICT_SELECT_OFF")
     row = layout.row(align=True)
     row.operator(PaintMask.bl_idname, text="Mask as Image", icon="IMAGE_ALPHA").target = "IMAGE"
     row.operator(PaintMask.bl_idname, text="Mask on the Photo", icon="MOD_MASK").target = "PAINT"
