@@ -5,6 +5,7 @@
 # make extension [TARGET=linux-x64-py311]            the zips in dist/, with their wheels, and a repository of them
 # make bare                                          only the zip without wheels
 # make wheels-lock                                   pin the wheels anew, after a change of versions in wheels/lock.toml
+# make train-depth CACHE=folder [PHOTOS="folder ..."]  the depth network again, from its renders on (training/depth/README.md)
 # make lint, make clean
 PYTHON ?= python3.11
 BIN := .venv/bin
@@ -15,7 +16,7 @@ SYSTEM_LIBRARIES := libegl1 libgl1 libxi6 libxrender1 libxkbcommon0 libsm6 libxf
 WHEELS ?= dist/wheels
 BLENDER_ROOT ?= dist/debian-blender
 
-.PHONY: demo test test-versions test-blender-real extension bare wheels-lock lint clean
+.PHONY: demo test test-versions test-blender-real extension bare wheels-lock train-depth lint clean
 
 .venv/ready: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -52,6 +53,10 @@ bare: .venv/ready-dev
 
 wheels-lock: .venv/ready-dev
 	$(BIN)/python wheels/pin_wheels.py --wheels "$(WHEELS)"
+
+PHOTOS ?= ../shared/data/photos/kodak ../shared/data/photos/cc0_2048 ../shared/data/photos/skimage
+train-depth: .venv/ready-dev
+	CACHE="$(CACHE)" PHOTOS="$(PHOTOS)" $(foreach v,RENDERS FIRST MINUTES COOL VARIANT START DATA,$(if $($(v)),$(v)="$($(v))")) sh training/depth/run.sh
 
 lint: .venv/ready-dev
 	$(BIN)/ruff check .

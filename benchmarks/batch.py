@@ -27,7 +27,7 @@ PROGRAM = f"""
 import sys
 sys.path.insert(0, {str(ROOT / "tests")!r})
 import conftest
-from photo_diorama.ui.command_line import main
+from photo_diorama.ui.cli.command_line import main
 sys.exit(main(sys.argv[1:]))
 """
 """This checkout's command line, whatever is installed."""

@@ -31,7 +31,7 @@ def main() -> None:
     import cv2
 
     import photo_diorama
-    from photo_diorama.core.camera_path import MOVES
+    from photo_diorama.core.camera.moves import MOVES
 
     photo_diorama.register()
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)

@@ -31,14 +31,14 @@ def random_estimator(key: str, device: str):
     import torch
 
     from photo_diorama.core.networks.checkpoints import build_from_state
-    from photo_diorama.core.networks.estimate import ARCHITECTURES, Estimator
+    from photo_diorama.core.networks.depth.estimate import ARCHITECTURES, Estimator
 
     architecture = ARCHITECTURES[key]
     with torch.device("meta"):
         shapes = {name: tensor.shape for name, tensor in architecture.module().state_dict().items()}
     state = {name: torch.rand(shape).mul_(0.02) for name, shape in shapes.items()}
     network = build_from_state(architecture.module, state, key, "random weights").to(device)
-    return Estimator(key, network, architecture.photo_input, architecture.kind)
+    return Estimator(key, network, architecture.photo_input, architecture.read)
 
 
 def measure(key: str, arguments: argparse.Namespace) -> dict:
@@ -74,8 +74,8 @@ def main() -> None:
     if arguments.one:
         print(json.dumps(measure(arguments.keys[0], arguments)))
         return
-    from photo_diorama.core.catalogue import CATALOGUE
-    from photo_diorama.core.networks.estimate import ARCHITECTURES
+    from photo_diorama.core.models.catalogue import CATALOGUE
+    from photo_diorama.core.networks.depth.estimate import ARCHITECTURES
 
     files = {weights.key: weights.bytes for weights in CATALOGUE}
     options = [f"--{name}={getattr(arguments, name)}" for name in ("threads", "device", "height", "width", "repeats")]

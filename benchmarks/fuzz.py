@@ -21,7 +21,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "core")]
 
 import conftest  # noqa: E402, F401 - makes photo_diorama importable
 
-from photo_diorama.core.workers import MARK, Limits, Pool, Worker  # noqa: E402
+from photo_diorama.core.batch.workers import MARK, Limits, Pool, Worker  # noqa: E402
 
 MEMORY = 3_000_000_000
 """Bytes of address space that reading one file may take above what the process has before."""

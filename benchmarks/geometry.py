@@ -78,10 +78,12 @@ def one(what: str, photo: str, depth: str, side: str) -> None:
     sys.path.insert(0, str(ROOT / "tests"))
     import conftest  # noqa: F401  makes the checkout importable
 
-    from photo_diorama.core import inpaint, mesh, sharpen_depth
-    from photo_diorama.core.depth import depth_on_photo, read_depth
-    from photo_diorama.core.layers import split_into_layers
-    from photo_diorama.core.photo import load_photo
+    from photo_diorama.core.depth import sharpen_depth
+    from photo_diorama.core.depth.depth_map import depth_on_photo, read_depth
+    from photo_diorama.core.inpaint import inpaint
+    from photo_diorama.core.layers.split import split_into_layers
+    from photo_diorama.core.mesh import triangulate
+    from photo_diorama.core.photo.photo import load_photo
     from photo_diorama.core.settings import Settings
 
     plain = {"hidden_depth": "nearest", "inpainter": "diffusion"} if what == "geometry" else {}
@@ -94,7 +96,7 @@ def one(what: str, photo: str, depth: str, side: str) -> None:
     if what == "blend":
         import bpy
 
-        from photo_diorama.ui.command_line import main as command_line
+        from photo_diorama.ui.cli.command_line import main as command_line
 
         with tempfile.TemporaryDirectory() as place:
             wall, cpu = time.perf_counter(), time.process_time()
@@ -107,10 +109,10 @@ def one(what: str, photo: str, depth: str, side: str) -> None:
         picture.working_colour(8, 8)
         wall, cpu = time.perf_counter(), time.process_time()
         colour = picture.working_colour(*found.disparity.shape)
-        sharp = sharpen_depth.sharpen(found, colour, settings.layers.tear)
+        sharp = sharpen_depth.sharpen(found, colour, settings.layers)
         torn = split_into_layers(picture, sharp, settings.layers)
         image, edges = inpaint.inpaint(torn, settings.layers, settings.inpaint)
-        made = mesh.triangulate(image, picture, found.metric, settings.mesh)
+        made = triangulate.triangulate(image, picture, found.metric, settings.mesh)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         result = {"triangles": made.triangle_count, "edges": sum(edges), "layers": len(image.layers)}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -24,12 +24,12 @@ sys.path[:0] = [str(ROOT / "training" / "hidden_depth")]
 import numpy as np  # noqa: E402
 from views import View, read_view, torn, truth  # noqa: E402  imports the package first
 
-from photo_diorama.core import fill_depth_learned as learned  # noqa: E402
-from photo_diorama.core.depth import FARTHEST_OF_RELATIVE  # noqa: E402
-from photo_diorama.core.fill_depth import fill_depth  # noqa: E402
-from photo_diorama.core.layers import LayeredDepthImage  # noqa: E402
-from photo_diorama.core.link_hidden import absorb_islands, link_hidden  # noqa: E402
-from photo_diorama.core.regions import Disocclusion, disocclude  # noqa: E402
+from photo_diorama.core.depth.depth_map import FARTHEST_OF_RELATIVE  # noqa: E402
+from photo_diorama.core.hidden_depth import choose_surface as learned  # noqa: E402
+from photo_diorama.core.hidden_depth.fill_depth import fill_depth  # noqa: E402
+from photo_diorama.core.layers.layered_depth_image import LayeredDepthImage  # noqa: E402
+from photo_diorama.core.layers.link_layers import absorb_islands, link_hidden  # noqa: E402
+from photo_diorama.core.layers.regions import Disocclusion, disocclude  # noqa: E402
 from photo_diorama.core.settings import HIDDEN_DEPTH, LayerSettings  # noqa: E402
 
 FEWEST = 200

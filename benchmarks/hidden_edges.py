@@ -26,14 +26,14 @@ from hidden_depth import FEWEST, errors, fill  # noqa: E402
 from planes import made_planes  # noqa: E402
 from views import read_view, torn, truth  # noqa: E402
 
-from photo_diorama.core import fill_depth_learned as learned  # noqa: E402
-from photo_diorama.core import fill_edges  # noqa: E402
 from photo_diorama.core.built_in.onnx_network import load  # noqa: E402
-from photo_diorama.core.extend_edges import EdgePath, plan_paths  # noqa: E402
-from photo_diorama.core.fill_published import junctions, on_canvas, regions_behind, see_edges  # noqa: E402
-from photo_diorama.core.link_hidden import absorb_islands  # noqa: E402
-from photo_diorama.core.reflood import reflood  # noqa: E402
-from photo_diorama.core.regions import disocclude  # noqa: E402
+from photo_diorama.core.hidden_depth import choose_surface as learned  # noqa: E402
+from photo_diorama.core.hidden_depth import learned_edges  # noqa: E402
+from photo_diorama.core.hidden_depth.continue_edges import junctions, on_canvas, regions_behind, see_edges  # noqa: E402
+from photo_diorama.core.hidden_depth.edge_paths import EdgePath, plan_paths  # noqa: E402
+from photo_diorama.core.hidden_depth.propagate_edges import reflood  # noqa: E402
+from photo_diorama.core.layers.link_layers import absorb_islands  # noqa: E402
+from photo_diorama.core.layers.regions import disocclude  # noqa: E402
 from photo_diorama.core.settings import HIDDEN_DEPTH, HIDDEN_EDGES, LayerSettings  # noqa: E402
 
 REACH, NEAR, BESIDE, TAIL = 45, 2, 8, 10
@@ -96,7 +96,7 @@ def main() -> None:
     parser.add_argument("--views", type=Path, nargs="*", default=[], help="made by training/hidden_depth/cast_scenes.py")
     parser.add_argument("--planes", type=int, default=0, help="so many views of training/inpaint_structure/planes.py too")
     parser.add_argument("--weights", type=Path, default=HIDDEN_EDGES)
-    parser.add_argument("--likely", type=float, nargs="+", default=[fill_edges.LIKELY])
+    parser.add_argument("--likely", type=float, nargs="+", default=[learned_edges.LIKELY])
     parser.add_argument("--only", help="text file of views' names, one a line")
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--ways", nargs="+", default=["none", "straight", "network", "truth"])
@@ -132,14 +132,14 @@ def main() -> None:
         true_edges = near_sides(value, told & found.hidden, image.threshold)
         ways = {"none": [], "straight": [straight(crop, ends) for _, ends, crop in met]}
         if network is not None:
-            answers = fill_edges.answers(network, [crop for *_, crop in met])
+            answers = learned_edges.answers(network, [crop for *_, crop in met])
             ways |= {f"network {likely}": [answer > likely for answer in answers] for likely in given.likely}
         ways["truth"] = trues
         ways = {name: predicted for name, predicted in ways.items() if name.split()[0] in given.ways}
         tiles = [drawn(image.layers[0].disparity, None, image, seen.labels[0] > 0)]
         for name, predicted in ways.items():
             paths = planned(met, predicted, answers if name.startswith("network") else [None] * len(met)) if name != "none" else []
-            after = reflood(image, found, seen.behind, paths, fill_edges.OWNING)[0] if paths else found
+            after = reflood(image, found, seen.behind, paths, learned_edges.OWNING)[0] if paths else found
             tiles.append(drawn(after.disparity, found.hidden, image, _pixels([pixel for path in paths for pixel in path.near], image.shape)))
             made = near_sides(after.disparity, told & found.hidden, image.threshold) & close
             edges[name] = edges.get(name, 0) + np.array(edge_figures(made, true_edges, asked), float)

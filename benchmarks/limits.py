@@ -93,7 +93,7 @@ def look(photo: Path, depth: Path, focal_px: float, asides: dict[Path, float], s
 
     from photo_diorama.core.pipeline import build_diorama
     from photo_diorama.core.settings import Settings
-    from photo_diorama.operators.emit import emit
+    from photo_diorama.operators.scene.emit import emit
 
     settings = Settings().with_values({"focal_px": focal_px, "depth_kind": "metric", "set_up_scene": True} | options)
     built = build_diorama(photo, depth, settings)
@@ -148,9 +148,9 @@ def hair() -> list[np.ndarray]:
 
 def network() -> list[np.ndarray]:
     """The courtyard, its depth as the built-in network sees it, and as it is: inverse depth, near is light."""
-    from photo_diorama.core.depth import depth_on_photo, read_depth
-    from photo_diorama.core.find_depth import BUILT_IN, estimate_depth
-    from photo_diorama.core.photo import load_photo
+    from photo_diorama.core.depth.depth_map import depth_on_photo, read_depth
+    from photo_diorama.core.depth.find_depth import BUILT_IN, estimate_depth
+    from photo_diorama.core.photo.photo import load_photo
     from photo_diorama.core.settings import DepthSettings
 
     photo, settings = load_photo(DEMO / "courtyard.jpg"), DepthSettings(depth_scale=0.001)

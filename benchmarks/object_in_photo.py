@@ -76,7 +76,7 @@ def add_light(bpy, root) -> None:
 
 def add_objects(bpy, root) -> None:
     """A monkey of plaster, 0.4 m high, and a ball of brass, each where a ray through the photo meets a surface."""
-    from photo_diorama.operators.photo_rays import PhotoRays
+    from photo_diorama.operators.scene.photo_rays import PhotoRays
 
     bpy.context.view_layer.update()
     rays = PhotoRays(root, bpy.context)

@@ -21,10 +21,10 @@ def random_networks(device: str):
     """The three networks as published, with random weights."""
     import torch
 
-    from photo_diorama.core.fill_published import Published
-    from photo_diorama.core.networks.inpaint_colour import InpaintColour
-    from photo_diorama.core.networks.inpaint_depth import InpaintDepth
-    from photo_diorama.core.networks.inpaint_edge import InpaintEdge
+    from photo_diorama.core.inpaint.published import Published
+    from photo_diorama.core.networks.inpaint.inpaint_colour import InpaintColour
+    from photo_diorama.core.networks.inpaint.inpaint_depth import InpaintDepth
+    from photo_diorama.core.networks.inpaint.inpaint_edge import InpaintEdge
 
     torch.manual_seed(0)
     networks = [kind(form="folded").eval().requires_grad_(False) for kind in (InpaintEdge, InpaintDepth, InpaintColour)]
@@ -38,7 +38,7 @@ def random_networks(device: str):
 def count_work() -> dict[str, list]:
     """From now on: crops, padded pixels and processor seconds by the name of the network."""
     from photo_diorama.core.built_in.crops import padded_size
-    from photo_diorama.core.networks import forward, inpaint_colour, inpaint_depth, inpaint_edge
+    from photo_diorama.core.networks.inpaint import forward, inpaint_colour, inpaint_depth, inpaint_edge
 
     work, plain = {}, forward.forward_in_batches
 
@@ -67,14 +67,14 @@ def main() -> None:
     import torch
     from estimators import peak_megabytes
 
-    from photo_diorama.core import downloaded, inpaint
+    from photo_diorama.core.inpaint import inpaint, needed_networks
     from photo_diorama.core.pipeline import build_diorama
     from photo_diorama.core.settings import Settings
 
     torch.set_num_threads(given.threads)
     networks, work = random_networks(given.device), count_work()
     inpaint.load_networks = lambda inpainter, files: networks
-    downloaded.Downloaded.stamp = lambda self, inpainter: ()
+    needed_networks.Downloaded.stamp = lambda self, inpainter: ()
     settings = Settings().with_values({"inpainter": "published", "long_side": given.long_side, "device": given.device})
     started = time.process_time()
     built = build_diorama(given.photo, given.depth, settings)

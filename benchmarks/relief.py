@@ -19,8 +19,8 @@ OWN_NORMALS = "--own-normals" in sys.argv
 
 def layered(points: int):
     """A wavy photo surface with two thirds of the points, and the wall hidden behind it with the rest."""
-    from photo_diorama.core.camera import Camera
-    from photo_diorama.core.mesh import LayeredMesh, TexturedMesh
+    from photo_diorama.core.camera.camera import Camera
+    from photo_diorama.core.mesh.triangulate import LayeredMesh, TexturedMesh
 
     camera = Camera.from_fov(4000, 3000)
     meshes = []
@@ -42,8 +42,8 @@ def layered(points: int):
 def main() -> None:
     import bpy
 
-    from photo_diorama.operators.emit import add_camera, make_mesh
-    from photo_diorama.operators.relief_sliders import add_relief
+    from photo_diorama.operators.nodes.relief_sliders import add_relief
+    from photo_diorama.operators.scene.emit import add_camera, make_mesh
 
     points = next((int(a) for a in sys.argv[1:] if a.isdigit()), 1_000_000)
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)

@@ -15,7 +15,7 @@ def main() -> None:
 
     from photo_diorama.core.pipeline import build_diorama
     from photo_diorama.core.settings import Settings, each_option
-    from photo_diorama.operators.emit import emit
+    from photo_diorama.operators.scene.emit import emit
 
     photo, depth, focal, place, *pairs = sys.argv[1:]
     kinds = {f.name: type(f.default) for _, f in each_option()}

@@ -141,11 +141,11 @@ def draw_segments(segments: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 def torn_links(image) -> tuple[np.ndarray, np.ndarray]:
     """`right` and `down` of the photo within its frame, as `torn_picture` takes them, from a LayeredDepthImage."""
-    from photo_diorama.core import layers
+    from photo_diorama.core.layers import layered_depth_image
 
     top, left, height, width = image.frame
     links = image.layers[0].links[:, top : top + height, left : left + width]
-    return links[layers.RIGHT] != 0, links[layers.DOWN] != 0
+    return links[layered_depth_image.RIGHT] != 0, links[layered_depth_image.DOWN] != 0
 
 
 def torn_of_blend(path: Path, shape: tuple[int, int]) -> np.ndarray:
@@ -251,11 +251,11 @@ def by_links(photo: Path, depth: Path | None, shape: tuple[int, int], options: l
     """Torn edges of the layered depth image of this checkout, and the CPU seconds that it took; without fill and mesh."""
     import time
 
-    from photo_diorama.core.edit_depth import take_over
-    from photo_diorama.core.layers import split_into_layers
+    from photo_diorama.core.depth.edit_depth import take_over
+    from photo_diorama.core.depth.sharpen_depth import sharpen
+    from photo_diorama.core.layers.split import split_into_layers
     from photo_diorama.core.pipeline import Kept, Steps, bring_depth, silent
     from photo_diorama.core.settings import Settings, each_option
-    from photo_diorama.core.sharpen_depth import sharpen
 
     kinds = {field.name: type(field.default) for _, field in each_option()}
     pairs = (option.removeprefix("--").split("=") for option in options)
@@ -265,7 +265,7 @@ def by_links(photo: Path, depth: Path | None, shape: tuple[int, int], options: l
     step = Steps(silent, Kept(), (str(photo), str(depth or "")))
     read, _, original = bring_depth(step, photo, depth, settings, None)
     depth = take_over(None, original, read)
-    sharp = sharpen(depth, read.working_colour(*depth.disparity.shape), settings.layers.tear)
+    sharp = sharpen(depth, read.working_colour(*depth.disparity.shape), settings.layers)
     image = split_into_layers(read, sharp, settings.layers)
     return torn_picture(*torn_links(image), shape), time.process_time() - started
 

@@ -21,7 +21,7 @@ def main() -> None:
 
     from photo_diorama.core.pipeline import build_diorama
     from photo_diorama.core.settings import Settings, each_option
-    from photo_diorama.operators.emit import emit
+    from photo_diorama.operators.scene.emit import emit
 
     engine, *pairs = sys.argv[1:] or ["CYCLES"]
     kinds = {f.name: type(f.default) for _, f in each_option()}

@@ -190,7 +190,7 @@ def make_views(folder: Path, width: float) -> Path:
 
     from photo_diorama.core.pipeline import build_diorama
     from photo_diorama.core.settings import Settings
-    from photo_diorama.operators.emit import emit
+    from photo_diorama.operators.scene.emit import emit
 
     into = folder / f"width_{width:g}"
     into.mkdir(exist_ok=True)

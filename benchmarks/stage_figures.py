@@ -10,9 +10,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from photo_diorama.core.inpaint import add_hidden_layer
+from photo_diorama.core.inpaint.inpaint import add_hidden_layer
+from photo_diorama.core.layers.regions import Region, disocclude, find_regions
 from photo_diorama.core.pipeline import Diorama, build_diorama
-from photo_diorama.core.regions import Region, disocclude, find_regions
 from photo_diorama.core.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from .depth import DepthMap
-from .edit_depth import Change, DepthEdit, change_region, take_over
-from .parts import Parts
+from .depth.depth_map import DepthMap
+from .depth.edit_depth import Change, DepthEdit, change_region, take_over
+from .layers.parts import Parts
 from .pipeline import Diorama, Kept, Progress, build_diorama, find_original, silent
-from .select_thing import Scene
 from .settings import Settings
+from .silhouettes.select_thing import Scene
 
 Mask = Callable[[tuple[int, int]], np.ndarray]
 """Takes height and width of the working grid, returns (h, w) bool."""

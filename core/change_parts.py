@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .change_depth import Mask, Source, build_from
-from .edit_depth import DepthEdit, take_over
+from .depth.edit_depth import DepthEdit, take_over
 from .errors import DioramaError
-from .parts import MOST_PARTS, Parts, with_part, without_part
+from .layers.parts import MOST_PARTS, Parts, with_part, without_part
 from .pipeline import Diorama, Progress, find_original, silent
 
 

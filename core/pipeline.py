@@ -10,22 +10,23 @@ from typing import Any
 
 import numpy as np
 
-from .delight import delit_textures
-from .depth import DepthMap, depth_on_photo
-from .downloaded import Downloaded
-from .edit_depth import DepthEdit, take_over
+from .depth.depth_map import DepthMap, depth_on_photo
+from .depth.edit_depth import DepthEdit, take_over
+from .depth.find_depth import FoundDepth, at_hand, find_depth, with_calibration
+from .depth.sharpen_depth import sharpen
 from .errors import DioramaError
-from .fill_colour import resolved
-from .find_depth import FoundDepth, at_hand, find_depth, with_calibration
-from .inpaint import inpaint
-from .layers import LayeredDepthImage, split_into_layers
-from .mesh import LayeredMesh, triangulate
-from .parts import Parts
-from .photo import Photo, load_photo
-from .separate_parts import separate_parts
+from .inpaint.fill_colour import resolved
+from .inpaint.inpaint import inpaint
+from .inpaint.needed_networks import Downloaded
+from .layers.layered_depth_image import LayeredDepthImage
+from .layers.parts import Parts
+from .layers.soft_silhouettes import add_skirt, clean, find_matte
+from .layers.split import split_into_layers
+from .mesh.delight import delit_textures
+from .mesh.separate_parts import separate_parts
+from .mesh.triangulate import LayeredMesh, triangulate
+from .photo.photo import Photo, load_photo
 from .settings import MeshSettings, Settings
-from .sharpen_depth import sharpen
-from .soft_silhouettes import add_skirt, clean, find_matte
 from .threads import hand_on_threads
 
 Progress = Callable[[str, float], None]
@@ -109,11 +110,11 @@ def build_diorama(
     networks = downloaded.stamp(settings.inpaint.inpainter)  # before anything that takes long: one may be missing
     photo, found, original = bring_depth(step, photo_path, depth_path, settings, models)
     depth = step("Taking over the edited depth", 0.14, edit and edit.key, lambda: take_over(edit, original, photo))
-    sharp = step("Sharpening the depth", 0.15, layers.tear,
-                 lambda: sharpen(depth, photo.working_colour(*depth.disparity.shape), layers.tear))  # fmt: skip
+    sharp = step("Sharpening the depth", 0.15, (layers.tear, layers.rim, layers.soft_edge),
+                 lambda: sharpen(depth, photo.working_colour(*depth.disparity.shape), layers))  # fmt: skip
     torn = step("Splitting at depth discontinuities", 0.25, (layers, parts and parts.key),
                 lambda: split_into_layers(photo, sharp, layers, parts))  # fmt: skip
-    matte = step("Softening silhouettes", 0.28, (), lambda: find_matte(torn, layers, found.matte))
+    matte = step("Softening silhouettes", 0.28, (), lambda: find_matte(torn, layers, found.matte, sharp.steps is not None))
     image, edges = step("Inpainting what is hidden", 0.3, (settings.inpaint, networks),
                         lambda: inpaint(clean(torn, matte), layers, settings.inpaint, step.within(0.3, 0.85), downloaded))  # fmt: skip
     lit = settings.scene.shader == "principled"

@@ -6,56 +6,25 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from .camera_path import EASINGS, MOVES
-from .catalogue import CATALOGUE, METRIC_DEPTH, RELATIVE_DEPTH
+from .camera.moves import EASINGS, MOVES
 from .errors import DioramaError
+from .models.catalogue import CATALOGUE, METRIC_DEPTH, RELATIVE_DEPTH
 
 
-def option(
-    default: Any,
-    help: str,
-    *,
-    label: str = "",
-    low=None,
-    high=None,
-    choices: dict[str, str] | None = None,
-    first: bool = False,
-    percent: bool = False,
-    needs: dict[str, tuple] | None = None,
-):
-    """A field with its help; numbers may have bounds (both ends allowed), texts may have choices {value: help}.
-
-    `label` is its name in the window; `first` shows it there before the others, `percent` as a percentage, and it is
-    greyed where an option that it `needs` has none of the values.
-    """
-    about = dict(
-        help=help, label=label, low=low, high=high, choices=choices, first=first, percent=percent, needs=needs or {}
-    )
-    return field(default=default, metadata=about)
+def option(default: Any, help: str, *, label: str = "", low=None, high=None, choices: dict[str, str] | None = None):
+    """A field with its help; numbers may have bounds (both ends allowed), texts may have choices {value: help}."""
+    return field(default=default, metadata=dict(help=help, label=label, low=low, high=high, choices=choices))
 
 
 @dataclass(frozen=True)
 class PhotoSettings:
     """How the photo's camera is known."""
 
-    focal_px: float = option(
-        0.0,
-        "Focal length in pixels of the photo; 0 reads it from the photo",
-        low=0.0,
-        high=1e6,
-        label="Focal Length (pixels)",
-    )
+    focal_px: float = option(0.0, "Focal length in pixels of the photo; 0 reads it from the photo", low=0.0, high=1e6)
     focal_mm: float = option(
-        0.0, "Focal length as on a full-frame camera (35 mm film); 0 reads it from the photo", low=0.0, high=3000.0,
-        label="Focal Length (mm, full frame)",
-    )  # fmt: skip
-    fov: float = option(
-        0.0,
-        "Angle across the photo's long side in degrees; 0 reads it from the photo",
-        low=0.0,
-        high=170.0,
-        label="Field of View (°)",
+        0.0, "Focal length as on a full-frame camera (35 mm film); 0 reads it from the photo", low=0.0, high=3000.0
     )
+    fov: float = option(0.0, "Angle across the photo's long side in degrees; 0 reads it from the photo", low=0.0, high=170.0)
 
 
 HIDDEN_COLOUR = Path(__file__).parent / "networks" / "weights" / "hidden_colour.onnx"
@@ -65,11 +34,7 @@ HIDDEN_EDGES = HIDDEN_COLOUR.with_name("inpaint_edge.onnx")
 ESTIMATORS = {
     "auto": "A depth file, else the depth in the photo, else the best network downloaded, else the built-in network",
     "built-in": "The small network that comes with Photo Diorama, offline",
-    **{
-        w.key: f"{w.purpose} ({w.licence}); to be downloaded first"
-        for w in CATALOGUE
-        if w.kind in (RELATIVE_DEPTH, METRIC_DEPTH)
-    },
+    **{w.key: f"{w.purpose} ({w.licence}); to be downloaded first" for w in CATALOGUE if w.kind in (RELATIVE_DEPTH, METRIC_DEPTH)},
 }
 
 
@@ -77,14 +42,11 @@ ESTIMATORS = {
 class DepthSettings:
     """Where depth comes from and what its numbers mean."""
 
-    estimator: str = option(
-        "auto", "What finds the depth of a photo without a depth file", choices=ESTIMATORS, label="Depth", first=True
-    )
+    estimator: str = option("auto", "What finds the depth of a photo without a depth file", choices=ESTIMATORS)
     device: str = option(
         "auto",
         "Processor that networks run on",
         choices={"auto": "The fastest there is", "cpu": "Main processor", "cuda": "NVIDIA GPU", "mps": "Apple GPU"},
-        label="Processor",
     )
     depth_kind: str = option(
         "auto",
@@ -94,21 +56,12 @@ class DepthSettings:
             "metric": "Distance along the optical axis; multiplied by the depth scale it is metres",
             "disparity": "Inverse depth of unknown scale, larger is nearer",
         },
-        label="Depth File Holds",
     )
     depth_scale: float = option(
-        0.0,
-        "Metres per unit of a metric depth file, 0.001 for millimetres; 0 goes by the format",
-        low=0.0,
-        high=1e6,
-        label="Metres per Unit",
+        0.0, "Metres per unit of a metric depth file, 0.001 for millimetres; 0 goes by the format", low=0.0, high=1e6
     )
     near_distance: float = option(
-        1.0,
-        "Distance of the nearest point in metres where the depth has no unit of its own",
-        low=0.01,
-        high=10000.0,
-        label="Nearest Distance (m)",
+        1.0, "Distance of the nearest point in metres where the depth has no unit of its own", low=0.01, high=10000.0
     )
 
 
@@ -116,66 +69,31 @@ class DepthSettings:
 class LayerSettings:
     """Where the photo is split into layers and how far the hidden parts reach."""
 
-    long_side: int = option(
-        960,
-        "Long side of the depth and of the mesh grid, in pixels; the photo keeps its own",
-        low=64,
-        high=4096,
-        label="Working Size (pixels)",
-    )
+    long_side: int = option(960, "Long side of the depth and of the mesh grid, in pixels; the photo keeps its own", low=64, high=4096)
     tear: float = option(
-        0.04 / 3,
-        "Jump of disparity at which a surface is torn, as a part of the whole range",
-        low=0.001,
-        high=0.5,
-        label="Split Where Depth Jumps",
-        percent=True,
+        0.04 / 3, "Jump of disparity at which a surface is torn, as a part of the whole range", low=0.001, high=0.5
     )
     rim: float = option(
-        0.002,
-        "Mixed pixels beside a silhouette that are given to the foreground, as a part of the long side",
-        low=0.0,
-        high=0.01,
-        label="Silhouette Rim",
-        percent=True,
+        0.002, "Mixed pixels beside a silhouette that are given to the foreground, as a part of the long side", low=0.0, high=0.01
     )
     soft_edge: float = option(
-        0.0,
-        "Half the width of soft silhouettes, for hair and leaves, as a part of the long side; 0 is hard",
-        low=0.0,
-        high=0.05,
-        label="Soft Edges",
-        first=True,
-        percent=True,
-    )
+        -1.0,
+        "Half the width of soft silhouettes, for hair and leaves, as a part of the long side; 0 is hard, -1 is automatic: soft where "
+        "the depth was estimated or a matte came with the photo, hard where depth was measured",
+        low=-1.0, high=0.05,
+    )  # fmt: skip
     hidden_width: float = option(
-        0.07,
-        "How far a background continues behind a foreground, as a part of the long side",
-        low=0.0,
-        high=0.5,
-        label="Hidden Part Width",
-        percent=True,
+        0.07, "How far a background continues behind a foreground, as a part of the long side", low=0.0, high=0.5
     )
     context_width: float = option(
-        0.14,
-        "How far around a hidden part the fill looks, as a part of the long side",
-        low=0.01,
-        high=0.5,
-        label="Look Around",
-        percent=True,
+        0.14, "How far around a hidden part the fill looks, as a part of the long side", low=0.01, high=0.5
     )
-    border: float = option(
-        0.06,
-        "How far the picture continues outside its frame, as a part of the long side",
-        low=0.0,
-        high=0.25,
-        label="Outside Frame",
-        first=True,
-        percent=True,
-    )
-    passes: int = option(
-        3, "How often hidden parts may hide further parts; 0 is one torn surface without layers", low=0, high=6, label="Hidden Layers", first=True
-    )
+    border: float = option(0.06, "How far the picture continues outside its frame, as a part of the long side", low=0.0, high=0.25)
+    passes: int = option(3, "How often hidden parts may hide further parts", low=0, high=6)
+
+    def rim_width(self, long_side: int) -> int:
+        """Mixed pixels beside a silhouette that are given to the foreground, px of the working grid."""
+        return max(1, round(self.rim * long_side)) if self.rim > 0 else 0
 
 
 INPAINTERS = {
@@ -206,27 +124,23 @@ if HIDDEN_EDGES.is_file():
 class InpaintSettings:
     """How hidden parts are invented."""
 
-    inpainter: str = option("automatic", "What invents the hidden parts", choices=INPAINTERS, label="Fill Hidden Parts")
+    inpainter: str = option(
+        "automatic",
+        "What invents the hidden parts",
+        choices=INPAINTERS,
+    )
     hidden_depth: str = option(
         "learned" if "learned" in HIDDEN_DEPTHS else "nearest",
         "Which surface goes on behind a foreground; the inpainter published draws its own",
         choices=HIDDEN_DEPTHS,
-        label="Hidden Depth",
     )
     hidden_edges: str = option(
         "nearest",
         "Where one hidden surface ends and the next begins; the inpainter published draws its own",
         choices=HIDDEN_EDGE_WAYS,
-        label="Hidden Edges",
-        needs={"inpainter": ("automatic", "learned")},
     )
     eroded_rim: float = option(
-        0.003,
-        "Rim of the context that is not trusted for colour, as a part of the long side",
-        low=0.0,
-        high=0.02,
-        label="Distrusted Rim",
-        percent=True,
+        0.003, "Rim of the context that is not trusted for colour, as a part of the long side", low=0.0, high=0.02
     )
 
 
@@ -234,15 +148,8 @@ class InpaintSettings:
 class MeshSettings:
     """How densely the surfaces are triangulated."""
 
-    density: float = option(
-        1.0, "Detail of the mesh: 2 halves the error allowed, 0.5 doubles it", low=0.05, high=10.0, label="Mesh Detail"
-    )
-    backdrop: bool = option(
-        True, "A smooth sheet behind everything, so that gaps show no void when the camera moves far"
-    )
-
-
-MOVING = tuple(MOVES)
+    density: float = option(1.0, "Detail of the mesh: 2 halves the error allowed, 0.5 doubles it", low=0.05, high=10.0)
+    backdrop: bool = option(True, "A smooth sheet behind everything, so that gaps show no void when the camera moves far")
 
 
 @dataclass(frozen=True)
@@ -259,86 +166,36 @@ class SceneSettings:
         },
     )
     emission_strength: float = option(
-        1.0,
-        "How strongly Emission shines; the photo's own camera sees the photo at 1",
-        low=0.0,
-        high=1000.0,
-        needs={"shader": ("emission",)},
+        1.0, "How strongly Emission shines; the photo's own camera sees the photo at 1", low=0.0, high=1000.0
     )
-    roughness: float = option(
-        1.0,
-        "Roughness of Principled; 1 is matt, without any highlight",
-        low=0.0,
-        high=1.0,
-        needs={"shader": ("principled",)},
-    )
+    roughness: float = option(1.0, "Roughness of Principled; 1 is matt, without any highlight", low=0.0, high=1.0)
     delight: float = option(
-        0.0,
-        "How much of the photo's own light and shadow is taken off where Principled shades it; 0 keeps the photo",
-        low=0.0,
-        high=1.0,
-        label="Take Light Off",
-        needs={"shader": ("principled",)},
+        0.0, "How much of the photo's own light and shadow is taken off where Principled shades it; 0 keeps the photo", low=0.0, high=1.0
     )
     texture_filter: str = option(
         "linear",
         "How the photo's texels are filtered",
         choices={"linear": "Smooth between texels", "closest": "The nearest texel, exact from the photo's own camera"},
-        label="Texture",
     )
     camera_move: str = option(
         "none",
         "Movement of the camera",
+        choices={"none": "The camera stays where the photo was taken", **{name: move.help for name, move in MOVES.items()}},
+    )
+    move_amount: float = option(1.0, "Size of the movement; 1 is the paper's, relative to the nearest distance", low=0.0, high=5.0)
+    move_easing: str = option("smooth", "Pace of a movement from one place to another", choices=EASINGS)
+    move_loop: bool = option(False, "There and back, so that the film can repeat without a jump; circle and handheld always do")
+    move_aim: bool = option(False, "The camera keeps looking at the distance of the focus object, or of the picture's middle")
+    move_seed: int = option(0, "Another number trembles otherwise in a handheld move", low=0, high=100000)
+    framing: str = option(
+        "clean",
+        "What a movement shows of the photo's edge",
         choices={
-            "none": "The camera stays where the photo was taken",
-            **{name: move.help for name, move in MOVES.items()},
+            "clean": "Nothing: the lens is as much longer as this movement needs, the photo's own place and lens are kept for later",
+            "whole": "The whole photo from its own place, and what was invented beyond its frame from others",
         },
-        label="Move",
-        first=True,
     )
-    move_amount: float = option(
-        1.0,
-        "Size of the movement; 1 is the paper's, relative to the nearest distance",
-        low=0.0,
-        high=5.0,
-        label="Amount of the Move",
-        needs={"camera_move": MOVING},
-    )
-    move_easing: str = option(
-        "smooth",
-        "Pace of a movement from one place to another",
-        choices=EASINGS,
-        label="Pace",
-        needs={"camera_move": MOVING},
-    )
-    move_loop: bool = option(
-        False,
-        "There and back, so that the film can repeat without a jump; circle and handheld always do",
-        label="There and Back",
-        needs={"camera_move": MOVING},
-    )
-    move_aim: bool = option(
-        False,
-        "The camera keeps looking at the distance of the focus object, or of the picture's middle",
-        label="Look at the Focus",
-        needs={"camera_move": MOVING},
-    )
-    move_seed: int = option(
-        0,
-        "Another number trembles otherwise in a handheld move",
-        low=0,
-        high=100000,
-        label="Tremble",
-        needs={"camera_move": ("handheld",)},
-    )
-    frames: int = option(
-        96,
-        "Length of the movement in frames",
-        low=2,
-        high=100000,
-        label="Length (frames)",
-        needs={"camera_move": MOVING},
-    )
+    frames: int = option(96, "Length of the movement in frames", low=2, high=100000)
     placement: str = option(
         "automatic",
         "Where a new diorama stands; one that is there stays where it is",
@@ -349,8 +206,6 @@ class SceneSettings:
             "ground": "Its ground, where one is found, level at Z = 0, and the camera as high above it as it was",
             "camera": "Before the scene's camera, as if that had taken the photo",
         },
-        label="Stands",
-        first=True,
     )
     set_up_scene: bool = option(
         False, "Make the photo's camera the scene's, with the photo's resolution and colours shown unchanged"
@@ -386,17 +241,6 @@ class Settings:
         return {f.name: getattr(getattr(self, part), f.name) for part, f in each_option()}
 
 
-PRESETS = {
-    "draft": ("Quick, to try things out", {"long_side": 480, "inpainter": "diffusion", "passes": 1}),
-    "standard": ("For most photos and moves", {"long_side": 960, "inpainter": "automatic", "passes": 3}),
-    "fine": (
-        "For large photos and prints; takes several times as long",
-        {"long_side": 1920, "inpainter": "automatic", "passes": 4},
-    ),
-}
-"""What each means, and the options that it sets; all others stay."""
-
-
 def each_option():
     """Yields (name of the part, dataclass field) for every option, in the order of the stages."""
     for part in fields(Settings):
@@ -416,9 +260,7 @@ def check_option(f, value: Any) -> None:
         raise DioramaError(f"{name} is {value!r}; it can be {', '.join(choices)}.")
     if isinstance(f.default, (bool, str)):
         if not isinstance(value, type(f.default)):
-            raise DioramaError(
-                f"{name} is {value!r}; it must be {'True or False' if isinstance(f.default, bool) else 'a text'}."
-            )
+            raise DioramaError(f"{name} is {value!r}; it must be {'True or False' if isinstance(f.default, bool) else 'a text'}.")
         return
     whole = isinstance(f.default, int)
     if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)) or not (low <= value <= high):

@@ -13,39 +13,26 @@ def unregister() -> None:
 
 def _modules() -> tuple:
     # imported late: the command line takes single files of this folder before there is a Blender
-    from . import (
-        apply_move,
+    from .build import (
         better_depth,
-        brushes,
-        build,
-        click_region,
+        build_operator,
         defaults,
-        depth_image,
-        depth_of_field,
-        edit_depth,
-        export_diorama,
-        focus_scale,
-        ground,
         import_photo,
-        layers,
-        light,
-        look_through,
-        mask_overlay,
         model_files,
-        output,
-        paint_depth,
-        pick_depth,
         properties,
         rebuild,
-        relief,
-        safe_range,
-        tilt_preview,
         update_from,
     )
+    from .camera import apply_move, depth_of_field, safe_range, tilt_preview
+    from .depth import brushes, click_region, edit_depth, layers, mask_overlay, paint_depth, pick_depth
+    from .light import ground, light, relief
+    from .output import export_diorama, render_output
+    from .scene import depth_image, focus_scale
+    from .staging import look_through
 
     return (
         properties,
-        build,
+        build_operator,
         import_photo,
         rebuild,
         relief,
@@ -61,7 +48,7 @@ def _modules() -> tuple:
         better_depth,
         defaults,
         apply_move,
-        output,
+        render_output,
         safe_range,
         tilt_preview,
         ground,

@@ -29,11 +29,12 @@ from torch.nn import functional as F  # noqa: E402
 
 from photo_diorama.core.built_in.colour import MULTIPLE  # noqa: E402
 from photo_diorama.core.built_in.onnx_network import OnnxNetwork  # noqa: E402
-from photo_diorama.core.networks import embedded_depth_net, hidden_colour, inpaint_edge  # noqa: E402
+from photo_diorama.core.networks.depth import built_in  # noqa: E402
+from photo_diorama.core.networks.inpaint import hidden_colour, inpaint_edge  # noqa: E402
 from photo_diorama.core.settings import HIDDEN_COLOUR, HIDDEN_EDGES  # noqa: E402
 
 OPSET = 13
-WEIGHTS = embedded_depth_net.WEIGHTS.parent
+WEIGHTS = built_in.WEIGHTS.parent
 MOST_DIFFERENCE = 1e-4
 """Largest difference from PyTorch over the range of the answer; measured are 2e-6 (depth), 2e-6 (colour) and 1e-5 (edges)."""
 TRACED_AT = 64, 96
@@ -70,7 +71,7 @@ class _PaddedConvolution(torch.autograd.Function):
 def with_padded_convolutions(network: nn.Module) -> nn.Module:
     """The network with every SamePadConv of stride 2 as one node."""
     for part in network.modules():
-        if isinstance(part, embedded_depth_net.SamePadConv) and not part.symmetric:
+        if isinstance(part, built_in.SamePadConv) and not part.symmetric:
             part.forward = lambda x, own=part: _PaddedConvolution.apply(x, own.weight, own.pad, own.stride[0], own.groups)
     return network
 
@@ -83,7 +84,7 @@ def per_pixel(layer: nn.Linear, x: torch.Tensor) -> torch.Tensor:
 class DepthForm(nn.Module):
     """EmbeddedDepthNet with where each coarse cell lies in the picture as a second input."""
 
-    def __init__(self, network: embedded_depth_net.EmbeddedDepthNet):
+    def __init__(self, network: built_in.EmbeddedDepthNet):
         super().__init__()
         self.network = with_padded_convolutions(network)
 
@@ -95,23 +96,27 @@ class DepthForm(nn.Module):
         for level in range(len(maps) - 2, -1, -1):
             x = F.interpolate(decoder.narrow[level](x), scale_factor=2.0, mode="bilinear", align_corners=False)
             x = decoder.units[level](F.relu(x + decoder.lateral[level](maps[level])))
-        return F.interpolate(decoder.head(x), scale_factor=2.0, mode="bilinear", align_corners=False)
+        answer = F.interpolate(decoder.head(x), scale_factor=2.0, mode="bilinear", align_corners=False)
+        return answer if answer.shape[1] == 1 else (F.relu(answer[:, :1]), torch.sigmoid(answer[:, 1:]))
 
 
 def depth_form(weights: Path | None) -> Form:
     from photo_diorama.core.built_in.depth import place_of
 
-    weights = weights or embedded_depth_net.WEIGHTS
-    network = embedded_depth_net.load_network(weights)
-    form = DepthForm(embedded_depth_net.load_network(weights))
-    stride = embedded_depth_net.STRIDE
+    weights = weights or built_in.WEIGHTS
+    network = built_in.load_network(weights)
+    form = DepthForm(built_in.load_network(weights))
+    stride = built_in.STRIDE
 
     def inputs(height: int, width: int) -> dict[str, torch.Tensor]:
         place = place_of(height // stride, width // stride)
         return {"photo": torch.rand(2, 3, height, width), "place": torch.from_numpy(place).repeat(2, 1, 1, 1)}
 
-    facts = {"multiple": stride, "long_side": embedded_depth_net.LONG_SIDE}
-    return Form(form, lambda photo, place: {"disparity": network(photo)[:, None]}, inputs, ("disparity",), facts)
+    facts = {"multiple": stride, "long_side": built_in.LONG_SIDE}
+    if network.outputs == 1:
+        return Form(form, lambda photo, place: {"disparity": network(photo)[:, None]}, inputs, ("disparity",), facts)
+    names = ("disparity", "sky")
+    return Form(form, lambda photo, place: dict(zip(names, network.both(photo), strict=True)), inputs, names, facts)
 
 
 class ColourForm(nn.Module):

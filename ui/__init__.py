@@ -13,21 +13,19 @@ def unregister() -> None:
 
 def _modules() -> tuple:
     # imported late: the command line lives in this folder and starts before there is a Blender
-    from . import (
-        blender_command,
+    from . import blender_command, drop, menus
+    from .panels import (
         camera_panel,
         depth_panel,
-        drop,
         export_panel,
         layers_panel,
         light_panel,
-        menus,
         output_panel,
         panel,
-        preferences,
         relief_panel,
         safe_range_panel,
     )
+    from .preferences import preferences
 
     return (
         preferences,

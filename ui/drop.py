@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import bpy
 
-from ..operators.import_photo import ENDINGS, ImportPhoto
-from ..operators.user_preferences import preferences
+from ..operators.build.import_photo import ENDINGS, ImportPhoto
+from ..operators.build.user_preferences import preferences
 
 
 class PHOTO_DIORAMA_FH_photo(bpy.types.FileHandler):

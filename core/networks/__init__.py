@@ -1,6 +1,6 @@
 """The networks as plain torch modules, one file each; imported only where one is run."""
 
-from ..own_torch import check
+from ..models.user_torch import check
 from ..threads import hand_on_threads
 
 check()

@@ -3,7 +3,7 @@
 import torch
 
 from ..errors import DioramaError
-from ..own_torch import check
+from ..models.user_torch import check
 
 NAMES = ("auto", "cpu", "cuda", "mps")
 

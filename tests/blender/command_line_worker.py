@@ -23,8 +23,8 @@ if "photo_diorama" not in sys.modules:
 
 
 def serve_from(sources: dict[str, dict]) -> None:
-    """Other facts for some networks; before core/weights.py is imported, which takes the catalogue over."""
-    from photo_diorama.core import catalogue
+    """Other facts for some networks; before core/models/store.py is imported, which takes the catalogue over."""
+    from photo_diorama.core.models import catalogue
 
     changes = {key: {**new, "urls": tuple(new["urls"])} for key, new in sources.items()}
     catalogue.CATALOGUE = tuple(replace(w, **changes.get(w.key, {})) for w in catalogue.CATALOGUE)
@@ -33,7 +33,7 @@ def serve_from(sources: dict[str, dict]) -> None:
 def failing_at(stage: str, nth: int, kind: str):
     """A patch by which the command fails when a stage is told for the nth time."""
     from photo_diorama.core.errors import Cancelled
-    from photo_diorama.ui.session import ProgressLine
+    from photo_diorama.ui.cli.session import ProgressLine
 
     error = {"fault": RuntimeError("broken for a test"), "cancel": Cancelled(), "memory": MemoryError(),
              "full disk": OSError(errno.ENOSPC, "No space left on device")}[kind]  # fmt: skip
@@ -50,7 +50,7 @@ def failing_at(stage: str, nth: int, kind: str):
 
 def run(arguments: list[str], cwd: str, broken: str = "", online: bool = True, **failing) -> dict:
     """`main` as the console script calls it; `broken` names a function of the package that is to fail."""
-    from photo_diorama.ui.command_line import main
+    from photo_diorama.ui.cli.command_line import main
 
     os.chdir(cwd)
     patch = mock.patch(broken, side_effect=RuntimeError("broken for a test")) if broken else mock.MagicMock()
@@ -140,7 +140,7 @@ def blender_command(arguments: list[str], cwd: str) -> dict:
     with mock.patch("bpy.utils.register_cli_command", keep):
         photo_diorama.register()
     try:
-        with mock.patch("photo_diorama.core.weights.fetch", side_effect=AssertionError("went online")):
+        with mock.patch("photo_diorama.core.models.store.fetch", side_effect=AssertionError("went online")):
             code = given["photo_diorama"](arguments)
         # the extension that runs is still there and its operators too
         still = hasattr(bpy.types.Scene, "photo_diorama") and "import_photo" in dir(bpy.ops.photo_diorama)

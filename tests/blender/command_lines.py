@@ -13,7 +13,7 @@ START = f"""
 import runpy, sys
 worker = runpy.run_path({str(WORKER)!r}, run_name="worker")
 {{before}}
-from photo_diorama.ui.command_line import main
+from photo_diorama.ui.cli.command_line import main
 sys.exit(main(sys.argv[1:]))
 """
 LONGEST = 180.0  # seconds, on a busy machine

@@ -22,10 +22,10 @@ def extension():
 @pytest.fixture
 def blender(extension):
     """The bpy module with an empty file open and nothing kept of an earlier build."""
-    from photo_diorama.operators import build
+    from photo_diorama.operators.build import build_operator
 
     extension.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
-    build.kept.results.clear()
+    build_operator.kept.results.clear()
     return extension
 
 

@@ -7,8 +7,11 @@ import pytest
 from blend_state import differences, everything, furnish
 from camera_view import seen_from
 from fake_layout import FakeLayout
+from mathutils import Vector
 
-from photo_diorama.core.camera_path import MOVES
+from photo_diorama.core.camera.moves import MOVES
+from photo_diorama.operators.camera.apply_move import apply_move
+from photo_diorama.operators.scene.camera_moves import curves_of
 
 
 @pytest.fixture
@@ -37,7 +40,7 @@ def seen(scene, root, frames):
 
 def test_the_circle_is_exact_at_every_frame_and_repeats(blender, street, import_photo, move):
     root, scene = import_photo(*street), blender.context.scene
-    move(root, camera_move="circle", frames=20, move_amount=2.0)
+    move(root, camera_move="circle", frames=20, move_amount=2.0, framing="whole")
     frames = np.arange(1, 61)
     places, turns, lenses = seen(scene, root, frames)
     t = (frames - 1) / 20
@@ -78,7 +81,7 @@ def test_the_dolly_zoom_keeps_the_focus_objects_size_with_every_easing(blender, 
 
 def test_an_aimed_camera_keeps_the_focus_where_it_is_in_the_picture(blender, street, import_photo, move):
     root, scene = import_photo(*street), blender.context.scene
-    move(root, camera_move="swing", frames=9, move_aim=True, move_easing="linear")
+    move(root, camera_move="swing", frames=9, move_aim=True, move_easing="linear", framing="whole")
     part = parts(root)
     aim = np.array([part["focus"].matrix_world.translation])
     for frame in range(1, 10):
@@ -120,7 +123,7 @@ def test_a_move_takes_the_place_of_the_one_before(blender, street, import_photo,
     move(root, camera_move="handheld")
     kept = root["photo_diorama_settings"]
     assert '"camera_move": "handheld"' in kept and '"frames": 20' in kept  # what was not said is as it was
-    move(root, camera_move="zoom-in", move_easing="linear")
+    move(root, camera_move="zoom-in", move_easing="linear", framing="whole")
     places, turns, _ = seen(scene, root, np.arange(1, 21))
     assert np.allclose(places[:, [0, 2]], 0) and not turns.any()
     assert np.allclose(places[:, 1], np.linspace(-0.15, 0.15, 20), atol=2e-4)
@@ -160,7 +163,7 @@ def test_the_panel_offers_every_move(blender, street, import_photo):
     panel = blender.types.PHOTO_DIORAMA_PT_camera
     assert panel.poll(blender.context)
     panel.draw(SimpleNamespace(layout=layout), blender.context)
-    buttons = [button.camera_move for name, button in layout.said("operator") if name.endswith("apply_move")]
+    buttons = [button.camera_move for name, button in layout.said("operator") if hasattr(button, "camera_move")]
     assert buttons == [*MOVES, "none"] and ("", "photo_diorama_focus") in layout.rows()
     assert find_tooltips(blender)
     blender.context.view_layer.objects.active = None
@@ -172,9 +175,61 @@ def find_tooltips(blender) -> bool:
     return all(p.description for p in properties if p.identifier != "rna_type")
 
 
+def role_shares(blender, scene, root, frames):
+    """The largest part of any frame that shows the border, or nothing at all: rays cast through 60 x 45 pixels."""
+    worst = 0.0
+    for frame in frames:
+        scene.frame_set(int(frame))
+        camera, shows = parts(root)["camera"], 0
+        data, depsgraph = camera.data, blender.context.evaluated_depsgraph_get()
+        for y in (np.arange(45) + 0.5) / 45:
+            for x in (np.arange(60) + 0.5) / 60:
+                at = Vector((
+                    (x - 0.5 + data.shift_x) * data.sensor_width,
+                    ((0.5 - y) * 0.75 + data.shift_y) * data.sensor_width, -data.lens,
+                ))  # fmt: skip
+                hit = scene.ray_cast(depsgraph, camera.matrix_world.translation, camera.matrix_world.to_3x3() @ at)
+                shows += not hit[0] or hit[4].get("photo_diorama_role") in ("border", "backdrop")
+        worst = max(worst, shows / 2700)
+    return worst
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_a_clean_move_shows_no_border_and_a_whole_one_does(blender, street, import_photo, move, name):
+    root, scene = import_photo(*street), blender.context.scene
+    rest = parts(root)["camera"].data.lens
+    move(root, camera_move=name, frames=9, move_amount=1.5)
+    assert role_shares(blender, scene, root, (1, 3, 5, 7, 9)) <= 0.0015
+    tighter = parts(root)["camera"].data.lens
+    move(root, framing="whole")
+    assert role_shares(blender, scene, root, (1, 3, 5, 7, 9)) > 0.004
+    lens = parts(root)["camera"].data.lens
+    assert name == "dolly-zoom" or (lens == pytest.approx(rest) and rest < tighter)
+    move(root, camera_move="none", framing="clean")
+    assert parts(root)["camera"].data.lens == pytest.approx(rest, rel=1e-6) and not parts(root)["rig"].location.length
+
+
+def test_what_the_framing_does_is_told_and_is_no_larger_than_it_must_be(blender, street, import_photo, move):
+    root, scene = import_photo(*street), blender.context.scene
+    told = apply_move(root, {"camera_move": "swing", "move_amount": 1.5, "frames": 9}, scene)
+    assert "tighter so that no edge shows." in told
+    data = parts(root)["camera"].data
+    assert not curves_of(data)
+    data.lens *= 0.95  # what an artist may do, and keeps
+    assert role_shares(blender, scene, root, (1, 9)) > 0.003
+    mine = data.lens
+    apply_move(root, {"camera_move": "none"}, scene)
+    assert data.lens == mine
+    assert "much; an amount of" in apply_move(root, {"camera_move": "push-rise", "move_amount": 5.0}, scene)
+    layout = FakeLayout()
+    bpy_panel = blender.types.PHOTO_DIORAMA_PT_camera
+    bpy_panel.draw(SimpleNamespace(layout=layout), blender.context)
+    assert any("tighter" in text for text in layout.said("label"))
+
+
 def test_an_amount_is_of_its_move(blender, street, import_photo):
     """What a handheld move was fitted to would take a zoom out of the safe range."""
-    from photo_diorama.operators.root import kept_settings
+    from photo_diorama.operators.scene.root import kept_settings
 
     root = import_photo(*street)
     blender.ops.photo_diorama.apply_move("INVOKE_DEFAULT", camera_move="handheld", move_amount=4.0)

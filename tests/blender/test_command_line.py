@@ -45,8 +45,8 @@ def psnr(a: Path, b: Path) -> float:
 
 
 def test_every_option_of_core_is_a_flag_with_its_default_range_and_help():
-    from photo_diorama.ui.command_line import main_parser, parse
-    from photo_diorama.ui.flags import settings_from
+    from photo_diorama.ui.cli.command_line import main_parser, parse
+    from photo_diorama.ui.cli.flags import settings_from
 
     help = " ".join(main_parser().format_help().split())
     flags = {action.dest: action for action in main_parser()._actions}
@@ -158,7 +158,7 @@ def test_quiet_says_nothing(make):
 
 def test_a_fault_of_ours_is_told_with_its_place(make, tmp_path):
     before = files(tmp_path)
-    for broken in ("photo_diorama.ui.make_diorama.build_diorama", "photo_diorama.ui.make_diorama.save_blend"):
+    for broken in ("photo_diorama.ui.cli.make_diorama.build_diorama", "photo_diorama.ui.cli.make_diorama.save_blend"):
         done = make("--json", broken=broken)
         assert (done.code, done.out) == (1, "")
         assert "RuntimeError: broken for a test" in done.err and "fault of Photo Diorama" in done.err.splitlines()[-1]
@@ -195,7 +195,7 @@ def strong_relief(folder: Path) -> tuple[Path, Path]:
 
 @pytest.mark.parametrize("move", ["zoom-in", "swing", "circle", "dolly-zoom", "push-rise"])
 def test_each_move_is_keyframes_round_the_place_of_the_photo(make, worker, tmp_path, move):
-    told = json.loads(make("--json", "--camera-move", move, "--frames", "33", "--move-easing", "linear").out)
+    told = json.loads(make("--json", "--camera-move", move, "--frames", "33", "--move-easing", "linear", "--framing", "whole").out)
     seen = worker.ask("look", blend=str(tmp_path / "street.blend"))
     assert seen["frames"] == [1, 33]
     places, near = np.array(seen["places"]) / told["nearest_m"], told["nearest_m"]
@@ -228,8 +228,18 @@ def test_stills(make, tmp_path):
     assert not any(Path(name).name.startswith(".") for name in files(tmp_path))
 
 
+def test_a_framing_is_told_and_kept(make, worker, tmp_path):
+    done = make("--camera-move", "swing", "--move-amount", "2", "--frames", "5")
+    assert "tighter so that no edge shows" in done.out
+    seen = worker.ask("look", blend=str(tmp_path / "street.blend"))
+    told = json.loads(make("--json", "--overwrite", "--frames", "5").out)
+    assert told["framed_tighter"] == 0 and len(set(seen["lenses"])) == 1
+    rest = worker.ask("look", blend=str(tmp_path / "street.blend"))["lenses"][0]
+    assert 1.005 < seen["lenses"][0] / rest < 1.3
+
+
 def test_a_folder_of_frames(make, worker, tmp_path):
-    done = make("--render", "shots/frames", "--frames", "3")
+    done = make("--render", "shots/frames", "--frames", "3", "--framing", "whole")
     assert done.code == 0, done.err
     assert "rendered 3 frames in shots/frames" in done.out
     assert files(tmp_path / "shots") == {"frames", *(f"frames/frame_{n:04d}.png" for n in (1, 2, 3))}
@@ -244,7 +254,7 @@ def test_a_folder_of_frames(make, worker, tmp_path):
 def test_a_movie_decodes_and_has_its_frames(make, tmp_path, name):
     import cv2
 
-    done = make("--render", name, "--frames", "5", "--camera-move", "zoom-in")
+    done = make("--render", name, "--frames", "5", "--camera-move", "zoom-in", "--framing", "whole")
     assert done.code == 0, done.err
     movie, shots = cv2.VideoCapture(str(tmp_path / name)), []
     while (read := movie.read())[0]:
@@ -270,7 +280,7 @@ def test_a_gif_and_a_stereo_pair(make, tmp_path):
 
 INTERRUPT = """
 import os, signal
-from photo_diorama.ui import session
+from photo_diorama.ui.cli import session
 tell = session.ProgressLine.__call__
 def interrupted(self, stage, fraction, count=[0]):
     count[0] += {stage!r} in stage

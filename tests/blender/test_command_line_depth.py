@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
 
 from depth_photo_files import apple_photo, gdepth_photo, photo_pixels, png  # noqa: E402
 
-from photo_diorama.core.photo import decode_pixels  # noqa: E402
+from photo_diorama.core.raster.decode import decode_pixels  # noqa: E402
 
 pytest.importorskip("cv2", reason="needs OpenCV")
 
@@ -238,6 +238,6 @@ def test_a_disk_error_leaves_what_was_there(worker, tmp_path):
     (tmp_path / "d.npy").write_bytes(b"old")
     before = files(tmp_path)
     arguments = ["depth", photo, "--depth", depth, "--output", "d.npy", "--overwrite"]
-    done = worker.run(*arguments, cwd=tmp_path, broken="photo_diorama.ui.targets.os.replace")
+    done = worker.run(*arguments, cwd=tmp_path, broken="photo_diorama.ui.cli.output_paths.os.replace")
     assert done.code == 1 and (tmp_path / "d.npy").read_bytes() == b"old"
     assert files(tmp_path) == before

@@ -207,7 +207,7 @@ def test_places_that_cannot_be_written_are_told_before_any_work(worker, tmp_path
         (tmp_path / name).mkdir()
     bytes_in(tmp_path / "full/mine.png", b"precious")
     before, (flags, named) = files(tmp_path), TARGETS[kind]
-    working = "photo_diorama.ui.make_diorama.build_diorama"
+    working = "photo_diorama.ui.cli.make_diorama.build_diorama"
     done = worker.run(photo, "--depth", depth, *FAST, *flags, cwd=tmp_path, broken=working)
     assert done.code == 2 and named in one_sentence(done.err)
     assert files(tmp_path) == before
@@ -294,7 +294,7 @@ def test_a_full_disk_for_depth(worker, small_disk, tmp_path, ending):
 
 def test_a_disk_that_is_read_only(worker, small_disk, tmp_path):
     photo, depth = two_planes(tmp_path)
-    disk, working = small_disk("ro"), "photo_diorama.ui.make_diorama.build_diorama"
+    disk, working = small_disk("ro"), "photo_diorama.ui.cli.make_diorama.build_diorama"
     for flags in (["--output", disk / "x.blend"], ["--render", disk / "new/frames"]):
         done = worker.run(photo, "--depth", depth, *FAST, *flags, cwd=tmp_path, broken=working)
         assert done.code == 2 and "disk" in one_sentence(done.err)

@@ -56,7 +56,7 @@ def states(models) -> dict[str, str]:
 
 
 def test_list_names_every_network_with_size_licence_and_state(models, tmp_path):
-    from photo_diorama.core.weights import CATALOGUE
+    from photo_diorama.core.models.store import CATALOGUE
 
     done = models("list")
     assert (done.code, done.err) == (0, "")
@@ -187,7 +187,7 @@ def random_depth_anything() -> bytes:
     import torch
     from golden import fill
 
-    from photo_diorama.core.networks import depth_anything as net
+    from photo_diorama.core.networks.depth import depth_anything as net
 
     with torch.device("meta"):
         ours = net.DepthAnything(net.SMALL).state_dict()

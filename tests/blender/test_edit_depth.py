@@ -35,7 +35,7 @@ def test_the_depth_opens_as_a_float_image_and_nothing_else_changes(blender, stre
 
 def test_an_open_image_editor_shows_it_ready_for_painting(blender, street_root):
     blender.ops.photo_diorama.edit_depth()
-    from photo_diorama.operators import paint_depth
+    from photo_diorama.operators.depth import paint_depth
 
     for window in blender.context.window_manager.windows:
         window.screen.areas[0].type = "IMAGE_EDITOR"
@@ -82,7 +82,7 @@ def shared(blender) -> dict:
 @pytest.mark.parametrize("strength_is_shared", [False, True])
 def test_brushes_paint_whatever_the_others_share_and_give_it_back(blender, street_root, strength_is_shared):
     """With factory settings all brushes share one colour, black; strokes themselves are counted in tests/blender_real."""
-    from photo_diorama.operators import brushes
+    from photo_diorama.operators.depth import brushes
 
     tool = blender.context.scene.tool_settings
     unified = getattr(tool.image_paint, "unified_paint_settings", None) or tool.unified_paint_settings
@@ -244,7 +244,7 @@ def test_the_original_depth_comes_back(blender, street_root, where):
 
 
 def test_the_edit_survives_save_reopen_and_other_options(blender, street_root, tmp_path):
-    from photo_diorama.operators import build
+    from photo_diorama.operators.build import build_operator
 
     mask_on(blender, street_root, (30, 90), (53, 106))
     blender.ops.photo_diorama.move_depth(amount=0.5)
@@ -254,7 +254,7 @@ def test_the_edit_survives_save_reopen_and_other_options(blender, street_root, t
     file = str(tmp_path / "saved.blend")
     blender.ops.wm.save_as_mainfile(filepath=file)
     blender.ops.wm.open_mainfile(filepath=file)
-    build.kept.results.clear()
+    build_operator.kept.results.clear()
     root = blender.data.objects[name]
     blender.context.view_layer.objects.active = root
     assert np.array_equal(disparity(root), painted) and np.array_equal(photo_depth(root), mesh)
@@ -303,7 +303,7 @@ def test_without_a_region_it_says_what_to_do_and_changes_nothing(blender, street
 
 def test_a_stop_or_a_fault_leaves_all_as_it_was(blender, street_root, monkeypatch):
     from photo_diorama.core.errors import Cancelled
-    from photo_diorama.operators import edit_depth
+    from photo_diorama.operators.depth import edit_depth
 
     mask_on(blender, street_root, (20, 100), (2, 50))
     before = everything()

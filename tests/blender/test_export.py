@@ -9,7 +9,7 @@ bpy = pytest.importorskip("bpy", reason="needs Blender as a module: pip install 
 
 from blend_state import differences, everything  # noqa: E402
 
-from photo_diorama.operators.root import objects_by_role  # noqa: E402
+from photo_diorama.operators.scene.root import objects_by_role  # noqa: E402
 
 READ = {
     "glb": lambda path: bpy.ops.import_scene.gltf(filepath=path),
@@ -154,7 +154,7 @@ def test_what_cannot_be_written_is_told_and_leaves_nothing(import_photo, ball, t
 
 
 def test_a_fault_of_the_exporter_leaves_no_file_and_no_copy(import_photo, ball, tmp_path, monkeypatch):
-    from photo_diorama.operators import export_diorama
+    from photo_diorama.operators.output import export_diorama
 
     import_photo(*ball)
     before, files = everything(), sorted(tmp_path.rglob("*"))
@@ -166,7 +166,7 @@ def test_a_fault_of_the_exporter_leaves_no_file_and_no_copy(import_photo, ball, 
 
 def test_a_blender_without_an_exporter_says_so(import_photo, ball, tmp_path, monkeypatch):
     """Debian's Blender has no USD."""
-    from photo_diorama.operators import export_diorama
+    from photo_diorama.operators.output import export_diorama
 
     import_photo(*ball)
     monkeypatch.setitem(export_diorama.EXPORTERS, "USD", ("wm", "no_such_exporter"))

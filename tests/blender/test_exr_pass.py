@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from photo_diorama.core.depth import read_depth
+from photo_diorama.core.depth.depth_map import read_depth
 from photo_diorama.core.settings import DepthSettings
 
 

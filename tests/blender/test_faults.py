@@ -77,7 +77,7 @@ def test_a_stage_that_fails_leaves_the_scene_alone(blender, street, import_photo
     "part", ["make_mesh", "atlas_image", "photo_image", "make_material", "renew_surfaces", "match_camera"]
 )
 def test_a_rebuild_that_fails_half_way_leaves_no_new_datablock(blender, street, import_photo, monkeypatch, part):
-    from photo_diorama.operators import rebuild
+    from photo_diorama.operators.build import rebuild
 
     if not hasattr(rebuild, part):
         pytest.skip(f"a rebuild has no {part} of its own")
@@ -187,7 +187,7 @@ def signalled(name: str, stage: str) -> str:
     """Code that sends this process a signal when the stage is told for the second time, or first where it is told once."""
     return f"""
 import os, signal
-from photo_diorama.ui import session
+from photo_diorama.ui.cli import session
 tell = session.ProgressLine.__call__
 def told(self, stage, fraction, count=[0]):
     count[0] += stage == {stage!r}
@@ -268,7 +268,7 @@ def test_a_studios_own_colour_configuration(home, tmp_path):
 
 
 def test_the_first_name_that_there_is_is_chosen(blender):
-    from photo_diorama.operators.colour_management import choose
+    from photo_diorama.operators.scene.colour_management import choose
 
     view = blender.context.scene.view_settings
     assert choose(view, "view_transform", "No such view", "Standard") and view.view_transform == "Standard"

@@ -26,7 +26,7 @@ def test_makes_a_collection_of_objects_under_one_root(blender, street, import_ph
 
 
 def test_the_root_keeps_settings_and_facts(blender, street, import_photo):
-    from photo_diorama.operators.root import find_root, kept_settings, kept_source
+    from photo_diorama.operators.scene.root import find_root, kept_settings, kept_source
 
     root = import_photo(*street, density=2.0, shader="principled")
     wanted = Settings().with_values({**OPTIONS, "density": 2.0, "shader": "principled"})
@@ -45,7 +45,7 @@ def test_the_root_keeps_settings_and_facts(blender, street, import_photo):
 
 
 def test_photo_and_depth_chosen_together_make_one_diorama(blender, street):
-    from photo_diorama.operators.root import kept_source
+    from photo_diorama.operators.scene.root import kept_source
 
     photo, depth = street
     files = [{"name": depth.name}, {"name": photo.name}]
@@ -59,7 +59,7 @@ def test_the_file_browser_has_no_button_that_would_open_a_second_one(blender):
     """Blender refuses that with "Cannot activate a file selector dialog, one already open"."""
     from fake_layout import FakeLayout
 
-    from photo_diorama.operators.import_photo import ImportPhoto
+    from photo_diorama.operators.build.import_photo import ImportPhoto
 
     operator = blender.context.scene.photo_diorama  # holds the same options
     for space, drawn in (("FILE_BROWSER", False), ("VIEW_3D", True)):
@@ -124,7 +124,7 @@ def test_bad_input_is_told_in_a_sentence_and_leaves_the_scene_alone(blender, tmp
 def test_a_fault_half_way_through_the_emission_leaves_the_scene_alone(
     blender, street, import_photo, monkeypatch, capfd, broken
 ):
-    from photo_diorama.operators import emit
+    from photo_diorama.operators.scene import emit
 
     calls = []
 
@@ -166,7 +166,7 @@ def test_the_same_photo_twice_makes_two_dioramas_that_share_nothing(blender, str
 
 def test_several_photos_at_once_and_one_that_is_none(blender, tmp_path, monkeypatch):
     """Depth is found for each by the core; here the core is handed the same depth for all."""
-    from photo_diorama.operators import import_photo
+    from photo_diorama.operators.build import import_photo
 
     _, depth = two_planes(tmp_path, "a.png")
     two_planes(tmp_path, "b.png")
@@ -199,8 +199,8 @@ def test_undo_and_redo_take_the_whole_diorama(blender, street):
 @pytest.mark.parametrize("cheap", [dict(density=0.5), dict(shader="principled"), dict(texture_filter="closest"),
                                    dict(camera_move="swing")])  # fmt: skip
 def test_a_cheap_option_repeats_no_slow_stage(blender, street, import_photo, cheap):
-    from photo_diorama.operators import build
-    from photo_diorama.operators.root import kept_source
+    from photo_diorama.operators.build import build_operator as build
+    from photo_diorama.operators.scene.root import kept_source
 
     import_photo(*street)
     was = {stage: id(result) for (_, stage), (_, result) in build.kept.results.items()}
@@ -216,8 +216,8 @@ class Wait:
     """The import operator while a person waits for it: its own code, on a stand-in for what only a window has."""
 
     def __init__(self, bpy, photo, depth):
-        from photo_diorama.operators.build import BuildOperator
-        from photo_diorama.operators.import_photo import ImportPhoto
+        from photo_diorama.operators.build.build_operator import BuildOperator
+        from photo_diorama.operators.build.import_photo import ImportPhoto
 
         values = Settings().with_values({"long_side": 96, "depth_kind": "metric"}).values()
         parts = {name: getattr(ImportPhoto, name) for name in ("prepare", "finish", "_photos")}
@@ -260,7 +260,7 @@ class Stand:
 
 
 def test_a_person_waits_while_the_thread_works_and_gets_the_same_diorama(blender, street, import_photo):
-    from photo_diorama.operators import build
+    from photo_diorama.operators.build import build_operator as build
 
     blender.ops.photo_diorama.import_photo(
         filepath=str(street[0]), depth=str(street[1]), depth_kind="metric", long_side=96
@@ -307,7 +307,7 @@ def slow_stage(monkeypatch):
 
 
 def test_escape_stops_and_leaves_the_scene_alone(blender, street, slow_stage):
-    from photo_diorama.operators import build
+    from photo_diorama.operators.build import build_operator as build
 
     before = everything()
     wait = Wait(blender, *street)
@@ -326,7 +326,7 @@ def test_escape_stops_and_leaves_the_scene_alone(blender, street, slow_stage):
 
 def test_escape_waits_for_no_network(blender, street, slow_stage):
     """A stage that hears nothing, as a running network does: the window is free within a second all the same."""
-    from photo_diorama.operators import build
+    from photo_diorama.operators.build import build_operator as build
 
     before = everything()
     wait = Wait(blender, *street)
@@ -342,7 +342,7 @@ def test_escape_waits_for_no_network(blender, street, slow_stage):
 
 
 def test_the_stop_button_and_blender_itself_can_end_it(blender, street, slow_stage):
-    from photo_diorama.operators import build
+    from photo_diorama.operators.build import build_operator as build
 
     assert not blender.ops.photo_diorama.stop.poll()
     wait = Wait(blender, *street)
@@ -357,7 +357,7 @@ def test_the_stop_button_and_blender_itself_can_end_it(blender, street, slow_sta
 
 
 def test_a_second_build_is_refused_while_one_runs(blender, street, slow_stage):
-    from photo_diorama.operators import build
+    from photo_diorama.operators.build import build_operator as build
 
     first, second = Wait(blender, *street), Wait(blender, *street)
     first.start()
@@ -386,8 +386,9 @@ def test_faults_in_the_thread_reach_the_user(blender, street, monkeypatch, error
 
 def test_in_background_invoke_builds_in_place_with_the_users_defaults(blender, street, monkeypatch):
     """Blender itself turns a script's INVOKE_DEFAULT into a plain call there, so the method is called on a stand-in."""
-    from photo_diorama.operators import build, import_photo
-    from photo_diorama.operators.root import kept_settings
+    from photo_diorama.operators.build import build_operator as build
+    from photo_diorama.operators.build import import_photo
+    from photo_diorama.operators.scene.root import kept_settings
 
     mine = Settings().with_values({"density": 0.5, "shader": "principled", "depth_kind": "metric", "long_side": 96})
     monkeypatch.setattr(import_photo, "default_values", lambda context: mine.values())

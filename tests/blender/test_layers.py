@@ -35,7 +35,7 @@ def pixels(image) -> np.ndarray:
 
 def corners_on_photo(root, ob) -> np.ndarray:
     """(n, 2) places on the photo of a layer's points, in working pixels."""
-    from photo_diorama.operators.regions import photo_places
+    from photo_diorama.operators.depth.regions import photo_places
 
     return photo_places(root, ob.data) * (160, 120)
 
@@ -141,13 +141,13 @@ def test_parts_and_an_edited_depth_go_together(blender, street_root):
 
 
 def test_parts_survive_save_and_reopen(blender, street_root, tmp_path):
-    from photo_diorama.operators import build
+    from photo_diorama.operators.build import build_operator
 
     split_wall(blender, street_root)
     name, had = street_root.name, roles(street_root)
     blender.ops.wm.save_as_mainfile(filepath=str(tmp_path / "x.blend"))
     blender.ops.wm.open_mainfile(filepath=str(tmp_path / "x.blend"))
-    build.kept.results.clear()
+    build_operator.kept.results.clear()
     root = blender.data.objects[name]
     blender.context.view_layer.objects.active = root
     blender.ops.photo_diorama.rebuild(density=1.5)
@@ -170,7 +170,7 @@ def test_joining_brings_the_first_build_back(blender, street_root):
 
 def test_a_stop_leaves_all_as_it_was_and_empty_regions_are_told(blender, street_root, monkeypatch):
     from photo_diorama.core.errors import Cancelled
-    from photo_diorama.operators import layers
+    from photo_diorama.operators.depth import layers
 
     before = everything()
     with pytest.raises(RuntimeError, match="paint the mask"):

@@ -172,7 +172,7 @@ def test_afterwards_all_is_as_it_was(blender, root, method):
 
 def test_a_rebuild_keeps_the_catcher(blender, root):
     add_sun(blender, root, **PIXELS)
-    from photo_diorama.operators.light import catching
+    from photo_diorama.operators.light.light import catching
 
     for method in ("PHOTO", "COMPOSITE"):
         ops(blender).shadow_catcher(method=method)
@@ -185,7 +185,7 @@ def test_a_rebuild_keeps_the_catcher(blender, root):
 def test_the_light_is_measured(blender, root):
     from mathutils import Vector
 
-    from photo_diorama.operators.light import light_on
+    from photo_diorama.operators.light.light import light_on
 
     scene, up = blender.context.scene, Vector((0, 0, 1))
     assert light_on(scene, up) == ((0, 0, 0), False)
@@ -249,8 +249,8 @@ def test_a_place_in_the_viewport_becomes_a_point_of_the_photo(blender, root):
     from mathutils import Vector
 
     from photo_diorama.core.errors import DioramaError
-    from photo_diorama.operators.depth_of_field import point_of
-    from photo_diorama.operators.photo_rays import PhotoRays
+    from photo_diorama.operators.camera.depth_of_field import point_of
+    from photo_diorama.operators.scene.photo_rays import PhotoRays
 
     root.location, root.rotation_euler = (1, 2, 3), (0, 0, 0.5)
     blender.context.view_layer.update()

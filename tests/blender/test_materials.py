@@ -223,7 +223,7 @@ def test_a_sound_file_is_packed_as_it_is(blender, street, import_photo):
 
 @pytest.mark.parametrize("size", [(60, 40), (61, 40)])
 def test_pixels_are_compared_to_the_last_one(blender, size):
-    from photo_diorama.operators.materials import packed_image, shows
+    from photo_diorama.operators.scene.materials import packed_image, shows
 
     pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
     out = io.BytesIO()
@@ -235,7 +235,7 @@ def test_pixels_are_compared_to_the_last_one(blender, size):
 
 
 def test_an_image_of_ours_that_blender_cannot_read_is_no_success(blender, street, import_photo, monkeypatch):
-    from photo_diorama.operators import materials
+    from photo_diorama.operators.scene import materials
 
     monkeypatch.setattr(materials, "_encode", lambda pixels, dtype: (b"no picture", "sRGB"))
     with pytest.raises(RuntimeError, match="Blender cannot read the image"):

@@ -15,8 +15,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
 from loopback_server import Fault, unproxied_server  # noqa: E402
 from made_weights import CONTENT, entry  # noqa: E402
 
-from photo_diorama.core import weights as models  # noqa: E402
-from photo_diorama.operators import model_files  # noqa: E402
+from photo_diorama.core.models import store as models  # noqa: E402
+from photo_diorama.operators.build import model_files  # noqa: E402
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_a_file_of_ones_own_is_taken_only_when_it_is_the_right_one(folder, tmp_p
 
 
 def test_the_list_shows_every_network_with_size_licence_and_buttons(blender, tmp_path, monkeypatch):
-    from photo_diorama.ui import model_list
+    from photo_diorama.ui.preferences import model_list
 
     monkeypatch.setattr(model_list, "models_folder", lambda context: tmp_path)
     layout = FakeLayout()

@@ -8,9 +8,10 @@ from fake_layout import FakeLayout
 from made_photos import OPTIONS
 
 from photo_diorama.core.settings import Settings, each_option
+from photo_diorama.core.shown_options import PRESETS, SHOWN, shown
 
-OPTIONS_SHOWN = [f.name + "_percent" * f.metadata["percent"] for _, f in each_option()]
-FIRST = [f.name + "_percent" * f.metadata["percent"] for _, f in each_option() if f.metadata["first"]]
+OPTIONS_SHOWN = [f.name + "_percent" * shown(f.name).percent for _, f in each_option()]
+FIRST = [f.name + "_percent" * shown(f.name).percent for _, f in each_option() if shown(f.name).first]
 NAMES = ["preset", *FIRST, *(name for name in OPTIONS_SHOWN if name not in FIRST)]
 """Every option once, as the window shows it: the preset, what matters first, the rest by stage."""
 
@@ -47,7 +48,7 @@ def test_the_button_builds_at_once_with_what_the_sidebar_holds(blender, street):
 
 
 def test_options_that_do_nothing_are_grey(blender):
-    from photo_diorama.operators.properties import draw_option
+    from photo_diorama.operators.build.properties import draw_option
 
     chosen = blender.context.scene.photo_diorama
     options = {f.name: f for _, f in each_option()}
@@ -61,13 +62,11 @@ def test_options_that_do_nothing_are_grey(blender):
     assert grey("roughness") and grey("delight") and grey("frames") and grey("move_seed") and not grey("shader")
     chosen.shader, chosen.camera_move = "principled", "swing"
     assert not grey("roughness") and not grey("frames") and grey("move_seed") and grey("emission_strength")
-    needed = {other for f in options.values() for other in f.metadata["needs"]}
-    assert needed <= options.keys()
+    assert SHOWN.keys() <= options.keys() and {other for each in SHOWN.values() for other in each.needs} <= options.keys()
 
 
 def test_a_preset_sets_its_options_and_tells_whether_they_still_hold(blender):
-    from photo_diorama.core.settings import PRESETS
-    from photo_diorama.operators.properties import values_of
+    from photo_diorama.operators.build.properties import values_of
 
     chosen = blender.context.scene.photo_diorama
     assert chosen.preset == "standard"
@@ -84,9 +83,9 @@ def test_parts_of_the_width_are_percentages_in_the_window(blender):
     chosen.soft_edge_percent = 1.5
     assert chosen.soft_edge == pytest.approx(0.015) and chosen.soft_edge_percent == pytest.approx(1.5)
     for _, f in each_option():
-        if f.metadata["percent"]:
-            shown = chosen.bl_rna.properties[f"{f.name}_percent"]
-            assert shown.subtype == "PERCENTAGE" and shown.hard_max == pytest.approx(100 * f.metadata["high"])
+        if shown(f.name).percent:
+            about = chosen.bl_rna.properties[f"{f.name}_percent"]
+            assert about.subtype == "PERCENTAGE" and about.hard_max == pytest.approx(100 * f.metadata["high"])
 
 
 def test_no_two_buttons_of_the_tab_have_one_name(blender, street, import_photo, monkeypatch):
@@ -108,7 +107,7 @@ def test_no_two_buttons_of_the_tab_have_one_name(blender, street, import_photo, 
 
 
 def test_a_better_network_is_offered_where_the_small_one_guessed(blender, street, import_photo, monkeypatch):
-    from photo_diorama.operators import better_depth
+    from photo_diorama.operators.build import better_depth
 
     root = import_photo(*street)
     monkeypatch.setattr(better_depth, "can_run", lambda: True)
@@ -117,8 +116,8 @@ def test_a_better_network_is_offered_where_the_small_one_guessed(blender, street
     source = json.loads(root["photo_diorama_source"])
     root["photo_diorama_source"] = json.dumps(source | {"depth_source": "estimated by the built-in network; and so on"})
     monkeypatch.setattr(better_depth.models, "best_estimator", lambda folder: None)
-    shown = buttons()
-    assert "photo_diorama.get_better_depth" in shown and "extensions.userpref_allow_online" in shown
+    drawn = buttons()
+    assert "photo_diorama.get_better_depth" in drawn and "extensions.userpref_allow_online" in drawn
     assert not blender.ops.photo_diorama.get_better_depth.poll(), "nothing is downloaded before online access is allowed"
     monkeypatch.setattr(better_depth.models, "best_estimator", lambda folder: better_depth.offered())
     assert "photo_diorama.get_better_depth" not in buttons()
@@ -127,7 +126,7 @@ def test_a_better_network_is_offered_where_the_small_one_guessed(blender, street
 
 def test_a_better_network_is_downloaded_and_built_with_at_once(monkeypatch):
     """The download itself is tested in tests/core; here that one click does both."""
-    from photo_diorama.operators import better_depth
+    from photo_diorama.operators.build import better_depth
 
     came = []
     monkeypatch.setattr(better_depth.models, "download", lambda wanted, folder, progress, online: came.append((wanted.key, online)))
@@ -138,19 +137,19 @@ def test_a_better_network_is_downloaded_and_built_with_at_once(monkeypatch):
 
 
 def test_while_a_build_runs_its_progress_takes_the_buttons_place(blender, monkeypatch):
-    from photo_diorama.operators import build
+    from photo_diorama.operators.build import build_operator
 
     for cancelling, left, words in (
         (False, None, "Triangulating 40%"), (False, 6.4, "Triangulating 40%, 6 s left"), (False, 0.1, "Triangulating 40%, 1 s left"),
         (True, 6.4, "Stopping 40%"),
     ):  # fmt: skip
         job = SimpleNamespace(stage="Triangulating", fraction=0.4, cancelling=cancelling, seconds_left=left)
-        monkeypatch.setattr(build, "running", job)
+        monkeypatch.setattr(build_operator, "running", job)
         layout = draw(blender, "PHOTO_DIORAMA_PT_import")
         assert layout.said("progress") == [(words, 0.4)]
         assert [name for name, _ in layout.said("operator")][0] == "photo_diorama.stop"
         header = SimpleNamespace(layout=FakeLayout())
-        build._draw_status(header, blender.context)
+        build_operator._draw_status(header, blender.context)
         assert header.layout.said("progress") == [(words, 0.4)] and header.layout.said("label") == ["Stop"]
 
 
@@ -207,8 +206,8 @@ def test_the_menus_have_their_entry(blender, menu):
 
 
 def test_the_operators_own_rows(blender):
-    from photo_diorama.operators.import_photo import ImportPhoto
-    from photo_diorama.operators.rebuild import Rebuild
+    from photo_diorama.operators.build.import_photo import ImportPhoto
+    from photo_diorama.operators.build.rebuild import Rebuild
 
     for operator, files in ((ImportPhoto, ["depth"]), (Rebuild, ["photo", "depth"])):
         layout = FakeLayout()
@@ -218,7 +217,7 @@ def test_the_operators_own_rows(blender):
 
 
 def test_dropping_photos_is_offered_only_when_asked_for(blender):
-    from photo_diorama.operators.import_photo import ENDINGS
+    from photo_diorama.operators.build.import_photo import ENDINGS
     from photo_diorama.ui.drop import PHOTO_DIORAMA_FH_photo, set_drop
 
     assert not PHOTO_DIORAMA_FH_photo.is_registered
@@ -230,7 +229,7 @@ def test_dropping_photos_is_offered_only_when_asked_for(blender):
 
 
 def test_a_script_without_the_enabled_extension_has_cores_defaults(blender):
-    from photo_diorama.operators.user_preferences import default_values, models_folder
+    from photo_diorama.operators.build.user_preferences import default_values, models_folder
 
     assert default_values(blender.context) == Settings().values()
     assert models_folder(blender.context).name == "models"
@@ -242,7 +241,7 @@ def test_a_script_without_the_enabled_extension_has_cores_defaults(blender):
 
 def test_registering_twice_in_a_row_leaves_nothing_behind(extension):
     import photo_diorama
-    from photo_diorama.operators import build
+    from photo_diorama.operators.build import build_operator
 
     before = {
         name
@@ -252,7 +251,7 @@ def test_registering_twice_in_a_row_leaves_nothing_behind(extension):
     photo_diorama.unregister()
     try:
         gone = [name for name in dir(extension.types) if "PHOTO_DIORAMA" in name.upper()]
-        assert not gone and not hasattr(extension.types.Scene, "photo_diorama") and not build.kept.results
+        assert not gone and not hasattr(extension.types.Scene, "photo_diorama") and not build_operator.kept.results
     finally:
         photo_diorama.register()
     after = {

@@ -60,7 +60,7 @@ def editor(image, zoom: float) -> SimpleNamespace:
 
 @pytest.mark.parametrize("u, v", [(0.5, 0.5), (0.25, 0.7), (0.03, 0.04), (0.88, 0.95)])
 def test_through_the_photos_camera_a_click_is_its_place_on_the_photo(blender, root, u, v):
-    from photo_diorama.operators.pick_depth import place_under
+    from photo_diorama.operators.depth.pick_depth import place_under
 
     context = window(blender, [view(blender, root)])
     found = place_under(context, root, BESIDE[0] + u * WIDTH, BESIDE[1] + (1 - v) * HEIGHT)
@@ -69,8 +69,8 @@ def test_through_the_photos_camera_a_click_is_its_place_on_the_photo(blender, ro
 
 
 def test_from_beside_a_click_on_a_surface_is_where_the_photo_shows_it(blender, root):
-    from photo_diorama.operators.photo_rays import PhotoRays
-    from photo_diorama.operators.pick_depth import place_under
+    from photo_diorama.operators.depth.pick_depth import place_under
+    from photo_diorama.operators.scene.photo_rays import PhotoRays
 
     rays = PhotoRays(root, blender.context)
     area = view(blender, root, shift=(0.3, 0.2))
@@ -91,7 +91,7 @@ def test_from_beside_a_click_on_a_surface_is_where_the_photo_shows_it(blender, r
 
 
 def test_beside_the_photo_over_the_sidebar_and_in_other_editors_there_is_nothing(blender, root):
-    from photo_diorama.operators.pick_depth import place_under
+    from photo_diorama.operators.depth.pick_depth import place_under
 
     other = SimpleNamespace(
         type="OUTLINER", regions=[SimpleNamespace(type="WINDOW", x=0, y=300, width=900, height=100)]
@@ -108,7 +108,7 @@ def test_beside_the_photo_over_the_sidebar_and_in_other_editors_there_is_nothing
 
 
 def test_an_image_editor_counts_where_it_shows_the_depth_or_the_mask(blender, root):
-    from photo_diorama.operators.pick_depth import place_under
+    from photo_diorama.operators.depth.pick_depth import place_under
 
     blender.ops.photo_diorama.edit_depth()
     mask_on(blender, root, (0, 10), (0, 10))
@@ -123,7 +123,7 @@ def test_an_image_editor_counts_where_it_shows_the_depth_or_the_mask(blender, ro
 
 def picking(context):
     """The operator as Blender would hold it, and its answers to events."""
-    from photo_diorama.operators.pick_depth import PickDepth
+    from photo_diorama.operators.depth.pick_depth import PickDepth
 
     names = ("invoke", "modal", "cancel", "_take")
     reports = []
@@ -137,7 +137,7 @@ def picking(context):
 
 
 def test_in_edit_mode_the_layer_is_met_too(blender, root):
-    from photo_diorama.operators.pick_depth import place_under
+    from photo_diorama.operators.depth.pick_depth import place_under
 
     select_faces(blender, root, 40, 60, 20, 50)
     context = window(blender, [view(blender, root)])
@@ -173,7 +173,7 @@ def test_esc_and_right_click_leave_all_as_it_was(blender, root, key):
 
 
 def test_a_click_does_what_same_depth_does_there_in_one_step(blender, root, monkeypatch):
-    from photo_diorama.operators.pick_depth import PickDepth
+    from photo_diorama.operators.depth.pick_depth import PickDepth
 
     assert "UNDO" not in PickDepth.bl_options, "the step is the other operator's"
     mask_on(blender, root, (40, 60), (20, 50))

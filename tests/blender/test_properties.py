@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from photo_diorama.core.settings import Settings, each_option
+from photo_diorama.core.shown_options import shown
 
 OPTIONS = {f.name: f for _, f in each_option()}
 
 
 def groups(bpy):
     """Every place where options are properties."""
-    from photo_diorama.operators.properties import PhotoDioramaDefaults, PhotoDioramaScene
+    from photo_diorama.operators.build.properties import PhotoDioramaDefaults, PhotoDioramaScene
 
     return {
         "import": bpy.ops.photo_diorama.import_photo.get_rna_type(),
@@ -26,7 +27,7 @@ def test_default_range_and_help_are_cores(extension, place, name):
     f, prop = OPTIONS[name], groups(extension)[place].properties[name]
     about = f.metadata
     assert prop.description == about["help"]
-    assert prop.name and prop.name[0].isupper() or about["label"]
+    assert prop.name and prop.name[0].isupper() or shown(f.name).label
     if isinstance(f.default, float):
         assert np.float32(prop.default) == np.float32(f.default)
         assert np.float32(prop.hard_min) == np.float32(about["low"])
@@ -40,7 +41,7 @@ def test_default_range_and_help_are_cores(extension, place, name):
 
 
 def test_untouched_options_are_cores_settings_exactly(blender):
-    from photo_diorama.operators.properties import settings_of
+    from photo_diorama.operators.build.properties import settings_of
 
     assert settings_of(blender.context.scene.photo_diorama) == Settings()
 
@@ -62,7 +63,7 @@ def other_values() -> dict:
 
 
 def test_every_value_comes_back_as_it_was_set(blender):
-    from photo_diorama.operators.properties import set_values, settings_of, values_of
+    from photo_diorama.operators.build.properties import set_values, settings_of, values_of
 
     values = other_values()
     scene = blender.context.scene.photo_diorama
@@ -72,7 +73,7 @@ def test_every_value_comes_back_as_it_was_set(blender):
 
 
 def test_bounds_themselves_come_back_within_the_range(blender):
-    from photo_diorama.operators.properties import set_values, settings_of
+    from photo_diorama.operators.build.properties import set_values, settings_of
 
     for end in ("low", "high"):
         bounds = {n: f.metadata[end] for n, f in OPTIONS.items() if f.metadata[end] is not None}
@@ -82,7 +83,7 @@ def test_bounds_themselves_come_back_within_the_range(blender):
 
 
 def test_values_of_another_version_do_no_harm(blender):
-    from photo_diorama.operators.properties import set_values, settings_of
+    from photo_diorama.operators.build.properties import set_values, settings_of
 
     scene = blender.context.scene.photo_diorama
     set_values(scene, {"shader": "toon", "density": "many", "no_such_option": 1, "frames": 48})
@@ -92,10 +93,10 @@ def test_values_of_another_version_do_no_harm(blender):
 def test_every_option_has_a_row_in_the_section_of_its_stage(extension):
     from fake_layout import FakeLayout
 
-    from photo_diorama.operators.properties import draw_options
+    from photo_diorama.operators.build.properties import draw_options
 
     layout = FakeLayout()
     draw_options(layout, extension.context.scene.photo_diorama)
     rows = [(section, name) for section, name in layout.rows() if section]
-    stages = [(part, f) for part, f in each_option() if not f.metadata["first"]]
-    assert rows == [(f"photo_diorama_{part}", f.name + "_percent" * f.metadata["percent"]) for part, f in stages]
+    stages = [(part, f) for part, f in each_option() if not shown(f.name).first]
+    assert rows == [(f"photo_diorama_{part}", f.name + "_percent" * shown(f.name).percent) for part, f in stages]

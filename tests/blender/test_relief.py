@@ -83,8 +83,8 @@ def test_no_ray_meets_surfaces_in_another_order(blender, lane, import_photo):
 
 
 def test_the_nodes_do_what_core_says(blender, lane, import_photo):
-    from photo_diorama.core.relief import relieve
-    from photo_diorama.operators.relief import relief_of
+    from photo_diorama.core.scene.relief import relieve
+    from photo_diorama.operators.light.relief import relief_of
 
     root = import_photo(*lane)
     disparity = 1 / distances(blender, root).astype(np.float64)

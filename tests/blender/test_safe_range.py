@@ -41,7 +41,7 @@ def unseen(bpy, root, eye) -> float:
 
 def test_rays_see_nothing_unseen_at_the_limits_and_more_beyond(blender, root):
     assert blender.ops.photo_diorama.measure_safe_range() == {"FINISHED"}
-    from photo_diorama.operators.safe_range import measured_range
+    from photo_diorama.operators.camera.safe_range import measured_range
 
     found = measured_range(root)
     assert unseen(blender, root, (0, 0, 0)) == 0
@@ -58,7 +58,7 @@ def test_rays_see_nothing_unseen_at_the_limits_and_more_beyond(blender, root):
 
 
 def test_the_range_follows_the_relief_and_its_box_shows_it(blender, root):
-    from photo_diorama.operators.safe_range import is_current, measured_range
+    from photo_diorama.operators.camera.safe_range import is_current, measured_range
 
     blender.ops.photo_diorama.measure_safe_range()
     deep, box = measured_range(root), role(root, "safe range")
@@ -80,7 +80,7 @@ def test_the_range_follows_the_relief_and_its_box_shows_it(blender, root):
 
 
 def test_the_backdrop_fills_no_gap(blender, import_photo, stand):
-    from photo_diorama.operators.safe_range import measured_range
+    from photo_diorama.operators.camera.safe_range import measured_range
 
     found = []
     for backdrop in (True, False):
@@ -92,7 +92,7 @@ def test_the_backdrop_fills_no_gap(blender, import_photo, stand):
 
 
 def test_hidden_layers_that_are_not_rendered_do_not_count(blender, root):
-    from photo_diorama.operators.safe_range import measured_range
+    from photo_diorama.operators.camera.safe_range import measured_range
 
     blender.ops.photo_diorama.measure_safe_range()
     whole = measured_range(root)
@@ -103,7 +103,7 @@ def test_hidden_layers_that_are_not_rendered_do_not_count(blender, root):
 
 @pytest.mark.parametrize("move", ["swing", "circle", "zoom-in"])
 def test_a_move_is_fitted_into_the_range(blender, root, move):
-    from photo_diorama.operators.safe_range import measured_range, path_of
+    from photo_diorama.operators.camera.safe_range import measured_range, path_of
 
     with pytest.raises(RuntimeError, match="does not move"):
         blender.ops.photo_diorama.fit_move()
@@ -139,7 +139,7 @@ def viewport(bpy):
 
 
 def test_the_preview_tilts_the_view_and_leaves_nothing_behind(blender, root):
-    from photo_diorama.operators.tilt_preview import Tilt, TiltPreview, place_in, range_to_tilt_in, window_region
+    from photo_diorama.operators.camera.tilt_preview import Tilt, TiltPreview, place_in, range_to_tilt_in, window_region
 
     furnish(blender)
     scene, area = blender.context.scene, viewport(blender)
@@ -214,9 +214,9 @@ def test_a_scaled_root_is_told_as_large_as_it_is(blender, root, by_parent):
 
     from fake_layout import FakeLayout
 
-    from photo_diorama.operators.root import kept_source, world_scale
-    from photo_diorama.operators.safe_range import measured_range
-    from photo_diorama.ui.panel import facts_told
+    from photo_diorama.operators.camera.safe_range import measured_range
+    from photo_diorama.operators.scene.root import kept_source, world_scale
+    from photo_diorama.ui.panels.panel import facts_told
 
     blender.ops.photo_diorama.measure_safe_range()
     focus = role(root, "camera").data.dof.focus_distance

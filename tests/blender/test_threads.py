@@ -46,7 +46,7 @@ def test_the_preference_is_cores_option_and_is_heard_at_once(extension):
 
 
 def test_the_flag_holds_for_its_command_and_no_longer(monkeypatch, tmp_path):
-    from photo_diorama.ui import command_line, inspect_photo, write_depth
+    from photo_diorama.ui.cli import command_line, inspect_photo, write_depth
 
     heard = []
     monkeypatch.setattr(write_depth, "run", lambda given, session: heard.append(thread_count()))
@@ -76,7 +76,7 @@ def test_the_depth_is_the_same_with_any_number_and_an_impossible_one_is_a_senten
 
 @pytest.mark.parametrize("jobs, asked, share", [(1, 0, "0"), (2, 0, "4"), (3, 0, "2"), (16, 0, "1"), (2, 3, "3")])
 def test_the_processes_of_a_batch_share_the_cores(monkeypatch, tmp_path, jobs, asked, share):
-    from photo_diorama.ui import batch
+    from photo_diorama.ui.cli import batch
 
     started = {}
     monkeypatch.setattr(batch, "Worker", lambda command, environment: started.update(command=command, environment=environment))

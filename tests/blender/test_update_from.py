@@ -92,7 +92,7 @@ def test_another_version_of_the_photo(blender, root, street, tmp_path):
 
 
 def test_a_fresh_estimate_by_a_model(blender, root, monkeypatch):
-    from photo_diorama.core import find_depth
+    from photo_diorama.core.depth import find_depth
 
     rows = np.linspace(0.2, 1.0, 24, dtype=np.float32)
     monkeypatch.setattr(find_depth, "_run_built_in", lambda picture, device: np.tile(rows[:, None], (1, 32)))
@@ -154,7 +154,7 @@ def test_redo_of_an_import_of_several_photos_repeats_no_slow_stage(blender, stre
     """Every photo's stages are kept, not only the last one's."""
     from made_photos import OPTIONS, two_planes
 
-    from photo_diorama.operators.root import kept_source
+    from photo_diorama.operators.scene.root import kept_source
 
     folder = tmp_path / "several"
     folder.mkdir()
@@ -163,7 +163,7 @@ def test_redo_of_an_import_of_several_photos_repeats_no_slow_stage(blender, stre
         depth.rename(folder / f"{name}_depth.npy")
     files = [{"name": f"{name}.png"} for name in "abc"]
     options = {**OPTIONS, "estimator": "auto"}
-    import photo_diorama.core.find_depth as find_depth
+    import photo_diorama.core.depth.find_depth as find_depth
 
     rows = np.linspace(0.2, 1.0, 24, dtype=np.float32)
     calls = []

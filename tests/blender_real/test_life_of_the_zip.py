@@ -43,7 +43,7 @@ def upgraded(blender, older, zipped, empty) -> dict:
         preferences = bpy.context.preferences.addons[{MODULE!r}].preferences
         preferences.drop_photos = True
         preferences.defaults.density = 2.0
-        from {MODULE}.operators.user_preferences import models_folder
+        from {MODULE}.operators.build.user_preferences import models_folder
         folder = models_folder(bpy.context)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "some_model.pt").write_text({MODEL!r})
@@ -55,7 +55,7 @@ def upgraded(blender, older, zipped, empty) -> dict:
     after = blender.script(f"""
         import json
         preferences = bpy.context.preferences.addons[{MODULE!r}].preferences
-        from {MODULE}.operators.user_preferences import models_folder
+        from {MODULE}.operators.build.user_preferences import models_folder
         folder = models_folder(bpy.context)
         heavy = [name for name in ("torch", "timm", "torchvision", "cv2", "scipy", "PIL") if name in sys.modules]
         handler = sys.modules[{MODULE!r} + ".ui.drop"].PHOTO_DIORAMA_FH_photo
@@ -172,7 +172,7 @@ def test_the_published_networks_can_be_built_from_the_bundled_wheels(upgraded, b
     if not any("/torch-" in wheel for wheel in manifest.get("wheels", ())):
         pytest.skip("this zip bundles no torch")
     said = blender.script(f"""
-        from {MODULE}.core.networks.backbones import efficientnet_lite3, vision_transformer
+        from {MODULE}.core.networks.depth.backbones import efficientnet_lite3, vision_transformer
         import torch
         with torch.inference_mode():
             print(efficientnet_lite3().eval().forward_features(torch.zeros(1, 3, 64, 64)).shape)
@@ -198,17 +198,17 @@ def test_a_torch_of_ones_own_is_used_after_the_next_start(upgraded, blender):
     """)
     said = blender.script(f"""
         import json
-        from {MODULE}.ui import own_torch
+        from {MODULE}.ui.preferences import user_torch
         class Layout:
             lines = []
             def label(self, text, icon):
                 self.lines.append(text)
         assert "torch" not in sys.modules
-        own_torch.draw_state(Layout())
+        user_torch.draw_state(Layout())
         import torch
         print("OWN", json.dumps([Layout.lines, torch.__file__]))
         bpy.context.preferences.addons[{MODULE!r}].preferences.torch_folder = ""
-        assert own_torch.own_torch.preferred() is None
+        assert user_torch.user_torch.preferred() is None
         bpy.ops.wm.save_userpref()
     """)
     lines, place = told(said, "OWN")

@@ -7,9 +7,9 @@ from functools import cache
 import numpy as np
 from scenes import BORDERED, EVERY
 
-from photo_diorama.core.inpaint import inpaint
-from photo_diorama.core.layers import OPPOSITE, STEPS, LayeredDepthImage
-from photo_diorama.core.mesh import LayeredMesh, triangulate
+from photo_diorama.core.inpaint.inpaint import inpaint
+from photo_diorama.core.layers.layered_depth_image import OPPOSITE, STEPS, LayeredDepthImage
+from photo_diorama.core.mesh.triangulate import LayeredMesh, triangulate
 from photo_diorama.core.settings import InpaintSettings, LayerSettings, MeshSettings
 
 

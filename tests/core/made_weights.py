@@ -4,7 +4,7 @@ import hashlib
 import random
 from pathlib import Path
 
-from photo_diorama.core.weights import RELATIVE_DEPTH, InstalledFile, Weights, download
+from photo_diorama.core.models.store import RELATIVE_DEPTH, InstalledFile, Weights, download
 
 MB = 1 << 20
 CONTENT = random.Random(7).randbytes(3 * MB)

@@ -245,10 +245,10 @@ def outcome(seed: Seed, folder: Path) -> str:
 
     A photo is built with a sound depth map, a depth map with a sound photo, a photo with its own depth as far as it has one.
     """
-    from photo_diorama.core.embedded_depth import inspect_depth, read_embedded_depth, read_embedded_original
+    from photo_diorama.core.depth.carried_depth import inspect_depth, read_embedded_depth, read_embedded_original
+    from photo_diorama.core.photo.xmp import parse_xmp
     from photo_diorama.core.pipeline import build_diorama
     from photo_diorama.core.settings import Settings
-    from photo_diorama.core.xmp import parse_xmp
 
     settings = Settings().with_values(SMALL)
     path, photo, depth = folder / seed.name, folder / "sound.png", folder / "sound.npy"

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from photo_diorama.core.camera import Camera
-from photo_diorama.core.depth import DepthMap
-from photo_diorama.core.layers import LayeredDepthImage, split_into_layers
-from photo_diorama.core.photo import Photo
+from photo_diorama.core.camera.camera import Camera
+from photo_diorama.core.depth.depth_map import DepthMap
+from photo_diorama.core.depth.sharpen_depth import sharpen
+from photo_diorama.core.layers.layered_depth_image import LayeredDepthImage
+from photo_diorama.core.layers.split import split_into_layers
+from photo_diorama.core.photo.photo import Photo
 from photo_diorama.core.settings import LayerSettings
-from photo_diorama.core.sharpen_depth import sharpen
 
 HEIGHT, WIDTH = 120, 160
 FAR, MIDDLE, NEAR = 4.0, 2.0, 1.0
@@ -52,7 +53,7 @@ class Scene:
     def split(self, settings: LayerSettings = BORDERED) -> LayeredDepthImage:
         """The scene sharpened, which only the sphere's rim needs, and torn into its surfaces; nothing filled yet."""
         photo = self.photo()
-        sharp = sharpen(self.depth(), photo.working_colour(*self.surface.shape), settings.tear)
+        sharp = sharpen(self.depth(), photo.working_colour(*self.surface.shape), settings)
         return split_into_layers(photo, sharp, settings)
 
     def saved(self, folder: Path) -> tuple[Path, Path]:

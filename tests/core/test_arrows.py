@@ -1,8 +1,11 @@
-"""The arrows of the house: ui -> operators -> core, never back; core knows no Blender and starts with NumPy alone."""
+"""The arrows of the house: ui -> operators -> core, never back; rooms in one order; core knows no Blender and starts with NumPy
+alone."""
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,15 @@ CODE = [ROOT / "__init__.py", *(p for folder in RANK for p in sorted((ROOT / fol
 CORE = [p for p in CODE if p.is_relative_to(ROOT / "core")]
 NETWORKS = ROOT / "core" / "networks"
 LATE = {"torch", "torchvision", "timm", "cv2", "scipy", "PIL", "pillow_heif", "safetensors"}
-MOST_LINES = 400
+MOST_LINES, MOST_FILES = 400, 12
+ORDER = """
+core: errors camera | models job built_in | settings shown_options | threads | raster | photo scene | networks | networks/depth networks/inpaint silhouettes | depth |
+      layers batch | hidden_depth mesh | inpaint | pipeline | change_depth | change_parts
+operators: nodes | scene | light | staging | build | depth camera output
+ui: cli drop menus panels | blender_command preferences
+"""
+"""Rooms, and files that lie beside rooms, from the ground up: each imports from those before a bar that it comes after, from no
+other. `docs/architecture.md` says what each is for."""
 
 
 def imports(path: Path, top_level: bool = False):
@@ -36,8 +47,10 @@ def imports(path: Path, top_level: bool = False):
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1]
             assert base, f"{path}:{node.lineno} reaches out of the package"
+            module = [*base, *(node.module.split(".") if node.module else [])]
             for alias in node.names:
-                yield node.lineno, ".".join([*base, *(node.module or alias.name).split(".")])
+                file = ROOT.joinpath(*module[1:], f"{alias.name}.py")
+                yield node.lineno, ".".join([*module, alias.name] if file.exists() else module)
 
 
 def broken(paths, wrong, top_level: bool = False) -> list[str]:
@@ -66,6 +79,57 @@ def test_no_part_imports_a_higher_one():
         return own in RANK and part_of(module) and RANK[part_of(module)] > RANK[own]
 
     assert not broken(CODE, wrong)
+
+
+def rooms_in_order() -> dict[str, int]:
+    """Each room by its path, and its height."""
+    heights = {}
+    for storey in re.split(r"\n(?=\w)", ORDER.strip()):
+        name, _, rest = storey.partition(":")
+        heights |= {f"{name}/{room}": at for at, rooms in enumerate(rest.split("|")) for room in rooms.split()}
+    return heights
+
+
+def room_of(path: Path) -> str:
+    """The room that a file lies in; the file's own name where it lies beside rooms."""
+    relative = path.relative_to(ROOT)
+    return relative.parent.as_posix() if len(relative.parts) > 2 else relative.with_suffix("").as_posix()
+
+
+def test_rooms_import_in_one_order():
+    heights = rooms_in_order()
+    files = [p for p in CODE if len(p.relative_to(ROOT).parts) > 1 and p != ROOT / p.relative_to(ROOT).parts[0] / "__init__.py"]
+    assert {room_of(p) for p in files} == set(heights), "every room has its place in the order, and no other is there"
+
+    def wrong(path, module):
+        names = module.split(".")
+        if names[0] != NAME or len(names) < 3 or part_of(module) != path.relative_to(ROOT).parts[0]:
+            return False
+        their = max((room for room in heights if "/".join(names[1:]).startswith(room)), key=len)
+        own = room_of(path)
+        return their != own and heights[their] >= heights[own]
+
+    assert not broken(files, wrong)
+
+
+def test_files_import_each_other_in_no_circle():
+    """Late imports count too: what depends on each other is one thing and belongs into one file."""
+    names = {".".join((NAME, *p.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__"): p for p in CODE}
+    left = {p: {names[m] for _, m in imports(p) if m in names and names[m] != p} for p in CODE}
+    while any(not needs & left.keys() for needs in left.values()):
+        left = {p: needs for p, needs in left.items() if needs & left.keys()}
+    assert not left, f"among these is a circle: {sorted(str(p.relative_to(ROOT)) for p in left)}"
+
+
+@pytest.mark.parametrize("room", sorted({p.parent for p in CODE}), ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_rooms_are_small(room):
+    files = [p.name for p in room.glob("*.py") if p.name != "__init__.py"]
+    assert len(files) <= MOST_FILES, f"{len(files)} files; split the room"
+
+
+def test_the_package_lists_every_room():
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
+    assert listed == sorted(".".join((NAME, *p.parent.relative_to(ROOT).parts)) for p in CODE if p.name == "__init__.py")
 
 
 def test_nothing_imports_the_package_by_its_own_name():
@@ -124,8 +188,9 @@ for name in sys.argv[2:]:
 
 def test_importing_core_starts_nothing_heavy():
     names = [
-        f"{NAME}.core",
-        *(f"{NAME}.core.{p.stem}" for p in CORE if p.parent == ROOT / "core" and p.stem != "__init__"),
+        ".".join((NAME, *p.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
+        for p in CORE
+        if not p.is_relative_to(NETWORKS)
     ]
     command = [sys.executable, "-c", START.format(late=LATE), str(ROOT / "tests"), *names]
     done = subprocess.run(command, capture_output=True, text=True)

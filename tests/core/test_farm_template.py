@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from photo_diorama.core.settings import Settings
-from photo_diorama.ui.command_line import parse
+from photo_diorama.ui.cli.command_line import parse
 
 TEMPLATE = Path(__file__).parents[2] / "docs" / "farm" / "photo_diorama.openjd.yaml"
 TEXT = TEMPLATE.read_text(encoding="utf-8")
@@ -55,7 +55,7 @@ def test_steps_follow_each_other_and_are_ours():
 
 @pytest.mark.parametrize("step", ["Build", "Render", "Encode"])
 def test_each_steps_command_line_is_understood(step):
-    from photo_diorama.ui import farm
+    from photo_diorama.ui.cli import farm
 
     command, given = parse([filled(argument) for argument in command_lines()[step]])
     assert command is farm and given.step == step.lower()
@@ -72,7 +72,7 @@ def test_defaults_are_those_of_the_program():
 
 
 def test_what_list_tells_are_the_parameters_without_defaults(tmp_path, capfd):
-    from photo_diorama.ui.command_line import main
+    from photo_diorama.ui.cli.command_line import main
 
     (tmp_path / "a.jpg").write_bytes(b"x")
     assert main(["farm", "list", str(tmp_path), "--output", str(tmp_path / "o"), "--json"]) == 0

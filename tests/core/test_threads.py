@@ -8,8 +8,10 @@ import pytest
 from mutations import depth_map
 from PIL import Image
 
-from photo_diorama.core import fill_colour, fill_depth_learned, mesh
 from photo_diorama.core.errors import DioramaError
+from photo_diorama.core.hidden_depth import choose_surface
+from photo_diorama.core.inpaint import fill_colour
+from photo_diorama.core.mesh import triangulate
 from photo_diorama.core.pipeline import build_diorama
 from photo_diorama.core.settings import Settings, each_option
 from photo_diorama.core.threads import MOST, hand_on_threads, thread_count, threads_used, use_threads
@@ -80,7 +82,7 @@ def _built(folder, count: int, **options):
             super().__init__(workers)
 
     with pytest.MonkeyPatch.context() as patch, threads_used(count):
-        for module in (mesh, fill_colour, fill_depth_learned):
+        for module in (triangulate, fill_colour, choose_surface):
             patch.setattr(module, "ThreadPoolExecutor", Counted)
         built = build_diorama(folder / "photo.png", folder / "depth.npy", Settings().with_values(options))
         assert cv2.getNumThreads() == count and set(pools) == {count} and len(pools) >= 3

@@ -11,13 +11,13 @@ import torch
 from published_unet import PublishedUNet
 from torch import nn
 
-from photo_diorama.core import catalogue
+from photo_diorama.core.models import catalogue
+from photo_diorama.core.models.store import import_file, weights_named
 from photo_diorama.core.networks.checkpoints import save_network
-from photo_diorama.core.networks.inpaint_colour import InpaintColour
-from photo_diorama.core.networks.inpaint_depth import InpaintDepth
-from photo_diorama.core.networks.inpaint_edge import InpaintEdge
+from photo_diorama.core.networks.inpaint.inpaint_colour import InpaintColour
+from photo_diorama.core.networks.inpaint.inpaint_depth import InpaintDepth
+from photo_diorama.core.networks.inpaint.inpaint_edge import InpaintEdge
 from photo_diorama.core.pipeline import build_diorama
-from photo_diorama.core.weights import import_file, weights_named
 
 KINDS = {"shih2020_edge": InpaintEdge, "shih2020_depth": InpaintDepth, "shih2020_color": InpaintColour}
 

@@ -16,10 +16,10 @@ from safetensors.torch import save_file
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.networks import checkpoints
 from photo_diorama.core.networks.checkpoints import read_state, save_network
-from photo_diorama.core.networks.inpaint_colour import InpaintColour, load_inpaint_colour
-from photo_diorama.core.networks.inpaint_depth import InpaintDepth, load_inpaint_depth
-from photo_diorama.core.networks.inpaint_edge import InpaintEdge, load_inpaint_edge
-from photo_diorama.core.networks.partial_convolution import fold_batch_norm
+from photo_diorama.core.networks.inpaint.inpaint_colour import InpaintColour, load_inpaint_colour
+from photo_diorama.core.networks.inpaint.inpaint_depth import InpaintDepth, load_inpaint_depth
+from photo_diorama.core.networks.inpaint.inpaint_edge import InpaintEdge, load_inpaint_edge
+from photo_diorama.core.networks.inpaint.partial_convolution import fold_batch_norm
 
 OURS = [(InpaintEdge, load_inpaint_edge), (InpaintDepth, load_inpaint_depth), (InpaintColour, load_inpaint_colour)]
 
@@ -175,7 +175,7 @@ def test_renaming_takes_the_longest_prefix_and_keeps_the_rest():
 def test_the_edge_network_is_read_without_pytorchs_compiler():
     """Importing that takes longer than all the work of the network; making spectral normalisation in earnest would do it."""
     code = (
-        "import sys; sys.path.insert(0, 'tests'); import conftest; from photo_diorama.core.networks.inpaint_edge import load_inpaint_edge\n"
+        "import sys; sys.path.insert(0, 'tests'); import conftest; from photo_diorama.core.networks.inpaint.inpaint_edge import load_inpaint_edge\n"
         "from photo_diorama.core.settings import HIDDEN_EDGES\n"
         "assert load_inpaint_edge(HIDDEN_EDGES.with_suffix('.safetensors')).form == 'folded' and 'torch._dynamo' not in sys.modules"
     )

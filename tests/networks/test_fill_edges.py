@@ -12,13 +12,14 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
 from layer_checks import assert_links_are_mutual  # noqa: E402
 from scenes import BORDERED, EVERY, HEIGHT, WIDTH, Scene, _scene, relief, t_junction  # noqa: E402
 
-from photo_diorama.core import fill_edges, inpaint  # noqa: E402
 from photo_diorama.core.built_in.onnx_network import load  # noqa: E402
 from photo_diorama.core.errors import Cancelled  # noqa: E402
-from photo_diorama.core.extend_edges import EdgeEnd, EdgePath, plan_paths  # noqa: E402
-from photo_diorama.core.fill_edges import extend_edges  # noqa: E402
-from photo_diorama.core.reflood import reflood  # noqa: E402
-from photo_diorama.core.regions import disocclude  # noqa: E402
+from photo_diorama.core.hidden_depth import learned_edges  # noqa: E402
+from photo_diorama.core.hidden_depth.edge_paths import EdgeEnd, EdgePath, plan_paths  # noqa: E402
+from photo_diorama.core.hidden_depth.learned_edges import extend_edges  # noqa: E402
+from photo_diorama.core.hidden_depth.propagate_edges import reflood  # noqa: E402
+from photo_diorama.core.inpaint import inpaint  # noqa: E402
+from photo_diorama.core.layers.regions import disocclude  # noqa: E402
 from photo_diorama.core.settings import HIDDEN_EDGES, InpaintSettings  # noqa: E402
 
 FAR, LOW, POST = 0.2, 0.5, 1.0
@@ -127,9 +128,9 @@ def test_nothing_changes_where_no_other_edge_touches_and_nobody_is_asked():
 def test_nothing_changes_where_the_network_sees_no_edge_or_the_photo_is_in_parts():
     image = t_junction().split(BORDERED)
     found, network = disocclude(image, 0.07), Watched(no_edges)
-    assert extend_edges(image, found, 0.14, network) is found and len(network.given) == fill_edges.RUNS
+    assert extend_edges(image, found, 0.14, network) is found and len(network.given) == learned_edges.RUNS
     parts = replace(found, part=np.zeros(found.hidden.shape, np.uint8))
-    assert extend_edges(image, parts, 0.14, network) is parts and len(network.given) == fill_edges.RUNS
+    assert extend_edges(image, parts, 0.14, network) is parts and len(network.given) == learned_edges.RUNS
 
 
 @pytest.mark.parametrize("name", ["T-junction", "relief", "nested"])
@@ -161,7 +162,7 @@ def test_a_path_keeps_to_the_middle_of_a_broad_answer(slope):
 
 
 def test_large_grids_are_shrunk_before_the_network(monkeypatch):
-    monkeypatch.setattr(fill_edges, "TUNED_FOR", 80)
+    monkeypatch.setattr(learned_edges, "TUNED_FOR", 80)
     scene = wall_behind_a_post(0.5)
     image, network = scene.split(BORDERED), Watched(joining)
     found = disocclude(image, 0.07)

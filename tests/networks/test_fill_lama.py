@@ -15,12 +15,12 @@ from layer_checks import assert_links_are_mutual, filled  # noqa: E402
 from made_inpainters import bring, same_each_time  # noqa: E402
 from scenes import BORDERED, EVERY, t_junction, two_planes  # noqa: E402
 
-from photo_diorama.core import fill_lama, inpaint  # noqa: E402
-from photo_diorama.core.downloaded import Downloaded  # noqa: E402
 from photo_diorama.core.errors import DioramaError  # noqa: E402
-from photo_diorama.core.fill_lama import Lama, load_lama, paint_region, working_size  # noqa: E402
+from photo_diorama.core.inpaint import inpaint, lama  # noqa: E402
+from photo_diorama.core.inpaint.lama import Lama, load_lama, paint_region, working_size  # noqa: E402
+from photo_diorama.core.inpaint.needed_networks import Downloaded  # noqa: E402
+from photo_diorama.core.layers.regions import Region  # noqa: E402
 from photo_diorama.core.pipeline import build_diorama  # noqa: E402
-from photo_diorama.core.regions import Region  # noqa: E402
 from photo_diorama.core.settings import InpaintSettings, Settings  # noqa: E402
 
 CHOSEN = InpaintSettings(inpainter="lama", hidden_depth="nearest")
@@ -210,7 +210,7 @@ def test_only_the_bytes_that_were_hashed_are_loaded(models, monkeypatch):
     monkeypatch.setattr(torch.jit, "load", lambda file, **options: (loaded.append(file.getvalue()), real(file, **options))[1])
     load_lama(Downloaded(models))
     (content,) = loaded
-    assert hashlib.sha256(content).hexdigest() == fill_lama.checked_content.__globals__["weights_named"]("lama").sha256
+    assert hashlib.sha256(content).hexdigest() == lama.checked_content.__globals__["weights_named"]("lama").sha256
 
 
 def test_a_file_that_is_no_torchscript_is_told(monkeypatch, tmp_path):

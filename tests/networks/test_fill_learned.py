@@ -5,15 +5,15 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from photo_diorama.core import fill_colour, fill_learned  # noqa: E402
 from photo_diorama.core.built_in.colour import MULTIPLE  # noqa: E402
 from photo_diorama.core.built_in.onnx_network import load  # noqa: E402
-from photo_diorama.core.exemplar import blurred  # noqa: E402
-from photo_diorama.core.fill_colour import FillParts, compose, fill_parts  # noqa: E402
+from photo_diorama.core.inpaint import fill_colour, learned  # noqa: E402
+from photo_diorama.core.inpaint.deterministic import FillParts, compose, fill_parts  # noqa: E402
+from photo_diorama.core.inpaint.exemplar import blurred  # noqa: E402
+from photo_diorama.core.layers.regions import Region  # noqa: E402
 from photo_diorama.core.networks.checkpoints import save_network  # noqa: E402
-from photo_diorama.core.networks.forward import on_arrays  # noqa: E402
-from photo_diorama.core.networks.hidden_colour import START, load_hidden_colour, untrained  # noqa: E402
-from photo_diorama.core.regions import Region  # noqa: E402
+from photo_diorama.core.networks.inpaint.forward import on_arrays  # noqa: E402
+from photo_diorama.core.networks.inpaint.hidden_colour import START, load_hidden_colour, untrained  # noqa: E402
 from photo_diorama.core.settings import HIDDEN_COLOUR, InpaintSettings  # noqa: E402
 
 RIM, SIGMA = 2, 3.0
@@ -40,7 +40,7 @@ def made_regions() -> tuple[np.ndarray, list[Region]]:
 
 def untrained_fill(region: Region, parts: FillParts) -> np.ndarray:
     """What a network that adds nothing makes of a region; one that is too small for it is as `compose` has it."""
-    if region.synthesis.sum() < fill_learned.FEWEST:
+    if region.synthesis.sum() < learned.FEWEST:
         return compose(region, parts)
     hole = np.float32(region.synthesis | (region.context & ~parts.source))[..., None]
     mean = averaged(parts.pieces) / np.maximum(averaged(hole), 1e-3)[..., None]
@@ -62,11 +62,11 @@ def completed(network) -> tuple[np.ndarray, np.ndarray, Region]:
     """The deterministic canvas, the canvas completed by the network, and the one region that is wide enough for it."""
     canvas, regions = made_regions()
     more = canvas.copy()
-    completion = fill_learned.Completion(more, on_arrays(network))
+    completion = learned.Completion(more, on_arrays(network))
     for region in regions:
         parts = fill_parts(region, RIM, SIGMA, LONG_SIDE)
         if parts:
-            completion.add(fill_learned.cut_tiles(region, parts))
+            completion.add(learned.cut_tiles(region, parts))
     completion.finish()
     return canvas, more, regions[0]
 
@@ -85,12 +85,12 @@ def test_blocks_hold_every_wanted_pixel_once(seed: int):
     wanted = rng.random((rng.integers(1, 500), rng.integers(1, 500))) < (0.002, 0.3, 1.0, 0.00001)[seed]
     wanted[-1, 0] = True
     count = np.zeros(wanted.shape, int)
-    for box, seen in fill_learned.blocks(wanted):
+    for box, seen in learned.blocks(wanted):
         count[box] += 1
         assert all(s.start <= b.start and b.stop <= s.stop for s, b in zip(seen, box, strict=True))
-        assert all(b.stop - b.start <= fill_learned.BLOCK for b in box)
-        assert all(s.stop - s.start <= fill_learned.BLOCK + 2 * fill_learned.MARGIN for s in seen)
-    assert (fill_learned.BLOCK + 2 * fill_learned.MARGIN) % MULTIPLE == 0  # so that a whole block is not padded
+        assert all(b.stop - b.start <= learned.BLOCK for b in box)
+        assert all(s.stop - s.start <= learned.BLOCK + 2 * learned.MARGIN for s in seen)
+    assert (learned.BLOCK + 2 * learned.MARGIN) % MULTIPLE == 0  # so that a whole block is not padded
     assert (count[wanted] == 1).all() and count.max() == 1
 
 
@@ -101,7 +101,7 @@ def test_untrained_it_takes_fixed_shares_of_what_it_is_given():
 
 
 def test_colours_land_on_the_invented_pixels_alone(monkeypatch):
-    monkeypatch.setattr(fill_learned, "PIXELS_AT_ONCE", 1 << 16)  # so that the wide region is not the last batch
+    monkeypatch.setattr(learned, "PIXELS_AT_ONCE", 1 << 16)  # so that the wide region is not the last batch
     canvas, more, region = completed(network_that_adds(0.25))
     wide = np.zeros(canvas.shape[:2], bool)
     wide[region.window] = region.synthesis
@@ -137,8 +137,8 @@ def test_what_is_neither_context_nor_hole_changes_nothing():
     for picture in (colour, other, rim):
         region = Region((slice(0, 70), slice(0, 80)), synthesis, context, distance, picture)
         canvas = np.zeros((70, 80, 3), np.float32)
-        completion = fill_learned.Completion(canvas, on_arrays(network))
-        completion.add(fill_learned.cut_tiles(region, fill_parts(region, RIM, SIGMA, LONG_SIDE)))
+        completion = learned.Completion(canvas, on_arrays(network))
+        completion.add(learned.cut_tiles(region, fill_parts(region, RIM, SIGMA, LONG_SIDE)))
         completion.finish()
         results.append(canvas)
     assert results[0].any() and np.array_equal(*results[:2])
@@ -161,8 +161,8 @@ def test_foreground_on_the_rim_does_not_come_back_by_the_weights_that_come_along
         colour[context & (distance <= red)] = 0.9, 0.1, 0.1
         region = Region((slice(0, 120), slice(0, 140)), synthesis, context, distance, colour)
         canvas = np.zeros((120, 140, 3), np.float32)
-        completion = fill_learned.Completion(canvas, load(HIDDEN_COLOUR))
-        completion.add(fill_learned.cut_tiles(region, fill_parts(region, 3, 6.0, 960)))
+        completion = learned.Completion(canvas, load(HIDDEN_COLOUR))
+        completion.add(learned.cut_tiles(region, fill_parts(region, 3, 6.0, 960)))
         completion.finish()
         filled = canvas[synthesis]
         assert abs(filled[:, 0] - filled[:, 1]).mean() < 0.01 * 0.8, red

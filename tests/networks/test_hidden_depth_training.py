@@ -25,9 +25,9 @@ train, prepare = load("train"), load("prepare")
 
 from views import View, torn, truth  # noqa: E402
 
-from photo_diorama.core.fill_depth_learned import load_network  # noqa: E402
-from photo_diorama.core.look_beside import look  # noqa: E402
-from photo_diorama.core.regions import disocclude  # noqa: E402
+from photo_diorama.core.hidden_depth.choose_surface import load_network  # noqa: E402
+from photo_diorama.core.hidden_depth.surface_candidates import look  # noqa: E402
+from photo_diorama.core.layers.regions import disocclude  # noqa: E402
 from photo_diorama.core.settings import LayerSettings  # noqa: E402
 
 HEIGHT, WIDTH = 150, 200

@@ -7,9 +7,9 @@ from scipy import ndimage
 
 from photo_diorama.core.built_in import crops as crops_module
 from photo_diorama.core.built_in.crops import Crop, batches, close_synthesis, crop_centred, pad_centred, padded_size
-from photo_diorama.core.networks.inpaint_colour import InpaintColour, colour_input, inpaint_colour, working_size
-from photo_diorama.core.networks.inpaint_depth import InpaintDepth, depth_input, inpaint_depth
-from photo_diorama.core.networks.inpaint_edge import InpaintEdge, edge_input, inpaint_edge
+from photo_diorama.core.networks.inpaint.inpaint_colour import InpaintColour, colour_input, inpaint_colour, working_size
+from photo_diorama.core.networks.inpaint.inpaint_depth import InpaintDepth, depth_input, inpaint_depth
+from photo_diorama.core.networks.inpaint.inpaint_edge import InpaintEdge, edge_input, inpaint_edge
 
 
 def make_crop(height=90, width=140, seed=0) -> Crop:

@@ -7,11 +7,12 @@ import torch
 from published_unet import PublishedUNet
 
 from photo_diorama.core.errors import DioramaError
-from photo_diorama.core.networks import checkpoints, partial_convolution
-from photo_diorama.core.networks.forward import forward_in_batches
-from photo_diorama.core.networks.inpaint_colour import InpaintColour
-from photo_diorama.core.networks.inpaint_depth import InpaintDepth
-from photo_diorama.core.networks.inpaint_edge import InpaintEdge, fold_spectral_norm
+from photo_diorama.core.networks import checkpoints
+from photo_diorama.core.networks.inpaint import partial_convolution
+from photo_diorama.core.networks.inpaint.forward import forward_in_batches
+from photo_diorama.core.networks.inpaint.inpaint_colour import InpaintColour
+from photo_diorama.core.networks.inpaint.inpaint_depth import InpaintDepth
+from photo_diorama.core.networks.inpaint.inpaint_edge import InpaintEdge, fold_spectral_norm
 
 TOLERANCE = 1e-4
 UNETS = {

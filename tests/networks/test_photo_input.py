@@ -5,8 +5,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from photo_diorama.core.networks import depth_anything, dpt, midas_small
-from photo_diorama.core.networks.photo_input import resize_cubic
+from photo_diorama.core.networks.depth import depth_anything, dpt, midas_small
+from photo_diorama.core.networks.depth.photo_input import resize_cubic
 
 MIDAS, DPT, ANYTHING = midas_small.PHOTO_INPUT, dpt.PHOTO_INPUT, depth_anything.PHOTO_INPUT
 

@@ -27,8 +27,8 @@ collect, planes, train = load("collect_crops"), load("planes"), load("train")
 from views import View, torn  # noqa: E402
 
 from photo_diorama.core.built_in.crops import Crop  # noqa: E402
-from photo_diorama.core.networks.inpaint_edge import edge_input, inpaint_edge, load_inpaint_edge  # noqa: E402
-from photo_diorama.core.regions import disocclude  # noqa: E402
+from photo_diorama.core.layers.regions import disocclude  # noqa: E402
+from photo_diorama.core.networks.inpaint.inpaint_edge import edge_input, inpaint_edge, load_inpaint_edge  # noqa: E402
 from photo_diorama.core.settings import LayerSettings  # noqa: E402
 
 HEIGHT, WIDTH = 144, 192

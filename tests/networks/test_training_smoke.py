@@ -17,7 +17,7 @@ import train  # noqa: E402
 from pairs import AROUND, SIDE, Pairs, Shape, make_pair  # noqa: E402
 from pictures import Pictures, made_print  # noqa: E402
 
-from photo_diorama.core.networks.hidden_colour import load_hidden_colour, untrained  # noqa: E402
+from photo_diorama.core.networks.inpaint.hidden_colour import load_hidden_colour, untrained  # noqa: E402
 
 WHOLE = SIDE + 2 * AROUND
 LONG_SIDE = 480

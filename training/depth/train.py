@@ -1,6 +1,10 @@
 """Trains the embedded depth network on cached samples; checkpoints every few minutes and goes on from the last one.
 
-    python training/depth/train.py --rendered CACHE --photos DIR [DIR ...] --run RUN_FOLDER --minutes 150
+    python training/depth/train.py --rendered CACHE/rendered --photos DIR [DIR ...] --run RUN_FOLDER --minutes 150
+    python training/depth/train.py ... --cool 20      (lets the rate fall to nothing: the weights to ship)
+
+Minutes are of processor time, so that a busy machine changes nothing. The rate is constant until it is cooled, so that a
+run can always be continued; what is exported is the moving average of the weights.
 """
 # ruff: noqa: E402, I001  (the path comes first: these scripts are run from a checkout, not installed)
 
@@ -20,13 +24,12 @@ import cv2
 import losses
 import numpy as np
 import torch
-from photo_diorama.core.networks.embedded_depth_net import EmbeddedDepthNet
+from photo_diorama.core.networks.depth.built_in import TAPS, VARIANTS, EmbeddedDepthNet, load_network
 from pretrained import load_imagenet
 from safetensors.torch import save_file
-from samples import PASTED, REAL, RENDERED, SHAPES, TAUGHT, Sample, Source
+from samples import PASTED, REAL, RENDERED, TAUGHT, Sample, Source
 
-WEIGHT = {RENDERED: 1.0, REAL: 0.7, TAUGHT: 0.15, PASTED: 0.0}
-FROZEN_STAGES = 2  # Stem and strides 2 and 4 keep their ImageNet weights: edges and colours need no relearning.
+FROZEN_STAGES = 3  # Stem and strides 2 to 8 keep their weights: edges and colours need no relearning, and they cost most.
 
 
 def read_photos(folders: list[Path], side: int = 420) -> list[np.ndarray]:
@@ -47,18 +50,31 @@ def tensors(batch: list[Sample]) -> tuple[torch.Tensor, ...]:
     return photo.contiguous(memory_format=torch.channels_last), inverse, valid
 
 
-def objective(guess: torch.Tensor, batch: list[Sample], inverse: torch.Tensor, valid: torch.Tensor) -> dict:
-    """The three losses, each the mean over the images it applies to, at half the pictures' size (the network's)."""
+def objective(guess: torch.Tensor, sky: torch.Tensor, batch: list[Sample], inverse: torch.Tensor, valid: torch.Tensor) -> dict:
+    """The losses, each the mean over the images it applies to, at half the pictures' size (the network's).
+
+    guess, sky: (N, h, w) disparity and logit of sky. PASTED samples are only asked for order; TAUGHT and REAL may have an
+    unknown shift, so they take part in the affine term alone.
+    """
     inverse, valid = inverse[:, ::2, ::2], valid[:, ::2, ::2]
-    weight = torch.tensor([WEIGHT[s.kind] for s in batch])
-    pasted = torch.tensor([float(s.kind == PASTED) for s in batch])
-    level = losses.standardise(guess, valid | (pasted > 0)[:, None, None])
-    truth = losses.standardise(inverse, valid).clamp(-8, 8)
+    per_image = lambda table: torch.tensor([table.get(s.kind, 0.0) for s in batch])
+    exact, affine, ordered = per_image({RENDERED: 1.0}), per_image({REAL: 0.7, TAUGHT: 0.15}), per_image({PASTED: 0.5})
+    total = (exact + affine + ordered).sum().clamp(min=1)
+    level, truth = losses.scaled(guess, valid), losses.scaled(inverse, valid).clamp(max=8)
+    log_level, log_truth = losses.logarithm(level), losses.logarithm(truth)
     first, second, sign = losses.random_pairs(inverse, valid, 1500)
-    total = (weight + 0.5 * pasted).sum().clamp(min=1)
-    return {"affine": (losses.affine_invariant(level, truth, valid) * weight).sum() / total,
-            "gradient": 0.25 * (losses.gradient(level, truth, valid) * weight).sum() / total,
-            "order": 0.5 * (losses.order(level, first, second, sign) * (weight + 0.5 * pasted)).sum() / total}
+    terms = {"scale": (losses.scale_only(level, truth, valid) * exact).sum(),
+             "gradient": 0.25 * ((losses.gradient(level, truth, valid)
+                                  + 0.4 * losses.gradient(log_level, log_truth, valid)) * exact).sum(),
+             "edges": 0.5 * (losses.edges_in_place(level, truth, valid) * exact).sum(),
+             "flat": 0.3 * (losses.flatness(level, truth, valid) * exact).sum(),
+             "order": 0.4 * (losses.order(level, first, second, sign) * (exact + ordered)).sum(),
+             "sky": 0.3 * (losses.mean_of(torch.nn.functional.binary_cross_entropy_with_logits(
+                 sky, (inverse <= 0).float(), reduction="none"), valid) * exact).sum()}
+    if float(affine.sum()) > 0:
+        standard = losses.affine_invariant(losses.standardise(guess, valid), losses.standardise(inverse, valid).clamp(-8, 8), valid)
+        terms["affine"] = (standard * affine).sum()
+    return {name: value / total for name, value in terms.items()}
 
 
 def freeze(network: EmbeddedDepthNet, all_of_it: bool) -> None:
@@ -102,10 +118,9 @@ def save(run: Path, network, optimiser, average: Average, step: int, seconds: fl
     export(average.state, run / "embedded_depth.safetensors")
 
 
-def rate(progress: float, frozen_until: float) -> float:
-    """Share of the top learning rate at 0..1 of the run: a short rise, a cosine down to 2 %, a dip at unfreezing."""
-    dip = max(0.05, (progress - frozen_until) / 0.02) if progress > frozen_until else 1.0
-    return min(1.0, progress / 0.01 + 0.02, dip) * (0.02 + 0.49 * (1 + float(np.cos(np.pi * min(progress, 1.0)))))
+def rate(minutes: float, cooled: float | None) -> float:
+    """Share of the top learning rate: a short rise, then constant; `cooled` is 0..1 of the fall to nothing."""
+    return min(1.0, 0.05 + minutes / 1.5) * (1.0 if cooled is None else max(0.0, 1 - cooled))
 
 
 def arguments() -> argparse.Namespace:
@@ -115,11 +130,15 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--real", type=Path, help="reference data: adds its real training pairs (not for shipping)")
     parser.add_argument("--taught", type=Path, help=".npz of METER's inverse depth for the photos, same order")
     parser.add_argument("--run", type=Path, required=True, help="folder of this run's checkpoints")
-    parser.add_argument("--minutes", type=float, default=150, help="of wall clock, all restarts together")
+    parser.add_argument("--variant", choices=VARIANTS, default="lite0")
+    parser.add_argument("--start", type=Path, help="weights (.safetensors) of the same variant to start from, not ImageNet's")
+    parser.add_argument("--minutes", type=float, default=150, help="of processor time, all restarts together")
+    parser.add_argument("--cool", type=float, help="minutes of processor time in which the rate falls to nothing, from the checkpoint")
+    parser.add_argument("--frozen", type=float, default=10, help="minutes in which the whole encoder is frozen")
+    parser.add_argument("--long-side", type=int, default=384, help="of the samples, pixels")
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--top-rate", type=float, default=1.5e-3)
+    parser.add_argument("--top-rate", type=float, default=1e-3)
     parser.add_argument("--encoder-share", type=float, default=0.15, help="of the rate, for the encoder")
-    parser.add_argument("--frozen", type=float, default=0.15, help="part of the run with the whole encoder frozen")
     parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args()
 
@@ -136,13 +155,53 @@ def sources(options: argparse.Namespace, seed: int) -> Source:
     return Source(options.rendered, read_photos(options.photos), taught, real, np.random.default_rng(seed))
 
 
+def begin(options: argparse.Namespace) -> EmbeddedDepthNet:
+    """A network of two outputs with ImageNet's encoder, or with the weights of `--start` (its first output, where it has one)."""
+    network = EmbeddedDepthNet(options.variant, outputs=2)
+    if options.start is None:
+        load_imagenet(network.encoder, options.variant)
+        return network.to(memory_format=torch.channels_last)
+    state = network.state_dict()
+    for name, value in load_network(options.start).state_dict().items():
+        if state[name].shape == value.shape:
+            state[name].copy_(value)
+        else:
+            state[name].zero_()[:value.shape[0]].copy_(value)
+    return network.to(memory_format=torch.channels_last)
+
+
+def encode(network: EmbeddedDepthNet, photo: torch.Tensor, frozen: int) -> list[torch.Tensor]:
+    """The encoder's maps; its first `frozen` stages run in bfloat16 and without gradients.
+
+    The others run in single precision: depthwise gradients are slower in bfloat16.
+    """
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        x = network.encoder.stem(photo * 2 - 1)
+    maps = []
+    for number, stage in enumerate(network.encoder.stages):
+        learns = number >= frozen
+        with torch.set_grad_enabled(learns), torch.autocast("cpu", torch.bfloat16, enabled=not learns):
+            x = stage(x.float() if learns else x)
+        if number in TAPS:
+            maps.append(x)
+    return maps
+
+
+def step_once(network: EmbeddedDepthNet, batch: list[Sample], frozen: bool) -> dict[str, torch.Tensor]:
+    """The losses of one batch, ready to be summed and differentiated."""
+    photo, inverse, valid = tensors(batch)
+    maps = encode(network, photo, len(network.encoder.stages) if frozen else FROZEN_STAGES)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = network.decoder(maps)
+    return objective(half[:, 0].float(), half[:, 1].float(), batch, inverse, valid)
+
+
 def main() -> None:
     options = arguments()
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(1)
     options.run.mkdir(parents=True, exist_ok=True)
-    network = EmbeddedDepthNet().to(memory_format=torch.channels_last)
-    load_imagenet(network.encoder)
+    network = begin(options)
     optimiser = torch.optim.AdamW([{"params": network.decoder.parameters(), "share": 1.0},
                                    {"params": network.encoder.parameters(), "share": options.encoder_share}],
                                   lr=options.top_rate, weight_decay=0.01)
@@ -154,21 +213,16 @@ def main() -> None:
         average.state, average.steps = state["average"], state["average_steps"]
         step, before = state["step"], state["seconds"]
     source = sources(options, step + 1)
-    start = saved = time.time()
+    start, saved = time.process_time(), time.time()
+    last = before + options.cool * 60 if options.cool else options.minutes * 60
     sums: dict[str, float] = {}
-    while (spent := before + time.time() - start) < options.minutes * 60:
-        progress = spent / (options.minutes * 60)
-        freeze(network, progress < options.frozen)
+    while (spent := before + time.process_time() - start) < last:
+        frozen = spent < options.frozen * 60
+        freeze(network, frozen)
         for group in optimiser.param_groups:
-            group["lr"] = options.top_rate * group["share"] * rate(progress, options.frozen)
-        batch = source.batch(options.batch, SHAPES)
-        photo, inverse, valid = tensors(batch)
-        frozen = progress < options.frozen
-        with torch.autocast("cpu", torch.bfloat16, enabled=frozen):  # Depthwise gradients are slower in bfloat16.
-            maps = network.encoder(photo * 2 - 1)
-        with torch.autocast("cpu", torch.bfloat16):
-            half = network.decoder(maps)[:, 0]
-        terms = objective(half.float(), batch, inverse, valid)
+            group["lr"] = options.top_rate * group["share"] * rate(
+                spent / 60, (spent - before) / (options.cool * 60) if options.cool else None)
+        terms = step_once(network, source.batch(options.batch, options.long_side), frozen)
         optimiser.zero_grad(set_to_none=True)
         sum(terms.values()).backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -178,13 +232,13 @@ def main() -> None:
         for key, value in terms.items():
             sums[key] = sums.get(key, 0.0) + float(value.detach())
         if step % 25 == 0:
-            report = {"step": step, "minutes": round(spent / 60, 2), "renders": len(source.rendered)}
+            report = {"step": step, "minutes": round(spent / 60, 2), "renders": len(source.rendered), "cut_outs": len(source.cut_outs)}
             print(json.dumps(report | {k: round(v / 25, 4) for k, v in sums.items()}), flush=True)
             sums = {}
         if time.time() - saved > 150:
             save(options.run, network, optimiser, average, step, spent)
             saved = time.time()
-    save(options.run, network, optimiser, average, step, options.minutes * 60)
+    save(options.run, network, optimiser, average, step, last)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ MOST_HITS = 24
 REACH = 0.085
 """Pixels within this part of the long side of a discontinuity get hidden surfaces: the default hidden width and some more."""
 FARTHEST = 60.0
-"""Nothing is further than this many times the nearest distance, as for relative depth in `core/depth.py`."""
+"""Nothing is further than this many times the nearest distance, as for relative depth in `core/depth/depth_map.py`."""
 WANTED = {"furniture": 46, "small": 46, "person": 14, "animal": 8, "vehicle": 9, "tree": 2, "plant": 9, "garden": 12}
 
 

@@ -19,9 +19,9 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 from views import View, read_view, torn, truth  # noqa: E402  imports the package first
 
-from photo_diorama.core.depth import FARTHEST_OF_RELATIVE  # noqa: E402
-from photo_diorama.core.fill_depth_learned import describe, look  # noqa: E402
-from photo_diorama.core.regions import disocclude  # noqa: E402
+from photo_diorama.core.depth.depth_map import FARTHEST_OF_RELATIVE  # noqa: E402
+from photo_diorama.core.hidden_depth.choose_surface import describe, look  # noqa: E402
+from photo_diorama.core.layers.regions import disocclude  # noqa: E402
 from photo_diorama.core.settings import LayerSettings  # noqa: E402
 
 FEWEST = 200

@@ -21,7 +21,7 @@ import torch  # noqa: E402
 from run_state import descend, is_held_back, keep, rate, resume  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
-from photo_diorama.core.fill_depth_learned import AROUND, LAYERS, OWN, least_costly  # noqa: E402
+from photo_diorama.core.hidden_depth.choose_surface import AROUND, LAYERS, OWN, least_costly  # noqa: E402
 
 RELATIVE, PARALLAX, SHARPNESS = 1.0, 2.0, 0.03
 """Weights in a candidate's cost beside the error of its log depth, and the cost that makes a candidate e times as unlikely."""
@@ -31,12 +31,12 @@ the network than hills five times too far."""
 
 
 def gelu(x: Tensor) -> Tensor:
-    """The form of it that `core/fill_depth_learned.py` computes."""
+    """The form of it that `core/hidden_depth/choose_surface.py` computes."""
     return x * torch.sigmoid(1.702 * x)
 
 
 class Chooser(nn.Module):
-    """What `core/fill_depth_learned.py` computes as `Network`, with as many numbers in each layer as `width`."""
+    """What `core/hidden_depth/choose_surface.py` computes as `Network`, with as many numbers in each layer as `width`."""
 
     def __init__(self, width: int):
         super().__init__()

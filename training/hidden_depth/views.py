@@ -12,17 +12,18 @@ sys.path[:0] = [str(Path(os.environ.get("PHOTO_DIORAMA_ROOT", Path(__file__).res
 import conftest  # noqa: E402, F401
 import numpy as np  # noqa: E402
 
-from photo_diorama.core.camera import Camera  # noqa: E402
-from photo_diorama.core.depth import FARTHEST_OF_RELATIVE, DepthMap  # noqa: E402
-from photo_diorama.core.layers import LayeredDepthImage, beside, split_into_layers  # noqa: E402
-from photo_diorama.core.link_hidden import absorb_islands, link_hidden  # noqa: E402
-from photo_diorama.core.photo import Photo  # noqa: E402
-from photo_diorama.core.regions import Disocclusion, disocclude  # noqa: E402
+from photo_diorama.core.camera.camera import Camera  # noqa: E402
+from photo_diorama.core.depth.depth_map import FARTHEST_OF_RELATIVE, DepthMap  # noqa: E402
+from photo_diorama.core.depth.sharpen_depth import sharpen  # noqa: E402
+from photo_diorama.core.layers.layered_depth_image import LayeredDepthImage, beside  # noqa: E402
+from photo_diorama.core.layers.link_layers import absorb_islands, link_hidden  # noqa: E402
+from photo_diorama.core.layers.regions import Disocclusion, disocclude  # noqa: E402
+from photo_diorama.core.layers.split import split_into_layers  # noqa: E402
+from photo_diorama.core.photo.photo import Photo  # noqa: E402
 from photo_diorama.core.settings import LayerSettings  # noqa: E402
-from photo_diorama.core.sharpen_depth import sharpen  # noqa: E402
 
 CLEARANCE = 0.25
-"""What counts as hidden lies at least this part of the tearing threshold behind what hides it, as in `core/fill_depth.py`."""
+"""What counts as hidden lies at least this part of the tearing threshold behind what hides it, as in `core/hidden_depth/fill_depth.py`."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,12 @@ def torn(view: View, layers: LayerSettings, disparity: np.ndarray | None = None)
     photo = photo_of(view)
     disparity = view.surfaces[0] if disparity is None else disparity
     depth = DepthMap(disparity, np.ones(disparity.shape, bool), True, "cast")
-    sharp = sharpen(depth, photo.working_colour(*disparity.shape), layers.tear)
+    sharp = sharpen(depth, photo.working_colour(*disparity.shape), layers)
     return split_into_layers(photo, sharp, layers)
 
 
 def hidden_parts(image: LayeredDepthImage, layers: LayerSettings) -> tuple[Disocclusion, np.ndarray] | None:
-    """What the first layer hides and its links, as `core/inpaint.py` finds them; None where it hides nothing."""
+    """What the first layer hides and its links, as `core/inpaint/inpaint.py` finds them; None where it hides nothing."""
     found = disocclude(image, layers.hidden_width)
     if found is None:
         return None

@@ -27,9 +27,9 @@ import numpy as np  # noqa: E402
 from pictures import Pictures, is_held_out, read_pictures  # noqa: E402
 
 from photo_diorama.core.built_in.colour import contrast  # noqa: E402
-from photo_diorama.core.exemplar import TRIES  # noqa: E402
-from photo_diorama.core.fill_colour import fill_parts, on_the_rim  # noqa: E402
-from photo_diorama.core.regions import Region  # noqa: E402
+from photo_diorama.core.inpaint.deterministic import fill_parts, on_the_rim  # noqa: E402
+from photo_diorama.core.inpaint.exemplar import TRIES  # noqa: E402
+from photo_diorama.core.layers.regions import Region  # noqa: E402
 
 SIDE, AROUND = 96, 32
 """Of a stored crop, and what the deterministic fill sees around it, in pixels."""

@@ -19,7 +19,7 @@ from pairs import DETAIL_UNIT, HOLE, SOURCE, SYNTHESIS  # noqa: E402  imports th
 
 from losses import colour_error, features, features_network, structure  # isort: skip  # noqa: E402
 from photo_diorama.core.networks.checkpoints import save_network  # noqa: E402
-from photo_diorama.core.networks.hidden_colour import START, HiddenColour, proposals, untrained  # noqa: E402
+from photo_diorama.core.networks.inpaint.hidden_colour import START, HiddenColour, proposals, untrained  # noqa: E402
 
 KEYS = ("truth", "front", "smooth", "detail", "shown", "pieces", "mask", "behind", "scale")
 SHIFT = 10.0

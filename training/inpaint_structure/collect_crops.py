@@ -22,10 +22,10 @@ import numpy as np  # noqa: E402
 from prepare import variant  # noqa: E402
 from views import CLEARANCE, View, read_view, torn, truth  # noqa: E402  imports the package first
 
-from photo_diorama.core.fill_published import crop_of, junctions, regions_behind, see_edges, unit_of  # noqa: E402
-from photo_diorama.core.layers import LayeredDepthImage  # noqa: E402
-from photo_diorama.core.link_hidden import absorb_islands  # noqa: E402
-from photo_diorama.core.regions import Disocclusion, disocclude  # noqa: E402
+from photo_diorama.core.hidden_depth.continue_edges import crop_of, junctions, regions_behind, see_edges, unit_of  # noqa: E402
+from photo_diorama.core.layers.layered_depth_image import LayeredDepthImage  # noqa: E402
+from photo_diorama.core.layers.link_layers import absorb_islands  # noqa: E402
+from photo_diorama.core.layers.regions import Disocclusion, disocclude  # noqa: E402
 from photo_diorama.core.settings import LayerSettings  # noqa: E402
 
 EDGE, CONTEXT, SYNTHESIS, TARGET, OTHER, KNOWN = 1, 2, 4, 8, 16, 32

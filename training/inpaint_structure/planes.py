@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from views import View
 
-from photo_diorama.core.depth import FARTHEST_OF_RELATIVE
+from photo_diorama.core.depth.depth_map import FARTHEST_OF_RELATIVE
 
 LONG, SHORT = 384, 288
 

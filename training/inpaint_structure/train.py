@@ -25,7 +25,7 @@ from torch import Tensor, nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 from photo_diorama.core.networks.checkpoints import save_network  # noqa: E402
-from photo_diorama.core.networks.inpaint_edge import InpaintEdge  # noqa: E402
+from photo_diorama.core.networks.inpaint.inpaint_edge import InpaintEdge  # noqa: E402
 
 EDGE, CONTEXT, SYNTHESIS, TARGET, OTHER, KNOWN = 1, 2, 4, 8, 16, 32
 """As `collect_crops.py` stores them."""

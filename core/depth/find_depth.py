@@ -1,0 +1,165 @@
+"""The best depth that can be had for a photo: a file, what the photo itself carries, a downloaded network, the built-in one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from ..built_in.depth import estimate_with_edges
+from ..camera.camera import Camera
+from ..errors import DioramaError
+from ..models.store import best_estimator, installed, path_of, weights_named
+from ..photo.photo import Photo
+from ..settings import DepthSettings, PhotoSettings
+from .carried_depth import EmbeddedDepth, read_embedded_depth, read_spatial_intrinsics
+from .depth_map import DepthValues, read_depth
+from .depth_sidecar import find_sidecar_depth, read_sidecar_depth
+from .named_depth import find_named_depth
+
+BUILT_IN = "built-in"
+BESIDE = "beside the photo"
+"""Origin of depth that was found there, without anybody naming its file."""
+HEIF_ENDINGS = (".heic", ".heif", ".hif")
+BETTER = "a better network can be downloaded"
+
+
+@dataclass(frozen=True)
+class FoundDepth:
+    """Depth values and what came with them."""
+
+    values: DepthValues
+    origin: str  # "file", "photo", "beside the photo", or the estimator's key
+    focal_px: float | None = None  # of the full photo, from calibration that lies with the depth
+    centre: tuple[float, float] | None = None  # principal point, px
+    matte: np.ndarray | None = None  # (h, w) float32 0..1, 1 = foreground, of its own size
+    seen_focal_px: float | None = None  # of the full photo, as a network saw it in the picture
+
+
+def find_depth(photo: Photo, depth_path: Path | None, settings: DepthSettings, models: Path | None) -> FoundDepth:
+    """Depth for `photo`: from `depth_path` where given, else by `settings.estimator`. `models`: folder of downloads.
+
+    Raises DioramaError where there is none to be had, with what to do.
+    """
+    if depth_path is not None:
+        return FoundDepth(read_depth(depth_path, settings), "file")
+    if settings.estimator != "auto":
+        return estimate_depth(photo, settings.estimator, settings.device, models)
+    carried = read_embedded_depth(photo.path)
+    if carried is not None:
+        return _carried(carried, "photo")
+    sidecar = find_sidecar_depth(photo.path)
+    if sidecar is not None:
+        return _carried(read_sidecar_depth(sidecar, photo.path), BESIDE)
+    named = find_named_depth(photo.path)
+    if named is not None:
+        values = read_depth(named, settings)
+        return FoundDepth(replace(values, source=f"{values.source}; found beside the photo by its name"), BESIDE)
+    best = best_estimator(models) if models is not None else None
+    if best is None:
+        return _by_built_in(photo, BETTER)
+    try:
+        return _by_network(photo, best.key, settings.device, models)
+    except ImportError as error:
+        return _by_built_in(photo, f"{best.key} needs PyTorch, which cannot be loaded here ({error})")
+
+
+def _carried(carried: EmbeddedDepth, origin: str) -> FoundDepth:
+    """Embedded depth as values; inverse depth in 1/m is metres, other inverse depth keeps its unknown scale."""
+    metric = carried.kind == "metric" or carried.metric_scale
+    values = carried.values
+    if metric and carried.kind == "disparity":
+        values = np.where(carried.valid & (values > 0), 1 / np.maximum(values, 1e-6), 0).astype(np.float32)
+    known = carried.valid & (values > 0) if metric else carried.valid
+    found = DepthValues(values, known, metric, carried.shift_known, f"{carried.source}, {carried.unit}", stretched=True)
+    centre = None if carried.cx is None or carried.cy is None else (carried.cx, carried.cy)
+    return FoundDepth(found, origin, carried.focal_px, centre, carried.matte)
+
+
+def estimate_depth(photo: Photo, key: str, device: str, models: Path | None) -> FoundDepth:
+    """Depth of the photo by one network. Raises DioramaError where PyTorch or the network's file is missing."""
+    if key == BUILT_IN:
+        return _by_built_in(photo, BETTER)
+    try:
+        return _by_network(photo, key, device, models)
+    except ImportError as error:
+        raise DioramaError(
+            f"The depth network {key} needs PyTorch, which cannot be loaded here ({error}); choose the built-in network, or install "
+            "the full build, which brings PyTorch."
+        ) from None
+
+
+def _by_built_in(photo: Photo, remark: str) -> FoundDepth:
+    """By the network that comes along, which needs no PyTorch."""
+    return _estimated(estimate_with_edges(_eight_bits(photo)), False, f"estimated by the built-in network; {remark}", BUILT_IN)
+
+
+def _by_network(photo: Photo, key: str, device: str, models: Path | None) -> FoundDepth:
+    """By a downloaded network; raises ImportError where PyTorch cannot be loaded, DioramaError where the file is missing."""
+    if models is None:
+        raise DioramaError(f"The network {key} needs a models folder; name that folder or download the network first.")
+    told = photo.camera.focal_px if photo.focal_is_known else None
+    said = _loaded(key, str(path_of(weights_named(key), models)), device).predict(_eight_bits(photo), told)
+    found = _estimated(said.values, said.kind == "metric", f"estimated by {key}", key, said.zero_is_far)
+    seen = said.focal_px and said.focal_px * max(photo.colour.shape[:2]) / max(said.values.shape)
+    return replace(found, seen_focal_px=seen)
+
+
+def _estimated(values: np.ndarray, metric: bool, source: str, key: str, zero_is_far: bool = False) -> FoundDepth:
+    return FoundDepth(DepthValues(values, np.isfinite(values), metric, zero_is_far, source, stretched=True), key)
+
+
+@lru_cache(maxsize=1)
+def _loaded(key: str, path: str, device: str):
+    """The network, kept while the next photo asks for the same."""
+    from ..networks.depth.estimate import load_estimator
+
+    return load_estimator(key, path, device)
+
+
+def forget_models() -> None:
+    """Gives back the memory of loaded networks."""
+    _loaded.cache_clear()
+
+
+def available_estimators(models: Path | None) -> list[str]:
+    """Keys that can run now, best not necessarily first."""
+    return [BUILT_IN, *(w.key for w in (installed(models) if models else ()) if w.rank > 0)]
+
+
+def _eight_bits(photo: Photo) -> np.ndarray:
+    """(H, W, 3) uint8 sRGB as networks want it."""
+    if photo.colour.dtype == np.uint8:
+        return photo.colour
+    return (np.clip(photo.working_colour(*photo.colour.shape[:2]), 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def with_calibration(photo: Photo, found: FoundDepth, settings: PhotoSettings) -> Photo:
+    """The photo with the camera it was calibrated with, by its depth or as a view of a spatial photo; the user's own comes first.
+
+    Where the photo tells no focal length, what a network saw is better than the usual angle.
+    """
+    if settings.focal_px > 0 or settings.focal_mm > 0 or settings.fov > 0:
+        return photo
+    height, width = photo.colour.shape[:2]
+    focal, centre, source = found.focal_px, found.centre, "calibration that lies with the depth"
+    if focal is None and photo.path.suffix.lower() in HEIF_ENDINGS:
+        view = read_spatial_intrinsics(photo.path)
+        if view is not None and view.is_plausible():
+            view = view.for_raster(width, height)
+            focal, centre = view.focal_px, None if view.cx is None or view.cy is None else (view.cx, view.cy)
+            source = "calibration of the spatial photo's first view"
+    if focal is None and found.seen_focal_px and not photo.focal_is_known:
+        focal, source = found.seen_focal_px, f"not in the photo, so as {found.origin} sees it"
+    if focal is None:
+        return photo
+    cx, cy = centre or (width / 2, height / 2)
+    return replace(photo, camera=Camera(width, height, float(focal), float(cx), float(cy)), focal_source=source)
+
+
+def at_hand(photo_path: Path, models: Path | None) -> tuple:
+    """What `find_depth` may choose from without a depth file: changes when a network or a file beside the photo comes."""
+    beside = find_sidecar_depth(photo_path) or find_named_depth(photo_path)
+    return str(beside), beside.stat().st_mtime_ns if beside else 0, tuple(available_estimators(models))

@@ -1,0 +1,122 @@
+"""Turns the ramps of a depth map at silhouettes into clean steps, so that every pixel belongs to one surface."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..settings import LayerSettings
+from ..silhouettes.ramps import find_ramps
+from ..silhouettes.step import is_soft, step_at_silhouettes
+from .depth_map import DepthMap
+from .resample_depth import grow_surfaces, smooth_silhouettes
+
+WINDOWS = (7, 7, 5, 5)
+"""Sides of the four passes' windows at a long side of about 1000 px (Shih et al. 2020, released code)."""
+
+
+def sharpen(depth: DepthMap, colour: np.ndarray, settings: LayerSettings) -> DepthMap:
+    """Soft depth gets one step at each silhouette; the short ramps of any other are cleared by `_sharpen_short_ramps`.
+
+    Soft is what has wide ramps, as estimators have (`is_soft`); depth that was measured has short ones, and keeps its values
+    elsewhere. `colour` is (h, w, 3) float32 0..1. Where a step is made, the pixels beside it whose colour mixes both sides
+    go to the foreground, unless the silhouette is to be soft: then they are shared by their alpha.
+    """
+    low = np.percentile(depth.disparity[::2, ::2], 0.05)
+    relative = ((depth.disparity - low) / depth.span).astype(np.float32)
+    ramps = find_ramps(relative)
+    if not is_soft(ramps, relative.shape):
+        return _sharpen_short_ramps(depth, colour, settings.tear)
+    rim = settings.rim_width(max(relative.shape)) if settings.soft_edge == 0 else 0
+    stepped, steps = step_at_silhouettes(relative, colour, ramps, settings.tear, rim)
+    disparity = np.where(stepped != relative, stepped * np.float32(depth.span) + np.float32(low), depth.disparity)
+    return replace(depth, disparity=np.maximum(disparity, depth.disparity.min()), steps=steps)
+
+
+def _sharpen_short_ramps(depth: DepthMap, colour: np.ndarray, tear: float) -> DepthMap:
+    """Gated median, then what is still a ramp goes to the side whose colour it has.
+
+    On a ramp is a pixel whose disparity jumps the same way on both sides; a clean step or a line one pixel wide is none
+    and stays as it is (the reference gates by any jump and so eats thin things). First each ramp pixel takes the median
+    of the pixels around it that are on none; windows grow with the map, by spacing their samples. Blurred depth leaves
+    a core that no window reaches across: there every pixel takes the disparity of the plateau that it joins by the
+    smallest step of brightness. `colour` is (h, w, 3) float32 0..1, `tear` a part of the range of disparity.
+    """
+    disparity, threshold = depth.disparity, np.float32(tear * depth.span)
+    spacing = max(1, round(max(disparity.shape) / 1000))
+    ramp = _ramps(disparity, threshold, 7 * spacing)
+    if not ramp.any():
+        return depth
+    slope = _with_slopes(disparity, ramp, threshold, 7 * spacing)
+    if slope.all():
+        return depth
+    disparity = smooth_silhouettes(grow_surfaces(disparity, ~slope, colour), slope)
+    for window in WINDOWS:
+        ramp = _ramps(disparity, threshold, 7 * spacing)
+        if not ramp.any():
+            break
+        disparity = _median_beside(disparity, ramp, window, spacing)
+    return replace(depth, disparity=disparity)
+
+
+def _with_slopes(disparity: np.ndarray, ramp: np.ndarray, threshold: np.float32, reach: int) -> np.ndarray:
+    """The ramps and their shoulders: pixels within `reach` of a ramp that still slope, joined to it."""
+    import cv2
+
+    row, column = np.gradient(disparity)
+    sloping = np.maximum(np.abs(row), np.abs(column)) > threshold / 5
+    near = cv2.dilate(ramp.astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8)).astype(bool)
+    count, labels = cv2.connectedComponents(((sloping & near) | ramp).astype(np.uint8), connectivity=8)
+    joined = np.zeros(count, bool)
+    joined[labels[ramp]] = True
+    joined[0] = False
+    return joined[labels]
+
+
+def _ramps(disparity: np.ndarray, threshold: np.float32, reach: int) -> np.ndarray:
+    """(h, w) bool: jumps the same way on both sides, along rows or columns, and twice as steep as it gets within
+    `reach` on either side. So a plane is no ramp, however steep."""
+    import cv2
+
+    ramp = np.zeros(disparity.shape, bool)
+    for axis in (0, 1):
+        step = np.diff(disparity, axis=axis)
+        before, after = (step[:-1], step[1:]) if axis == 0 else (step[:, :-1], step[:, 1:])
+        small, large = np.minimum(np.abs(before), np.abs(after)), np.abs(before + after)
+        here = (before * after > 0) & (small > threshold / 3) & (large > threshold)
+        if not here.any():
+            continue
+        # beyond the picture counts as flat: cv2.erode takes the border for infinity, so it is padded
+        pad = ((reach, reach), (0, 0)) if axis == 0 else ((0, 0), (reach, reach))
+        line = np.ones((reach + 1, 1) if axis == 0 else (1, reach + 1), np.uint8)
+        steep = np.pad(large, pad)
+        flattest = []
+        for end in (0, reach):
+            anchor = (0, end) if axis == 0 else (end, 0)
+            least = cv2.erode(steep, line, anchor=anchor)
+            flattest.append(least[reach:-reach] if axis == 0 else least[:, reach:-reach])
+        here &= large > 2 * np.maximum(*flattest)
+        if axis == 0:
+            ramp[1:-1] |= here
+        else:
+            ramp[:, 1:-1] |= here
+    return ramp
+
+
+def _median_beside(disparity: np.ndarray, ramp: np.ndarray, window: int, spacing: int) -> np.ndarray:
+    """Each ramp pixel becomes the lower (farther) median of its window's pixels that are on no ramp."""
+    reach = window // 2 * spacing
+    padded = np.pad(np.where(ramp, np.float32(np.inf), disparity), reach, mode="edge")
+    rows, columns = np.nonzero(ramp)
+    width = padded.shape[1]
+    start = rows * width + columns
+    offsets = (np.arange(window)[:, None] * spacing * width + np.arange(window) * spacing).ravel()
+    result = disparity.copy()
+    for part in np.array_split(np.arange(len(rows)), max(1, len(rows) // 200_000)):  # bounds the memory
+        around = np.sort(padded.ravel()[start[part, None] + offsets], axis=1)
+        count = np.isfinite(around).sum(axis=1)
+        median = around[np.arange(len(part)), np.maximum(count - 1, 0) // 2]
+        r, c = rows[part], columns[part]
+        result[r, c] = np.where(count > 0, median, disparity[r, c])
+    return result

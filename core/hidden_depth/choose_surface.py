@@ -1,0 +1,210 @@
+"""Which surface goes on behind a foreground: candidates seen around it, weighed by the network that comes with Photo Diorama.
+
+Shih et al. 2020 let a network draw hidden depth. Here it only chooses: for each hidden pixel the surfaces on eight sides,
+each as it is, continued along its slope, or on the line to the opposite one, and the flood's guess. So planes stay planes,
+steps stay sharp, and the network is small enough to need no torch.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DioramaError
+from ..layers.layered_depth_image import LayeredDepthImage
+from ..layers.regions import Disocclusion
+from ..threads import thread_count
+from .surface_candidates import FURTHEST, GRID, WAYS, Seen, look
+
+ANOTHER = 4.0
+"""What is expected differs from the flood's guess by this many thresholds at most: what hangs together and where colours
+come from was settled by the flood, and a surface that is torn from them looks worse than a wrong depth."""
+RELATIVE = 0.3
+"""What is chosen costs least by what is likely: error of log depth, and by this weight relative error of depth, which counts
+a surface that is taken for much too far, as sky for hills, for as much as it is too far."""
+AT_ONCE = 1024
+"""Pixels that are weighed together: few enough that what lies between the network's layers stays in the processor's cache."""
+OWN, AROUND = 25, 71
+"""How many numbers the network is told of each candidate, and of the pixel."""
+
+
+def describe(seen: Seen) -> tuple[np.ndarray, np.ndarray]:
+    """What the network is told, the same for every scale of the scene: (n, k, OWN) float32 of each candidate and (n, AROUND)
+    of the pixel."""
+    candidates, hiding = seen.candidates, seen.hiding
+    count, n = candidates.shape
+    log = np.log(np.maximum(candidates, 1e-9 * hiding) / hiding)
+    sides, opposite, pairs = np.arange(8), (np.arange(8) + 4) % 8, np.arange(4)
+    side_is, side_log, ahead_log = candidates[1:9] > 0, log[1:9], log[9:17]
+    most = np.float32(np.log1p(FURTHEST * GRID))
+    near = np.where(side_is, np.log1p(seen.steps) / most, 1.5)
+    guess_near = np.log1p(seen.distance * GRID) / most
+    slope = np.clip(np.where(side_is, seen.slope / seen.threshold, 0), -1, 1)
+    drop = np.clip(np.where(side_is, np.log(np.maximum(seen.before, 1e-9) / hiding), 0), -2, 1)
+    extent = np.where(side_is, np.log1p(seen.extent) / most, 0)
+    ends = side_is & (seen.after > 0)
+    after = np.where(ends, np.log(np.maximum(seen.after, 1e-9) / np.where(ends, candidates[1:9], 1)), 0)
+    after = np.clip(after, -2, 2)
+    zeros4, zeros1 = np.zeros((4, n), np.float32), np.zeros((1, n), np.float32)
+    of_sides = lambda values, guess=zeros1, between=zeros4: np.concatenate([guess, values, values, between])  # noqa: E731
+    across = np.concatenate([ahead_log[opposite], ahead_log[opposite]])
+    across = np.where(np.concatenate([side_is[opposite]] * 2), np.abs(log[1:17] - across), 2)
+    across = np.concatenate([zeros1 + 2, across, np.abs(side_log[:4] - side_log[4:])])
+    weight = side_is / (1 + seen.steps)
+    total = np.maximum(weight.sum(0), 1e-6)
+    votes = np.zeros((6, count, n), np.float32)
+    for k in sides:  # how many of the other surfaces lie where this one does, are nearer, are farther
+        for reference, first in ((ahead_log, 0), (side_log, 2)):
+            apart = np.abs(log - reference[k])
+            votes[first] += side_is[k] * (apart < 0.02) / 8
+            votes[first + 1] += weight[k] * (apart < 0.08) / total
+        votes[4] += side_is[k] * (side_log[k] > log + 0.05) / 8
+        votes[5] += side_is[k] * (side_log[k] < log - 0.05) / 8
+    kinds = np.zeros((4, count), np.float32)
+    kinds[0, 0], kinds[1, 1:9], kinds[2, 9:17], kinds[3, 17:] = 1, 1, 1, 1
+    ways = np.array(WAYS, np.float32).T
+    headings = np.concatenate([np.zeros((2, 1)), ways, ways, np.abs(ways[:, :4])], axis=1).astype(np.float32)
+    own = [
+        np.clip(log, -4, 0) / 2, np.clip(log - log[0], -4, 4) / 2, np.clip(np.abs(log - log[0]) * 10, 0, 2),
+        (candidates - candidates[0]) / seen.span * 2, (hiding - candidates) / seen.span,
+        of_sides(near, zeros1 + guess_near, np.maximum(near[pairs], near[pairs + 4])),
+        of_sides(near, zeros1 + guess_near, np.minimum(near[pairs], near[pairs + 4])),
+        of_sides(slope), of_sides(drop), np.clip(across, 0, 2), np.clip(across * 10, 0, 2),
+        of_sides(extent, between=np.minimum(extent[pairs], extent[pairs + 4])),
+        of_sides(after, between=np.minimum(after[pairs], after[pairs + 4])), *votes,
+    ]  # fmt: skip
+    parts = [np.broadcast_to(part, (count, n)) for part in own]
+    parts += [np.broadcast_to(part[:, None], (count, n)) for part in (*kinds, *headings)]
+    around = [
+        near, np.where(side_is, np.clip(side_log, -4, 0) / 2, 0), np.where(side_is, np.clip(np.abs(side_log - log[0]) * 10, 0, 2), 0),
+        np.clip(10 * (ahead_log - side_log), -2, 2) * side_is, slope, drop, extent, after,
+        (seen.distance * 10)[None], (hiding / seen.span)[None], np.full((1, n), seen.threshold, np.float32) / hiding * 10,
+        seen.row[None], np.clip(log[:1], -4, 0) / 2, seen.tilt / seen.threshold,
+    ]  # fmt: skip
+    own = np.clip(np.stack(parts, axis=-1), -5, 5).transpose(1, 0, 2).astype(np.float32)
+    return own, np.clip(np.concatenate(around), -5, 5).T.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Network:
+    """Gives every candidate a score from what is told of it, of the pixel, and of all candidates together.
+
+    First layer of each candidate: its own numbers, and the pixel's through a layer of theirs; second: that, and the mean of
+    the first over all candidates that are there. `arrays`: weight (out, in) and bias (out,) float32 of each of LAYERS.
+    """
+
+    arrays: dict[str, np.ndarray]
+
+    def scores(self, own: np.ndarray, around: np.ndarray, exists: np.ndarray) -> np.ndarray:
+        """(n, k) float32 from (n, k, OWN), (n, AROUND) and (n, k) bool."""
+        first = _gelu(self._layer("own", own) + self._layer("to_own", _gelu(self._layer("around", around)))[:, None])
+        mean = (first * exists[..., None]).sum(axis=1) / np.maximum(exists.sum(axis=1), 1)[:, None]
+        second = _gelu(self._layer("second", first) + self._layer("pooled", mean.astype(np.float32))[:, None])
+        return self._layer("score", second)[..., 0]
+
+    def _layer(self, name: str, x: np.ndarray) -> np.ndarray:
+        return x @ self.arrays[f"{name}.weight"].T + self.arrays[f"{name}.bias"]
+
+
+LAYERS = ("own", "around", "to_own", "second", "pooled", "score")
+
+
+def _gelu(x: np.ndarray) -> np.ndarray:
+    return x / (1 + np.exp(-1.702 * x))  # its sigmoid form
+
+
+def choose(seen: Seen, network: Network) -> np.ndarray:
+    """(n,) float32 disparity of the candidate that costs least on average, by how likely the network takes each to be true; 0 where
+    there is none, as behind what only the sky at infinity surrounds."""
+    parts = [seen.at(slice(start, start + AT_ONCE)) for start in range(0, len(seen.where), AT_ONCE)]
+    with ThreadPoolExecutor(thread_count()) as pool:  # NumPy works outside Python's lock, and no pixel knows of another
+        return np.concatenate([np.zeros(0, np.float32), *pool.map(lambda part: _chosen(part, network), parts)])
+
+
+def _chosen(seen: Seen, network: Network) -> np.ndarray:
+    candidates = seen.candidates.T
+    exists = candidates > 0
+    scores = np.where(exists, network.scores(*describe(seen), exists), -np.inf)
+    best = scores.max(axis=1, keepdims=True)
+    likely = np.exp(scores - np.where(np.isfinite(best), best, 0))
+    return least_costly(candidates, likely / np.maximum(likely.sum(axis=1, keepdims=True), 1e-30))
+
+
+def least_costly(candidates: np.ndarray, likely: np.ndarray) -> np.ndarray:
+    """(n,) of (n, k) disparities, 0 for none, the one of least expected cost where each is true with probability `likely`.
+
+    Cost of d where t is true: |ln d - ln t| + RELATIVE |t / d - 1|. Sorted, both sums over all t are differences of sums
+    from the left.
+    """
+    order = np.argsort(candidates, axis=1, kind="stable")
+    disparity, weight = (np.take_along_axis(values, order, axis=1).astype(np.float64) for values in (candidates, likely))
+    there = disparity > 0
+    disparity = np.where(there, disparity, 1)
+
+    def apart(values: np.ndarray) -> np.ndarray:
+        below, mass = np.cumsum(weight * values, axis=1), np.cumsum(weight, axis=1)
+        return values * (2 * mass - mass[:, -1:]) - 2 * below + below[:, -1:]
+
+    cost = np.where(there, apart(np.log(disparity)) + RELATIVE * apart(disparity) / disparity, np.inf)
+    chosen = np.take_along_axis(disparity, cost.argmin(axis=1)[:, None], axis=1)[:, 0]
+    return np.where(there.any(axis=1), chosen, 0).astype(np.float32)
+
+
+def expect(image: LayeredDepthImage, found: Disocclusion, network: Network) -> Disocclusion:
+    """`found` with the disparity of the chosen surfaces, or what comes near them, as what is expected."""
+    seen = look(image, found)
+    return with_expected(image, found, seen, choose(seen, network))
+
+
+def with_expected(
+    image: LayeredDepthImage, found: Disocclusion, seen: Seen, chosen: np.ndarray, another: float = ANOTHER
+) -> Disocclusion:
+    """`found`, expecting the (n,) disparity `chosen` for the pixels of `seen`, 0 for none; at most `another` thresholds from the
+    flood's guess, always behind what hides it. The silhouette's own pixels keep what they hang on.
+    """
+    grid = np.zeros((len(seen.rows), len(seen.columns)), np.float32)
+    guess, most = seen.candidates[0], another * image.threshold
+    grid.ravel()[seen.where] = np.where(chosen > 0, np.clip(chosen, guess - most, guess + most), 0)
+    rows, columns = np.nonzero(found.hidden & (found.distance > 1))
+    guess = found.disparity[rows, columns]
+    chosen = _between_samples(grid, rows, columns, found.hidden.shape, image.threshold)
+    expected = found.disparity.astype(np.float32)
+    expected[rows, columns] = np.where(chosen > 0, np.clip(chosen, guess - most, guess + most), guess)
+    return replace(found, expected=expected)
+
+
+def _between_samples(grid: np.ndarray, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int], threshold: float) -> np.ndarray:
+    """(n,) at pixels of the canvas: linear between samples of one surface, never across a step; 0 where no sample is near."""
+    if grid.shape == shape:
+        return grid[rows, columns]
+    (r0, r1, fr), (c0, c1, fc) = (_neighbours(side, count) for side, count in zip(shape, grid.shape, strict=True))
+    down, right = fr[rows], fc[columns]
+    top, bottom, left, after = r0[rows], r1[rows], c0[columns], c1[columns]
+    value = np.stack([grid[top, left], grid[top, after], grid[bottom, left], grid[bottom, after]])
+    share = np.stack([(1 - down) * (1 - right), (1 - down) * right, down * (1 - right), down * right]) * (value > 0)
+    nearest = np.take_along_axis(value, share.argmax(axis=0)[None], axis=0)
+    share *= np.abs(value - nearest) <= 2 * threshold
+    total = share.sum(axis=0)
+    return np.where(total > 0, (share * value).sum(axis=0) / np.maximum(total, 1e-9), 0).astype(np.float32)
+
+
+def _neighbours(side: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    place = np.clip((np.arange(side) + 0.5) * count / side - 0.5, 0, count - 1)
+    lower = np.minimum(place.astype(np.int64), max(count - 2, 0))
+    return lower, np.minimum(lower + 1, count - 1), place - lower
+
+
+@lru_cache(maxsize=1)
+def load_network(path: Path) -> Network:
+    """The network from its NPZ; raises DioramaError for a damaged file."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            names = [f"{layer}.{kind}" for layer in LAYERS for kind in ("weight", "bias")]
+            return Network({name: stored[name].astype(np.float32) for name in names})
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        raise DioramaError(f"{path.name}, the weights for hidden depth, is damaged; install Photo Diorama again.") from None

@@ -1,0 +1,249 @@
+"""Depth edges that end at a silhouette, continued behind it by an edge network: what it is given, and paths from its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..built_in.crops import Crop, shrink
+from ..layers.discontinuities import label_surfaces
+from ..layers.layered_depth_image import DOWN, RIGHT, Layer, LayeredDepthImage, neighbour
+from ..layers.link_layers import link_hidden
+from ..layers.regions import FEWEST, Disocclusion, Region, find_regions
+from .edge_paths import LIKELY, EdgeEnd, EdgePath, find_ends, label_depth_edges, plan_paths, refine
+
+TUNED_FOR = 1000
+"""Long side in pixels that the networks and their constants are for; larger grids are shrunk by whole numbers before them."""
+MARGIN, CLOSING, BAND = 20, 41, 5
+"""Pixels at that size: around a region, side of the closing square, half the band beside a continued edge (released code)."""
+EDGE_RUNS = 3
+"""The edge network looks again at what it continued, as long as that changes: it lengthens short answers (`repeat_inpaint_edge`)."""
+PIXELS_AT_ONCE = 1 << 22
+"""Pixels of regions that wait together for a network: they are batched by size, in bounded memory."""
+LEAST, MOST = 0.05, 3.0
+"""The released code scales the photo's disparity to 0 .. 3 and never goes below 0.05."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Disparity as the networks were trained on it: the photo's range, stray pixels left out, is `LEAST` to `MOST`."""
+
+    low: float  # 1/m
+    span: float
+
+    def depth(self, disparity: np.ndarray) -> np.ndarray:
+        """float32, 1/3 at the photo's nearest to 20 at its farthest."""
+        scaled = LEAST + (MOST - LEAST) * (disparity - np.float32(self.low)) / np.float32(self.span)
+        return (1 / np.maximum(scaled, LEAST)).astype(np.float32)
+
+    def disparity(self, depth: np.ndarray) -> np.ndarray:
+        """1/m of depth in the networks' unit."""
+        return self.low + (1 / np.maximum(depth, 1e-9) - LEAST) * self.span / (MOST - LEAST)
+
+
+def unit_of(image: LayeredDepthImage) -> Unit:
+    """The unit of this photo."""
+    top, left, height, width = image.frame
+    seen = image.layers[0].disparity[top : top + height : 2, left : left + width : 2]
+    low, high = np.percentile(seen, (0.05, 99.95))
+    return Unit(float(low), float(max(high - low, 1e-9)))
+
+
+@dataclass(frozen=True)
+class SeenEdges:
+    """Depth edges on the canvas that a region's networks may know."""
+
+    labels: tuple[np.ndarray, ...]  # of each layer, (h, w) int32: its depth edges, every number once over all layers; 0 elsewhere
+    behind: np.ndarray  # (h, w) int32: number of the silhouette that a hidden pixel is behind, 0 elsewhere
+    touching: dict[int, np.ndarray]  # by that number: labels of the other edges that touch the silhouette
+    path: np.ndarray  # (h, w) bool: near paths among the hidden pixels
+
+    def of(self, region: Region) -> np.ndarray:
+        """(h', w') bool: the edge channel of a region, edges in its context that touch its silhouettes and how they go on."""
+        numbers = np.unique(self.behind[region.window][region.synthesis])
+        known = [self.touching[number] for number in numbers.tolist() if number in self.touching]
+        edge = self.path[region.window] & region.synthesis
+        if known and region.origin is not None:
+            for k, labels in enumerate(self.labels):
+                edge |= region.context & (region.origin == k) & np.isin(labels[region.window], np.concatenate(known))
+        return edge
+
+
+def see_edges(image: LayeredDepthImage, found: Disocclusion, earlier: tuple[np.ndarray, ...] = ()) -> tuple[SeenEdges, np.ndarray]:
+    """The depth edges of the layer that `found` is behind, beside those of earlier layers; and its silhouettes (h, w) bool."""
+    silhouette = found.hidden & (found.distance == 0)
+    labels = label_depth_edges(silhouette, image.layers[-1], len(image.layers) - 1)
+    labels += np.where(labels > 0, max((int(known.max(initial=0)) for known in earlier), default=0), 0).astype(np.int32)
+    labels, behind = (*earlier, labels), _label_silhouettes(image, found.hidden)
+    return SeenEdges(labels, behind, _touching(silhouette, behind, labels), np.zeros(image.shape, bool)), silhouette
+
+
+def regions_behind(image: LayeredDepthImage, found: Disocclusion, seen: SeenEdges, context_width: float) -> list[Region]:
+    """One region for every silhouette with all the context around it, of whatever surface, and the networks' margin."""
+    earlier, links = link_hidden(image, found)
+    layer = Layer(found.hidden, found.hidden, found.disparity, image.layers[-1].colour, links)
+    layers = tuple(replace(known, links=own) for known, own in zip(image.layers, earlier, strict=True))
+    regions = find_regions(replace(image, layers=(*layers, layer)), context_width, found.distance, seen.behind)
+    return [_widened(region, image) for region in regions]
+
+
+def junctions(image: LayeredDepthImage, seen: SeenEdges, silhouette: np.ndarray, regions: list[Region], scale: int) -> list[tuple]:
+    """The regions at which another depth edge ends, each with its ends, and the crop by which a network sees it."""
+    unit, met = unit_of(image), []
+    for region in regions:
+        ends = _ends_at(region, image, seen, silhouette)
+        if ends:
+            met.append((region, ends, crop_of(region, image, unit, seen.of(region), scale)))
+    return met
+
+
+def continued(ask: Callable[[list, Callable[[float], None]], list[np.ndarray]], image: LayeredDepthImage, seen: SeenEdges,
+              silhouette: np.ndarray, regions: list[Region], step: Callable[[float], None], scale: int, likely_at: float = LIKELY, runs: int = EDGE_RUNS,
+              weighed: bool = False) -> list[EdgePath]:  # fmt: skip
+    """Paths on the canvas by which edges that touch the regions go on within them, by an edge network.
+
+    `ask` has its answers for crops, and tells how far it is. It sees the grid shrunk by `scale`; what it finds likelier than `likely_at` is an edge; it is asked `runs` times at most.
+    With `weighed` paths keep to where its answer is likeliest, in place of the shortest way.
+    """
+    paths: list[EdgePath] = []
+    chunks = list(in_chunks(junctions(image, seen, silhouette, regions, scale), lambda work: work[0].context.size))
+    for number, chunk in enumerate(chunks):
+        crops = [crop for _, _, crop in chunk]
+        ends = [list({coarse.pixel: coarse for coarse in (_coarse(end, scale) for end in at)}.values()) for _, at, _ in chunk]
+        plans: list[list[EdgePath]] = [[] for _ in chunk]
+        anew = list(range(len(chunk)))
+        for turn in range(runs):
+            start, all_ = number * runs + turn, len(chunks) * runs
+            known = {at: _knowing(crops[at], plans[at]) for at in anew}
+            likely = ask([*known.values()], lambda part, start=start, all_=all_: step((start + part) / all_))
+            for at, chance in zip(anew, likely, strict=True):
+                predicted = (chance > likely_at) | (known[at].edge & crops[at].synthesis)
+                plans[at] = plan_paths(predicted, crops[at].synthesis, ends[at], chance if weighed else None)
+            anew = [at for at in anew if (_knowing(crops[at], plans[at]).edge != known[at].edge).any()]
+            if not anew:  # the same question has the same answer
+                break
+        for (region, at, _), plan in zip(chunk, plans, strict=True):
+            paths += [moved for path in plan if (moved := on_canvas(path, region, at, scale)) is not None]
+    return paths
+
+
+def scale_of(image: LayeredDepthImage) -> int:
+    """By what whole number the edge and depth networks see the grid shrunk."""
+    return max(1, round(image.long_side / TUNED_FOR))
+
+
+def closing_at(image: LayeredDepthImage, scale: int) -> int:
+    """Side of the closing square on the grid shrunk by `scale`."""
+    return max(1, round(CLOSING * image.long_side / TUNED_FOR / scale))
+
+
+def disparity_of(region: Region, image: LayeredDepthImage) -> np.ndarray:
+    """(h', w') float32 disparity of the region's context, 1/m; elsewhere the photo's."""
+    result = image.layers[0].disparity[region.window].copy()
+    for k, layer in enumerate(image.layers[1:], 1):
+        here = region.context & (region.origin == k)
+        result[here] = layer.disparity[region.window][here]
+    return result
+
+
+def crop_of(region: Region, image: LayeredDepthImage, unit: Unit, edge: np.ndarray, scale: int):
+    """What the edge and depth networks are given of a region: all of its context, depth in their unit, shrunk by `scale`."""
+    depth = np.where(region.context, unit.depth(disparity_of(region, image)), 1).astype(np.float32)
+    return shrink(Crop(region.colour, depth, edge, region.context, region.synthesis), scale)
+
+
+def _label_silhouettes(image: LayeredDepthImage, hidden: np.ndarray) -> np.ndarray:
+    """(h, w) int32: hidden pixels that one connected piece of a surface hides, numbered from 1; 0 elsewhere."""
+    own = image.layers[-1].links == len(image.layers) - 1
+    links = (own[side] & hidden & neighbour(hidden, side, False) for side in (RIGHT, DOWN))
+    return label_surfaces(hidden, *links)[0]
+
+
+def _widened(region: Region, image: LayeredDepthImage) -> Region:
+    """The region with a margin of nothing, as far as the canvas goes."""
+    margin = round(MARGIN * image.long_side / TUNED_FOR)
+    spans = [(max(0, at.start - margin), min(side, at.stop + margin)) for at, side in zip(region.window, image.shape, strict=True)]
+    pad = [(at.start - low, high - at.stop) for at, (low, high) in zip(region.window, spans, strict=True)]
+    arrays = {name: np.pad(getattr(region, name), pad) for name in ("synthesis", "context", "distance", "origin")}
+    window = (slice(*spans[0]), slice(*spans[1]))
+    return Region(window, colour=np.pad(region.colour, (*pad, (0, 0))), **arrays)
+
+
+def _touching(silhouette: np.ndarray, behind: np.ndarray, labels: tuple[np.ndarray, ...]) -> dict[int, np.ndarray]:
+    """For each silhouette by its number: the depth edges that come within one pixel of it and are no part of it."""
+    height, width = silhouette.shape
+    rows, columns = np.nonzero(silhouette)
+    numbers, pairs = behind[rows, columns], []
+    for known in labels:
+        padded = np.pad(known, 1)
+        for down in range(3):
+            for right in range(3):
+                beside = padded[down : down + height, right : right + width][rows, columns]
+                pairs.append(np.stack([numbers, beside])[:, beside > 0])
+    pairs = np.unique(np.concatenate(pairs, axis=1), axis=1)
+    own = np.unique(np.stack([numbers, labels[-1][rows, columns]]), axis=1)
+    foreign = ~np.isin(pairs[0].astype(np.int64) << 32 | pairs[1], own[0].astype(np.int64) << 32 | own[1])
+    pairs = pairs[:, foreign]
+    return {int(number): pairs[1, pairs[0] == number] for number in np.unique(pairs[0])}
+
+
+def _ends_at(region: Region, image: LayeredDepthImage, seen: SeenEdges, silhouette: np.ndarray) -> list[EdgeEnd]:
+    """Ends, in the region's own pixels, of the edges that touch its silhouette."""
+    import cv2
+
+    edge = seen.of(region)
+    beside = cv2.dilate((silhouette[region.window] & region.synthesis).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    touching = edge & beside & region.context
+    if not touching.any() or not is_worth(region):
+        return []
+    layer = image.layers[-1]
+    arrays = {name: getattr(layer, name)[region.window] for name in ("present", "synthesised", "disparity", "colour")}
+    part = Layer(**arrays, links=layer.links[:, region.window[0], region.window[1]])
+    return find_ends(touching, seen.labels[-1][region.window], replace(image, layers=(part,)))
+
+
+def _knowing(crop, paths: list[EdgePath]):
+    """The crop with the paths among its edges."""
+    edge = crop.edge.copy()
+    for path in paths:
+        edge[tuple(np.transpose(path.near))] = True
+    return replace(crop, edge=edge)
+
+
+def _coarse(end: EdgeEnd, scale: int) -> EdgeEnd:
+    return replace(end, pixel=(end.pixel[0] // scale, end.pixel[1] // scale))
+
+
+def on_canvas(path: EdgePath, region: Region, ends: list[EdgeEnd], scale: int) -> EdgePath | None:
+    """The path in pixels of the canvas."""
+    if scale > 1:
+        path = refine(path, scale, region.synthesis, next(end for end in ends if _coarse(end, scale) == path.end))
+        if path is None:
+            return None
+    top, left = (at.start for at in region.window)
+
+    def moved(pixel: tuple[int, int]) -> tuple[int, int]:
+        return pixel[0] + top, pixel[1] + left
+
+    near = tuple(moved(pixel) for pixel in path.near)
+    return EdgePath(near, tuple((moved(one), moved(far)) for one, far in path.torn), replace(path.end, pixel=moved(path.end.pixel)))
+
+
+def is_worth(region: Region) -> bool:
+    return bool(region.context.any()) and region.synthesis.sum() >= FEWEST
+
+
+def in_chunks(works: list, size: Callable[[Any], int]) -> Iterator[list]:
+    """The works in order, in lists of at most `PIXELS_AT_ONCE`, or of one."""
+    chunk, total = [], 0
+    for work in works:
+        if chunk and total + size(work) > PIXELS_AT_ONCE:
+            yield chunk
+            chunk, total = [], 0
+        chunk.append(work)
+        total += size(work)
+    if chunk:
+        yield chunk

@@ -1,0 +1,1 @@
+"""The colour of what is hidden, by one of five inpainters."""

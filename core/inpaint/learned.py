@@ -1,0 +1,93 @@
+"""Colour of what is hidden by a network that completes the deterministic fill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from ..built_in.colour import Start, complete, contrast
+from ..layers.regions import Region
+from .deterministic import FillParts, on_the_rim
+from .exemplar import TRIES
+
+BLOCK, MARGIN = 112, 24
+"""Regions are completed in blocks of at most this many pixels a side, seen with this much around: the work goes by what is
+invented and not by how far a region stretches."""
+FEWEST = 12
+"""Regions with fewer pixels to invent stay as they were filled."""
+PIXELS_AT_ONCE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One block of one region, ready for the network."""
+
+    start: Start
+    inner: tuple[slice, slice]  # the block within what `start` shows
+    place: tuple[slice, slice]  # the block on the canvas
+    wanted: np.ndarray  # (h, w) bool: pixels of the block to invent
+    range: tuple[np.ndarray, np.ndarray]  # (3,) float32: least and most red, green and blue of the trusted context
+
+
+class Completion:
+    """Completes regions on a canvas as they come, many blocks at once, in bounded memory."""
+
+    def __init__(self, canvas: np.ndarray, network: Callable[[np.ndarray], np.ndarray]):
+        """`canvas` is the (h, w, 3) float32 to be written to; `network` as for `built_in.colour.complete`."""
+        self.canvas, self.network = canvas, network
+        self.waiting: list[Tile] = []
+
+    def cut(self, region: Region, parts: FillParts) -> list[Tile]:
+        """What is to be seen of a region, for `add`."""
+        return cut_tiles(region, parts)
+
+    def add(self, tiles: list[Tile]) -> None:
+        """Takes what `cut_tiles` made of a region; it may be painted later."""
+        self.waiting += tiles
+        if sum(tile.start.hole.size for tile in self.waiting) >= PIXELS_AT_ONCE:
+            self.finish()
+
+    def finish(self) -> None:
+        """Paints all that was taken and is not painted yet."""
+        completed = complete(self.network, [tile.start for tile in self.waiting])
+        for tile, colour in zip(self.waiting, completed, strict=True):
+            self.canvas[tile.place][tile.wanted] = np.clip(colour[tile.inner][tile.wanted], *tile.range)
+        self.waiting = []
+
+
+def cut_tiles(region: Region, parts: FillParts) -> list[Tile]:
+    """The region in blocks; colours are normalised over the whole region, so that blocks meet. None for a tiny region."""
+    if region.synthesis.sum() < FEWEST:
+        return []
+    trusted = region.colour[parts.source]
+    mean, spread = contrast(trusted)
+    colours = trusted.min(axis=0), trusted.max(axis=0)  # so that nothing is tinted as nothing around it is
+    rim, shown = on_the_rim(region, parts)
+    hole = region.synthesis | rim
+    pieces = np.zeros((*hole.shape, 3 * len(TRIES)), np.float32) if parts.pieces is None else parts.pieces
+    given = (parts.smooth, parts.detail, pieces, parts.source, hole, rim, shown)
+    tiles = []
+    for box, seen in blocks(region.synthesis):
+        start = Start(*(a[seen].copy() for a in given), mean, spread)
+        inner = tuple(slice(b.start - s.start, b.stop - s.start) for b, s in zip(box, seen, strict=True))
+        place = tuple(slice(w.start + b.start, w.start + b.stop) for w, b in zip(region.window, box, strict=True))
+        tiles.append(Tile(start, inner, place, region.synthesis[box], colours))
+    return tiles
+
+
+def blocks(wanted: np.ndarray):
+    """Yields (box, seen): disjoint boxes that together hold every wanted pixel, and each box with its margin."""
+    for top, left in product(range(0, wanted.shape[0], BLOCK), range(0, wanted.shape[1], BLOCK)):
+        part = wanted[top : top + BLOCK, left : left + BLOCK]
+        if not part.any():
+            continue
+        spans = []
+        for axis, begin in ((1, top), (0, left)):
+            found = np.flatnonzero(part.any(axis=axis))
+            spans.append((begin + int(found[0]), begin + int(found[-1]) + 1))
+        box = tuple(slice(*span) for span in spans)
+        limits = zip(spans, wanted.shape, strict=True)
+        yield box, tuple(slice(max(0, a - MARGIN), min(n, b + MARGIN)) for (a, b), n in limits)

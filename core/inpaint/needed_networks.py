@@ -1,0 +1,58 @@
+"""Which networks an inpainter needs that somebody has to download, where they lie, and which processor they run on."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import DioramaError
+from ..models.store import installed, path_of, weights_named
+
+NEEDED = {"published": ("shih2020_edge", "shih2020_depth", "shih2020_color"), "lama": ("lama",)}
+"""Keys of the catalogue by inpainter; the others need none."""
+
+
+@dataclass(frozen=True)
+class Downloaded:
+    """The models folder and the device that networks run on."""
+
+    folder: Path | None = None
+    device: str = "cpu"
+
+    def paths(self, inpainter: str) -> tuple[Path, ...]:
+        """The checked files of this inpainter, in the order of `NEEDED`; raises DioramaError that names those missing."""
+        wanted = [weights_named(key) for key in NEEDED.get(inpainter, ())]
+        if not wanted:
+            return ()
+        if self.folder is None:
+            raise DioramaError(f'The inpainter "{inpainter}" needs a models folder; name that folder or choose "diffusion".')
+        here = installed(self.folder, wanted)
+        missing = [weights for weights in wanted if weights not in here]
+        unchecked = [weights for weights in missing if (Path(self.folder) / weights.file).is_file()]
+        if missing and not unchecked:
+            named = ", ".join(f"{weights.key} ({weights.file}, {weights.licence})" for weights in missing)
+            raise DioramaError(
+                f'The inpainter "{inpainter}" lacks {named} in {self.folder}: download (photo-diorama models download '
+                f'{missing[0].key}) or import {"it" if len(missing) == 1 else "each of them"}, or choose "diffusion".'
+            )
+        return tuple(path_of(weights, self.folder) for weights in wanted)  # which says what to do with an unchecked one
+
+    def stamp(self, inpainter: str) -> tuple:
+        """What changes when a result of this inpainter may: device, and place, size and time of each file."""
+        files = [(path, path.stat()) for path in self.paths(inpainter)]
+        return (self.device, *((str(path), at.st_size, at.st_mtime_ns) for path, at in files)) if files else ()
+
+
+def checked_content(key: str, path: Path) -> bytes:
+    """The whole file, hashed as it is read: what is taken for a program must be what its publisher made, now.
+
+    Raises DioramaError where it cannot be read or is not the file that the catalogue knows by its whole sha256.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DioramaError(f"{path} cannot be read ({error.strerror or error}); import {key} again.") from None
+    if hashlib.sha256(content).hexdigest() != weights_named(key).sha256:
+        raise DioramaError(f"{path} is not the file that was checked: remove {key} and download or import it again.")
+    return content

@@ -1,0 +1,150 @@
+"""Hidden depth and colour by the networks that the method's authors published: edges, then depth, then colour.
+
+Shih et al. 2020, sections 3.2 and 3.3, with the inputs that its released code gives to the published weights. What hangs
+together and is torn, and that nothing comes in front of what hides it, is settled as for every other fill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..built_in.crops import Crop
+from ..errors import without_torch
+from ..hidden_depth.continue_edges import (
+    BAND,
+    TUNED_FOR,
+    SeenEdges,
+    closing_at,
+    continued,
+    crop_of,
+    disparity_of,
+    in_chunks,
+    is_worth,
+    regions_behind,
+    scale_of,
+    see_edges,
+    unit_of,
+)
+from ..hidden_depth.propagate_edges import reflood, repropagate, smooth
+from ..layers.layered_depth_image import LayeredDepthImage
+from ..layers.link_layers import absorb_islands
+from ..layers.regions import Disocclusion, Region
+from .needed_networks import Downloaded
+from .region_queue import WaitingRegions
+
+
+@dataclass(frozen=True)
+class Published:
+    """The three networks, and the edges of the layer that is being made."""
+
+    edge: Any  # networks.inpaint_edge.InpaintEdge, whose file imports torch; so the others
+    depth: Any
+    colour: Any
+    seen: SeenEdges | None = None
+
+    def expect(self, image: LayeredDepthImage, found: Disocclusion, context_width: float, step: Callable[[float], None]):
+        """(`found` torn along continued depth edges, with the depth that is expected there; these networks with its edges).
+
+        The edge network looks only behind what the photo shows, and only where another depth edge touches a silhouette. Where
+        the photo was split into parts the flood's guess stays, as it alone knows which part a surface belongs to.
+        """
+        found = absorb_islands(image, found)
+        earlier = self.seen.labels if self.seen else ()
+        seen, silhouette = see_edges(image, found, earlier)
+        if found.part is not None:
+            return found, replace(self, seen=replace(seen, touching={}))
+        regions = regions_behind(image, found, seen, context_width)
+        if not earlier:
+            from ..networks.inpaint.inpaint_edge import inpaint_edge
+
+            paths = continued(partial(inpaint_edge, self.edge), image, seen, silhouette, regions, lambda part: step(0.7 * part), scale_of(image))
+            if paths:
+                found, path = reflood(image, found, seen.behind, paths)
+                seen = replace(seen, path=path)
+        expected = self._expected(image, found, seen, regions, lambda part: step(0.7 + 0.3 * part))
+        return replace(found, expected=expected), replace(self, seen=seen)
+
+    def _expected(self, image, found: Disocclusion, seen: SeenEdges, regions: list[Region], step) -> np.ndarray:
+        """(h, w) float32 disparity of the hidden pixels by the depth network, always behind what hides them."""
+        from ..networks.inpaint.inpaint_depth import inpaint_depth
+
+        unit, scale = unit_of(image), scale_of(image)
+        drawn = found.disparity.astype(np.float32)
+        done, all_ = 0, sum(region.context.size for region in regions) or 1
+        for chunk in in_chunks([region for region in regions if is_worth(region)], lambda region: region.context.size):
+            crops = [crop_of(region, image, unit, seen.of(region), scale) for region in chunk]
+            area = sum(region.context.size for region in chunk)
+            depths = inpaint_depth(self.depth, crops, closing_at(image, scale),
+                                   lambda part, at=done, area=area: step((at + area * part) / all_))  # fmt: skip
+            for region, depth in zip(chunk, depths, strict=True):
+                depth = np.repeat(np.repeat(depth, scale, axis=0), scale, axis=1)[: region.context.shape[0], : region.context.shape[1]]
+                known = unit.depth(disparity_of(region, image))
+                depth = smooth(np.where(region.context, known, depth), region.synthesis, region.context, 2 * scale)
+                drawn[region.window][region.synthesis] = unit.disparity(depth)[region.synthesis]
+            done += area
+        if found.torn is not None:
+            drawn = repropagate(image, found, drawn, max(1, round(BAND * image.long_side / TUNED_FOR)))
+        return _behind_what_hides(image, found, drawn)
+
+    def completion(self, canvas: np.ndarray, image: LayeredDepthImage, step: Callable[[float], None]) -> Completion:
+        """What paints the regions of the layer whose edges are known onto the canvas."""
+        return Completion(canvas, self, closing_at(image, 1), step)
+
+
+class Completion(WaitingRegions):
+    """Paints regions on a canvas by the colour network, all of a pass together."""
+
+    def __init__(self, canvas: np.ndarray, networks: Published, closing: int, step: Callable[[float], None]):
+        """`canvas` is the (h, w, 3) float32 to be written to."""
+        super().__init__(canvas, step)
+        self.networks, self.closing = networks, closing
+
+    def finish(self) -> None:
+        """Paints all that was taken."""
+        from ..networks.inpaint.inpaint_colour import inpaint_colour
+
+        done, all_ = 0, sum(source.size for _, source in self.waiting) or 1
+        for chunk in in_chunks(self.waiting, lambda work: work[1].size):
+            area = sum(source.size for _, source in chunk)
+            crops = [colour_crop(region, source, self.networks.seen) for region, source in chunk]
+            painted = inpaint_colour(self.networks.colour, crops, self.closing,
+                                     step=lambda part, at=done, area=area: self.step((at + area * part) / all_))  # fmt: skip
+            for (region, _), colour in zip(chunk, painted, strict=True):
+                self.canvas[region.window][region.synthesis] = colour[region.synthesis]
+            done += area
+        self.waiting = []
+
+
+def load_published(downloaded: Downloaded) -> Published:
+    """The networks from the models folder; raises DioramaError where one or torch is missing, or a file is of something else."""
+    edge, depth, colour = downloaded.paths("published")
+    try:
+        from ..networks.inpaint.inpaint_colour import load_inpaint_colour
+        from ..networks.inpaint.inpaint_depth import load_inpaint_depth
+        from ..networks.inpaint.inpaint_edge import load_inpaint_edge
+    except ImportError as error:
+        raise without_torch("published", error, "diffusion") from None
+    device = downloaded.device
+    return Published(load_inpaint_edge(edge, device), load_inpaint_depth(depth, device), load_inpaint_colour(colour, device))
+
+
+def colour_crop(region: Region, source: np.ndarray, seen: SeenEdges | None):
+    """What the colour network is given: the rim of the context that is not trusted belongs to what is to be painted."""
+    edge = seen.of(region) if seen else np.zeros(source.shape, bool)
+    colour = np.where(source[..., None], region.colour, 0).astype(np.float32)
+    hole = region.synthesis | (region.context & ~source)
+    return Crop(colour, np.ones(source.shape, np.float32), edge, source, hole)
+
+
+def _behind_what_hides(image: LayeredDepthImage, found: Disocclusion, drawn: np.ndarray) -> np.ndarray:
+    """`drawn`, but the flood's guess where it is no number, comes too close to what hides it, or at the silhouette itself,
+    whose pixels keep what they hang on; nowhere farther than twice the farthest thing."""
+    limit = image.layers[-1].disparity - image.threshold / 2
+    floor = min(float(layer.disparity[layer.present].min()) for layer in image.layers) / 2
+    usable = found.hidden & (found.distance > 1) & np.isfinite(drawn) & (drawn < limit)
+    return np.where(usable, np.maximum(drawn, floor), found.disparity).astype(np.float32)

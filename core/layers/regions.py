@@ -1,0 +1,271 @@
+"""Which parts of a surface hide something, and what may tell how it looks: synthesis and context regions.
+
+Shih et al. 2020, section 3.2: from every depth discontinuity the synthesis region is flooded over the nearer surface and the
+context region over the farther one, both along links, so neither ever crosses a silhouette.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .discontinuities import label_surfaces
+from .layered_depth_image import OPPOSITE, STEPS, LayeredDepthImage, beside
+
+FEWEST = 12
+"""Regions with fewer pixels to invent stay as the deterministic fill left them."""
+LEAST_REACH = 0.008
+"""A silhouette of the smallest jump hides this part of the long side; a jump of a third of the range hides all of it."""
+REACH_PER_JUMP = 3.0
+CUT_SLACK = 2.0
+"""Beside a part that was cut off, what is nearer by up to so many thresholds still counts as behind it: they were one surface."""
+SAME_SILHOUETTE = 0.012
+"""Silhouette pixels this near each other, as a part of the long side, are taken for one edge in steps."""
+
+
+@dataclass(frozen=True)
+class Disocclusion:
+    """Where the last layer hides something, before it is known what."""
+
+    hidden: np.ndarray  # (h, w) bool: positions at which the next layer has a pixel
+    disparity: np.ndarray  # (h, w) float32: of the farther pixel across the nearest silhouette, a first guess
+    distance: np.ndarray  # (h, w) int16: steps from that silhouette, 0 on it
+    seed: np.ndarray  # (h, w) int32: flat index of the silhouette pixel that each hidden pixel was flooded from
+    part: np.ndarray | None  # (h, w) uint8: part that the hidden surface belongs to; None where nothing was split off
+    cut: np.ndarray | None  # (h, w) bool: hidden by another part, and so wholly; None where nothing was split off
+    edges: int  # depth edges (connected silhouettes of nearer pixels) that were flooded from
+    expected: np.ndarray | None = None  # (h, w) float32 disparity that the hidden surface is drawn to; None: `disparity`
+    torn: np.ndarray | None = None  # (2, h, w) bool: links right and down of hidden pixels that a continued depth edge tears
+
+
+@dataclass(frozen=True)
+class Region:
+    """One connected invented surface and the surroundings of the same surface that it continues."""
+
+    window: tuple[slice, slice]  # rows and columns of the canvas
+    synthesis: np.ndarray  # (h', w') bool within the window
+    context: np.ndarray  # (h', w') bool
+    distance: np.ndarray  # (h', w') int16: steps of a context pixel from the synthesis region
+    colour: np.ndarray  # (h', w', 3) float32, of the context
+    origin: np.ndarray | None = None  # (h', w') int8: layer that a context pixel is on
+
+
+def disocclude(image: LayeredDepthImage, hidden_width: float) -> Disocclusion | None:
+    """Floods the nearer side of every discontinuity of the last layer; None where it hides nothing.
+
+    The flood runs along links for `hidden_width` (part of the long side) at most, less where the jump is small, as a small
+    jump uncovers little. Every pixel belongs to the silhouette that reaches it first.
+    """
+    last = len(image.layers) - 1
+    far, jump, part = _farther_side(image)
+    layer = image.layers[last]
+    cut = None if part is None else (jump > 0) & (part != layer.part)
+    if hidden_width == 0 and cut is not None:
+        jump = np.where(cut, jump, 0)
+    seeds = np.flatnonzero(jump > 0)
+    if len(seeds) == 0 or (hidden_width == 0 and cut is None):
+        return None
+    far = _smooth_along(far, jump > 0, image.threshold)
+    reach = _reach(image, jump, hidden_width)
+    if cut is not None:
+        reach[cut.ravel()] = max(layer.present.shape) * 4  # a part can be moved away: all behind it is to be filled
+    own = layer.links == last
+    owner = np.full(layer.present.size, -1, np.int32)
+    distance = np.zeros(layer.present.size, np.int16)
+    owner[seeds] = seeds
+    front, steps = seeds, 0
+    while len(front):
+        steps += 1
+        reached = []
+        for side in range(4):
+            from_ = front[own[side].ravel()[front]]
+            to = from_ + STEPS[side][0] * layer.present.shape[1] + STEPS[side][1]
+            new = (owner[to] < 0) & (steps < reach[owner[from_]])
+            from_, to = from_[new], to[new]
+            owner[to] = owner[from_]
+            distance[to] = steps
+            reached.append(to)
+        front = np.concatenate(reached)  # no pixel twice: each is taken by the first that reaches it
+    shape = layer.present.shape
+    guess = np.where(owner >= 0, far.ravel()[owner], 0).astype(np.float32).reshape(shape)
+    if cut is not None:
+        part, cut = np.where(owner >= 0, part.ravel()[owner], 0).reshape(shape), ((owner >= 0) & cut.ravel()[owner]).reshape(shape)
+    edges = _count_edges(seeds, own, shape)
+    return Disocclusion((owner >= 0).reshape(shape), guess, distance.reshape(shape), owner.reshape(shape), part, cut, edges)
+
+
+def _reach(image: LayeredDepthImage, jump: np.ndarray, hidden_width: float) -> np.ndarray:
+    """(pixels,) int32: steps of the flood from each silhouette pixel, by the largest jump nearby.
+
+    Nearby, because a silhouette often falls in two steps a few pixels apart, and what shows behind it is behind both.
+    """
+    import cv2
+
+    side = 2 * max(1, round(SAME_SILHOUETTE * image.long_side)) + 1
+    largest = cv2.dilate(jump.astype(np.float32), np.ones((side, side), np.uint8)).ravel()
+    part = np.minimum(hidden_width, LEAST_REACH + hidden_width * REACH_PER_JUMP * largest / image.span)
+    return np.maximum(2, np.rint(part * image.long_side)).astype(np.int32)
+
+
+def _smooth_along(far: np.ndarray, seeds: np.ndarray, threshold: float, rounds: int = 6) -> np.ndarray:
+    """Averages the disparity of the farther side along silhouettes, within one surface: single far pixels are often mixed."""
+    r, c = np.nonzero(seeds)
+    for _ in range(rounds):
+        padded = np.pad(np.where(seeds, far, np.float32(np.inf)), 1, constant_values=np.inf)
+        centre = far[r, c]
+        total, count = np.zeros_like(centre), np.zeros_like(centre)
+        for dr in range(3):
+            for dc in range(3):
+                value = padded[r + dr, c + dc]
+                same = np.abs(value - centre) <= 2 * threshold
+                total += np.where(same, value, 0)
+                count += same
+        far = far.copy()
+        far[r, c] = total / count
+    return far
+
+
+def _farther_side(image: LayeredDepthImage) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """For each silhouette pixel of the last layer the disparity across its tear, the jump, and the part that lies there; 0
+    elsewhere.
+
+    Across a tear lies the nearest surface of any layer that is behind and ends there too. Of several sides the farthest counts.
+    Where a part was cut off without a jump it counts as in front of what has a lower number.
+    """
+    layer = image.layers[-1]
+    far = np.full(layer.present.size, np.inf, np.float32)
+    own = layer.disparity.ravel()
+    part = None if layer.part is None else np.zeros(layer.present.size, np.uint8)
+    for side in range(4):
+        ends = np.flatnonzero(layer.present & (layer.links[side] < 0))
+        there, inside = beside(ends, side, layer.present.shape)
+        behind, of = np.full(len(ends), -np.inf, np.float32), np.zeros(len(ends), np.uint8)
+        for other in image.layers:
+            disparity = other.disparity.ravel()[there]
+            lower = inside & other.present.ravel()[there] & (other.links[OPPOSITE[side]].ravel()[there] < 0)
+            limit = own[ends] - image.threshold / 2
+            if part is not None:
+                its = other.part.ravel()[there]
+                limit = np.where(its < layer.part.ravel()[ends], own[ends] + CUT_SLACK * image.threshold, limit)
+            lower &= disparity < limit
+            nearer = lower & (disparity > behind)
+            behind[nearer] = disparity[nearer]
+            if part is not None:
+                of[nearer] = its[nearer]
+        found = behind < far[ends]
+        found &= np.isfinite(behind)
+        far[ends[found]] = behind[found]
+        if part is not None:
+            part[ends[found]] = of[found]
+    found = np.isfinite(far)
+    least = image.threshold / 4 if part is not None else 0
+    far, jump = np.where(found, far, 0), np.where(found, np.maximum(own - far, least), 0)
+    shape = layer.present.shape
+    return far.reshape(shape), jump.reshape(shape), None if part is None else part.reshape(shape)
+
+
+def _count_edges(seeds: np.ndarray, own: np.ndarray, shape: tuple[int, int]) -> int:
+    """Connected silhouettes: seed pixels joined where they are linked, or diagonal neighbours across a linked pixel."""
+    import cv2
+
+    picture = np.zeros(shape, np.uint8)
+    picture.ravel()[seeds] = 1
+    return cv2.connectedComponents(picture, connectivity=8)[0] - 1
+
+
+def find_regions(
+    image: LayeredDepthImage, context_width: float, distance: np.ndarray, labels: np.ndarray | None = None
+) -> list[Region]:
+    """The connected invented surfaces of the last layer, each with its context, largest first; or for every number of `labels`
+    (h, w) int32 above 0 what bears it.
+
+    The context is flooded along links from the synthesis region into earlier layers, somewhat further than what is invented
+    is wide, but at most `context_width` of the long side. `distance` (h, w): steps of invented pixels from their silhouette.
+    """
+    last = len(image.layers) - 1
+    layer = image.layers[last]
+    if labels is None:
+        labels, _ = label_surfaces(layer.present, layer.links[0] == last, layer.links[2] == last)
+    sizes = np.bincount(labels.ravel())
+    deepest = np.zeros(len(sizes), np.int32)
+    np.maximum.at(deepest, labels[layer.present], distance[layer.present])
+    most = max(8, round(context_width * image.long_side))
+    steps = np.minimum(most, deepest + max(8, round(0.012 * image.long_side)))
+    region, node, found_at = _flood_contexts(image, labels, steps)
+    return _cut_out(image, labels, sizes, region, node, found_at)
+
+
+def _flood_contexts(image: LayeredDepthImage, labels: np.ndarray, steps: np.ndarray):
+    """Breadth first over (region, node) pairs, all regions at once; a node is layer * pixels + pixel.
+
+    On an undirected graph a neighbour of the front is in the front, the one before or the next, so two fronts are remembered.
+    """
+    last, pixels, width = len(image.layers) - 1, labels.size, labels.shape[1]
+    links = [layer.links.reshape(4, -1) for layer in image.layers]
+    total = pixels * (last + 1)
+    start = np.flatnonzero(labels.ravel())
+    front = np.sort(labels.ravel()[start].astype(np.int64) * total + last * pixels + start)
+    before = front[:0]
+    keys, found_at = [], []
+    for step in range(1, int(steps.max(initial=0)) + 1):
+        region, node = np.divmod(front, total)
+        alive = steps[region] >= step
+        region, node = region[alive], node[alive]
+        reached = []
+        for k in range(last + 1):
+            here = (node >= k * pixels) & (node < (k + 1) * pixels)
+            base, own = node[here] - k * pixels, region[here]
+            for side in range(4):
+                to = links[k][side][base]
+                linked = (to >= 0) & (to < last)
+                target = base[linked] + STEPS[side][0] * width + STEPS[side][1]
+                reached.append(own[linked] * total + to[linked].astype(np.int64) * pixels + target)
+        new = np.unique(np.concatenate(reached))
+        new = new[~_among(new, front) & ~_among(new, before)]
+        if len(new) == 0:
+            break
+        keys.append(new)
+        found_at.append(np.full(len(new), step, np.int16))
+        before, front = front, new
+    keys = np.concatenate(keys) if keys else front[:0]
+    found_at = np.concatenate(found_at) if found_at else np.zeros(0, np.int16)
+    return keys // total, keys % total, found_at
+
+
+def _among(values: np.ndarray, ordered: np.ndarray) -> np.ndarray:
+    """Which of `values` occur in the sorted `ordered`."""
+    if len(ordered) == 0:
+        return np.zeros(len(values), bool)
+    place = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)
+    return ordered[place] == values
+
+
+def _cut_out(image, labels, sizes, region, node, found_at) -> list[Region]:
+    """Regions as small pictures, one for each label."""
+    from scipy import ndimage
+
+    pixels, width = labels.size, labels.shape[1]
+    order = np.argsort(region, kind="stable")
+    region, node, found_at = region[order], node[order], found_at[order]
+    bounds = np.searchsorted(region, np.arange(len(sizes) + 1))
+    boxes = ndimage.find_objects(labels)
+    result = []
+    for label in np.argsort(-sizes[1:], kind="stable") + 1:
+        part = slice(bounds[label], bounds[label + 1])
+        layer, pixel = np.divmod(node[part], pixels)
+        r, c = np.divmod(pixel, width)
+        box = boxes[label - 1]
+        top, left = min([box[0].start, *r[:1], *([r.min()] if len(r) else [])]), min([box[1].start, *([c.min()] if len(c) else [])])
+        bottom, right = max([box[0].stop, *([r.max() + 1] if len(r) else [])]), max([box[1].stop, *([c.max() + 1] if len(c) else [])])
+        window = (slice(int(top), int(bottom)), slice(int(left), int(right)))
+        synthesis = labels[window] == label
+        context, distance = np.zeros(synthesis.shape, bool), np.zeros(synthesis.shape, np.int16)
+        colour, origin = np.zeros((*synthesis.shape, 3), np.float32), np.zeros(synthesis.shape, np.int8)
+        for k in np.unique(layer)[::-1]:
+            here = layer == k
+            rr, cc = r[here] - top, c[here] - left
+            context[rr, cc], distance[rr, cc], origin[rr, cc] = True, found_at[part][here], k
+            colour[rr, cc] = image.layers[k].colour[r[here], c[here]]
+        result.append(Region(window, synthesis, context & ~synthesis, distance, colour, origin))
+    return result

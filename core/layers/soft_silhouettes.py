@@ -1,0 +1,340 @@
+"""Soft silhouettes: an alpha matte in a narrow band at foreground edges, and what colour belongs to which side there.
+
+Compositing is in linear light, as renderers do it: photo = alpha * foreground + (1 - alpha) * background. The foreground's
+sheet goes on over the background to the band's outer edge, as a skirt; there the background keeps its own surface, cleaned
+of foreground colour. In the band's inner half what lies behind is the hidden layer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..raster.colour_curves import linear_from_srgb, srgb_from_linear
+from ..settings import LayerSettings
+from .layered_depth_image import BACK, FRONT, OPPOSITE, Layer, LayeredDepthImage, neighbour
+
+AUTOMATIC = 0.008
+"""Half the width of the band, as a part of the long side, where nobody chose one: hair, fur and blur mix 3 to 8 px of 960."""
+REACH = 2.5
+"""Colours known to be of one side are looked for up to this many widths of the band away from a silhouette."""
+NOISE = 0.03
+"""Differences of perceived brightness that are no evidence."""
+PRIOR = 3.0
+"""Weight of the depth's own word (foreground or not) against the colours', where those leave it open."""
+BUSY = 0.25
+"""Part of the background's own variance that is no evidence either."""
+CONTRAST = 0.06
+"""Difference of the two sides, in perceived brightness, from which on the colours are believed."""
+NEARLY = 0.03
+"""Alpha this close to 0 or 1 is meant to be 0 or 1."""
+JUMP = 3.0
+"""Silhouettes are softened where disparity jumps by so many thresholds; surfaces closer together are one to the matte."""
+CHUNK = 16384
+
+
+@dataclass(frozen=True)
+class Band:
+    """The neighbourhood of the photo's silhouettes on the canvas."""
+
+    outer: np.ndarray  # (h, w) bool: background, in front of which the foreground may go on
+    inner: np.ndarray  # (h, w) bool: foreground that may let the background through
+    beyond: np.ndarray  # (h, w) bool: background near the band, known to be it
+    within: np.ndarray  # (h, w) bool: foreground near the band, known to be it
+    front: np.ndarray  # (h, w) float32: disparity of the foreground that a pixel is, or is near
+    back: np.ndarray  # (h, w) float32: disparity of the background that a pixel is, or is near
+    apart: float  # difference of disparity at which surfaces are two, 1/m
+    edge: np.ndarray  # (h, w) float32, pixels to the band's edge where `outer` or `inner`
+    width: int  # of each half, pixels
+
+
+@dataclass(frozen=True)
+class Matte:
+    """What the band's pixels are mixed of, on the canvas. Linear Rec.709."""
+
+    band: Band
+    alpha: np.ndarray  # (h, w) float32: 1 on the foreground, 0 on the background near the band
+    foreground: np.ndarray  # (h, w, 3) float32: colour of the foreground in and near the band; the photo elsewhere
+    background: np.ndarray  # (h, w, 3) float32: the same of the background
+
+
+def find_matte(
+    image: LayeredDepthImage, settings: LayerSettings, portrait: np.ndarray | None = None, estimated: bool = False
+) -> Matte | None:
+    """The matte at the silhouettes of a torn photo; None where they are to be hard or nothing is torn.
+
+    `portrait` is a matte of any size that came with the photo, (h', w') 0..1; it counts wherever it tells the two sides apart.
+    `estimated` says that the silhouettes were found in soft depth: the setting's automatic then makes them soft.
+    """
+    part = settings.soft_edge
+    if part < 0:
+        part = AUTOMATIC if estimated or portrait is not None else 0.0
+    width = round(part * image.long_side)
+    band = find_band(image, width) if width > 0 else None
+    if band is None:
+        return None
+    colour = linear_from_srgb(image.layers[0].colour)
+    alpha, confidence, foreground, background = _sample(colour, image.layers[0].disparity, band)
+    if portrait is not None:
+        alpha, confidence = _with_portrait(alpha, confidence, portrait, band, image)
+    alpha = _smooth(alpha, confidence, colour, band)
+    front, back = band.within | (band.inner & (alpha > 0.5)), band.beyond | (band.outer & (alpha < 0.5))
+    foreground = _spread(foreground, band, front, band.width)
+    background = _spread(background, band, back, band.width)
+    return Matte(band, alpha, foreground, background)
+
+
+def find_band(image: LayeredDepthImage, width: int) -> Band | None:
+    """Pixels of the photo up to `width` away from a tear of its surface, and those a bit further; None without tears."""
+    layer = image.layers[0]
+    disparity, frame, apart = layer.disparity, ~layer.synthesised, JUMP * image.threshold
+    front, back = np.zeros(frame.shape, bool), np.zeros(frame.shape, bool)
+    for side in range(4):
+        there = neighbour(disparity, side, np.inf)
+        behind = (layer.links[side] != 0) & (disparity - there > apart)
+        front |= behind
+        back |= neighbour(behind, OPPOSITE[side], False)
+    if not (front & frame).any():
+        return None
+    to_front, nearer = _nearest(front, disparity)
+    to_back, farther = _nearest(back, disparity)
+    is_back = frame & (disparity < nearer - apart / 2)
+    outer = is_back & (to_front <= width)
+    is_front = frame & (disparity > farther + apart / 2) & ~outer
+    inner = is_front & (to_back <= width)
+    within = is_front & ~inner & (to_back <= REACH * width)
+    within |= inner & _ridge(np.where(inner | within, to_back, 0))
+    beyond = is_back & ~outer & (to_front <= REACH * width)
+    edge = np.where(outer, width + 1 - to_front, np.where(inner, width + 1 - to_back, 0)).astype(np.float32)
+    nearer, farther = np.where(is_back, nearer, disparity), np.where(is_back, disparity, farther)
+    return Band(outer, inner & ~within, beyond, within, nearer, farther, apart, edge, width)
+
+
+def _nearest(seeds: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distance to the nearest seed, in pixels, and the seed's value."""
+    import cv2
+
+    if not seeds.any():
+        return np.full(seeds.shape, np.inf, np.float32), values
+    distance, label = cv2.distanceTransformWithLabels((~seeds).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    of = np.zeros((label.max() + 1, *values.shape[2:]), values.dtype)
+    of[label[seeds]] = values[seeds]
+    return distance, of[label]
+
+
+def _ridge(distance: np.ndarray) -> np.ndarray:
+    """The middle of thin things, where all is near the silhouette: local maxima of the distance to the background."""
+    import cv2
+
+    return (distance >= cv2.dilate(distance, np.ones((3, 3), np.uint8))) & (distance > 2.5)
+
+
+def perceived(linear: np.ndarray) -> np.ndarray:
+    """A steady stand-in for the sRGB curve, in which differences are about as visible everywhere."""
+    return np.sqrt(np.maximum(linear, 0))
+
+
+def _sample(colour: np.ndarray, disparity: np.ndarray, band: Band):
+    """Alpha, its confidence, foreground and background: of several pairs of known colours nearby the one that explains the
+    pixel best (after Gastal and Oliveira 2010, "Shared sampling for real-time alpha matting", here in linear light).
+
+    Alpha is the pair's projection of the pixel; what the colours leave open is decided by depth. A colour counts the less
+    the further its surface lies from the two that meet here.
+    """
+    alpha = np.where(band.outer | band.beyond, np.float32(0), np.float32(1))
+    confidence = (band.beyond | band.within).astype(np.float32)
+    foreground, background = colour.copy(), colour.copy()
+    pixels = np.flatnonzero(band.outer | band.inner)
+    if len(pixels) == 0 or not band.within.any() or not band.beyond.any():
+        return alpha, confidence, foreground, background
+    fronts, off_front = _candidates(colour, disparity, band.within, band.front, pixels, band)
+    backs, off_back = _candidates(colour, disparity, band.beyond, band.back, pixels, band)
+    flat, prior, noise = colour.reshape(-1, 3), alpha.ravel(), NOISE**2 + _busy(colour, band).ravel()
+    for start in range(0, len(pixels), CHUNK):
+        part = slice(start, start + CHUNK)
+        own = pixels[part]
+        seen, f, b = flat[own][:, None, None], fronts[part][:, :, None], backs[part][:, None]
+        along = f - b
+        a = ((seen - b) * along).sum(-1) / np.maximum((along * along).sum(-1), 1e-6)
+        a = np.clip(a, 0, 1)
+        off = perceived(seen) - perceived(b + a[..., None] * along)
+        strange = off_front[part][:, :, None] + off_back[part][:, None]
+        cost = (off * off).sum(-1) / noise[own][:, None, None] + PRIOR * (a - prior[own][:, None, None]) ** 2 + strange
+        best = cost.reshape(len(own), -1).argmin(axis=1)
+        i, j = np.divmod(best, backs.shape[1])
+        n = np.arange(len(own))
+        f, b = fronts[part][n, i], backs[part][n, j]
+        apart = ((perceived(f) - perceived(b)) ** 2).sum(-1)
+        sure = apart / (apart + CONTRAST**2 + 4 * noise[own]) * np.exp(-strange[n, i, j])
+        alpha.ravel()[own] = sure * a[n, i, j] + (1 - sure) * prior[own]
+        confidence.ravel()[own] = 0.02 + sure * np.exp(-cost[n, i, j] / 8)
+        # where nothing is sure the pixel is its own surface's, and the colours of that one are its own
+        in_front, sure = prior[own][:, None] > 0.5, sure[:, None]
+        foreground.reshape(-1, 3)[own] = np.where(in_front, sure * f + (1 - sure) * flat[own], f)
+        background.reshape(-1, 3)[own] = np.where(in_front, b, sure * b + (1 - sure) * flat[own])
+    return alpha, confidence, foreground, background
+
+
+def _busy(colour: np.ndarray, band: Band) -> np.ndarray:
+    """(h, w) float32: by how much the known background's colours around vary (variance, perceived): what a texture explains is
+    no evidence of foreground."""
+    import cv2
+
+    weight = band.beyond.astype(np.float32)
+    size = (2 * round(REACH * band.width) + 1,) * 2
+    seen = perceived(colour).mean(axis=2)
+    total = np.maximum(cv2.blur(weight, size), 1e-4)
+    mean, square = cv2.blur(seen * weight, size) / total, cv2.blur(seen * seen * weight, size) / total
+    return np.maximum(square - mean**2, 0) * BUSY
+
+
+def _candidates(colour, disparity, known: np.ndarray, expected: np.ndarray, pixels: np.ndarray, band: Band):
+    """(n, 5, 3) colours of known pixels round each of `pixels`: the nearest one, and those nearest to four places around; and
+    (n, 5) how far their disparity is from what is expected there, squared, in differences that make two surfaces."""
+    import cv2
+
+    weight = known.astype(np.float32)
+    mean = cv2.blur(colour * weight[..., None], (3, 3)) / np.maximum(cv2.blur(weight, (3, 3)), 1e-3)[..., None]
+    _, nearest = _nearest(known, np.arange(known.size, dtype=np.int32).reshape(known.shape))
+    r, c = np.divmod(pixels, known.shape[1])
+    step = 1.5 * band.width
+    found = []
+    for angle in (None, *(0.3 + np.arange(4) * np.pi / 2)):
+        dr, dc = (0, 0) if angle is None else (round(step * np.sin(angle)), round(step * np.cos(angle)))
+        found.append(nearest[np.clip(r + dr, 0, known.shape[0] - 1), np.clip(c + dc, 0, known.shape[1] - 1)])
+    found = np.stack(found, axis=1)
+    off = np.abs(disparity.ravel()[found] - expected.ravel()[pixels][:, None]) / band.apart
+    return mean.reshape(-1, 3)[found], np.minimum(off, 4).astype(np.float32) ** 2
+
+
+def _with_portrait(alpha, confidence, portrait: np.ndarray, band: Band, image: LayeredDepthImage):
+    """Takes the portrait matte where it is nearly 1 on the one side of the band and nearly 0 on the other."""
+    import cv2
+
+    top, left, height, width = image.frame
+    kind = cv2.INTER_AREA if portrait.shape[1] > width else cv2.INTER_LINEAR
+    given = np.zeros(alpha.shape, np.float32)
+    given[top : top + height, left : left + width] = cv2.resize(portrait.astype(np.float32), (width, height), interpolation=kind)
+    around = np.ones((2 * round(REACH * band.width) + 1,) * 2, np.uint8)
+    inside = cv2.dilate(np.where(band.within, given, 0).astype(np.float32), around)
+    outside = cv2.erode(np.where(band.beyond, given, 1).astype(np.float32), around)
+    apart = (inside > 0.9) & (outside < 0.1) & (band.outer | band.inner)
+    return np.where(apart, np.clip(given, 0, 1), alpha), np.where(apart, np.float32(1), confidence)
+
+
+def _smooth(alpha: np.ndarray, confidence: np.ndarray, colour: np.ndarray, band: Band) -> np.ndarray:
+    """Alpha after a guided filter (He, Sun and Tang 2010) that follows the photo's brightness and trusts by confidence; sure
+    values at the band's two edges, so that it ends without a seam."""
+    import cv2
+
+    inside = band.outer | band.inner
+    guide = perceived(colour).mean(axis=2)
+    near = inside | band.within | band.beyond
+    weight = np.where(near, confidence, 0).astype(np.float32)
+    size = (2 * max(1, band.width // 3) + 1,) * 2
+    total = cv2.blur(weight, size) + 1e-6
+    mean = lambda values: cv2.blur(weight * values, size) / total  # noqa: E731
+    g, a = mean(guide), mean(alpha)
+    slope = (mean(guide * alpha) - g * a) / (mean(guide * guide) - g * g + 1e-3)
+    offset = a - slope * g
+    filtered = cv2.blur(slope * total, size) / cv2.blur(total, size) * guide
+    filtered += cv2.blur(offset * total, size) / cv2.blur(total, size)
+    trust = np.clip(confidence, 0, 1) * 0.5
+    result = np.where(inside, trust * alpha + (1 - trust) * np.clip(filtered, 0, 1), alpha)
+    result = np.clip((result - NEARLY) / (1 - 2 * NEARLY), 0, 1)
+    fade = np.clip((band.edge - 1) / 2, 0, 1)
+    result = np.where(band.outer, result * fade, np.where(band.inner, 1 - (1 - result) * fade, result))
+    return result.astype(np.float32)
+
+
+def _spread(colour: np.ndarray, band: Band, sure: np.ndarray, width: int) -> np.ndarray:
+    """One side's colours, in the band averaged over a few pixels; sampled colours jump from pixel to pixel."""
+    import cv2
+
+    weight = ((band.outer | band.inner) * np.float32(0.2) + sure).astype(np.float32)
+    size = (2 * max(1, width // 4) + 1,) * 2
+    mean = cv2.blur(colour * weight[..., None], size) / np.maximum(cv2.blur(weight, size), 1e-6)[..., None]
+    return np.where((band.outer | band.inner)[..., None], mean, colour).astype(np.float32)
+
+
+def share_out(seen, alpha, foreground, background, top: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """Foreground and background, (..., 3) each, that composite to exactly `seen` with `alpha` (..., 1), near those given.
+
+    What the given ones leave unexplained goes to the side that is seen more (the smallest change of both); then the
+    background is brought into the range that leaves the foreground one from 0 to `top`.
+    """
+    rest = seen - alpha * foreground - (1 - alpha) * background
+    background = background + rest * (1 - alpha) / (alpha**2 + (1 - alpha) ** 2)
+    through = np.maximum(1 - alpha, 1e-6)
+    background = np.clip(background, np.maximum((seen - alpha * top) / through, 0), np.minimum(seen / through, top))
+    return foreground_of(seen, alpha, foreground, background, top), background
+
+
+def foreground_of(seen, alpha, foreground, background, top: float = 1.0) -> np.ndarray:
+    """The foreground that composites to `seen` over a background that is settled; the given one where alpha is 0."""
+    exact = (seen - (1 - alpha) * background) / np.maximum(alpha, 1e-6)
+    return np.clip(np.where(alpha > 0, exact, foreground), 0, top)
+
+
+def clean(image: LayeredDepthImage, matte: Matte | None) -> LayeredDepthImage:
+    """The photo's surface with the background's own colours in the outer band, which the fill then goes on from."""
+    if matte is None:
+        return image
+    layer = image.layers[0]
+    outer = matte.band.outer
+    seen = linear_from_srgb(layer.colour[outer])
+    _, back = share_out(seen, matte.alpha[outer][:, None], matte.foreground[outer], matte.background[outer], max(1.0, seen.max()))
+    colour = layer.colour.copy()
+    colour[outer] = srgb_from_linear(back)
+    return replace(image, layers=(replace(layer, colour=colour), *image.layers[1:]))
+
+
+def add_skirt(image: LayeredDepthImage, matte: Matte | None) -> tuple[LayeredDepthImage, Matte | None]:
+    """The inpainted image with the foreground's skirt as a further layer, and the matte with the hidden layer's colours.
+
+    Foreground with nothing hidden behind it stays opaque.
+    """
+    if matte is None:
+        return image, None
+    import cv2
+
+    band, layer = matte.band, image.layers[0]
+    behind = image.layers[1].present if len(image.layers) > 1 else np.zeros(image.shape, bool)
+    alpha = np.where(band.inner & ~behind, np.float32(1), matte.alpha)
+    background = matte.background
+    if behind.any():
+        known = behind & ~band.outer
+        background = background.copy()
+        background[known] = linear_from_srgb(image.layers[1].colour[known])
+    kernel = np.ones((5, 5), np.uint8)  # filtering reaches a pixel further than the matte does
+    mixed = ((alpha > 0) & (alpha < 1)) | (band.outer & (alpha == 1)) | (band.inner & (alpha == 0))
+    mixed = cv2.dilate(mixed.astype(np.uint8), kernel).astype(bool)
+    skirt, front = mixed & band.outer, mixed & (band.inner | band.within) & behind
+    if not (skirt.any() or front.any()):
+        return image, None
+    none = np.zeros(image.shape, np.uint8)
+    new = len(image.layers)
+    own, links = _link_skirt(image, skirt, band.front)
+    layers = [replace(layer, links=own, soft=np.where(front, FRONT, np.where(skirt, BACK, none)).astype(np.uint8))]
+    if new > 1:
+        layers.append(replace(image.layers[1], soft=np.where(front, BACK, none).astype(np.uint8)))
+    layers += image.layers[2:]
+    layers.append(
+        Layer(skirt, none.astype(bool), band.front, layer.colour, links, np.where(skirt, FRONT, none).astype(np.uint8))
+    )
+    return replace(image, layers=tuple(layers), skirt=new), replace(matte, alpha=alpha, background=background)
+
+
+def _link_skirt(image: LayeredDepthImage, skirt: np.ndarray, disparity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Links of the photo's surface, now also into the skirt, and of the skirt."""
+    new, layer = len(image.layers), image.layers[0]
+    own, links = layer.links.copy(), np.full((4, *skirt.shape), -1, np.int8)
+    near = lambda other: np.abs(disparity - other) <= image.threshold  # noqa: E731
+    for side in range(4):
+        links[side][skirt & neighbour(skirt, side, False) & near(neighbour(disparity, side, np.inf))] = new
+        free = neighbour(layer.links[OPPOSITE[side]], side, 0) < 0
+        joined = skirt & (links[side] < 0) & free & near(neighbour(layer.disparity, side, np.inf))
+        links[side][joined] = 0
+        own[OPPOSITE[side]][neighbour(joined, OPPOSITE[side], False)] = new
+    return own, links

@@ -1,0 +1,1 @@
+"""The layered depth image as a textured mesh."""

@@ -1,0 +1,152 @@
+"""Delight: an estimate of what the light of the photo did, to be divided out, so that other light can fall on it.
+
+Shading is what follows the normals: within colours of one hue, log radiance is fitted by spherical harmonics of order two of
+the normal (Ramamoorthi and Hanrahan 2001: nine of them hold diffuse light), one fit for each channel, so that warm sun and
+blue sky are taken off by their own colours. What is left is smoothed within surfaces, and half of its slow part taken for cast light.
+It is an estimate: paint that gets darker with the slope of a surface looks like shading, and hard shadows stay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..camera.camera import Camera
+from ..layers.layered_depth_image import LayeredDepthImage
+from ..layers.soft_silhouettes import Matte
+from ..photo.photo import Photo
+from ..raster.colour_curves import linear_from_srgb, srgb_from_linear
+from .atlas import pack_atlas, with_sheet
+from .backdrop import lay_backdrop
+from .normals import find_slopes, normal_map
+from .soft_texture import pack_soft
+
+DARKEST = 0.004
+"""Linear radiance that is added before the logarithm: below it noise speaks."""
+HUES, SAMPLES, ROUNDS = 8, 20000, 5
+RIDGE = 0.01
+"""Weight that keeps the fit small where the photo says little, as a part of the samples."""
+SLOW = 0.05
+"""Half the window of what counts as slow, as a part of the long side."""
+SLOW_PART, MOST_SLOW = 0.5, 0.35
+"""Part of the slow remainder that is taken for light, the rest for paint; and how much it can be at most, as a logarithm."""
+MOST = 1.6
+"""Largest correction, as a logarithm: about five times."""
+BRIGHTEST = 0.9
+"""Linear albedo of the brightest thing: white paint."""
+
+
+@dataclass(frozen=True)
+class Shading:
+    """By what to multiply linear colours to take the light off, for each layer of the canvas."""
+
+    factor: np.ndarray  # (layers, h, w, 3) float32, above 0
+    frame: tuple[int, int, int, int]  # top, left, height, width of the photo on the canvas
+
+
+def find_shading(image: LayeredDepthImage, camera: Camera) -> Shading:
+    """The light on the photo and, by the same fit, on what was invented. Deterministic."""
+    slopes = find_slopes(image)
+    basis = [harmonics(normal_map(slopes, image, camera, k)) for k in range(len(image.layers))]
+    logs = [np.log(linear_from_srgb(layer.colour) + DARKEST) for layer in image.layers]
+    weights = _fit(basis[0], logs[0], ~image.layers[0].synthesised)
+    fitted = [b @ weights for b in basis]
+    seen = ~image.layers[0].synthesised
+    remainder, hue = (logs[0] - fitted[0]).mean(axis=2), hues(logs[0])
+    paint = np.bincount(hue[seen], remainder[seen], HUES**2) / np.maximum(np.bincount(hue[seen], minlength=HUES**2), 1)
+    remainder = np.clip(remainder - paint[hue], -1, 1)
+    slow = _slow(remainder, seen, image.layers[0].disparity, 4 * image.threshold, max(4, round(SLOW * image.long_side)))
+    slow = np.clip(SLOW_PART * (slow - np.median(slow[seen])), -MOST_SLOW, MOST_SLOW)[..., None]
+    shading = np.stack([f + slow for f in fitted])
+    shading = np.clip(shading - np.median(shading[0][seen], axis=0), -MOST, MOST)
+    factor = np.exp(-shading).astype(np.float32)
+    # paint is at most white, and the whole is to be about as bright as before
+    brightest = np.percentile(linear_from_srgb(image.layers[0].colour)[seen] * factor[0][seen], 99.5)
+    return Shading(factor * np.float32(min(1.0, BRIGHTEST / max(brightest, 1e-6))), image.frame)
+
+
+def harmonics(normals: np.ndarray) -> np.ndarray:
+    """(..., 3) unit normals -> (..., 8) float32: real spherical harmonics of order 1 and 2, unscaled; the constant is paint's."""
+    x, y, z = np.moveaxis(normals, -1, 0)
+    return np.stack([x, y, z, x * y, y * z, x * z, x * x - y * y, 3 * z * z - 1], axis=-1).astype(np.float32)
+
+
+def _fit(basis: np.ndarray, logs: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """(8, 3) weights of the harmonics for each channel: robust least squares, each hue with a paint of its own."""
+    rows = np.flatnonzero(seen)
+    rows = rows[:: max(1, len(rows) // SAMPLES)]
+    b, target = basis.reshape(-1, basis.shape[-1])[rows].astype(np.float64), logs.reshape(-1, 3)[rows].astype(np.float64)
+    hue = hues(target)
+    weight = np.ones(len(rows))
+    result = np.zeros((b.shape[1], 3))
+    for _ in range(ROUNDS):
+        inner, outer = _within(b, hue, weight), _within(target, hue, weight)
+        scaled = inner * weight[:, None]
+        result = np.linalg.solve(inner.T @ scaled + RIDGE * len(rows) * np.eye(b.shape[1]), scaled.T @ outer)
+        off = np.abs(outer - inner @ result).mean(axis=1)
+        weight = 1 / np.maximum(off, 0.1)  # least absolute deviations: patterns of the paint do not pull
+        weight /= weight.mean()
+    return result
+
+
+def hues(logs: np.ndarray) -> np.ndarray:
+    """(..., 3) log colours -> (...) int: the bin of their chroma, HUES squared of them, which brightness does not change."""
+    chroma = logs - logs.mean(axis=-1, keepdims=True)
+    return np.clip(np.floor((chroma[..., [0, 2]] + 1.2) / 2.4 * HUES), 0, HUES - 1).astype(int) @ [HUES, 1]
+
+
+def _within(values: np.ndarray, group: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Values less the weighted mean of their group: what is constant within a hue explains nothing."""
+    total = np.maximum(np.bincount(group, weight), 1e-9)
+    means = np.stack([np.bincount(group, weight * column) / total for column in values.T], axis=1)
+    return values - means[group]
+
+
+def _slow(values: np.ndarray, known: np.ndarray, disparity: np.ndarray, apart: float, radius: int) -> np.ndarray:
+    """The slow part of `values` within surfaces: a guided filter with the disparity as guide, which knows no paint, so that
+    patterns and things of another colour on one surface leave no trace; continued where nothing is known."""
+    import cv2
+
+    size, weight = (2 * radius + 1,) * 2, known.astype(np.float32) + np.float32(1e-4)
+    values, guide = np.where(known, values, 0).astype(np.float32), disparity.astype(np.float32)
+    total = cv2.blur(weight, size)
+    mean = lambda v: cv2.blur(weight * v, size) / total  # noqa: E731
+    g, v = mean(guide), mean(values)
+    slope = (mean(guide * values) - g * v) / (np.maximum(mean(guide * guide) - g * g, 0) + apart**2)
+    return mean(slope) * guide + mean(v - slope * g)
+
+
+def delit_textures(image: LayeredDepthImage, matte: Matte | None, photo: Photo, backdrop: bool) -> dict[str, np.ndarray]:
+    """All textures of a diorama with the light taken off: "photo", "atlas" and, with a matte, "soft", each laid out as the
+    texture that it stands for. `image` and `matte` are what was triangulated."""
+    shading = find_shading(image, photo.camera)
+    layers = [
+        replace(layer, colour=srgb_from_linear(linear_from_srgb(layer.colour) * factor))
+        for layer, factor in zip(image.layers, shading.factor, strict=True)
+    ]
+    without = replace(image, layers=tuple(layers))
+    atlas, sheet = pack_atlas(without), lay_backdrop(without) if backdrop else None
+    if sheet is not None:
+        atlas, _ = with_sheet(atlas, sheet.colour)
+    plain = replace(photo, colour=delit(photo, shading))
+    textures = {"photo": plain.colour if photo.alpha is None else np.dstack([plain.colour, photo.alpha]), "atlas": atlas.texture}
+    if matte is not None:
+        factor = shading.factor[0]
+        matte = replace(matte, foreground=matte.foreground * factor, background=matte.background * factor)
+        textures["soft"] = pack_soft(image, plain, matte).texture
+    return textures
+
+
+def delit(photo: Photo, shading: Shading) -> np.ndarray:
+    """The photo's colours with its light taken off, (H, W, 3) of their own type: uint8 or uint16 sRGB, float32 linear."""
+    import cv2
+
+    top, left, height, width = shading.frame
+    factor = shading.factor[0, top : top + height, left : left + width]
+    factor = cv2.resize(factor, photo.colour.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    if photo.is_linear:
+        return (photo.colour * factor).astype(np.float32)
+    levels = np.iinfo(photo.colour.dtype).max
+    lit = srgb_from_linear(np.minimum(linear_from_srgb(photo.colour / np.float32(levels)) * factor, 1))
+    return (np.clip(lit, 0, 1) * levels + 0.5).astype(photo.colour.dtype)

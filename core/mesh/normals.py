@@ -1,0 +1,89 @@
+"""Normals from the depth itself: of a plane fitted to the disparity around each pixel, within its own surface.
+
+A plane in space is a plane in disparity over the picture: 1 / z = A x + B y + C with x, y = (u - cx) / f, (v - cy) / f, and
+(A, B, C) is its normal. So the slope of disparity, smoothed, gives smooth normals that know nothing of the triangles.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..camera.camera import Camera
+from ..layers.layered_depth_image import DOWN, LEFT, RIGHT, UP, Layer, LayeredDepthImage, neighbour
+
+SMOOTHING = 0.005
+"""Half the side of the window that slopes are averaged over, as a part of the long side."""
+
+
+def find_slopes(image: LayeredDepthImage) -> np.ndarray:
+    """(layers, h, w, 2) float32: disparity's slope along columns and rows in 1/m a pixel, smoothed within surfaces."""
+    radius = max(2, round(SMOOTHING * image.long_side))
+    slopes = np.zeros((len(image.layers), *image.shape, 2), np.float32)
+    for k, layer in enumerate(image.layers):
+        trust = _away_from_tears(layer, k, 4 * radius)
+        for axis, (after, before) in enumerate(((RIGHT, LEFT), (DOWN, UP))):
+            total, count = np.zeros(image.shape, np.float32), np.zeros(image.shape, np.float32)
+            for side, sign in ((after, 1), (before, -1)):
+                linked = layer.links[side] == k
+                total += np.where(linked, sign * (neighbour(layer.disparity, side, 0) - layer.disparity), 0)
+                count += linked
+            slopes[k, ..., axis] = total / np.maximum(count, 1)
+            slopes[k, ..., axis] = _smooth(slopes[k, ..., axis], layer.disparity, count * trust, radius, image.threshold)
+    return slopes
+
+
+def _away_from_tears(layer: Layer, k: int, reach: int) -> np.ndarray:
+    """(h, w) float32: weight that falls towards a silhouette, where depth is flattened or mixed more often than not."""
+    import cv2
+
+    whole = layer.present.copy()
+    for side in range(4):
+        whole &= (layer.links[side] == k) | ~neighbour(np.ones_like(whole), side, False)
+    return np.clip(cv2.distanceTransform(whole.astype(np.uint8), cv2.DIST_L2, 5) / reach, 0.03, 1) ** 2
+
+
+def _smooth(slope, disparity, weight, radius: int, threshold: float) -> np.ndarray:
+    """A guided filter with the disparity as guide (He, Sun and Tang 2010), weighted: what jumps is averaged apart."""
+    import cv2
+
+    size = (2 * radius + 1,) * 2
+    guide = np.where(weight > 0, disparity, 0).astype(np.float32)
+    total = cv2.blur(weight, size) + 1e-6
+    mean = lambda values: cv2.blur(weight * values, size) / total  # noqa: E731
+    g, s = mean(guide), mean(slope)
+    a = (mean(guide * slope) - g * s) / (np.maximum(mean(guide * guide) - g * g, 0) + (threshold / 2) ** 2)
+    b = s - a * g
+    return mean(a) * guide + mean(b)
+
+
+def normals_at(
+    slopes: np.ndarray, layer, rows: np.ndarray, columns: np.ndarray, triangles: np.ndarray, disparity: np.ndarray,
+    x: np.ndarray, y: np.ndarray, focal: float,
+) -> np.ndarray:  # fmt: skip
+    """(V, 3) float32 unit normals of vertices towards the camera, axes x right, y down, z forward.
+
+    `layer` of each triangle, (T,) or one number; `rows`, `columns` (V,) place the vertices on the canvas, x and y on the
+    picture plane at distance 1; `focal` in pixels of the canvas. A vertex takes the mean of the pixels of its triangles.
+    """
+    r, c = rows[triangles], columns[triangles]
+    height, width = slopes.shape[1:3]
+    # the pixel beside the vertex that the triangle lies on: half a pixel from it towards the triangle's centre
+    pixel_r = np.floor(np.rint(r) + 0.5 * np.sign(r.mean(axis=1, keepdims=True) - r)).astype(np.intp)
+    pixel_c = np.floor(np.rint(c) + 0.5 * np.sign(c.mean(axis=1, keepdims=True) - c)).astype(np.intp)
+    of = slopes[np.broadcast_to(np.reshape(layer, (-1, 1)), r.shape), np.clip(pixel_r, 0, height - 1), np.clip(pixel_c, 0, width - 1)]
+    vertex = triangles.ravel()
+    count = np.maximum(np.bincount(vertex, minlength=len(rows)), 1)
+    a, b = (np.bincount(vertex, of[..., i].ravel(), len(rows)) / count * focal for i in (0, 1))
+    normal = -np.stack([a, b, disparity - a * x - b * y], axis=1)
+    return (normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+
+
+def normal_map(slopes: np.ndarray, image: LayeredDepthImage, camera: Camera, k: int = 0) -> np.ndarray:
+    """(h, w, 3) float32: the normals of one layer's pixels, as in `normals_at`. `camera` is the photo's."""
+    top, left, height, width = image.frame
+    small = camera.resized(width, height)
+    x = (np.arange(image.shape[1]) - left + 0.5 - small.cx) / small.focal_px
+    y = ((np.arange(image.shape[0]) - top + 0.5 - small.cy) / small.focal_px)[:, None]
+    a, b = slopes[k, ..., 0] * small.focal_px, slopes[k, ..., 1] * small.focal_px
+    normal = -np.stack([a, b, image.layers[k].disparity - a * x - b * y], axis=2)
+    return (normal / np.maximum(np.linalg.norm(normal, axis=2, keepdims=True), 1e-12)).astype(np.float32)

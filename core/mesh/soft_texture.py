@@ -1,0 +1,119 @@
+"""The texture of soft silhouettes, in the photo's own pixels: foreground with alpha, and beside it what lies behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..layers.layered_depth_image import BACK, LayeredDepthImage
+from ..layers.soft_silhouettes import Matte, foreground_of, share_out
+from ..photo.photo import Photo
+from ..raster.colour_curves import linear_from_srgb, srgb_from_linear
+from .atlas import rectangles_of, shelves
+from .quadtree import SOFT_BLOCK
+
+SHARPER = 0.1
+"""Contrast of the two sides, linear, from which on alpha is found again at the photo's own resolution."""
+
+
+@dataclass(frozen=True)
+class SoftTexture:
+    """The texture, and where each tile of the canvas lies in it. The left half is FRONT, the right one BACK."""
+
+    texture: np.ndarray  # (H, W, 4) as the photo: uint8 or uint16 sRGB, float32 linear; straight alpha
+    origin: np.ndarray  # (tile rows, tile columns, 2) int32: texel row and column of the photo's (0, 0) for that tile
+
+    def uvs(self, rows: np.ndarray, columns: np.ndarray, tile, side: int) -> np.ndarray:
+        """Texture coordinates (..., 2) of places in the photo's pixels, on the tile (row, column arrays) of that side."""
+        height, width = self.texture.shape[:2]
+        origin = self.origin[tile]
+        u = columns + origin[..., 1:] + (width // 2 if side == BACK else 0)
+        return np.stack([u / width, 1 - (rows + origin[..., :1]) / height], axis=-1).astype(np.float32)
+
+
+def pack_soft(image: LayeredDepthImage, photo: Photo, matte: Matte) -> SoftTexture:
+    """Packs all tiles (SOFT_BLOCK pixels square) that hold a soft pixel.
+
+    Foreground and background composite to the photo's pixel, each rounded as it is stored; of texels that line up with the
+    rendered pixels the picture is within one level of the photo's, in every bit depth.
+    """
+    h, w = image.shape
+    top, left, height, width = image.frame
+    scale = np.array([photo.camera.height / height, photo.camera.width / width])
+    padding = 2 + int(np.ceil(scale.max()))  # silhouettes are smoothed by less than a pixel of the canvas
+    rows, columns = -(-h // SOFT_BLOCK), -(-w // SOFT_BLOCK)
+    soft = np.zeros((rows * SOFT_BLOCK, columns * SOFT_BLOCK), bool)
+    for layer in image.layers:
+        if layer.soft is not None:
+            soft[:h, :w] |= layer.soft > 0
+    used = soft.reshape(rows, SOFT_BLOCK, columns, SOFT_BLOCK).any(axis=(1, 3))
+    boxes, sizes = rectangles_of(used), []
+    for t, l, b, r in boxes:  # noqa: E741
+        first = np.floor((np.array([t, l]) * SOFT_BLOCK - (top, left)) * scale).astype(int) - padding
+        last = np.ceil((np.array([b, r]) * SOFT_BLOCK - (top, left)) * scale).astype(int) + padding
+        sizes.append((first, last - first))
+    places, tall, wide = shelves([tuple(size) for _, size in sizes], 0)
+    texture = np.zeros((tall, 2 * wide, 4), photo.colour.dtype)
+    origin = np.zeros((rows, columns, 2), np.int32)
+    for (t, l, b, r), (y, x), (first, size) in zip(boxes, places, sizes, strict=True):  # noqa: E741
+        front, back = _composites(first, size, photo, matte, scale, (top, left))
+        texture[y : y + size[0], x : x + size[1]] = front
+        texture[y : y + size[0], wide + x : wide + x + size[1]] = back
+        origin[t:b, l:r] = (y, x) - first
+    return SoftTexture(texture, origin)
+
+
+def _composites(first, size, photo: Photo, matte: Matte, scale, frame) -> tuple[np.ndarray, np.ndarray]:
+    """Both sides, (rows, columns, 4) each as stored, for the photo's pixels from `first` on."""
+    r = np.clip(np.arange(first[0], first[0] + size[0]), 0, photo.camera.height - 1)
+    c = np.clip(np.arange(first[1], first[1] + size[1]), 0, photo.camera.width - 1)
+    colour, levels = photo.colour[np.ix_(r, c)], None
+    if not photo.is_linear:
+        levels = np.iinfo(colour.dtype).max
+        colour = linear_from_srgb(colour / np.float32(levels))
+    alpha, front, back = (_resampled(values, first, size, scale, frame) for values in (matte.alpha, matte.foreground, matte.background))
+    if scale.max() > 1.2:
+        alpha = _sharpened(alpha, colour, front, back)
+    alpha = _rounded(alpha, levels)[..., None]
+    top = 1.0 if levels else max(1.0, 4 * float(colour.max()))
+    _, back = share_out(colour, alpha, front, back, top)
+    back = linear_from_srgb(_rounded(srgb_from_linear(back), levels)) if levels else back
+    front = foreground_of(colour, alpha, front, back, top)
+    opacity = np.ones_like(alpha)
+    if photo.alpha is not None:
+        opacity = (photo.alpha[np.ix_(r, c)] / np.float32(levels or 1))[..., None]
+    both = np.concatenate([front, alpha * opacity], axis=2), np.concatenate([back, opacity], axis=2)
+    if not levels:
+        return both
+    for side in both:
+        side[..., :3] = srgb_from_linear(side[..., :3])
+    return tuple((np.clip(side, 0, 1) * levels + 0.5).astype(photo.colour.dtype) for side in both)
+
+
+def _resampled(values: np.ndarray, first, size, scale, frame) -> np.ndarray:
+    """A part of a map of the canvas on the photo's pixels, (rows, columns, ...) float32."""
+    import cv2
+
+    # the centre of a photo's pixel, brought onto the canvas, whose pixels cv2 numbers by their centres
+    shift = (np.asarray(first) + 0.5) / scale + frame - 0.5
+    matrix = np.array([[1 / scale[1], 0, shift[1]], [0, 1 / scale[0], shift[0]]])
+    low = np.maximum(np.floor(shift).astype(int) - 2, 0)
+    high = np.ceil(shift + np.asarray(size) / scale).astype(int) + 3
+    part = np.ascontiguousarray(values[low[0] : high[0], low[1] : high[1]])
+    matrix[:, 2] -= low[::-1]
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(part, matrix, (int(size[1]), int(size[0])), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _sharpened(alpha: np.ndarray, colour, front, back) -> np.ndarray:
+    """Alpha where it is in between, moved towards what the photo's own pixel says of the two colours around."""
+    along = front - back
+    length = (along * along).sum(-1)
+    said = np.clip(((colour - back) * along).sum(-1) / np.maximum(length, 1e-6), 0, 1)
+    trust = length / (length + SHARPER**2) * np.clip(4 * np.minimum(alpha, 1 - alpha), 0, 1)
+    return alpha + trust * (said - alpha)
+
+
+def _rounded(values: np.ndarray, levels: int | None) -> np.ndarray:
+    return values if levels is None else np.rint(np.clip(values, 0, 1) * levels) / np.float32(levels)

@@ -1,0 +1,374 @@
+"""Which published weights there are, which of them lie in a folder, and how they get there, checked, or go."""
+
+import hashlib
+import json
+import logging
+import os
+import urllib.parse
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import DioramaError
+from .catalogue import CATALOGUE, METRIC_DEPTH, RELATIVE_DEPTH, Weights, weights_named
+from .download import Patience, Progress, Wanted, WrongContent, fetch
+from .file_lock import append, exclusive, open_fresh, reading, remove_planted, require_space, size_of, writing
+
+__all__ = ["CATALOGUE", "METRIC_DEPTH", "RELATIVE_DEPTH", "InstalledFile", "ModelRow", "Weights", "best_estimator",
+           "describe", "download", "import_file", "installed", "list_models", "path_of", "remove", "verify",
+           "weights_named"]
+
+log = logging.getLogger(__name__)
+
+HASHES = "hashes.json"
+HASHES_LIMIT = 1 << 20  # bytes; the record is a few hundred
+UNKNOWN_LIMIT = 4 << 30  # bytes; no more is written where a file's length is not known
+TOLERANCE = 0.1  # of a length that is known only about: MB against MiB, and rounding
+BLOCK = 1 << 20  # bytes hashed or copied between calls of progress
+
+
+@dataclass(frozen=True)
+class InstalledFile:
+    """Weights that lie checked in the models folder."""
+
+    weights: Weights
+    path: Path
+    sha256: str  # 64 digits, of the file as it was checked
+    note: str  # a sentence for the user: where the file lies and against what it was checked
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """One line of a list of models."""
+
+    key: str
+    state: str  # "installed", "unchecked" (a file nobody verified), "partial" (resumed by a download) or "missing"
+    bytes: int  # of the whole file, as the catalogue says
+    bytes_on_disk: int
+    licence: str
+    commercial: bool
+    kind: str
+    purpose: str
+    file: str
+    description: str  # the sentence to show before a download
+
+
+def describe(weights: Weights) -> str:
+    """The sentence to show before a download: file, size, source, licence, purpose."""
+    host = urllib.parse.urlsplit(weights.urls[0]).hostname
+    use = "commercial use allowed" if weights.commercial else "NOT for commercial use"
+    return (f"{weights.key}: {weights.file}, {_megabytes(weights)} from {host}, licence {weights.licence} ({use}); "
+            f"{weights.purpose}.")
+
+
+def installed(folder: str | Path, catalogue: Iterable[Weights] = CATALOGUE) -> tuple[Weights, ...]:
+    """The weights whose file lies in `folder` and was checked on its way in; looks at lengths, not at the content."""
+    record = _read_record(Path(folder))
+    return tuple(weights for weights in catalogue if _is_installed(weights, Path(folder), record))
+
+
+def best_estimator(folder: str | Path, catalogue: Iterable[Weights] = CATALOGUE) -> Weights | None:
+    """The depth network that "auto" takes: of those in `folder` the best, among equals one for commercial use."""
+    found = [weights for weights in installed(folder, catalogue) if weights.rank > 0]
+    return max(found, key=lambda weights: (weights.rank, weights.commercial), default=None)
+
+
+def path_of(weights: Weights, folder: str | Path) -> Path:
+    """Where the checked file lies; raises DioramaError that names the download when it does not."""
+    if _is_installed(weights, Path(folder), _read_record(Path(folder))):
+        return Path(folder) / weights.file
+    if (Path(folder) / weights.file).is_file():
+        raise DioramaError(f"{Path(folder) / weights.file} was never checked: verify {weights.key} first "
+                           f"(photo-diorama models verify {weights.key}).")
+    raise DioramaError(f"{weights.key} is not in {folder}: download it ({_megabytes(weights)}, {weights.licence}) or "
+                       f"import it (photo-diorama models download {weights.key}).")
+
+
+def list_models(folder: str | Path, catalogue: Iterable[Weights] = CATALOGUE) -> list[ModelRow]:
+    """One row for each weights of the catalogue, in its order."""
+    folder = Path(folder)
+    record = _read_record(folder)
+    rows = []
+    for weights in catalogue:
+        part = folder / (weights.file + ".part")
+        if _is_installed(weights, folder, record):
+            state, on_disk = "installed", size_of(folder / weights.file)
+        elif (folder / weights.file).is_file():
+            state, on_disk = "unchecked", size_of(folder / weights.file)
+        elif part.is_file():
+            state, on_disk = "partial", size_of(part)
+        else:
+            state, on_disk = "missing", 0
+        rows.append(ModelRow(weights.key, state, weights.bytes, on_disk, weights.licence, weights.commercial,
+                             weights.kind, weights.purpose, weights.file, describe(weights)))
+    return rows
+
+
+def _silent(fraction: float, text: str) -> None:
+    """Nobody listens."""
+
+
+def download(weights: Weights, folder: str | Path, progress: Progress, online: bool, *,
+             stall_timeout: float = 20.0, attempts: int = 4, pause: float = 1.0) -> InstalledFile:
+    """Brings the weights into `folder`, from the first of their sources that gives the right file.
+
+    Bytes go to `<file>.part`, which a later call continues after a cut or a cancel, and are renamed once their length
+    and hash are right. A lock of the operating system on `<file>.lock` lets one process work on a file; a second one
+    waits (and then finds the file there). Weights that are installed are not asked for again.
+
+    Args:
+        progress: called with (fraction 0..1, text), in this thread, at least each 0.1 s; may raise Cancelled, which
+            leaves the `.part` and nothing else.
+        online: whether the user allows online access; only True does.
+        stall_timeout: seconds without data after which an attempt is given up.
+        attempts: failures in a row, per source, that end it.
+        pause: seconds before the second attempt, doubled for each further one.
+    Raises DioramaError with one sentence that says for each source why it failed.
+    """
+    folder = Path(folder)
+    if _is_installed(weights, folder, _read_record(folder)):
+        return _already(weights, folder)
+    if online is not True:
+        raise DioramaError(f"{weights.file} is not downloaded because online access is off: allow it in Blender's "
+                           "Preferences > System > Network (or start with --online-mode), or import the file.")
+    target = _folder_for(folder) / weights.file
+    part = target.with_name(weights.file + ".part")
+    wanted = Wanted(*_bounds(weights), hashed=bool(_expected_hash(weights, _read_record(folder))))
+    with exclusive(target, lambda: progress(0.0, f"Waiting for another download of {weights.file}")):
+        if _is_installed(weights, folder, _read_record(folder)):  # by the one waited for
+            part.unlink(missing_ok=True)
+            return _already(weights, folder)
+        remove_planted(part)
+        if target.is_file():
+            try:
+                sha256 = _checked(weights, folder, target, progress)
+                return _enter(weights, folder, sha256)
+            except WrongContent as wrong:
+                log.warning("%s %s and is downloaded anew", target, wrong)
+        sha256 = fetch(weights.urls, part, wanted, lambda path: _checked(weights, folder, path, progress), progress,
+                       Patience(stall_timeout, attempts, pause))
+        with writing(target):
+            os.replace(part, target)
+        return _enter(weights, folder, sha256)
+
+
+def import_file(weights: Weights, path: str | Path, folder: str | Path, progress: Progress = _silent) -> InstalledFile:
+    """Copies a file that the user already has into `folder`, checked as a download is; its name does not matter.
+
+    Raises DioramaError where it cannot be read or is another file; Cancelled from progress. Either leaves nothing.
+    """
+    source, folder = Path(path), Path(folder)
+    if not source.is_file():
+        raise DioramaError(f"{source} is not a file: choose the downloaded {weights.file}.")
+    target = _folder_for(folder) / weights.file
+    if target.exists() and os.path.samefile(source, target):
+        return verify(weights, folder, progress)
+    copy = target.with_name(weights.file + ".import")
+    with exclusive(target, lambda: progress(0.0, f"Waiting for another download of {weights.file}")):
+        try:
+            _copy(weights, source, copy, progress)
+            sha256 = _checked(weights, folder, copy, progress)
+            with writing(target):
+                os.replace(copy, target)
+        except WrongContent as wrong:
+            raise DioramaError(f"{source} {wrong}: fetch {weights.file} anew from {weights.urls[0]}.") from None
+        finally:
+            copy.unlink(missing_ok=True)
+        target.with_name(weights.file + ".part").unlink(missing_ok=True)
+        return _enter(weights, folder, sha256)
+
+
+def verify(weights: Weights, folder: str | Path, progress: Progress = _silent) -> InstalledFile:
+    """Hashes the whole file again; one that lay there unchecked is entered as installed when it is right.
+
+    Raises DioramaError where there is none or it is another file, which from then on does not count as installed.
+    """
+    folder = Path(folder)
+    target = folder / weights.file
+    if not target.is_file():
+        raise DioramaError(f"{weights.key} is not in {folder}: download or import it first.")
+    try:
+        return _enter(weights, folder, _checked(weights, folder, target, progress))
+    except WrongContent as wrong:
+        _forget(weights, folder)
+        raise DioramaError(f"{target} {wrong}: remove {weights.key} and download it again.") from None
+
+
+def remove(weights: Weights, folder: str | Path) -> int:
+    """Deletes the file and what a cut download left of it; returns the bytes freed, 0 where nothing lay there.
+
+    A hash recorded at the first download is kept, and so is checked when the file comes again.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        return 0
+
+    def busy() -> None:
+        raise DioramaError(f"{weights.file} is being downloaded by another process: stop that one first.")
+
+    freed, known = 0, weights.file in _read_record(folder)
+    with exclusive(folder / weights.file, busy):
+        for path in (folder / weights.file, folder / (weights.file + ".part"), folder / (weights.file + ".import")):
+            with writing(path):
+                freed += size_of(path)
+                path.unlink(missing_ok=True)
+        if known:
+            _forget(weights, folder)
+    return freed
+
+
+def _megabytes(weights: Weights) -> str:
+    if not weights.bytes:
+        return "of unknown size"
+    return f"{'' if weights.bytes_exact else 'about '}{weights.bytes / 1e6:,.1f} MB"
+
+
+def _bounds(weights: Weights) -> tuple[int, int]:
+    """Least and most bytes that the file may have."""
+    if weights.bytes_exact:
+        return weights.bytes, weights.bytes
+    if weights.bytes:
+        return int(weights.bytes * (1 - TOLERANCE)), int(weights.bytes * (1 + TOLERANCE))
+    return 1, UNKNOWN_LIMIT
+
+
+def _folder_for(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DioramaError(f"{folder} cannot be made ({error.strerror}): choose another models folder.") from error
+    return folder
+
+
+def _copy(weights: Weights, source: Path, copy: Path, progress: Progress) -> None:
+    least, most = _bounds(weights)
+    length = size_of(source)
+    if not least <= length <= most:
+        raise WrongContent(f"has {length:,} bytes where {_megabytes(weights)} are expected")
+    require_space(copy, length)
+    done = 0
+    with reading(source):
+        out_of = open(source, "rb")  # noqa: SIM115 - closed by the next line
+    with out_of:
+        with writing(copy):
+            into = open_fresh(copy)
+        with into:
+            while done <= most:
+                with reading(source):
+                    block = out_of.read(BLOCK)
+                if not block:
+                    break
+                with writing(copy):
+                    append(into, block)
+                done += len(block)
+                progress(min(done / length, 1.0) / 2, f"Copying {source.name}")
+            with writing(copy):
+                os.fsync(into.fileno())
+
+
+def _checked(weights: Weights, folder: Path, path: Path, progress: Progress) -> str:
+    """The sha256 of `path`; raises WrongContent where its length or hash is not what is known of the weights."""
+    least, most = _bounds(weights)
+    length = size_of(path)
+    if not least <= length <= most:
+        raise WrongContent(f"has {length:,} bytes where {_megabytes(weights)} are expected")
+    digest, done = hashlib.sha256(), 0
+    with reading(path):
+        file = open(path, "rb")  # noqa: SIM115 - closed by the next line
+    with file:
+        while True:
+            with reading(path):
+                block = file.read(BLOCK)
+            if not block:
+                break
+            digest.update(block)
+            done += len(block)
+            progress(min(done / length, 1.0), f"Checking {weights.file}")
+    sha256 = digest.hexdigest()
+    expected = _expected_hash(weights, _read_record(folder))
+    if not sha256.startswith(expected):
+        raise WrongContent(f"has another content than {weights.file} should have (sha256 {sha256[:16]}... instead of "
+                           f"{expected[:16]}...)" + _recorded_hint(weights, expected))
+    return sha256
+
+
+def _recorded_hint(weights: Weights, expected: str) -> str:
+    if expected == weights.sha256:
+        return ""
+    return f" as recorded at its first download in {HASHES}, whose entry you may delete if you trust the new one"
+
+
+def _expected_hash(weights: Weights, record: dict) -> str:
+    """All digits, the first 8, or none: the catalogue's, made whole by what the first download recorded."""
+    recorded = record.get(weights.file, {}).get("sha256", "")
+    return recorded if len(weights.sha256) < 64 and recorded.startswith(weights.sha256) else weights.sha256
+
+
+def _is_installed(weights: Weights, folder: Path, record: dict) -> bool:
+    entry = record.get(weights.file, {})
+    path = folder / weights.file
+    return ("bytes" in entry and entry["sha256"].startswith(weights.sha256) and path.is_file()
+            and size_of(path) == entry["bytes"])
+
+
+def _already(weights: Weights, folder: Path) -> InstalledFile:
+    path = folder / weights.file
+    return InstalledFile(weights, path, _read_record(folder)[weights.file]["sha256"], f"{path} is already there.")
+
+
+def _enter(weights: Weights, folder: Path, sha256: str) -> InstalledFile:
+    """Records the checked file, and says against what it was checked."""
+    path = folder / weights.file
+    known = weights.file in _read_record(folder)
+    _write_record(folder, weights.file, {"sha256": sha256, "bytes": size_of(path)})
+    if len(weights.sha256) == 64:
+        against = "its sha256 is the published one"
+    elif known:
+        against = "its sha256 is the one recorded at its first download"
+    elif weights.sha256:
+        against = (f"its sha256 begins with the 8 digits that are published, and is recorded whole in {HASHES} "
+                   "to be checked from now on")
+    else:
+        against = (f"NO hash of it is published, so this first file is trusted; its sha256 {sha256} is recorded in "
+                   f"{HASHES} and checked from now on")
+    return InstalledFile(weights, path, sha256, f"{path} is installed: {against}.")
+
+
+def _forget(weights: Weights, folder: Path) -> None:
+    """The file no longer counts as installed; its hash stays, to be checked when it comes again."""
+    entry = _read_record(folder).get(weights.file)
+    if entry:
+        _write_record(folder, weights.file, {"sha256": entry["sha256"]})
+
+
+def _read_record(folder: Path) -> dict[str, dict]:
+    """{file: {"sha256": 64 digits, "bytes": length when checked, absent once removed}}, empty where there is none."""
+    path = folder / HASHES
+    if not path.exists():
+        return {}
+    with reading(path), open(path, "rb") as file:
+        text = file.read(HASHES_LIMIT + 1)
+    try:
+        record = json.loads(text) if len(text) <= HASHES_LIMIT else None
+    except (ValueError, RecursionError):
+        record = None
+    if not isinstance(record, dict) or not all(_is_entry(entry) for entry in record.values()):
+        raise DioramaError(f"{path} is damaged: delete it and verify the models again.")
+    return record
+
+
+def _is_entry(entry: object) -> bool:
+    return (isinstance(entry, dict) and isinstance(entry.get("sha256"), str) and len(entry["sha256"]) == 64
+            and isinstance(entry.get("bytes", 0), int))
+
+
+def _write_record(folder: Path, file: str, entry: dict) -> None:
+    path = folder / HASHES
+    fresh = path.with_name(HASHES + ".part")
+    with exclusive(path, lambda: None):
+        record = _read_record(folder) | {file: entry}
+        with writing(path):
+            with open_fresh(fresh) as out:
+                append(out, json.dumps(record, indent=1, sort_keys=True).encode("ascii"))
+                os.fsync(out.fileno())
+            os.replace(fresh, path)

@@ -1,0 +1,1 @@
+"""Networks that estimate depth from one photo."""

@@ -1,0 +1,209 @@
+"""The depth network that ships inside the extension, to train and export: EfficientNet-Lite0 and a light decoder in plain torch.
+
+The encoder is MobileNet-v2 blocks scaled as in Tan and Le, "EfficientNet" (2019), in the "Lite" form (ReLU6, no
+squeeze-and-excitation); the decoder fuses its five levels upwards with residual units as MiDaS (Ranftl et al. 2020) and
+RefineNet (Lin et al. 2017) do. Trained by `training/depth`; in use it runs through `built_in/depth.py`. Data and figures are in
+`docs/model_cards/embedded_depth.md`.
+"""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ...built_in.depth import network_size
+from ...errors import DioramaError
+
+WEIGHTS = Path(__file__).parents[1] / "weights" / "embedded_depth.safetensors"
+LONG_SIDE = 320
+STRIDE = 32
+
+# Expansion, kernel, stride, channels out, repeats: EfficientNet-B0 (Tan and Le 2019, Table 1).
+STAGES = ((1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3), (6, 5, 2, 192, 4),
+          (6, 3, 1, 320, 1))
+# Lite2: 1.1 times as wide, 1.2 times as deep; first and last stage keep their depth, the stem its width.
+LITE2_STAGES = ((1, 3, 1, 16, 1), (6, 3, 2, 24, 3), (6, 5, 2, 48, 3), (6, 3, 2, 88, 4), (6, 5, 1, 120, 4), (6, 5, 2, 208, 5),
+                (6, 3, 1, 352, 1))
+VARIANTS = {"lite0": STAGES, "lite2": LITE2_STAGES}
+TAPS = (0, 1, 2, 4, 6)  # The last stage at each of the strides 2, 4, 8, 16, 32.
+DECODER_CHANNELS = (24, 40, 64, 96, 128)
+
+
+class SamePadConv(nn.Conv2d):
+    """A convolution padded as TensorFlow's "SAME" does for even sizes: an odd pixel goes to the right and bottom."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1):
+        before = (kernel - stride) // 2
+        self.pad = (before, kernel - stride - before) * 2
+        symmetric = stride == 1
+        super().__init__(inputs, outputs, kernel, stride, before if symmetric else 0, groups=groups, bias=False)
+        self.symmetric = symmetric
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x if self.symmetric else functional.pad(x, self.pad))
+
+
+def _norm(channels: int) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
+
+
+class InvertedResidual(nn.Module):
+    """Expand, filter each channel alone, project; the input is added where shape allows (MobileNet-v2, section 3)."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int):
+        super().__init__()
+        inner = inputs * expansion
+        layers: list[nn.Module] = []
+        if expansion != 1:
+            layers += [nn.Conv2d(inputs, inner, 1, bias=False), _norm(inner), nn.ReLU6(inplace=True)]
+        layers += [SamePadConv(inner, inner, kernel, stride, groups=inner), _norm(inner), nn.ReLU6(inplace=True),
+                   nn.Conv2d(inner, outputs, 1, bias=False), _norm(outputs)]
+        self.layers = nn.Sequential(*layers)
+        self.adds_input = stride == 1 and inputs == outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.layers(x) if self.adds_input else self.layers(x)
+
+
+class Encoder(nn.Module):
+    """EfficientNet-Lite without its classifier: (N, 3, H, W) in -1..1 to five feature maps at strides 2 to 32."""
+
+    def __init__(self, plan: tuple = STAGES):
+        super().__init__()
+        self.stem = nn.Sequential(SamePadConv(3, 32, 3, 2), _norm(32), nn.ReLU6(inplace=True))
+        stages, inputs = [], 32
+        for expansion, kernel, stride, outputs, repeats in plan:
+            blocks = []
+            for k in range(repeats):
+                blocks.append(InvertedResidual(inputs, outputs, kernel, stride if k == 0 else 1, expansion))
+                inputs = outputs
+            stages.append(nn.Sequential(*blocks))
+        self.stages = nn.ModuleList(stages)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        x, maps = self.stem(x), []
+        for number, stage in enumerate(self.stages):
+            x = stage(x)
+            if number in TAPS:
+                maps.append(x)
+        return maps
+
+
+class ResidualUnit(nn.Module):
+    """Two 3x3 convolutions added to their input (RefineNet's residual convolution unit, with batch norm)."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False), _norm(channels), nn.ReLU(inplace=True),
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False), _norm(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.relu(x + self.layers(x))
+
+
+class Decoder(nn.Module):
+    """Feature maps to `outputs` maps at half the input's resolution, (N, outputs, H/2, W/2); the first is inverse depth."""
+
+    def __init__(self, tap_channels: tuple[int, ...], outputs: int = 1):
+        super().__init__()
+        top = DECODER_CHANNELS[-1]
+        self.lateral = nn.ModuleList(
+            nn.Conv2d(c, d, 1) for c, d in zip(tap_channels, DECODER_CHANNELS, strict=True))
+        self.place = nn.Conv2d(2, top, 1)  # Where in the picture: ground is below, sky above.
+        self.whole = nn.Sequential(nn.Linear(tap_channels[-1], top), nn.ReLU(inplace=True), nn.Linear(top, top))
+        self.units = nn.ModuleList(ResidualUnit(c) for c in DECODER_CHANNELS)
+        self.narrow = nn.ModuleList(
+            nn.Conv2d(wide, slim, 1) for slim, wide in pairwise(DECODER_CHANNELS))
+        self.head = nn.Sequential(nn.Conv2d(DECODER_CHANNELS[0], 24, 3, padding=1), nn.ReLU(inplace=True),
+                                  nn.Conv2d(24, outputs, 1))
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        deep = maps[-1]
+        rows = torch.linspace(-1, 1, deep.shape[2], device=deep.device, dtype=deep.dtype)
+        columns = torch.linspace(-1, 1, deep.shape[3], device=deep.device, dtype=deep.dtype)
+        grid = torch.stack(torch.meshgrid(rows, columns, indexing="ij"))[None]
+        x = self.lateral[-1](deep) + self.place(grid) + self.whole(deep.mean((2, 3)))[:, :, None, None]
+        x = self.units[-1](functional.relu(x))
+        for level in range(len(maps) - 2, -1, -1):
+            x = functional.interpolate(self.narrow[level](x), size=maps[level].shape[2:], mode="bilinear",
+                                       align_corners=False)
+            x = self.units[level](functional.relu(x + self.lateral[level](maps[level])))
+        return self.head(x)
+
+
+class EmbeddedDepthNet(nn.Module):
+    """Photo to relative inverse depth: (N, 3, H, W) RGB in 0..1 to (N, H, W), larger = nearer, scale and shift unknown.
+
+    H and W are multiples of 32. The encoder was trained on pixels scaled to -1..1, which is done here. A network of two
+    `outputs` (see `training/depth`) has the logit of sky as its second.
+    """
+
+    def __init__(self, variant: str = "lite0", outputs: int = 1):
+        super().__init__()
+        plan = VARIANTS[variant]
+        self.encoder, self.outputs = Encoder(plan), outputs
+        self.decoder = Decoder(tuple(plan[number][3] for number in TAPS), outputs)
+
+    def forward(self, photo: Tensor) -> Tensor:
+        half = self.decoder(self.encoder(photo * 2 - 1))
+        return functional.interpolate(half[:, :1], size=photo.shape[2:], mode="bilinear", align_corners=False)[:, 0]
+
+    def both(self, photo: Tensor) -> tuple[Tensor, Tensor]:
+        """Disparity with its zero at infinity and the share of sky, both (N, 1, H, W), of a network of two outputs."""
+        half = self.decoder(self.encoder(photo * 2 - 1))
+        answer = functional.interpolate(half, size=photo.shape[2:], mode="bilinear", align_corners=False)
+        return functional.relu(answer[:, :1]), torch.sigmoid(answer[:, 1:])
+
+
+def form_of(stored: dict[str, Tensor]) -> tuple[str, int]:
+    """Variant and count of outputs of the network that a state belongs to, by the shapes in it; lite0 and 1 where they do not tell."""
+    deepest, last = stored.get("decoder.lateral.4.weight"), stored.get("decoder.head.2.weight")
+    for variant, plan in VARIANTS.items():
+        if deepest is not None and deepest.shape[1] == plan[TAPS[-1]][3]:
+            return variant, 1 if last is None else last.shape[0]
+    return "lite0", 1
+
+
+def load_network(path: Path = WEIGHTS, device: str = "cpu") -> EmbeddedDepthNet:
+    """The network with the weights of a safetensors file (half floats there, single precision in use), in eval mode.
+
+    Raises DioramaError when the file is missing or does not hold this network.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        stored = load_file(str(path))
+        network = EmbeddedDepthNet(*form_of(stored))
+        network.load_state_dict({name: value.float() for name, value in stored.items()}, strict=False)
+        missing = set(network.state_dict()) - set(stored)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise DioramaError(f"{path}: the embedded depth network cannot be read ({error}); install the extension again."
+                           ) from error
+    if any(not name.endswith("num_batches_tracked") for name in missing):
+        raise DioramaError(f"{path}: holds another network than this version's; install the extension again.")
+    return network.eval().to(device)
+
+
+def infer(network: EmbeddedDepthNet, photo_rgb: np.ndarray, long_side: int = LONG_SIDE, flip: bool = True
+          ) -> np.ndarray:
+    """Run a network on one photo, (H, W, 3) uint8 RGB, to (h, w) float32 relative inverse depth.
+
+    `flip` averages with the mirrored photo's result.
+    """
+    if photo_rgb.ndim != 3 or photo_rgb.shape[2] != 3 or photo_rgb.dtype != np.uint8 or min(photo_rgb.shape[:2]) < 1:
+        raise DioramaError(f"The photo given to the depth network is {photo_rgb.dtype} {photo_rgb.shape}; "
+                           "pass 8-bit RGB of shape (H, W, 3).")
+    device = next(network.parameters()).device
+    size = network_size(*photo_rgb.shape[:2], long_side)
+    with torch.inference_mode():
+        photo = torch.from_numpy(np.array(photo_rgb)).to(device).permute(2, 0, 1)[None].float() / 255
+        photo = functional.interpolate(photo, size=size, mode="bilinear", antialias=True, align_corners=False)
+        disparity = network(photo.contiguous(memory_format=torch.channels_last))
+        if flip:
+            disparity = (disparity + network(photo.flip(3)).flip(2)) / 2
+    return disparity[0].float().cpu().numpy()

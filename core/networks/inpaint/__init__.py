@@ -1,0 +1,1 @@
+"""Networks that inpaint colour, depth and edges."""

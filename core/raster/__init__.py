@@ -1,0 +1,1 @@
+"""Work on plain pixel arrays that several rooms need."""

@@ -1,0 +1,87 @@
+"""A picture's file as bytes, and bytes as pixels."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DioramaError
+from .exr_depth import MAX_ATTRIBUTES, read_pixels
+from .open_picture import picture_kind
+
+MAX_PIXELS = 250_000_000
+MAX_FILE_BYTES = 2_000_000_000
+
+
+def read_file(path: Path, kind: str = "photo") -> bytes:
+    """The file's bytes; raises DioramaError with the reason where it cannot be read or is empty."""
+    try:
+        if path.is_dir():
+            raise DioramaError(f"{path} is a folder; name the {kind} inside it.")
+        if path.exists() and not path.is_file():  # a pipe or device would be read for ever
+            raise DioramaError(f"{path} is no file but a device or pipe; name the {kind}'s file.")
+        data = read_regular(path, MAX_FILE_BYTES)
+    except OSError as error:
+        raise DioramaError(
+            f"{path} cannot be read ({error.strerror or error}); check the name and its permissions."
+        ) from None
+    if data is None:
+        raise DioramaError(f"{path} has more than 2 GB; export the {kind} smaller.")
+    if not data:
+        raise DioramaError(f"{path} is empty (0 bytes); copy or export the {kind} again.")
+    return data
+
+
+def read_regular(path: Path, most: int) -> bytes | None:
+    """The bytes of a plain file, None where it has more than `most`, whatever it says of its size.
+
+    Raises OSError, also for a pipe or device, which could be read for ever; nothing is waited for.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with io.FileIO(handle) as file:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is no file but a device, pipe or folder", str(path))
+        pieces, have = [], 0
+        while have <= most and (piece := file.read(max(1 << 16, min(status.st_size, most) + 1 - have))):
+            pieces.append(piece)
+            have += len(piece)
+    return b"".join(pieces) if have <= most else None
+
+
+def exr_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height in the header of OpenEXR bytes; None where it is damaged."""
+    at = 8
+    try:
+        for _ in range(MAX_ATTRIBUTES):
+            name, kind, rest = data[at : at + 600].split(b"\0", 2)
+            at += len(name) + len(kind) + 2
+            (length,) = struct.unpack_from("<i", data, at)
+            if name == b"dataWindow":
+                left, top, right, bottom = struct.unpack_from("<4i", data, at + 4)
+                return max(0, right - left + 1), max(0, bottom - top + 1)
+            at += 4 + max(0, length)
+    except (IndexError, ValueError, struct.error):
+        pass
+    return None
+
+
+def decode_pixels(data: bytes | np.ndarray) -> np.ndarray | None:
+    """Bytes of a promised kind as OpenCV decodes them, at full depth (H, W[, channels B G R A]); None where it cannot."""
+    data = np.frombuffer(data, np.uint8)
+    kind = picture_kind(data[:12].tobytes())
+    if kind not in ("JPEG", "PNG", "WEBP", "TIFF", "EXR"):
+        return None
+    import cv2
+
+    try:
+        pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    except cv2.error:  # no subclass of what others raise; of a TIFF wider than a million pixels, for one
+        pixels = None
+    return read_pixels(data.tobytes()) if pixels is None and kind == "EXR" else pixels

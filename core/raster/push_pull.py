@@ -1,0 +1,33 @@
+"""Push-pull interpolation: unknown pixels filled smoothly over a pyramid."""
+
+from __future__ import annotations
+
+import numpy as np
+
+SMOOTHING, LARGE = 8, 512
+
+
+def push_pull(colour: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Fills unknown pixels smoothly from coarser and coarser averages of the known ones (Gortler et al. 1996, section 3.4.1)."""
+    import cv2
+
+    h, w = known.shape
+    if min(h, w) <= 1 or known.all():
+        mean = colour[known].mean(axis=0) if known.any() else 0.5
+        return np.where(known[..., None], colour, mean).astype(np.float32)
+    mask = known.astype(np.uint8)
+    pad = ((0, h % 2), (0, w % 2))
+    weight = np.pad(known.astype(np.float32), pad)
+    sums = np.pad(colour * known[..., None], (*pad, (0, 0)))
+    size = (weight.shape[1] // 2, weight.shape[0] // 2)
+    share = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(sums, size, interpolation=cv2.INTER_AREA) / np.maximum(share, 1e-6)[..., None]
+    coarse = push_pull(small.astype(np.float32), share > 0)
+    up = cv2.resize(coarse, (weight.shape[1], weight.shape[0]), interpolation=cv2.INTER_LINEAR)[:h, :w]
+    up = np.ascontiguousarray(up)
+    # towards a membrane: coarse averages alone show their squares, of which the last are small in a large picture
+    for _ in range(SMOOTHING if max(h, w) <= LARGE else SMOOTHING // 4):
+        cv2.copyTo(colour, mask, up)
+        up = cv2.blur(up, (3, 3), borderType=cv2.BORDER_REPLICATE)
+    cv2.copyTo(colour, mask, up)
+    return up

@@ -1,0 +1,1 @@
+"""What goes into the scene besides the mesh: relief, ground plane, output."""

@@ -1,0 +1,1 @@
+"""Builds, rebuilds and imports a diorama, all or nothing."""

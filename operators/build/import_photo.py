@@ -1,0 +1,154 @@
+"""The operator that makes a diorama of a photo: File > Import, Add > Image, the sidebar, a drop, and scripts."""
+
+# no `from __future__ import annotations` here: Blender registers no annotation that is a string
+
+import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import bpy
+from bpy_extras.io_utils import ImportHelper
+
+from ...core.depth.find_depth import BESIDE
+from ...core.depth.named_depth import pair
+from ...core.errors import DioramaError
+from ...core.pipeline import Diorama, Kept, Progress, build_diorama
+from ...core.settings import Settings
+from ..scene.emit import emit
+from ..scene.root import source_of
+from ..staging.look_through import is_fresh, look_through
+from ..staging.placement import place
+from . import build_operator
+from .properties import OF_ONE_PHOTO, Options, depth_property, draw_options, set_values, settings_of
+from .user_preferences import default_values, models_folder
+
+HIDDEN = {"HIDDEN", *OF_ONE_PHOTO}
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".exr", ".heic", ".heif")
+DEPTH_ENDINGS = (".npy", ".npz", ".pfm")
+"""Of files that are a depth map and never a photo."""
+DEPTH_TOLD = (
+    "Depth: a file called NAME_depth beside the photo,",
+    "or one chosen here together with the photo (Shift).",
+    "Later: Layers > Update From in the sidebar.",
+)
+"""What a person reads where no button can ask for the depth's file."""
+Built = tuple[str, str | None, Diorama | DioramaError]
+
+
+class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper, Options):
+    """Make a layered, camera-matched diorama of a photo"""
+
+    bl_idname = "photo_diorama.import_photo"
+    bl_label = "Import Photo as Diorama"
+    bl_options = {"REGISTER", "UNDO", "PRESET"}
+
+    filter_glob: bpy.props.StringProperty(
+        default=";".join("*" + ending for ending in (*ENDINGS, *DEPTH_ENDINGS)), options=HIDDEN
+    )
+    directory: bpy.props.StringProperty(subtype="DIR_PATH", options=HIDDEN)
+    files: bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options=HIDDEN)
+    # Blender's file browser goes by this name, and shows photos as pictures
+    display_type: bpy.props.EnumProperty(
+        items=[(name, name, "", number) for number, name in enumerate(("DEFAULT", "LIST_VERTICAL", "LIST_HORIZONTAL", "THUMBNAIL"))],
+        default="THUMBNAIL", options={"HIDDEN", "SKIP_SAVE"},
+    )  # fmt: skip
+    depth: depth_property()
+    ask: bpy.props.BoolProperty(default=True, description="Show files or options before building", options=HIDDEN)
+
+    def invoke(self, context, event):
+        given = {name for name in default_values(context) if self.properties.is_property_set(name, ghost=False)}
+        set_values(self, {name: value for name, value in default_values(context).items() if name not in given})
+        if bpy.app.background or not self.ask:
+            return self.execute_in_thread(context)
+        self._in_thread = True
+        return self.invoke_popup(context)
+
+    def draw(self, context):
+        if getattr(getattr(context, "space_data", None), "type", "") == "FILE_BROWSER":
+            # Blender opens no second file browser, so a button for the depth's file would be dead
+            for line in DEPTH_TOLD:
+                self.layout.label(text=line)
+        else:
+            self.layout.prop(self, "depth")
+        draw_options(self.layout, self)
+
+    def prepare(self, context):
+        photos, depths = pair(self._photos())
+        if self.depth and len(photos) > 1:
+            raise DioramaError(f"{self.depth} cannot be the depth of {len(photos)} photos; import the photos one by one.")
+        if self.depth:
+            depths = {photos[0]: bpy.path.abspath(self.depth)}
+        self._settings = settings_of(self)
+        return partial(build_each, photos, depths, self._settings, models_folder(context), build_operator.kept)
+
+    def _photos(self) -> list[str]:
+        names = [each.name for each in self.files if each.name]
+        paths = [os.path.join(self.directory, name) for name in names] or [self.filepath]
+        if not paths[0]:
+            raise DioramaError("No photo was chosen; pick a file of a photo.")
+        return [bpy.path.abspath(path) for path in paths]
+
+    def finish(self, context, result: list[Built]):
+        roots, fresh = [], is_fresh(context.scene)
+        for photo, depth, built in result:
+            if isinstance(built, DioramaError):
+                self.report({"WARNING"}, str(built))
+                continue
+            roots.append(emit(built.mesh, built.photo, self._settings, source_of(built, photo, depth), context))
+            told = place(roots[-1], self._settings.scene.placement, context)
+            if told:
+                self.report({"INFO"}, told)
+            if built.found.origin == BESIDE:
+                self.report({"INFO"}, f"The depth of {built.photo.name} is from {built.depth.source}.")
+            spent = sum(built.seconds.values())
+            self.report({"INFO"}, f"{built.photo.name}: {built.mesh.triangle_count:,} triangles in {spent:.1f} s")
+        select(context, roots)
+        if roots and (fresh or self._settings.scene.set_up_scene):
+            look_through(context, roots[-1])
+
+
+def build_each(
+    photos: Sequence[str], depths: dict[str, str], settings: Settings, models: Path, kept: Kept, progress: Progress
+) -> list[Built]:
+    """Builds photo after photo, `depths` by photo where a file holds it; free of Blender, for any thread.
+
+    Of several photos, one that fails stops none of the others.
+
+    Raises DioramaError where not a single one can be built.
+    """
+    done: list[Built] = []
+    for number, photo in enumerate(photos):
+        try:
+            tell, depth = partial(_tell, progress, photo, number, len(photos)), depths.get(photo)
+            built = build_diorama(photo, depth, settings, tell, kept, models)
+        except DioramaError as error:
+            if not any(isinstance(b, Diorama) for _, _, b in done) and number == len(photos) - 1:
+                raise
+            built = error
+        done.append((photo, depth, built))
+    return done
+
+
+def _tell(progress: Progress, photo: str, number: int, count: int, stage: str, fraction: float) -> None:
+    """One photo's progress as a part of all."""
+    progress(stage if count == 1 else f"{Path(photo).name}: {stage}", (number + fraction) / count)
+
+
+def select(context: bpy.types.Context, roots: list[bpy.types.Object]) -> None:
+    """Selects what was made, the last as the active one; somebody in the middle of editing is left alone."""
+    if context.mode != "OBJECT":
+        return
+    for ob in context.selected_objects:
+        ob.select_set(False)
+    for root in roots:
+        root.select_set(True)
+        context.view_layer.objects.active = root
+
+
+def register() -> None:
+    bpy.utils.register_class(ImportPhoto)
+
+
+def unregister() -> None:
+    bpy.utils.unregister_class(ImportPhoto)

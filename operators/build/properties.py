@@ -1,0 +1,223 @@
+"""The options of core/settings.py as properties of Blender, made from their declarations, and back."""
+
+# no `from __future__ import annotations` here: Blender registers no annotation that is a string
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+import bpy
+import numpy as np
+
+from ...core.settings import Settings, each_option
+from ...core.shown_options import PRESETS, shown
+
+OWN = "own"
+"""The preset of options that are none's."""
+
+
+def option_properties(**flags) -> dict[str, Any]:
+    """A declared property of Blender for each option, by its name: default, range and help are the option's own.
+
+    Beside them what only the window shows: the preset, and as a percentage each option that is a part of the photo's width.
+    """
+    percentages = {percent_of(f.name): _percentage(f) for _, f in each_option() if shown(f.name).percent}
+    return declared((f for _, f in each_option()), **flags) | percentages | {"preset": _preset()}
+
+
+def percent_of(name: str) -> str:
+    """The name of the property that shows an option as a percentage."""
+    return f"{name}_percent"
+
+
+FOR_THE_EYE = {"HIDDEN", "SKIP_SAVE"}
+"""Flags of what holds nothing of its own; presets pass over what is hidden."""
+
+
+def _percentage(f: dataclasses.Field):
+    about, name = f.metadata, f.name
+    return bpy.props.FloatProperty(
+        name=shown(name).label or _worded(name), description=about["help"], subtype="PERCENTAGE", precision=2, step=10,
+        min=min(about["low"], 100 * about["low"], key=abs), max=100 * about["high"], options=FOR_THE_EYE,
+        get=lambda self: _hundredfold(getattr(self, name)), set=lambda self, value: setattr(self, name, _part(value)),
+    )  # fmt: skip
+
+
+def _hundredfold(value: float) -> float:
+    """A percentage; below 0, which means automatic, the number itself."""
+    return 100 * value if value >= 0 else value
+
+
+def _part(value: float) -> float:
+    return value / 100 if value >= 0 else -1.0
+
+
+def _preset():
+    """Draft, Standard or Fine, by the options that these set; choosing one sets them."""
+    names = [*PRESETS, OWN]
+    items = [(name, name.title(), told, k) for k, (name, (told, _)) in enumerate(PRESETS.items())]
+    items.append((OWN, "Own", "Options that you chose yourself", len(items)))
+
+    def get(self) -> int:
+        held = ({k: _same(getattr(self, k), v) for k, v in values.items()} for _, values in PRESETS.values())
+        return next((k for k, same in enumerate(held) if all(same.values())), len(PRESETS))
+
+    def choose(self, number: int) -> None:
+        if names[number] != OWN:
+            set_values(self, PRESETS[names[number]][1])
+
+    return bpy.props.EnumProperty(
+        name="Quality", description="How much work is put into the diorama", items=items, get=get, set=choose, options=FOR_THE_EYE
+    )
+
+
+def _same(held, wanted) -> bool:
+    return np.float32(held) == np.float32(wanted) if isinstance(wanted, float) else held == wanted
+
+
+def declared(fields: Iterable[dataclasses.Field], **flags) -> dict[str, Any]:
+    """The same for options of any dataclass, made by core's `option`."""
+    return {f.name: _property(f, flags) for f in fields}
+
+
+def _property(f: dataclasses.Field, flags: dict):
+    about = f.metadata
+    told = dict(name=shown(f.name).label or about["label"] or _worded(f.name), description=about["help"], default=f.default, **flags)
+    if about["choices"]:
+        items = [(value, _worded(value), meaning) for value, meaning in about["choices"].items()]
+        return bpy.props.EnumProperty(items=items, **told)
+    if isinstance(f.default, bool):
+        return bpy.props.BoolProperty(**told)
+    if isinstance(f.default, int):
+        return bpy.props.IntProperty(min=about["low"], max=about["high"], **told)
+    if isinstance(f.default, float):
+        small = about["high"] <= 1
+        return bpy.props.FloatProperty(
+            min=about["low"], max=about["high"], precision=4 if small else 2, step=0.1 if small else 10, **told
+        )
+    return bpy.props.StringProperty(**told)
+
+
+def _worded(name: str) -> str:
+    return name.replace("_", " ").replace("-", " ").title()
+
+
+OF_ONE_PHOTO = {"SKIP_PRESET", "SKIP_SAVE"}
+"""Flags of what belongs to one photo: neither presets nor the next call take it over."""
+
+
+def photo_property():
+    """A declared property for the photo's file."""
+    help = "The photo that becomes a diorama"
+    return bpy.props.StringProperty(name="Photo", description=help, subtype="FILE_PATH", options=OF_ONE_PHOTO)
+
+
+def depth_property():
+    """A declared property for the photo's depth map."""
+    help = "Depth map of the photo; left empty, depth is looked for in the photo and beside it"
+    return bpy.props.StringProperty(name="Depth", description=help, subtype="FILE_PATH", options=OF_ONE_PHOTO)
+
+
+Options = type("Options", (), {"__annotations__": option_properties()})
+Options.__doc__ = "Mixin of property groups and operators: every option as a property."
+
+
+class PhotoDioramaScene(bpy.types.PropertyGroup, Options):
+    """What the sidebar holds for a scene: photo, depth and every option."""
+
+    photo: photo_property()
+    depth: depth_property()
+
+
+class PhotoDioramaDefaults(bpy.types.PropertyGroup, Options):
+    """Every option as the user wants it to start with."""
+
+
+def values_of(data) -> dict[str, Any]:
+    """The options that `data` (an operator or property group) holds, as core's values by name."""
+    return values_of_fields(data, (f for _, f in each_option() if hasattr(data, f.name)))
+
+
+def values_of_fields(data, fields: Iterable[dataclasses.Field]) -> dict[str, Any]:
+    """The same for options of any dataclass."""
+    return {f.name: _value(f, getattr(data, f.name)) for f in fields}
+
+
+def settings_of(data) -> Settings:
+    """The options that `data` holds as core's settings; raises DioramaError for an impossible one."""
+    return Settings().with_values(values_of(data))
+
+
+def set_values(data, values: dict[str, Any]) -> None:
+    """Sets options of `data`; names that are no option (of another version of the extension) are passed over."""
+    for _, f in each_option():
+        if f.name in values:
+            try:
+                setattr(data, f.name, values[f.name])
+            except TypeError:  # a choice that exists no more
+                setattr(data, f.name, f.default)
+
+
+def _value(f: dataclasses.Field, value):
+    """Blender keeps single precision; core's own default, or the shortest decimal that means the same, comes back."""
+    if not isinstance(f.default, float):
+        return value
+    return f.default if np.float32(value) == np.float32(f.default) else float(str(np.float32(value)))
+
+
+def draw_options(layout, data) -> None:
+    """Rows of all options of `data`: the preset and the few that matter first, the rest under Advanced by stage.
+
+    What does nothing as things stand is greyed.
+    """
+    layout.row(align=True).prop(data, "preset", expand=True)
+    options = list(each_option())
+    column = layout.column()
+    column.use_property_split, column.use_property_decorate = True, False
+    for _, f in options:
+        if shown(f.name).first:
+            draw_option(column, data, f)
+    header, advanced = layout.panel("photo_diorama_advanced", default_closed=True)
+    header.label(text="Advanced")
+    if not advanced:
+        return
+    for part in dict.fromkeys(part for part, _ in options):
+        header, body = advanced.panel(f"photo_diorama_{part}", default_closed=True)
+        header.label(text=STAGES[part])
+        if body:
+            body.use_property_split, body.use_property_decorate = True, False
+            for name, f in options:
+                if name == part and not shown(f.name).first:
+                    draw_option(body, data, f)
+
+
+STAGES = {
+    "photo": "Photo",
+    "depth": "Depth",
+    "layers": "Layers",
+    "inpaint": "Hidden Parts",
+    "mesh": "Mesh",
+    "scene": "Look and Move",
+}
+
+
+def draw_option(layout, data, f: dataclasses.Field) -> None:
+    """One row, greyed where the option does nothing now."""
+    row = layout.row()
+    row.enabled = all(getattr(data, name) in values for name, values in shown(f.name).needs.items() if hasattr(data, name))
+    row.prop(data, percent_of(f.name) if shown(f.name).percent else f.name)
+
+
+CLASSES = (PhotoDioramaScene, PhotoDioramaDefaults)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    bpy.types.Scene.photo_diorama = bpy.props.PointerProperty(type=PhotoDioramaScene)
+
+
+def unregister() -> None:
+    del bpy.types.Scene.photo_diorama
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,1 @@
+"""The diorama's camera: moves, safe range, depth of field."""

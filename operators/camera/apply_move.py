@@ -1,0 +1,120 @@
+"""The operator that makes the camera of an existing diorama move, and the focus object that belongs to a root."""
+
+# no `from __future__ import annotations` here: Blender registers no annotation that is a string
+
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import bpy
+
+from ...core.camera.camera import Camera
+from ...core.camera.framing import FrameEdge, frame_edge
+from ...core.camera.framing import told as framing_told
+from ...core.errors import DioramaError
+from ...core.settings import Settings
+from ..build.properties import option_properties, set_values, values_of
+from ..scene.camera_moves import MOVE_OPTIONS, animate
+from ..scene.keys import SETTINGS_KEY
+from ..scene.root import find_root, kept_settings, kept_source, objects_by_role
+from .shown_surfaces import photo_camera, photographed, triangles_of
+
+MoveOptions = type(
+    "MoveOptions",
+    (),
+    {"__annotations__": {k: v for k, v in option_properties(options={"SKIP_SAVE"}).items() if k in MOVE_OPTIONS}},
+)
+MoveOptions.__doc__ = "Mixin: the options of a camera move, never taken over from the last call."
+
+
+class ApplyMove(bpy.types.Operator, MoveOptions):
+    """Make this diorama's camera move; a move that it made before is replaced, everything else stays"""
+
+    bl_idname = "photo_diorama.apply_move"
+    bl_label = "Move Camera"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context):
+        root = find_root(context.object)
+        return root is not None and root.library is None
+
+    @classmethod
+    def description(cls, context, properties):
+        choices = cls.bl_rna.properties["camera_move"].enum_items
+        return choices[properties.camera_move].description
+
+    def invoke(self, context, event):
+        self._take_over(find_root(context.object))
+        return self.execute(context)
+
+    def _take_over(self, root: bpy.types.Object) -> None:
+        known = kept_settings(root)
+        wanted = {name: known[name] for name in MOVE_OPTIONS if name in known}
+        if self.properties.is_property_set("camera_move") and self.camera_move != known.get("camera_move"):
+            wanted.pop("move_amount", None)  # an amount is of its move: what fills one's range leaves another's
+        set_values(self, {name: v for name, v in wanted.items() if not self.properties.is_property_set(name)})
+
+    def execute(self, context):
+        root = find_root(context.object)
+        self._take_over(root)
+        context.view_layer.update()  # a focus object that was only just put in its place
+        try:
+            told = apply_move(root, values_of(self), context.scene)
+        except DioramaError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, told)
+        return {"FINISHED"}
+
+
+def apply_move(root: bpy.types.Object, values: dict, scene: bpy.types.Scene) -> str:
+    """Gives the root's rig the move that `values` say and keeps them on the root; returns what to tell.
+
+    Raises DioramaError where the diorama has no rig or no camera of its own any more, or does not know its distances.
+    """
+    objects, source = objects_by_role(root), kept_source(root)
+    if not {"rig", "camera"} <= objects.keys() or objects["camera"].type != "CAMERA":
+        raise DioramaError(f"{root.name} has no camera of its own any more; rebuild it from its photo.")
+    try:
+        distances = SimpleNamespace(nearest=float(source["nearest_m"]), focus=float(source["focus_m"]))
+    except (KeyError, TypeError, ValueError):
+        raise DioramaError(f"{root.name} does not know its distances any more; rebuild it from its photo.") from None
+    settings = Settings().with_values({**kept_settings(root), **values}).scene
+    edge = photo_edge(root) if settings.framing == "clean" and settings.camera_move != "none" else None
+    factor = animate(objects["rig"], objects["camera"], distances, settings, scene, edge)
+    root[SETTINGS_KEY] = json.dumps({**kept_settings(root), **values})
+    if settings.camera_move == "none":
+        return "The camera stays where the photo was taken."
+    last = scene.frame_start + settings.frames - 1
+    told = f"{settings.camera_move.replace('-', ' ').capitalize()} from frame {scene.frame_start} to {last}"
+    if scene.frame_end != last:
+        told = f"{told}; the scene ends at {scene.frame_end}, so set its end to {last} to play just the move"
+    return f"{told}. {framing_told(factor, settings.move_amount)}".rstrip()
+
+
+def photo_edge(root: bpy.types.Object) -> tuple[FrameEdge, Camera]:
+    """The edge of what was photographed, as the surfaces stand now, and the photo's camera."""
+    camera, source = photo_camera(root), kept_source(root)
+    surfaces, own = photographed(root), camera
+    try:  # the artist may have given the camera another lens: the photo's edge stays where it is
+        own = replace(camera, focal_px=float(source["focal_px"]), cx=float(source["centre_px"][0]), cy=float(source["centre_px"][1]))
+    except (KeyError, TypeError, ValueError, IndexError):
+        pass
+    found = triangles_of(root, bpy.context.evaluated_depsgraph_get(), surfaces) if surfaces else []
+    return frame_edge(found, own), camera
+
+
+def register() -> None:
+    bpy.utils.register_class(ApplyMove)
+    bpy.types.Object.photo_diorama_focus = bpy.props.PointerProperty(
+        type=bpy.types.Object,
+        name="Focus Object",
+        description="What a dolly zoom keeps at its size, an aimed camera looks at and depth of field is sharp at; "
+        "left empty, the middle of the picture",
+    )
+
+
+def unregister() -> None:
+    del bpy.types.Object.photo_diorama_focus
+    bpy.utils.unregister_class(ApplyMove)

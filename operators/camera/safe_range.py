@@ -1,0 +1,154 @@
+"""Measures how far a diorama's camera may move before gaps show, draws that as a box, and fits camera moves into it."""
+
+# no `from __future__ import annotations` here: Blender registers no annotation that is a string
+
+import bpy
+import numpy as np
+
+from ...core.camera.safe_range import DIRECTIONS, SafeRange, safe_range
+from ...core.errors import DioramaError
+from ..nodes.relief_sliders import KEYS
+from ..scene.camera_moves import curves_of
+from ..scene.keys import ROLE_KEY
+from ..scene.root import find_root, kept_settings, objects_by_role, world_scale
+from .apply_move import apply_move
+from .shown_surfaces import photo_camera, shown_surfaces, triangles_of
+
+RANGE_KEY, STATE_KEY = "safe_range", "safe_range_state"
+BOX_ROLE = "safe range"
+FITTINGS, CLOSE = 16, 0.005
+MOST_AMOUNT = 5.0
+"""What the option move_amount allows."""
+
+
+def measured_range(root: bpy.types.Object) -> SafeRange | None:
+    """The range that was measured last, in the root's units; None before."""
+    values = root.get(RANGE_KEY)
+    if values is None or len(values) != len(DIRECTIONS):
+        return None
+    return SafeRange(*(float(v) for v in values))
+
+
+def is_current(root: bpy.types.Object) -> bool:
+    """Whether the surfaces and their relief are still those that were measured."""
+    return list(root.get(STATE_KEY, ())) == _state(root)
+
+
+def _state(root: bpy.types.Object) -> list[float]:
+    sizes = [float(len(ob.data.vertices)) for ob in shown_surfaces(root)]
+    return [*(float(root.get(key, 0.0)) for key in KEYS), float(len(sizes)), sum(sizes)]
+
+
+def measure(root: bpy.types.Object, depsgraph: bpy.types.Depsgraph, keep_focus: bool) -> SafeRange:
+    """Measures the range of the surfaces as they stand, keeps it on the root and renews the box that shows it.
+
+    Raises DioramaError where there is nothing to measure.
+    """
+    focus = float(root.get("relief_focus", 0.0)) if keep_focus else 0.0
+    found = safe_range(triangles_of(root, depsgraph), photo_camera(root), focus)
+    root[RANGE_KEY] = [getattr(found, name) for name in DIRECTIONS]
+    root[STATE_KEY] = _state(root)
+    show_box(root, found)
+    return found
+
+
+def show_box(root: bpy.types.Object, found: SafeRange) -> bpy.types.Object:
+    """An empty in the shape of the range round the photo's place: a child of the root, which is never rendered."""
+    box = next((ob for ob in root.children if ob.get(ROLE_KEY) == BOX_ROLE), None)
+    if box is None:
+        box = bpy.data.objects.new(f"{root.name} safe range", None)
+        box.parent, box[ROLE_KEY], box.empty_display_type, box.empty_display_size = root, BOX_ROLE, "CUBE", 1.0
+        box.hide_select = True
+        (root.users_collection or (bpy.context.scene.collection,))[0].objects.link(box)
+    low = np.array([-found.left, -found.back, -found.down])
+    high = np.array([found.right, found.forward, found.up])
+    box.location, box.scale = (low + high) / 2, np.maximum((high - low) / 2, 1e-6)
+    return box
+
+
+def path_of(rig: bpy.types.Object) -> np.ndarray:
+    """(frames, 3) places of the rig through its keyframes: right, forwards, upwards in the root's units."""
+    curves = {c.array_index: c for c in curves_of(rig) if c.data_path == "location"}
+    if not curves:
+        return np.zeros((0, 3))
+    ends = np.array([c.range() for c in curves.values()])
+    frames = np.arange(np.floor(ends[:, 0].min()), np.ceil(ends[:, 1].max()) + 1)
+    return np.array([[curves[k].evaluate(f) if k in curves else rig.location[k] for k in range(3)] for f in frames])
+
+
+class RangeOperator:
+    """Mixin of the operators that need a diorama of this file."""
+
+    @classmethod
+    def poll(cls, context):
+        root = find_root(context.object)
+        if root is None or root.library is not None:
+            cls.poll_message_set("Select a diorama")
+            return False
+        return True
+
+    def execute(self, context):
+        try:
+            return self.act(context, find_root(context.object))
+        except DioramaError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+
+
+class MeasureSafeRange(RangeOperator, bpy.types.Operator):
+    """Find how far the camera may move each way until a thousandth of the picture is gaps, and show that as a box round it"""
+
+    bl_idname = "photo_diorama.measure_safe_range"
+    bl_label = "Measure Safe Range"
+    bl_options = {"REGISTER", "UNDO"}
+
+    keep_focus: bpy.props.BoolProperty(
+        name="Keep the Focus in Place",
+        description="For a camera that keeps looking at the focus distance as it moves, which goes farther than one that does not turn",
+    )
+
+    def act(self, context, root):
+        found = measure(root, context.evaluated_depsgraph_get(), self.keep_focus)
+        side, up, _ = (distance * world_scale(root) for distance in found.centred)
+        self.report({"INFO"}, f"The camera may move {side:.3g} m sideways and {up:.3g} m up and down.")
+        return {"FINISHED"}
+
+
+class FitMove(RangeOperator, bpy.types.Operator):
+    """Make the camera's move as large as the safe range allows, measuring that first where it is not known"""
+
+    bl_idname = "photo_diorama.fit_move"
+    bl_label = "Fit Move to Safe Range"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def act(self, context, root):
+        kept, objects = kept_settings(root), objects_by_role(root)
+        moves = path_of(objects["rig"]) if "rig" in objects else np.zeros((0, 3))
+        if kept.get("camera_move", "none") == "none" or not np.any(moves):
+            raise DioramaError(f"The camera of {root.name} does not move; choose a move, then fit it.")
+        found = measured_range(root) if is_current(root) else None
+        found = found or measure(root, context.evaluated_depsgraph_get(), bool(kept.get("move_aim")))
+        amount, told, low, high = float(kept["move_amount"]), "", 0.0, MOST_AMOUNT
+        for _ in range(FITTINGS):  # a larger move may be framed from a closer start, so its path is not just longer
+            wanted = amount * found.largest_amount(path_of(objects["rig"]))
+            amount = wanted if low < wanted < high else high if low == 0 and wanted >= high else (low + high) / 2
+            told = apply_move(root, {"move_amount": amount}, context.scene)
+            fits = found.largest_amount(path_of(objects["rig"]))
+            if 1 - CLOSE < fits < 1 + CLOSE or (fits >= 1 and amount == MOST_AMOUNT):
+                break
+            low, high = (amount, high) if fits > 1 else (low, amount)
+        self.report({"INFO"}, f"Amount {amount:.3g}. {told}")
+        return {"FINISHED"}
+
+
+CLASSES = (MeasureSafeRange, FitMove)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,1 @@
+"""Depth picked, painted and edited by hand; regions and layers."""

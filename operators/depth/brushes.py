@@ -1,0 +1,201 @@
+"""Brushes for the depth and the mask that paint whatever colour, strength and falloff an artist's other brushes share."""
+
+# no `from __future__ import annotations` here: Blender registers no annotation that is a string
+
+from dataclasses import dataclass
+
+import bpy
+
+from ..scene.depth_image import EDITED_KEY, MASK_KEY, image_on
+from ..scene.root import find_root
+from .edit_depth import OfDiorama, part
+from .paint_depth import image_editor, show_image
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One of our brushes."""
+
+    name: str
+    blend: str
+    level: float  # grey of its colour
+    help: str
+
+
+BRUSHES = {
+    "NEARER": Kind("Photo Diorama Nearer", "ADD", 1.0, "Brings what it touches nearer, stroke by stroke"),
+    "FARTHER": Kind("Photo Diorama Farther", "SUB", 1.0, "Takes what it touches farther away, stroke by stroke"),
+    "MASK": Kind("Photo Diorama Mask", "MIX", 1.0, "Adds what it touches to the region"),
+    "UNMASK": Kind("Photo Diorama Unmask", "MIX", 0.0, "Takes what it touches out of the region"),
+}
+OF_MASK = ("MASK", "UNMASK")
+LOOK_AGAIN = 0.3
+"""Seconds between two looks at whether one of our brushes is still the one that paints."""
+
+
+class DepthBrush(bpy.types.Operator):
+    """Take a brush for the depth or for the mask, and the image it is meant for"""
+
+    bl_idname = "photo_diorama.depth_brush"
+    bl_label = "Take Brush"
+    bl_options = {"REGISTER", "UNDO"}
+
+    kind: bpy.props.EnumProperty(
+        name="Brush",
+        description="What the brush does",
+        items=[(key, key.title(), kind.help) for key, kind in BRUSHES.items()],
+    )
+    strength: part("Strength", "How much one stroke changes, as a part of the nearest disparity", 0.02)
+
+    @classmethod
+    def poll(cls, context):
+        if not OfDiorama.poll.__func__(cls, context):
+            return False
+        if context.mode != "PAINT_TEXTURE" and image_editor(context) is None:
+            cls.poll_message_set("Open the depth or the mask for painting first")
+            return False
+        return True
+
+    def execute(self, context):
+        root = find_root(context.object)
+        of_mask = self.kind in OF_MASK
+        image = image_on(root, MASK_KEY if of_mask else EDITED_KEY)
+        if image is None:
+            self.report({"ERROR"}, f"Open the {'mask' if of_mask else 'depth'} for painting first.")
+            return {"CANCELLED"}
+        show_image(context, image)
+        take_brush(context, self.kind, 1.0 if of_mask else self.strength)
+        return {"FINISHED"}
+
+
+def take_brush(context: bpy.types.Context, kind: str, strength: float) -> None:
+    """Makes the brush of a kind the active one, where painting goes on."""
+    brush = brush_of(kind, strength)
+    place = {}
+    if context.mode != "PAINT_TEXTURE" and (found := image_editor(context)):
+        place = {"area": found[1], "window": found[0]}
+    with context.temp_override(**place):
+        bpy.ops.brush.asset_activate(asset_library_type="LOCAL", relative_asset_identifier=f"Brush/{brush.name}")
+    watch()
+
+
+def brush_of(kind: str, strength: float) -> bpy.types.Brush:
+    """The brush of a kind, made where the file has none yet; the user's own brushes are left alone."""
+    wanted = BRUSHES[kind]
+    brush = bpy.data.brushes.get(wanted.name)
+    if brush is None:
+        brush = bpy.data.brushes.new(wanted.name, mode="TEXTURE_PAINT")
+        brush.asset_mark()  # only assets can be made active
+        brush.asset_data.description = wanted.help
+    brush.blend, brush.strength = wanted.blend, strength
+    # Blender replaces a brush's colour by the one that all brushes share, but never its gradient
+    brush.color, brush.color_type = (wanted.level,) * 3, "GRADIENT"
+    for stop in brush.gradient.elements:
+        stop.color = (wanted.level, wanted.level, wanted.level, 1.0)
+    brush.use_pressure_strength = kind not in OF_MASK
+    return brush
+
+
+def shared(scene: bpy.types.Scene) -> list[tuple]:
+    """(owner, name, value) of the settings that all brushes share and that ours need otherwise."""
+    paint = scene.tool_settings.image_paint
+    unified = getattr(paint, "unified_paint_settings", None) or scene.tool_settings.unified_paint_settings  # until 4.5
+    # strokes thin out on slopes with the normal falloff, and a torn surface is all slopes
+    return [(unified, "use_unified_strength", False), (paint, "use_normal_falloff", False)]
+
+
+_lent: dict[str, list] = {}
+"""By scene: the artist's own values of the shared settings, while one of our brushes paints there."""
+
+
+def watch() -> None:
+    """Sets the shared settings as our brushes need them where one of these paints, and gives them back where none does."""
+    for scene in bpy.data.scenes:
+        if is_painting(scene) and scene.name not in _lent:
+            _lent[scene.name] = [getattr(owner, name) for owner, name, _ in shared(scene)]
+            for owner, name, value in shared(scene):
+                setattr(owner, name, value)
+        elif scene.name in _lent and not is_painting(scene):
+            _give_back(scene)
+    for gone in set(_lent) - {scene.name for scene in bpy.data.scenes}:
+        del _lent[gone]
+    if _lent and not bpy.app.background and not bpy.app.timers.is_registered(_look):
+        bpy.app.timers.register(_look, first_interval=LOOK_AGAIN)
+
+
+def is_painting(scene: bpy.types.Scene) -> bool:
+    """Whether one of our brushes is active in a place of this scene where painting goes on."""
+    brush = scene.tool_settings.image_paint.brush
+    if brush is None or brush.name not in {kind.name for kind in BRUSHES.values()}:
+        return False
+    for window in bpy.context.window_manager.windows:
+        if window.scene == scene:
+            active = window.view_layer.objects.active
+            if active is not None and active.mode == "TEXTURE_PAINT":
+                return True
+            for area in window.screen.areas:
+                if area.type == "IMAGE_EDITOR" and area.spaces.active.mode == "PAINT":
+                    return True
+    return False
+
+
+def _look() -> float | None:
+    watch()
+    return LOOK_AGAIN if _lent else None
+
+
+def _give_back(scene: bpy.types.Scene) -> None:
+    for (owner, name, _), value in zip(shared(scene), _lent.pop(scene.name), strict=True):
+        setattr(owner, name, value)
+
+
+@bpy.app.handlers.persistent
+def on_change(*_) -> None:
+    """An artist may come back to painting with our brush still active."""
+    if not _lent:
+        watch()
+
+
+@bpy.app.handlers.persistent
+def before_save(*_) -> None:
+    """A file holds the artist's own settings."""
+    for scene in bpy.data.scenes:
+        if scene.name in _lent:
+            _give_back(scene)
+
+
+@bpy.app.handlers.persistent
+def after_save(*_) -> None:
+    watch()
+
+
+@bpy.app.handlers.persistent
+def after_load(*_) -> None:
+    """Another file has settings of its own."""
+    _lent.clear()
+
+
+HANDLERS = (
+    ("depsgraph_update_post", on_change),
+    ("save_pre", before_save),
+    ("save_post", after_save),
+    ("save_post_fail", after_save),
+    ("load_post", after_load),
+)
+
+
+def register() -> None:
+    bpy.utils.register_class(DepthBrush)
+    for name, handler in HANDLERS:
+        getattr(bpy.app.handlers, name).append(handler)
+
+
+def unregister() -> None:
+    for name, handler in HANDLERS:
+        getattr(bpy.app.handlers, name).remove(handler)
+    if bpy.app.timers.is_registered(_look):
+        bpy.app.timers.unregister(_look)
+    for scene in bpy.data.scenes:
+        if scene.name in _lent:
+            _give_back(scene)
+    bpy.utils.unregister_class(DepthBrush)

@@ -1,0 +1,244 @@
+"""Operators that change a diorama's depth by regions: one plane, behind what surrounds it, at another depth, nearer, smooth."""
+
+# no `from __future__ import annotations` here: Blender registers no annotation that is a string
+
+from functools import partial
+
+import bpy
+
+from ...core.change_depth import Changed, Source, change_depth, restore_depth
+from ...core.depth import edit_depth as core
+from ...core.errors import DioramaError
+from ...core.settings import Settings
+from ..build import build_operator as build
+from ..build.rebuild import rebuild
+from ..build.user_preferences import models_folder
+from ..scene.depth_image import edit_on, keep_edit, parts_on
+from ..scene.root import find_root, kept_settings, kept_source, source_of
+from ..scene.surfaces import still_there
+from .regions import place_on_photo, region_of, region_property, selected_triangles
+
+
+def part(name: str, description: str, default: float, low: float = 0.0, high: float = 1.0):
+    """A declared property for a part of a range or of the long side."""
+    return bpy.props.FloatProperty(
+        name=name, description=description, default=default, min=low, max=high, precision=3, step=0.5
+    )
+
+
+def source_on(context: bpy.types.Context, root: bpy.types.Object) -> Source:
+    """What a diorama is built from, as it is kept on its root; raises DioramaError where it does not know its photo."""
+    kept = kept_source(root)
+    photo, depth = str(kept.get("photo", "")), str(kept.get("depth", ""))
+    if not photo:
+        raise DioramaError(f"{root.name} does not know its photo any more; rebuild it with the photo's file first.")
+    settings = Settings().with_values(kept_settings(root))
+    files = bpy.path.abspath(photo), bpy.path.abspath(depth) or None
+    return Source(*files, settings, models_folder(context), build.kept, parts_on(root))
+
+
+class OnDiorama:
+    """Mixin of operators that need a diorama of this file to be selected."""
+
+    @classmethod
+    def poll(cls, context):
+        root = find_root(context.object)
+        if root is None or root.library is not None:
+            cls.poll_message_set("Select a diorama, or one of its layers")
+            return False
+        return True
+
+
+class OfDiorama(OnDiorama, build.BuildOperator):
+    """Mixin of operators on the selected diorama's depth; they run in a thread for a person, in place for scripts."""
+
+    bl_options = {"REGISTER", "UNDO"}
+
+    def invoke(self, context, event):
+        return self.execute_in_thread(context)
+
+    def begin(self, context) -> tuple[bpy.types.Object, Source]:
+        root = find_root(context.object)
+        self._root, self._source = root.name, source_on(context, root)
+        return root, self._source
+
+    def finish(self, context, changed: Changed):
+        root = still_there(self._root)
+        keep_edit(root, changed.edit)
+        if changed.built is not None:
+            about = source_of(changed.built, self._source.photo, self._source.depth)
+            rebuild(root, changed.built, self._source.settings, about, context.scene)
+
+
+class ChangeDepth(OfDiorama):
+    """Mixin: `change_of(context, root)` returns what is to be done as a function of the depth as it is now."""
+
+    region: region_property()
+    feather: part(
+        "Feather",
+        "Width over which the change fades in from the region's rim, as a part of the long side",
+        0.0,
+        high=0.5,
+    )
+    build: bpy.props.BoolProperty(
+        name="Rebuild", description="Build the layers anew at once; without, only the depth image changes", default=True
+    )
+
+    def prepare(self, context):
+        root, source = self.begin(context)
+        mask, change = region_of(context, root, self.region), self.change_of(context, root)
+        return partial(change_depth, source, edit_on(root), mask, change, self.feather, self.build)
+
+
+class FlattenDepth(ChangeDepth, bpy.types.Operator):
+    """Make the region one plane in space, through most of what it shows: for walls, screens, floors and signs"""
+
+    bl_idname = "photo_diorama.depth_to_plane"
+    bl_label = "Make One Plane"
+
+    def change_of(self, context, root):
+        return lambda depth: core.make_plane
+
+
+class PushDepth(ChangeDepth, bpy.types.Operator):
+    """Push the region just behind what surrounds it, so that this hides it: for gaps in foliage, windows, sky between branches"""
+
+    bl_idname = "photo_diorama.push_depth"
+    bl_label = "Push Behind"
+
+    side: bpy.props.EnumProperty(
+        name="Side",
+        description="Where the region goes",
+        items=[
+            ("BEHIND", "Behind", "Just behind what surrounds it"),
+            ("FRONT", "In Front", "Just in front of what surrounds it"),
+        ],
+    )
+    gap: part(
+        "Gap", "How far behind, as a part of the range of disparity; beyond the option Tear the surface is torn", 0.04
+    )
+    keep_relief: bpy.props.BoolProperty(
+        name="Keep Relief", description="Move the region as it is; without, it follows its surroundings", default=True
+    )
+
+    def change_of(self, context, root):
+        gap, front, keep = self.gap, self.side == "FRONT", self.keep_relief
+        return lambda depth: core.push(gap * depth.span, front, keep)
+
+
+class SameDepth(ChangeDepth, bpy.types.Operator):
+    """Put the region at the depth that the photo has somewhere else: at the 3D cursor, at the active face or at a picked point"""
+
+    bl_idname = "photo_diorama.same_depth"
+    bl_label = "Same Depth As"
+
+    of: bpy.props.EnumProperty(
+        name="As",
+        description="Where the depth is taken from",
+        items=[
+            ("CURSOR", "3D Cursor", "What the photo's camera sees where the 3D cursor is"),
+            ("FACE", "Active Face", "The active face in edit mode"),
+            ("POINT", "Point", "A place on the photo"),
+        ],
+    )
+    point: bpy.props.FloatVectorProperty(
+        name="Point",
+        description="Place on the photo, right and down from 0 to 1",
+        size=2,
+        default=(0.5, 0.5),
+        min=0.0,
+        max=1.0,
+    )
+    keep_relief: bpy.props.BoolProperty(
+        name="Keep Relief",
+        description="Bring the middle of the region there and keep its relief; without, it becomes flat",
+    )
+
+    def change_of(self, context, root):
+        u, v = {"CURSOR": _cursor, "FACE": _active_face, "POINT": lambda *_: tuple(self.point)}[self.of](context, root)
+        keep = self.keep_relief
+        return lambda depth: core.put_at(core.disparity_at(depth.disparity, u, v), keep)
+
+
+def _cursor(context, root) -> tuple[float, float]:
+    u, v = place_on_photo(root, *(root.matrix_world.inverted() @ context.scene.cursor.location))
+    if not (0 <= u <= 1 and 0 <= v <= 1):
+        raise DioramaError(
+            "The photo does not show the place of the 3D cursor; put it on the photo with Shift and right click."
+        )
+    return float(u), float(v)
+
+
+def _active_face(context, root) -> tuple[float, float]:
+    import bmesh
+
+    ob = context.object
+    face = bmesh.from_edit_mesh(ob.data).faces.active if ob.mode == "EDIT" and ob.type == "MESH" else None
+    if face is None:
+        raise DioramaError(
+            "There is no active face; in edit mode select the region, then the face to take the depth of."
+        )
+    selected_triangles(root, ob)  # says what is wrong where this is no layer
+    u, v = place_on_photo(root, *face.calc_center_median())
+    return float(u), float(v)
+
+
+class MoveDepth(ChangeDepth, bpy.types.Operator):
+    """Bring the region nearer, or farther with an amount below 0"""
+
+    bl_idname = "photo_diorama.move_depth"
+    bl_label = "Nearer or Farther"
+
+    amount: part("Amount", "How much nearer, as a part of the range of disparity; below 0 farther", 0.05, low=-1.0)
+
+    def change_of(self, context, root):
+        amount = self.amount
+        return lambda depth: core.move(amount * depth.span)
+
+
+class SmoothDepth(ChangeDepth, bpy.types.Operator):
+    """Smooth the depth of the region within itself; its surroundings have no say"""
+
+    bl_idname = "photo_diorama.smooth_depth"
+    bl_label = "Smooth Depth"
+
+    radius: part("Radius", "Width of the smoothing, as a part of the long side", 0.01, low=0.001, high=0.2)
+
+    def change_of(self, context, root):
+        radius = self.radius
+        return lambda depth: core.smooth(radius * max(depth.disparity.shape))
+
+
+class RestoreDepth(OfDiorama, bpy.types.Operator):
+    """Take the changes of the depth back: all of them, or inside the region"""
+
+    bl_idname = "photo_diorama.restore_depth"
+    bl_label = "Restore Original Depth"
+
+    where: bpy.props.EnumProperty(
+        name="Where",
+        description="Which changes are taken back",
+        items=[("ALL", "Everywhere", "All changes"), ("REGION", "Region", "Changes inside the selection or mask")],
+    )
+    build: bpy.props.BoolProperty(
+        name="Rebuild", description="Build the layers anew at once; without, only the depth image changes", default=True
+    )
+
+    def prepare(self, context):
+        root, source = self.begin(context)
+        if self.where == "ALL":
+            return partial(restore_depth, source, None, None, self.build)
+        return partial(restore_depth, source, edit_on(root), region_of(context, root, "AUTO"), self.build)
+
+
+CLASSES = (FlattenDepth, PushDepth, SameDepth, MoveDepth, SmoothDepth, RestoreDepth)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

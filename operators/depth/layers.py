@@ -1,0 +1,278 @@
+"""Operators on a diorama's layers: split one off, join it again, duplicate, select, and show or hide what was invented."""
+
+# no `from __future__ import annotations` here: Blender registers no annotation that is a string
+
+from functools import partial
+
+import bpy
+
+from ...core.change_parts import Split, join_part, split_range, split_region
+from ..build.rebuild import rebuild
+from ..scene.depth_image import edit_on, keep_parts
+from ..scene.keys import ROLE_KEY
+from ..scene.materials import texture_of
+from ..scene.root import find_root, objects_by_role, source_of
+from ..scene.surfaces import image_nodes, image_nodes_of, still_there, surfaces_of
+from ..scene.tint import COLOUR, STRENGTH, TINT_KEY, take_off, tint, tinted_images
+from .edit_depth import OfDiorama
+from .regions import region_of, region_property
+
+
+class ChangesParts(OfDiorama):
+    """Mixin of operators that change what is split off."""
+
+    def finish(self, context, split: Split):
+        root = still_there(self._root)
+        keep_parts(root, split.parts)
+        about = source_of(split.built, self._source.photo, self._source.depth)
+        rebuild(root, split.built, self._source.settings, about, context.scene)
+        made = objects_by_role(root).get(f"part {split.number} photo" if split.number else "photo", root)
+        if context.mode == "OBJECT":
+            for ob in context.selected_objects:
+                ob.select_set(False)
+            made.select_set(True)
+            context.view_layer.objects.active = made
+
+
+class SplitLayer(ChangesParts, bpy.types.Operator):
+    """Split a part of the photo off into a layer of its own that can be moved. What it hides is filled, all of it"""
+
+    bl_idname = "photo_diorama.split_layer"
+    bl_label = "Split Layer"
+
+    by: bpy.props.EnumProperty(
+        name="By",
+        description="What is split off",
+        items=[
+            ("REGION", "Region", "The selected faces in edit mode, or what is painted white in the mask"),
+            ("RANGE", "Distance", "All that is between two distances from the camera"),
+        ],
+    )
+    region: region_property()
+    near: bpy.props.FloatProperty(
+        name="Near",
+        description="Distance in metres from which on things are split off",
+        default=0.0,
+        min=0.0,
+        unit="LENGTH",
+    )
+    far: bpy.props.FloatProperty(
+        name="Far",
+        description="Distance in metres up to which things are split off",
+        default=2.0,
+        min=0.0,
+        unit="LENGTH",
+    )
+
+    def prepare(self, context):
+        root, source = self.begin(context)
+        if self.by == "RANGE":
+            return partial(split_range, source, edit_on(root), self.near, self.far)
+        return partial(split_region, source, edit_on(root), region_of(context, root, self.region))
+
+
+class JoinLayer(ChangesParts, bpy.types.Operator):
+    """Join the selected part to the surface that it was split off; what was invented behind it goes"""
+
+    bl_idname = "photo_diorama.join_layer"
+    bl_label = "Join Layer"
+
+    @classmethod
+    def poll(cls, context):
+        if not OfDiorama.poll.__func__(cls, context):
+            return False
+        if not part_number(context.object):
+            cls.poll_message_set("Select a layer that was split off")
+            return False
+        return True
+
+    def prepare(self, context):
+        root, source = self.begin(context)
+        return partial(join_part, source, edit_on(root), part_number(context.object))
+
+
+def part_number(ob: bpy.types.Object) -> int:
+    """The number of the part that a layer belongs to; 0 where it was not split off."""
+    words = str(ob.get(ROLE_KEY, "")).split()
+    return int(words[1]) if len(words) > 2 and words[0] == "part" and words[1].isdigit() else 0
+
+
+class OfLayer:
+    """Mixin of operators that need a layer to be the active object."""
+
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context):
+        ob = context.object
+        if ob is None or ob.type != "MESH" or ROLE_KEY not in ob or find_root(ob) is None:
+            cls.poll_message_set("Select a layer of a diorama")
+            return False
+        if context.mode != "OBJECT":
+            cls.poll_message_set("Leave the edit or paint mode first")
+            return False
+        return True
+
+
+class DuplicateLayer(OfLayer, bpy.types.Operator):
+    """Duplicate the layer, with what it hides where it was split off"""
+
+    bl_idname = "photo_diorama.duplicate_layer"
+    bl_label = "Duplicate Layer"
+
+    linked: bpy.props.BoolProperty(
+        name="Linked",
+        description="The duplicate shares mesh and materials and follows every rebuild; without, it is yours and stays as it is",
+        default=True,
+    )
+
+    def execute(self, context):
+        source = context.object
+        made = {ob: ob.copy() for ob in (source, *source.children_recursive)}
+        for ob, copy in made.items():
+            for collection in ob.users_collection:
+                collection.objects.link(copy)
+            if ob is not source:
+                copy.parent = made[ob.parent]
+            if not self.linked:
+                make_own(copy)
+        for ob in context.selected_objects:
+            ob.select_set(False)
+        made[source].select_set(True)
+        context.view_layer.objects.active = made[source]
+        return {"FINISHED"}
+
+
+def make_own(ob: bpy.types.Object) -> None:
+    """Gives a copied layer everything that a rebuild would change, as its own; it is no layer of the diorama any more."""
+    if ob.data is not None:
+        ob.data = ob.data.copy()
+    role = ob.pop(ROLE_KEY, None)
+    if role is None or texture_of(role) == "photo":
+        return
+    for slot in ob.material_slots:
+        if slot.material is None:
+            continue
+        slot.material = slot.material.copy()
+        for node in image_nodes(slot.material.node_tree) if slot.material.node_tree else ():
+            node.image = node.image.copy()
+            del node.image[ROLE_KEY]
+
+
+class SelectLayer(bpy.types.Operator):
+    """Make this layer the active object; with Shift it is selected as well"""
+
+    bl_idname = "photo_diorama.select_layer"
+    bl_label = "Select Layer"
+    bl_options = {"REGISTER", "UNDO"}
+
+    name: bpy.props.StringProperty(name="Layer", description="Name of the layer's object")
+    extend: bpy.props.BoolProperty(name="Extend", description="Keep what is selected")
+
+    @classmethod
+    def poll(cls, context):
+        return context.mode == "OBJECT"
+
+    def invoke(self, context, event):
+        self.extend = event.shift
+        return self.execute(context)
+
+    def execute(self, context):
+        ob = context.view_layer.objects.get(self.name)
+        if ob is None or find_root(ob) is None:
+            self.report({"ERROR"}, f"There is no layer named {self.name} in this view layer.")
+            return {"CANCELLED"}
+        if not self.extend:
+            for other in context.selected_objects:
+                other.select_set(False)
+        ob.select_set(True)
+        context.view_layer.objects.active = ob
+        return {"FINISHED"}
+
+
+class ShowInvented(bpy.types.Operator):
+    """Show or hide what was invented, in the viewport and in renders: behind things, outside the frame, or both"""
+
+    bl_idname = "photo_diorama.show_invented"
+    bl_label = "Show Invented"
+    bl_options = {"REGISTER", "UNDO"}
+
+    show: bpy.props.BoolProperty(name="Show", description="Whether it is to be seen", default=True)
+    what: bpy.props.EnumProperty(
+        name="What",
+        description="What is shown or hidden",
+        items=[
+            ("ALL", "All", "All that was invented"),
+            ("HIDDEN", "Hidden", "What was invented behind things"),
+            ("BORDER", "Border", "What was invented outside the photo's frame"),
+        ],
+    )
+    part_only: bpy.props.BoolProperty(
+        name="This Part Only", description="Only of the part that the active layer belongs to"
+    )
+
+    poll = classmethod(OfDiorama.poll.__func__)
+
+    def execute(self, context):
+        root, number = find_root(context.object), part_number(context.object)
+        chosen = [ob for ob in surfaces_of(root) if is_invented(ob, self.what)]
+        chosen = [ob for ob in chosen if not self.part_only or part_number(ob) == number]
+        if not chosen:
+            self.report({"INFO"}, "Nothing of that kind was invented here.")
+            return {"CANCELLED"}
+        for ob in chosen:
+            ob.hide_viewport = ob.hide_render = not self.show
+        return {"FINISHED"}
+
+
+class TintInvented(bpy.types.Operator):
+    """Tint all that was invented, in the viewport and in renders, to see what the photo did not show; or take the tint off.
+    To be seen in Material Preview, Rendered and in Solid with the colour Texture"""
+
+    bl_idname = "photo_diorama.tint_invented"
+    bl_label = "Tint Invented"
+    bl_options = {"REGISTER", "UNDO"}
+
+    show: bpy.props.BoolProperty(name="Tint", description="Whether what was invented is tinted", default=True)
+    colour: bpy.props.FloatVectorProperty(
+        name="Colour", description="Colour of the tint", subtype="COLOR_GAMMA", size=3, default=COLOUR, min=0.0, max=1.0
+    )
+    strength: bpy.props.FloatProperty(
+        name="Strength", description="How much of the tint covers the texture", default=STRENGTH, min=0.0, max=1.0
+    )
+
+    poll = classmethod(OfDiorama.poll.__func__)
+
+    def execute(self, context):
+        root = find_root(context.object)
+        nodes = image_nodes_of(root)
+        take_off(nodes)
+        if TINT_KEY in root:
+            del root[TINT_KEY]
+        if self.show:
+            root[TINT_KEY] = (*self.colour, self.strength)
+            tint(nodes, tuple(self.colour), self.strength)
+            if not tinted_images(nodes):
+                self.report({"INFO"}, f"Nothing of {root.name} was invented, so nothing is tinted.")
+        return {"FINISHED"}
+
+
+def is_invented(ob: bpy.types.Object, what: str = "ALL") -> bool:
+    """Whether a layer shows what was invented: behind things, in the border, or any of it."""
+    words = str(ob.get(ROLE_KEY, "")).split()
+    behind, outside = ("hidden", "backdrop"), ("border",)
+    kinds = {"ALL": behind + outside, "HIDDEN": behind, "BORDER": outside}[what]
+    return any(kind in words for kind in kinds)
+
+
+CLASSES = (SplitLayer, JoinLayer, DuplicateLayer, SelectLayer, ShowInvented, TintInvented)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

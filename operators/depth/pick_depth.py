@@ -1,0 +1,124 @@
+"""An eyedropper for depth: click on the photo, in a viewport or an Image Editor, and the region goes to the depth that is there."""
+
+# no `from __future__ import annotations` here: Blender registers no annotation that is a string
+
+import bpy
+from bpy_extras import view3d_utils
+
+from ...core.errors import DioramaError
+from ..scene.depth_image import EDITED_KEY, MASK_KEY, ORIGINAL_KEY, image_on
+from ..scene.root import find_root, world_scale
+from ..scene.surfaces import still_there
+from .edit_depth import OnDiorama
+from .regions import place_on_photo, region_of
+
+KEYS = "Click: take the depth there for the region   |   Esc, right click: stop"
+WHERE = "Nothing of the photo is there; click on it in a 3D viewport, or on its depth or mask in an Image Editor."
+NAVIGATING = {"MIDDLEMOUSE", "WHEELUPMOUSE", "WHEELDOWNMOUSE", "WHEELINMOUSE", "WHEELOUTMOUSE", "TRACKPADPAN", "TRACKPADZOOM"}
+
+
+class PickDepth(OnDiorama, bpy.types.Operator):
+    """Click on the photo, and the region (selected faces, else the painted mask) goes to the depth that is there. Esc stops"""
+
+    bl_idname = "photo_diorama.pick_depth"
+    bl_label = "Pick Depth"
+    bl_options = set()  # the change is one step of undo, and that is of the operator that makes it
+
+    def invoke(self, context, event):
+        root = find_root(context.object)
+        try:
+            region_of(context, root, "AUTO")  # says now what is missing, not after the click
+        except DioramaError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self._root = root.name
+        context.window.cursor_modal_set("EYEDROPPER")
+        context.workspace.status_text_set(KEYS)
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context, event):
+        if event.type in {"ESC", "RIGHTMOUSE"} and event.value == "PRESS":
+            self.cancel(context)
+            return {"CANCELLED"}
+        if event.type in NAVIGATING or event.type.startswith("NDOF"):
+            return {"PASS_THROUGH"}
+        clicked = event.type == "LEFTMOUSE" and event.value == "PRESS"
+        if not clicked and event.type != "MOUSEMOVE":
+            return {"RUNNING_MODAL"}
+        try:
+            place = place_under(context, still_there(self._root), event.mouse_x, event.mouse_y)
+        except DioramaError as error:
+            self.cancel(context)
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        if not clicked:
+            context.workspace.status_text_set(KEYS if place is None or place[2] is None else f"{place[2]:.2f} m   |   {KEYS}")
+            return {"RUNNING_MODAL"}
+        if place is None:
+            self.report({"WARNING"}, WHERE)
+            return {"RUNNING_MODAL"}
+        self.cancel(context)
+        return self._take(place[:2])
+
+    def _take(self, point: tuple[float, float]) -> set[str]:
+        try:
+            bpy.ops.photo_diorama.same_depth("INVOKE_DEFAULT", of="POINT", point=point)
+        except RuntimeError as error:  # what that operator reported
+            self.report({"ERROR"}, str(error).strip().removeprefix("Error: "))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+    def cancel(self, context):
+        """Also called by Blender where it ends the operator itself."""
+        context.window.cursor_modal_restore()
+        context.workspace.status_text_set(None)
+
+
+def place_under(context, root, x: int, y: int) -> tuple[float, float, float | None] | None:
+    """Place on the photo (0 to 1 right and down) under a place of the window, and its distance in metres where that is known.
+
+    None where there is no photo. Raises DioramaError where the root does not know its camera any more.
+    """
+    for area in context.window.screen.areas:
+        over = [region for region in area.regions if _contains(region, x, y)]
+        if not over or any(region.type != "WINDOW" for region in over):  # a sidebar lies over the view
+            continue
+        mouse = x - over[0].x, y - over[0].y
+        if area.type == "VIEW_3D":
+            return _in_view(context, root, over[0], mouse)
+        if area.type == "IMAGE_EDITOR":
+            return _in_image(root, area.spaces.active.image, over[0], mouse)
+    return None
+
+
+def _contains(region, x: int, y: int) -> bool:
+    return 0 <= x - region.x < region.width and 0 <= y - region.y < region.height and min(region.width, region.height) > 1
+
+
+def _in_view(context, root, region, mouse) -> tuple[float, float, float] | None:
+    start = view3d_utils.region_2d_to_origin_3d(region, region.data, mouse)
+    along = view3d_utils.region_2d_to_vector_3d(region, region.data, mouse)
+    hit, place, *_ = context.scene.ray_cast(context.evaluated_depsgraph_get(), start, along)
+    if not hit:
+        return None
+    inside = root.matrix_world.inverted_safe() @ place
+    u, v = place_on_photo(root, *inside)
+    if not (0 <= u <= 1 and 0 <= v <= 1):  # also what is no number, behind the camera
+        return None
+    return float(u), float(v), inside.y * world_scale(root)
+
+
+def _in_image(root, image, region, mouse) -> tuple[float, float, None] | None:
+    if image is None or image not in [image_on(root, key) for key in (EDITED_KEY, ORIGINAL_KEY, MASK_KEY)]:
+        return None
+    u, up = region.view2d.region_to_view(*mouse)
+    return (u, 1 - up, None) if 0 <= u <= 1 and 0 <= up <= 1 else None
+
+
+def register() -> None:
+    bpy.utils.register_class(PickDepth)
+
+
+def unregister() -> None:
+    bpy.utils.unregister_class(PickDepth)

@@ -1,0 +1,259 @@
+"""Operators for light on the photo: it catches shadows and reflections of other objects, or holds them out."""
+
+# no `from __future__ import annotations` here: Blender registers no annotation that is a string
+
+import json
+import math
+
+import bpy
+from mathutils import Vector
+
+from ...core.errors import DioramaError
+from ..nodes.catcher_nodes import catcher_nodes, insert, remove
+from ..scene.keys import ROLE_KEY
+from ..scene.root import find_root, objects_by_role
+from ..scene.surfaces import surfaces_of
+from .ground import ground_of, put_ground, walls_of
+
+COPY_KEY, KEPT_KEY = "photo_diorama_catcher", "photo_diorama_rays"
+UNSEEN = ("visible_shadow", "visible_diffuse")
+"""Rays that surfaces of a catching photo let through: the photo has its own shadows in it already."""
+NEARER = 0.998
+"""Scale of a catcher's copy about the photo's camera, which sees it just before the photo."""
+
+
+class ShadowCatcher(bpy.types.Operator):
+    """Let other objects cast shadows on the photo's ground and walls; press again after the light has changed"""
+
+    bl_idname = "photo_diorama.shadow_catcher"
+    bl_label = "Shadow Catcher"
+    bl_options = {"REGISTER", "UNDO"}
+
+    method: bpy.props.EnumProperty(
+        name="Method",
+        description="How shadows come onto the photo",
+        items=[
+            ("PHOTO", "On the Photo", "The photo itself darkens: Cycles and EEVEE, from every camera"),
+            ("COMPOSITE", "For Compositing", "Cycles renders objects and their shadows alone, to lay over the photo"),
+            ("NONE", "None", "The photo as it was before"),
+        ],
+    )
+    strength: bpy.props.FloatProperty(
+        name="Strength", default=1.0, min=0.0, max=1.0, subtype="FACTOR",
+        description="How dark shadows are: 0 leaves the photo as it is",
+    )  # fmt: skip
+    reflection: bpy.props.FloatProperty(
+        name="Reflection", default=0.0, min=0.0, max=1.0, subtype="FACTOR",
+        description="How much the ground mirrors, as polished or wet ground does",
+    )  # fmt: skip
+    roughness: bpy.props.FloatProperty(
+        name="Roughness", default=0.2, min=0.0, max=1.0, subtype="FACTOR", description="How blurred the mirror is"
+    )
+    walls: bpy.props.BoolProperty(
+        name="Walls", description="The large walls of the photo catch shadows too, as far as light falls on them", default=True
+    )
+
+    @classmethod
+    def poll(cls, context):
+        root = find_root(context.object)
+        return root is not None and root.library is None and context.mode == "OBJECT"
+
+    def execute(self, context):
+        root = find_root(context.object)
+        try:
+            if self.method == "NONE":
+                stop_catching(root)
+                told = "The photo catches nothing."
+            elif self.method == "PHOTO":
+                told = catch_on_photo(root, context, self.strength, self.reflection, self.roughness, self.walls)
+            else:
+                told = catch_for_compositing(root, context, self.roughness)
+        except DioramaError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, told)
+        return {"FINISHED"}
+
+
+def catch_on_photo(root, context, strength: float, reflection: float, roughness: float, walls: bool = True) -> str:
+    """Materials of the root's surfaces take shadow; returns what to tell.
+
+    Raises DioramaError without light or ground.
+    """
+    ground = _ground(root, context)
+    up = (ground.matrix_world.to_3x3() @ Vector((0, 0, 1))).normalized()
+    light, unsure = light_on(context.scene, up)
+    if max(light) < 1e-6:
+        raise DioramaError("No sun or world lights the ground, so nothing casts a shadow; add a sun and press again.")
+    stop_catching(root)
+    own_normal = (ground.matrix_local.to_3x3() @ Vector((0, 0, 1))).normalized()
+    surfaces = surfaces_of(root)
+    facing = [(own_normal, light, reflection)]
+    for normal in walls_of(root, context, own_normal) if walls else ():
+        falling, _ = light_on(context.scene, (root.matrix_world.to_3x3() @ normal).normalized())
+        if max(falling) > 1e-6:  # else there is nothing to take away
+            facing.append((normal, falling, 0.0))
+    for material in {slot.material for ob in surfaces for slot in ob.material_slots if slot.material}:
+        for normal, falling, mirror in facing:
+            node = insert(material)
+            if node is None:
+                break
+            values = {"Light": [max(part, 1e-6) for part in falling], "Ground Normal": normal, "Strength": strength}
+            for name, value in {**values, "Reflection": mirror, "Roughness": roughness}.items():
+                node.inputs[name].default_value = value
+    for ob in surfaces:
+        _let_through(ob)
+    found = len(facing) - 1
+    what = "ground catches" if not found else f"ground and {'a wall' if found == 1 else f'{found} walls'} catch"
+    told = f"The photo's {what} shadows in Cycles and EEVEE"
+    if unsure:
+        return f"{told}; the world shows a picture, so match its brightness by Light in the material."
+    return f"{told}."
+
+
+def catch_for_compositing(root, context, roughness: float) -> str:
+    """A catcher of Cycles just before the photo, and the photo held out; returns what to tell."""
+    stop_catching(root)
+    material = bpy.data.materials.new(f"{root.name} catcher")
+    if bpy.app.version < (5, 0, 0):
+        material.use_nodes = True
+    shader = next(node for node in material.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
+    shader.inputs["Roughness"].default_value = roughness
+    for ob in surfaces_of(root):
+        if ob[ROLE_KEY] in ("photo", "border"):
+            _catching_copy(ob, root, material)
+    hold_out(root, True)
+    return "Turn on Transparent under Render > Film, render in Cycles and lay the picture over the photo."
+
+
+def _catching_copy(ob: bpy.types.Object, root, material: bpy.types.Material) -> None:
+    """A second object with the same mesh, which a rebuild renews too; its own material, so it needs no second mesh."""
+    copy = ob.copy()
+    del copy[ROLE_KEY]
+    copy.name, copy[COPY_KEY] = f"{ob.name} catcher", True
+    copy.scale = ob.scale * NEARER
+    copy.is_shadow_catcher, copy.is_holdout = True, False
+    for collection in ob.users_collection:
+        collection.objects.link(copy)
+    for slot in copy.material_slots:
+        slot.link, slot.material = "OBJECT", material
+    _let_through(ob)
+    for name in ("visible_shadow", "visible_diffuse", "visible_glossy"):
+        setattr(copy, name, False)
+
+
+def stop_catching(root: bpy.types.Object) -> None:
+    """Everything as it was before the photo caught shadows."""
+    surfaces = surfaces_of(root)
+    for material in {slot.material for ob in surfaces for slot in ob.material_slots if slot.material}:
+        remove(material)
+    for ob in surfaces:
+        kept = json.loads(ob.get(KEPT_KEY, "{}"))
+        for name in UNSEEN:
+            if name in kept:
+                setattr(ob, name, bool(kept[name]))
+        if KEPT_KEY in ob:
+            del ob[KEPT_KEY]
+    copies = [ob for ob in root.children_recursive if ob.get(COPY_KEY)]
+    if copies:
+        materials = {slot.material for ob in copies for slot in ob.material_slots}
+        bpy.data.batch_remove(copies)
+        bpy.data.batch_remove([material for material in materials if material and not material.users])
+        hold_out(root, False)
+
+
+def _let_through(ob: bpy.types.Object) -> None:
+    ob[KEPT_KEY] = json.dumps({name: getattr(ob, name) for name in UNSEEN})
+    for name in UNSEEN:
+        setattr(ob, name, False)
+
+
+def _ground(root, context) -> bpy.types.Object:
+    """The root's ground empty, found where there is none yet. Raises DioramaError where there is no ground."""
+    ground = objects_by_role(root).get("ground")
+    if ground is None:
+        plane = ground_of(root, context)
+        if plane is None:
+            raise DioramaError(f"{root.name} shows no ground that is found, so there is nothing to cast shadows on.")
+        ground = put_ground(root, plane)
+        context.view_layer.update()
+    return ground
+
+
+def light_on(scene, up: Vector) -> tuple[tuple[float, float, float], bool]:
+    """Red, green and blue of a white, matt surface facing `up` under the scene's suns and its even world alone.
+
+    And whether the world shows a picture, which counts as its strength. Lamps with a place are light that is added.
+    Blender's sun of strength S gives a radiance of S / pi to such a surface, a world of strength B one of B.
+    """
+    total = Vector((0, 0, 0))
+    for ob in scene.objects:
+        if ob.type == "LIGHT" and ob.data.type == "SUN" and not ob.hide_render:
+            towards = (ob.matrix_world.to_3x3() @ Vector((0, 0, 1))).normalized()
+            strength = ob.data.energy * 2 ** getattr(ob.data, "exposure", 0.0) * max(0.0, towards.dot(up)) / math.pi
+            warm = getattr(ob.data, "use_temperature", False)
+            tint = Vector(ob.data.temperature_color if warm else (1, 1, 1))
+            total += strength * tint * Vector(ob.data.color)
+    world, unsure = scene.world, False
+    if world is not None:
+        tree = world.node_tree if getattr(world, "use_nodes", True) else None
+        background = next((n for n in tree.nodes if n.type == "BACKGROUND"), None) if tree else None
+        if background is not None:
+            colour, strength = background.inputs["Color"], background.inputs["Strength"]
+            unsure = bool(colour.links or strength.links)
+            even = Vector((1, 1, 1) if colour.links else colour.default_value[:3])
+            total += even * strength.default_value
+        elif tree is None:
+            total += Vector(world.color)
+    return tuple(total), unsure
+
+
+class Holdout(bpy.types.Operator):
+    """Cut this diorama out of the picture, so that only what stands before it is rendered; press again to show it"""
+
+    bl_idname = "photo_diorama.holdout"
+    bl_label = "Holdout"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context):
+        root = find_root(context.object)
+        return root is not None and root.library is None
+
+    def execute(self, context):
+        root = find_root(context.object)
+        on = not is_held_out(root)
+        hold_out(root, on)
+        shown = "held out; turn on Transparent under Render > Film to see through it" if on else "shown again"
+        self.report({"INFO"}, f"{root.name} is {shown}.")
+        return {"FINISHED"}
+
+
+def is_held_out(root: bpy.types.Object) -> bool:
+    """Whether all surfaces of a diorama are held out."""
+    surfaces = surfaces_of(root)
+    return bool(surfaces) and all(ob.is_holdout for ob in surfaces)
+
+
+def hold_out(root: bpy.types.Object, on: bool) -> None:
+    """Sets or clears the holdout of all surfaces of a diorama."""
+    for ob in surfaces_of(root):
+        ob.is_holdout = on
+
+
+def catching(root: bpy.types.Object) -> str:
+    """How the diorama catches shadows now: PHOTO, COMPOSITE or NONE."""
+    if any(ob.get(COPY_KEY) for ob in root.children_recursive):
+        return "COMPOSITE"
+    materials = {slot.material for ob in surfaces_of(root) for slot in ob.material_slots}
+    return "PHOTO" if any(catcher_nodes(material) for material in materials) else "NONE"
+
+
+def register() -> None:
+    for cls in (ShadowCatcher, Holdout):
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    for cls in (Holdout, ShadowCatcher):
+        bpy.utils.unregister_class(cls)

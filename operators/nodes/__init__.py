@@ -1,0 +1,1 @@
+"""Node groups made in Python: relief and shadow catcher."""

@@ -1,0 +1,1 @@
+"""Renders, films and exports."""

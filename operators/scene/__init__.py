@@ -1,0 +1,1 @@
+"""The mesh becomes objects, materials and a camera."""

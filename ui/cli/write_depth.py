@@ -1,0 +1,137 @@
+"""`photo-diorama depth`: the depth of a photo alone, in a file that other programs read."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ...core.depth.depth_map import depth_on_photo
+from ...core.depth.find_depth import FoundDepth, find_depth
+from ...core.errors import DioramaError
+from ...core.photo.photo import Photo, load_photo
+from ...core.raster.exr_encode import encode_exr
+from ...core.settings import DepthSettings, Settings
+from .flags import add_common, add_options, settings_from
+from .output_paths import check_target, write_whole
+from .session import Session, peak_memory_mb
+
+OPTIONS = ("estimator", "device", "depth_kind", "depth_scale", "long_side")
+ENDINGS = (".npy", ".exr", ".png")
+TOP = 65535
+FARTHEST = 1 / TOP
+"""Relative disparity of the farthest point; readers of depth maps take 0 for a hole."""
+
+
+@dataclass(frozen=True)
+class WholeDepth:
+    """Depth known everywhere, as it is written."""
+
+    values: np.ndarray  # (h, w) float32: metres, or disparity from FARTHEST to 1, the nearest
+    metric: bool
+    source: str
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("photo", type=Path, metavar="PHOTO", help="JPEG, PNG, WebP, TIFF, HEIC or OpenEXR")
+    parser.add_argument("--depth", type=Path, metavar="FILE", help="depth map to bring onto the photo")
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="FILE.npy|FILE.exr|FILE.png",
+        help="metres as float (.npy, .exr) or millimetres (16-bit .png); relative disparity as 0 to 1 or 0 to 65535",
+    )  # fmt: skip
+    parser.add_argument("--full-size", action="store_true", help="at the photo's own size instead of --long-side")
+    parser.add_argument("--overwrite", action="store_true", help="replace a file that exists")
+    add_common(parser)
+    add_options(parser, OPTIONS)
+
+
+def run(given: argparse.Namespace, session: Session) -> None:
+    """Finds the depth as a diorama does, brings it onto the photo without holes, writes it and says what it is."""
+    started = time.perf_counter()
+    settings = settings_from(given, OPTIONS)
+    ending = given.output.suffix.lower()
+    if ending not in ENDINGS:
+        raise DioramaError(f"{given.output} has no ending for depth; use {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}.")
+    check_target(given.output, given.overwrite, [given.photo, given.depth])
+    session.progress("Reading the photo", 0.0)
+    photo = load_photo(given.photo, settings.photo)
+    session.progress("Finding the depth", 0.1)
+    found = find_depth(photo, given.depth, settings.depth, session.models)
+    session.progress("Bringing the depth onto the photo", 0.6)
+    long_side = max(photo.camera.width, photo.camera.height) if given.full_size else settings.layers.long_side
+    whole = whole_depth(found, photo, settings, long_side, str(given.depth or given.photo))
+    session.progress("Writing", 0.9)
+    write_whole(given.output, encode(whole, ending))
+    session.progress("Done", 1.0)
+    _report(session, given.output, whole, ending, time.perf_counter() - started)
+
+
+def whole_depth(found: FoundDepth, photo: Photo, settings: Settings, long_side: int, name: str) -> WholeDepth:
+    """Depth for every pixel of the photo at a long side of `long_side`; raises DioramaError where it does not fit."""
+    values = found.values
+    if not values.known.any():
+        raise DioramaError(f"{name} has no known depth by {values.source}; use another source of depth.")
+    if values.metric:
+        disparity = depth_on_photo(values, photo, settings.depth, long_side, name).disparity
+        return WholeDepth(1 / disparity, True, values.source)
+    low = 0.0 if values.shift_known else float(values.values[values.known].min())
+    high = float(values.values[values.known].max())
+    if not high > low:
+        raise DioramaError(f"{name} has the same depth everywhere by {values.source}; use another source of depth.")
+    # a scene bounds how far its farthest point is; from 1 to 2 instead of 0 to 1, nothing comes near that bound
+    lifted = np.where(values.known, 1 + (values.values - low) / (high - low), 0).astype(np.float32)
+    lifted = replace(values, values=lifted, shift_known=True)
+    disparity = depth_on_photo(lifted, photo, DepthSettings(near_distance=1.0), long_side, name).disparity
+    return WholeDepth(np.clip(2 * disparity - 1, FARTHEST, 1).astype(np.float32), False, values.source)
+
+
+def encode(depth: WholeDepth, ending: str) -> bytes:
+    """The bytes of a .npy or .exr (float32), or a .png of 16 bits, 1 to 65535, where 0 would mean unknown."""
+    if ending == ".npy":
+        file = io.BytesIO()
+        np.save(file, depth.values)
+        return file.getvalue()
+    if ending == ".exr":
+        return encode_exr(depth.values)
+    import cv2
+
+    values = depth.values
+    if ending == ".png":
+        values = np.clip(np.rint(values * (1000 if depth.metric else TOP)), 1, TOP).astype(np.uint16)
+    done, data = cv2.imencode(ending, values)
+    if not done:
+        raise RuntimeError("the depth could not be encoded")
+    return data.tobytes()
+
+
+def read_again(metric: bool, ending: str) -> str:
+    """The flags with which our own reader takes the file for what it is."""
+    if not metric:
+        return "--depth-kind disparity"
+    return f"--depth-kind metric --depth-scale {0.001 if ending == '.png' else 1:g}"
+
+
+def _report(session: Session, output: Path, depth: WholeDepth, ending: str, seconds: float) -> None:
+    height, width = depth.values.shape
+    low, high = float(depth.values.min()), float(depth.values.max())
+    if depth.metric:
+        kind, unit = "metric depth", "mm" if ending == ".png" else "m"
+        told = f"metric depth in {'millimetres' if unit == 'mm' else 'metres'}, {low:.4g} to {high:.4g} m"
+    else:
+        kind, unit = "relative disparity", "none"
+        told = f"relative disparity, larger is nearer, {TOP if ending == '.png' else 1} the nearest; it has no unit"
+    cut = int((depth.values * 1000 > TOP).sum()) if unit == "mm" else 0
+    session.say(f"{output}: {width}x{height}, {told}", f"  depth: {depth.source}")
+    session.say(f"  to use it again: --depth {output} {read_again(depth.metric, ending)}")
+    if cut:
+        most = f"{TOP / 1000:g} m, which 16 bits cannot hold"
+        session.warn(f"{cut:,} pixels of {output} are farther than {most}; .exr and .npy can.")
+    session.result({
+        "output": str(output.absolute()), "kind": kind, "unit": unit, "width": width, "height": height,
+        "lowest": low, "highest": high, "cut_off": cut, "source": depth.source,
+        "read_with": read_again(depth.metric, ending), "seconds": round(seconds, 4), "peak_memory_mb": peak_memory_mb(),
+    })  # fmt: skip

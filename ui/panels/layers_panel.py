@@ -1,0 +1,85 @@
+"""The sidebar's list of a diorama's layers, and what can be done with them."""
+
+import bpy
+
+from ...operators.build.update_from import UpdateFrom
+from ...operators.depth.layers import (
+    DuplicateLayer,
+    JoinLayer,
+    SelectLayer,
+    ShowInvented,
+    SplitLayer,
+    TintInvented,
+    is_invented,
+)
+from ...operators.scene.root import find_root, kept_source
+from ...operators.scene.surfaces import surfaces_of
+from ...operators.scene.tint import TINT_KEY
+from .tab import DioramaPanel
+
+
+class PHOTO_DIORAMA_PT_layers(DioramaPanel, bpy.types.Panel):
+    """The surfaces of the selected diorama: select, hide, split, duplicate, tint"""
+
+    bl_idname = "PHOTO_DIORAMA_PT_layers"
+    bl_label = "Layers"
+    bl_order = 4
+
+    def draw(self, context):
+        layout, root = self.layout, find_root(context.object)
+        draw_list(layout, root, context.object)
+        row = layout.row(align=True)
+        split = row.operator(SplitLayer.bl_idname, text="Split Region", icon="MOD_BOOLEAN")
+        split.by = "REGION"
+        split = row.operator(SplitLayer.bl_idname, text="Split Distance", icon="DRIVER_DISTANCE")
+        split.by, split.far = "RANGE", middle_of(root)
+        row = layout.row(align=True)
+        row.operator(DuplicateLayer.bl_idname, text="Duplicate", icon="DUPLICATE")
+        row.operator(JoinLayer.bl_idname, text="Join", icon="SELECT_EXTEND")
+        layout.label(text="Invented")
+        row = layout.row(align=True)
+        seen = any(is_invented(ob) and not ob.hide_viewport for ob in surfaces_of(root))
+        row.operator(
+            ShowInvented.bl_idname, text="Hide" if seen else "Show", icon="HIDE_ON" if seen else "HIDE_OFF"
+        ).show = not seen
+        tinted = TINT_KEY in root
+        row.operator(
+            TintInvented.bl_idname, text="Take Tint Off" if tinted else "Tint", icon="OVERLAY"
+        ).show = not tinted
+        layout.label(text="Update From")
+        row = layout.row(align=True)
+        for what, name, icon in (
+            ("DEPTH", "New Depth", "IMAGE_ZDEPTH"),
+            ("PHOTO", "New Photo", "IMAGE_DATA"),
+            ("ESTIMATE", "New Estimate", "FILE_REFRESH"),
+        ):
+            row.operator(UpdateFrom.bl_idname, text=name, icon=icon).what = what
+
+
+def draw_list(layout, root, active) -> None:
+    """A row for each layer: its name, and whether viewport and renders show it."""
+    rows = layout.column(align=True)
+    for ob in sorted(surfaces_of(root), key=lambda ob: ob.name):
+        row = rows.row(align=True)
+        icon = "RADIOBUT_ON" if ob == active else "RADIOBUT_OFF"
+        row.operator(
+            SelectLayer.bl_idname, text=ob.name.removeprefix(root.name).strip() or ob.name, icon=icon
+        ).name = ob.name
+        row.prop(ob, "hide_viewport", text="")
+        row.prop(ob, "hide_render", text="")
+
+
+def middle_of(root) -> float:
+    """A distance to begin with: what stands in the middle of the photo."""
+    try:
+        return float(kept_source(root)["focus_m"])
+    except (KeyError, TypeError, ValueError):
+        return 2.0
+
+
+def register() -> None:
+    bpy.utils.register_class(PHOTO_DIORAMA_PT_layers)
+
+
+def unregister() -> None:
+    bpy.utils.unregister_class(PHOTO_DIORAMA_PT_layers)

@@ -1,0 +1,33 @@
+"""The networks in the preferences: what each is for, its size, licence and state, and buttons to get or remove it."""
+
+from __future__ import annotations
+
+import bpy
+
+from ...core.models import store as models
+from ...operators.build.model_files import DownloadModel, ImportModel, RemoveModel
+from ...operators.build.user_preferences import models_folder
+
+THERE = ("installed", "unchecked")
+
+
+def draw_models(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """A row for each network; what may not be used commercially says so."""
+    folder = models_folder(context)
+    best = models.best_estimator(folder)
+    layout.label(text=f"Photos without depth: {best.key if best else 'the built-in network'}", icon="OUTLINER_OB_IMAGE")
+    column = layout.column()
+    for row in models.list_models(folder):
+        line = column.row(align=True)
+        line.label(text=row.key, icon="CHECKMARK" if row.state in THERE else "BLANK1")
+        line.label(text=f"{row.bytes / 1e6:,.0f} MB, {row.licence}{'' if row.commercial else ' (not commercial)'}")
+        buttons = line.row(align=True)
+        if row.state in THERE:
+            buttons.operator(RemoveModel.bl_idname, text="", icon="TRASH").key = row.key
+        else:
+            buttons.operator(DownloadModel.bl_idname, text="", icon="IMPORT").key = row.key
+            buttons.operator(ImportModel.bl_idname, text="", icon="FILEBROWSER").key = row.key
+        about = column.row()
+        about.active = False
+        cut = f" (cut off after {row.bytes_on_disk / 1e6:,.0f} MB; a download goes on from there)" if row.state == "partial" else ""
+        about.label(text=row.purpose + cut, icon="BLANK1")

@@ -1,0 +1,74 @@
+"""The extension's preferences: where models are kept, how options start, and whether photos can be dropped."""
+
+# no `from __future__ import annotations` here: Blender registers no annotation that is a string
+
+import dataclasses
+
+import bpy
+
+from ... import __package__ as base_package
+from ...core.threads import ThreadSettings, use_threads
+from ...operators.build.properties import PhotoDioramaDefaults, declared, draw_options
+from ...operators.build.user_preferences import models_folder, preferences
+from ..drop import set_drop
+from . import user_torch
+from .model_list import draw_models
+
+
+def threads_property():
+    """A declared property, as core declares its option."""
+    return declared(dataclasses.fields(ThreadSettings), update=lambda self, context: use_threads(self.threads))["threads"]
+
+
+class PhotoDioramaPreferences(bpy.types.AddonPreferences):
+    """Shown in Blender's preferences below the extension"""
+
+    bl_idname = base_package
+
+    models_folder: bpy.props.StringProperty(
+        name="Models Folder",
+        description="Where depth and inpainting models are kept; left empty, the extension's own folder",
+        subtype="DIR_PATH",
+    )
+    drop_photos: bpy.props.BoolProperty(
+        name="Drop Photos on the Viewport",
+        description="Offer a diorama when an image is dropped; Blender then asks each time what the image is for",
+        default=False,
+        update=lambda self, context: set_drop(self.drop_photos),
+    )
+    torch_folder: bpy.props.StringProperty(
+        name="Own PyTorch",
+        description="A site-packages folder with a PyTorch of your own, such as a CUDA build for an NVIDIA graphics card; "
+        "left empty, the one that the extension brings",
+        subtype="DIR_PATH",
+        update=lambda self, context: user_torch.apply(self.torch_folder),
+    )
+    threads: threads_property()
+    defaults: bpy.props.PointerProperty(type=PhotoDioramaDefaults)
+
+    def draw(self, context):
+        layout = self.layout
+        layout.use_property_split = True
+        layout.prop(self, "models_folder", placeholder=str(models_folder(context)))
+        layout.prop(self, "drop_photos")
+        layout.prop(self, "torch_folder")
+        user_torch.draw_state(layout)
+        layout.prop(self, "threads")
+        layout.separator()
+        draw_models(layout, context)
+        layout.separator()
+        layout.label(text="Default options")
+        draw_options(layout, self.defaults)
+
+
+def register() -> None:
+    bpy.utils.register_class(PhotoDioramaPreferences)
+    known = preferences(bpy.context)
+    user_torch.apply(known.torch_folder if known else "")
+    use_threads(known.threads if known else 0)
+
+
+def unregister() -> None:
+    user_torch.apply("")
+    use_threads(0)
+    bpy.utils.unregister_class(PhotoDioramaPreferences)

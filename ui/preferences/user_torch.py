@@ -1,0 +1,43 @@
+"""The preference for a PyTorch of the user's own: put to use at once, and told below it what was found."""
+
+from __future__ import annotations
+
+import textwrap
+from functools import lru_cache
+from pathlib import Path
+
+import bpy
+
+from ...core.errors import DioramaError
+from ...core.models import user_torch
+
+LINE = 90
+"""Characters that a line of the preferences shows without cutting them."""
+
+
+def apply(folder: str) -> None:
+    """Takes torch from this folder from now on; "" stands for the usual places."""
+    _state.cache_clear()
+    user_torch.prefer(Path(bpy.path.abspath(folder)) if folder else None)
+
+
+def draw_state(layout: bpy.types.UILayout) -> None:
+    """What the folder holds, or in one sentence what is wrong with it or in its way."""
+    folder = user_torch.preferred()
+    told, wrong = _state(folder) if folder else ("", False)
+    in_the_way = user_torch.conflict()
+    if in_the_way:
+        told, wrong = in_the_way, True
+    for number, line in enumerate(textwrap.wrap(told, LINE)):
+        icon = "BLANK1" if number else "ERROR" if wrong else "CHECKMARK"
+        layout.label(text=line, icon=icon)
+
+
+@lru_cache(maxsize=1)
+def _state(folder: Path) -> tuple[str, bool]:
+    """A sentence and whether it tells of something wrong; kept, since panels are drawn many times a second."""
+    try:
+        build = user_torch.read_build(folder)
+    except DioramaError as error:
+        return str(error), True
+    return f"PyTorch {build.version}, {build.gpu or 'for the processor only'}; used by the next estimate", False
