@@ -88,7 +88,7 @@ def read_depth(path: str | Path, settings: DepthSettings) -> DepthValues:
     _check_known(known, str(path))
     kind, scale, why = _meaning(values, known, origin, settings)
     if kind == "metric" and (values[known] < 0).any():
-        raise DioramaError(f"{path} has negative distances; if it is inverse depth, pass --depth-kind disparity.")
+        raise DioramaError(f"{path} has negative distances; if it is inverse depth, choose the depth kind disparity.")
     if kind == "disparity" and not _zeros_are_holes(values, known, origin):
         known = usable  # zero is the farthest value of a relative map, not a hole
     _check_relief(values, known, str(path))

@@ -94,7 +94,7 @@ def read_sidecar_depth(path: str | Path, photo: str | Path, unit: SidecarUnit | 
     path, photo = Path(path), Path(photo)
     unit = unit or known_sidecar_unit(path)
     if unit is None:
-        raise DioramaError(f"{path} has no unit that can be known; give it with --depth-scale (metres per unit).")
+        raise DioramaError(f"{path} has no unit that can be known; give the depth scale (metres per unit).")
     pixels, white = decode_grey(read_file(path, "depth map"), str(path), "a depth map")
     if unit.kind == "disparity":
         fraction = pixels.astype(np.float32) / np.float32(white)

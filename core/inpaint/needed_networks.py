@@ -26,7 +26,7 @@ class Downloaded:
         if not wanted:
             return ()
         if self.folder is None:
-            raise DioramaError(f'The inpainter "{inpainter}" needs a models folder; pass --models-dir or choose "diffusion".')
+            raise DioramaError(f'The inpainter "{inpainter}" needs a models folder; name that folder or choose "diffusion".')
         here = installed(self.folder, wanted)
         missing = [weights for weights in wanted if weights not in here]
         unchecked = [weights for weights in missing if (Path(self.folder) / weights.file).is_file()]
