@@ -12,7 +12,6 @@ import numpy as np
 
 from ..errors import DioramaError
 
-
 KEPT = 1 << 19
 """Numbers of an input up to which a network is kept ready for the next of that size; reading it again takes some hundredths of a second."""
 
