@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...core.errors import DioramaError
+from ...core.errors import DioramaError, Kind
 from ...core.raster.decode import decode_pixels
 
 ENDS = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9", ".jpeg": b"\xff\xd9", ".gif": b"\x3b"}
@@ -47,7 +47,8 @@ def cut_short(target: Path) -> DioramaError:
     free = shutil.disk_usage(_nearest(target)).free / 1e6
     return DioramaError(
         f"{target} could not be saved (Blender could not write all of it, {free:,.1f} MB are free there); "
-        "check the free space and the folder's permissions."
+        "check the free space and the folder's permissions.",
+        Kind.DISK,
     )
 
 
