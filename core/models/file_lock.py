@@ -32,6 +32,11 @@ def size_of(path: Path) -> int:
         return 0
 
 
+def real_path(path: Path) -> Path:
+    """Absolute and without links; a link to itself stays as it is, for which Path.resolve raises RuntimeError."""
+    return Path(os.path.realpath(path))
+
+
 def open_fresh(path: Path) -> io.FileIO:
     """A new file open for writing, unbuffered; whatever lay under the name goes.
 

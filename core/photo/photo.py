@@ -15,6 +15,7 @@ from ..errors import DioramaError, reading_a_file
 from ..raster.colour_curves import srgb_from_linear
 from ..raster.decode import MAX_PIXELS, decode_pixels, exr_size, read_file
 from ..raster.decoder_errors import DECODER_ERRORS, in_one_line
+from ..raster.exr_depth import check_exr
 from ..raster.open_picture import open_picture
 from ..settings import PhotoSettings
 from .icc_profile import to_srgb
@@ -206,11 +207,14 @@ def _read_exr(path: Path, data: bytes) -> np.ndarray:
     size = exr_size(data)
     if size:
         _check_size(path, *size)
+    check_exr(data, str(path), MAX_PIXELS)
     pixels = decode_pixels(data) if size else None
     if pixels is None:
         raise DioramaError(f"{path} cannot be decoded as OpenEXR; export it again as a flat RGB or RGBA EXR with ZIP compression.")
-    if pixels.ndim == 2:
-        pixels = np.repeat(pixels[..., None], 3, axis=2)
+    if pixels.ndim == 2 or pixels.shape[2] == 1:
+        pixels = np.repeat(pixels.reshape(*pixels.shape[:2], 1), 3, axis=2)
+    elif pixels.shape[2] == 2:  # grey with alpha
+        pixels = pixels[..., [0, 0, 0, 1]]
     order = [2, 1, 0, 3][: pixels.shape[2]]
     return np.nan_to_num(pixels[..., order].astype(np.float32), nan=0.0, posinf=65504.0, neginf=0.0)
 
@@ -251,6 +255,6 @@ def _number(value) -> float:
     """A finite float of an EXIF value, 0 where there is none."""
     try:
         number = float(value)
-    except (TypeError, ValueError, ZeroDivisionError):
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         return 0.0
     return number if np.isfinite(number) else 0.0
