@@ -9,13 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-<<<<<<< HEAD
 from ..errors import DioramaError, reading_a_file
-from ..raster.decode import read_file
-=======
-from ..errors import DioramaError
 from ..raster.decode import read_file, read_regular
->>>>>>> main
 from ..raster.decoder_errors import DECODER_ERRORS
 from ..raster.open_picture import open_picture
 from .carried_depth import EmbeddedDepth, place_on_photo

@@ -11,12 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...core.batch.manifest import Task, find_tasks
-<<<<<<< HEAD
 from ...core.errors import DioramaError, Kind
-=======
-from ...core.errors import DioramaError
 from ...core.models.file_lock import real_path
->>>>>>> main
 from ...core.scene.output import GIF, MOVIES
 from . import make_diorama
 from .flags import add_common, add_options, add_output_options, output_from
