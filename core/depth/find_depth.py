@@ -23,7 +23,7 @@ BUILT_IN = "built-in"
 BESIDE = "beside the photo"
 """Origin of depth that was found there, without anybody naming its file."""
 HEIF_ENDINGS = (".heic", ".heif", ".hif")
-BETTER = "a better network can be downloaded, see `photo-diorama models list`"
+BETTER = "a better network can be downloaded"
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def with_calibration(photo: Photo, found: FoundDepth, settings: PhotoSettings) -
 
     Where the photo tells no focal length, what a network saw is better than the usual angle.
     """
-    if settings.focal_px > 0 or settings.fov > 0:
+    if settings.focal_px > 0 or settings.focal_mm > 0 or settings.fov > 0:
         return photo
     height, width = photo.colour.shape[:2]
     focal, centre, source = found.focal_px, found.centre, "calibration that lies with the depth"

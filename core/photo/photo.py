@@ -231,9 +231,12 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
 def _camera(width: int, height: int, exif: dict, settings: PhotoSettings) -> tuple[Camera, str]:
     """The photo's camera and where its focal length comes from: the user, EXIF, or the default angle."""
     if settings.focal_px > 0:
-        return Camera.from_focal(width, height, settings.focal_px), "given as --focal-px"
+        return Camera.from_focal(width, height, settings.focal_px), "as given, in pixels"
+    if settings.focal_mm > 0:
+        focal = settings.focal_mm / DIAGONAL_35MM * float(np.hypot(width, height))
+        return Camera.from_focal(width, height, focal), f"as given, {settings.focal_mm:g} mm equivalent"
     if settings.fov > 0:
-        return Camera.from_fov(width, height, settings.fov), "given as --fov"
+        return Camera.from_fov(width, height, settings.fov), "as given, by its angle (fov)"
     focal = _number(exif.get(FOCAL_35MM))
     if 4 <= focal <= 3000:
         # Exif 2.32: the 35 mm equivalent keeps the angle across the diagonal

@@ -23,6 +23,10 @@ LOOK_AGAIN = 0.1
 """Seconds between two looks at the running build."""
 
 
+PATIENCE = 0.6
+"""Seconds that a cancelled build gets to end by itself before nobody waits for it any more."""
+
+
 class BuildOperator:
     """Mixin of the operators that build. They give two methods, and what lies between needs no Blender:
 
@@ -64,6 +68,10 @@ class BuildOperator:
             return {"PASS_THROUGH"}
         ended = self._job.poll()
         show_progress(context)
+        if not ended and self._job.seconds_stopping > PATIENCE:
+            # a network cannot be stopped within: its thread ends by itself, and what it finds out is not used
+            self._stop_waiting(context)
+            return self._failed(Cancelled())
         if not ended:
             return {"PASS_THROUGH"}
         self._stop_waiting(context)
