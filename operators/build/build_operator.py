@@ -8,7 +8,8 @@ from typing import Any
 import bpy
 
 from ...core.depth.find_depth import forget_models
-from ...core.errors import Cancelled, DioramaError
+from ...core.errors import Cancelled, DioramaError, is_out_of_memory
+from ...core.fault_report import report_fault
 from ...core.job import Job, Work
 from ...core.pipeline import Kept, silent
 from .roll_back import all_or_nothing
@@ -96,15 +97,15 @@ class BuildOperator:
             self.report({"INFO"}, "Stopped; the scene is as it was.")
         elif isinstance(error, DioramaError):
             self.report({"ERROR"}, str(error))
-        elif isinstance(error, MemoryError):
+        elif is_out_of_memory(error):
             self.report({"ERROR"}, "There is not enough memory for this photo; lower the long side or scale it down.")
         elif isinstance(error, ModuleNotFoundError):
             needed = f"Photo Diorama needs the Python module {error.name}"
             self.report({"ERROR"}, f"{needed}; install the build of the extension that was made for your system.")
         else:
             traceback.print_exception(error)
-            told = "This is a fault of Photo Diorama, please report what the console shows"
-            self.report({"ERROR"}, f"{told} ({type(error).__name__}: {error}).")
+            told = f"This is a fault of Photo Diorama ({type(error).__name__}: {error})"
+            self.report({"ERROR"}, f"{told}; {report_fault(error)}.")
         return {"CANCELLED"}
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import bpy
 
 from ...core.errors import DioramaError
+from ...core.fault_report import report_fault
 from ..scene.root import find_root
 from .export_parts import ExportOptions, exported_copies, has_surfaces, paint_vertices
 
@@ -97,7 +98,7 @@ class ExportDiorama(bpy.types.Operator):
             return {"CANCELLED"}
         except Exception as error:
             traceback.print_exc()
-            self.report({"ERROR"}, f"A fault of Photo Diorama while exporting ({type(error).__name__}: {error}); the console shows where.")
+            self.report({"ERROR"}, f"This is a fault of Photo Diorama ({type(error).__name__}: {error}); {report_fault(error)}.")
             return {"CANCELLED"}
         self.report({"INFO"}, f"Exported {made[0].name}" + (f" and {len(made) - 1} more files" if made[1:] else ""))
         return {"FINISHED"}

@@ -9,6 +9,7 @@ from pathlib import Path
 import bpy
 
 from ...core.errors import DioramaError
+from ...core.fault_report import report_fault
 from ...core.scene.output import OutputSettings, kind_of, names_of
 from ..build.properties import OF_ONE_PHOTO, declared, values_of_fields
 from ..scene.root import find_root, kept_settings, kept_source, objects_by_role, world_scale
@@ -159,8 +160,8 @@ class RenderOutput(bpy.types.Operator, OutputOptions):
             self.report({"ERROR"}, f"{told}; choose another folder or make room.")
         else:
             traceback.print_exception(error)
-            told = "This is a fault of Photo Diorama, please report what the console shows"
-            self.report({"ERROR"}, f"{told} ({type(error).__name__}: {error}).")
+            told = f"This is a fault of Photo Diorama ({type(error).__name__}: {error})"
+            self.report({"ERROR"}, f"{told}; {report_fault(error)}.")
         return {"CANCELLED"}
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ...core.batch.manifest import BAD_INPUT, DONE, FAULT, OUT_OF_MEMORY
 from ...core.batch.workers import MARK
+from ...core.errors import is_out_of_memory
 from . import make_diorama
 from .exit_codes import explain
 from .flags import add_common
@@ -99,10 +100,10 @@ def answer_to(request: dict, session: Session, teller: Teller) -> dict:
     except Exception as error:
         code, sentence = explain(error)
         answer = {"result": BAD_INPUT if code == 2 else FAULT, "error": sentence}
-        if isinstance(error, MemoryError):
+        if is_out_of_memory(error):
             answer["result"] = OUT_OF_MEMORY
         elif code != 2:
-            answer["error"] = "This is a fault of Photo Diorama; please report it with the traceback in the manifest."
+            answer["error"] = "This is a fault of Photo Diorama; please report it with its line of the manifest, which holds the traceback."
             answer["traceback"] = "".join(traceback.format_exception(error))[-LAST_LINES:]
     return answer | {"seconds": round(time.perf_counter() - begun, 3)}
 
