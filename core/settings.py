@@ -74,8 +74,11 @@ class LayerSettings:
         0.002, "Mixed pixels beside a silhouette that are given to the foreground, as a part of the long side", low=0.0, high=0.01
     )
     soft_edge: float = option(
-        0.0, "Half the width of soft silhouettes, for hair and leaves, as a part of the long side; 0 is hard", low=0.0, high=0.05
-    )
+        -1.0,
+        "Half the width of soft silhouettes, for hair and leaves, as a part of the long side; 0 is hard, -1 is automatic: soft where "
+        "the depth was estimated or a matte came with the photo, hard where depth was measured",
+        low=-1.0, high=0.05,
+    )  # fmt: skip
     hidden_width: float = option(
         0.07, "How far a background continues behind a foreground, as a part of the long side", low=0.0, high=0.5
     )
@@ -84,6 +87,10 @@ class LayerSettings:
     )
     border: float = option(0.06, "How far the picture continues outside its frame, as a part of the long side", low=0.0, high=0.25)
     passes: int = option(3, "How often hidden parts may hide further parts", low=0, high=6)
+
+    def rim_width(self, long_side: int) -> int:
+        """Mixed pixels beside a silhouette that are given to the foreground, px of the working grid."""
+        return max(1, round(self.rim * long_side)) if self.rim > 0 else 0
 
 
 INPAINTERS = {

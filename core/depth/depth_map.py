@@ -42,6 +42,7 @@ class DepthMap:
     known: np.ndarray  # (h, w) bool, False where the source knew nothing and it was filled
     metric: bool  # True: metres are real; False: the nearest point was put at a chosen distance
     source: str  # one sentence: where it comes from and what it was taken for
+    steps: np.ndarray | None = None  # (2, h, w) bool: links right and down where soft depth was made a step; None: not soft
 
     @property
     def span(self) -> float:

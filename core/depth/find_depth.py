@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..built_in.depth import estimate_built_in
+from ..built_in.depth import estimate_with_edges
 from ..camera.camera import Camera
 from ..errors import DioramaError
 from ..models.store import best_estimator, installed, path_of, weights_named
@@ -93,7 +93,7 @@ def estimate_depth(photo: Photo, key: str, device: str, models: Path | None) -> 
 
 def _by_built_in(photo: Photo, remark: str) -> FoundDepth:
     """By the network that comes along, which needs no PyTorch."""
-    return _estimated(estimate_built_in(_eight_bits(photo)), False, f"estimated by the built-in network; {remark}", BUILT_IN)
+    return _estimated(estimate_with_edges(_eight_bits(photo)), False, f"estimated by the built-in network; {remark}", BUILT_IN)
 
 
 def _by_network(photo: Photo, key: str, device: str, models: Path | None) -> FoundDepth:

@@ -58,7 +58,7 @@ class OutputSettings:
             "scene": "The scene's own engine, samples and filter, at its own quality",
         },
     )
-    passes: bool = option(
+    render_passes: bool = option(
         False,
         "OpenEXR of many layers for compositors: combined, depth, normal, objects, and what is photo or invented; a folder or .exr",
     )
@@ -73,7 +73,7 @@ class OutputSettings:
             check_option(f, getattr(self, f.name))
         if self.stereo == "vr180" and self.engine != "cycles":
             raise DioramaError("VR180 is rendered by Cycles only; choose Cycles as the engine.")
-        if self.passes and self.stereo != "none":
+        if self.render_passes and self.stereo != "none":
             raise DioramaError("Passes are rendered for one eye; choose no stereo, or render without passes.")
 
     def with_values(self, values: dict) -> OutputSettings:

@@ -46,7 +46,7 @@ def check_target(target: Path, output: OutputSettings | None = None) -> None:
     """Raises DioramaError for a name that says no format, or one that cannot be written here or hold what is asked for."""
     if kind_of(target) == "gif":
         check_pillow()
-    if output is not None and output.passes and kind_of(target) != "frames" and target.suffix.lower() != ".exr":
+    if output is not None and output.render_passes and kind_of(target) != "frames" and target.suffix.lower() != ".exr":
         raise DioramaError(f"{target} cannot hold passes; name a folder or an .exr file.")
 
 
@@ -107,7 +107,7 @@ def _copy_of(scene, view: View, kind: str, output: OutputSettings) -> Iterator[b
         if output.stereo != "none":
             eyes = eye_distance(output, view.nearest, view.metric)
             set_up_stereo(shot, camera, output.stereo, eyes, output.convergence or view.focus)
-        with marked_by_origin(find_root(view.camera), shot) if output.passes else nullcontext():
+        with marked_by_origin(find_root(view.camera), shot) if output.render_passes else nullcontext():
             yield shot
     finally:
         bpy.data.scenes.remove(shot)
@@ -146,7 +146,7 @@ def quality_told(scene, output: OutputSettings) -> str:
 def supersamples(shot, output: OutputSettings) -> bool:
     """Whether pictures are rendered at `FACTOR` times their size; then rays are shot through the middles of its pixels alone."""
     large = max(shot.render.resolution_x, shot.render.resolution_y) > LARGEST
-    if output.passes or large or shot.render.engine != "CYCLES" or output.engine == "scene":
+    if output.render_passes or large or shot.render.engine != "CYCLES" or output.engine == "scene":
         return False
     cycles = shot.cycles
     cycles.pixel_filter_type, cycles.filter_width = "BLACKMAN_HARRIS", 0.01
@@ -201,7 +201,7 @@ def _pictures(
     if finish is not None:  # what comes is not the last rounding
         image.color_depth, image.compression, shot.render.dither_intensity = "32" if made == ".exr" else "16", 0, 0
     image.color_mode = "RGBA" if see_through else "RGB"
-    if output.passes:
+    if output.render_passes:
         made = ending = ".exr"
         write_passes(image)
     eyes = EYES if shot.render.use_multiview and image.views_format == "INDIVIDUAL" else {"": ""}

@@ -339,7 +339,7 @@ def test_passes_hold_metres_normals_objects_and_what_is_invented(blender, shot, 
     blender.ops.photo_diorama.apply_move(camera_move="swing", frames=2, framing="whole")
     scene.frame_set(scene.frame_start)
     before = everything()
-    render(blender, tmp_path / "a.exr", passes=True, samples=1, render_side=128)
+    render(blender, tmp_path / "a.exr", render_passes=True, samples=1, render_side=128)
     assert not differences(before, everything())
     data = (tmp_path / "a.exr").read_bytes()
     parts, chunks, flags = exr._read_headers(data)
@@ -353,8 +353,8 @@ def test_passes_hold_metres_normals_objects_and_what_is_invented(blender, shot, 
     assert abs(channel("Normal.X")[48, 64]) < 0.2 and any("Crypto" in name for name in names)
     assert {"Combined.R", "Combined.G", "Combined.B"} <= {".".join(name.split(".")[-2:]) for name in names}
     with pytest.raises(RuntimeError, match="cannot hold passes; name a folder or an .exr"):
-        blender.ops.photo_diorama.render_output(filepath=str(tmp_path / "a.png"), passes=True)
+        blender.ops.photo_diorama.render_output(filepath=str(tmp_path / "a.png"), render_passes=True)
     with pytest.raises(RuntimeError, match="one eye"):
-        blender.ops.photo_diorama.render_output(filepath=str(tmp_path / "a.exr"), passes=True, stereo="pair")
-    render(blender, tmp_path / "frames", passes=True, samples=1, render_side=64)
+        blender.ops.photo_diorama.render_output(filepath=str(tmp_path / "a.exr"), render_passes=True, stereo="pair")
+    render(blender, tmp_path / "frames", render_passes=True, samples=1, render_side=64)
     assert sorted(p.name for p in (tmp_path / "frames").iterdir()) == ["frame_0001.exr", "frame_0002.exr"]
