@@ -176,3 +176,31 @@ def test_every_librarys_word_for_no_memory_is_the_sentence(error):
     outer.__cause__ = error
     assert explain(outer)[0] == 2
     assert not is_out_of_memory(KeyError("memory")) and not is_out_of_memory(DioramaError("a.png: not enough memory."))
+
+
+LITTLE = "import photo_diorama.ui.cli.make_diorama as each; each.free_memory = lambda: 100_000_000"
+
+
+def test_a_photo_that_needs_more_memory_than_is_left_is_told_before(place):
+    done = run(place, "street.png", "--depth", "street.npy", *FAST, "--inpainter", "diffusion", before=LITTLE)
+    said = one_sentence(done.err)
+    assert done.code == 0 and "street.png needs about 0.3 GB of memory and 0.1 GB are free" in said and "--long-side (now 96)" in said
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/meminfo"), reason="the system does not tell")
+def test_what_is_left_is_the_least_of_machine_container_and_limit():
+    import resource
+
+    from photo_diorama.core.memory import free_memory, needed_memory
+
+    free = free_memory()
+    assert 10**6 < free < 10**14
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    with open("/proc/self/statm") as file:
+        have = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (have + 50_000_000, hard))
+    try:
+        assert free_memory() < 60_000_000
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+    assert needed_memory(6000, 4000, 1024, True) > needed_memory(6000, 4000, 512, True) > needed_memory(600, 400, 512, False) > 3e8

@@ -11,7 +11,9 @@ from typing import Any
 
 from ...core.camera.framing import told as framing_told
 from ...core.errors import DioramaError
+from ...core.memory import free_memory, needed_memory
 from ...core.pipeline import Diorama, build_diorama
+from ...core.raster.open_picture import size_by_header
 from ...core.scene.output import GIF, MOVIES, OutputSettings, names_of
 from ...core.settings import Settings
 from .flags import add_common, add_options, add_output_options, output_from, settings_from
@@ -54,6 +56,7 @@ def run(given: argparse.Namespace, session: Session) -> None:
     if given.render is not None:
         load_blender(session)
         _check_render(given.render, given.overwrite, sources, look)
+    tell_of_memory(given, settings, session)
     built = build_diorama(given.photo, given.depth, settings, session.progress, models=session.models)
     seconds, rendered = dict(built.seconds), []
 
@@ -99,6 +102,20 @@ def require_blender() -> None:
         raise DioramaError(
             "A .blend is written by Blender, which is not here: install it as a module (pip install bpy) or run "
             "`blender --command photo_diorama`."
+        )
+
+
+def tell_of_memory(given: argparse.Namespace, settings: Settings, session: Session) -> None:
+    """Warns where the machine has less memory left than the photo will take, by the size in its header."""
+    free, size = free_memory(), size_by_header(given.photo)
+    if free is None or size is None:
+        return
+    networks = given.depth is None or settings.inpaint.inpainter not in ("diffusion", "exemplar")
+    need = needed_memory(*size, settings.layers.long_side, networks)
+    if need > free:
+        session.warn(
+            f"{given.photo} needs about {need / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are free; should it stop for lack of it, "
+            f"lower --long-side (now {settings.layers.long_side}) or scale the photo down."
         )
 
 
