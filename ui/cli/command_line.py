@@ -13,7 +13,7 @@ from ...core.fault_report import report_fault
 from ...core.threads import threads_used
 from ...operators.build.own_folder import NO_EXTENSION_FOLDER
 from . import batch, batch_worker, farm, inspect_photo, make_diorama, manage_models, write_depth
-from .exit_codes import BAD_INPUT, FAULT, OK, explain
+from .exit_codes import EXIT_BAD_INPUT, FAULT, OK, explain
 from .session import OwnWords, ProgressLine, Session, Stops, flush_streams, open_streams, plain, write_to
 
 COMMANDS = {
@@ -61,7 +61,7 @@ def _run(arguments: list[str], models: Path | None, online: bool) -> int:
         return _told(error, stops.code, words.chatter)
     if words.lost is not None and code == OK:
         why = words.lost.strerror or words.lost
-        return _say(f"standard output took no more ({why}), so not all was told; what was made is in its place.", BAD_INPUT)
+        return _say(f"standard output took no more ({why}), so not all was told; what was made is in its place.", EXIT_BAD_INPUT)
     return code
 
 

@@ -142,13 +142,15 @@ def new_scene(built: Diorama, settings: Settings, given: argparse.Namespace):
 
     from ...operators.scene.emit import emit
     from ...operators.scene.root import source_of
+    from ...operators.staging.placement import place
 
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     scene = bpy.context.scene
     scene.frame_start, scene.frame_end = 1, settings.scene.frames
     scene.render.engine = "CYCLES"
     scene.cycles.samples, scene.cycles.use_denoising, scene.cycles.max_bounces = SAMPLES, False, BOUNCES
-    emit(built.mesh, built.photo, settings, source_of(built, given.photo, given.depth))
+    root = emit(built.mesh, built.photo, settings, source_of(built, given.photo, given.depth))
+    place(root, settings.scene.placement, bpy.context)
     scene.frame_set(1)
     return scene
 
