@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DioramaError
+from ..errors import DioramaError, reading_a_file
 from ..photo.photo import Photo
 from ..raster.decode import MAX_PIXELS, decode_pixels, read_file
-from ..raster.decoder_errors import DECODER_ERRORS, in_one_line
+from ..raster.decoder_errors import DECODER_ERRORS, damaged
 from ..raster.exr_depth import check_exr, read_depth_channel
 from ..raster.open_picture import DEPTH_KINDS, open_picture
 from ..settings import DepthSettings
@@ -75,6 +75,7 @@ def working_size(photo: Photo, long_side: int) -> tuple[int, int]:
     return max(8, round(height * scale)), max(8, round(width * scale))
 
 
+@reading_a_file()
 def read_depth(path: str | Path, settings: DepthSettings) -> DepthValues:
     """A depth file's numbers and what they mean; raises DioramaError where it holds no usable depth.
 
@@ -88,7 +89,8 @@ def read_depth(path: str | Path, settings: DepthSettings) -> DepthValues:
     _check_known(known, str(path))
     kind, scale, why = _meaning(values, known, origin, settings)
     if kind == "metric" and (values[known] < 0).any():
-        raise DioramaError(f"{path} has negative distances; if it is inverse depth, pass --depth-kind disparity.")
+        raise DioramaError(f"{path} has negative distances", window="if it is inverse depth, set Depth Kind to Disparity",
+                           command_line="if it is inverse depth, pass --depth-kind disparity")  # fmt: skip
     if kind == "disparity" and not _zeros_are_holes(values, known, origin):
         known = usable  # zero is the farthest value of a relative map, not a hole
     _check_relief(values, known, str(path))
@@ -218,9 +220,7 @@ def _read_values(path: Path) -> tuple[np.ndarray, str]:
         raise
     except (*DECODER_ERRORS, zipfile.BadZipFile, tokenize.TokenError) as error:
         # of NumPy's reader of headers the last, where one is cut short
-        raise DioramaError(
-            f"{path} is damaged or cut short ({in_one_line(error)}); write the depth map again."
-        ) from None
+        raise damaged(path, error, "write the depth map again") from None
     if values is None or values.ndim not in (2, 3) or min(values.shape[:2]) < 2:
         raise DioramaError(f"{path} is no depth map that can be read; use PNG, TIFF, EXR, NPY or PFM.")
     if values.ndim == 3:

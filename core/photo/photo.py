@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from ..camera.camera import DEFAULT_FOV_DEG, Camera
-from ..errors import DioramaError
+from ..errors import DioramaError, reading_a_file
 from ..raster.colour_curves import srgb_from_linear
 from ..raster.decode import MAX_PIXELS, decode_pixels, exr_size, read_file
-from ..raster.decoder_errors import DECODER_ERRORS, in_one_line
+from ..raster.decoder_errors import DECODER_ERRORS, damaged
 from ..raster.exr_depth import check_exr
 from ..raster.open_picture import open_picture
 from ..settings import PhotoSettings
@@ -61,6 +61,7 @@ class Photo:
         return small / np.float32(np.iinfo(self.colour.dtype).max)
 
 
+@reading_a_file()
 def load_photo(path: str | os.PathLike, settings: PhotoSettings = PhotoSettings()) -> Photo:
     """Reads JPEG, PNG, WebP, TIFF (8 and 16 bit), OpenEXR and HEIC; EXIF orientation applied, colours brought to sRGB.
 
@@ -138,7 +139,7 @@ def _read_picture(path: Path, data: bytes) -> tuple[np.ndarray, np.ndarray | Non
             f"{path} has more pixels than Pillow decodes of its kind; scale it down, or export it as JPEG or PNG."
         ) from None
     except DECODER_ERRORS as error:
-        raise DioramaError(f"{path} is damaged or cut short ({in_one_line(error)}); copy or export it again.") from None
+        raise damaged(path, error, "copy or export it again") from None
     return colour, alpha, exif, plain
 
 
@@ -230,9 +231,12 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
 def _camera(width: int, height: int, exif: dict, settings: PhotoSettings) -> tuple[Camera, str]:
     """The photo's camera and where its focal length comes from: the user, EXIF, or the default angle."""
     if settings.focal_px > 0:
-        return Camera.from_focal(width, height, settings.focal_px), "given as --focal-px"
+        return Camera.from_focal(width, height, settings.focal_px), "as given, in pixels"
+    if settings.focal_mm > 0:
+        focal = settings.focal_mm / DIAGONAL_35MM * float(np.hypot(width, height))
+        return Camera.from_focal(width, height, focal), f"as given, {settings.focal_mm:g} mm equivalent"
     if settings.fov > 0:
-        return Camera.from_fov(width, height, settings.fov), "given as --fov"
+        return Camera.from_fov(width, height, settings.fov), "as given, by its angle (fov)"
     focal = _number(exif.get(FOCAL_35MM))
     if 4 <= focal <= 3000:
         # Exif 2.32: the 35 mm equivalent keeps the angle across the diagonal

@@ -44,6 +44,16 @@ def test_the_root_keeps_settings_and_facts(blender, street, import_photo):
     assert all(find_root(ob) == root for ob in blender.data.objects)
 
 
+def test_the_panel_says_where_nothing_is_torn(blender, street, import_photo, tmp_path):
+    from photo_diorama.operators.scene.root import kept_source
+    from photo_diorama.ui.panels.panel import facts_told
+
+    assert "behind" in dict(facts_told(kept_source(import_photo(*street))))["Layers"]
+    np.save(tmp_path / "slope.npy", np.tile(1 / np.linspace(1 / 3, 1 / 2, 96, dtype=np.float32)[:, None], (1, 128)))
+    layers = dict(facts_told(kept_source(import_photo(street[0], tmp_path / "slope.npy"))))["Layers"]
+    assert "nothing is torn" in layers and "depth file" in layers and "--" not in layers
+
+
 def test_photo_and_depth_chosen_together_make_one_diorama(blender, street):
     from photo_diorama.operators.scene.root import kept_source
 
@@ -322,6 +332,23 @@ def test_escape_stops_and_leaves_the_scene_alone(blender, street, slow_stage):
     assert not differences(before, after) and not differences(after, before)
     assert build.running is None and not wait.timers and wait.status[-1] is None
     assert [kind for kind, _ in wait.reports] == ["INFO"]
+
+
+def test_escape_waits_for_no_network(blender, street, slow_stage):
+    """A stage that hears nothing, as a running network does: the window is free within a second all the same."""
+    from photo_diorama.operators.build import build_operator as build
+
+    before = everything()
+    wait = Wait(blender, *street)
+    wait.start()
+    assert slow_stage.reached.wait(30)
+    started = time.monotonic()
+    wait.event("ESC")
+    assert wait.to_the_end() == {"CANCELLED"} and time.monotonic() - started < 1.5
+    assert build.running is None and not wait.timers and wait.status[-1] is None
+    slow_stage.go.set()
+    wait.operator._job._thread.join(30)
+    assert not differences(before, everything()), "what the thread still finds out is not used"
 
 
 def test_the_stop_button_and_blender_itself_can_end_it(blender, street, slow_stage):

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...core.batch.manifest import Task, find_tasks
-from ...core.errors import DioramaError
+from ...core.errors import DioramaError, Kind
 from ...core.models.file_lock import real_path
 from ...core.scene.output import GIF, MOVIES
 from . import make_diorama
@@ -74,8 +74,11 @@ def run(given: argparse.Namespace, session: Session) -> None:
     if not (1 <= given.first and 1 <= given.count and 1 <= given.fps <= 240):
         raise DioramaError("--first and --count must be 1 or more, --fps from 1 to 240.")
     make_diorama.require_blender()
+    make_diorama.load_blender(session)
     if not session.json and not session.quiet:
-        session = replace(session, progress=TaskProgress(session.out, session.progress.stops))
+        progress = TaskProgress(session.out, session.progress.stops)
+        progress.write = session.progress.write
+        session = replace(session, progress=progress)
     base = real_path(given.output) / tasks[given.number - 1].base
     {"build": _build, "render": _render, "encode": _encode}[given.step](given, session, tasks[given.number - 1], base)
 
@@ -96,7 +99,7 @@ def _build(given: argparse.Namespace, session: Session, task: Task, base: Path) 
     try:
         make_diorama.run(one, session)
     except DioramaError as error:
-        if not str(error).startswith((str(task.path), str(task.depth))):
+        if error.kind is not Kind.UNUSABLE_FILE:
             raise  # a full disk or a missing network is no fault of the photo
         one.output.unlink(missing_ok=True)  # of an earlier job, and not what this one asks for
         write_whole(told, f"{error}\n".encode(errors="replace"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
 import shutil
@@ -10,14 +9,10 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from ...core.errors import DioramaError
+from ...core.errors import DioramaError, Kind
 from ...core.models.file_lock import append, open_fresh
 
 MAX_NAME_BYTES = 255
-OF_THE_DISK = {
-    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENAMETOOLONG,
-}  # fmt: skip
-"""What can go wrong with a place to write to that was good when it was checked."""
 
 
 def default_name(photo: Path, ending: str) -> Path:
@@ -72,15 +67,35 @@ def beside(target: Path) -> Path:
     return target.with_name(f".{secrets.token_hex(4)}-writing{target.suffix}")
 
 
-def write_whole(target: Path, data: bytes) -> None:
-    """Writes beside the target and renames; raises DioramaError where the disk does not take it, leaving nothing."""
+def put(fresh: Path, target: Path, overwrite: bool) -> None:
+    """Renames; without `overwrite` only to a name that is free at that moment, as another run may have had the same idea.
+
+    Raises DioramaError where it is not, OSError of the disk.
+    """
+    if overwrite:
+        os.replace(fresh, target)
+        return
+    try:
+        os.link(fresh, target)  # which, other than a rename, never replaces
+    except FileExistsError:
+        raise DioramaError(f"{target} was made by another program meanwhile; choose another name or pass --overwrite.") from None
+    except OSError:  # a disk without links
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        os.replace(fresh, target)
+
+
+def write_whole(target: Path, data: bytes, overwrite: bool = True) -> None:
+    """Writes beside the target and renames; raises DioramaError where the disk does not take it, leaving nothing.
+
+    Without `overwrite` also where the target is there by then.
+    """
     make_folder(target.parent)
     fresh = beside(target)
     try:
         with open_fresh(fresh) as file:
             append(file, data)
             os.fsync(file.fileno())
-        os.replace(fresh, target)
+        put(fresh, target, overwrite)
     except OSError as error:
         raise could_not_save(target, error.strerror or str(error)) from None
     finally:
@@ -93,4 +108,4 @@ def room(folder: Path) -> str:
 
 
 def could_not_save(target: Path, reason: str) -> DioramaError:
-    return DioramaError(f"{target} could not be saved ({reason}); check the free space and the folder's permissions.")
+    return DioramaError(f"{target} could not be saved ({reason}); check the free space and the folder's permissions.", Kind.DISK)

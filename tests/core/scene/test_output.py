@@ -46,7 +46,7 @@ def test_the_eyes_are_a_persons_only_where_metres_are_known():
 
 
 def test_impossible_values_are_sentences():
-    for values in (dict(stereo="hologram"), dict(samples=0), dict(render_side=-1), dict(engine="eevee", stereo="vr180")):
+    for values in (dict(stereo="hologram"), dict(samples=-1), dict(render_side=-1), dict(engine="eevee", stereo="vr180")):
         with pytest.raises(DioramaError):
             OutputSettings(**values)
 
