@@ -19,8 +19,9 @@ def join_scales(levels: np.ndarray, edges: list[np.ndarray]) -> np.ndarray:
 
     height, width = edges[-1].shape
     resized = lambda values: cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR)
-    low, high = np.percentile(levels[::2, ::2], (0.05, 99.95))
-    span = max(float(high - low), 1e-6)
+    # plain floats: beside a scalar of NumPy's, NumPy 2 would leave float32, and the last digits with it
+    low, high = np.percentile(levels[::2, ::2].astype(float), (0.05, 99.95)).tolist()
+    span = max(high - low, 1e-6)
     guide = sum(resized((each - low) / span) for each in edges) / len(edges)
     levels = resized((levels - low) / span)
     side = 2 * round(RADIUS * max(height, width)) + 1

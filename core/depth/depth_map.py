@@ -47,7 +47,7 @@ class DepthMap:
     @property
     def span(self) -> float:
         """Range of disparity that thresholds are parts of; the outermost half per mille of pixels has no say."""
-        low, high = np.percentile(self.disparity[::2, ::2], (0.05, 99.95))
+        low, high = np.percentile(self.disparity[::2, ::2].astype(float), (0.05, 99.95)).tolist()
         return float(max(high - low, 1e-3 * high))
 
     @property
@@ -147,7 +147,7 @@ def _disparity(found: DepthValues, settings: DepthSettings) -> np.ndarray:
     if found.metric:
         with np.errstate(divide="ignore"):
             disparity = np.where(known, 1.0 / np.maximum(values, 1e-9), 0.0)
-        floor = np.percentile(disparity[known], 99.9) / FARTHEST_OF_METRIC
+        floor = float(np.percentile(disparity[known].astype(float), 99.9)) / FARTHEST_OF_METRIC
     else:
         # relative inverse depth has an unknown shift: the farthest value is put at the far end (Shih et al. 2020)
         low, high = (0.0, values[known].max()) if found.shift_known else (values[known].min(), values[known].max())

@@ -58,7 +58,7 @@ def _grow(disparity: np.ndarray, known: np.ndarray, grey: np.ndarray) -> tuple[n
 
 def edge_of(values: np.ndarray) -> np.float32:
     """The jump of disparity that parts surfaces; a few stray values do not stretch it."""
-    low, high = np.percentile(values[:: max(1, len(values) // 100_000)], (0.05, 99.95))
+    low, high = np.percentile(values[:: max(1, len(values) // 100_000)].astype(float), (0.05, 99.95)).tolist()
     return np.float32(EDGE * max(high - low, 1e-3 * abs(high)))
 
 

@@ -23,7 +23,7 @@ def sharpen(depth: DepthMap, colour: np.ndarray, settings: LayerSettings) -> Dep
     elsewhere. `colour` is (h, w, 3) float32 0..1. Where a step is made, the pixels beside it whose colour mixes both sides
     go to the foreground, unless the silhouette is to be soft: then they are shared by their alpha.
     """
-    low = np.percentile(depth.disparity[::2, ::2], 0.05)
+    low = float(np.percentile(depth.disparity[::2, ::2].astype(float), 0.05))
     relative = ((depth.disparity - low) / depth.span).astype(np.float32)
     ramps = find_ramps(relative)
     if not is_soft(ramps, relative.shape):
