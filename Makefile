@@ -1,15 +1,18 @@
 # make demo [PHOTO=picture.jpg [DEPTH=depth.png]]   a diorama of the demo photo, or of yours, in out/
+# make check                                         style, types of the rooms that have them, and the quick tests
 # make test                                          all tests, with what they need
 # make test-versions                                 the tests with Blender in Blender 5.0 and 5.2 too, whole
 # make test-blender-real                             the zips with their wheels in Blender 4.5, 5.0, 5.2 and in Debian's program
+# make test-zip ZIP=a.zip BLENDER=program            one zip in a Blender program of this system
 # make test-windows                                  the first steps of a Windows user under Wine, with a Windows zip's own wheels
 # make extension [TARGET=linux-x64-py311] [EDITION=small]  the zips in dist/, with their wheels, and repositories of them
 # make bare                                          only the zip without wheels
 # make wheels-lock                                   pin the wheels anew, after a change of versions in wheels/lock.toml
 # make train-depth CACHE=folder [PHOTOS="folder ..."]  the depth network again, from its renders on (training/depth/README.md)
+# make fuzz MINUTES=30                               looks for files that a reader fails on, led by the code they reach
 # make lint, make clean
 PYTHON ?= python3.11
-BIN := .venv/bin
+BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 PHOTO ?= docs/demo/courtyard.jpg
 DEPTH ?= $(if $(filter docs/demo/courtyard.jpg,$(PHOTO)),docs/demo/courtyard_depth.png)
 SYSTEM_LIBRARIES := libegl1 libgl1 libxi6 libxrender1 libxkbcommon0 libsm6 libxfixes3 libxxf86vm1 libgomp1
@@ -17,7 +20,7 @@ SYSTEM_LIBRARIES := libegl1 libgl1 libxi6 libxrender1 libxkbcommon0 libsm6 libxf
 WHEELS ?= dist/wheels
 BLENDER_ROOT ?= dist/debian-blender
 
-.PHONY: demo test test-versions test-blender-real test-windows extension bare wheels-lock train-depth lint clean
+.PHONY: demo check test test-versions test-blender-real test-windows test-zip checksums extension bare wheels-lock train-depth fuzz lint clean
 
 .venv/ready: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -34,6 +37,17 @@ BLENDER_ROOT ?= dist/debian-blender
 demo: .venv/ready
 	$(BIN)/python benchmarks/demo.py "$(PHOTO)" $(if $(DEPTH),--depth "$(DEPTH)") --output out
 
+# tests that together take less than a minute of processor time; hostile files and whole dioramas are for `make test`
+QUICK := $(addprefix tests/core/,test_arrows.py test_errors.py test_settings.py test_job.py camera scene batch/test_request.py \
+	batch/test_manifest.py photo/test_icc_profile.py layers/test_regions.py layers/test_discontinuities.py mesh/test_normals.py \
+	mesh/test_atlas.py depth/test_find_depth.py raster/test_open_picture.py)
+TYPED := core/errors.py core/job.py core/threads.py core/settings.py core/batch/request.py
+
+check: .venv/ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/python -m mypy $(TYPED)
+	$(BIN)/python -m pytest -x $(QUICK)
+
 test: .venv/ready-dev
 	$(BIN)/python -m pytest
 	sh tests/other_versions.sh narrow
@@ -45,6 +59,9 @@ test-versions: .venv/ready-dev
 
 test-blender-real: .venv/ready-dev
 	BLENDER_ROOT="$(BLENDER_ROOT)" WHEELS="$(WHEELS)" sh tests/blender_real/run.sh
+
+test-zip: .venv/ready-dev
+	DIORAMA_ZIP="$(ZIP)" DIORAMA_PROGRAM="$(BLENDER)" $(BIN)/python -m pytest tests/blender_real -s --durations=0
 
 test-windows: .venv/ready-dev
 	WHEELS="$(WHEELS)" sh tests/windows/run.sh
@@ -62,8 +79,15 @@ PHOTOS ?= ../shared/data/photos/kodak ../shared/data/photos/cc0_2048 ../shared/d
 train-depth: .venv/ready-dev
 	CACHE="$(CACHE)" PHOTOS="$(PHOTOS)" $(foreach v,RENDERS FIRST MINUTES COOL VARIANT START DATA,$(if $($(v)),$(v)="$($(v))")) sh training/depth/run.sh
 
+fuzz: .venv/ready-dev
+	$(BIN)/python benchmarks/fuzz_guided.py --minutes $(or $(MINUTES),9)
+
 lint: .venv/ready-dev
 	$(BIN)/ruff check .
+
+# of all zips in dist/, as `sha256sum -c` reads them
+checksums:
+	cd dist && sha256sum *.zip > SHA256SUMS
 
 clean:
 	rm -rf .venv out dist

@@ -56,6 +56,6 @@ class Request:
         settings = Settings().with_values(options)
         return cls(**files, overwrite=values.get("overwrite", False), settings=settings, look=OutputSettings(**look))
 
-    def named(self, **files: Path | None) -> Request:
-        """The same of other files."""
+    def named(self, **files: Any) -> Request:
+        """The same with other files, or with other files allowed to be written over."""
         return replace(self, **files)
