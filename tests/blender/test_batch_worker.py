@@ -22,12 +22,11 @@ def others():
     frames = sys._current_frames().items()
     return [str(traceback.extract_stack(frame)[-1].line) for ident, frame in frames if ident != threading.get_ident()]
 
-def work(given, session):
-    time.sleep(given)
+def work(request, session):
+    time.sleep(request.settings.scene.frames / 100)
     session.result({{"others": others()}})
 
-make_diorama.run = work
-batch_worker.namespace_of = lambda flags: flags
+make_diorama.make = work
 stops = session.Stops()
 batch_worker.run(None, session.Session(lambda line: print(line, flush=True), Path(), False, True, True, session.ProgressLine(False, stops)))
 print("came to its end", flush=True)
@@ -36,7 +35,7 @@ print("came to its end", flush=True)
 
 def test_nobody_waits_on_standard_input_while_a_photo_is_made():
     """On Windows no library could be loaded meanwhile: each batch hung at its first photo."""
-    asked = "".join(json.dumps({"flags": 0.2}) + "\n" for _ in range(2))
+    asked = "".join(json.dumps({"photo": "a.jpg", "frames": 20}) + "\n" for _ in range(2))
     done = subprocess.run([sys.executable, "-c", WORKER], input=asked, cwd=ROOT, capture_output=True, text=True, timeout=120)
     lines = [json.loads(line.partition("photo-diorama:")[2]) for line in done.stdout.splitlines() if "photo-diorama:" in line]
     answers = [line["answer"] for line in lines if "answer" in line]
@@ -49,8 +48,8 @@ def test_nobody_waits_on_standard_input_while_a_photo_is_made():
 @pytest.mark.skipif(os.name == "nt", reason="the parent is a shell")
 def test_it_ends_with_its_parent_in_the_middle_of_a_photo(tmp_path):
     script, log = tmp_path / "worker.py", tmp_path / "pid"
-    script.write_text(WORKER.replace("time.sleep(given)", f"open({str(log)!r}, 'w').write(str(__import__('os').getpid())); time.sleep(600)"))
-    command = f'(echo \'{{"flags": 0}}\'; sleep 600) | {sys.executable} {script} & wait'
+    script.write_text(WORKER.replace("time.sleep(request.settings.scene.frames / 100)", f"open({str(log)!r}, 'w').write(str(__import__('os').getpid())); time.sleep(600)"))
+    command = f'(echo \'{{"photo": "a.jpg"}}\'; sleep 600) | {sys.executable} {script} & wait'
     shell = subprocess.Popen(["sh", "-c", command], cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True)
     try:
         deadline = time.monotonic() + 120

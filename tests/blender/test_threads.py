@@ -85,8 +85,8 @@ def test_the_processes_of_a_batch_share_the_cores(monkeypatch, tmp_path, jobs, a
     parser = argparse.ArgumentParser()
     batch.add_flags(parser)
     given = parser.parse_args(["photos", "--output", str(tmp_path), "--jobs", str(jobs), "--threads", str(asked)])
-    assert "threads" not in batch._settings_of(given)  # another number makes nothing anew
-    run = batch.Batch(given, SimpleNamespace(models=tmp_path), {}, tmp_path)
+    assert "threads" not in batch.request_of(given).to_json()  # another number makes nothing anew
+    run = batch.Batch(given, SimpleNamespace(models=tmp_path), batch.request_of(given), tmp_path)
     run.temporary = str(tmp_path)
     run._start()
     assert started["command"][-2:] == ["--threads", share]

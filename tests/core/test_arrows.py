@@ -195,3 +195,11 @@ def test_importing_core_starts_nothing_heavy():
     command = [sys.executable, "-c", START.format(late=LATE), str(ROOT / "tests"), *names]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-800:]
+
+
+def test_only_the_command_line_knows_its_parser():
+    """Below it a Request is handed on, and nobody looks into argparse's own attributes."""
+    for path in CODE:
+        text = path.read_text(encoding="utf-8")
+        assert "argparse" not in text or path.is_relative_to(ROOT / "ui"), f"{path} knows argparse"
+        assert "._actions" not in text, f"{path} looks into a parser"

@@ -24,18 +24,17 @@ from ...core.batch.manifest import (
     is_done,
     put_in_place,
 )
+from ...core.batch.request import Request
 from ...core.batch.workers import Limits, Outcome, Pool, Worker
 from ...core.errors import DioramaError
 from ...core.models.file_lock import exclusive, real_path
 from ...core.scene.output import kind_of
 from . import make_diorama
-from .flags import flags_of, output_from
+from .flags import request_from
 from .output_paths import check_target, make_folder
 from .session import Session
 
 MANIFEST, STAGING, NAME = "batch.jsonl", ".photo-diorama-batch", "{name}"
-OWN = {"photo", "depth", "output", "overwrite", "json", "quiet", "models_dir", "threads"}
-"""Flags of the main command that are not handed on as they are."""
 NOT_ALL = 1
 """Exit code where at least one photo has no diorama."""
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,7 +71,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace, session: Session) -> int:
     """Works on what is not done yet; returns the exit code. Raises DioramaError before any work where none makes sense."""
     _check(given)
-    settings = _settings_of(given)
+    request = request_of(given)
     tasks = find_tasks(real_path(given.folder), given.output, given.depth and real_path(given.depth))
     output = real_path(given.output)
     check_target(output / MANIFEST, True, [])
@@ -84,53 +83,39 @@ def run(given: argparse.Namespace, session: Session) -> int:
     with exclusive(output / MANIFEST, busy):
         shutil.rmtree(output / STAGING, ignore_errors=True)  # of a run that was killed
         try:
-            return Batch(given, session, settings, output).run(tasks)
+            return Batch(given, session, request, output).run(tasks)
         finally:
             shutil.rmtree(output / STAGING, ignore_errors=True)
 
 
 def _check(given: argparse.Namespace) -> None:
-    make_diorama.settings_of(given), output_from(given)
+    request_of(given)
     make_diorama.require_blender()
     for name, low in (("jobs", 1), ("recycle", 1), ("memory", 1), ("patience", 0)):
         if getattr(given, name) is not None and not getattr(given, name) >= low:
             raise DioramaError(f"--{name} {getattr(given, name)} makes no sense; give a number from {low}.")
-    for flag, value in _targets(given).items():
-        rest = value.removeprefix(NAME)
-        if rest == value or Path(rest).is_absolute() or ".." in Path(rest).parts:
-            raise DioramaError(f"--{flag} {value} is the same for all photos; begin it with {NAME}, as in {NAME}.mp4.")
     if given.render is not None:
+        rest = str(given.render).removeprefix(NAME)
+        if rest == str(given.render) or Path(rest).is_absolute() or ".." in Path(rest).parts:
+            raise DioramaError(f"--render {given.render} is the same for all photos; begin it with {NAME}, as in {NAME}.mp4.")
         kind_of(given.render)
 
 
-def _targets(given: argparse.Namespace) -> dict[str, str]:
-    """Flags that name files to be written, with their values."""
-    parser = _passed_on()
-    paths = [a.dest for a in parser._actions if a.type is Path and a.dest not in OWN]
-    return {dest: str(getattr(given, dest)) for dest in paths if getattr(given, dest) is not None}
-
-
-def _passed_on() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(add_help=False)
-    make_diorama.add_passed_on(parser)
-    return parser
-
-
-def _settings_of(given: argparse.Namespace) -> dict:
-    """What decides over the result, as the manifest keeps it: flags that differ from their defaults."""
-    return {name: value for name, value in flags_of(given, _passed_on()).items() if name not in OWN}
+def request_of(given: argparse.Namespace) -> Request:
+    """What is to be made of every photo, `{name}` in place of the photo's own name."""
+    return request_from(given, Path(NAME))
 
 
 class Batch:
     """One run over the tasks of a folder."""
 
-    def __init__(self, given: argparse.Namespace, session: Session, settings: dict, output: Path):
-        self.given, self.session, self.settings, self.output = given, session, settings, output
+    def __init__(self, given: argparse.Namespace, session: Session, request: Request, output: Path):
+        self.given, self.session, self.request, self.output = given, session, request, output
+        self.settings = {name: value for name, value in request.to_json().items() if name != "photo"}  # as the manifest keeps them
         self.manifest, self.staged = Manifest(output / MANIFEST), {}
         self.records, self.results = self.manifest.read(), Counter()
         if self.manifest.ignored:
             session.warn(f"{self.manifest.path} has {self.manifest.ignored} lines that are no records, which are ignored.")
-        self.targets = _targets(given)
 
     def run(self, tasks: list[Task]) -> int:
         """Does what is not done; returns the exit code. Raises Cancelled once the user has asked to stop."""
@@ -180,10 +165,8 @@ class Batch:
         place.mkdir(exist_ok=True)
         staged = self.staged[task.photo] = Path(tempfile.mkdtemp(dir=place))
         base = staged / task.base
-        flags = dict(self.settings) | {"photo": str(task.path), "output": f"{base}.blend"}
-        flags |= {dest: str(base) + value.removeprefix(NAME) for dest, value in self.targets.items()}
-        flags |= {"depth": str(task.depth)} if task.depth else {}
-        return {"flags": flags}
+        render = self.request.render and Path(str(base) + str(self.request.render).removeprefix(NAME))
+        return self.request.named(photo=task.path, depth=task.depth, output=Path(f"{base}.blend"), render=render).to_json()
 
     def _conclude(self, task: Task, outcome: Outcome) -> None:
         """Puts the results in their place and writes the record, also of what failed."""

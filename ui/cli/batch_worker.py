@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...core.batch.manifest import BAD_INPUT, DONE, FAULT, OUT_OF_MEMORY
+from ...core.batch.request import Request
 from ...core.batch.workers import MARK
 from ...core.errors import Kind, in_a_sentence
 from . import make_diorama
@@ -88,13 +89,13 @@ def _offer_to_the_system() -> None:
         Path("/proc/self/oom_score_adj").write_text("500")
 
 
-def answer_to(request: dict, session: Session, teller: Teller) -> dict:
-    """Makes what `request["flags"]` say and tells what came of it; raises nothing but what ends the process."""
+def answer_to(asked: dict, session: Session, teller: Teller) -> dict:
+    """Makes what is asked, a Request as JSON, and tells what came of it; raises nothing but what ends the process."""
     told: list[str] = []
     quiet = Session(told.append, session.models, session.online, json=True, quiet=True, progress=teller)
     begun = time.perf_counter()
     try:
-        make_diorama.run(namespace_of(request["flags"]), quiet)
+        make_diorama.make(Request.from_json(asked), quiet)
         answer = {"result": DONE, "facts": json.loads(told[-1])}
     except Exception as error:
         told = in_a_sentence(error)
@@ -105,15 +106,3 @@ def answer_to(request: dict, session: Session, teller: Teller) -> dict:
         elif told.kind is Kind.MEMORY:
             answer["result"] = OUT_OF_MEMORY
     return answer | {"seconds": round(time.perf_counter() - begun, 3)}
-
-
-def namespace_of(flags: dict) -> argparse.Namespace:
-    """What the main command's parser would make of flags as `flags_of` gives them."""
-    parser = argparse.ArgumentParser(add_help=False)
-    make_diorama.add_flags(parser)
-    actions = {a.dest: a for a in parser._actions}
-    given = {dest: a.default for dest, a in actions.items() if dest != "help"}
-    for dest, value in flags.items():
-        make = actions[dest].type or (lambda x: x)
-        given[dest] = [make(x) for x in value] if isinstance(value, list) else value if value is None else make(value)
-    return argparse.Namespace(**given)

@@ -15,7 +15,7 @@ from ...core.errors import DioramaError, Kind
 from ...core.models.file_lock import real_path
 from ...core.scene.output import GIF, MOVIES
 from . import make_diorama
-from .flags import add_common, add_options, add_output_options, output_from
+from .flags import add_common, add_options, add_output_options, output_from, request_from
 from .output_paths import could_not_save, make_folder, room, write_whole
 from .session import ProgressLine, Session, Stops
 
@@ -91,17 +91,16 @@ def _list(given: argparse.Namespace, session: Session, tasks: list[Task]) -> Non
 
 def _build(given: argparse.Namespace, session: Session, task: Task, base: Path) -> None:
     told = _beside(base, FAILED)
-    one = argparse.Namespace(**vars(given))
-    one.photo, one.depth, one.output = task.path, task.depth, _beside(base, ".blend")
-    one.render, one.overwrite = None, True
-    one.camera_move = "swing" if given.camera_move == "none" else given.camera_move
+    asked = request_from(given, task.path, task.depth).named(output=_beside(base, ".blend"), overwrite=True)
+    if asked.settings.scene.camera_move == "none":
+        asked = replace(asked, settings=asked.settings.with_values({"camera_move": "swing"}))
     make_folder(base.parent)
     try:
-        make_diorama.run(one, session)
+        make_diorama.make(asked, session)
     except DioramaError as error:
         if error.kind is not Kind.UNUSABLE_FILE:
             raise  # a full disk or a missing network is no fault of the photo
-        one.output.unlink(missing_ok=True)  # of an earlier job, and not what this one asks for
+        asked.output.unlink(missing_ok=True)  # of an earlier job, and not what this one asks for
         write_whole(told, f"{error}\n".encode(errors="replace"))
         session.warn(str(error))
         return

@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 
+from ...core.batch.request import Request
 from ...core.scene.output import OutputSettings
 from ...core.settings import Settings, each_option
 from ...core.threads import ThreadSettings
@@ -84,14 +85,6 @@ def add_common(parser: argparse.ArgumentParser, models_dir: bool = True, threads
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
 
-def flags_of(given: argparse.Namespace, parser: argparse.ArgumentParser) -> dict:
-    """The flags of `parser` that differ from their defaults, as JSON has them."""
-    named = {a.dest: a for a in parser._actions if a.dest not in ("help", argparse.SUPPRESS)}
-    chosen = {d: getattr(given, d) for d, a in named.items() if hasattr(given, d) and getattr(given, d) != a.default}
-    return {dest: _plain(value) for dest, value in chosen.items()}
-
-
-def _plain(value):
-    if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    return str(value) if isinstance(value, Path) else value
+def request_from(given: argparse.Namespace, photo: Path, depth: Path | None = None) -> Request:
+    """What the flags ask for of this photo; raises DioramaError for a value out of range."""
+    return Request(photo, depth, render=getattr(given, "render", None), settings=settings_from(given), look=output_from(given))

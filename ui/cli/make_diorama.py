@@ -9,14 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ...core.batch.request import Request
 from ...core.camera.framing import told as framing_told
 from ...core.errors import DioramaError
 from ...core.memory import free_memory, needed_memory
 from ...core.pipeline import Diorama, build_diorama
 from ...core.raster.open_picture import size_by_header
-from ...core.scene.output import GIF, MOVIES, OutputSettings, names_of
+from ...core.scene.output import OutputSettings, names_of
 from ...core.settings import Settings
-from .flags import add_common, add_options, add_output_options, output_from, settings_from
+from .flags import add_common, add_options, add_output_options, request_from
 from .output_paths import beside, check_target, could_not_save, default_name, make_folder, put, room
 from .session import Session, peak_memory_mb
 
@@ -45,19 +46,24 @@ def add_passed_on(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace, session: Session) -> None:
+    """Makes what the flags ask for."""
+    make(request_from(given, given.photo, given.depth).named(output=given.output, overwrite=given.overwrite), session)
+
+
+def make(request: Request, session: Session) -> None:
     """Builds, saves, renders and reports. Raises DioramaError before any work where the result could not be written."""
-    settings, look = settings_of(given), output_from(given)
-    output = given.output or default_name(given.photo, ".blend")
+    settings, look = request.built_settings, request.look
+    output = request.output or default_name(request.photo, ".blend")
     if output.suffix != ".blend":
         raise DioramaError(f"{output} is not a .blend file; give --output a name that ends in .blend.")
     require_blender()
-    sources = [given.photo, given.depth]
-    check_target(output, given.overwrite, sources)
-    if given.render is not None:
+    sources = [request.photo, request.depth]
+    check_target(output, request.overwrite, sources)
+    if request.render is not None:
         load_blender(session)
-        _check_render(given.render, given.overwrite, sources, look)
-    tell_of_memory(given, settings, session)
-    built = build_diorama(given.photo, given.depth, settings, session.progress, models=session.models)
+        _check_render(request.render, request.overwrite, sources, look)
+    tell_of_memory(request, settings, session)
+    built = build_diorama(request.photo, request.depth, settings, session.progress, models=session.models)
     seconds, rendered = dict(built.seconds), []
 
     def timed(stage: str, work: Callable[[], Any]) -> Any:
@@ -72,28 +78,16 @@ def run(given: argparse.Namespace, session: Session) -> None:
     from ...operators.scene.camera_moves import framed
 
     with session.progress.stops.deferred():
-        scene = timed("Writing the scene", lambda: new_scene(built, settings, given))
-        timed("Saving", lambda: save_blend(output, given.overwrite))
-        if given.render is not None:
+        scene = timed("Writing the scene", lambda: new_scene(built, settings, request))
+        timed("Saving", lambda: save_blend(output, request.overwrite))
+        if request.render is not None:
             frames = settings.scene.frames
-            known = facts_of(built, given)
-            rendered = timed("Rendering", lambda: render_whole(given.render, scene, frames, session, look, known))
+            known = facts_of(built, request)
+            rendered = timed("Rendering", lambda: render_whole(request.render, scene, frames, session, look, known))
     shown = {"framed_tighter": round(1 - 1 / framed(scene.camera.parent), 4)}
     told = [framing_told(framed(scene.camera.parent), settings.scene.move_amount)]
     told += [f"rendered by {quality_told(scene, look)}"] if rendered else []
-    _report(session, facts_of(built, given) | {"seconds": seconds} | shown, output, rendered, told)
-
-
-def settings_of(given: argparse.Namespace) -> Settings:
-    """The options as flags set them; moving pictures without a chosen move get one."""
-    settings = settings_from(given, set_up_scene=True)
-    if given.render is not None and settings.scene.camera_move == "none" and not _is_still(given.render):
-        return settings.with_values({"camera_move": "swing"})
-    return settings
-
-
-def _is_still(target: Path) -> bool:
-    return target.suffix.lower() not in ("", GIF, *MOVIES)
+    _report(session, facts_of(built, request) | {"seconds": seconds} | shown, output, rendered, told)
 
 
 def require_blender() -> None:
@@ -105,16 +99,16 @@ def require_blender() -> None:
         )
 
 
-def tell_of_memory(given: argparse.Namespace, settings: Settings, session: Session) -> None:
+def tell_of_memory(request: Request, settings: Settings, session: Session) -> None:
     """Warns where the machine has less memory left than the photo will take, by the size in its header."""
-    free, size = free_memory(), size_by_header(given.photo)
+    free, size = free_memory(), size_by_header(request.photo)
     if free is None or size is None:
         return
-    networks = given.depth is None or settings.inpaint.inpainter not in ("diffusion", "exemplar")
+    networks = request.depth is None or settings.inpaint.inpainter not in ("diffusion", "exemplar")
     need = needed_memory(*size, settings.layers.long_side, networks)
     if need > free:
         session.warn(
-            f"{given.photo} needs about {need / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are free; should it stop for lack of it, "
+            f"{request.photo} needs about {need / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are free; should it stop for lack of it, "
             f"lower --long-side (now {settings.layers.long_side}) or scale the photo down."
         )
 
@@ -133,7 +127,7 @@ def _check_render(target: Path, overwrite: bool, sources: list[Path | None], loo
         check_target(name, overwrite, sources, folder=not target.suffix)
 
 
-def new_scene(built: Diorama, settings: Settings, given: argparse.Namespace):
+def new_scene(built: Diorama, settings: Settings, request: Request):
     """An empty file with the diorama in it and nothing else, its camera and render set up.
 
     The startup scene goes; preferences and enabled extensions stay, since this one may be what runs.
@@ -149,7 +143,7 @@ def new_scene(built: Diorama, settings: Settings, given: argparse.Namespace):
     scene.frame_start, scene.frame_end = 1, settings.scene.frames
     scene.render.engine = "CYCLES"
     scene.cycles.samples, scene.cycles.use_denoising, scene.cycles.max_bounces = SAMPLES, False, BOUNCES
-    root = emit(built.mesh, built.photo, settings, source_of(built, given.photo, given.depth))
+    root = emit(built.mesh, built.photo, settings, source_of(built, request.photo, request.depth))
     place(root, settings.scene.placement, bpy.context)
     scene.frame_set(1)
     return scene
@@ -185,11 +179,11 @@ def save_blend(output: Path, overwrite: bool = True) -> None:
         fresh.unlink(missing_ok=True)
 
 
-def facts_of(built: Diorama, given: argparse.Namespace) -> dict:
+def facts_of(built: Diorama, request: Request) -> dict:
     """What the result was made of, as the scene keeps it too."""
     from ...operators.scene.root import source_of
 
-    facts = source_of(built, given.photo, given.depth) | {"depth_origin": built.found.origin}
+    facts = source_of(built, request.photo, request.depth) | {"depth_origin": built.found.origin}
     return {name: value for name, value in facts.items() if name != "photo_stamp"}
 
 
