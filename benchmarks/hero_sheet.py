@@ -4,7 +4,7 @@
                                     [--contact FILE.jpg]
 
 NAME is one of tests/heroes/heroes.json or by_eye.json; `unseen` alone is all that nothing was tuned on. `--before` and `--after`
-are checkouts with a .venv of their own; by default only this one is shown, as the one after. Each render lies in --work at full
+are checkouts with a .venv of their own; without them this one is shown. Each render lies in --work at full
 size (PHOTO_before_1_left.png ...), a sheet for each photo and amount beside them: above before, below after, the left view on
 the left. `--contact` puts all photos at amount 1 on one small sheet for the documentation. What lies in --work already is not
 made again, so a stopped run goes on.
@@ -24,7 +24,7 @@ AMOUNTS, VIEWS = (1, 2), ("left", "right")
 WORKER = """
 import sys
 from pathlib import Path
-checkout, blend, place, amount, side = sys.argv[1:]
+checkout, blend, place, side, *amounts = sys.argv[1:]
 sys.path.insert(0, checkout + "/tests")
 import conftest
 import bpy, photo_diorama
@@ -32,8 +32,9 @@ photo_diorama.register()
 bpy.ops.wm.open_mainfile(filepath=blend)
 bpy.context.view_layer.objects.active = bpy.context.scene.camera
 ops = bpy.ops.photo_diorama
-ops.apply_move(camera_move="swing", move_amount=float(amount), frames=2)
-ops.render_output(filepath=place, render_side=int(side))
+for amount in amounts:
+    ops.apply_move(camera_move="swing", move_amount=float(amount), frames=2)
+    ops.render_output(filepath=place + "_" + amount, render_side=int(side))
 import os
 sys.stdout.flush()
 os._exit(0)
@@ -49,15 +50,16 @@ def views(checkout: Path, label: str, name: str, photo: Path, given: argparse.Na
     if not blend.is_file():
         seconds = run(checkout, str(photo), "--output", str(blend), *given.option)
         print(f"{name} {label}: {seconds:.1f} CPU s", flush=True)
-    for amount in AMOUNTS:
-        if all(wanted[amount, view].is_file() for view in VIEWS):
-            continue
-        frames = given.work / f"{name}_{label}_{amount}"
-        told = [str(checkout), str(blend), str(frames), str(amount), str(given.side)]
+    missing = [a for a in AMOUNTS if not all(wanted[a, v].is_file() for v in VIEWS)]
+    if missing:
+        frames = given.work / f"{name}_{label}"
+        told = [str(checkout), str(blend), str(frames), str(given.side), *map(str, missing)]
         subprocess.run([str(checkout / ".venv/bin/python"), "-c", WORKER, *told], check=True, stdout=subprocess.DEVNULL)
+    for amount in missing:
+        folder = Path(f"{frames}_{amount}")
         for number, view in enumerate(VIEWS, 1):
-            (frames / f"frame_{number:04d}.png").rename(wanted[amount, view])
-        frames.rmdir()
+            (folder / f"frame_{number:04d}.png").rename(wanted[amount, view])
+        folder.rmdir()
     return wanted
 
 
@@ -90,7 +92,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", nargs="+")
     parser.add_argument("--before", type=Path)
-    parser.add_argument("--after", type=Path, default=ROOT)
+    parser.add_argument("--after", type=Path)
     parser.add_argument("--side", type=int, default=960)
     parser.add_argument("--work", type=Path, default=ROOT / "out" / "hero_sheet")
     parser.add_argument("--contact", type=Path)
@@ -98,6 +100,7 @@ def main() -> None:
     parser.add_argument("--option", action="append", default=[], help="one more for photo-diorama, as --option=--tear=0.1")
     given = parser.parse_args()
     given.work = given.work.resolve()
+    pairs = [(label, place.resolve()) for label in ("before", "after") if (place := getattr(given, label))] or [("after", ROOT)]
     named = {hero["name"]: hero for hero in [*heroes(), *unseen()]}
     if given.photos == ["unseen"]:
         given.photos = [hero["name"] for hero in heroes() if hero["split"] == "held back"] + [hero["name"] for hero in unseen()]
@@ -108,13 +111,12 @@ def main() -> None:
             print(f"skipped {name}: its photo is not on this machine", file=sys.stderr)
             continue
         photo = alone(found, name, given.work, named.get(name, {}).get("carries_depth", False))
-        pairs = [("before", given.before)] if given.before else []
-        seen = {label: views(place.resolve(), label, name, photo, given) for label, place in [*pairs, ("after", given.after)]}
+        seen = {label: views(place, label, name, photo, given) for label, place in pairs}
         for amount in AMOUNTS:
             rows = [[files[amount, view] for view in VIEWS] for files in seen.values()]
             sheet = side_by_side(rows, [f"{name}, {label}, amount {amount}" for label in seen])
             cv2.imwrite(str(given.work / f"sheet_{name}_{amount}.png"), sheet)
-        cells.append(np.hstack([cv2.imread(str(seen["after"][1, view])) for view in VIEWS]))
+        cells.append(np.hstack([cv2.imread(str(seen[pairs[-1][0]][1, view])) for view in VIEWS]))
         print(f"made {given.work}/sheet_{name}_1.png and _2.png", flush=True)
     if given.contact and cells:
         cv2.imwrite(str(given.contact), contact_sheet(cells, given.columns, 150), [cv2.IMWRITE_JPEG_QUALITY, 80])

@@ -5,6 +5,7 @@
 
 Runs `photo-diorama PHOTO` with its defaults for every hero of tests/heroes (see heroes.json there) and prints a Markdown table:
 
+- judged: share of the silhouette that counts, see below;
 - within 3 px: share of the silhouette's pixels with a tear within 3 px;
 - torn px: torn pixels within 30 px of the silhouette, for each of its pixels (one clean tear: about 1 to 2);
 - elsewhere: torn pixels farther away than that from every silhouette, again for each silhouette pixel;
@@ -39,7 +40,7 @@ REACH, BESIDE, ACROSS = 3, 30, 13
 CORE, DIFFERENT, EVEN = 22, 0.06, 8
 """Depth is taken this far from the silhouette, where soft depth has reached its levels; near and far differ by this part of the span."""
 FRAME = 3
-COLUMNS = ("within 3 px", "torn px", "elsewhere", "none", "one", "more")
+COLUMNS = ("judged", "within 3 px", "torn px", "elsewhere", "none", "one", "more")
 
 
 def torn_figures(torn: np.ndarray, mask: np.ndarray, disparity: np.ndarray) -> dict[str, float]:
@@ -52,13 +53,14 @@ def torn_figures(torn: np.ndarray, mask: np.ndarray, disparity: np.ndarray) -> d
 
     silhouette = judged_silhouette(mask, disparity)
     if not silhouette.any():
-        return dict.fromkeys(COLUMNS, float("nan"))
+        return dict.fromkeys(COLUMNS, float("nan")) | {"judged": 0.0}
     torn = _inside_frame(torn)
     all_edges = _inside_frame(_edge(mask))
     to_silhouette, to_any = (cv2.distanceTransform((~s).astype(np.uint8), cv2.DIST_L2, 5) for s in (silhouette, all_edges))
     to_torn = cv2.distanceTransform((~torn).astype(np.uint8), cv2.DIST_L2, 5) if torn.any() else np.full(mask.shape, np.inf)
     count, length = crossings(torn, mask, silhouette), silhouette.sum()
     return {
+        "judged": float(length / all_edges.sum()),
         "within 3 px": float((to_torn[silhouette] <= REACH).mean()),
         "torn px": float((torn & (to_silhouette <= BESIDE)).sum() / length),
         "elsewhere": float((torn & (to_any > BESIDE)).sum() / length),
