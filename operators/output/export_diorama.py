@@ -5,13 +5,16 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import bpy
 
 from ...core.errors import DioramaError
 from ..build.failure import report_failure
-from ..scene.root import find_root
+from ..scene.root import find_root, kept_source, objects_by_role
+from .camera_track import Track, track_of, write_chan
 from .export_parts import ExportOptions, exported_copies, has_surfaces, paint_vertices
 
 FORMATS = {
@@ -51,6 +54,11 @@ class ExportDiorama(bpy.types.Operator):
     camera: bpy.props.BoolProperty(
         name="Camera", description="Export the photo's camera as well, where the format has cameras", default=True
     )
+    move: bpy.props.BoolProperty(
+        name="Camera Move",
+        description="The camera with a key for each frame of its move (glTF and USD), and a .chan file for compositors beside it",
+        default=True,
+    )
     unlit: bpy.props.BoolProperty(
         name="Unlit",
         description="Materials that show the photo as it is, whatever the light (glTF only); else they take light",
@@ -84,7 +92,7 @@ class ExportDiorama(bpy.types.Operator):
         layout = self.layout
         layout.use_property_split, layout.use_property_decorate = True, False
         layout.prop(self, "format")
-        for name, of in (("one_mesh", {"GLB", "USD", "OBJ"}), ("camera", {"GLB", "USD"}), ("unlit", {"GLB"})):
+        for name, of in (("one_mesh", {"GLB", "USD", "OBJ"}), ("camera", {"GLB", "USD"}), ("move", {"GLB", "USD"}), ("unlit", {"GLB"})):
             if self.format in of:
                 layout.prop(self, name)
 
@@ -100,8 +108,9 @@ class ExportDiorama(bpy.types.Operator):
 
     def _options(self) -> ExportOptions:
         return ExportOptions(
-            self.one_mesh or self.format == "PLY", self.camera and self.format in ("GLB", "USD"), self.unlit and self.format == "GLB"
-        )
+            self.one_mesh or self.format == "PLY", self.camera and self.format in ("GLB", "USD"),
+            self.unlit and self.format == "GLB", self.move,
+        )  # fmt: skip
 
 
 def export(context, root: bpy.types.Object, target: Path, format: str, options: ExportOptions) -> list[Path]:
@@ -119,10 +128,14 @@ def export(context, root: bpy.types.Object, target: Path, format: str, options: 
         # textures that stay files of their own lie in a folder named after the file
         textures = work / f"{target.stem}_textures"
         textures.mkdir()
-        with exported_copies(context, root, textures, options) as copies:
+        track = track_of(root, context.scene) if options.camera and options.move else None
+        if track is not None:
+            size = kept_source(root).get("photo_size", (4, 3))
+            write_chan(work / f"{target.stem}.chan", track, objects_by_role(root)["camera"].data, size)
+        with exported_copies(context, root, textures, options, track) as copies, frames_of(context.scene, track):
             if format == "PLY":
                 paint_vertices(copies[0].data, copies[0].active_material.node_tree.nodes["Image Texture"].image)
-            _write(format, work / target.name, context)
+            _write(format, work / target.name, context, track is not None)
         if format == "GLB":
             shutil.rmtree(textures)
         if not (work / target.name).is_file() or not (work / target.name).stat().st_size:
@@ -134,7 +147,19 @@ def export(context, root: bpy.types.Object, target: Path, format: str, options: 
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _write(format: str, file: Path, context) -> None:
+@contextmanager
+def frames_of(scene: bpy.types.Scene, track: Track | None) -> Iterator[None]:
+    """The scene's range is that of the move for as long, which USD writes."""
+    before = scene.frame_start, scene.frame_end
+    if track is not None:
+        scene.frame_start, scene.frame_end = track.frames[0], track.frames[-1]
+    try:
+        yield
+    finally:
+        scene.frame_start, scene.frame_end = before
+
+
+def _write(format: str, file: Path, context, moves: bool) -> None:
     """Calls Blender's own exporter for what is selected."""
     path = str(file)
     group, name = EXPORTERS[format]
@@ -145,12 +170,13 @@ def _write(format: str, file: Path, context) -> None:
         raise DioramaError(f"This Blender was built without its {format} exporter; choose another format, such as {other}.")
     if format == "GLB":
         bpy.ops.export_scene.gltf(
-            filepath=path, export_format="GLB", use_selection=True, export_cameras=True, export_animations=False,
+            filepath=path, export_format="GLB", use_selection=True, export_cameras=True, export_animations=moves,
+            export_force_sampling=True, export_frame_range=True, export_optimize_animation_size=False,
             export_yup=True, export_apply=False, export_extras=False,
         )  # fmt: skip
     elif format == "USD":
         bpy.ops.wm.usd_export(
-            filepath=path, selected_objects_only=True, export_animation=False, export_cameras=True, export_lights=False,
+            filepath=path, selected_objects_only=True, export_animation=moves, export_cameras=True, export_lights=False,
             convert_world_material=False, export_materials=True, export_textures_mode="KEEP", relative_paths=True,
         )  # fmt: skip
     elif format == "OBJ":

@@ -16,6 +16,7 @@ from ...core.errors import DioramaError
 from ...core.raster.colour_curves import srgb_from_linear
 from ..scene.emit import ROLE_KEY, UV, textured_mesh
 from ..scene.root import objects_by_role
+from .camera_track import Track, key_camera
 
 ENDINGS = ((b"\x89PNG", ".png"), (b"\xff\xd8", ".jpg"))
 """Of texture files that every program reads; all other images are written anew as PNG."""
@@ -30,10 +31,13 @@ class ExportOptions:
     one_mesh: bool = False  # all surfaces as one mesh with one texture
     camera: bool = True  # with the photo's camera
     unlit: bool = False  # materials that show the texture as it is, where the format knows such
+    move: bool = True  # the camera with its move, where it makes one
 
 
 @contextmanager
-def exported_copies(context, root: bpy.types.Object, folder: Path, options: ExportOptions) -> Iterator[list[bpy.types.Object]]:
+def exported_copies(
+    context, root: bpy.types.Object, folder: Path, options: ExportOptions, track: Track | None = None
+) -> Iterator[list[bpy.types.Object]]:
     """Copies of the visible surfaces and the camera of a diorama, selected and alone so; textures lie in `folder`.
 
     Afterwards the copies are gone and what was selected is so again. Raises DioramaError where nothing is visible.
@@ -48,7 +52,7 @@ def exported_copies(context, root: bpy.types.Object, folder: Path, options: Expo
         context.scene.collection.children.link(collection)
         copies = _copies(context, surfaces, folder, options, made)
         if options.camera:
-            copies += [_camera_copy(root, made)]
+            copies += [_camera_copy(root, made, track)]
         for ob in selected:
             ob.select_set(False)
         for ob in copies:
@@ -272,13 +276,16 @@ def _material(name: str, image: bpy.types.Image, transparent: bool, unlit: bool)
     return material
 
 
-def _camera_copy(root: bpy.types.Object, made: _Made) -> bpy.types.Object:
-    """The photo's camera where it stands now, without its animation."""
+def _camera_copy(root: bpy.types.Object, made: _Made, track: Track | None) -> bpy.types.Object:
+    """The photo's camera where it stands now, with a key for each frame of its move."""
     camera = objects_by_role(root)["camera"]
     data = made.keep(camera.data.copy())
     data.animation_data_clear()
     ob = made.keep(bpy.data.objects.new(plain_name(camera.name), data))
     ob.matrix_world = camera.matrix_world.copy()
+    if track is not None:
+        for action in key_camera(ob, track):
+            made.keep(action)
     return ob
 
 

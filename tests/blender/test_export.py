@@ -1,5 +1,6 @@
 """Exported dioramas, read back by Blender's importers: the same surfaces with the same pixels, and the scene as it was."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -198,3 +199,40 @@ def test_unlit_is_what_gltf_calls_so(import_photo, ball, tmp_path, unlit):
     told = json.loads(data[20 : 20 + struct.unpack("<I", data[12:16])[0]])
     assert all(("KHR_materials_unlit" in m.get("extensions", {})) == unlit for m in told["materials"])
     assert len(told["images"]) == 2 and all("baseColorTexture" in m["pbrMetallicRoughness"] for m in told["materials"])
+
+
+@pytest.mark.parametrize("ending", [".glb", ".usdc"])
+@pytest.mark.parametrize("name", ["swing", "dolly-zoom"])
+def test_the_cameras_move_comes_back_frame_by_frame(import_photo, ball, tmp_path, ending, name):
+    from photo_diorama.operators.output.camera_track import track_of
+
+    root, scene = import_photo(*ball, camera_move=name, frames=6), bpy.context.scene
+    nearest = json.loads(root["photo_diorama_source"])["nearest_m"]
+    root.location, root.rotation_euler = (1, 2, 3), (0.1, 0.2, 0.3)
+    bpy.context.view_layer.update()
+    track, before = track_of(root, scene), (scene.frame_start, scene.frame_end, scene.frame_current)
+    assert len(track.frames) == 6 and np.ptp([p.translation.x for p in track.places]) > 0.01
+    export(tmp_path / f"a{ending}")
+    assert (scene.frame_start, scene.frame_end, scene.frame_current) == before
+    sensor = objects_by_role(root)["camera"].data.sensor_width
+    reread(tmp_path / f"a{ending}")
+    camera, scene = next(ob for ob in bpy.data.objects if ob.type == "CAMERA"), bpy.context.scene
+    for frame, place, lens in zip(track.frames, track.places, track.lenses, strict=True):
+        scene.frame_set(frame)
+        assert (camera.matrix_world.translation - place.translation).length < 1e-4 * nearest
+        turn = camera.matrix_world.to_quaternion().rotation_difference(place.to_quaternion()).angle
+        assert min(turn, 2 * np.pi - turn) < 1e-3
+        if name == "swing" or ending == ".usdc":  # core glTF keys no focal length
+            data = camera.data  # read back with the vertical angle that the scene's 16 : 9 picture has
+            across = data.sensor_height * 16 / 9 if data.sensor_fit == "VERTICAL" else data.sensor_width
+            found = data.lens / across * sensor
+            assert found == pytest.approx(lens, rel=1e-3)
+    lines = [[float(n) for n in line.split()] for line in (tmp_path / "a.chan").read_text().splitlines()]
+    assert [int(line[0]) for line in lines] == list(track.frames)
+    for line, place in zip(lines, track.places, strict=True):
+        x, y, z = place.translation
+        assert np.allclose(line[1:4], (x, z, -y), atol=1e-5)
+        (rx, ry, rz), ahead = np.radians(line[4:7]), np.array(place.to_3x3().col[2]) * -1
+        # first about z, then x, then y: where the camera looks
+        seen = (-np.sin(ry) * np.cos(rx), np.sin(rx), -np.cos(ry) * np.cos(rx))
+        assert np.allclose(seen, (ahead[0], ahead[2], -ahead[1]), atol=1e-5) and abs(rz) < np.pi
