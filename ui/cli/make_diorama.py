@@ -200,6 +200,11 @@ def _report(session: Session, known: dict, output: Path, rendered: list[Path], t
         f"  focal length {known['focal_px']:g} px: {known['focal_source']}",
         f"  depth: {known['depth_source']}; nearest {known['nearest_m']:g} {metres}",
     )
+    if not sum(known["edges"]):
+        session.say(
+            "  nothing is torn: the depth shows no silhouette that is sure, so the photo is one sheet; pass --depth with a depth "
+            "file or --estimator with a better network for more"
+        )
     session.say(*(f"  {sentence}" for sentence in told if sentence))
     if rendered:
         few = " and ".join(map(str, rendered))
