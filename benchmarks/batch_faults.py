@@ -94,11 +94,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--place", type=Path, required=True)
     parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--strikes", type=int, default=25)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     rng, disk = random.Random(given.seed), given.place / "disk"
     disk.mkdir(parents=True)
-    size = f"size={given.count * 700 + 60_000}k"
+    size = f"size={given.count * 1500 + 60_000}k"
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(disk)], capture_output=True).returncode == 0
     sound = make_photos(given.place, given.count, rng)
     manifest = disk / "out" / "batch.jsonl"
@@ -113,7 +114,7 @@ def main() -> None:
             next_strike = len(records(manifest)) + rng.randrange(10, max(11, given.count // 12))
             while process.poll() is None:
                 lines = len(records(manifest))
-                if lines >= next_strike and len(runs) < 40:
+                if lines >= next_strike and strikes.total() < given.strikes:
                     what = faults[strikes.total() % len(faults)]
                     strike(process, what, disk)
                     strikes[what] += 1
