@@ -22,6 +22,8 @@ MOVING = {"camera_move": tuple(MOVES)}
 SHOWN = {
     "focal_px": Shown("Focal Length (pixels)"),
     "focal_mm": Shown("Focal Length (mm, full frame)"),
+    "centre_x": Shown("Lens Centre X (pixels)"),
+    "centre_y": Shown("Lens Centre Y (pixels)"),
     "fov": Shown("Field of View (°)"),
     "estimator": Shown("Depth", first=True),
     "device": Shown("Processor"),

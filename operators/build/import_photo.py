@@ -96,7 +96,7 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
                 self.report({"WARNING"}, str(built))
                 continue
             roots.append(emit(built.mesh, built.photo, self._settings, source_of(built, photo, depth), context))
-            told = place(roots[-1], self._settings.scene.placement, context)
+            told = place(roots[-1], self._settings.scene.placement, context, built.photo.up)
             if told:
                 self.report({"INFO"}, told)
             if built.found.origin == BESIDE:

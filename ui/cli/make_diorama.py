@@ -126,7 +126,7 @@ def new_scene(built: Diorama, settings: Settings, given: argparse.Namespace):
     scene.render.engine = "CYCLES"
     scene.cycles.samples, scene.cycles.use_denoising, scene.cycles.max_bounces = SAMPLES, False, BOUNCES
     root = emit(built.mesh, built.photo, settings, source_of(built, given.photo, given.depth))
-    place(root, settings.scene.placement, bpy.context)
+    place(root, settings.scene.placement, bpy.context, built.photo.up)
     scene.frame_set(1)
     return scene
 
