@@ -232,7 +232,7 @@ class Settings:
         known = {f.name: part for part, f in each_option()}
         for name, value in values.items():
             if name not in known:
-                raise DioramaError(f"There is no option named {name!r}; `photo-diorama --help` lists them.")
+                raise DioramaError(f"There is no option named {name!r}", window="the panel shows them all", command_line="`photo-diorama --help` lists them")
             check(known[name], name, value)
         parts = {
             part.name: replace(getattr(self, part.name), **{k: v for k, v in values.items() if known[k] == part.name})

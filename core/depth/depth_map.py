@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DioramaError
+from ..errors import DioramaError, reading_a_file
 from ..photo.photo import Photo
 from ..raster.decode import MAX_PIXELS, decode_pixels, read_file
 from ..raster.decoder_errors import DECODER_ERRORS, in_one_line
@@ -75,6 +75,7 @@ def working_size(photo: Photo, long_side: int) -> tuple[int, int]:
     return max(8, round(height * scale)), max(8, round(width * scale))
 
 
+@reading_a_file()
 def read_depth(path: str | Path, settings: DepthSettings) -> DepthValues:
     """A depth file's numbers and what they mean; raises DioramaError where it holds no usable depth.
 
@@ -88,7 +89,8 @@ def read_depth(path: str | Path, settings: DepthSettings) -> DepthValues:
     _check_known(known, str(path))
     kind, scale, why = _meaning(values, known, origin, settings)
     if kind == "metric" and (values[known] < 0).any():
-        raise DioramaError(f"{path} has negative distances; if it is inverse depth, choose the depth kind disparity.")
+        raise DioramaError(f"{path} has negative distances", window="if it is inverse depth, set Depth Kind to Disparity",
+                           command_line="if it is inverse depth, pass --depth-kind disparity")  # fmt: skip
     if kind == "disparity" and not _zeros_are_holes(values, known, origin):
         known = usable  # zero is the farthest value of a relative map, not a hole
     _check_relief(values, known, str(path))

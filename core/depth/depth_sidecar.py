@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DioramaError
+from ..errors import DioramaError, reading_a_file
 from ..raster.decode import read_file, read_regular
 from ..raster.decoder_errors import DECODER_ERRORS
 from ..raster.open_picture import open_picture
@@ -86,6 +86,7 @@ def known_sidecar_unit(path: str | Path) -> SidecarUnit | None:
     return None if camera is None else SidecarUnit("metric", 0.001, f"a depth camera ({camera}), millimetres")
 
 
+@reading_a_file()
 def read_sidecar_depth(path: str | Path, photo: str | Path, unit: SidecarUnit | None = None) -> EmbeddedDepth:
     """Reads a depth file found beside `photo` as if the photo carried it; `unit` as `known_sidecar_unit` tells.
 
@@ -94,7 +95,8 @@ def read_sidecar_depth(path: str | Path, photo: str | Path, unit: SidecarUnit | 
     path, photo = Path(path), Path(photo)
     unit = unit or known_sidecar_unit(path)
     if unit is None:
-        raise DioramaError(f"{path} has no unit that can be known; give the depth scale (metres per unit).")
+        raise DioramaError(f"{path} has no unit that can be known", window="set Depth Scale (metres per unit)",
+                           command_line="give it with --depth-scale (metres per unit)")  # fmt: skip
     pixels, white = decode_grey(read_file(path, "depth map"), str(path), "a depth map")
     if unit.kind == "disparity":
         fraction = pixels.astype(np.float32) / np.float32(white)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..built_in.depth import estimate_with_edges
 from ..camera.camera import Camera
-from ..errors import DioramaError
+from ..errors import DioramaError, Kind
 from ..models.store import best_estimator, installed, path_of, weights_named
 from ..photo.photo import Photo
 from ..settings import DepthSettings, PhotoSettings
@@ -87,7 +87,8 @@ def estimate_depth(photo: Photo, key: str, device: str, models: Path | None) -> 
     except ImportError as error:
         raise DioramaError(
             f"The depth network {key} needs PyTorch, which cannot be loaded here ({error}); choose the built-in network, or install "
-            "the full build, which brings PyTorch."
+            "the full build, which brings PyTorch.",
+            Kind.MISSING_PACKAGE,
         ) from None
 
 
@@ -99,7 +100,9 @@ def _by_built_in(photo: Photo, remark: str) -> FoundDepth:
 def _by_network(photo: Photo, key: str, device: str, models: Path | None) -> FoundDepth:
     """By a downloaded network; raises ImportError where PyTorch cannot be loaded, DioramaError where the file is missing."""
     if models is None:
-        raise DioramaError(f"The network {key} needs a models folder; name that folder or download the network first.")
+        raise DioramaError(f"The network {key} needs a models folder", Kind.MISSING_NETWORK,
+                           window="choose one in the preferences or download the network first",
+                           command_line="pass --models-dir or download it first")  # fmt: skip
     told = photo.camera.focal_px if photo.focal_is_known else None
     said = _loaded(key, str(path_of(weights_named(key), models)), device).predict(_eight_bits(photo), told)
     found = _estimated(said.values, said.kind == "metric", f"estimated by {key}", key, said.zero_is_far)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..camera.camera import DEFAULT_FOV_DEG, Camera
 from ..camera.fspy import find_fspy, read_fspy
-from ..errors import DioramaError
+from ..errors import DioramaError, reading_a_file
 from ..raster.colour_curves import srgb_from_linear
 from ..raster.decode import MAX_PIXELS, decode_pixels, exr_size, read_file
 from ..raster.decoder_errors import DECODER_ERRORS, in_one_line
@@ -63,6 +63,7 @@ class Photo:
         return small / np.float32(np.iinfo(self.colour.dtype).max)
 
 
+@reading_a_file()
 def load_photo(path: str | os.PathLike, settings: PhotoSettings = PhotoSettings()) -> Photo:
     """Reads JPEG, PNG, WebP, TIFF (8 and 16 bit), OpenEXR and HEIC; EXIF orientation applied, colours brought to sRGB.
 

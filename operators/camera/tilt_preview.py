@@ -106,7 +106,7 @@ class TiltPreview(bpy.types.Operator):
             box = range_to_tilt_in(root, context.evaluated_depsgraph_get())
             self._tilt = Tilt(root, context.space_data, context.scene, box)
         except DioramaError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, error.in_window)
             return {"CANCELLED"}
         self._area, self._region = context.area, window_region(context.area)
         context.window_manager.modal_handler_add(self)

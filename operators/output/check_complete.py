@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...core.errors import DioramaError
+from ...core.errors import DioramaError, Kind
 from ...core.raster.decode import decode_pixels
 from ...core.raster.exr_depth import read_depth_channel
 
@@ -57,7 +57,8 @@ def cut_short(target: Path) -> DioramaError:
     free = shutil.disk_usage(_nearest(target)).free / 1e6
     return DioramaError(
         f"{target} could not be saved (Blender could not write all of it, {free:,.1f} MB are free there); "
-        "check the free space and the folder's permissions."
+        "check the free space and the folder's permissions.",
+        Kind.DISK,
     )
 
 

@@ -3,13 +3,13 @@
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
 import dataclasses
-import traceback
 from pathlib import Path
 
 import bpy
 
 from ...core.errors import DioramaError
 from ...core.scene.output import OutputSettings, kind_of, names_of
+from ..build.failure import report_failure
 from ..build.properties import OF_ONE_PHOTO, declared, values_of_fields
 from ..scene.root import find_root, kept_settings, kept_source, objects_by_role, world_scale
 from .render import View, check_target, quality_told, rendering
@@ -152,15 +152,7 @@ class RenderOutput(bpy.types.Operator, OutputOptions):
         return {"FINISHED"}
 
     def _failed(self, error: Exception):
-        if isinstance(error, DioramaError):
-            self.report({"ERROR"}, str(error))
-        elif isinstance(error, OSError):
-            told = f"{error.filename or self.filepath} cannot be written ({error.strerror or error})"
-            self.report({"ERROR"}, f"{told}; choose another folder or make room.")
-        else:
-            traceback.print_exception(error)
-            told = "This is a fault of Photo Diorama, please report what the console shows"
-            self.report({"ERROR"}, f"{told} ({type(error).__name__}: {error}).")
+        report_failure(self, error)
         return {"CANCELLED"}
 
 

@@ -108,6 +108,11 @@ with view():
     window.stroke((x - 60, y + 60), (x - 20, y + 60), (x + 20, y + 60), (x + 60, y + 60))
     window.mouse("mousemove", "5", "5", "sleep", "1")
     tinted = _seen(window)
+    for _ in range(30):  # a busy computer draws late
+        if (tinted != photo)[y + 60, x].any():
+            break
+        window.mouse("sleep", "1")
+        tinted = _seen(window)
     assert (tinted[y + 60, x] - photo[y + 60, x])[0] > (tinted[y + 60, x] - photo[y + 60, x])[2], "redder where painted"
     assert np.abs(tinted - photo)[y - 100, x - 60 : x + 60].max() <= 2, "and the photo as it is elsewhere"
     painted = np.array(json.loads(window.python("""

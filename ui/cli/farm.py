@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...core.batch.manifest import Task, find_tasks
-from ...core.errors import DioramaError
+from ...core.errors import DioramaError, Kind
 from ...core.models.file_lock import real_path
 from ...core.scene.output import GIF, MOVIES
 from . import make_diorama
@@ -96,7 +96,7 @@ def _build(given: argparse.Namespace, session: Session, task: Task, base: Path) 
     try:
         make_diorama.run(one, session)
     except DioramaError as error:
-        if not str(error).startswith((str(task.path), str(task.depth))):
+        if error.kind is not Kind.UNUSABLE_FILE:
             raise  # a full disk or a missing network is no fault of the photo
         one.output.unlink(missing_ok=True)  # of an earlier job, and not what this one asks for
         write_whole(told, f"{error}\n".encode(errors="replace"))

@@ -166,7 +166,7 @@ def test_a_file_laid_into_the_folder_counts_once_it_is_verified(source, folder):
     source.rename(folder / "net.pth")
     assert models.installed(folder, [entry()]) == ()
     assert models.list_models(folder, [entry()])[0].state == "unchecked"
-    with pytest.raises(DioramaError, match="never checked: verify net first"):
+    with pytest.raises(DioramaError, match="never checked; verify net first"):
         models.path_of(entry(), folder)
     models.import_file(entry(), folder / "net.pth", folder)  # of itself: verified in place
     assert models.installed(folder, [entry()]) == (entry(),)
