@@ -215,9 +215,13 @@ def draw_option(layout, data, f: dataclasses.Field) -> None:
     """One row, greyed where the option does nothing now."""
     row = layout.row()
     row.enabled = all(getattr(data, name) in values for name, values in shown(f.name).needs.items() if hasattr(data, name))
-    row.prop(data, percent_of(f.name) if shown(f.name).percent else f.name)
     if may_be_automatic(f):
+        width = row.row()
+        width.enabled = getattr(data, f.name) >= 0
+        width.prop(data, percent_of(f.name))
         row.prop(data, automatic_of(f.name), text="", icon="AUTO")
+    else:
+        row.prop(data, percent_of(f.name) if shown(f.name).percent else f.name)
 
 
 CLASSES = (PhotoDioramaScene, PhotoDioramaDefaults)
