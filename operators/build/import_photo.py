@@ -28,9 +28,9 @@ ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".exr", ".heic", "
 DEPTH_ENDINGS = (".npy", ".npz", ".pfm")
 """Of files that are a depth map and never a photo."""
 DEPTH_TOLD = (
-    "Depth: a file called NAME_depth beside the photo,",
-    "or one chosen here together with the photo (Shift).",
-    "Later: Layers > Update From in the sidebar.",
+    "Depth: found as NAME_depth,",
+    "or choose its file too (Shift).",
+    "Later: Layers > New Depth.",
 )
 """What a person reads where no button can ask for the depth's file."""
 Built = tuple[str, str | None, Diorama | DioramaError]
