@@ -8,6 +8,7 @@
 # make bare                                          only the zip without wheels
 # make wheels-lock                                   pin the wheels anew, after a change of versions in wheels/lock.toml
 # make train-depth CACHE=folder [PHOTOS="folder ..."]  the depth network again, from its renders on (training/depth/README.md)
+# make fuzz MINUTES=30                               looks for files that a reader fails on, led by the code they reach
 # make lint, make clean
 PYTHON ?= python3.11
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
@@ -18,7 +19,7 @@ SYSTEM_LIBRARIES := libegl1 libgl1 libxi6 libxrender1 libxkbcommon0 libsm6 libxf
 WHEELS ?= dist/wheels
 BLENDER_ROOT ?= dist/debian-blender
 
-.PHONY: demo test test-versions test-blender-real test-windows test-zip checksums extension bare wheels-lock train-depth lint clean
+.PHONY: demo test test-versions test-blender-real test-windows test-zip checksums extension bare wheels-lock train-depth fuzz lint clean
 
 .venv/ready: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -65,6 +66,9 @@ wheels-lock: .venv/ready-dev
 PHOTOS ?= ../shared/data/photos/kodak ../shared/data/photos/cc0_2048 ../shared/data/photos/skimage
 train-depth: .venv/ready-dev
 	CACHE="$(CACHE)" PHOTOS="$(PHOTOS)" $(foreach v,RENDERS FIRST MINUTES COOL VARIANT START DATA,$(if $($(v)),$(v)="$($(v))")) sh training/depth/run.sh
+
+fuzz: .venv/ready-dev
+	$(BIN)/python benchmarks/fuzz_guided.py --minutes $(or $(MINUTES),9)
 
 lint: .venv/ready-dev
 	$(BIN)/ruff check .

@@ -47,6 +47,27 @@ class Cancelled(Exception):
     """The user asked to stop; raised at the next step of the work, which leaves nothing half done."""
 
 
+NO_MEMORY = (
+    "bad_alloc", "bad alloc", "out of memory", "insufficient memory", "cannot allocate memory", "can't allocate memory",
+    "could not create a memory", "failed to map segment", "unable to allocate", "not enough memory", "failed to allocate",
+    "alloc failed", "cannot allocate",
+)  # fmt: skip
+"""How libraries say it: C++, OpenCV, PyTorch and its oneDNN, the system's loader, NumPy, zlib, Blender."""
+
+
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Whether an error, or one that it came of, means that there was no memory, whatever type a library gave it."""
+    for _ in range(8):
+        if error is None or isinstance(error, DioramaError):
+            return False
+        if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+            return True
+        if any(words in str(error).lower() for words in NO_MEMORY):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 @contextmanager
 def reading_a_file() -> Iterator[None]:
     """What is refused within, for whatever reason, is the fault of a photo's or a depth map's file."""
@@ -69,7 +90,7 @@ def in_a_sentence(error: BaseException) -> DioramaError | None:
     """What Python raised, told to the user: lack of memory, a missing package, a disk. None for a fault of ours."""
     if isinstance(error, DioramaError):
         return error
-    if isinstance(error, MemoryError):
+    if is_out_of_memory(error):
         return DioramaError("There is not enough memory for this photo", Kind.MEMORY,
                             window="lower the long side or scale the photo down",
                             command_line="lower --long-side or scale the photo down")  # fmt: skip

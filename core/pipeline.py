@@ -57,6 +57,11 @@ class Diorama:
     edges: tuple[int, ...]  # depth edges filled behind, for each pass
     seconds: dict[str, float]  # of each stage; 0 where its result was kept from before
 
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is torn: the depth shows no sure silhouette, and the photo is one sheet."""
+        return not self.edges
+
 
 @dataclass
 class Kept:

@@ -12,6 +12,8 @@ import numpy as np
 
 from ..errors import DioramaError
 
+OLDEST = "4.10"
+"""The oldest OpenCV that was tried and reads all of them; 4.6 does not."""
 KEPT = 1 << 19
 """Numbers of an input up to which a network is kept ready for the next of that size; reading it again takes some hundredths of a second."""
 
@@ -36,9 +38,10 @@ class OnnxNetwork:
             content = np.fromfile(path, np.uint8)  # OpenCV itself cannot open every path on Windows
             return cls(content, facts or json.loads(path.with_suffix(".json").read_text(encoding="utf-8")))
         except (OSError, ValueError, cv2.error) as error:
-            reason = getattr(error, "strerror", None) or type(error).__name__
+            reason = f"by OpenCV {cv2.__version__}" if isinstance(error, cv2.error) else getattr(error, "strerror", None) or "damaged"
             raise DioramaError(
-                f"{path}, a network that comes with Photo Diorama, cannot be read ({reason}); install the extension again."
+                f"{path}, a network that comes with Photo Diorama, cannot be read ({reason}); install the extension again, and OpenCV "
+                f"{OLDEST} or newer where it brings none."
             ) from None
 
     def _new(self) -> Any:

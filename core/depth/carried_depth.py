@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import DioramaError, reading_a_file
 from ..photo.jpeg_segments import SOI
 from ..raster.decode import read_file
-from ..raster.decoder_errors import DECODER_ERRORS, in_one_line
+from ..raster.decoder_errors import DECODER_ERRORS, damaged
 from ..raster.open_picture import is_heif, open_picture
 from .apple_depth import read_apple_heif, read_apple_jpeg, read_spatial_photo
 from .depth_raster import Intrinsics, StoredDepth
@@ -226,4 +226,4 @@ def _jpeg_frame(data: bytes, name: str) -> tuple[int, int, int]:
                 orientation = 1  # as `load_photo` decides
             return *image.size, orientation
     except DECODER_ERRORS as error:
-        raise DioramaError(f"{name} is damaged or cut short ({in_one_line(error)}); copy or export it again.") from None
+        raise damaged(name, error, "copy or export it again") from None

@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import DioramaError, reading_a_file
 from ..photo.photo import Photo
 from ..raster.decode import MAX_PIXELS, decode_pixels, read_file
-from ..raster.decoder_errors import DECODER_ERRORS, in_one_line
+from ..raster.decoder_errors import DECODER_ERRORS, damaged
 from ..raster.exr_depth import check_exr, read_depth_channel
 from ..raster.open_picture import DEPTH_KINDS, open_picture
 from ..settings import DepthSettings
@@ -220,9 +220,7 @@ def _read_values(path: Path) -> tuple[np.ndarray, str]:
         raise
     except (*DECODER_ERRORS, zipfile.BadZipFile, tokenize.TokenError) as error:
         # of NumPy's reader of headers the last, where one is cut short
-        raise DioramaError(
-            f"{path} is damaged or cut short ({in_one_line(error)}); write the depth map again."
-        ) from None
+        raise damaged(path, error, "write the depth map again") from None
     if values is None or values.ndim not in (2, 3) or min(values.shape[:2]) < 2:
         raise DioramaError(f"{path} is no depth map that can be read; use PNG, TIFF, EXR, NPY or PFM.")
     if values.ndim == 3:

@@ -31,6 +31,8 @@ NEARLY = 0.03
 """Alpha this close to 0 or 1 is meant to be 0 or 1."""
 JUMP = 3.0
 """Silhouettes are softened where disparity jumps by so many thresholds; surfaces closer together are one to the matte."""
+UNSEEN, SEEN = 0.05, 0.35
+"""Alpha up to which, and from which on, what two sides' colours leave unexplained is the background's, and the foreground's."""
 CHUNK = 16384
 
 
@@ -99,9 +101,11 @@ def find_band(image: LayeredDepthImage, width: int) -> Band | None:
         return None
     to_front, nearer = _nearest(front, disparity)
     to_back, farther = _nearest(back, disparity)
-    is_back = frame & (disparity < nearer - apart / 2)
+    # between the two surfaces, not at a fixed step from one: either may bend a lot within the band
+    middle = (nearer + farther) / 2
+    is_back = frame & (disparity < np.minimum(middle, nearer - apart / 2))
     outer = is_back & (to_front <= width)
-    is_front = frame & (disparity > farther + apart / 2) & ~outer
+    is_front = frame & (disparity > np.maximum(middle, farther + apart / 2)) & ~outer
     inner = is_front & (to_back <= width)
     within = is_front & ~inner & (to_back <= REACH * width)
     within |= inner & _ridge(np.where(inner | within, to_back, 0))
@@ -261,12 +265,14 @@ def _spread(colour: np.ndarray, band: Band, sure: np.ndarray, width: int) -> np.
 def share_out(seen, alpha, foreground, background, top: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """Foreground and background, (..., 3) each, that composite to exactly `seen` with `alpha` (..., 1), near those given.
 
-    What the given ones leave unexplained goes to the side that is seen more (the smallest change of both); then the
-    background is brought into the range that leaves the foreground one from 0 to `top`.
+    What the given ones leave unexplained goes to the foreground where it is seen at all: it stays there when the background
+    comes into view beside it, and no outline of the old silhouette is left in the air. Then the background is brought into
+    the range that leaves the foreground one from 0 to `top`.
     """
     rest = seen - alpha * foreground - (1 - alpha) * background
-    background = background + rest * (1 - alpha) / (alpha**2 + (1 - alpha) ** 2)
+    behind = 1 - np.clip((alpha - UNSEEN) / (SEEN - UNSEEN), 0, 1)  # share of the rest that the background takes
     through = np.maximum(1 - alpha, 1e-6)
+    background = background + rest * behind / through
     background = np.clip(background, np.maximum((seen - alpha * top) / through, 0), np.minimum(seen / through, top))
     return foreground_of(seen, alpha, foreground, background, top), background
 

@@ -15,7 +15,7 @@ from ..camera.fspy import find_fspy, read_fspy
 from ..errors import DioramaError, reading_a_file
 from ..raster.colour_curves import srgb_from_linear
 from ..raster.decode import MAX_PIXELS, decode_pixels, exr_size, read_file
-from ..raster.decoder_errors import DECODER_ERRORS, in_one_line
+from ..raster.decoder_errors import DECODER_ERRORS, damaged
 from ..raster.exr_depth import check_exr
 from ..raster.open_picture import open_picture
 from ..settings import PhotoSettings
@@ -142,7 +142,7 @@ def _read_picture(path: Path, data: bytes) -> tuple[np.ndarray, np.ndarray | Non
             f"{path} has more pixels than Pillow decodes of its kind; scale it down, or export it as JPEG or PNG."
         ) from None
     except DECODER_ERRORS as error:
-        raise DioramaError(f"{path} is damaged or cut short ({in_one_line(error)}); copy or export it again.") from None
+        raise damaged(path, error, "copy or export it again") from None
     return colour, alpha, exif, plain
 
 

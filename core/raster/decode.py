@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DioramaError
+from ..errors import DioramaError, is_out_of_memory
 from .exr_depth import MAX_ATTRIBUTES, read_pixels
 from .open_picture import picture_kind
 
@@ -82,6 +82,8 @@ def decode_pixels(data: bytes | np.ndarray) -> np.ndarray | None:
 
     try:
         pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-    except cv2.error:  # no subclass of what others raise; of a TIFF wider than a million pixels, for one
+    except cv2.error as error:  # no subclass of what others raise; of a TIFF wider than a million pixels, for one
+        if is_out_of_memory(error):
+            raise MemoryError from None
         pixels = None
     return read_pixels(data.tobytes()) if pixels is None and kind == "EXR" else pixels

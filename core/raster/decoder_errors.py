@@ -5,11 +5,20 @@ from __future__ import annotations
 import struct
 import zlib
 
+from ..errors import DioramaError, Kind, is_out_of_memory
+
 # what Pillow's decoders raise on damaged files, libheif's and NumPy's and zipfile's readers of headers too
 DECODER_ERRORS = (
     OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, MemoryError,
     AttributeError, RuntimeError, struct.error, zlib.error,
 )  # fmt: skip
+
+
+def damaged(name: object, error: Exception, what_to_do: str) -> DioramaError:
+    """The sentence for a file that a decoder gave up on; it may be sound where there was no memory to decode it."""
+    if is_out_of_memory(error):
+        return DioramaError(f"{name} needs more memory to decode than there is; close other programs or scale it down.", Kind.MEMORY)
+    return DioramaError(f"{name} is damaged or cut short ({in_one_line(error)}); {what_to_do}.")
 
 
 def in_one_line(error: Exception) -> str:

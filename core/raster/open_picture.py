@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
+from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import DioramaError
@@ -55,6 +57,18 @@ def open_picture(source: bytes | BinaryIO, name: str, kinds: tuple[str, ...] = P
         return _decoder(kind, name)(file)
     except SyntaxError:  # Pillow's word for a header that is none
         raise UnidentifiedImageError(name) from None
+
+
+def size_by_header(path: Path) -> tuple[int, int] | None:
+    """Width and height as they stand in a picture's first bytes; None where that cannot be told, which reading it will explain."""
+    try:
+        if not path.is_file():
+            return None
+        with path.open("rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return open_picture(file, str(path)).size
+    except Exception:  # noqa: BLE001 - whatever is wrong with it is told when it is read
+        return None
 
 
 def has_more_scans(data: bytes, most: int) -> bool:

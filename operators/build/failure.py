@@ -1,4 +1,4 @@
-"""How an operator ends badly: a sentence in the status bar; for faults of ours where they happened, in the console."""
+"""How an operator ends badly: a sentence in the status bar; for faults of ours where they happened, in the console and in a file to send."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import traceback
 import bpy
 
 from ...core.errors import in_a_sentence
+from ...core.fault_report import report_fault
 
 
 def report_failure(operator: bpy.types.Operator, error: Exception) -> None:
@@ -17,4 +18,4 @@ def report_failure(operator: bpy.types.Operator, error: Exception) -> None:
         return
     traceback.print_exception(error)
     about = f"{type(error).__name__}: {error}"
-    operator.report({"ERROR"}, f"This is a fault of Photo Diorama, please report what the console shows ({about}).")
+    operator.report({"ERROR"}, f"This is a fault of Photo Diorama ({about}); {report_fault(error)}.")

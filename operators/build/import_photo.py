@@ -101,6 +101,9 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
                 self.report({"INFO"}, told)
             if built.found.origin == BESIDE:
                 self.report({"INFO"}, f"The depth of {built.photo.name} is from {built.depth.source}.")
+            if built.whole:
+                self.report({"INFO"}, f"Nothing in {built.photo.name} is torn, as its depth shows no silhouette that is sure: "
+                            "choose a depth file or a better depth network for more")  # fmt: skip
             spent = sum(built.seconds.values())
             self.report({"INFO"}, f"{built.photo.name}: {built.mesh.triangle_count:,} triangles in {spent:.1f} s")
         select(context, roots)

@@ -22,7 +22,7 @@ from ..scene.depth_image import EDITED_KEY, edit_on, image_on, keep_edit, parts_
 from ..scene.emit import add_camera, edge_of, make_mesh, match_camera, set_up_scene, short_name
 from ..scene.keys import ROLE_KEY, SETTINGS_KEY, SOURCE_KEY
 from ..scene.materials import MATERIAL_OPTIONS, made_images, photo_image, texture_material, texture_of
-from ..scene.root import find_root, kept_settings, kept_source, objects_by_role, source_of
+from ..scene.root import find_root, kept_settings, kept_source, objects_by_role, source_files, source_of
 from ..scene.surfaces import image_nodes, image_nodes_of, images_of, still_there, surfaces_of
 from ..scene.tint import kept_tint, tint, tinted_images
 from . import build_operator
@@ -58,8 +58,8 @@ class Rebuilding(build_operator.BuildOperator, OwnOptions):
 
     def take_over(self, root: bpy.types.Object) -> None:
         """What the caller did not say is as it was built."""
-        source = kept_source(root)
-        known = {**kept_settings(root), "photo": source.get("photo", ""), "depth": source.get("depth", "")}
+        photo, depth = source_files(root)
+        known = {**kept_settings(root), "photo": photo, "depth": depth}
         set_values(self, {name: v for name, v in known.items() if not self.properties.is_property_set(name)})
         for name in ("photo", "depth"):
             if not self.properties.is_property_set(name):

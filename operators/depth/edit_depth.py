@@ -14,7 +14,7 @@ from ..build import build_operator as build
 from ..build.rebuild import rebuild
 from ..build.user_preferences import models_folder
 from ..scene.depth_image import edit_on, keep_edit, parts_on
-from ..scene.root import find_root, kept_settings, kept_source, source_of
+from ..scene.root import find_root, kept_settings, source_files, source_of
 from ..scene.surfaces import still_there
 from .regions import place_on_photo, region_of, region_property, selected_triangles
 
@@ -28,8 +28,7 @@ def part(name: str, description: str, default: float, low: float = 0.0, high: fl
 
 def source_on(context: bpy.types.Context, root: bpy.types.Object) -> Source:
     """What a diorama is built from, as it is kept on its root; raises DioramaError where it does not know its photo."""
-    kept = kept_source(root)
-    photo, depth = str(kept.get("photo", "")), str(kept.get("depth", ""))
+    photo, depth = source_files(root)
     if not photo:
         raise DioramaError(f"{root.name} does not know its photo any more; rebuild it with the photo's file first.")
     settings = Settings().with_values(kept_settings(root))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import bpy
 
 from ...core.pipeline import Diorama, stamp
 from ...core.settings import each_option
 from .keys import ROLE_KEY, SETTINGS_KEY, SOURCE_KEY
+
+DEEPEST = 4
+"""Folders up from a .blend, and parts of an old path, that are looked at for a file that moved."""
 
 
 def find_root(ob: bpy.types.Object | None) -> bpy.types.Object | None:
@@ -38,6 +41,31 @@ def kept_settings(root: bpy.types.Object) -> dict:
 def kept_source(root: bpy.types.Object) -> dict:
     """Where a diorama comes from: what `source_of` returned when it was built."""
     return _kept(root, SOURCE_KEY)
+
+
+def source_files(root: bpy.types.Object) -> tuple[str, str]:
+    """Photo and depth file ("" where there is none) of a diorama; where they moved together with the .blend, at their new places."""
+    source = kept_source(root)
+    photo, depth = (str(source.get(name, "")) for name in ("photo", "depth"))
+    try:
+        size = int(source["photo_stamp"][1])
+    except (KeyError, IndexError, TypeError, ValueError):
+        size = None
+    return _found_again(photo, size), _found_again(depth, None)
+
+
+def _found_again(path: str, size: int | None) -> str:
+    """The path itself where the file is there, or nowhere. Else the longest end of it that is a file below a folder of the .blend,
+    and has so many bytes."""
+    if not path or not bpy.data.filepath or Path(path).is_file():
+        return path
+    ends, here = PureWindowsPath(path).parts[1:][-DEEPEST:], Path(bpy.data.filepath).resolve().parent  # which takes both slashes
+    for folder in (here, *here.parents)[:DEEPEST]:
+        for count in range(len(ends), 0, -1):
+            place = folder.joinpath(*ends[-count:])
+            if place.is_file() and size in (None, place.stat().st_size):
+                return str(place)
+    return path
 
 
 def _kept(root: bpy.types.Object, key: str) -> dict:

@@ -16,7 +16,7 @@ import sys, threading, time, traceback
 sys.path.insert(0, "tests")
 import conftest
 from pathlib import Path
-from photo_diorama.ui import {places}
+from photo_diorama.ui.cli import {places}
 
 def others():
     frames = sys._current_frames().items()

@@ -44,6 +44,15 @@ def psnr(a: Path, b: Path) -> float:
     return math.inf if error == 0 else 10 * math.log10(255**2 / error)
 
 
+def test_a_photo_in_which_nothing_is_torn_is_told_with_what_to_do(worker, make, tmp_path):
+    assert "nothing is torn" not in make("--output", "two.blend").out
+    photo, _ = two_planes(tmp_path)
+    slope = np.tile(1 / np.linspace(1 / 3, 1 / 2, 96, dtype=np.float32)[:, None], (1, 128))
+    np.save(tmp_path / "slope.npy", slope)
+    told = worker.run(photo, "--depth", tmp_path / "slope.npy", *FAST, "--tear", "0.1", "--output", "one.blend", cwd=tmp_path).out
+    assert "nothing is torn" in told and "--depth" in told and "--estimator" in told
+
+
 def test_every_option_of_core_is_a_flag_with_its_default_range_and_help():
     from photo_diorama.ui.cli.command_line import main_parser, parse
     from photo_diorama.ui.cli.flags import settings_from

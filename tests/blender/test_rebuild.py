@@ -250,3 +250,32 @@ def test_a_root_whose_properties_were_edited_is_rebuilt_with_defaults(blender, s
         photo=str(street[0]), depth=str(street[1]), long_side=96, depth_kind="metric"
     )
     assert told == {"FINISHED"} and json.loads(root["photo_diorama_settings"])["density"] == 1.0
+
+
+def test_photo_and_depth_that_moved_with_the_blend_are_found(blender, street, import_photo, tmp_path):
+    """The folder of a project as a whole, on another disk or another computer; and nothing of another size is taken."""
+    from photo_diorama.operators.scene.root import source_files
+
+    root = import_photo(*street)
+    told = json.loads(root["photo_diorama_source"])
+    photo, depth = (tmp_path / "then" / "project" / "photos" / name for name in ("a.png", "a.npy"))
+    told["photo"], told["depth"], told["photo_stamp"][1] = str(photo), str(depth), 5
+    root["photo_diorama_source"] = json.dumps(told)
+    blend, now = tmp_path / "now" / "project" / "scenes" / "a.blend", tmp_path / "now" / "project" / "photos"
+    blend.parent.mkdir(parents=True), now.mkdir()
+    assert source_files(root) == (str(photo), str(depth))  # not saved yet
+    blender.ops.wm.save_as_mainfile(filepath=str(blend))
+    assert source_files(root) == (str(photo), str(depth))  # nowhere
+    (now / "a.png").write_bytes(b"other!")
+    (now / "a.npy").write_bytes(b"any")
+    assert source_files(root) == (str(photo), str(now / "a.npy"))
+    (now / "a.png").write_bytes(b"12345")
+    assert source_files(root) == (str(now / "a.png"), str(now / "a.npy"))
+    told["photo"] = r"C:\Users\me\project\photos\a.png"
+    root["photo_diorama_source"] = json.dumps(told)
+    assert source_files(root)[0] == str(now / "a.png")
+    photo.parent.mkdir(parents=True)
+    photo.write_bytes(b"there again")
+    told["photo"] = str(photo)
+    root["photo_diorama_source"] = json.dumps(told)
+    assert source_files(root)[0] == str(photo)

@@ -100,6 +100,21 @@ def test_threads_that_ask_at_once_get_what_each_would_get_alone():
             np.testing.assert_array_equal(found, expected)
 
 
+def test_the_number_of_threads_changes_no_byte():
+    import cv2
+
+    before, photo, region = cv2.getNumThreads(), made_photo(), np.random.default_rng(1).random((2, 18, 96, 64), dtype=np.float32)
+    try:
+        answers = []
+        for count in (1, 2, 3):
+            cv2.setNumThreads(count)
+            answers.append((predict(photo, 160, network=OnnxNetwork.read(WEIGHTS))["disparity"], OnnxNetwork.read(HIDDEN_COLOUR)(region)))
+    finally:
+        cv2.setNumThreads(before)
+    for answer in answers[1:]:
+        assert all(np.array_equal(one, other) for one, other in zip(answers[0], answer, strict=True))
+
+
 def test_shrinking_averages_and_keeps_the_middle():
     photo = np.zeros((40, 60, 3), np.uint8)
     photo[:, 30:] = 255

@@ -100,7 +100,7 @@ def answer_to(request: dict, session: Session, teller: Teller) -> dict:
         told = in_a_sentence(error)
         answer = {"result": FAULT if told is None else BAD_INPUT, "error": str(told)}
         if told is None:
-            answer["error"] = "This is a fault of Photo Diorama; please report it with the traceback in the manifest."
+            answer["error"] = "This is a fault of Photo Diorama; please report it with its line of the manifest, which holds the traceback."
             answer["traceback"] = "".join(traceback.format_exception(error))[-LAST_LINES:]
         elif told.kind is Kind.MEMORY:
             answer["result"] = OUT_OF_MEMORY

@@ -9,11 +9,12 @@ import traceback
 from pathlib import Path
 
 from ...core.errors import Cancelled
+from ...core.fault_report import report_fault
 from ...core.threads import threads_used
 from ...operators.build.own_folder import NO_EXTENSION_FOLDER
 from . import batch, batch_worker, farm, inspect_photo, make_diorama, manage_models, write_depth
-from .exit_codes import FAULT, OK, explain
-from .session import ProgressLine, Session, Stops, only_ours_on_standard_output, plain
+from .exit_codes import EXIT_BAD_INPUT, FAULT, OK, explain
+from .session import OwnWords, ProgressLine, Session, Stops, flush_streams, open_streams, plain, write_to
 
 COMMANDS = {
     "farm": (farm, "Does one task of a job on a render farm: a photo's scene, some of its frames, its movie."),
@@ -34,21 +35,34 @@ def main(arguments: list[str] | None = None, models: Path | None = None, online:
     `models`: the folder of networks unless --models-dir names one; `online`: whether `models download` may go online.
     """
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # or it would chat about damaged files
+    open_streams()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _run(arguments, models, online)
+    finally:
+        flush_streams()
+
+
+def _run(arguments: list[str], models: Path | None, online: bool) -> int:
     try:
         command, given = parse(arguments)
     except SystemExit as stop:  # argparse has told why
         return int(stop.code or 0)
-    stops = Stops()
+    stops, words = Stops(), OwnWords()
     progress = ProgressLine(not given.quiet, stops)
+    progress.write = words.error
+    alone = words.alone(errors=command is not batch_worker)  # whose standard error is read by the batch
     try:
-        with stops.heeded(), threads_used(getattr(given, "threads", 0)), only_ours_on_standard_output() as out:
+        with stops.heeded(), threads_used(getattr(given, "threads", 0)), alone:
             folder = given.models_dir or models or NO_EXTENSION_FOLDER / "models"
-            code = command.run(given, Session(out, folder, online, given.json, given.quiet, progress))
-        return code or OK
+            code = command.run(given, Session(words, folder, online, given.json, given.quiet, progress)) or OK
     except BaseException as error:  # noqa: BLE001 - the last resort: each becomes an exit code
         progress.end()
-        return _told(error, stops.code)
+        return _told(error, stops.code, words.chatter)
+    if words.lost is not None and code == OK:
+        why = words.lost.strerror or words.lost
+        return _say(f"standard output took no more ({why}), so not all was told; what was made is in its place.", EXIT_BAD_INPUT)
+    return code
 
 
 def parse(arguments: list[str]):
@@ -74,7 +88,7 @@ def main_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _told(error: BaseException, stopped: int) -> int:
+def _told(error: BaseException, stopped: int, chatter: str) -> int:
     """Says on standard error why there is no result; returns the exit code."""
     if isinstance(error, (KeyboardInterrupt, Cancelled)):
         return _say("stopped; nothing half-written was left behind.", stopped)
@@ -82,10 +96,11 @@ def _told(error: BaseException, stopped: int) -> int:
         raise error
     code, sentence = explain(error)
     if code == FAULT:
-        traceback.print_exception(error)
+        write_to(2, chatter + "".join(traceback.format_exception(error)))
+        sentence = f"this is a fault of Photo Diorama; {report_fault(error, chatter)}."
     return _say(sentence, code)
 
 
 def _say(words: str, code: int) -> int:
-    print(f"photo-diorama: {plain(words)}", file=sys.stderr, flush=True)
+    write_to(2, f"photo-diorama: {plain(words)}\n")
     return code

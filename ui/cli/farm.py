@@ -74,8 +74,11 @@ def run(given: argparse.Namespace, session: Session) -> None:
     if not (1 <= given.first and 1 <= given.count and 1 <= given.fps <= 240):
         raise DioramaError("--first and --count must be 1 or more, --fps from 1 to 240.")
     make_diorama.require_blender()
+    make_diorama.load_blender(session)
     if not session.json and not session.quiet:
-        session = replace(session, progress=TaskProgress(session.out, session.progress.stops))
+        progress = TaskProgress(session.out, session.progress.stops)
+        progress.write = session.progress.write
+        session = replace(session, progress=progress)
     base = real_path(given.output) / tasks[given.number - 1].base
     {"build": _build, "render": _render, "encode": _encode}[given.step](given, session, tasks[given.number - 1], base)
 

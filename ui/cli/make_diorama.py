@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +11,13 @@ from typing import Any
 
 from ...core.camera.framing import told as framing_told
 from ...core.errors import DioramaError
+from ...core.memory import free_memory, needed_memory
 from ...core.pipeline import Diorama, build_diorama
+from ...core.raster.open_picture import size_by_header
 from ...core.scene.output import GIF, MOVIES, OutputSettings, names_of
 from ...core.settings import Settings
 from .flags import add_common, add_options, add_output_options, output_from, settings_from
-from .output_paths import beside, check_target, could_not_save, default_name, make_folder, room
+from .output_paths import beside, check_target, could_not_save, default_name, make_folder, put, room
 from .session import Session, peak_memory_mb
 
 SAMPLES, BOUNCES = 16, 4
@@ -53,7 +54,9 @@ def run(given: argparse.Namespace, session: Session) -> None:
     sources = [given.photo, given.depth]
     check_target(output, given.overwrite, sources)
     if given.render is not None:
+        load_blender(session)
         _check_render(given.render, given.overwrite, sources, look)
+    tell_of_memory(given, settings, session)
     built = build_diorama(given.photo, given.depth, settings, session.progress, models=session.models)
     seconds, rendered = dict(built.seconds), []
 
@@ -64,12 +67,13 @@ def run(given: argparse.Namespace, session: Session) -> None:
         seconds[stage] = round(time.perf_counter() - started, 4)
         return result
 
+    load_blender(session)
     from ...operators.output.render import quality_told
     from ...operators.scene.camera_moves import framed
 
     with session.progress.stops.deferred():
         scene = timed("Writing the scene", lambda: new_scene(built, settings, given))
-        timed("Saving", lambda: save_blend(output))
+        timed("Saving", lambda: save_blend(output, given.overwrite))
         if given.render is not None:
             frames = settings.scene.frames
             known = facts_of(built, given)
@@ -99,6 +103,26 @@ def require_blender() -> None:
             "A .blend is written by Blender, which is not here: install it as a module (pip install bpy) or run "
             "`blender --command photo_diorama`."
         )
+
+
+def tell_of_memory(given: argparse.Namespace, settings: Settings, session: Session) -> None:
+    """Warns where the machine has less memory left than the photo will take, by the size in its header."""
+    free, size = free_memory(), size_by_header(given.photo)
+    if free is None or size is None:
+        return
+    networks = given.depth is None or settings.inpaint.inpainter not in ("diffusion", "exemplar")
+    need = needed_memory(*size, settings.layers.long_side, networks)
+    if need > free:
+        session.warn(
+            f"{given.photo} needs about {need / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are free; should it stop for lack of it, "
+            f"lower --long-side (now {settings.layers.long_side}) or scale the photo down."
+        )
+
+
+def load_blender(session: Session) -> None:
+    """Blender as a module, which takes a second; a signal meanwhile would leave it half loaded, and is heeded afterwards."""
+    with session.progress.stops.held():
+        importlib.import_module("bpy")
 
 
 def _check_render(target: Path, overwrite: bool, sources: list[Path | None], look: OutputSettings) -> None:
@@ -141,15 +165,18 @@ def render_whole(target: Path, scene, frames: int, session: Session, output: Out
     return render(target, scene, frames, session.progress, output, view)
 
 
-def save_blend(output: Path) -> None:
-    """Saves beside the target and renames: a full disk leaves no half file. Raises DioramaError where it cannot."""
+def save_blend(output: Path, overwrite: bool = True) -> None:
+    """Saves beside the target and renames: a full disk leaves no half file. Raises DioramaError where it cannot.
+
+    Without `overwrite` also where another run has made the file meanwhile.
+    """
     import bpy
 
     make_folder(output.parent)
     fresh = beside(output.absolute())  # Blender has an idea of its own of what a relative path is relative to
     try:
         bpy.ops.wm.save_as_mainfile(filepath=str(fresh), copy=True, compress=False, relative_remap=False)
-        os.replace(fresh, output)
+        put(fresh, output, overwrite)
     except (RuntimeError, OSError) as error:
         # Blender's own reason is often that of a file which it has removed by then
         reason = error.strerror if isinstance(error, OSError) else room(output.parent)
@@ -173,6 +200,11 @@ def _report(session: Session, known: dict, output: Path, rendered: list[Path], t
         f"  focal length {known['focal_px']:g} px: {known['focal_source']}",
         f"  depth: {known['depth_source']}; nearest {known['nearest_m']:g} {metres}",
     )
+    if not sum(known["edges"]):
+        session.say(
+            "  nothing is torn: the depth shows no silhouette that is sure, so the photo is one sheet; pass --depth with a depth "
+            "file or --estimator with a better network for more"
+        )
     session.say(*(f"  {sentence}" for sentence in told if sentence))
     if rendered:
         few = " and ".join(map(str, rendered))

@@ -75,7 +75,7 @@ def _ask(wanted: models.Weights, agreed: bool, session: Session) -> None:
         return
     if not sys.stdin or not sys.stdin.isatty():
         raise DioramaError(f"{told.rstrip('.')}; nobody can be asked here, so pass --yes to download it.")
-    print(f"{told}\nDownload it? [y/N] ", end="", file=sys.stderr, flush=True)
+    session.progress.write(f"{told}\nDownload it? [y/N] ")
     if sys.stdin.readline().strip().lower() not in YES:
         raise Cancelled
 

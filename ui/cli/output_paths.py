@@ -67,15 +67,35 @@ def beside(target: Path) -> Path:
     return target.with_name(f".{secrets.token_hex(4)}-writing{target.suffix}")
 
 
-def write_whole(target: Path, data: bytes) -> None:
-    """Writes beside the target and renames; raises DioramaError where the disk does not take it, leaving nothing."""
+def put(fresh: Path, target: Path, overwrite: bool) -> None:
+    """Renames; without `overwrite` only to a name that is free at that moment, as another run may have had the same idea.
+
+    Raises DioramaError where it is not, OSError of the disk.
+    """
+    if overwrite:
+        os.replace(fresh, target)
+        return
+    try:
+        os.link(fresh, target)  # which, other than a rename, never replaces
+    except FileExistsError:
+        raise DioramaError(f"{target} was made by another program meanwhile; choose another name or pass --overwrite.") from None
+    except OSError:  # a disk without links
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        os.replace(fresh, target)
+
+
+def write_whole(target: Path, data: bytes, overwrite: bool = True) -> None:
+    """Writes beside the target and renames; raises DioramaError where the disk does not take it, leaving nothing.
+
+    Without `overwrite` also where the target is there by then.
+    """
     make_folder(target.parent)
     fresh = beside(target)
     try:
         with open_fresh(fresh) as file:
             append(file, data)
             os.fsync(file.fileno())
-        os.replace(fresh, target)
+        put(fresh, target, overwrite)
     except OSError as error:
         raise could_not_save(target, error.strerror or str(error)) from None
     finally:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +17,8 @@ from pathlib import Path
 from ...core.errors import Cancelled
 
 INTERRUPTED = 130
+MOST_CHATTER = 20_000
+"""Bytes of what libraries say that are kept for the report of a fault."""
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
@@ -25,7 +29,8 @@ class ProgressLine:
     """
 
     def __init__(self, shown: bool, stops: Stops):
-        self.shown, self.stops, self.open = shown and sys.stderr.isatty(), stops, False
+        self.shown, self.stops, self.open = shown and bool(sys.stderr) and sys.stderr.isatty(), stops, False
+        self.write: Callable[[str], None] = lambda text: write_to(2, text)
 
     def __call__(self, stage: str, fraction: float) -> None:
         self.stops.check()
@@ -34,13 +39,13 @@ class ProgressLine:
     def show(self, stage: str, fraction: float) -> None:
         """The line alone, for work that is stopped otherwise."""
         if self.shown:
-            print(f"\r{fraction:4.0%} {plain(stage):<60.60}", end="", file=sys.stderr, flush=True)
+            self.write(f"\r{fraction:4.0%} {plain(stage):<60.60}")
             self.open = True
 
     def end(self) -> None:
         """Lets the next words begin on a line of their own."""
         if self.open:
-            print(file=sys.stderr, flush=True)
+            self.write("\n")
             self.open = False
 
 
@@ -51,7 +56,7 @@ class Stops:
     """
 
     def __init__(self):
-        self.asked, self.deferring, self.code = False, False, INTERRUPTED
+        self.asked, self.deferring, self.holding, self.code = False, False, False, INTERRUPTED
 
     def check(self) -> None:
         """Raises Cancelled once the user has asked to stop."""
@@ -83,9 +88,19 @@ class Stops:
             self.deferring = False
         self.check()
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Meanwhile every signal waits: an interrupt inside the start of a library such as Blender leaves it broken."""
+        self.holding = True
+        try:
+            yield
+        finally:
+            self.holding = False
+        self.check()
+
     def _ask(self, number: int, _frame) -> None:
         again, self.asked, self.code = self.asked, True, 128 + number
-        if again or not self.deferring:
+        if not self.holding and (again or not self.deferring):
             raise KeyboardInterrupt
 
 
@@ -115,7 +130,7 @@ class Session:
 
     def warn(self, line: str) -> None:
         self.progress.end()
-        print(f"photo-diorama: {plain(line)}", file=sys.stderr, flush=True)
+        self.progress.write(f"photo-diorama: {plain(line)}\n")
 
 
 def plain(text: str) -> str:
@@ -123,20 +138,100 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
+def write_to(descriptor: int, text: str) -> OSError | None:
+    """Writes at once; returns why it could not, as somebody who reads no more is no reason to stop the work."""
+    data = memoryview(text.encode("utf-8", "backslashreplace"))
+    try:
+        while data:
+            data = data[os.write(descriptor, data) :]
+    except OSError as error:
+        return error
+    return None
+
+
+def open_streams() -> None:
+    """Standard input, output and error lead nowhere where they were closed, instead of into the next file that is opened."""
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", errors="backslashreplace", closefd=False))
+
+
+def flush_streams() -> None:
+    """What Python still holds back goes out, or nowhere: its own last attempt would end in a traceback and another exit code."""
+    for number, stream in ((1, sys.stdout), (2, sys.stderr)):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+
+
+class OwnWords:
+    """Called like `print`, for standard output; knows why that took no more, and what libraries said meanwhile."""
+
+    def __init__(self):
+        self.lost: OSError | None = None
+        self.chatter = ""
+        self.descriptors = {1: 1, 2: 2}
+
+    def __call__(self, text: str) -> None:
+        self.lost = self.lost or write_to(self.descriptors[1], f"{text}\n")
+
+    def error(self, text: str) -> None:
+        write_to(self.descriptors[2], text)
+
+    @contextmanager
+    def alone(self, errors: bool = False) -> Iterator[OwnWords]:
+        """Blender's and libraries' own chatter is kept away from standard output meanwhile, with `errors` from standard error too."""
+        kept = {number: os.dup(number) for number in ((1, 2) if errors else (1,))}
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        self.descriptors |= kept
+        chatter = _temporary() if errors else None
+        ours = errors and not faulthandler.is_enabled()
+        flush_streams()
+        os.dup2(nowhere, 1)
+        if errors:
+            os.dup2(nowhere if chatter is None else chatter.fileno(), 2)
+        if ours:
+            faulthandler.enable(kept[2])  # or a crash would end silently
+        try:
+            yield self
+        finally:
+            flush_streams()
+            if ours:
+                faulthandler.disable()
+            for number, descriptor in kept.items():
+                os.dup2(descriptor, number)
+                os.close(descriptor)
+                self.descriptors[number] = number
+            os.close(nowhere)
+            if chatter is not None:
+                self.chatter = _last_of(chatter)
+                chatter.close()
+
+
+def _temporary():
+    """A file without a name; None where there is no room for one."""
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:
+        return None
+
+
+def _last_of(file) -> str:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - MOST_CHATTER))
+    return file.read().decode(errors="replace")
+
+
 @contextmanager
 def only_ours_on_standard_output() -> Iterator[Callable[[str], None]]:
     """Yields a `print` for standard output, from which Blender's own chatter is kept away meanwhile."""
-    sys.stdout.flush()
-    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    try:
-        with os.fdopen(os.dup(kept), "w", encoding="utf-8") as out:
-            yield lambda text: print(text, file=out, flush=True)
-    finally:
-        sys.stdout.flush()
-        os.dup2(kept, 1)
-        os.close(kept)
-        os.close(nowhere)
+    with OwnWords().alone() as out:
+        yield out
 
 
 def peak_memory_mb() -> float:

@@ -65,7 +65,7 @@ def run(given: argparse.Namespace, session: Session) -> None:
     long_side = max(photo.camera.width, photo.camera.height) if given.full_size else settings.layers.long_side
     whole = whole_depth(found, photo, settings, long_side, str(given.depth or given.photo))
     session.progress("Writing", 0.9)
-    write_whole(given.output, encode(whole, ending))
+    write_whole(given.output, encode(whole, ending), given.overwrite)
     session.progress("Done", 1.0)
     _report(session, given.output, whole, ending, time.perf_counter() - started)
 

@@ -105,7 +105,7 @@ def facts_told(source: dict, scale: float = 1.0) -> list[tuple[str, str]]:
     rows += [("Depth", lambda: source["depth_source"])]
     rows += [("Nearest", lambda: _distance(source["nearest_m"] * scale, source["metric"]))]
     rows += [("Middle", lambda: _distance(source["focus_m"] * scale, source["metric"]))]
-    rows += [("Layers", lambda: f"{source['layers']:d}, behind {sum(source['edges']):,d} edges")]
+    rows += [("Layers", lambda: _layers(source["layers"], sum(source["edges"])))]
     rows += [("Triangles", lambda: f"{source['triangles']:,d}")]
     rows += [("Built in", lambda: f"{sum(source['seconds'].values()):.1f} s")]
     told = []
@@ -115,6 +115,12 @@ def facts_told(source: dict, scale: float = 1.0) -> list[tuple[str, str]]:
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             continue  # anybody can edit a custom property
     return told
+
+
+def _layers(count: int, edges: int) -> str:
+    if edges == 0:
+        return "1: no sure silhouette, so nothing is torn; a depth file or a better depth network shows more"
+    return f"{count:d}, behind {edges:,d} edges"
 
 
 def _full_frame(source: dict) -> float:

@@ -211,3 +211,16 @@ def test_a_file_is_read_to_its_end_and_no_further_than_is_bounded(tmp_path):
         assert read_regular(Path("/proc/self/status"), 1 << 20).startswith(b"Name:")
     with pytest.raises(OSError):
         read_regular(tmp_path, 10)
+
+
+def test_a_sound_file_without_memory_to_decode_it_is_not_called_damaged(tmp_path, monkeypatch):
+    def no_memory(*_, **__):
+        raise MemoryError
+
+    (tmp_path / "a.jpg").write_bytes(jpeg(photo_pixels()))
+    np.save(tmp_path / "d.npy", METRES)
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", no_memory)
+    monkeypatch.setattr("photo_diorama.core.depth.depth_map._read_array", no_memory)
+    for read in (lambda: load_photo(tmp_path / "a.jpg"), lambda: read_depth(tmp_path / "d.npy", DepthSettings())):
+        with pytest.raises(DioramaError, match="needs more memory to decode than there is"):
+            read()

@@ -1,0 +1,36 @@
+"""What is kept of a fault of ours, for whoever reports it: a file with the traceback and the versions."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+LIBRARIES = ("numpy", "cv2", "scipy", "PIL", "pillow_heif", "torch", "timm", "bpy")
+MOST_WORDS = 20_000
+"""Characters of what libraries said meanwhile that are kept."""
+
+
+def report_fault(error: BaseException, chatter: str = "") -> str:
+    """Writes the report and returns what to ask the user for, the end of a sentence: which file to send.
+
+    `chatter`: what libraries wrote on standard error. Without a folder to write to, the console's lines are all there is.
+    """
+    lines = [
+        "Photo Diorama: report of a fault. Look through it for names of files that you would rather not send.",
+        f"Python {sys.version}", f"{platform.platform()}, {os.cpu_count()} cores",
+        *(f"{name} {getattr(sys.modules[name], '__version__', '')}" for name in LIBRARIES if name in sys.modules),
+        "", *traceback.format_exception(error),
+    ]  # fmt: skip
+    if chatter:
+        lines += ["", "What libraries said:", chatter[-MOST_WORDS:]]
+    try:
+        handle, name = tempfile.mkstemp(prefix="photo-diorama-fault-", suffix=".txt")
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write("\n".join(lines))
+    except OSError:
+        return "please report it with the lines that the console shows, and the photo if you may"
+    return f"please report it with the file {Path(name)}, and the photo if you may"

@@ -1,0 +1,61 @@
+"""How much memory a diorama takes, by measured figures, and how much the machine has left: told before the work begins."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+CGROUP = Path("/sys/fs/cgroup")
+
+
+def free_memory() -> int | None:
+    """Bytes that this process may still take: of the machine, of its container and of its own limit; None where nobody tells."""
+    found = [read() for read in (_of_the_machine, _of_the_container, _of_the_process)]
+    told = [number for number in found if number is not None]
+    return max(0, min(told)) if told else None
+
+
+def _of_the_machine() -> int | None:
+    """Linux: memory that can be had without swapping (proc(5), MemAvailable)."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next((1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")), None)
+    return None
+
+
+def _of_the_container() -> int | None:
+    """Control groups, version 2: what the limit leaves, caches of files counted as free."""
+    with contextlib.suppress(OSError, ValueError):
+        limit = int((CGROUP / "memory.max").read_text())
+        used = int((CGROUP / "memory.current").read_text())
+        stat = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
+        return limit - used + int(stat.get("inactive_file", 0))
+    return None
+
+
+def _of_the_process() -> int | None:
+    """What `ulimit -v` leaves."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit == resource.RLIM_INFINITY:
+        return None
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return limit - int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    return None
+
+
+AT_REST, BLENDER, NETWORKS = 150, 170, 400
+"""MB: Python and its libraries; Blender; networks and what runs them."""
+A_GRID_PIXEL, A_PHOTO_PIXEL = 440, 24
+"""Bytes: a pixel of the working grid through layers and mesh (docs/benchmarks.md, 480 to 1920 pixels), and one of the photo."""
+
+
+def needed_memory(width: int, height: int, long_side: int, networks: bool) -> int:
+    """About how many bytes a photo of width x height takes at its peak, up to the .blend; by measured figures, for common photos."""
+    grid = width * height * min(1.0, long_side / max(width, height)) ** 2
+    fixed = AT_REST + BLENDER + (NETWORKS if networks else 0)
+    return int(fixed * 1e6 + A_GRID_PIXEL * grid + A_PHOTO_PIXEL * width * height)

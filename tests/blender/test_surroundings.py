@@ -1,0 +1,206 @@
+"""What a command finds around it: closed and broken streams, no home, libraries that chatter, signals, another run on the same name."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from command_lines import FAST, START, environment, files, finish, one_sentence, start
+from made_photos import two_planes
+
+from photo_diorama.core.errors import DioramaError, is_out_of_memory
+from photo_diorama.ui.cli.output_paths import put
+
+pytest.importorskip("bpy", reason="needs Blender as a module: pip install bpy")
+POSIX = pytest.mark.skipif(os.name == "nt", reason="shells and signals are others there")
+
+
+@pytest.fixture
+def place(tmp_path):
+    (tmp_path / "home").mkdir()
+    photo, depth = two_planes(tmp_path)
+    os.replace(photo, tmp_path / "street.png")
+    os.replace(depth, tmp_path / "street.npy")
+    return tmp_path
+
+
+def run(place, *arguments, before="", **more):
+    return finish(start(*arguments, cwd=place, home=place / "home", before=before, **more))
+
+
+def shell(place, words: str, *arguments):
+    """The command line started by a shell that first does `words`."""
+    script = f'{words}; exec "$0" -c "$1" "${{@:2}}"'
+    return finish(subprocess.Popen(
+        ["bash", "-c", script, sys.executable, START.format(before=""), *arguments], cwd=place, env=environment(place / "home"),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ))  # fmt: skip
+
+
+@POSIX
+@pytest.mark.parametrize("closed, code", [("exec 1>&-", 0), ("exec 2>&-", 0), ("exec 0<&-", 0), ("exec 0<&- 1>&- 2>&-", 0)])
+def test_a_closed_stream_stops_nobody(place, closed, code):
+    done = shell(place, closed, "depth", "street.png", "--depth", "street.npy", "--depth-kind", "metric", "--output", "d.npy")
+    assert done.code == code and done.err == ""
+    assert np.load(place / "d.npy").shape and files(place) == {"home", "street.png", "street.npy", "d.npy"}
+
+
+@POSIX
+@pytest.mark.parametrize("arguments", [["inspect", "street.png"], ["inspect", "street.png", "--json"]])
+@pytest.mark.parametrize("broken", ["exec 1>/dev/full", "exec 1> >(exec true); sleep 1"])
+def test_a_standard_output_that_takes_no_more_is_one_sentence(place, arguments, broken):
+    done = shell(place, broken, *arguments)
+    assert done.code == 2 and "standard output took no more" in one_sentence(done.err)
+
+
+@POSIX
+def test_help_to_somebody_who_has_gone(place):
+    done = shell(place, "exec 1> >(exec true); sleep 1", "--help")
+    assert done.code == 0 and done.err == ""
+
+
+NOBODY = """
+import os, pwd
+os.environ.pop("HOME", None)
+def unknown(uid):
+    raise KeyError(f"getpwuid(): uid not found: {uid}")
+pwd.getpwuid = unknown
+"""
+
+
+@POSIX
+def test_a_user_without_home_or_name(place):
+    done = run(place, "street.png", "--depth", "street.npy", *FAST, "--inpainter", "diffusion", "--output", "a.blend", before=NOBODY)
+    assert (done.code, done.err) == (0, "") and (place / "a.blend").is_file()
+    done = run(place, "models", "list", before=NOBODY)
+    assert (done.code, done.err) == (0, "")
+
+
+CHATTER = """
+import os, warnings
+import photo_diorama.ui.cli.inspect_photo as each
+load = each.load_photo
+def chatting(*given):
+    os.write(2, b"TIFFReadDirectory: Warning, Unknown field\\n")
+    os.write(1, b"[ WARN:0] imread\\n")
+    warnings.warn("invalid value encountered in cast", RuntimeWarning)
+    return load(*given)
+each.load_photo = chatting
+"""
+
+
+def test_libraries_lines_are_kept_for_the_report_of_a_fault(place):
+    done = run(place, "inspect", "street.png", "--json", before=CHATTER)
+    assert (done.code, done.err) == (0, "") and json.loads(done.out)["width"]
+    (place / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    done = run(place, "inspect", "bad.png", before=CHATTER)
+    assert done.code == 2 and "bad.png" in one_sentence(done.err) and done.out == ""
+    broken = CHATTER.replace("return load(*given)", "raise KeyError('made to fail')")
+    done = run(place, "inspect", "street.png", before=broken)
+    last = done.err.splitlines()[-1]
+    assert done.code == 1 and "TIFFReadDirectory" in done.err and "KeyError" in done.err
+    assert last.startswith("photo-diorama: this is a fault of Photo Diorama; please report it with the file ")
+    report = last.split("the file ")[1].split(", and the photo")[0]
+    with open(report) as file:
+        text = file.read()
+    os.unlink(report)
+    assert "KeyError: 'made to fail'" in text and "TIFFReadDirectory" in text and "numpy 1" in text and "Python 3" in text
+
+
+IN_BLENDERS_START = """
+import importlib.abc, os, signal, sys
+class Struck(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name == "bl_ui":
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), {number})
+            os.kill(os.getpid(), {number})
+sys.meta_path.insert(0, Struck())
+"""
+
+
+@POSIX
+@pytest.mark.parametrize("name, code", [("SIGTERM", 143), ("SIGINT", 130)])
+def test_a_signal_while_blender_is_loaded_waits(place, name, code):
+    before = IN_BLENDERS_START.format(number=int(getattr(signal, name)))
+    done = run(place, "street.png", "--depth", "street.npy", *FAST, "--render", "a.png", "--samples", "1", before=before)
+    assert done.code == code and "stopped" in one_sentence(done.err)
+    assert {name for name in files(place) if not name.startswith("home")} == {"street.png", "street.npy"}
+
+
+def test_two_runs_on_one_new_output(place):
+    """One wins, the other says so; whoever looked before it began had seen no such file."""
+    arguments = ("depth", "street.png", "--depth", "street.npy", "--depth-kind", "metric", "--output", "d.npy")
+    several = [start(*arguments, cwd=place, home=place / "home") for _ in range(3)]
+    done = [finish(each) for each in several]
+    assert sorted(each.code for each in done) == [0, 2, 2]
+    assert all("d.npy" in one_sentence(each.err) for each in done if each.code)
+    assert files(place) == {"home", "street.png", "street.npy", "d.npy"}
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_what_came_meanwhile_is_not_replaced(tmp_path, monkeypatch, links):
+    if not links:  # as on FAT
+
+        def no_links(*_):
+            raise OSError(1, "Operation not permitted")
+
+        monkeypatch.setattr(os, "link", no_links)
+    fresh, target = tmp_path / "fresh", tmp_path / "target"
+    fresh.write_bytes(b"mine")
+    put(fresh, target, overwrite=False)
+    assert target.read_bytes() == b"mine"
+    fresh.unlink(missing_ok=True)
+    fresh.write_bytes(b"later")
+    with pytest.raises((DioramaError, FileExistsError)):
+        put(fresh, target, overwrite=False)
+    assert target.read_bytes() == b"mine"
+    put(fresh, target, overwrite=True)
+    assert target.read_bytes() == b"later"
+
+
+@pytest.mark.parametrize("error", [
+    MemoryError(), RuntimeError("could not create a memory object"), OSError(12, "Cannot allocate memory"), RuntimeError("std::bad_alloc"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:118] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
+    ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+    ValueError("OpenCV(4.11.0) alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate 750000000 bytes in function 'OutOfMemoryError'"),
+])  # fmt: skip
+def test_every_librarys_word_for_no_memory_is_the_sentence(error):
+    from photo_diorama.ui.cli.exit_codes import explain
+
+    assert is_out_of_memory(error) and explain(error) == (2, explain(MemoryError())[1])
+    outer = RuntimeError("the stage failed")
+    outer.__cause__ = error
+    assert explain(outer)[0] == 2
+    assert not is_out_of_memory(KeyError("memory")) and not is_out_of_memory(DioramaError("a.png: not enough memory."))
+
+
+LITTLE = "import photo_diorama.ui.cli.make_diorama as each; each.free_memory = lambda: 100_000_000"
+
+
+def test_a_photo_that_needs_more_memory_than_is_left_is_told_before(place):
+    done = run(place, "street.png", "--depth", "street.npy", *FAST, "--inpainter", "diffusion", before=LITTLE)
+    said = one_sentence(done.err)
+    assert done.code == 0 and "street.png needs about 0.3 GB of memory and 0.1 GB are free" in said and "--long-side (now 96)" in said
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/meminfo"), reason="the system does not tell")
+def test_what_is_left_is_the_least_of_machine_container_and_limit():
+    import resource
+
+    from photo_diorama.core.memory import free_memory, needed_memory
+
+    free = free_memory()
+    assert 10**6 < free < 10**14
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    with open("/proc/self/statm") as file:
+        have = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (have + 50_000_000, hard))
+    try:
+        assert free_memory() < 60_000_000
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+    assert needed_memory(6000, 4000, 1024, True) > needed_memory(6000, 4000, 512, True) > needed_memory(600, 400, 512, False) > 3e8
