@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .camera.camera import Camera
+from .camera.fspy import find_fspy
 from .camera.moves import MOVES, Length, border_needed
 from .depth.depth_map import DepthMap, depth_on_photo
 from .depth.edit_depth import DepthEdit, take_over
@@ -166,7 +167,9 @@ def find_original(
 def bring_depth(step: Steps, photo_path, depth_path, settings: Settings, models) -> tuple[Photo, FoundDepth, DepthMap]:
     """The first stages: the photo with its camera, what was found of its depth, and that on the photo's working grid."""
     hand_on_threads()
-    photo = step("Reading the photo", 0.0, (stamp(photo_path), settings.photo), lambda: load_photo(photo_path, settings.photo))
+    project = find_fspy(Path(photo_path))
+    photo = step("Reading the photo", 0.0, (stamp(photo_path), project and stamp(project), settings.photo),
+                 lambda: load_photo(photo_path, settings.photo))  # fmt: skip
     sources = stamp(depth_path) if depth_path else (str(models), at_hand(Path(photo_path), models))
     found = step("Finding the depth", 0.05, (sources, settings.depth),
                  lambda: find_depth(photo, depth_path, settings.depth, models))  # fmt: skip

@@ -24,6 +24,10 @@ class PhotoSettings:
     focal_mm: float = option(
         0.0, "Focal length as on a full-frame camera (35 mm film); 0 reads it from the photo", low=0.0, high=3000.0
     )
+    centre_x: float = option(
+        0.0, "Principal point, where the lens looks straight ahead, in pixels from the left; 0 is the photo's middle", low=0.0, high=1e6
+    )
+    centre_y: float = option(0.0, "Principal point in pixels from the top; 0 is the photo's middle", low=0.0, high=1e6)
     fov: float = option(0.0, "Angle across the photo's long side in degrees; 0 reads it from the photo", low=0.0, high=170.0)
 
 

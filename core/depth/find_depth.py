@@ -144,7 +144,7 @@ def with_calibration(photo: Photo, found: FoundDepth, settings: PhotoSettings) -
 
     Where the photo tells no focal length, what a network saw is better than the usual angle.
     """
-    if settings.focal_px > 0 or settings.focal_mm > 0 or settings.fov > 0:
+    if settings.focal_px > 0 or settings.focal_mm > 0 or settings.fov > 0 or photo.up is not None:
         return photo
     height, width = photo.colour.shape[:2]
     focal, centre, source = found.focal_px, found.centre, "calibration that lies with the depth"
@@ -159,6 +159,7 @@ def with_calibration(photo: Photo, found: FoundDepth, settings: PhotoSettings) -
     if focal is None:
         return photo
     cx, cy = centre or (width / 2, height / 2)
+    cx, cy = settings.centre_x or cx, settings.centre_y or cy
     return replace(photo, camera=Camera(width, height, float(focal), float(cx), float(cy)), focal_source=source)
 
 

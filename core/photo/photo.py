@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from ..camera.camera import DEFAULT_FOV_DEG, Camera
+from ..camera.fspy import find_fspy, read_fspy
 from ..errors import DioramaError, reading_a_file
 from ..raster.colour_curves import srgb_from_linear
 from ..raster.decode import MAX_PIXELS, decode_pixels, exr_size, read_file
@@ -40,6 +41,7 @@ class Photo:
     camera: Camera  # in pixels of this photo, orientation applied
     focal_source: str  # one sentence: where the focal length comes from
     file_bytes: bytes | None  # the file itself where Blender shows it as the same pixels, else None
+    up: np.ndarray | None = None  # (3,) float64, unit: the scene's upwards in the camera's axes, where somebody found it
 
     @property
     def focal_is_known(self) -> bool:
@@ -83,9 +85,10 @@ def load_photo(path: str | os.PathLike, settings: PhotoSettings = PhotoSettings(
     ):
         alpha = None
     camera, focal_source = _camera(width, height, exif, settings)
+    camera, focal_source, up = _as_found(path, camera, focal_source, settings)
     return Photo(
         name=path.stem, path=path, colour=np.ascontiguousarray(colour), alpha=alpha, camera=camera,
-        focal_source=focal_source, file_bytes=data if plain else None,
+        focal_source=focal_source, file_bytes=data if plain else None, up=up,
     )  # fmt: skip
 
 
@@ -226,6 +229,18 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
     flips = {2: (False, True), 3: (True, True), 4: (True, False), 6: (False, True), 7: (True, True), 8: (True, False)}
     rows, columns = flips.get(orientation, (False, False))
     return pixels[:: -1 if rows else 1, :: -1 if columns else 1]
+
+
+def _as_found(path: Path, camera: Camera, source: str, settings: PhotoSettings) -> tuple[Camera, str, np.ndarray | None]:
+    """The camera with what an fSpy project beside the photo and the user say; and the scene's upwards, if known."""
+    up, project = None, find_fspy(path)
+    if project is not None:
+        found = read_fspy(project, camera.width, camera.height)
+        up = found.up
+        if not (settings.focal_px or settings.focal_mm or settings.fov):
+            camera, source = found.camera, f"lines drawn in fSpy, {project.name}"
+    centre = {name: at for name, at in (("cx", settings.centre_x), ("cy", settings.centre_y)) if at > 0}
+    return replace(camera, **centre), source, up
 
 
 def _camera(width: int, height: int, exif: dict, settings: PhotoSettings) -> tuple[Camera, str]:

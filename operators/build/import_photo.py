@@ -28,9 +28,9 @@ ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".exr", ".heic", "
 DEPTH_ENDINGS = (".npy", ".npz", ".pfm")
 """Of files that are a depth map and never a photo."""
 DEPTH_TOLD = (
-    "Depth: a file called NAME_depth beside the photo,",
-    "or one chosen here together with the photo (Shift).",
-    "Later: Layers > Update From in the sidebar.",
+    "Depth: found as NAME_depth,",
+    "or choose its file too (Shift).",
+    "Later: Layers > New Depth.",
 )
 """What a person reads where no button can ask for the depth's file."""
 Built = tuple[str, str | None, Diorama | DioramaError]
@@ -96,7 +96,7 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
                 self.report({"WARNING"}, str(built))
                 continue
             roots.append(emit(built.mesh, built.photo, self._settings, source_of(built, photo, depth), context))
-            told = place(roots[-1], self._settings.scene.placement, context)
+            told = place(roots[-1], self._settings.scene.placement, context, built.photo.up)
             if told:
                 self.report({"INFO"}, told)
             if built.found.origin == BESIDE:

@@ -22,6 +22,7 @@ def option_properties(**flags) -> dict[str, Any]:
     Beside them what only the window shows: the preset, and as a percentage each option that is a part of the photo's width.
     """
     percentages = {percent_of(f.name): _percentage(f) for _, f in each_option() if shown(f.name).percent}
+    percentages |= {automatic_of(f.name): _automatic(f) for _, f in each_option() if may_be_automatic(f)}
     return declared((f for _, f in each_option()), **flags) | percentages | {"preset": _preset()}
 
 
@@ -38,18 +39,27 @@ def _percentage(f: dataclasses.Field):
     about, name = f.metadata, f.name
     return bpy.props.FloatProperty(
         name=shown(name).label or _worded(name), description=about["help"], subtype="PERCENTAGE", precision=2, step=10,
-        min=min(about["low"], 100 * about["low"], key=abs), max=100 * about["high"], options=FOR_THE_EYE,
-        get=lambda self: _hundredfold(getattr(self, name)), set=lambda self, value: setattr(self, name, _part(value)),
+        min=max(0.0, 100 * about["low"]), max=100 * about["high"], options=FOR_THE_EYE,
+        get=lambda self: max(0.0, 100 * getattr(self, name)), set=lambda self, value: setattr(self, name, value / 100),
     )  # fmt: skip
 
 
-def _hundredfold(value: float) -> float:
-    """A percentage; below 0, which means automatic, the number itself."""
-    return 100 * value if value >= 0 else value
+def may_be_automatic(f: dataclasses.Field) -> bool:
+    """Whether an option that is a part of something may also be below 0, which means automatic."""
+    return shown(f.name).percent and f.metadata["low"] < 0
 
 
-def _part(value: float) -> float:
-    return value / 100 if value >= 0 else -1.0
+def automatic_of(name: str) -> str:
+    """The name of the property that tells whether an option is automatic."""
+    return f"{name}_automatic"
+
+
+def _automatic(f: dataclasses.Field):
+    name = f.name
+    return bpy.props.BoolProperty(
+        name="Automatic", description=f.metadata["help"], options=FOR_THE_EYE, get=lambda self: getattr(self, name) < 0,
+        set=lambda self, value: setattr(self, name, -1.0 if value else 0.0),
+    )  # fmt: skip
 
 
 def _preset():
@@ -205,7 +215,13 @@ def draw_option(layout, data, f: dataclasses.Field) -> None:
     """One row, greyed where the option does nothing now."""
     row = layout.row()
     row.enabled = all(getattr(data, name) in values for name, values in shown(f.name).needs.items() if hasattr(data, name))
-    row.prop(data, percent_of(f.name) if shown(f.name).percent else f.name)
+    if may_be_automatic(f):
+        width = row.row()
+        width.enabled = getattr(data, f.name) >= 0
+        width.prop(data, percent_of(f.name))
+        row.prop(data, automatic_of(f.name), text="", icon="AUTO")
+    else:
+        row.prop(data, percent_of(f.name) if shown(f.name).percent else f.name)
 
 
 CLASSES = (PhotoDioramaScene, PhotoDioramaDefaults)

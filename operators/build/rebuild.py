@@ -245,6 +245,8 @@ def renew_camera(objects: dict, built: Diorama, was: dict, move: SceneSettings |
     rig, camera = objects["rig"], objects["camera"]
     intrinsics = built.mesh.camera
     now = {"focal_px": round(intrinsics.focal_px, 3), "photo_size": [intrinsics.width, intrinsics.height]}
+    if "centre_px" in was:
+        now["centre_px"] = [round(intrinsics.cx, 3), round(intrinsics.cy, 3)]
     if move:
         clear(rig, camera)  # before the new lens is set
     if move or any(was.get(key) != value for key, value in now.items()):

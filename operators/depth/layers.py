@@ -143,6 +143,20 @@ class DuplicateLayer(OfLayer, bpy.types.Operator):
         return {"FINISHED"}
 
 
+class DeleteLayer(OfLayer, bpy.types.Operator):
+    """Delete the layer with all that lies behind it; deleting its object alone would leave that. Rebuild makes it again"""
+
+    bl_idname = "photo_diorama.delete_layer"
+    bl_label = "Delete Layer"
+
+    def execute(self, context):
+        layer, root = context.object, find_root(context.object)
+        bpy.data.batch_remove([layer, *(ob for ob in layer.children_recursive if ROLE_KEY in ob)])
+        context.view_layer.objects.active = root
+        root.select_set(True)
+        return {"FINISHED"}
+
+
 def make_own(ob: bpy.types.Object) -> None:
     """Gives a copied layer everything that a rebuild would change, as its own; it is no layer of the diorama any more."""
     if ob.data is not None:
@@ -265,7 +279,7 @@ def is_invented(ob: bpy.types.Object, what: str = "ALL") -> bool:
     return any(kind in words for kind in kinds)
 
 
-CLASSES = (SplitLayer, JoinLayer, DuplicateLayer, SelectLayer, ShowInvented, TintInvented)
+CLASSES = (SplitLayer, JoinLayer, DuplicateLayer, DeleteLayer, SelectLayer, ShowInvented, TintInvented)
 
 
 def register() -> None:

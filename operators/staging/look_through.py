@@ -15,8 +15,16 @@ OF_THE_SHADING = ("type", "color_type", "light")
 OF_THE_OVERLAY = ("show_floor", "show_axis_x", "show_axis_y", "show_relationship_lines")
 OF_THE_VIEW = ("view_location", "view_rotation", "view_distance", "view_perspective", "view_camera_zoom", "view_camera_offset")
 
-_before: dict[int, list[tuple]] = {}
-"""By viewport: what looking through the photo has changed there."""
+_before: dict[int, list[list]] = {}
+"""By viewport: the values, in the order of `_owners`, of what looking through the photo has changed there."""
+
+
+def _owners(area: bpy.types.Area) -> list[tuple]:
+    """What of a viewport is changed, and by which names; found anew each time, since Blender frees closed viewports."""
+    space = area.spaces.active
+    return [
+        (space, OF_THE_SPACE), (space.shading, OF_THE_SHADING), (space.overlay, OF_THE_OVERLAY), (space.region_3d, OF_THE_VIEW)
+    ]  # fmt: skip
 
 
 def is_fresh(scene: bpy.types.Scene) -> bool:
@@ -47,9 +55,8 @@ def look_through(context: bpy.types.Context, root: bpy.types.Object) -> None:
     if area is None:
         return
     space = area.spaces.active
-    owners = {space: OF_THE_SPACE, space.shading: OF_THE_SHADING, space.overlay: OF_THE_OVERLAY, space.region_3d: OF_THE_VIEW}
     if area.as_pointer() not in _before:
-        _before[area.as_pointer()] = [(owner, name, _copied(getattr(owner, name))) for owner, names in owners.items() for name in names]
+        _before[area.as_pointer()] = [[_copied(getattr(owner, name)) for name in names] for owner, names in _owners(area)]
     space.use_local_camera, space.camera = True, camera
     if space.shading.type in ("WIREFRAME", "SOLID"):  # what needs no shader to be compiled shows the photo at once
         space.shading.type = "SOLID"
@@ -65,9 +72,13 @@ def look_through(context: bpy.types.Context, root: bpy.types.Object) -> None:
 
 def look_back(area: bpy.types.Area) -> None:
     """The viewport as it was before it looked through a photo."""
-    for owner, name, value in _before.pop(area.as_pointer(), ()):
-        if not (name == "camera" and value is None):
-            setattr(owner, name, value)
+    kept = _before.pop(area.as_pointer(), None)
+    for (owner, names), values in zip(_owners(area), kept or (), strict=kept is not None):
+        for name, value in zip(names, values, strict=True):
+            if name == "camera":
+                value = bpy.data.objects.get(value or "")
+            if value is not None:
+                setattr(owner, name, value)
 
 
 def looks_through(area: bpy.types.Area | None, root: bpy.types.Object) -> bool:
@@ -91,7 +102,9 @@ def _window_of(context: bpy.types.Context, area: bpy.types.Area) -> bpy.types.Wi
 
 
 def _copied(value):
-    if isinstance(value, bpy.types.ID) or not hasattr(value, "copy"):
+    if isinstance(value, bpy.types.ID):
+        return value.name  # it may be gone when the view comes back
+    if not hasattr(value, "copy"):
         return tuple(value) if type(value).__name__ == "bpy_prop_array" else value
     return value.copy()
 
@@ -151,12 +164,20 @@ class SetUpScene(OfCamera, bpy.types.Operator):
 CLASSES = (LookThrough, SetUpScene)
 
 
+@bpy.app.handlers.persistent
+def after_load(*_) -> None:
+    """Another file has viewports of its own."""
+    _before.clear()
+
+
 def register() -> None:
+    bpy.app.handlers.load_post.append(after_load)
     for cls in CLASSES:
         bpy.utils.register_class(cls)
 
 
 def unregister() -> None:
+    bpy.app.handlers.load_post.remove(after_load)
     _before.clear()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

@@ -8,6 +8,7 @@ from mathutils import Matrix, Vector
 
 from ...core.errors import DioramaError
 from ..light.ground import ground_of, level, put_ground
+from ..scene.axes import to_blender
 from ..scene.emit import LOOK_FORWARD
 from ..scene.keys import ROLE_KEY
 from ..scene.root import find_root
@@ -17,9 +18,14 @@ GAP = 0.1
 """Between dioramas that stand side by side, as a part of the new one's width."""
 
 
-def place(root: bpy.types.Object, how: str, context: bpy.types.Context) -> str:
-    """Moves a new root as the option `placement` says; returns a sentence where that is not what was to be expected."""
+def place(root: bpy.types.Object, how: str, context: bpy.types.Context, up: np.ndarray | None = None) -> str:
+    """Moves a new root as the option `placement` says; returns a sentence where that is not what was to be expected.
+
+    `up` is the photo's (3,) upwards in core's axes where it is known: the diorama is turned so that this is the world's.
+    """
     scene, told = context.scene, ""
+    if up is not None:
+        root.rotation_euler = Vector(to_blender(np.asarray(up)[None])[0]).rotation_difference(Vector((0, 0, 1))).to_euler()
     if how == "cursor":
         root.location = scene.cursor.location
     elif how == "camera":

@@ -318,6 +318,18 @@ def test_the_panel_lists_every_layer(blender, street_root):
         street_root["photo_diorama_source"] = json.dumps({})
 
 
+def test_a_part_is_deleted_with_what_lies_behind_it_and_comes_back(blender, street_root):
+    mask_on(blender, street_root, (8, 112), (20, 140))
+    blender.ops.photo_diorama.split_layer()
+    was = roles(street_root)
+    blender.context.view_layer.objects.active = layer(street_root, "part 1 photo")
+    assert blender.ops.photo_diorama.delete_layer() == {"FINISHED"}
+    left = {ob["photo_diorama_role"] for ob in blender.data.objects if "photo_diorama_role" in ob}
+    assert not [role for role in left if role.startswith("part 1 ")] and blender.context.object == street_root
+    blender.ops.photo_diorama.rebuild()
+    assert roles(street_root) == was
+
+
 def test_a_part_whose_surface_was_deleted_is_not_there_twice_after_a_rebuild(blender, street_root):
     mask_on(blender, street_root, (8, 112), (20, 140))  # the board and the wall round it, which hides some of that
     blender.ops.photo_diorama.split_layer()

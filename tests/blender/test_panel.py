@@ -11,6 +11,7 @@ from photo_diorama.core.settings import Settings, each_option
 from photo_diorama.core.shown_options import PRESETS, SHOWN, shown
 
 OPTIONS_SHOWN = [f.name + "_percent" * shown(f.name).percent for _, f in each_option()]
+NOT_ALONE = [f"{f.name}_automatic" for _, f in each_option() if shown(f.name).percent and f.metadata["low"] < 0]
 FIRST = [f.name + "_percent" * shown(f.name).percent for _, f in each_option() if shown(f.name).first]
 NAMES = ["preset", *FIRST, *(name for name in OPTIONS_SHOWN if name not in FIRST)]
 """Every option once, as the window shows it: the preset, what matters first, the rest by stage."""
@@ -26,7 +27,7 @@ def test_the_sidebar_shows_pickers_button_and_every_option_once(blender):
     panel = blender.types.PHOTO_DIORAMA_PT_import
     assert (panel.bl_category, panel.bl_space_type, panel.bl_region_type) == ("Photo Diorama", "VIEW_3D", "UI")
     layout = draw(blender, "PHOTO_DIORAMA_PT_import")
-    assert [name for _, name in layout.rows()] == ["photo", "depth", *NAMES]
+    assert [name for _, name in layout.rows() if name not in NOT_ALONE] == ["photo", "depth", *NAMES]
     buttons = [name for name, _ in layout.said("operator")]
     assert buttons == ["photo_diorama.import_photo", "photo_diorama.load_defaults", "photo_diorama.save_defaults"]
 
@@ -81,6 +82,10 @@ def test_a_preset_sets_its_options_and_tells_whether_they_still_hold(blender):
 def test_parts_of_the_width_are_percentages_in_the_window(blender):
     chosen = blender.context.scene.photo_diorama
     chosen.soft_edge_percent = 1.5
+    chosen.soft_edge_automatic = True
+    assert chosen.soft_edge == -1 and chosen.soft_edge_automatic and chosen.soft_edge_percent == 0
+    chosen.soft_edge_percent = 1.5
+    assert not chosen.soft_edge_automatic
     assert chosen.soft_edge == pytest.approx(0.015) and chosen.soft_edge_percent == pytest.approx(1.5)
     for _, f in each_option():
         if shown(f.name).percent:
@@ -213,7 +218,7 @@ def test_the_operators_own_rows(blender):
         layout = FakeLayout()
         rna = getattr(blender.ops.photo_diorama, operator.bl_idname.split(".")[1]).get_rna_type()
         operator.draw(SimpleNamespace(layout=layout, bl_rna=rna, **Settings().values()), blender.context)
-        assert [name for _, name in layout.rows()] == [*files, *NAMES]
+        assert [name for _, name in layout.rows() if name not in NOT_ALONE] == [*files, *NAMES]
 
 
 def test_dropping_photos_is_offered_only_when_asked_for(blender):

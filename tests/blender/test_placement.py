@@ -131,3 +131,20 @@ def test_the_scene_is_set_up_when_asked_and_that_is_undone(blender, street, impo
     blender.context.view_layer.objects.active = blender.data.objects[name]
     with pytest.raises(RuntimeError, match="Rebuild makes it again"):
         blender.ops.photo_diorama.set_up_scene()
+
+
+def test_a_photo_whose_upwards_is_known_stands_upright(blender, street, import_photo, monkeypatch):
+    """As an fSpy project beside the photo tells it: a camera that looks down by 20 degrees does so in the scene."""
+    from dataclasses import replace
+
+    from photo_diorama.core import pipeline
+
+    angle = np.radians(20)
+    up = np.array([0, -np.cos(angle), -np.sin(angle)])
+    load = pipeline.load_photo
+    monkeypatch.setattr(pipeline, "load_photo", lambda *a: replace(load(*a), up=up))
+    root = import_photo(*street)
+    blender.context.view_layer.update()
+    camera = next(ob for ob in root.children_recursive if ob.type == "CAMERA")
+    looks = np.array(camera.matrix_world.to_3x3()) @ (0, 0, -1)
+    assert looks == pytest.approx((0, np.cos(angle), -np.sin(angle)), abs=1e-6)

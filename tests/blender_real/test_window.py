@@ -108,6 +108,11 @@ with view():
     window.stroke((x - 60, y + 60), (x - 20, y + 60), (x + 20, y + 60), (x + 60, y + 60))
     window.mouse("mousemove", "5", "5", "sleep", "1")
     tinted = _seen(window)
+    for _ in range(30):  # a busy computer draws late
+        if (tinted != photo)[y + 60, x].any():
+            break
+        window.mouse("sleep", "1")
+        tinted = _seen(window)
     assert (tinted[y + 60, x] - photo[y + 60, x])[0] > (tinted[y + 60, x] - photo[y + 60, x])[2], "redder where painted"
     assert np.abs(tinted - photo)[y - 100, x - 60 : x + 60].max() <= 2, "and the photo as it is elsewhere"
     painted = np.array(json.loads(window.python("""
@@ -124,3 +129,29 @@ def _seen(window) -> np.ndarray:
 
 def _around(picture: np.ndarray, x: int, y: int) -> np.ndarray:
     return picture[y - 80 : y + 80, x - 120 : x + 120]
+
+
+def test_a_click_selects_the_thing_there(window, middle):
+    window.python("""
+with view():
+    bpy.ops.object.mode_set(mode="OBJECT")
+    bpy.ops.photo_diorama.fill_mask(content="NOTHING")
+    bpy.ops.photo_diorama.select_by_click("INVOKE_DEFAULT")
+""")
+    overlay = "__import__('sys').modules['bl_ext.user_default.photo_diorama.operators.depth.mask_overlay']"
+    assert _until(window, f"print(int(bool({overlay}.picking)))"), "it waits for clicks once photo and depth are at hand"
+    x, y = middle
+    window.click(x, y + 60)
+    assert _until(window, "print(int((pixels('mask') > 0.5).sum()))") > 50
+    window.key("Return")
+    assert not int(window.python(f"print(int(bool({overlay}.picking)))"))
+
+
+def _until(window, text: str, seconds: int = 60) -> int:
+    """What Python prints in the window, as soon as that is not 0."""
+    for _ in range(seconds):
+        found = int(window.python(text))
+        if found:
+            return found
+        window.mouse("sleep", "1")
+    return 0

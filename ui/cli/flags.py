@@ -12,6 +12,8 @@ from ...core.scene.output import OutputSettings
 from ...core.settings import Settings, each_option
 from ...core.threads import ThreadSettings
 
+SAY_THE_SAME = {"focal_px", "focal_mm", "fov"}
+"""Flags of which only one can be given."""
 ALWAYS_ON = {"set_up_scene"}
 """The command line writes a new file of its own, which is always set up; so this is no flag."""
 
@@ -31,9 +33,9 @@ def add_options(parser: argparse.ArgumentParser, only: Iterable[str] | None = No
             continue
         if part not in groups:
             groups[part] = parser.add_argument_group(f"{part} options")
-        if part == "photo":  # two ways to say the same
+        if f.name in SAY_THE_SAME:
             focal = focal or groups[part].add_mutually_exclusive_group()
-        _add_flag(focal if part == "photo" else groups[part], f)
+        _add_flag(focal if f.name in SAY_THE_SAME else groups[part], f)
 
 
 def add_output_options(parser: argparse.ArgumentParser) -> None:

@@ -144,7 +144,7 @@ def new_scene(built: Diorama, settings: Settings, request: Request):
     scene.render.engine = "CYCLES"
     scene.cycles.samples, scene.cycles.use_denoising, scene.cycles.max_bounces = SAMPLES, False, BOUNCES
     root = emit(built.mesh, built.photo, settings, source_of(built, request.photo, request.depth))
-    place(root, settings.scene.placement, bpy.context)
+    place(root, settings.scene.placement, bpy.context, built.photo.up)
     scene.frame_set(1)
     return scene
 

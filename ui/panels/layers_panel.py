@@ -4,6 +4,7 @@ import bpy
 
 from ...operators.build.update_from import UpdateFrom
 from ...operators.depth.layers import (
+    DeleteLayer,
     DuplicateLayer,
     JoinLayer,
     SelectLayer,
@@ -36,6 +37,7 @@ class PHOTO_DIORAMA_PT_layers(DioramaPanel, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator(DuplicateLayer.bl_idname, text="Duplicate", icon="DUPLICATE")
         row.operator(JoinLayer.bl_idname, text="Join", icon="SELECT_EXTEND")
+        row.operator(DeleteLayer.bl_idname, text="", icon="TRASH")
         layout.label(text="Invented")
         row = layout.row(align=True)
         seen = any(is_invented(ob) and not ob.hide_viewport for ob in surfaces_of(root))

@@ -1,0 +1,57 @@
+"""The camera found by lines: lens, lens centre and an upright stand, from exact lines of a view that looks down."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
+
+from poses import turned  # noqa: E402
+
+WIDTH, HEIGHT, FOCAL, CENTRE = 160, 120, 150.0, (90.0, 55.0)
+TURN = (-15, 0, 35)
+
+
+def drawn() -> str:
+    """Edges of a box as a turned camera sees them, as parts of the photo's width and height."""
+    from photo_diorama.core.camera.camera import Camera
+
+    camera, pose = Camera(WIDTH, HEIGHT, FOCAL, *CENTRE), turned(*TURN)
+    lines = {}
+    for k, axis in enumerate("xyz"):
+        along = (pose.T @ np.eye(3)[k]) * (1, -1, -1)
+        lines[axis] = []
+        for start in ((-0.5, 0.2, 5.0), (0.6, -0.3, 6.0), (0.1, 0.5, 4.5)):
+            u, v = camera.project(np.stack([start - 0.4 * along, start + 0.4 * along]))
+            lines[axis].append([u[0] / WIDTH, v[0] / HEIGHT, u[1] / WIDTH, v[1] / HEIGHT])
+    return json.dumps(lines)
+
+
+def test_lines_give_lens_centre_and_an_upright_stand(blender, street, import_photo):
+    root = import_photo(*street)
+    assert blender.ops.photo_diorama.camera_from_lines(lines=drawn()) == {"FINISHED"}
+    blender.context.view_layer.update()
+    camera = next(ob for ob in root.children_recursive if ob.type == "CAMERA")
+    assert camera.data.lens == pytest.approx(FOCAL / WIDTH * 36, rel=1e-4)
+    assert camera.data.shift_x == pytest.approx(-(CENTRE[0] - WIDTH / 2) / WIDTH, abs=1e-4)
+    assert camera.data.shift_y == pytest.approx((CENTRE[1] - HEIGHT / 2) / WIDTH, abs=1e-4)
+    looks = np.array(camera.matrix_world.to_3x3()) @ (0, 0, -1)
+    assert np.degrees(np.arcsin(looks[2])) == pytest.approx(TURN[0], abs=0.05)
+    assert camera.matrix_world.translation.length == pytest.approx(0, abs=1e-6)
+    first = root.matrix_world.copy()
+    assert blender.ops.photo_diorama.camera_from_lines() == {"FINISHED"}, "the lines are kept on the root"
+    blender.context.view_layer.update()
+    assert np.allclose(root.matrix_world, first, atol=1e-5)
+
+
+def test_lines_that_say_too_little_change_nothing(blender, street, import_photo):
+    root = import_photo(*street)
+    before = root.matrix_world.copy(), root["photo_diorama_settings"]
+    with pytest.raises(RuntimeError, match="Two directions"):
+        blender.ops.photo_diorama.camera_from_lines(lines='{"x": [[0, 0, 1, 1]]}')
+    with pytest.raises(RuntimeError, match="Two directions"):
+        blender.ops.photo_diorama.camera_from_lines(lines="no lines")
+    assert (root.matrix_world, root["photo_diorama_settings"]) == before
