@@ -58,7 +58,7 @@ def objective(guess: torch.Tensor, sky: torch.Tensor, batch: list[Sample], inver
     """
     inverse, valid = inverse[:, ::2, ::2], valid[:, ::2, ::2]
     per_image = lambda table: torch.tensor([table.get(s.kind, 0.0) for s in batch])
-    exact, affine, ordered = per_image({RENDERED: 1.0}), per_image({REAL: 0.7, TAUGHT: 0.15}), per_image({PASTED: 0.5})
+    exact, affine, ordered = per_image({RENDERED: 1.0}), per_image({REAL: 0.7, TAUGHT: 0.5}), per_image({PASTED: 0.5})
     total = (exact + affine + ordered).sum().clamp(min=1)
     level, truth = losses.scaled(guess, valid), losses.scaled(inverse, valid).clamp(max=8)
     log_level, log_truth = losses.logarithm(level), losses.logarithm(truth)
@@ -66,7 +66,7 @@ def objective(guess: torch.Tensor, sky: torch.Tensor, batch: list[Sample], inver
     terms = {"scale": (losses.scale_only(level, truth, valid) * exact).sum(),
              "gradient": 0.25 * ((losses.gradient(level, truth, valid)
                                   + 0.4 * losses.gradient(log_level, log_truth, valid)) * exact).sum(),
-             "edges": 0.5 * (losses.edges_in_place(level, truth, valid) * exact).sum(),
+             "edges": 1.5 * (losses.edges_in_place(level, truth, valid) * exact).sum(),
              "flat": 0.3 * (losses.flatness(level, truth, valid) * exact).sum(),
              "order": 0.4 * (losses.order(level, first, second, sign) * (exact + ordered)).sum(),
              "sky": 0.3 * (losses.mean_of(torch.nn.functional.binary_cross_entropy_with_logits(
@@ -128,7 +128,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rendered", type=Path, required=True)
     parser.add_argument("--photos", type=Path, nargs="*", default=[], help="free photos to paste cut-outs on")
     parser.add_argument("--real", type=Path, help="reference data: adds its real training pairs (not for shipping)")
-    parser.add_argument("--taught", type=Path, help=".npz of METER's inverse depth for the photos, same order")
+    parser.add_argument("--taught", type=Path, help=".npz of inverse depth for the photos, same order (teach.py)")
     parser.add_argument("--run", type=Path, required=True, help="folder of this run's checkpoints")
     parser.add_argument("--variant", choices=VARIANTS, default="lite0")
     parser.add_argument("--start", type=Path, help="weights (.safetensors) of the same variant to start from, not ImageNet's")
