@@ -2,13 +2,15 @@
 # make test                                          all tests, with what they need
 # make test-versions                                 the tests with Blender in Blender 5.0 and 5.2 too, whole
 # make test-blender-real                             the zips with their wheels in Blender 4.5, 5.0, 5.2 and in Debian's program
-# make extension [TARGET=linux-x64-py311]            the zips in dist/, with their wheels, and a repository of them
+# make test-zip ZIP=a.zip BLENDER=program            one zip in a Blender program of this system
+# make test-windows                                  the first steps of a Windows user under Wine, with a Windows zip's own wheels
+# make extension [TARGET=linux-x64-py311] [EDITION=small]  the zips in dist/, with their wheels, and repositories of them
 # make bare                                          only the zip without wheels
 # make wheels-lock                                   pin the wheels anew, after a change of versions in wheels/lock.toml
 # make train-depth CACHE=folder [PHOTOS="folder ..."]  the depth network again, from its renders on (training/depth/README.md)
 # make lint, make clean
 PYTHON ?= python3.11
-BIN := .venv/bin
+BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 PHOTO ?= docs/demo/courtyard.jpg
 DEPTH ?= $(if $(filter docs/demo/courtyard.jpg,$(PHOTO)),docs/demo/courtyard_depth.png)
 SYSTEM_LIBRARIES := libegl1 libgl1 libxi6 libxrender1 libxkbcommon0 libsm6 libxfixes3 libxxf86vm1 libgomp1
@@ -16,7 +18,7 @@ SYSTEM_LIBRARIES := libegl1 libgl1 libxi6 libxrender1 libxkbcommon0 libsm6 libxf
 WHEELS ?= dist/wheels
 BLENDER_ROOT ?= dist/debian-blender
 
-.PHONY: demo test test-versions test-blender-real extension bare wheels-lock train-depth lint clean
+.PHONY: demo test test-versions test-blender-real test-windows test-zip checksums extension bare wheels-lock train-depth lint clean
 
 .venv/ready: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -45,8 +47,14 @@ test-versions: .venv/ready-dev
 test-blender-real: .venv/ready-dev
 	BLENDER_ROOT="$(BLENDER_ROOT)" WHEELS="$(WHEELS)" sh tests/blender_real/run.sh
 
+test-zip: .venv/ready-dev
+	DIORAMA_ZIP="$(ZIP)" DIORAMA_PROGRAM="$(BLENDER)" $(BIN)/python -m pytest tests/blender_real -s --durations=0
+
+test-windows: .venv/ready-dev
+	WHEELS="$(WHEELS)" sh tests/windows/run.sh
+
 extension: .venv/ready-dev
-	$(BIN)/python wheels/build_extension.py $(foreach t,$(TARGET),--target $(t)) --wheels "$(WHEELS)"
+	$(BIN)/python wheels/build_extension.py $(foreach t,$(TARGET),--target $(t)) $(if $(EDITION),--edition $(EDITION)) --wheels "$(WHEELS)"
 
 bare: .venv/ready-dev
 	$(BIN)/python wheels/build_extension.py --bare
@@ -60,6 +68,10 @@ train-depth: .venv/ready-dev
 
 lint: .venv/ready-dev
 	$(BIN)/ruff check .
+
+# of all zips in dist/, as `sha256sum -c` reads them
+checksums:
+	cd dist && sha256sum *.zip > SHA256SUMS
 
 clean:
 	rm -rf .venv out dist

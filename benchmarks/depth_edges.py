@@ -24,6 +24,7 @@ def main() -> None:
     from photo_diorama.core.depth.depth_map import DepthMap
     from photo_diorama.core.depth.resample_depth import fill_unknown, resample
     from photo_diorama.core.depth.sharpen_depth import sharpen
+    from photo_diorama.core.settings import LayerSettings
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared")
@@ -40,7 +41,7 @@ def main() -> None:
         small = cv2.resize(true, (w // PART, h // PART), interpolation=cv2.INTER_AREA)
         linear = cv2.resize(small, (w, h), interpolation=cv2.INTER_LINEAR)
         guided, _ = resample(small, np.ones(small.shape, bool), colour, h, w)
-        sharp = sharpen(DepthMap(guided, np.ones((h, w), bool), False, ""), colour, 0.04 / 3).disparity
+        sharp = sharpen(DepthMap(guided, np.ones((h, w), bool), False, ""), colour, LayerSettings()).disparity
         jump = 0.03 * np.ptp(true)
         rows.append([_distance(_edges(true, jump) & known, _edges(found, jump)) for found in (linear, guided, sharp)])
         print(f"| {scene} |", " | ".join(f"{x:.2f}" for x in rows[-1]), "|", flush=True)

@@ -38,7 +38,7 @@ def random_estimator(key: str, device: str):
         shapes = {name: tensor.shape for name, tensor in architecture.module().state_dict().items()}
     state = {name: torch.rand(shape).mul_(0.02) for name, shape in shapes.items()}
     network = build_from_state(architecture.module, state, key, "random weights").to(device)
-    return Estimator(key, network, architecture.photo_input, architecture.kind)
+    return Estimator(key, network, architecture.photo_input, architecture.read)
 
 
 def measure(key: str, arguments: argparse.Namespace) -> dict:

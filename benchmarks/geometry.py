@@ -109,7 +109,7 @@ def one(what: str, photo: str, depth: str, side: str) -> None:
         picture.working_colour(8, 8)
         wall, cpu = time.perf_counter(), time.process_time()
         colour = picture.working_colour(*found.disparity.shape)
-        sharp = sharpen_depth.sharpen(found, colour, settings.layers.tear)
+        sharp = sharpen_depth.sharpen(found, colour, settings.layers)
         torn = split_into_layers(picture, sharp, settings.layers)
         image, edges = inpaint.inpaint(torn, settings.layers, settings.inpaint)
         made = triangulate.triangulate(image, picture, found.metric, settings.mesh)

@@ -265,7 +265,7 @@ def by_links(photo: Path, depth: Path | None, shape: tuple[int, int], options: l
     step = Steps(silent, Kept(), (str(photo), str(depth or "")))
     read, _, original = bring_depth(step, photo, depth, settings, None)
     depth = take_over(None, original, read)
-    sharp = sharpen(depth, read.working_colour(*depth.disparity.shape), settings.layers.tear)
+    sharp = sharpen(depth, read.working_colour(*depth.disparity.shape), settings.layers)
     image = split_into_layers(read, sharp, settings.layers)
     return torn_picture(*torn_links(image), shape), time.process_time() - started
 

@@ -13,6 +13,7 @@ from .depth.edit_depth import Change, DepthEdit, change_region, take_over
 from .layers.parts import Parts
 from .pipeline import Diorama, Kept, Progress, build_diorama, find_original, silent
 from .settings import Settings
+from .silhouettes.select_thing import Scene
 
 Mask = Callable[[tuple[int, int]], np.ndarray]
 """Takes height and width of the working grid, returns (h, w) bool."""
@@ -44,6 +45,14 @@ def current_depth(source: Source, edit: DepthEdit | None, progress: Progress = s
     """The depth of a photo as it is now, nothing changed and nothing built; raises as `build_diorama` does."""
     photo, original = find_original(source.photo, source.depth, source.settings, progress, source.kept, source.models)
     return Changed(DepthEdit(original.disparity, take_over(edit, original, photo).disparity), None)
+
+
+def scene_to_click(source: Source, edit: DepthEdit | None, progress: Progress = silent) -> Scene:
+    """The photo and its depth as it is now, for clicks on things; raises as `build_diorama` does."""
+    photo, original = find_original(source.photo, source.depth, source.settings, progress, source.kept, source.models)
+    disparity = take_over(edit, original, photo).disparity
+    colour = np.clip(photo.working_colour(*disparity.shape), 0, 1)
+    return Scene((colour * 255 + 0.5).astype(np.uint8), disparity)
 
 
 def change_depth(

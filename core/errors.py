@@ -1,14 +1,83 @@
-"""The two ways in which a diorama does not come about: bad input, told in a sentence, and the user's own cancel."""
+"""The two ways in which a diorama does not come about: what the user is told in one sentence, and the user's own cancel."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+
+OF_THE_DISK = {
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENAMETOOLONG,
+}  # fmt: skip
+"""What can go wrong with a place to write to that was good when it was checked."""
+
+
+class Kind(Enum):
+    """What stood in the way, for code that has to choose what to do next; people read the sentence."""
+
+    BAD_INPUT = "bad input"  # an option, or files that do not fit together
+    UNUSABLE_FILE = "unusable file"  # the photo or its depth: missing, damaged, of a format that is not promised
+    MISSING_NETWORK = "missing network"  # to be downloaded or imported first
+    MISSING_PACKAGE = "missing package"  # Python cannot import what is needed
+    DISK = "disk"  # full, gone or not to be written to
+    MEMORY = "memory"
 
 
 class DioramaError(ValueError):
-    """Input that cannot be used. Its text is one sentence for the user: which file, what is wrong, what to do."""
+    """Input that cannot be used, told in one sentence: which file, what is wrong, what to do.
 
+    Where what to do is called otherwise in Blender's window and on the command line, `fault` ends before it, and `window`
+    and `command_line` go on.
 
-def without_torch(inpainter: str, error: ImportError, instead: str) -> DioramaError:
-    """What to raise where an inpainter's networks cannot run."""
-    return DioramaError(f'The inpainter "{inpainter}" needs PyTorch, which cannot be loaded here ({error}); choose "{instead}".')
+    >>> error = DioramaError("a.npy has negative distances", window="set Depth Kind", command_line="pass --depth-kind")
+    >>> error.in_window
+    'a.npy has negative distances; set Depth Kind.'
+    >>> str(error)
+    'a.npy has negative distances; pass --depth-kind.'
+    """
+
+    def __init__(self, fault: str, kind: Kind = Kind.BAD_INPUT, *, window: str = "", command_line: str = ""):
+        self.kind = kind
+        self.in_window = f"{fault}; {window}." if window else fault
+        super().__init__(f"{fault}; {command_line}." if command_line else fault)
 
 
 class Cancelled(Exception):
     """The user asked to stop; raised at the next step of the work, which leaves nothing half done."""
+
+
+@contextmanager
+def reading_a_file() -> Iterator[None]:
+    """What is refused within, for whatever reason, is the fault of a photo's or a depth map's file."""
+    try:
+        yield
+    except DioramaError as error:
+        if error.kind is Kind.BAD_INPUT:
+            error.kind = Kind.UNUSABLE_FILE
+        raise
+
+
+def without_torch(inpainter: str, error: ImportError, instead: str) -> DioramaError:
+    """What to raise where an inpainter's networks cannot run."""
+    return DioramaError(
+        f'The inpainter "{inpainter}" needs PyTorch, which cannot be loaded here ({error}); choose "{instead}".', Kind.MISSING_PACKAGE
+    )
+
+
+def in_a_sentence(error: BaseException) -> DioramaError | None:
+    """What Python raised, told to the user: lack of memory, a missing package, a disk. None for a fault of ours."""
+    if isinstance(error, DioramaError):
+        return error
+    if isinstance(error, MemoryError):
+        return DioramaError("There is not enough memory for this photo", Kind.MEMORY,
+                            window="lower the long side or scale the photo down",
+                            command_line="lower --long-side or scale the photo down")  # fmt: skip
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith(__package__.split(".")[0]):
+        return DioramaError(f"Photo Diorama needs the Python module {error.name}", Kind.MISSING_PACKAGE,
+                            window="install the build of the extension that was made for your system",
+                            command_line="install Photo Diorama with what it needs")  # fmt: skip
+    if isinstance(error, OSError) and error.errno in OF_THE_DISK:
+        where = error.filename or "The output"
+        return DioramaError(f"{where} cannot be written ({error.strerror}); check the free space and the folder's permissions.", Kind.DISK)
+    return None

@@ -28,6 +28,7 @@ class Job:
         self.stage, self.fraction, self.started = "Starting", 0.0, time.monotonic()
         self._told: SimpleQueue[tuple[str, float]] = SimpleQueue()
         self._asked_to_stop = threading.Event()
+        self._asked_at = 0.0
         self._outcome: tuple[Any, BaseException | None] | None = None
         # a daemon: closing the program must not wait for a stage that takes a minute
         self._thread = threading.Thread(target=self._run, args=(work,), name="photo diorama", daemon=True)
@@ -46,7 +47,13 @@ class Job:
 
     def cancel(self) -> None:
         """Asks the work to stop; it does at its next call of progress."""
+        self._asked_at = self._asked_at or time.monotonic()
         self._asked_to_stop.set()
+
+    @property
+    def seconds_stopping(self) -> float:
+        """How long ago somebody asked the work to stop; 0 where nobody did. Whoever waits need not wait for a network."""
+        return time.monotonic() - self._asked_at if self._asked_at else 0.0
 
     @property
     def cancelling(self) -> bool:

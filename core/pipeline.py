@@ -110,11 +110,11 @@ def build_diorama(
     networks = downloaded.stamp(settings.inpaint.inpainter)  # before anything that takes long: one may be missing
     photo, found, original = bring_depth(step, photo_path, depth_path, settings, models)
     depth = step("Taking over the edited depth", 0.14, edit and edit.key, lambda: take_over(edit, original, photo))
-    sharp = step("Sharpening the depth", 0.15, layers.tear,
-                 lambda: sharpen(depth, photo.working_colour(*depth.disparity.shape), layers.tear))  # fmt: skip
+    sharp = step("Sharpening the depth", 0.15, (layers.tear, layers.rim, layers.soft_edge),
+                 lambda: sharpen(depth, photo.working_colour(*depth.disparity.shape), layers))  # fmt: skip
     torn = step("Splitting at depth discontinuities", 0.25, (layers, parts and parts.key),
                 lambda: split_into_layers(photo, sharp, layers, parts))  # fmt: skip
-    matte = step("Softening silhouettes", 0.28, (), lambda: find_matte(torn, layers, found.matte))
+    matte = step("Softening silhouettes", 0.28, (), lambda: find_matte(torn, layers, found.matte, sharp.steps is not None))
     image, edges = step("Inpainting what is hidden", 0.3, (settings.inpaint, networks),
                         lambda: inpaint(clean(torn, matte), layers, settings.inpaint, step.within(0.3, 0.85), downloaded))  # fmt: skip
     lit = settings.scene.shader == "principled"

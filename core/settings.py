@@ -21,6 +21,9 @@ class PhotoSettings:
     """How the photo's camera is known."""
 
     focal_px: float = option(0.0, "Focal length in pixels of the photo; 0 reads it from the photo", low=0.0, high=1e6)
+    focal_mm: float = option(
+        0.0, "Focal length as on a full-frame camera (35 mm film); 0 reads it from the photo", low=0.0, high=3000.0
+    )
     fov: float = option(0.0, "Angle across the photo's long side in degrees; 0 reads it from the photo", low=0.0, high=170.0)
 
 
@@ -74,8 +77,11 @@ class LayerSettings:
         0.002, "Mixed pixels beside a silhouette that are given to the foreground, as a part of the long side", low=0.0, high=0.01
     )
     soft_edge: float = option(
-        0.0, "Half the width of soft silhouettes, for hair and leaves, as a part of the long side; 0 is hard", low=0.0, high=0.05
-    )
+        -1.0,
+        "Half the width of soft silhouettes, for hair and leaves, as a part of the long side; 0 is hard, -1 is automatic: soft where "
+        "the depth was estimated or a matte came with the photo, hard where depth was measured",
+        low=-1.0, high=0.05,
+    )  # fmt: skip
     hidden_width: float = option(
         0.07, "How far a background continues behind a foreground, as a part of the long side", low=0.0, high=0.5
     )
@@ -84,6 +90,10 @@ class LayerSettings:
     )
     border: float = option(0.06, "How far the picture continues outside its frame, as a part of the long side", low=0.0, high=0.25)
     passes: int = option(3, "How often hidden parts may hide further parts", low=0, high=6)
+
+    def rim_width(self, long_side: int) -> int:
+        """Mixed pixels beside a silhouette that are given to the foreground, px of the working grid."""
+        return max(1, round(self.rim * long_side)) if self.rim > 0 else 0
 
 
 INPAINTERS = {
@@ -186,6 +196,17 @@ class SceneSettings:
         },
     )
     frames: int = option(96, "Length of the movement in frames", low=2, high=100000)
+    placement: str = option(
+        "automatic",
+        "Where a new diorama stands; one that is there stays where it is",
+        choices={
+            "automatic": "At the world's origin, or beside other dioramas and whatever its camera would stand in",
+            "origin": "The photo's camera at the world's origin",
+            "cursor": "The photo's camera at the 3D cursor",
+            "ground": "Its ground, where one is found, level at Z = 0, and the camera as high above it as it was",
+            "camera": "Before the scene's camera, as if that had taken the photo",
+        },
+    )
     set_up_scene: bool = option(
         False, "Make the photo's camera the scene's, with the photo's resolution and colours shown unchanged"
     )
@@ -207,7 +228,7 @@ class Settings:
         known = {f.name: part for part, f in each_option()}
         for name, value in values.items():
             if name not in known:
-                raise DioramaError(f"There is no option named {name!r}; `photo-diorama --help` lists them.")
+                raise DioramaError(f"There is no option named {name!r}", window="the panel shows them all", command_line="`photo-diorama --help` lists them")
             check(known[name], name, value)
         parts = {
             part.name: replace(getattr(self, part.name), **{k: v for k, v in values.items() if known[k] == part.name})

@@ -13,12 +13,22 @@ def unregister() -> None:
 
 def _modules() -> tuple:
     # imported late: the command line takes single files of this folder before there is a Blender
-    from .build import build_operator, defaults, import_photo, model_files, properties, rebuild, update_from
+    from .build import (
+        better_depth,
+        build_operator,
+        defaults,
+        import_photo,
+        model_files,
+        properties,
+        rebuild,
+        update_from,
+    )
     from .camera import apply_move, depth_of_field, safe_range, tilt_preview
-    from .depth import brushes, edit_depth, layers, mask_overlay, paint_depth, pick_depth
+    from .depth import brushes, click_region, edit_depth, layers, mask_overlay, paint_depth, pick_depth
     from .light import ground, light, relief
     from .output import export_diorama, render_output
     from .scene import depth_image, focus_scale
+    from .staging import look_through
 
     return (
         properties,
@@ -32,8 +42,10 @@ def _modules() -> tuple:
         brushes,
         mask_overlay,
         pick_depth,
+        click_region,
         layers,
         update_from,
+        better_depth,
         defaults,
         apply_move,
         render_output,
@@ -43,6 +55,7 @@ def _modules() -> tuple:
         light,
         depth_of_field,
         focus_scale,
+        look_through,
         export_diorama,
         model_files,
     )

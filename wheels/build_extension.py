@@ -1,6 +1,6 @@
 """Builds the extension's zips, with their wheels or bare, checks each with Blender's own tool, and makes a repository of them.
 
-python wheels/build_extension.py [--target linux-x64-py311 ...] [--bare] [--wheels FOLDER] [--output dist]
+python wheels/build_extension.py [--target linux-x64-py311 ...] [--edition small] [--bare] [--wheels FOLDER] [--output dist]
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fetch_wheels import copy_or_link, fetch_all
-from read_lock import BuildError, Lock, Target, check_complete, read_lock
+from read_lock import FULL, SMALL, BuildError, Lock, Target, Wheel, check_complete, read_lock
 from slim_wheel import slim
+from windows_runtime import check_runtime
 
 ROOT = Path(__file__).resolve().parents[1]
 BARE = "bare"
@@ -28,10 +29,11 @@ CREDITS = "LICENSE-third-party.txt"
 
 @dataclass(frozen=True)
 class Built:
-    """A zip and, if it has wheels, the target it is for."""
+    """A zip and, if it has wheels, the target and edition it is for."""
 
     path: Path
     target: Target | None
+    edition: str
     bytes: int
 
 
@@ -40,6 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--target", action="append", help="one of the lock's targets; again for more; all when not given"
     )
+    parser.add_argument("--edition", choices=(FULL, SMALL), help="with PyTorch or without; both when not given")
     parser.add_argument(
         "--bare", action="store_true", help="only the zip without wheels, for a Blender whose Python has them"
     )
@@ -65,15 +68,28 @@ def build(given: argparse.Namespace) -> list[Built]:
     tool = builder_tool()
     targets = [] if given.bare else chosen(lock, given.target)
     cache = given.wheels or given.output / "wheels"
-    wanted = {wheel.file: wheel for target in targets for wheel in lock.wheels_of(target)}
+    zips = [(t, edition) for t in targets for edition in lock.editions_of(t) if given.edition in (None, edition)]
+    wanted = {wheel.file: wheel for target, edition in zips for wheel in lock.wheels_of(target, edition)}
     fetch_all(wanted.values(), lock.targets, cache, given.offline)
+    for target, edition in zips:
+        check_runtime(target, [cache / wheel.file for wheel in lock.wheels_of(target, edition)])
     given.output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=given.output, prefix=".building-") as folder:
-        built = [build_one(None, lock, cache, Path(folder), given.output, tool)]
-        built += [build_one(target, lock, cache, Path(folder), given.output, tool) for target in targets]
-    if targets and not given.no_repository:
-        make_repository([zipped for zipped in built if zipped.target], given.output / "repository", tool)
+        built = [build_one(None, "", lock, cache, Path(folder), given.output, tool)]
+        built += [build_one(target, edition, lock, cache, Path(folder), given.output, tool) for target, edition in zips]
+    if not given.no_repository:
+        for edition in (FULL, SMALL):  # a repository has one zip for each Blender
+            listed = best_of(edition, built)
+            if listed:
+                make_repository(listed, given.output / ("repository" if edition == FULL else f"repository-{edition}"), tool)
     return built
+
+
+def best_of(edition: str, built: list[Built]) -> list[Built]:
+    """Of each target the zip of that edition, the small one where there is no full one; nothing where none is of that edition."""
+    found = {zipped.target.name: zipped for zipped in built if zipped.edition == SMALL}
+    wanted = {zipped.target.name: zipped for zipped in built if zipped.target and zipped.edition == edition}
+    return [*(found | wanted).values()] if wanted else []
 
 
 def chosen(lock: Lock, names: list[str] | None) -> list[Target]:
@@ -84,12 +100,12 @@ def chosen(lock: Lock, names: list[str] | None) -> list[Target]:
     return [target for target in lock.targets.values() if not names or target.name in names]
 
 
-def build_one(target: Target | None, lock: Lock, cache: Path, folder: Path, output: Path, tool: Path) -> Built:
+def build_one(target: Target | None, edition: str, lock: Lock, cache: Path, folder: Path, output: Path, tool: Path) -> Built:
     """One zip, built by Blender's tool from a copy of the source with a manifest of its own, then validated by it."""
-    name = target.name if target else BARE
+    name = f"{target.label}-{edition}" if target else BARE
     staged = folder / name
-    wheels = bundle(target, lock, cache, staged) if target else []
-    stage(staged, target, lock, wheels)
+    wheels = lock.wheels_of(target, edition) if target else []
+    stage(staged, target, lock, wheels, bundle(wheels, lock, cache, staged) if target else [])
     made = folder / f"{name}.zip"
     run_tool(tool, "build", "--source-dir", str(staged), "--output-filepath", str(made))
     run_tool(tool, "validate", str(made))
@@ -97,15 +113,15 @@ def build_one(target: Target | None, lock: Lock, cache: Path, folder: Path, outp
     final = output / f"{manifest['id']}-{manifest['version']}-{name}.zip"
     os.replace(made, final)
     shutil.rmtree(staged)
-    return Built(final, target, final.stat().st_size)
+    return Built(final, target, edition, final.stat().st_size)
 
 
-def bundle(target: Target, lock: Lock, cache: Path, staged: Path) -> list[str]:
-    """The target's wheels, slim, in the staged folder; their names."""
+def bundle(wheels: list[Wheel], lock: Lock, cache: Path, staged: Path) -> list[str]:
+    """The wheels, slim, in the staged folder; their names."""
     into = staged / "wheels"
     into.mkdir(parents=True)
     names = []
-    for wheel in lock.wheels_of(target):
+    for wheel in wheels:
         slimmed = slim(cache / wheel.file, lock.packages[wheel.package], into)
         if slimmed.parent != into:
             copy_or_link(slimmed, into / slimmed.name)
@@ -113,7 +129,7 @@ def bundle(target: Target, lock: Lock, cache: Path, staged: Path) -> list[str]:
     return names
 
 
-def stage(staged: Path, target: Target | None, lock: Lock, wheels: list[str]) -> None:
+def stage(staged: Path, target: Target | None, lock: Lock, wheels: list[Wheel], names: list[str]) -> None:
     """The source less what the manifest keeps out of a zip, with the manifest of this target and the credits of its wheels."""
     outside = [pattern.strip("/") for pattern in source_manifest()["build"]["paths_exclude_pattern"]]
     staged.mkdir(parents=True, exist_ok=True)
@@ -124,12 +140,12 @@ def stage(staged: Path, target: Target | None, lock: Lock, wheels: list[str]) ->
             else:
                 shutil.copy2(path, staged / path.name)
     text = (ROOT / "blender_manifest.toml").read_text(encoding="utf-8")
-    (staged / "blender_manifest.toml").write_text(manifest_for(text, target, lock, wheels), encoding="utf-8")
+    (staged / "blender_manifest.toml").write_text(manifest_for(text, target, lock, wheels, names), encoding="utf-8")
     if target:
-        (staged / CREDITS).write_text(credits(target, lock), encoding="utf-8")
+        (staged / CREDITS).write_text(credits(wheels, lock), encoding="utf-8")
 
 
-def manifest_for(text: str, target: Target | None, lock: Lock, wheels: list[str]) -> str:
+def manifest_for(text: str, target: Target | None, lock: Lock, wheels: list[Wheel], names: list[str]) -> str:
     """The source's manifest with the target's platform, Blenders and wheels; every other line stays as it is."""
     if target is None:
         return text
@@ -139,17 +155,17 @@ def manifest_for(text: str, target: Target | None, lock: Lock, wheels: list[str]
     if target.blender_max:
         lines.append(f'blender_version_max = "{target.blender_max}"')
     lines.append(f'platforms = ["{target.platform}"]')
-    credit = [lock.packages[wheel.package].credit for wheel in lock.wheels_of(target)]
+    credit = [lock.packages[wheel.package].credit for wheel in wheels]
     lines.append(_array("copyright", [*tomllib.loads(text).get("copyright", ()), *credit]))
-    lines.append(_array("wheels", [f"./wheels/{name}" for name in wheels]))
+    lines.append(_array("wheels", [f"./wheels/{name}" for name in names]))
     return "\n".join(lines) + "\n\n[permissions]" + tail
 
 
-def credits(target: Target, lock: Lock) -> str:
+def credits(wheels: list[Wheel], lock: Lock) -> str:
     """What the zip bundles, under which licence and for what."""
     rows = "".join(
-        f"| {p.name} {p.version} | {p.credit} | {p.licence} | {p.purpose} |\n"
-        for p in (lock.packages[wheel.package] for wheel in lock.wheels_of(target))
+        f"| {p.name} {version} | {p.credit} | {p.licence} | {p.purpose} |\n"
+        for p, version in ((lock.packages[wheel.package], wheel.version) for wheel in wheels)
     )
     return (
         "# Bundled packages\n\nEach wheel brings the texts of its licences in its own dist-info folder. Wheels whose name has the "

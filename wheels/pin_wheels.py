@@ -65,11 +65,12 @@ def _tables(lock: Lock, folder: Path):
 def _newest(package, target: Target, folder: Path) -> Path:
     """The file that pip takes for the target, into the folder of wheels."""
     folder.mkdir(parents=True, exist_ok=True)
+    version = target.version_of(package)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetching-") as fresh:
-        failure = pip_download(target_arguments(target), requirement(package), Path(fresh))
+        failure = pip_download(target_arguments(target), requirement(package, version=version), Path(fresh))
         got = list(Path(fresh).glob("*.whl"))
         if failure or len(got) != 1:
-            raise BuildError(f"{package.name} {package.version} is not to be had for {target.name} ({failure}).")
+            raise BuildError(f"{package.name} {version} is not to be had for {target.name} ({failure}).")
         path = folder / got[0].name
         os.replace(got[0], path)
     return path

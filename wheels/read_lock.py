@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 LOCK = Path(__file__).with_name("lock.toml")
@@ -18,6 +18,8 @@ PLATFORM_TAGS = {
                   *(f"macosx_{n}_0_x86_64" for n in (11, 12, 13, 14))),
 }  # fmt: skip
 """The wheel tags that Blender's platforms take, those for the oldest systems first."""
+FULL, SMALL = "full", "small"
+"""The two editions of a target: with PyTorch for networks that are downloaded, and without."""
 
 
 class BuildError(Exception):
@@ -26,9 +28,13 @@ class BuildError(Exception):
 
 @dataclass(frozen=True)
 class Target:
-    """One zip: a platform, a Python, the Blenders that have it (`blender_max` is exclusive, "" none)."""
+    """A platform, a Python, the Blenders that have it (`blender_max` is exclusive, "" none); `label` tells people in a zip's name.
+
+    `runtime`: the version of Microsoft's C++ library that its Blenders load first; `versions`: packages that need another than usual.
+    """
 
     name: str
+    label: str
     platform: str
     python: str
     numpy: str
@@ -36,6 +42,11 @@ class Target:
     blender_max: str = ""
     without: tuple[str, ...] = ()
     why: str = ""
+    runtime: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def version_of(self, package: Package) -> str:
+        return self.versions.get(package.name, package.version)
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,7 @@ class Package:
     purpose: str
     leave_out: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
+    edition: str = SMALL
 
 
 @dataclass(frozen=True)
@@ -78,8 +90,13 @@ class Lock:
     packages: dict[str, Package]
     wheels: tuple[Wheel, ...]
 
-    def wheels_of(self, target: Target) -> list[Wheel]:
-        return [wheel for wheel in self.wheels if target.name in wheel.targets]
+    def wheels_of(self, target: Target, edition: str = FULL) -> list[Wheel]:
+        mine = [wheel for wheel in self.wheels if target.name in wheel.targets]
+        return mine if edition == FULL else [wheel for wheel in mine if self.packages[wheel.package].edition == SMALL]
+
+    def editions_of(self, target: Target) -> list[str]:
+        """Both, or the small one alone where PyTorch cannot be had."""
+        return [FULL, SMALL] if self.wheels_of(target) != self.wheels_of(target, SMALL) else [SMALL]
 
 
 def read_lock(path: Path = LOCK) -> Lock:
@@ -109,8 +126,8 @@ def check_complete(lock: Lock) -> None:
             )
         if not re.fullmatch("[0-9a-f]{64}", wheel.sha256) or wheel.bytes <= 0:
             raise BuildError(f"{wheel.file} has no sha256 or size in the lock{mend}")
-        package = lock.packages.get(wheel.package)
-        if package is None or wheel.version.partition("+")[0] != package.version:
+        package, mine = lock.packages.get(wheel.package), [lock.targets[name] for name in wheel.targets if name in lock.targets]
+        if package is None or any(wheel.version.partition("+")[0] != target.version_of(package) for target in mine):
             raise BuildError(f"{wheel.file} is locked, but no package asks for that version{mend}")
     for target in lock.targets.values():
         if target.without and not target.why:

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from ..depth.depth_sidecar import find_sidecar_depth
 from ..depth.named_depth import find_named_depth
 from ..errors import DioramaError
+from ..models.file_lock import real_path
 
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".exr", ".heic", ".heif", ".hif")
 DEPTH_ENDINGS = (".png", ".tif", ".tiff", ".exr", ".npy", ".npz", ".pfm")
@@ -41,8 +42,8 @@ def find_tasks(folder: Path, output: Path, depths: Path | None = None) -> list[T
     A depth map that lies beside its photo is none. `depths` holds depth maps of the photos' names and sub-folders.
     Raises DioramaError where `folder` or `depths` cannot be read or holds no photo.
     """
-    paths = _photos_below(folder, output.resolve())
-    beside = {find(path) for path in paths for find in (find_sidecar_depth, find_named_depth)}
+    paths = _photos_below(folder, real_path(output))
+    beside = {found for path in paths for found in _depth_beside(path)}
     paths = [path for path in paths if path not in beside]
     if not paths:
         raise DioramaError(f"{folder} holds no photo ({', '.join(PHOTO_ENDINGS)}); name the folder that does.")
@@ -63,9 +64,17 @@ def _photos_below(folder: Path, output: Path) -> list[Path]:
 
     found = []
     for place, folders, names in os.walk(folder, onerror=failed):
-        folders[:] = [n for n in folders if not n.startswith(".") and Path(place, n).resolve() != output]
+        folders[:] = [n for n in folders if not n.startswith(".") and real_path(Path(place, n)) != output]
         found += [Path(place, n) for n in names if not n.startswith(".") and n.lower().endswith(PHOTO_ENDINGS)]
-    return sorted(path for path in found if path.is_file())
+    return sorted(path for path in found if os.path.isfile(path))  # of Path's, some raise
+
+
+def _depth_beside(path: Path) -> Iterator[Path]:
+    """Depth files beside a photo; whatever goes wrong over one photo is told when its turn comes, and stops no other."""
+    for find in (find_sidecar_depth, find_named_depth):
+        with contextlib.suppress(Exception):  # files of strangers: the guard of this photo and of no other
+            if (found := find(path)) is not None:
+                yield found
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -78,7 +87,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 def _depth_of(photo: str, depths: Path) -> Path | None:
     place = depths / photo
-    return next((p for p in map(place.with_suffix, DEPTH_ENDINGS) if p.is_file()), None)
+    return next((p for p in map(place.with_suffix, DEPTH_ENDINGS) if os.path.isfile(p)), None)
 
 
 def _bases(photos: Sequence[str]) -> Iterator[str]:
@@ -107,11 +116,12 @@ class Manifest:
     """
 
     def __init__(self, path: Path):
-        self.path = path
+        self.path, self.ignored = path, 0
 
     def read(self) -> dict[str, dict]:
-        """The last whole record of each photo."""
+        """The last whole record of each photo; `ignored` counts the lines that are whole and no records."""
         records: dict[str, dict] = {}
+        self.ignored = 0
         if not self.path.exists():
             return records
         with _disk(self.path), open(self.path, "rb") as file:
@@ -119,9 +129,11 @@ class Manifest:
                 try:
                     record = json.loads(line)
                 except (ValueError, RecursionError):
-                    continue
-                if isinstance(record, dict) and isinstance(record.get("photo"), str):
+                    continue  # cut short
+                if _is_record(record):
                     records[record["photo"]] = record
+                else:
+                    self.ignored += 1
         return records
 
     def append(self, record: dict) -> None:
@@ -144,6 +156,15 @@ class Manifest:
     def _ends_a_line(file, size: int) -> bool:
         file.seek(size - 1)
         return file.read(1) == b"\n"
+
+
+def _is_record(record: object) -> bool:
+    """Whether a line of the manifest, which anybody may have edited, is of the types that a run writes."""
+    if not isinstance(record, dict) or not isinstance(record.get("photo"), str):
+        return False
+    files = record.get("files", {})
+    sound = isinstance(files, dict) and all(isinstance(size, int) for size in files.values())
+    return sound and isinstance(record.get("settings", {}), dict) and isinstance(record.get("result", ""), str)
 
 
 @contextlib.contextmanager
@@ -169,7 +190,7 @@ def is_done(record: dict | None, task: Task, settings: dict, output: Path) -> bo
 def _size(path: Path) -> int | None:
     try:
         return path.stat().st_size
-    except OSError:
+    except (OSError, ValueError):  # the second of names with a zero byte
         return None
 
 
@@ -184,16 +205,29 @@ def put_in_place(
     """Moves whole results to where they belong; `record` writes them down, `old` is the record of an earlier run.
 
     What is to be replaced goes first: killed at any moment, no record speaks of files that are there but another's.
+    Raises DioramaError where a place is taken by a folder, before anything is moved, and OSError of the disk.
     """
+    for name in files:
+        if (output / name).is_dir():
+            raise DioramaError(f"{output / name} is a folder already; move it away or choose another folder.")
     earlier = (old or {}).get("files")
     for name in {*files, *(earlier if isinstance(earlier, dict) else ())}:
         place = output / name
-        if place.resolve().is_relative_to(output.resolve()):  # the manifest is a file that anybody may have edited
-            place.unlink(missing_ok=True)
+        inside = real_path(place.parent).is_relative_to(real_path(output))
+        if inside and "\0" not in name and not place.is_dir():  # the manifest is a file that anybody may have edited
+            with contextlib.nullcontext() if name in files else contextlib.suppress(OSError):
+                place.unlink(missing_ok=True)
     record()
-    for name in files:
-        (output / name).parent.mkdir(parents=True, exist_ok=True)
-        os.replace(staged / name, output / name)
+    moved = []
+    try:
+        for name in files:
+            (output / name).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(staged / name, output / name)
+            moved.append(output / name)
+    except OSError:
+        for place in moved:
+            place.unlink(missing_ok=True)
+        raise
 
 
 class Pace:

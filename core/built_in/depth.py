@@ -7,9 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DioramaError
+from .join_scales import join_scales
 from .onnx_network import OnnxNetwork, load
 
 WEIGHTS = Path(__file__).parents[1] / "networks" / "weights" / "embedded_depth.onnx"
+EDGE_SIDES = (640, 960)
+"""Long sides at which the network is asked for edges, px."""
+LARGEST_ENLARGEMENT = 2
 
 
 def estimate_built_in(colour: np.ndarray, long_side: int | None = None, mirrored: bool = True) -> np.ndarray:
@@ -20,6 +24,17 @@ def estimate_built_in(colour: np.ndarray, long_side: int | None = None, mirrored
     With `mirrored` the answer is the mean with the mirrored photo's. Raises DioramaError for another array, or without the network.
     """
     return predict(colour, long_side, mirrored)["disparity"]
+
+
+def estimate_with_edges(colour: np.ndarray) -> np.ndarray:
+    """`estimate_built_in` with the edges that the network sees when it is fed with more pixels, at the largest of these sizes.
+
+    About levels it is right at the size that it was trained for; ears, legs and hands it shows at larger ones. A photo is
+    enlarged for that, but not more than `LARGEST_ENLARGEMENT` times.
+    """
+    levels = estimate_built_in(colour)
+    sides = [side for side in EDGE_SIDES if side <= LARGEST_ENLARGEMENT * max(colour.shape[:2])]
+    return join_scales(levels, [estimate_built_in(colour, side, mirrored=False) for side in sides]) if sides else levels
 
 
 def predict(colour: np.ndarray, long_side: int | None = None, mirrored: bool = True, network: OnnxNetwork | None = None

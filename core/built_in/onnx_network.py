@@ -12,6 +12,9 @@ import numpy as np
 
 from ..errors import DioramaError
 
+KEPT = 1 << 19
+"""Numbers of an input up to which a network is kept ready for the next of that size; reading it again takes some hundredths of a second."""
+
 
 class OnnxNetwork:
     """Loaded once, for inputs of any size; the same input gives the same bytes on one machine. Threads wait for each other."""
@@ -21,7 +24,8 @@ class OnnxNetwork:
         and more. Raises cv2.error where the content is no network."""
         self.content, self.facts = content, facts
         self._lock = threading.Lock()
-        self._net, self._shapes = self._new(), None
+        self._net: Any = self._new()
+        self._shapes: list | None = None
 
     @classmethod
     def read(cls, path: Path, facts: dict | None = None) -> OnnxNetwork:
@@ -50,13 +54,16 @@ class OnnxNetwork:
         given = [np.ascontiguousarray(inputs[name], np.float32) for name in self.facts["inputs"]]
         with self._lock:
             shapes = [value.shape for value in given]
-            if self._shapes not in (None, shapes):
+            if self._net is None or self._shapes not in (None, shapes):
                 self._net = self._new()  # one that has seen another size answers with other last digits
             self._shapes = shapes
             for name, value in zip(self.facts["inputs"], given, strict=True):
                 self._net.setInput(value, name)
             outputs = self._net.forward(self.facts["outputs"])
-            return {name: np.array(value) for name, value in zip(self.facts["outputs"], outputs, strict=True)}
+            answers = {name: np.array(value) for name, value in zip(self.facts["outputs"], outputs, strict=True)}
+            if sum(value.size for value in given) > KEPT:
+                self._net = None  # it holds all that it computed on the way
+            return answers
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """The only output for the only input."""

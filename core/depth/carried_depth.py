@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DioramaError
+from ..errors import DioramaError, reading_a_file
 from ..photo.jpeg_segments import SOI
 from ..raster.decode import read_file
 from ..raster.decoder_errors import DECODER_ERRORS, in_one_line
@@ -55,6 +55,7 @@ class EmbeddedDepth:
         return np.where(self.valid, 1 / np.maximum(self.values, 1e-6), 0).astype(np.float32)
 
 
+@reading_a_file()
 def read_embedded_depth(path: str | Path) -> EmbeddedDepth | None:
     """The depth that the photo file carries; None where it carries none.
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DioramaError
+from ..errors import DioramaError, reading_a_file
 from ..photo.photo import Photo
-from ..raster.decode import MAX_PIXELS, decode_pixels, exr_size, read_file
+from ..raster.decode import MAX_PIXELS, decode_pixels, read_file
 from ..raster.decoder_errors import DECODER_ERRORS, in_one_line
-from ..raster.exr_depth import read_depth_channel
+from ..raster.exr_depth import check_exr, read_depth_channel
 from ..raster.open_picture import DEPTH_KINDS, open_picture
 from ..settings import DepthSettings
 from .resample_depth import fill_unknown, resample
@@ -26,6 +26,10 @@ FARTHEST_OF_RELATIVE = 60.0
 FARTHEST_OF_METRIC = 2000.0
 MAX_ASPECT_ERROR = 0.02
 MIN_KNOWN = 1e-3
+MOST_HEADER, MOST_DIRECTORY = 4096, 1 << 20
+"""Bytes of an NPY header and of an NPZ's table of contents; NumPy pads the first to 64 or 128, an entry takes about 60."""
+PIECE = 1 << 22
+"""Numbers of an array that are read at once."""
 LARGEST = 1e18
 """No distance in any unit; squares of what is smaller are still floats."""
 
@@ -38,6 +42,7 @@ class DepthMap:
     known: np.ndarray  # (h, w) bool, False where the source knew nothing and it was filled
     metric: bool  # True: metres are real; False: the nearest point was put at a chosen distance
     source: str  # one sentence: where it comes from and what it was taken for
+    steps: np.ndarray | None = None  # (2, h, w) bool: links right and down where soft depth was made a step; None: not soft
 
     @property
     def span(self) -> float:
@@ -70,6 +75,7 @@ def working_size(photo: Photo, long_side: int) -> tuple[int, int]:
     return max(8, round(height * scale)), max(8, round(width * scale))
 
 
+@reading_a_file()
 def read_depth(path: str | Path, settings: DepthSettings) -> DepthValues:
     """A depth file's numbers and what they mean; raises DioramaError where it holds no usable depth.
 
@@ -83,7 +89,8 @@ def read_depth(path: str | Path, settings: DepthSettings) -> DepthValues:
     _check_known(known, str(path))
     kind, scale, why = _meaning(values, known, origin, settings)
     if kind == "metric" and (values[known] < 0).any():
-        raise DioramaError(f"{path} has negative distances; if it is inverse depth, pass --depth-kind disparity.")
+        raise DioramaError(f"{path} has negative distances", window="if it is inverse depth, set Depth Kind to Disparity",
+                           command_line="if it is inverse depth, pass --depth-kind disparity")  # fmt: skip
     if kind == "disparity" and not _zeros_are_holes(values, known, origin):
         known = usable  # zero is the farthest value of a relative map, not a hole
     _check_relief(values, known, str(path))
@@ -204,7 +211,7 @@ def _read_values(path: Path) -> tuple[np.ndarray, str]:
         elif data[:2] in (b"Pf", b"PF"):
             values, origin = _read_pfm(data), "PFM"
         elif data[:4] == b"\x76\x2f\x31\x01":
-            _check_count(path, *(exr_size(data) or (0, 0)))
+            check_exr(data, str(path), MAX_PIXELS)
             named = read_depth_channel(data, str(path), MAX_PIXELS)
             values, origin = decode_pixels(data) if named is None else named, "EXR"
         else:
@@ -240,6 +247,9 @@ def _read_numpy(path: Path, data: bytes) -> np.ndarray:
     """The array of an NPY file or the first of an NPZ; its header is checked before anything is unpacked."""
     if data[:2] != b"PK":
         return _read_array(path, io.BytesIO(data))
+    end = data.rfind(b"PK\5\6")  # the end of the table of contents (APPNOTE.TXT, 4.3.16), which zipfile reads whole
+    if end < 0 or int.from_bytes(data[end + 12 : end + 16], "little") > MOST_DIRECTORY or b"PK\6\7" in data[end - 20 : end]:
+        raise ValueError("not as NumPy writes it")
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         names = [name for name in archive.namelist() if name.endswith(".npy")]
         if not names:
@@ -251,13 +261,7 @@ def _read_numpy(path: Path, data: bytes) -> np.ndarray:
 
 
 def _read_array(path: Path, file) -> np.ndarray:
-    version = np.lib.format.read_magic(file)
-    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(
-        version
-    )
-    if read_header is None:
-        raise ValueError(f"NPY version {version}")
-    shape, columns_first, dtype = read_header(file)
+    shape, columns_first, dtype = _read_array_header(file)
     sides = [n for n in shape if n != 1]
     if len(sides) != 2 or min(sides) < 2 or dtype.kind not in "fiu":
         what = "objects" if dtype.hasobject else str(dtype)
@@ -265,11 +269,35 @@ def _read_array(path: Path, file) -> np.ndarray:
             f"{path} holds an array of shape {shape}, {what}; a depth map is one of (height, width) numbers."
         )
     _check_count(path, sides[1], sides[0])
-    size = math.prod(sides) * dtype.itemsize
-    values = file.read(size)
-    if len(values) < size:
-        raise ValueError(f"{len(values)} of {size} bytes")
-    return np.frombuffer(values, dtype).reshape(sides, order="F" if columns_first else "C")
+    values, done = np.empty(math.prod(sides), np.float32), 0
+    with np.errstate(over="ignore", invalid="ignore"):  # what is beyond float32 becomes infinite, so unknown
+        while done < len(values):  # piece by piece, as the file may hold doubles
+            wanted = min(PIECE, len(values) - done) * dtype.itemsize
+            piece = file.read(wanted)
+            if len(piece) < wanted:
+                raise ValueError(f"{done * dtype.itemsize + len(piece)} of {len(values) * dtype.itemsize} bytes")
+            values[done : done + PIECE] = np.frombuffer(piece, dtype)
+            done += PIECE
+    return values.reshape(sides, order="F" if columns_first else "C")
+
+
+def _read_array_header(file) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, order and kind of an NPY file (NEP 1): how long the header is stands in four bytes at most, and is checked.
+
+    NumPy would read as much as they say, and then tell the user to trust the file.
+    """
+    start = file.read(8)
+    width = {b"\1\0": 2, b"\2\0": 4}.get(start[6:])
+    if start[:6] != b"\x93NUMPY" or width is None:
+        raise ValueError("an array of a kind that is not read")
+    length = file.read(width)
+    if int.from_bytes(length, "little") > MOST_HEADER:
+        raise ValueError("a header of more than a depth map needs")
+    header = io.BytesIO(length + file.read(int.from_bytes(length, "little")))
+    read = np.lib.format.read_array_header_1_0 if width == 2 else np.lib.format.read_array_header_2_0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return read(header, max_header_size=MOST_HEADER)
 
 
 def _check_count(path: Path, width: int, height: int) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DioramaError
-from ..raster.decode import read_file
+from ..errors import DioramaError, reading_a_file
+from ..raster.decode import read_file, read_regular
 from ..raster.decoder_errors import DECODER_ERRORS
 from ..raster.open_picture import open_picture
 from .carried_depth import EmbeddedDepth, place_on_photo
@@ -86,6 +86,7 @@ def known_sidecar_unit(path: str | Path) -> SidecarUnit | None:
     return None if camera is None else SidecarUnit("metric", 0.001, f"a depth camera ({camera}), millimetres")
 
 
+@reading_a_file()
 def read_sidecar_depth(path: str | Path, photo: str | Path, unit: SidecarUnit | None = None) -> EmbeddedDepth:
     """Reads a depth file found beside `photo` as if the photo carried it; `unit` as `known_sidecar_unit` tells.
 
@@ -94,7 +95,8 @@ def read_sidecar_depth(path: str | Path, photo: str | Path, unit: SidecarUnit | 
     path, photo = Path(path), Path(photo)
     unit = unit or known_sidecar_unit(path)
     if unit is None:
-        raise DioramaError(f"{path} has no unit that can be known; give it with --depth-scale (metres per unit).")
+        raise DioramaError(f"{path} has no unit that can be known", window="set Depth Scale (metres per unit)",
+                           command_line="give it with --depth-scale (metres per unit)")  # fmt: skip
     pixels, white = decode_grey(read_file(path, "depth map"), str(path), "a depth map")
     if unit.kind == "disparity":
         fraction = pixels.astype(np.float32) / np.float32(white)
@@ -180,15 +182,13 @@ def _unit_by_camera_file(folder: Path) -> SidecarUnit | None:
 def _read_camera(file: Path) -> tuple[Intrinsics | None, float | None] | None:
     """Intrinsics and depth scale of a camera file; None where the JSON is about something else or is no JSON."""
     try:
-        if file.stat().st_size > MAX_CAMERA_BYTES:
-            return None
-        content = json.loads(file.read_text("utf-8"))
+        content = json.loads(read_regular(file, MAX_CAMERA_BYTES) or b"")
         matrix = [float(x) for x in np.asarray(content["intrinsic_matrix"], float).ravel()]
         width, height = float(content["width"]), float(content["height"])
         scale = content.get("depth_scale")
         scale = float(scale) if scale is not None else None
-    except (OSError, ValueError, TypeError, KeyError, RecursionError, AttributeError):
-        return None
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, AttributeError, OverflowError):
+        return None  # the last: JSON has numbers of any length
     if len(matrix) != 9 or (scale is not None and not 1e-6 < scale < 1e6):
         return None
     # these files count from the first pixel's centre, we from its outer corner
@@ -199,9 +199,7 @@ def _read_camera(file: Path) -> tuple[Intrinsics | None, float | None] | None:
 def _text_matrix(file: Path) -> Intrinsics | None:
     """A 3x3 matrix in text, row by row, for the 640x480 pictures of 7-Scenes; None where there is none."""
     try:
-        if file.stat().st_size > MAX_CAMERA_BYTES:
-            return None
-        matrix = [float(word) for word in file.read_text("utf-8").split()]
+        matrix = [float(word) for word in (read_regular(file, MAX_CAMERA_BYTES) or b"").decode().split()]
     except (OSError, ValueError):
         return None
     if len(matrix) != 9:

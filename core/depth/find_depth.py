@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..built_in.depth import estimate_built_in
+from ..built_in.depth import estimate_with_edges
 from ..camera.camera import Camera
-from ..errors import DioramaError
+from ..errors import DioramaError, Kind
 from ..models.store import best_estimator, installed, path_of, weights_named
 from ..photo.photo import Photo
 from ..settings import DepthSettings, PhotoSettings
@@ -23,7 +23,7 @@ BUILT_IN = "built-in"
 BESIDE = "beside the photo"
 """Origin of depth that was found there, without anybody naming its file."""
 HEIF_ENDINGS = (".heic", ".heif", ".hif")
-BETTER = "a better network can be downloaded, see `photo-diorama models list`"
+BETTER = "a better network can be downloaded"
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class FoundDepth:
     focal_px: float | None = None  # of the full photo, from calibration that lies with the depth
     centre: tuple[float, float] | None = None  # principal point, px
     matte: np.ndarray | None = None  # (h, w) float32 0..1, 1 = foreground, of its own size
+    seen_focal_px: float | None = None  # of the full photo, as a network saw it in the picture
 
 
 def find_depth(photo: Photo, depth_path: Path | None, settings: DepthSettings, models: Path | None) -> FoundDepth:
@@ -86,25 +87,31 @@ def estimate_depth(photo: Photo, key: str, device: str, models: Path | None) -> 
     except ImportError as error:
         raise DioramaError(
             f"The depth network {key} needs PyTorch, which cannot be loaded here ({error}); choose the built-in network, or install "
-            "the full build, which brings PyTorch."
+            "the full build, which brings PyTorch.",
+            Kind.MISSING_PACKAGE,
         ) from None
 
 
 def _by_built_in(photo: Photo, remark: str) -> FoundDepth:
     """By the network that comes along, which needs no PyTorch."""
-    return _estimated(estimate_built_in(_eight_bits(photo)), False, f"estimated by the built-in network; {remark}", BUILT_IN)
+    return _estimated(estimate_with_edges(_eight_bits(photo)), False, f"estimated by the built-in network; {remark}", BUILT_IN)
 
 
 def _by_network(photo: Photo, key: str, device: str, models: Path | None) -> FoundDepth:
     """By a downloaded network; raises ImportError where PyTorch cannot be loaded, DioramaError where the file is missing."""
     if models is None:
-        raise DioramaError(f"The network {key} needs a models folder; pass --models-dir or download it first.")
-    values, kind = _loaded(key, str(path_of(weights_named(key), models)), device).predict(_eight_bits(photo))
-    return _estimated(values, kind == "metric", f"estimated by {key}", key)
+        raise DioramaError(f"The network {key} needs a models folder", Kind.MISSING_NETWORK,
+                           window="choose one in the preferences or download the network first",
+                           command_line="pass --models-dir or download it first")  # fmt: skip
+    told = photo.camera.focal_px if photo.focal_is_known else None
+    said = _loaded(key, str(path_of(weights_named(key), models)), device).predict(_eight_bits(photo), told)
+    found = _estimated(said.values, said.kind == "metric", f"estimated by {key}", key, said.zero_is_far)
+    seen = said.focal_px and said.focal_px * max(photo.colour.shape[:2]) / max(said.values.shape)
+    return replace(found, seen_focal_px=seen)
 
 
-def _estimated(values: np.ndarray, metric: bool, source: str, key: str) -> FoundDepth:
-    return FoundDepth(DepthValues(values, np.isfinite(values), metric, False, source, stretched=True), key)
+def _estimated(values: np.ndarray, metric: bool, source: str, key: str, zero_is_far: bool = False) -> FoundDepth:
+    return FoundDepth(DepthValues(values, np.isfinite(values), metric, zero_is_far, source, stretched=True), key)
 
 
 @lru_cache(maxsize=1)
@@ -133,8 +140,11 @@ def _eight_bits(photo: Photo) -> np.ndarray:
 
 
 def with_calibration(photo: Photo, found: FoundDepth, settings: PhotoSettings) -> Photo:
-    """The photo with the camera it was calibrated with, by its depth or as a view of a spatial photo; the user's own comes first."""
-    if settings.focal_px > 0 or settings.fov > 0:
+    """The photo with the camera it was calibrated with, by its depth or as a view of a spatial photo; the user's own comes first.
+
+    Where the photo tells no focal length, what a network saw is better than the usual angle.
+    """
+    if settings.focal_px > 0 or settings.focal_mm > 0 or settings.fov > 0:
         return photo
     height, width = photo.colour.shape[:2]
     focal, centre, source = found.focal_px, found.centre, "calibration that lies with the depth"
@@ -144,6 +154,8 @@ def with_calibration(photo: Photo, found: FoundDepth, settings: PhotoSettings) -
             view = view.for_raster(width, height)
             focal, centre = view.focal_px, None if view.cx is None or view.cy is None else (view.cx, view.cy)
             source = "calibration of the spatial photo's first view"
+    if focal is None and found.seen_focal_px and not photo.focal_is_known:
+        focal, source = found.seen_focal_px, f"not in the photo, so as {found.origin} sees it"
     if focal is None:
         return photo
     cx, cy = centre or (width / 2, height / 2)

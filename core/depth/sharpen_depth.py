@@ -6,6 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..settings import LayerSettings
+from ..silhouettes.ramps import find_ramps
+from ..silhouettes.step import is_soft, step_at_silhouettes
 from .depth_map import DepthMap
 from .resample_depth import grow_surfaces, smooth_silhouettes
 
@@ -13,7 +16,25 @@ WINDOWS = (7, 7, 5, 5)
 """Sides of the four passes' windows at a long side of about 1000 px (Shih et al. 2020, released code)."""
 
 
-def sharpen(depth: DepthMap, colour: np.ndarray, tear: float) -> DepthMap:
+def sharpen(depth: DepthMap, colour: np.ndarray, settings: LayerSettings) -> DepthMap:
+    """Soft depth gets one step at each silhouette; the short ramps of any other are cleared by `_sharpen_short_ramps`.
+
+    Soft is what has wide ramps, as estimators have (`is_soft`); depth that was measured has short ones, and keeps its values
+    elsewhere. `colour` is (h, w, 3) float32 0..1. Where a step is made, the pixels beside it whose colour mixes both sides
+    go to the foreground, unless the silhouette is to be soft: then they are shared by their alpha.
+    """
+    low = np.percentile(depth.disparity[::2, ::2], 0.05)
+    relative = ((depth.disparity - low) / depth.span).astype(np.float32)
+    ramps = find_ramps(relative)
+    if not is_soft(ramps, relative.shape):
+        return _sharpen_short_ramps(depth, colour, settings.tear)
+    rim = settings.rim_width(max(relative.shape)) if settings.soft_edge == 0 else 0
+    stepped, steps = step_at_silhouettes(relative, colour, ramps, settings.tear, rim)
+    disparity = np.where(stepped != relative, stepped * np.float32(depth.span) + np.float32(low), depth.disparity)
+    return replace(depth, disparity=np.maximum(disparity, depth.disparity.min()), steps=steps)
+
+
+def _sharpen_short_ramps(depth: DepthMap, colour: np.ndarray, tear: float) -> DepthMap:
     """Gated median, then what is still a ramp goes to the side whose colour it has.
 
     On a ramp is a pixel whose disparity jumps the same way on both sides; a clean step or a line one pixel wide is none

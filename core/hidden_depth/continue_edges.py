@@ -135,6 +135,11 @@ def scale_of(image: LayeredDepthImage) -> int:
     return max(1, round(image.long_side / TUNED_FOR))
 
 
+def band_of(image: LayeredDepthImage) -> int:
+    """Half the width in pixels of the band beside a continued edge that is filled anew."""
+    return max(1, round(BAND * image.long_side / TUNED_FOR))
+
+
 def closing_at(image: LayeredDepthImage, scale: int) -> int:
     """Side of the closing square on the grid shrunk by `scale`."""
     return max(1, round(CLOSING * image.long_side / TUNED_FOR / scale))

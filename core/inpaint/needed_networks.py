@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import DioramaError
+from ..errors import DioramaError, Kind
 from ..models.store import installed, path_of, weights_named
 
 NEEDED = {"published": ("shih2020_edge", "shih2020_depth", "shih2020_color"), "lama": ("lama",)}
@@ -26,16 +26,20 @@ class Downloaded:
         if not wanted:
             return ()
         if self.folder is None:
-            raise DioramaError(f'The inpainter "{inpainter}" needs a models folder; pass --models-dir or choose "diffusion".')
+            raise DioramaError(f'The inpainter "{inpainter}" needs a models folder', Kind.MISSING_NETWORK,
+                               window='choose one in the preferences, or the inpainter "diffusion"',
+                               command_line='pass --models-dir or choose "diffusion"')  # fmt: skip
         here = installed(self.folder, wanted)
         missing = [weights for weights in wanted if weights not in here]
         unchecked = [weights for weights in missing if (Path(self.folder) / weights.file).is_file()]
         if missing and not unchecked:
             named = ", ".join(f"{weights.key} ({weights.file}, {weights.licence})" for weights in missing)
             raise DioramaError(
-                f'The inpainter "{inpainter}" lacks {named} in {self.folder}: download (photo-diorama models download '
-                f'{missing[0].key}) or import {"it" if len(missing) == 1 else "each of them"}, or choose "diffusion".'
-            )
+                f'The inpainter "{inpainter}" lacks {named} in {self.folder}', Kind.MISSING_NETWORK,
+                window='download or import in the preferences, or choose "diffusion"',
+                command_line=f"download (photo-diorama models download {missing[0].key}) or import "
+                f'{"it" if len(missing) == 1 else "each of them"}, or choose "diffusion"',
+            )  # fmt: skip
         return tuple(path_of(weights, self.folder) for weights in wanted)  # which says what to do with an unchecked one
 
     def stamp(self, inpainter: str) -> tuple:

@@ -16,9 +16,8 @@ import numpy as np
 from ..built_in.crops import Crop
 from ..errors import without_torch
 from ..hidden_depth.continue_edges import (
-    BAND,
-    TUNED_FOR,
     SeenEdges,
+    band_of,
     closing_at,
     continued,
     crop_of,
@@ -88,7 +87,7 @@ class Published:
                 drawn[region.window][region.synthesis] = unit.disparity(depth)[region.synthesis]
             done += area
         if found.torn is not None:
-            drawn = repropagate(image, found, drawn, max(1, round(BAND * image.long_side / TUNED_FOR)))
+            drawn = repropagate(image, found, drawn, band_of(image))
         return _behind_what_hides(image, found, drawn)
 
     def completion(self, canvas: np.ndarray, image: LayeredDepthImage, step: Callable[[float], None]) -> Completion:

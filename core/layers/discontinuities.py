@@ -38,19 +38,29 @@ def _neighbours(array: np.ndarray):
     yield (first, inner), (last, inner)
 
 
-def tear(disparity: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Disparity (islands moved to the surface beside them) and the links `right` and `down`, (h, w) bool each."""
+def tear(
+    disparity: np.ndarray, threshold: float, steps: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Disparity (islands moved to the surface beside them) and the links `right` and `down`, (h, w) bool each.
+
+    `steps` (2, h, w) bool are the links right and down that alone may be torn; None: any.
+    """
     long_side = max(disparity.shape)
-    disparity = _without_islands(disparity, threshold, ISLAND_AREA * long_side**2)
-    right, down = _links(disparity, threshold)
+    disparity = _without_islands(disparity, threshold, ISLAND_AREA * long_side**2, steps)
+    right, down = _links(disparity, threshold, steps)
     right, down = _without_bridges(right, down)
     return disparity, *_heal(disparity, right, down, threshold, SHORT_CRACK * long_side)
 
 
-def _links(disparity: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+def _links(
+    disparity: np.ndarray, threshold: float, steps: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     right, down = np.zeros(disparity.shape, bool), np.zeros(disparity.shape, bool)
     right[:, :-1] = np.abs(np.diff(disparity, axis=1)) <= threshold
     down[:-1] = np.abs(np.diff(disparity, axis=0)) <= threshold
+    if steps is not None:
+        right[:, :-1] |= ~steps[0, :, :-1]
+        down[:-1] |= ~steps[1, :-1]
     return right, down
 
 
@@ -87,14 +97,14 @@ def label_surfaces(present: np.ndarray, right: np.ndarray, down: np.ndarray) -> 
     return labels, np.bincount(labels.ravel())
 
 
-def _without_islands(disparity: np.ndarray, threshold: float, area: float) -> np.ndarray:
+def _without_islands(disparity: np.ndarray, threshold: float, area: float, steps: np.ndarray | None = None) -> np.ndarray:
     """Pieces of fewer than `area` pixels go to a larger one: the nearest, unless they touch one of likelier disparity.
 
     So the rim of a round thing, which falls away so steeply that it comes to pieces, does not end up on the wall behind it.
     """
     import cv2
 
-    right, down = _links(disparity, threshold)
+    right, down = _links(disparity, threshold, steps)
     labels, sizes = label_surfaces(np.ones(disparity.shape, bool), right, down)
     island = sizes[labels] < area
     if not island.any() or island.all():

@@ -15,6 +15,8 @@ from ..raster.colour_curves import linear_from_srgb, srgb_from_linear
 from ..settings import LayerSettings
 from .layered_depth_image import BACK, FRONT, OPPOSITE, Layer, LayeredDepthImage, neighbour
 
+AUTOMATIC = 0.008
+"""Half the width of the band, as a part of the long side, where nobody chose one: hair, fur and blur mix 3 to 8 px of 960."""
 REACH = 2.5
 """Colours known to be of one side are looked for up to this many widths of the band away from a silhouette."""
 NOISE = 0.03
@@ -57,12 +59,18 @@ class Matte:
     background: np.ndarray  # (h, w, 3) float32: the same of the background
 
 
-def find_matte(image: LayeredDepthImage, settings: LayerSettings, portrait: np.ndarray | None = None) -> Matte | None:
-    """The matte at the silhouettes of a torn photo; None where the setting is 0 or nothing is torn.
+def find_matte(
+    image: LayeredDepthImage, settings: LayerSettings, portrait: np.ndarray | None = None, estimated: bool = False
+) -> Matte | None:
+    """The matte at the silhouettes of a torn photo; None where they are to be hard or nothing is torn.
 
     `portrait` is a matte of any size that came with the photo, (h', w') 0..1; it counts wherever it tells the two sides apart.
+    `estimated` says that the silhouettes were found in soft depth: the setting's automatic then makes them soft.
     """
-    width = round(settings.soft_edge * image.long_side)
+    part = settings.soft_edge
+    if part < 0:
+        part = AUTOMATIC if estimated or portrait is not None else 0.0
+    width = round(part * image.long_side)
     band = find_band(image, width) if width > 0 else None
     if band is None:
         return None

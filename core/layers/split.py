@@ -28,9 +28,10 @@ def split_into_layers(
     """
     height, width = depth.disparity.shape
     threshold = settings.tear * depth.span
-    rim = max(1, round(settings.rim * max(height, width))) if settings.rim > 0 else 0
-    disparity = grow_foreground(depth.disparity, threshold, rim)
-    disparity, right, down = tear(disparity, threshold)
+    disparity = depth.disparity
+    if depth.steps is None:
+        disparity = grow_foreground(disparity, threshold, settings.rim_width(max(height, width)))
+    disparity, right, down = tear(disparity, threshold, depth.steps)
     part = None
     if parts is not None:
         part, right, down = cut_parts(parts, right, down)

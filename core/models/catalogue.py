@@ -57,9 +57,9 @@ def _hugging_face(repository: str, file: str, revision: str = "main") -> str:
     return f"https://huggingface.co/{repository}/resolve/{revision}/{file}"
 
 
-def _hugging_face_and_mirror(repository: str, file: str) -> tuple[str, str]:
+def _hugging_face_and_mirror(repository: str, file: str, revision: str = "main") -> tuple[str, str]:
     """The publisher's own repository, and the public mirror of that site, which also answers where it is blocked."""
-    url = _hugging_face(repository, file)
+    url = _hugging_face(repository, file, revision)
     return url, url.replace("https://huggingface.co/", "https://hf-mirror.com/")
 
 
@@ -89,7 +89,7 @@ CATALOGUE: tuple[Weights, ...] = (
         "depth_anything_v2_large", "depth_anything_v2_vitl.pth",
         _hugging_face_and_mirror("depth-anything/Depth-Anything-V2-Large", "depth_anything_v2_vitl.pth"),
         1_341_395_338, "a7ea19fa0ed99244e67b624c72b8580b7e9553043245905be58796a608eb9345",
-        "CC-BY-NC-4.0", False, "relative depth of any photo, the best here, slow without a graphics card",
+        "CC-BY-NC-4.0", False, "relative depth of any photo, fine silhouettes, slow without a graphics card",
         RELATIVE_DEPTH, True, rank=70),
     Weights(  # below the general networks: made for rooms, it cannot say "far"
         "depth_anything_v2_metric_indoor_small", "depth_anything_v2_metric_hypersim_vits.pth",
@@ -115,6 +115,29 @@ CATALOGUE: tuple[Weights, ...] = (
          "https://github.com/isl-org/MiDaS/releases/download/v3/dpt_large_384.pt"),
         1_376_378_527, "2f21e586477d90cb9624c7eef5df7891edca49a1c4795ee2cb631fd4daa6ca69",
         "MIT", True, "relative depth of any photo, steady on large structures, slow", RELATIVE_DEPTH, True, rank=40),
+    Weights(
+        "moge2_small", "moge-2-vits-normal.pt",
+        _hugging_face_and_mirror("Ruicheng/moge-2-vits-normal", "model.pt", "679230677b4d282c6f304189a93e98e14f085902"),
+        140_550_416, "79a16621928c2bf0ed04659218c55c01075e950507f40bb3332fb4c873d3e1dc",
+        "MIT", True, "depth in metres, focal length and sky of any photo, small", METRIC_DEPTH, True, rank=80),
+    Weights(
+        "moge2_large", "moge-2-vitl-normal.pt",
+        _hugging_face_and_mirror("Ruicheng/moge-2-vitl-normal", "model.pt", "b135031bae30b5ac2ae141a0e68717795ce38340"),
+        1_323_815_904, "280741fd09bc3f403ccff9967784c2a391b52d2c0742ae3efdb21d9f90cc1a01",
+        "MIT", True, "depth in metres, focal length and sky of any photo, the best here, slow without a graphics card",
+        METRIC_DEPTH, True, rank=100),
+    Weights(
+        "depth_anything_3_mono", "depth-anything-3-mono-large.safetensors",
+        _hugging_face_and_mirror("depth-anything/DA3MONO-LARGE", "model.safetensors", "f465978e618db8cc79c83b8bbf24964857db1875"),
+        1_336_734_448, "7a799a7f95eb8d4c404c2ca8be3dc3276b350a417ddc4420db72ba850cc0e960",
+        "Apache-2.0", True, "relative depth and sky of any photo, fine silhouettes, slow without a graphics card",
+        RELATIVE_DEPTH, rank=90),
+    Weights(  # below mono: its metres need the focal length, which not every photo tells
+        "depth_anything_3_metric", "depth-anything-3-metric-large.safetensors",
+        _hugging_face_and_mirror("depth-anything/DA3METRIC-LARGE", "model.safetensors", "4010e39f3634a45bc60553321fb49fb760bd594e"),
+        1_336_734_448, "bbea5b0b3ee389849cffa7ddae89de064a90abd2b055fc5aa99aac68db324776",
+        "Apache-2.0", True, "depth in metres and sky of photos that tell their focal length, slow without a graphics card",
+        METRIC_DEPTH, True, rank=75),
     Weights(
         "lama", "big-lama.pt",
         ("https://github.com/Sanster/models/releases/download/add_big_lama/big-lama.pt",

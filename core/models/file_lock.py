@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ..errors import DioramaError
+from ..errors import DioramaError, Kind
 
 if os.name == "nt":
     import msvcrt
@@ -30,6 +30,11 @@ def size_of(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
+
+
+def real_path(path: Path) -> Path:
+    """Absolute and without links; a link to itself stays as it is, for which Path.resolve raises RuntimeError."""
+    return Path(os.path.realpath(path))
 
 
 def open_fresh(path: Path) -> io.FileIO:
@@ -74,7 +79,7 @@ def require_space(path: Path, need: int) -> None:
     free = shutil.disk_usage(path.parent).free
     if free < need + RESERVE:
         raise DioramaError(f"{path.parent} has {free / 1e6:,.0f} MB free and {path.stem} needs "
-                           f"{(need + RESERVE) / 1e6:,.0f} MB: free some space or choose another models folder.")
+                           f"{(need + RESERVE) / 1e6:,.0f} MB: free some space or choose another models folder.", Kind.DISK)
 
 
 @contextlib.contextmanager
@@ -94,8 +99,8 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DioramaError(f"The disk is full, {path} cannot grow: free some space and download again, "
-                               "which goes on from here.") from error
-        raise DioramaError(f"{path} cannot be written ({error.strerror}): check the models folder.") from error
+                               "which goes on from here.", Kind.DISK) from error
+        raise DioramaError(f"{path} cannot be written ({error.strerror}): check the models folder.", Kind.DISK) from error
 
 
 @contextlib.contextmanager

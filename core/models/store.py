@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import DioramaError
+from ..errors import DioramaError, Kind
 from .catalogue import CATALOGUE, METRIC_DEPTH, RELATIVE_DEPTH, Weights, weights_named
 from .download import Patience, Progress, Wanted, WrongContent, fetch
 from .file_lock import append, exclusive, open_fresh, reading, remove_planted, require_space, size_of, writing
@@ -78,10 +78,12 @@ def path_of(weights: Weights, folder: str | Path) -> Path:
     if _is_installed(weights, Path(folder), _read_record(Path(folder))):
         return Path(folder) / weights.file
     if (Path(folder) / weights.file).is_file():
-        raise DioramaError(f"{Path(folder) / weights.file} was never checked: verify {weights.key} first "
-                           f"(photo-diorama models verify {weights.key}).")
-    raise DioramaError(f"{weights.key} is not in {folder}: download it ({_megabytes(weights)}, {weights.licence}) or "
-                       f"import it (photo-diorama models download {weights.key}).")
+        raise DioramaError(f"{Path(folder) / weights.file} was never checked", Kind.MISSING_NETWORK,
+                           window=f"verify {weights.key} first", command_line=f"verify {weights.key} first "
+                           f"(photo-diorama models verify {weights.key})")  # fmt: skip
+    fetch = f"download it ({_megabytes(weights)}, {weights.licence}) or import it"
+    raise DioramaError(f"{weights.key} is not in {folder}", Kind.MISSING_NETWORK, window=fetch,
+                       command_line=f"{fetch} (photo-diorama models download {weights.key})")  # fmt: skip
 
 
 def list_models(folder: str | Path, catalogue: Iterable[Weights] = CATALOGUE) -> list[ModelRow]:
@@ -129,8 +131,10 @@ def download(weights: Weights, folder: str | Path, progress: Progress, online: b
     if _is_installed(weights, folder, _read_record(folder)):
         return _already(weights, folder)
     if online is not True:
-        raise DioramaError(f"{weights.file} is not downloaded because online access is off: allow it in Blender's "
-                           "Preferences > System > Network (or start with --online-mode), or import the file.")
+        allow = "allow it in Blender's Preferences > System > Network"
+        raise DioramaError(f"{weights.file} is not downloaded because online access is off", Kind.MISSING_NETWORK,
+                           window=f"{allow}, or import the file",
+                           command_line=f"{allow} (or start with --online-mode), or import the file")  # fmt: skip
     target = _folder_for(folder) / weights.file
     part = target.with_name(weights.file + ".part")
     wanted = Wanted(*_bounds(weights), hashed=bool(_expected_hash(weights, _read_record(folder))))

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from ..camera.camera import DEFAULT_FOV_DEG, Camera
-from ..errors import DioramaError
+from ..errors import DioramaError, reading_a_file
 from ..raster.colour_curves import srgb_from_linear
 from ..raster.decode import MAX_PIXELS, decode_pixels, exr_size, read_file
 from ..raster.decoder_errors import DECODER_ERRORS, in_one_line
+from ..raster.exr_depth import check_exr
 from ..raster.open_picture import open_picture
 from ..settings import PhotoSettings
 from .icc_profile import to_srgb
@@ -24,6 +25,7 @@ ORIENTATION_TAG, EXIF_IFD = 0x0112, 0x8769
 FOCAL_35MM, FOCAL_MM, PLANE_X_RES, PLANE_UNIT = 0xA405, 0x920A, 0xA20E, 0xA210
 EXIF_WIDTH, EXIF_HEIGHT = 0xA002, 0xA003
 MM_PER_PLANE_UNIT = {2: 25.4, 3: 10.0, 4: 1.0}
+ASSUMED = f"not in the photo, so {DEFAULT_FOV_DEG:.2f} degrees across the long side"
 DIAGONAL_35MM = float(np.hypot(36.0, 24.0))
 
 
@@ -40,6 +42,11 @@ class Photo:
     file_bytes: bytes | None  # the file itself where Blender shows it as the same pixels, else None
 
     @property
+    def focal_is_known(self) -> bool:
+        """Whether the focal length was told by somebody, and is not the usual angle for want of any."""
+        return self.focal_source != ASSUMED
+
+    @property
     def is_linear(self) -> bool:
         return self.colour.dtype == np.float32
 
@@ -54,6 +61,7 @@ class Photo:
         return small / np.float32(np.iinfo(self.colour.dtype).max)
 
 
+@reading_a_file()
 def load_photo(path: str | os.PathLike, settings: PhotoSettings = PhotoSettings()) -> Photo:
     """Reads JPEG, PNG, WebP, TIFF (8 and 16 bit), OpenEXR and HEIC; EXIF orientation applied, colours brought to sRGB.
 
@@ -199,11 +207,14 @@ def _read_exr(path: Path, data: bytes) -> np.ndarray:
     size = exr_size(data)
     if size:
         _check_size(path, *size)
+    check_exr(data, str(path), MAX_PIXELS)
     pixels = decode_pixels(data) if size else None
     if pixels is None:
         raise DioramaError(f"{path} cannot be decoded as OpenEXR; export it again as a flat RGB or RGBA EXR with ZIP compression.")
-    if pixels.ndim == 2:
-        pixels = np.repeat(pixels[..., None], 3, axis=2)
+    if pixels.ndim == 2 or pixels.shape[2] == 1:
+        pixels = np.repeat(pixels.reshape(*pixels.shape[:2], 1), 3, axis=2)
+    elif pixels.shape[2] == 2:  # grey with alpha
+        pixels = pixels[..., [0, 0, 0, 1]]
     order = [2, 1, 0, 3][: pixels.shape[2]]
     return np.nan_to_num(pixels[..., order].astype(np.float32), nan=0.0, posinf=65504.0, neginf=0.0)
 
@@ -220,9 +231,12 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
 def _camera(width: int, height: int, exif: dict, settings: PhotoSettings) -> tuple[Camera, str]:
     """The photo's camera and where its focal length comes from: the user, EXIF, or the default angle."""
     if settings.focal_px > 0:
-        return Camera.from_focal(width, height, settings.focal_px), "given as --focal-px"
+        return Camera.from_focal(width, height, settings.focal_px), "as given, in pixels"
+    if settings.focal_mm > 0:
+        focal = settings.focal_mm / DIAGONAL_35MM * float(np.hypot(width, height))
+        return Camera.from_focal(width, height, focal), f"as given, {settings.focal_mm:g} mm equivalent"
     if settings.fov > 0:
-        return Camera.from_fov(width, height, settings.fov), "given as --fov"
+        return Camera.from_fov(width, height, settings.fov), "as given, by its angle (fov)"
     focal = _number(exif.get(FOCAL_35MM))
     if 4 <= focal <= 3000:
         # Exif 2.32: the 35 mm equivalent keeps the angle across the diagonal
@@ -237,13 +251,13 @@ def _camera(width: int, height: int, exif: dict, settings: PhotoSettings) -> tup
         focal_px = focal * resolution / unit * max(width, height) / max(taken, 1)
         if 0.2 < focal_px / max(width, height) < 60:
             return Camera.from_focal(width, height, focal_px), f"EXIF, {focal:g} mm and the focal plane's resolution"
-    return Camera.from_fov(width, height), f"not in the photo, so {DEFAULT_FOV_DEG:.2f} degrees across the long side"
+    return Camera.from_fov(width, height), ASSUMED
 
 
 def _number(value) -> float:
     """A finite float of an EXIF value, 0 where there is none."""
     try:
         number = float(value)
-    except (TypeError, ValueError, ZeroDivisionError):
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         return 0.0
     return number if np.isfinite(number) else 0.0

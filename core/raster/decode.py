@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
+import stat
 import struct
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import DioramaError
-from .exr_depth import read_pixels
+from .exr_depth import MAX_ATTRIBUTES, read_pixels
 from .open_picture import picture_kind
 
 MAX_PIXELS = 250_000_000
@@ -22,23 +26,40 @@ def read_file(path: Path, kind: str = "photo") -> bytes:
             raise DioramaError(f"{path} is a folder; name the {kind} inside it.")
         if path.exists() and not path.is_file():  # a pipe or device would be read for ever
             raise DioramaError(f"{path} is no file but a device or pipe; name the {kind}'s file.")
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise DioramaError(f"{path} has more than 2 GB; export the {kind} smaller.")
-        data = path.read_bytes()
+        data = read_regular(path, MAX_FILE_BYTES)
     except OSError as error:
         raise DioramaError(
             f"{path} cannot be read ({error.strerror or error}); check the name and its permissions."
         ) from None
+    if data is None:
+        raise DioramaError(f"{path} has more than 2 GB; export the {kind} smaller.")
     if not data:
         raise DioramaError(f"{path} is empty (0 bytes); copy or export the {kind} again.")
     return data
+
+
+def read_regular(path: Path, most: int) -> bytes | None:
+    """The bytes of a plain file, None where it has more than `most`, whatever it says of its size.
+
+    Raises OSError, also for a pipe or device, which could be read for ever; nothing is waited for.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with io.FileIO(handle) as file:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is no file but a device, pipe or folder", str(path))
+        pieces, have = [], 0
+        while have <= most and (piece := file.read(max(1 << 16, min(status.st_size, most) + 1 - have))):
+            pieces.append(piece)
+            have += len(piece)
+    return b"".join(pieces) if have <= most else None
 
 
 def exr_size(data: bytes) -> tuple[int, int] | None:
     """Width and height in the header of OpenEXR bytes; None where it is damaged."""
     at = 8
     try:
-        while data[at]:
+        for _ in range(MAX_ATTRIBUTES):
             name, kind, rest = data[at : at + 600].split(b"\0", 2)
             at += len(name) + len(kind) + 2
             (length,) = struct.unpack_from("<i", data, at)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import BinaryIO
 
 from ..errors import DioramaError
 
 PHOTO_KINDS = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF")
 DEPTH_KINDS = ("JPEG", "PNG", "WEBP", "TIFF")
+MAX_SCANS = 100
+"""Of a progressive JPEG, where encoders make 3 to 20: each goes over all pixels, so that thousands of empty ones are work."""
+MAX_SEGMENTS = 20_000
+NEXT_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+"""Of JPEG: entropy-coded data has a zero behind each 255 (ITU T.81, B.1.1.2), and restarts."""
 STARTS = {
     "JPEG": (b"\xff\xd8\xff",),
     "PNG": (b"\x89PNG\r\n\x1a\n",),
@@ -43,10 +49,29 @@ def open_picture(source: bytes | BinaryIO, name: str, kinds: tuple[str, ...] = P
     file.seek(0)
     if kind not in kinds:
         raise UnidentifiedImageError(name)
+    if kind == "JPEG" and isinstance(source, bytes) and has_more_scans(source, MAX_SCANS):
+        raise DioramaError(f"{name} is a JPEG of more than {MAX_SCANS} scans, as no camera writes; save it again.")
     try:
         return _decoder(kind, name)(file)
     except SyntaxError:  # Pillow's word for a header that is none
         raise UnidentifiedImageError(name) from None
+
+
+def has_more_scans(data: bytes, most: int) -> bool:
+    """Whether the JPEG at the start of `data` has more than `most` scans; one of endless other segments counts as such."""
+    if data.count(b"\xff\xda") <= most:  # quick, and true of all that is honest
+        return False
+    position, scans = 2, 0
+    for _ in range(MAX_SEGMENTS):
+        match = NEXT_MARKER.search(data, position)
+        if match is None or data[match.start() + 1] == 0xD9:
+            return False
+        scans += data[match.start() + 1] == 0xDA
+        if scans > most:
+            return True
+        stands_alone = data[match.start() + 1] == 0x01
+        position = match.end() + (0 if stands_alone else int.from_bytes(data[match.end() : match.end() + 2], "big"))
+    return True
 
 
 def _decoder(kind: str, name: str):

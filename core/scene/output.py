@@ -47,12 +47,20 @@ class OutputSettings:
         high=16384,
     )
     samples: int = option(
-        4, "Rays a pixel; 4 do for a photo that shows itself, light and shadow want 64 or more", low=1, high=16384
+        4, "Rays a pixel, four at least; 4 do for a photo that shows itself, light and shadow want 64 or more", low=1, high=16384
     )
     engine: str = option(
         "cycles",
         "What renders",
-        choices={"cycles": "Everywhere, with every view", "eevee": "Quick where there is a graphics card"},
+        choices={
+            "cycles": "Everywhere, with every view",
+            "eevee": "Quick where there is a graphics card",
+            "scene": "The scene's own engine, samples and filter, at its own quality",
+        },
+    )
+    render_passes: bool = option(
+        False,
+        "OpenEXR of many layers for compositors: combined, depth, normal, objects, and what is photo or invented; a folder or .exr",
     )
     colours: str = option(
         "photo",
@@ -65,6 +73,8 @@ class OutputSettings:
             check_option(f, getattr(self, f.name))
         if self.stereo == "vr180" and self.engine != "cycles":
             raise DioramaError("VR180 is rendered by Cycles only; choose Cycles as the engine.")
+        if self.render_passes and self.stereo != "none":
+            raise DioramaError("Passes are rendered for one eye; choose no stereo, or render without passes.")
 
     def with_values(self, values: dict) -> OutputSettings:
         """A copy with options set by their names; raises DioramaError for an impossible one."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from typing import Any
 
 import bpy
@@ -11,6 +10,7 @@ from ...core.depth.find_depth import forget_models
 from ...core.errors import Cancelled, DioramaError
 from ...core.job import Job, Work
 from ...core.pipeline import Kept, silent
+from .failure import report_failure
 from .roll_back import all_or_nothing
 
 kept = Kept()
@@ -21,6 +21,10 @@ running: Job | None = None
 
 LOOK_AGAIN = 0.1
 """Seconds between two looks at the running build."""
+
+
+PATIENCE = 0.6
+"""Seconds that a cancelled build gets to end by itself before nobody waits for it any more."""
 
 
 class BuildOperator:
@@ -64,6 +68,10 @@ class BuildOperator:
             return {"PASS_THROUGH"}
         ended = self._job.poll()
         show_progress(context)
+        if not ended and self._job.seconds_stopping > PATIENCE:
+            # a network cannot be stopped within: its thread ends by itself, and what it finds out is not used
+            self._stop_waiting(context)
+            return self._failed(Cancelled())
         if not ended:
             return {"PASS_THROUGH"}
         self._stop_waiting(context)
@@ -94,17 +102,8 @@ class BuildOperator:
         """The one place where a build ends badly: a sentence for the user; for our own faults where they happened."""
         if isinstance(error, Cancelled):
             self.report({"INFO"}, "Stopped; the scene is as it was.")
-        elif isinstance(error, DioramaError):
-            self.report({"ERROR"}, str(error))
-        elif isinstance(error, MemoryError):
-            self.report({"ERROR"}, "There is not enough memory for this photo; lower the long side or scale it down.")
-        elif isinstance(error, ModuleNotFoundError):
-            needed = f"Photo Diorama needs the Python module {error.name}"
-            self.report({"ERROR"}, f"{needed}; install the build of the extension that was made for your system.")
         else:
-            traceback.print_exception(error)
-            told = "This is a fault of Photo Diorama, please report what the console shows"
-            self.report({"ERROR"}, f"{told} ({type(error).__name__}: {error}).")
+            report_failure(self, error)
         return {"CANCELLED"}
 
 

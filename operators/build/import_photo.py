@@ -17,6 +17,8 @@ from ...core.pipeline import Diorama, Kept, Progress, build_diorama
 from ...core.settings import Settings
 from ..scene.emit import emit
 from ..scene.root import source_of
+from ..staging.look_through import is_fresh, look_through
+from ..staging.placement import place
 from . import build_operator
 from .properties import OF_ONE_PHOTO, Options, depth_property, draw_options, set_values, settings_of
 from .user_preferences import default_values, models_folder
@@ -46,6 +48,11 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
     )
     directory: bpy.props.StringProperty(subtype="DIR_PATH", options=HIDDEN)
     files: bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options=HIDDEN)
+    # Blender's file browser goes by this name, and shows photos as pictures
+    display_type: bpy.props.EnumProperty(
+        items=[(name, name, "", number) for number, name in enumerate(("DEFAULT", "LIST_VERTICAL", "LIST_HORIZONTAL", "THUMBNAIL"))],
+        default="THUMBNAIL", options={"HIDDEN", "SKIP_SAVE"},
+    )  # fmt: skip
     depth: depth_property()
     ask: bpy.props.BoolProperty(default=True, description="Show files or options before building", options=HIDDEN)
 
@@ -83,17 +90,22 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
         return [bpy.path.abspath(path) for path in paths]
 
     def finish(self, context, result: list[Built]):
-        roots = []
+        roots, fresh = [], is_fresh(context.scene)
         for photo, depth, built in result:
             if isinstance(built, DioramaError):
                 self.report({"WARNING"}, str(built))
                 continue
             roots.append(emit(built.mesh, built.photo, self._settings, source_of(built, photo, depth), context))
+            told = place(roots[-1], self._settings.scene.placement, context)
+            if told:
+                self.report({"INFO"}, told)
             if built.found.origin == BESIDE:
                 self.report({"INFO"}, f"The depth of {built.photo.name} is from {built.depth.source}.")
             spent = sum(built.seconds.values())
             self.report({"INFO"}, f"{built.photo.name}: {built.mesh.triangle_count:,} triangles in {spent:.1f} s")
         select(context, roots)
+        if roots and (fresh or self._settings.scene.set_up_scene):
+            look_through(context, roots[-1])
 
 
 def build_each(

@@ -95,7 +95,7 @@ class RemoveModel(bpy.types.Operator):
         try:
             freed = models.remove(models.weights_named(self.key), models_folder(context))
         except DioramaError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, error.in_window)
             return {"CANCELLED"}
         redraw_preferences(context)
         self.report({"INFO"}, f"{self.key}: {freed / 1e6:,.1f} MB freed" if freed else f"{self.key} was not there")

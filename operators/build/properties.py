@@ -10,14 +10,69 @@ import bpy
 import numpy as np
 
 from ...core.settings import Settings, each_option
+from ...core.shown_options import PRESETS, shown
 
-OPEN_AT_FIRST = ("scene",)
-"""Sections that show their rows at once: the cheap options, which artists try out."""
+OWN = "own"
+"""The preset of options that are none's."""
 
 
 def option_properties(**flags) -> dict[str, Any]:
-    """A declared property of Blender for each option, by its name: default, range and help are the option's own."""
-    return declared((f for _, f in each_option()), **flags)
+    """A declared property of Blender for each option, by its name: default, range and help are the option's own.
+
+    Beside them what only the window shows: the preset, and as a percentage each option that is a part of the photo's width.
+    """
+    percentages = {percent_of(f.name): _percentage(f) for _, f in each_option() if shown(f.name).percent}
+    return declared((f for _, f in each_option()), **flags) | percentages | {"preset": _preset()}
+
+
+def percent_of(name: str) -> str:
+    """The name of the property that shows an option as a percentage."""
+    return f"{name}_percent"
+
+
+FOR_THE_EYE = {"HIDDEN", "SKIP_SAVE"}
+"""Flags of what holds nothing of its own; presets pass over what is hidden."""
+
+
+def _percentage(f: dataclasses.Field):
+    about, name = f.metadata, f.name
+    return bpy.props.FloatProperty(
+        name=shown(name).label or _worded(name), description=about["help"], subtype="PERCENTAGE", precision=2, step=10,
+        min=min(about["low"], 100 * about["low"], key=abs), max=100 * about["high"], options=FOR_THE_EYE,
+        get=lambda self: _hundredfold(getattr(self, name)), set=lambda self, value: setattr(self, name, _part(value)),
+    )  # fmt: skip
+
+
+def _hundredfold(value: float) -> float:
+    """A percentage; below 0, which means automatic, the number itself."""
+    return 100 * value if value >= 0 else value
+
+
+def _part(value: float) -> float:
+    return value / 100 if value >= 0 else -1.0
+
+
+def _preset():
+    """Draft, Standard or Fine, by the options that these set; choosing one sets them."""
+    names = [*PRESETS, OWN]
+    items = [(name, name.title(), told, k) for k, (name, (told, _)) in enumerate(PRESETS.items())]
+    items.append((OWN, "Own", "Options that you chose yourself", len(items)))
+
+    def get(self) -> int:
+        held = ({k: _same(getattr(self, k), v) for k, v in values.items()} for _, values in PRESETS.values())
+        return next((k for k, same in enumerate(held) if all(same.values())), len(PRESETS))
+
+    def choose(self, number: int) -> None:
+        if names[number] != OWN:
+            set_values(self, PRESETS[names[number]][1])
+
+    return bpy.props.EnumProperty(
+        name="Quality", description="How much work is put into the diorama", items=items, get=get, set=choose, options=FOR_THE_EYE
+    )
+
+
+def _same(held, wanted) -> bool:
+    return np.float32(held) == np.float32(wanted) if isinstance(wanted, float) else held == wanted
 
 
 def declared(fields: Iterable[dataclasses.Field], **flags) -> dict[str, Any]:
@@ -27,7 +82,7 @@ def declared(fields: Iterable[dataclasses.Field], **flags) -> dict[str, Any]:
 
 def _property(f: dataclasses.Field, flags: dict):
     about = f.metadata
-    told = dict(name=about["label"] or _worded(f.name), description=about["help"], default=f.default, **flags)
+    told = dict(name=shown(f.name).label or about["label"] or _worded(f.name), description=about["help"], default=f.default, **flags)
     if about["choices"]:
         items = [(value, _worded(value), meaning) for value, meaning in about["choices"].items()]
         return bpy.props.EnumProperty(items=items, **told)
@@ -111,17 +166,46 @@ def _value(f: dataclasses.Field, value):
 
 
 def draw_options(layout, data) -> None:
-    """Rows of all options of `data`, a collapsible section for each stage."""
-    sections: dict[str, list[str]] = {}
-    for part, f in each_option():
-        sections.setdefault(part, []).append(f.name)
-    for part, names in sections.items():
-        header, body = layout.panel(f"photo_diorama_{part}", default_closed=part not in OPEN_AT_FIRST)
-        header.label(text=_worded(part))
+    """Rows of all options of `data`: the preset and the few that matter first, the rest under Advanced by stage.
+
+    What does nothing as things stand is greyed.
+    """
+    layout.row(align=True).prop(data, "preset", expand=True)
+    options = list(each_option())
+    column = layout.column()
+    column.use_property_split, column.use_property_decorate = True, False
+    for _, f in options:
+        if shown(f.name).first:
+            draw_option(column, data, f)
+    header, advanced = layout.panel("photo_diorama_advanced", default_closed=True)
+    header.label(text="Advanced")
+    if not advanced:
+        return
+    for part in dict.fromkeys(part for part, _ in options):
+        header, body = advanced.panel(f"photo_diorama_{part}", default_closed=True)
+        header.label(text=STAGES[part])
         if body:
             body.use_property_split, body.use_property_decorate = True, False
-            for name in names:
-                body.prop(data, name)
+            for name, f in options:
+                if name == part and not shown(f.name).first:
+                    draw_option(body, data, f)
+
+
+STAGES = {
+    "photo": "Photo",
+    "depth": "Depth",
+    "layers": "Layers",
+    "inpaint": "Hidden Parts",
+    "mesh": "Mesh",
+    "scene": "Look and Move",
+}
+
+
+def draw_option(layout, data, f: dataclasses.Field) -> None:
+    """One row, greyed where the option does nothing now."""
+    row = layout.row()
+    row.enabled = all(getattr(data, name) in values for name, values in shown(f.name).needs.items() if hasattr(data, name))
+    row.prop(data, percent_of(f.name) if shown(f.name).percent else f.name)
 
 
 CLASSES = (PhotoDioramaScene, PhotoDioramaDefaults)

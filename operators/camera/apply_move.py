@@ -62,7 +62,7 @@ class ApplyMove(bpy.types.Operator, MoveOptions):
         try:
             told = apply_move(root, values_of(self), context.scene)
         except DioramaError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, error.in_window)
             return {"CANCELLED"}
         self.report({"INFO"}, told)
         return {"FINISHED"}

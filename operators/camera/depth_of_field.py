@@ -64,7 +64,7 @@ class DepthOfField(bpy.types.Operator):
         try:
             self.point = point_of(root, place, PhotoRays(root, context))
         except DioramaError as error:
-            self.report({"WARNING"}, str(error))
+            self.report({"WARNING"}, error.in_window)
             return {"RUNNING_MODAL"}
         return self._done(context, self.execute(context))
 
@@ -78,7 +78,7 @@ class DepthOfField(bpy.types.Operator):
         try:
             told = set_focus(root, self.focus, tuple(self.point), self.fstop, context)
         except DioramaError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, error.in_window)
             return {"CANCELLED"}
         self.report({"INFO"}, told)
         return {"FINISHED"}

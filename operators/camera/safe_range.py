@@ -91,7 +91,7 @@ class RangeOperator:
         try:
             return self.act(context, find_root(context.object))
         except DioramaError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, error.in_window)
             return {"CANCELLED"}
 
 

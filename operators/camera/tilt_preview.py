@@ -9,12 +9,11 @@ from ...core.camera.safe_range import SafeRange, safe_range
 from ...core.camera.tilt import keeping_shift, tilt
 from ...core.errors import DioramaError
 from ..scene.camera_moves import lens_at_rest
+from ..scene.emit import LOOK_FORWARD
 from ..scene.root import find_root, objects_by_role
 from .safe_range import is_current, measured_range
 from .shown_surfaces import photo_camera, triangles_of
 
-LOOK_FORWARD = Matrix(((1, 0, 0, 0), (0, 0, -1, 0), (0, 1, 0, 0), (0, 0, 0, 1)))
-"""From looking down to looking along +Y, as emit.add_camera."""
 OF_THE_VIEW = (
     "view_location",
     "view_rotation",
@@ -107,7 +106,7 @@ class TiltPreview(bpy.types.Operator):
             box = range_to_tilt_in(root, context.evaluated_depsgraph_get())
             self._tilt = Tilt(root, context.space_data, context.scene, box)
         except DioramaError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, error.in_window)
             return {"CANCELLED"}
         self._area, self._region = context.area, window_region(context.area)
         context.window_manager.modal_handler_add(self)

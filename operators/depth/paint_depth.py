@@ -112,7 +112,7 @@ class FillMask(bpy.types.Operator):
                     chosen = np.maximum(values, chosen)
                 values = values * (1 - chosen) if self.content == "SUBTRACT" else chosen
         except DioramaError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, error.in_window)
             return {"CANCELLED"}
         put_on(root, MASK_KEY, new_image(f"{short_name(root.name)} mask", values, "mask", False))
         return {"FINISHED"}

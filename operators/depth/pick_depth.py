@@ -29,7 +29,7 @@ class PickDepth(OnDiorama, bpy.types.Operator):
         try:
             region_of(context, root, "AUTO")  # says now what is missing, not after the click
         except DioramaError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, error.in_window)
             return {"CANCELLED"}
         self._root = root.name
         context.window.cursor_modal_set("EYEDROPPER")
@@ -50,7 +50,7 @@ class PickDepth(OnDiorama, bpy.types.Operator):
             place = place_under(context, still_there(self._root), event.mouse_x, event.mouse_y)
         except DioramaError as error:
             self.cancel(context)
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, error.in_window)
             return {"CANCELLED"}
         if not clicked:
             context.workspace.status_text_set(KEYS if place is None or place[2] is None else f"{place[2]:.2f} m   |   {KEYS}")

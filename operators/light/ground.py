@@ -38,7 +38,7 @@ class FindGround(bpy.types.Operator):
         try:
             plane = ground_of(root, context)
         except DioramaError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, error.in_window)
             return {"CANCELLED"}
         if plane is None:
             self.report({"WARNING"}, f"{root.name} shows no ground that is found; place an empty on it by hand.")

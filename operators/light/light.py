@@ -69,7 +69,7 @@ class ShadowCatcher(bpy.types.Operator):
             else:
                 told = catch_for_compositing(root, context, self.roughness)
         except DioramaError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, error.in_window)
             return {"CANCELLED"}
         self.report({"INFO"}, told)
         return {"FINISHED"}

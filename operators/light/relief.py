@@ -92,7 +92,7 @@ class BakeRelief(ReliefOperator, bpy.types.Operator):
         try:
             bake(root, context.evaluated_depsgraph_get())
         except DioramaError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, error.in_window)
             return {"CANCELLED"}
         return {"FINISHED"}
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ...core.errors import DioramaError
+from ...core.errors import DioramaError, Kind
 from ...core.raster.decode import decode_pixels
+from ...core.raster.exr_depth import read_depth_channel
 
 ENDS = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9", ".jpeg": b"\xff\xd9", ".gif": b"\x3b"}
 
@@ -24,8 +25,17 @@ def is_whole(file: Path, frames: int = 1) -> bool:
             return opened.read().rstrip(b"\0").endswith(end)
     if file.suffix.lower() in (".exr", ".tif"):
         # not by name, which OpenCV cannot read on Windows unless it is plain
-        return decode_pixels(np.fromfile(file, np.uint8)) is not None
+        data = np.fromfile(file, np.uint8)
+        return decode_pixels(data) is not None or (file.suffix.lower() == ".exr" and _holds_depth(data.tobytes()))
     return _frames_of(file) == frames
+
+
+def _holds_depth(data: bytes) -> bool:
+    """Whether an OpenEXR of many layers can be read to its end: every block holds some of each layer."""
+    try:
+        return read_depth_channel(data, "", len(data) * 1000) is not None
+    except DioramaError:
+        return False
 
 
 def _frames_of(movie: Path) -> int:
@@ -47,7 +57,8 @@ def cut_short(target: Path) -> DioramaError:
     free = shutil.disk_usage(_nearest(target)).free / 1e6
     return DioramaError(
         f"{target} could not be saved (Blender could not write all of it, {free:,.1f} MB are free there); "
-        "check the free space and the folder's permissions."
+        "check the free space and the folder's permissions.",
+        Kind.DISK,
     )
 
 

@@ -5,12 +5,12 @@
 import os
 import shutil
 import tempfile
-import traceback
 from pathlib import Path
 
 import bpy
 
 from ...core.errors import DioramaError
+from ..build.failure import report_failure
 from ..scene.root import find_root
 from .export_parts import ExportOptions, exported_copies, has_surfaces, paint_vertices
 
@@ -92,12 +92,8 @@ class ExportDiorama(bpy.types.Operator):
         try:
             self.check(context)
             made = export(context, find_root(context.object), Path(bpy.path.abspath(self.filepath)), self.format, self._options())
-        except DioramaError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
         except Exception as error:
-            traceback.print_exc()
-            self.report({"ERROR"}, f"A fault of Photo Diorama while exporting ({type(error).__name__}: {error}); the console shows where.")
+            report_failure(self, error)
             return {"CANCELLED"}
         self.report({"INFO"}, f"Exported {made[0].name}" + (f" and {len(made) - 1} more files" if made[1:] else ""))
         return {"FINISHED"}

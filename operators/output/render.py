@@ -5,17 +5,25 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
+import numpy as np
 
+from ...core.errors import DioramaError
+from ...core.raster.decode import decode_pixels
+from ...core.raster.exr_encode import encode_exr
+from ...core.raster.supersample import FACTOR, LARGEST, reduce
 from ...core.scene.output import GIF, OutputSettings, eye_distance, kind_of, names_of, picture_size
 from ...core.scene.vr180_metadata import MARKED, mark_vr180
+from ..scene.camera_moves import framed
 from ..scene.colour_management import show_as_the_photo
+from ..scene.root import find_root
 from .check_complete import cut_short, is_whole, told
 from .gif import check_pillow, write_gif
+from .passes import marked_by_origin, write_passes
 from .stereo import EYES, set_up_stereo
 
 STILL_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".exr": "OPEN_EXR", ".tif": "TIFF"}
@@ -34,10 +42,12 @@ class View:
     metric: bool
 
 
-def check_target(target: Path) -> None:
-    """Raises DioramaError for a name that says no format, or one that cannot be written here."""
+def check_target(target: Path, output: OutputSettings | None = None) -> None:
+    """Raises DioramaError for a name that says no format, or one that cannot be written here or hold what is asked for."""
     if kind_of(target) == "gif":
         check_pillow()
+    if output is not None and output.render_passes and kind_of(target) != "frames" and target.suffix.lower() != ".exr":
+        raise DioramaError(f"{target} cannot hold passes; name a folder or an .exr file.")
 
 
 def render(
@@ -62,13 +72,14 @@ def rendering(target: Path, scene, frames: int, output: OutputSettings, view: Vi
     whole; everything happens in a copy of the scene, which goes in the end. Raises DioramaError for a disk that is full
     and a name that says no format.
     """
-    check_target(target)
+    check_target(target, output)
     kind = kind_of(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".rendering-", dir=target.parent.absolute()) as place:
         try:
             with _copy_of(scene, view, kind, output) as shot:
-                pictures = yield from _pictures(shot, Path(place), target, kind, frames)
+                finish = _finish_of(shot, view, output)
+                pictures = yield from _pictures(shot, Path(place), target, kind, frames, output, finish)
                 fps = shot.render.fps / shot.render.fps_base
                 written = [_joined(files, Path(place), target, eye, kind, fps) for eye, files in pictures.items()]
                 if output.stereo == "vr180":
@@ -91,10 +102,13 @@ def _copy_of(scene, view: View, kind: str, output: OutputSettings) -> Iterator[b
         _set_up(shot, kind, output)
         render = shot.render
         render.resolution_x, render.resolution_y = picture_size(view.photo_size, kind, output)
+        if supersamples(shot, output):
+            render.resolution_percentage = 100 * FACTOR
         if output.stereo != "none":
             eyes = eye_distance(output, view.nearest, view.metric)
             set_up_stereo(shot, camera, output.stereo, eyes, output.convergence or view.focus)
-        yield shot
+        with marked_by_origin(find_root(view.camera), shot) if output.render_passes else nullcontext():
+            yield shot
     finally:
         bpy.data.scenes.remove(shot)
         bpy.data.objects.remove(camera)
@@ -106,9 +120,10 @@ def _set_up(shot, kind: str, output: OutputSettings) -> None:
     if output.engine == "cycles":
         render.engine = "CYCLES"
         cycles.samples, cycles.use_adaptive_sampling, cycles.use_denoising = output.samples, False, False
-    else:
+        cycles.pixel_filter_type = "BOX"
+    elif output.engine == "eevee":
         render.engine = "BLENDER_EEVEE_NEXT" if bpy.app.version < (5, 0, 0) else "BLENDER_EEVEE"
-        shot.eevee.taa_render_samples = output.samples
+        shot.eevee.taa_render_samples, render.filter_size = output.samples, 1.0
     render.use_persistent_data = kind != "still"  # only the camera moves, so the scene is built once
     # a compositor's or sequencer's nodes and strips show the user's scene, not this copy
     render.use_compositing = render.use_sequencer = render.use_border = render.use_multiview = False
@@ -119,7 +134,59 @@ def _set_up(shot, kind: str, output: OutputSettings) -> None:
         shot.view_settings.use_curve_mapping = False
 
 
-def _pictures(shot, place: Path, target: Path, kind: str, frames: int) -> Generator[float, None, dict[str, list[Path]]]:
+def quality_told(scene, output: OutputSettings) -> str:
+    """What renders, and with how many rays a pixel."""
+    if output.engine != "scene":
+        return f"{'Cycles' if output.engine == 'cycles' else 'EEVEE'}, {max(output.samples, FACTOR**2)} rays a pixel"
+    engine = scene.render.engine.replace("BLENDER_", "").replace("_NEXT", "")
+    samples = scene.cycles.samples if engine == "CYCLES" else scene.eevee.taa_render_samples
+    return f"the scene's own {engine.title() if engine == 'CYCLES' else engine}, {samples} rays a pixel"
+
+
+def supersamples(shot, output: OutputSettings) -> bool:
+    """Whether pictures are rendered at `FACTOR` times their size; then rays are shot through the middles of its pixels alone."""
+    large = max(shot.render.resolution_x, shot.render.resolution_y) > LARGEST
+    if output.render_passes or large or shot.render.engine != "CYCLES" or output.engine == "scene":
+        return False
+    cycles = shot.cycles
+    cycles.pixel_filter_type, cycles.filter_width = "BLACKMAN_HARRIS", 0.01
+    cycles.samples = -(-output.samples // FACTOR**2)
+    return True
+
+
+def _finish_of(shot, view: View, output: OutputSettings) -> Callable[[Path, Path], None] | None:
+    """What makes a frame of what was rendered at `FACTOR` times its size; None where that is the frame."""
+    if shot.render.resolution_percentage == 100:
+        return None
+    tighter = framed(view.camera.parent)
+    texels = 0.0 if output.stereo == "vr180" else view.photo_size[0] / shot.render.resolution_x / tighter
+    return lambda rendered, frame: reduce_file(rendered, frame, texels, shot.render.image_settings.quality)
+
+
+def reduce_file(rendered: Path, frame: Path, texels: float, quality: int = 90) -> None:
+    """Writes the frame that a picture of `FACTOR` times its size becomes; the ending says how. Raises RuntimeError as Blender does."""
+    import cv2
+
+    pixels = decode_pixels(np.fromfile(rendered, np.uint8))
+    if pixels is None:
+        raise RuntimeError(f"cannot open {rendered}")
+    top = np.iinfo(pixels.dtype).max if pixels.dtype != np.float32 else 1
+    small = reduce(pixels.astype(np.float32) / top, texels)
+    if frame.suffix.lower() == ".exr":
+        data = encode_exr(small[..., [2, 1, 0, 3][: small.shape[2]]])
+    else:
+        whole = (np.clip(small, 0, 1) * 255 + 0.5).astype(np.uint8)
+        settings = [cv2.IMWRITE_JPEG_QUALITY, quality] if frame.suffix.lower() in (".jpg", ".jpeg") else []
+        data = cv2.imencode(frame.suffix, whole, settings)[1].tobytes()
+    try:
+        frame.write_bytes(data)
+    except OSError as error:
+        raise RuntimeError(f"cannot save {frame}: {error.strerror}") from None
+
+
+def _pictures(
+    shot, place: Path, target: Path, kind: str, frames: int, output: OutputSettings, finish: Callable[[Path, Path], None] | None
+) -> Generator[float, None, dict[str, list[Path]]]:
     """Renders frame after frame; returns the files by eye ("" for one eye or both in one picture).
 
     One call a frame: so it may stop between two, which it could not inside Blender's own animation render.
@@ -128,9 +195,15 @@ def _pictures(shot, place: Path, target: Path, kind: str, frames: int) -> Genera
     if hasattr(image, "media_type"):
         image.media_type = "IMAGE"
     ending = target.suffix.lower() if kind == "still" else ".png"
-    image.file_format = STILL_FORMATS[ending]
-    see_through = shot.render.film_transparent and kind in ("still", "frames") and image.file_format != "JPEG"
+    see_through = shot.render.film_transparent and kind in ("still", "frames") and ending not in (".jpg", ".jpeg")
+    made = ending if finish is None else ".exr" if ending == ".exr" else ".png"
+    image.file_format = STILL_FORMATS[made]
+    if finish is not None:  # what comes is not the last rounding
+        image.color_depth, image.compression, shot.render.dither_intensity = "32" if made == ".exr" else "16", 0, 0
     image.color_mode = "RGBA" if see_through else "RGB"
+    if output.render_passes:
+        made = ending = ".exr"
+        write_passes(image)
     eyes = EYES if shot.render.use_multiview and image.views_format == "INDIVIDUAL" else {"": ""}
     files: dict[str, list[Path]] = {eye: [] for eye in eyes.values()}
     first, count = (shot.frame_current, 1) if kind == "still" else (shot.frame_start, frames)
@@ -139,17 +212,29 @@ def _pictures(shot, place: Path, target: Path, kind: str, frames: int) -> Genera
         yield number / count
         shot.frame_set(first + number)
         stem = place / "frames" / f"frame_{number + 1:04d}"
-        shot.render.filepath = _verbatim(Path(f"{stem}{ending}"))
+        shot.render.filepath = _verbatim(Path(f"{stem}{made}"))
         with bpy.context.temp_override(scene=shot):  # or it would be rendered at the user's own frame
             bpy.ops.render.render(write_still=True, scene=shot.name)
         for suffix, eye in eyes.items():
-            file = Path(f"{stem}{eye}{ending}")
-            if suffix and Path(f"{stem}{suffix}{ending}").exists():
-                os.replace(f"{stem}{suffix}{ending}", file)
+            file = Path(f"{stem}{eye}{made}")
+            if suffix and Path(f"{stem}{suffix}{made}").exists():
+                os.replace(f"{stem}{suffix}{made}", file)
             if not is_whole(file):  # at the first one, instead of after hours
                 raise cut_short(target)
+            if finish is not None:
+                file = finished(file, ending, finish)
             files[eye].append(file)
     return files
+
+
+def finished(rendered: Path, ending: str, finish: Callable[[Path, Path], None]) -> Path:
+    """The frame that a rendered picture becomes, in its place."""
+    larger = rendered.with_name(f"larger_{rendered.name}")
+    os.replace(rendered, larger)
+    frame = rendered.with_suffix(ending)
+    finish(larger, frame)
+    larger.unlink()
+    return frame
 
 
 def _joined(files: list[Path], place: Path, target: Path, eye: str, kind: str, fps: float) -> list[Path]:

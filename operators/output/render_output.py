@@ -3,16 +3,16 @@
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
 import dataclasses
-import traceback
 from pathlib import Path
 
 import bpy
 
 from ...core.errors import DioramaError
 from ...core.scene.output import OutputSettings, kind_of, names_of
+from ..build.failure import report_failure
 from ..build.properties import OF_ONE_PHOTO, declared, values_of_fields
 from ..scene.root import find_root, kept_settings, kept_source, objects_by_role, world_scale
-from .render import View, check_target, rendering
+from .render import View, check_target, quality_told, rendering
 
 FORMATS = {
     "MP4": (".mp4", "A film, H.264"),
@@ -99,12 +99,12 @@ class RenderOutput(bpy.types.Operator, OutputOptions):
             raise DioramaError("No file was chosen; give the name of the file to render to.")
         target = Path(bpy.path.abspath(self.filepath))
         output = OutputSettings(**values_of_fields(self, FIELDS))
-        check_target(target)
+        check_target(target, output)
         kind, root = kind_of(target), find_root(context.object)
         for name in names_of(target, output):
             if name.is_dir() != (kind == "frames") and name.exists():
                 raise DioramaError(f"{name} is a {'folder' if name.is_dir() else 'file'} already; choose another name.")
-        frames = frames_of(root, context.scene)
+        frames, self._quality = frames_of(root, context.scene), quality_told(context.scene, output)
         return rendering(target, context.scene, frames, output, view_of(root, context.scene))
 
     def _start(self, context):
@@ -146,20 +146,13 @@ class RenderOutput(bpy.types.Operator, OutputOptions):
         context.workspace.status_text_set(None)
 
     def _ended(self, files: list[Path]):
+        quality = getattr(self, "_quality", "")
         where = " and ".join(map(str, files)) if len(files) <= 2 else f"{len(files)} frames in {files[0].parent}"
-        self.report({"INFO"}, f"Rendered {where}")
+        self.report({"INFO"}, f"Rendered {where}{quality and f' ({quality})'}")
         return {"FINISHED"}
 
     def _failed(self, error: Exception):
-        if isinstance(error, DioramaError):
-            self.report({"ERROR"}, str(error))
-        elif isinstance(error, OSError):
-            told = f"{error.filename or self.filepath} cannot be written ({error.strerror or error})"
-            self.report({"ERROR"}, f"{told}; choose another folder or make room.")
-        else:
-            traceback.print_exception(error)
-            told = "This is a fault of Photo Diorama, please report what the console shows"
-            self.report({"ERROR"}, f"{told} ({type(error).__name__}: {error}).")
+        report_failure(self, error)
         return {"CANCELLED"}
 
 

@@ -6,6 +6,7 @@ import json
 
 import bpy
 import numpy as np
+from mathutils import Matrix
 
 from ...core.camera.framing import FrameEdge, frame_edge
 from ...core.mesh.triangulate import LayeredMesh, TexturedMesh
@@ -21,6 +22,8 @@ from .materials import make_materials, texture_of
 
 SENSOR_MM = 36.0
 UV = "UVMap"
+LOOK_FORWARD = Matrix(((1, 0, 0, 0), (0, 0, -1, 0), (0, 1, 0, 0), (0, 0, 0, 1)))
+"""From a camera's looking down to looking along +Y."""
 MAX_NAME = 48
 """Blender cuts names at 63 bytes; room is left for the role and a number."""
 
@@ -36,7 +39,8 @@ def emit(mesh: LayeredMesh, photo: Photo, settings: Settings, source: dict, cont
     collection = bpy.data.collections.new(name)
     context.scene.collection.children.link(collection)
     root = bpy.data.objects.new(name, None)
-    root.empty_display_type, root.empty_display_size = "PLAIN_AXES", mesh.nearest / 2
+    # a ring in the plane of the lens: the camera that stands in its middle does not see it
+    root.empty_display_type, root.empty_display_size = "CIRCLE", mesh.nearest / 4
     root[ROLE_KEY], root[SETTINGS_KEY], root[SOURCE_KEY] = "root", json.dumps(settings.values()), json.dumps(source)
     collection.objects.link(root)
     materials = make_materials(name, mesh, photo, settings.scene)
@@ -52,7 +56,7 @@ def emit(mesh: LayeredMesh, photo: Photo, settings: Settings, source: dict, cont
     add_relief(root, surfaces, camera, mesh)
     animate(camera.parent, camera, mesh, settings.scene, context.scene, (edge_of(mesh), mesh.camera))
     if settings.scene.set_up_scene:
-        set_up_scene(context.scene, camera, mesh)
+        set_up_scene(context.scene, camera, mesh.camera.width, mesh.camera.height)
     return root
 
 
@@ -109,7 +113,7 @@ def add_camera(name: str, mesh: LayeredMesh, root, collection, rig=None) -> bpy.
     data.display_size = mesh.nearest / 4
     data.dof.focus_distance = mesh.focus
     ob = bpy.data.objects.new(f"{name} camera", data)
-    ob.rotation_euler = (np.pi / 2, 0.0, 0.0)  # from looking down to looking along +Y
+    ob.rotation_euler = (np.pi / 2, 0.0, 0.0)  # LOOK_FORWARD
     ob.parent, ob[ROLE_KEY] = rig, "camera"
     collection.objects.link(ob)
     return ob
@@ -118,7 +122,7 @@ def add_camera(name: str, mesh: LayeredMesh, root, collection, rig=None) -> bpy.
 def add_rig(name: str, mesh: LayeredMesh, root, collection) -> bpy.types.Object:
     """The empty that carries the camera."""
     rig = bpy.data.objects.new(f"{name} camera rig", None)
-    rig.empty_display_type, rig.empty_display_size = "SPHERE", mesh.nearest / 20
+    rig.empty_display_type, rig.empty_display_size = "CIRCLE", mesh.nearest / 20
     rig.parent, rig[ROLE_KEY] = root, "rig"
     collection.objects.link(rig)
     return rig
@@ -135,11 +139,11 @@ def match_camera(data: bpy.types.Camera, mesh: LayeredMesh) -> None:
     data.clip_start, data.clip_end = mesh.nearest / 50, mesh.farthest * 4
 
 
-def set_up_scene(scene, camera, mesh: LayeredMesh) -> None:
-    """The photo's camera, resolution and colours for the scene: what the user ticked, or the command line's own new file."""
+def set_up_scene(scene, camera, width: int, height: int) -> None:
+    """The photo's camera, resolution and colours for the scene: what the user asked for, or the command line's own new file."""
     scene.camera = camera
     render = scene.render
-    render.resolution_x, render.resolution_y, render.resolution_percentage = mesh.camera.width, mesh.camera.height, 100
+    render.resolution_x, render.resolution_y, render.resolution_percentage = width, height, 100
     render.pixel_aspect_x = render.pixel_aspect_y = 1.0
     show_as_the_photo(scene)
     scene.cycles.transparent_max_bounces = max(scene.cycles.transparent_max_bounces, 32)

@@ -40,7 +40,7 @@ class FakeLayout:
         assert isinstance(text, str)
         self.told.append(("label", self.section, text))
 
-    def prop(self, data, property, text=None, icon="NONE", placeholder=""):
+    def prop(self, data, property, text=None, icon="NONE", placeholder="", expand=False):
         custom = property.startswith('["') and property[2:-2] in data.keys()
         assert custom or property in data.bl_rna.properties, f"{data} has no {property}"
         self.told.append(("prop", self.section, property))

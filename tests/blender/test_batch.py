@@ -191,3 +191,27 @@ def test_the_tasks_of_a_farm(place, worker):
     assert "not a picture" in (place / "out/letter.error.txt").read_text()
     assert farm("build", number=9).code == 2
     assert not any(Path(name).name.startswith(".") for name in files(place / "out"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and pipes are made otherwise there")
+def test_what_is_wrong_over_one_photo_stops_no_other(place, home):
+    """A folder in a result's place, a link to itself, edited manifest lines, a pipe and a number too large beside a photo."""
+    (place / "photos/letter.jpg").unlink()
+    (place / "out/sub").mkdir(parents=True)
+    (place / "out/a.blend").mkdir()
+    (place / "out/sub/b.blend").symlink_to(place / "out/sub/b.blend")
+    lines = [{"photo": "a.png", "files": 5}, {"photo": "sub/b.png", "files": {"sub/b.blend": "x"}}, ["photo"]]
+    (place / "out/batch.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    os.mkfifo(place / "photos/cam.json")
+    done = batch(place, home, "--overwrite")
+    assert done.code == 1 and "1 done" in done.out and "1 failed" in done.out
+    assert one_sentence(done.err).endswith("batch.jsonl has 3 lines that are no records, which are ignored.")
+    known = records_of(place)
+    assert known["sub/b.png"]["result"] == "done" and not (place / "out/sub/b.blend").is_symlink()
+    assert known["a.png"]["result"] == "bad input" and "a.blend is a folder already" in known["a.png"]["error"]
+
+
+def records_of(place) -> dict[str, dict]:
+    """Those of photos, whatever else stands in the manifest."""
+    lines = map(json.loads, (place / "out/batch.jsonl").read_text().splitlines())
+    return {line["photo"]: line for line in lines if isinstance(line, dict)}

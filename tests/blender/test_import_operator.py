@@ -324,6 +324,23 @@ def test_escape_stops_and_leaves_the_scene_alone(blender, street, slow_stage):
     assert [kind for kind, _ in wait.reports] == ["INFO"]
 
 
+def test_escape_waits_for_no_network(blender, street, slow_stage):
+    """A stage that hears nothing, as a running network does: the window is free within a second all the same."""
+    from photo_diorama.operators.build import build_operator as build
+
+    before = everything()
+    wait = Wait(blender, *street)
+    wait.start()
+    assert slow_stage.reached.wait(30)
+    started = time.monotonic()
+    wait.event("ESC")
+    assert wait.to_the_end() == {"CANCELLED"} and time.monotonic() - started < 1.5
+    assert build.running is None and not wait.timers and wait.status[-1] is None
+    slow_stage.go.set()
+    wait.operator._job._thread.join(30)
+    assert not differences(before, everything()), "what the thread still finds out is not used"
+
+
 def test_the_stop_button_and_blender_itself_can_end_it(blender, street, slow_stage):
     from photo_diorama.operators.build import build_operator as build
 

@@ -8,8 +8,12 @@ from fake_layout import FakeLayout
 from made_photos import OPTIONS
 
 from photo_diorama.core.settings import Settings, each_option
+from photo_diorama.core.shown_options import PRESETS, SHOWN, shown
 
-NAMES = [f.name for _, f in each_option()]
+OPTIONS_SHOWN = [f.name + "_percent" * shown(f.name).percent for _, f in each_option()]
+FIRST = [f.name + "_percent" * shown(f.name).percent for _, f in each_option() if shown(f.name).first]
+NAMES = ["preset", *FIRST, *(name for name in OPTIONS_SHOWN if name not in FIRST)]
+"""Every option once, as the window shows it: the preset, what matters first, the rest by stage."""
 
 
 def draw(bpy, name) -> FakeLayout:
@@ -43,6 +47,95 @@ def test_the_button_builds_at_once_with_what_the_sidebar_holds(blender, street):
     assert json.loads(root["photo_diorama_settings"]) == {**Settings().values(), **values}
 
 
+def test_options_that_do_nothing_are_grey(blender):
+    from photo_diorama.operators.build.properties import draw_option
+
+    chosen = blender.context.scene.photo_diorama
+    options = {f.name: f for _, f in each_option()}
+
+    def grey(name) -> bool:
+        rows = []
+        layout = SimpleNamespace(row=lambda: rows.append(SimpleNamespace(enabled=True, prop=lambda *a: None)) or rows[-1])
+        draw_option(layout, chosen, options[name])
+        return not rows[0].enabled
+
+    assert grey("roughness") and grey("delight") and grey("frames") and grey("move_seed") and not grey("shader")
+    chosen.shader, chosen.camera_move = "principled", "swing"
+    assert not grey("roughness") and not grey("frames") and grey("move_seed") and grey("emission_strength")
+    assert SHOWN.keys() <= options.keys() and {other for each in SHOWN.values() for other in each.needs} <= options.keys()
+
+
+def test_a_preset_sets_its_options_and_tells_whether_they_still_hold(blender):
+    from photo_diorama.operators.build.properties import values_of
+
+    chosen = blender.context.scene.photo_diorama
+    assert chosen.preset == "standard"
+    before = values_of(chosen)
+    for name, (_, values) in PRESETS.items():
+        chosen.preset = name
+        assert values_of(chosen) == {**before, **values} and chosen.preset == name
+    chosen.long_side = 777
+    assert chosen.preset == "own"
+
+
+def test_parts_of_the_width_are_percentages_in_the_window(blender):
+    chosen = blender.context.scene.photo_diorama
+    chosen.soft_edge_percent = 1.5
+    assert chosen.soft_edge == pytest.approx(0.015) and chosen.soft_edge_percent == pytest.approx(1.5)
+    for _, f in each_option():
+        if shown(f.name).percent:
+            about = chosen.bl_rna.properties[f"{f.name}_percent"]
+            assert about.subtype == "PERCENTAGE" and about.hard_max == pytest.approx(100 * f.metadata["high"])
+
+
+def test_no_two_buttons_of_the_tab_have_one_name(blender, street, import_photo, monkeypatch):
+    import_photo(*street)
+    named = []
+    real = FakeLayout.operator
+
+    def operator(self, operator, text=None, icon="NONE"):
+        named.append(text if text is not None else getattr(blender.ops.photo_diorama, operator.split(".")[1]).get_rna_type().name)
+        return real(self, operator, text, icon)
+
+    monkeypatch.setattr(FakeLayout, "operator", operator)
+    for name in dir(blender.types):
+        if name.startswith("PHOTO_DIORAMA_PT_"):
+            draw(blender, name)
+    named = [name for name in named if name]
+    assert len(named) > 40 and sorted(set(named)) == sorted(named)
+    assert sum("Rebuild" in name for name in named) == 1
+
+
+def test_a_better_network_is_offered_where_the_small_one_guessed(blender, street, import_photo, monkeypatch):
+    from photo_diorama.operators.build import better_depth
+
+    root = import_photo(*street)
+    monkeypatch.setattr(better_depth, "can_run", lambda: True)
+    buttons = lambda: [name for name, _ in draw(blender, "PHOTO_DIORAMA_PT_import").said("operator")]
+    assert "photo_diorama.get_better_depth" not in buttons(), "the depth is a file's"
+    source = json.loads(root["photo_diorama_source"])
+    root["photo_diorama_source"] = json.dumps(source | {"depth_source": "estimated by the built-in network; and so on"})
+    monkeypatch.setattr(better_depth.models, "best_estimator", lambda folder: None)
+    drawn = buttons()
+    assert "photo_diorama.get_better_depth" in drawn and "extensions.userpref_allow_online" in drawn
+    assert not blender.ops.photo_diorama.get_better_depth.poll(), "nothing is downloaded before online access is allowed"
+    monkeypatch.setattr(better_depth.models, "best_estimator", lambda folder: better_depth.offered())
+    assert "photo_diorama.get_better_depth" not in buttons()
+    assert better_depth.offered().commercial
+
+
+def test_a_better_network_is_downloaded_and_built_with_at_once(monkeypatch):
+    """The download itself is tested in tests/core; here that one click does both."""
+    from photo_diorama.operators.build import better_depth
+
+    came = []
+    monkeypatch.setattr(better_depth.models, "download", lambda wanted, folder, progress, online: came.append((wanted.key, online)))
+    told = []
+    built = lambda progress: progress("built", 1.0) or "done"
+    work = better_depth.download_then(better_depth.offered(), None, True, built, lambda *said: told.append(said))
+    assert work == "done" and came == [(better_depth.offered().key, True)] and told == [("built", 1.0)]
+
+
 def test_while_a_build_runs_its_progress_takes_the_buttons_place(blender, monkeypatch):
     from photo_diorama.operators.build import build_operator
 
@@ -73,12 +166,11 @@ def test_about_tells_what_is_kept_on_the_root(blender, ball, import_photo):
         rows[name] = f"{rows[name]} {line}" if name in rows else line
     triangles = sum(len(ob.data.polygons) for ob in root.children_recursive if ob.type == "MESH")
     assert rows["Photo"] == "ball.png" and rows["Size"] == "160 x 120 px" and rows["Worked at"] == "128 x 96 px"
-    assert rows["Focal length"].startswith("139 px")  # 80 / tan(30 degrees)
+    assert "139 px" in rows["Focal length"]  # 80 / tan(30 degrees)
     assert (
         rows["Triangles"] == f"{triangles:,}" and rows["Nearest"].startswith("2.0") and "unknown" not in rows["Nearest"]
     )
     assert "fov" in rows["Focal length"] and "metric" in rows["Depth"]
-    assert [name for name, _ in layout.said("operator")] == ["photo_diorama.rebuild"]
 
 
 def test_about_is_for_dioramas_only_and_survives_edited_properties(blender, street, import_photo):
@@ -120,7 +212,7 @@ def test_the_operators_own_rows(blender):
     for operator, files in ((ImportPhoto, ["depth"]), (Rebuild, ["photo", "depth"])):
         layout = FakeLayout()
         rna = getattr(blender.ops.photo_diorama, operator.bl_idname.split(".")[1]).get_rna_type()
-        operator.draw(SimpleNamespace(layout=layout, bl_rna=rna), blender.context)
+        operator.draw(SimpleNamespace(layout=layout, bl_rna=rna, **Settings().values()), blender.context)
         assert [name for _, name in layout.rows()] == [*files, *NAMES]
 
 

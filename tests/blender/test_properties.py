@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from photo_diorama.core.settings import Settings, each_option
+from photo_diorama.core.shown_options import shown
 
 OPTIONS = {f.name: f for _, f in each_option()}
 
@@ -26,7 +27,7 @@ def test_default_range_and_help_are_cores(extension, place, name):
     f, prop = OPTIONS[name], groups(extension)[place].properties[name]
     about = f.metadata
     assert prop.description == about["help"]
-    assert prop.name and prop.name[0].isupper() or about["label"]
+    assert prop.name and prop.name[0].isupper() or shown(f.name).label
     if isinstance(f.default, float):
         assert np.float32(prop.default) == np.float32(f.default)
         assert np.float32(prop.hard_min) == np.float32(about["low"])
@@ -97,4 +98,5 @@ def test_every_option_has_a_row_in_the_section_of_its_stage(extension):
     layout = FakeLayout()
     draw_options(layout, extension.context.scene.photo_diorama)
     rows = [(section, name) for section, name in layout.rows() if section]
-    assert rows == [(f"photo_diorama_{part}", f.name) for part, f in each_option()]
+    stages = [(part, f) for part, f in each_option() if not shown(f.name).first]
+    assert rows == [(f"photo_diorama_{part}", f.name + "_percent" * shown(f.name).percent) for part, f in stages]

@@ -110,26 +110,17 @@ class Blender:
         return said
 
 
-class DebianBlender(Blender):
-    """The real program, in a root folder that debian_blender.sh filled."""
+class ProgramBlender(Blender):
+    """A real program of this system."""
 
-    name = "debian"
+    name = "program"
 
-    def __init__(self, root: Path):
-        self.root = root
-        (root / "home").mkdir(exist_ok=True)
-        super().__init__(Path(tempfile.mkdtemp(dir=root / "home", prefix="diorama-")))
-
-    def inside(self, path: Path) -> str:
-        """Files from outside are copied in beside the user's folder."""
-        if not path.is_relative_to(self.root):
-            path = Path(shutil.copy2(path, self.home))
-        return "/" + str(path.relative_to(self.root))
+    def __init__(self, home: Path, program: str):
+        super().__init__(home)
+        self.program = program
 
     def _program(self, *arguments: str) -> list[str]:
-        settings = ["PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "OMP_NUM_THREADS=2", f"HOME={self.inside(self.home)}",
-                    f"BLENDER_USER_RESOURCES={self.inside(self.user)}"]  # fmt: skip
-        return ["chroot", str(self.root), "env", "-i", *settings, "blender", *arguments]
+        return [self.program, *arguments]
 
     def python(self, file: Path) -> list[str]:
         return self._program("-b", "--python-exit-code", "3", "-P", self.inside(file))
@@ -138,9 +129,7 @@ class DebianBlender(Blender):
         return self.run(self._program("--command", "photo_diorama", *arguments))
 
     def install(self, zipped: Path) -> str:
-        return self.run(
-            self._program("--command", "extension", "install-file", "-r", "user_default", "-e", self.inside(zipped))
-        )
+        return self.run(self._program("--command", "extension", "install-file", "-r", "user_default", "-e", self.inside(zipped)))
 
     def remove(self, repository: str = "user_default") -> str:
         return self._extension("remove", f"{repository}.photo_diorama")
@@ -155,6 +144,28 @@ class DebianBlender(Blender):
     def _extension(self, *arguments: str) -> str:
         # Blender wants online access for a repository in a folder too
         return self.run(self._program("--online-mode", "--command", "extension", *arguments))
+
+
+class DebianBlender(ProgramBlender):
+    """Debian's program, in a root folder that debian_blender.sh filled."""
+
+    name = "debian"
+
+    def __init__(self, root: Path):
+        self.root = root
+        (root / "home").mkdir(exist_ok=True)
+        super().__init__(Path(tempfile.mkdtemp(dir=root / "home", prefix="diorama-")), "blender")
+
+    def inside(self, path: Path) -> str:
+        """Files from outside are copied in beside the user's folder."""
+        if not path.is_relative_to(self.root):
+            path = Path(shutil.copy2(path, self.home))
+        return "/" + str(path.relative_to(self.root))
+
+    def _program(self, *arguments: str) -> list[str]:
+        settings = ["PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "OMP_NUM_THREADS=2", f"HOME={self.inside(self.home)}",
+                    f"BLENDER_USER_RESOURCES={self.inside(self.user)}"]  # fmt: skip
+        return ["chroot", str(self.root), "env", "-i", *settings, "blender", *arguments]
 
     def environment(self) -> dict[str, str]:
         return dict(os.environ)

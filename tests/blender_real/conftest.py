@@ -1,4 +1,5 @@
-"""Which Blender and which zip are proven: DIORAMA_BLENDER (Debian's root folder), DIORAMA_ZIP, DIORAMA_TRANSCRIPT (a file)."""
+"""Which Blender and which zip are proven: DIORAMA_PROGRAM (a Blender of this system) or DIORAMA_BLENDER (Debian's root folder), else the
+module; DIORAMA_ZIP; DIORAMA_TRANSCRIPT (a file)."""
 
 import os
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from blenders import Blender, DebianBlender, close  # noqa: E402
+from blenders import Blender, DebianBlender, ProgramBlender, close  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -47,8 +48,10 @@ def older(zipped, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def blender(tmp_path_factory) -> Blender:
-    root = os.environ.get("DIORAMA_BLENDER")
-    if root:
+    root, program = os.environ.get("DIORAMA_BLENDER"), os.environ.get("DIORAMA_PROGRAM")
+    if program:
+        started = ProgramBlender(tmp_path_factory.mktemp("home"), program)
+    elif root:
         assert (Path(root) / "ready").exists(), (
             f"{root} has no Blender; run tests/blender_real/debian_blender.sh {root}"
         )

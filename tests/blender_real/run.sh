@@ -7,7 +7,7 @@ mkdir -p dist/transcripts
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' blender_manifest.toml)
 .venv/bin/python wheels/build_extension.py --target linux-x64-py311 --target linux-x64-py313 --wheels "${WHEELS:-dist/wheels}"
 
-# module PYTHON BPY TARGET: a Python with Blender and without any package that the zip bundles
+# module PYTHON BPY ZIP: a Python with Blender and without any package that the zip bundles
 module() {
     if ! "$1" -c "" 2>/dev/null; then
         echo "skipped bpy $2: no $1"
@@ -25,9 +25,9 @@ module() {
 
 python313=$(command -v python3.13 || true)
 "${python313:-false}" -c "" 2>/dev/null || python313="$(pyenv root 2>/dev/null)/versions/3.13.0/bin/python3.13"
-module python3.11 4.5.15 linux-x64-py311
-module python3.11 5.0.1 linux-x64-py311
-module "$python313" 5.2.3 linux-x64-py313
+module python3.11 4.5.15 linux-blender-4.5-5.0-full
+module python3.11 5.0.1 linux-blender-4.5-5.0-small
+module "$python313" 5.2.3 linux-blender-5.1-and-later-small
 
 root=${BLENDER_ROOT:-dist/debian-blender}
 if [ "$(id -u)" = 0 ]; then

@@ -124,19 +124,7 @@ def test_cycles_shows_the_photo_from_its_camera(diorama, blender):
     assert decibel > 45, decibel
 
 
-def test_the_built_in_network_estimates_where_there_is_torch(upgraded, blender):
-    """With the torch of the zip, or of the Blender's own Python; without any it says so in a sentence."""
-    has_torch = "YES" in blender.script(
-        "import importlib.util\nprint('YES' if importlib.util.find_spec('torch') else 'NO')"
-    )
-    if not has_torch:
-        said = blender.script(f"""
-            module = sys.modules["{MODULE}.ui.blender_command"]
-            code = module.execute([{blender.inside(PHOTO)!r}, "--output", {blender.inside(blender.home)!r} + "/no.blend"])
-            assert code == 2, code
-        """)
-        assert "needs PyTorch" in said and "Traceback" not in said and not (blender.home / "no.blend").exists()
-        return
+def test_the_built_in_network_estimates_without_pytorch(upgraded, blender):
     said = blender.command(
         blender.inside(PHOTO),
         "--long-side",

@@ -53,7 +53,7 @@ class Scene:
     def split(self, settings: LayerSettings = BORDERED) -> LayeredDepthImage:
         """The scene sharpened, which only the sphere's rim needs, and torn into its surfaces; nothing filled yet."""
         photo = self.photo()
-        sharp = sharpen(self.depth(), photo.working_colour(*self.surface.shape), settings.tear)
+        sharp = sharpen(self.depth(), photo.working_colour(*self.surface.shape), settings)
         return split_into_layers(photo, sharp, settings)
 
     def saved(self, folder: Path) -> tuple[Path, Path]:

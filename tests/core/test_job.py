@@ -1,6 +1,7 @@
 """A job in a thread: its progress, its end, its cancel and its faults reach the thread that waits."""
 
 import threading
+import time
 
 import pytest
 
@@ -97,3 +98,15 @@ def test_the_time_left_follows_what_is_done(monkeypatch):
     assert job.seconds_left == 3.0
     job.fraction = 0.05
     assert job.seconds_left is None  # too little is done to say
+
+
+def test_how_long_it_is_asked_to_stop_is_known():
+    may_end = threading.Event()
+    job = Job(lambda progress: may_end.wait(10))
+    assert job.seconds_stopping == 0
+    job.cancel()
+    time.sleep(0.05)
+    first = job.seconds_stopping
+    job.cancel()
+    assert 0.04 < first <= job.seconds_stopping, "asking again does not start anew"
+    may_end.set()

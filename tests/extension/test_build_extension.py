@@ -16,7 +16,8 @@ sys.path.insert(0, str(ROOT / "wheels"))
 
 import build_extension as builder  # noqa: E402
 import fetch_wheels  # noqa: E402
-from read_lock import NEVER, BuildError, Lock, Package, Target, Wheel, check_complete, fits, read_lock  # noqa: E402
+import windows_runtime  # noqa: E402
+from read_lock import FULL, NEVER, SMALL, BuildError, Lock, Package, Target, Wheel, check_complete, fits, read_lock  # noqa: E402
 from slim_wheel import left_out, record_hash, slim  # noqa: E402
 
 TAG = "cp311-cp311-manylinux_2_28_x86_64"
@@ -48,7 +49,7 @@ def made_wheel(folder: Path, package: str = "inked", tag: str = TAG) -> Path:
 
 def made_lock(path: Path, **changed) -> Lock:
     """A lock of that one wheel for one target."""
-    target = Target("linux-x64-py311", "linux-x64", "3.11", "1.26.4", "4.5.0", "5.1.0")
+    target = Target("linux-x64-py311", "linux-blender-4.5-5.0", "linux-x64", "3.11", "1.26.4", "4.5.0", "5.1.0")
     data = path.read_bytes()
     wheel = Wheel(path.name, "inked", hashlib.sha256(data).hexdigest(), len(data), (target.name,))
     package = Package("inked", "1.0", "MIT", "2026 Nobody", "ink", ("inked/tests/*",))
@@ -100,7 +101,7 @@ def test_a_lock_that_contradicts_itself_is_refused(tmp_path, change, told):
 
 
 def test_abi3_and_pure_wheels_fit_every_python():
-    target = Target("t", "linux-x64", "3.13", "2.3.4", "5.1.0")
+    target = Target("t", "t", "linux-x64", "3.13", "2.3.4", "5.1.0")
     for tag in ("cp37-abi3-manylinux2014_x86_64", "py3-none-any", "py2.py3-none-any"):
         assert fits(Wheel(f"a-1-{tag}.whl", "a", "", 0, ()), target)
 
@@ -193,12 +194,74 @@ def test_what_torch_needs_at_start_stays(lock):
         assert left_out(name, torch)
 
 
+def test_the_small_edition_has_what_a_photo_alone_needs_and_no_pytorch(lock):
+    for target in lock.targets.values():
+        small = {wheel.package for wheel in lock.wheels_of(target, SMALL)}
+        assert small == {"opencv-python-headless", "scipy", "pillow", "pillow-heif"}
+        more = {wheel.package for wheel in lock.wheels_of(target)} - small
+        assert bool(more) == (lock.editions_of(target) == [FULL, SMALL]) and (not more or {"torch", "timm", "safetensors"} < more)
+        assert target.label.startswith(("linux", "windows", "mac-"))
+    assert len({target.label for target in lock.targets.values()}) == len(lock.targets)
+
+
+def test_a_repository_has_one_zip_for_each_target(tmp_path):
+    both, alone = (Target(name, name, "linux-x64", "3.11", "", "4.5.0") for name in ("both", "alone"))
+    built = [builder.Built(tmp_path, *each, 1) for each in ((None, ""), (both, FULL), (both, SMALL), (alone, SMALL))]
+    assert [(z.target.name, z.edition) for z in builder.best_of(FULL, built)] == [("both", FULL), ("alone", SMALL)]
+    assert [(z.target.name, z.edition) for z in builder.best_of(SMALL, built)] == [("both", SMALL), ("alone", SMALL)]
+    assert builder.best_of(FULL, built[:1]) == []
+
+
+def made_library(linker: tuple[int, int], imported: str) -> bytes:
+    """A Windows library of a header, one section and the name of one library that it imports."""
+    import struct
+
+    head, at = 0x200, 0x1000
+    table = struct.pack("<5I", at + 60, 0, 0, at + 44, at + 60) + bytes(20)
+    section = table + bytes(4) + imported.encode().ljust(16, b"\0") + bytes(16)
+    optional = struct.pack("<HBB", 0x20B, *linker) + struct.pack("<5I", 0, 512, 0, 0, at)
+    optional += struct.pack("<QII6H4I2H4Q2I", 0x180000000, 0x1000, 512, 6, 0, 0, 0, 6, 0, 0, 0x2000, head, 0, 2, 0, 0, 0, 0, 0, 0, 16)
+    optional += struct.pack("<4I", 0, 0, at, 40) + bytes(8 * 14)
+    coff = struct.pack("<HHIIIHH", 0x8664, 1, 0, 0, 0, len(optional), 0x2022)
+    listed = b".rdata\0\0" + struct.pack("<6I2HI", len(section), at, 512, head, 0, 0, 0, 0, 0x40000040)
+    header = b"MZ" + bytes(58) + struct.pack("<I", 64) + b"PE\0\0" + coff + optional + listed
+    return header.ljust(head, b"\0") + section.ljust(512, b"\0")
+
+
+@pytest.mark.parametrize(
+    ("linker", "imported", "runtime", "refused"),
+    [
+        ((14, 42), "MSVCP140.dll", "14.29", True),
+        ((14, 42), "MSVCP140.dll", "14.44", False),
+        ((14, 38), "MSVCP140.dll", "14.29", False),
+        ((14, 42), "msvcp140-1a.dll", "14.29", False),  # brings its own under a name of its own
+        ((14, 42), "MSVCP140.dll", "", False),  # no Windows
+    ],
+)
+def test_a_library_for_a_newer_cpp_runtime_than_blenders_is_refused(tmp_path, linker, imported, runtime, refused):
+    pytest.importorskip("pefile")
+    wheel = tmp_path / "inked-1.0-cp311-cp311-win_amd64.whl"
+    with zipfile.ZipFile(wheel, "w") as packed:
+        packed.writestr("inked/ink.pyd", made_library(linker, imported))
+    target = Target("windows-x64-py311", "windows", "windows-x64", "3.11", "", "4.5.0", runtime=runtime)
+    if not refused:
+        return windows_runtime.check_runtime(target, [wheel])
+    with pytest.raises(BuildError, match=r"inked/ink\.pyd.*14\.42.*bring 14\.29"):
+        windows_runtime.check_runtime(target, [wheel])
+
+
+def test_every_windows_target_says_which_runtime_its_blenders_bring(lock):
+    assert all(bool(t.runtime) == (t.platform == "windows-x64") for t in lock.targets.values())
+
+
+@pytest.mark.parametrize("edition", [FULL, SMALL])
 @pytest.mark.parametrize("name", [None, *read_lock().targets])
-def test_each_manifest_is_the_sources_plus_its_target(lock, name):
+def test_each_manifest_is_the_sources_plus_its_target(lock, name, edition):
     target = lock.targets[name] if name else None
     source = builder.source_manifest()
-    wheels = [w.file for w in lock.wheels_of(target)] if target else []
-    made = tomllib.loads(builder.manifest_for((ROOT / "blender_manifest.toml").read_text(), target, lock, wheels))
+    wheels = lock.wheels_of(target, edition) if target else []
+    names = [wheel.file for wheel in wheels]
+    made = tomllib.loads(builder.manifest_for((ROOT / "blender_manifest.toml").read_text(), target, lock, wheels, names))
     same = {*source} - {"blender_version_min", "copyright"}
     assert {key: made[key] for key in same} == {key: source[key] for key in same}
     if target:
@@ -219,16 +282,16 @@ def test_the_whole_way_with_a_small_wheel(tmp_path, monkeypatch):
     cache.mkdir()
     locked = made_lock(made_wheel(cache))
     monkeypatch.setattr(builder, "read_lock", lambda: locked)
-    given = argparse.Namespace(bare=False, target=None, wheels=cache, offline=True, output=out, no_repository=False)
+    given = argparse.Namespace(bare=False, target=None, edition=None, wheels=cache, offline=True, output=out, no_repository=False)
     bare, full = builder.build(given)
     version = builder.source_manifest()["version"]
     assert [z.path.name for z in (bare, full)] == [
-        f"photo_diorama-{version}-{n}.zip" for n in ("bare", "linux-x64-py311")
+        f"photo_diorama-{version}-{n}.zip" for n in ("bare", "linux-blender-4.5-5.0-small")
     ]
     inside = [{*zipfile.ZipFile(z.path).namelist()} for z in (bare, full)]
     assert inside[1] - inside[0] == {f"wheels/inked-1.0-1-{TAG}.whl", builder.CREDITS}
     assert "inked 1.0 | 2026 Nobody | MIT" in zipfile.ZipFile(full.path).read(builder.CREDITS).decode()
-    (listed,) = json.loads((out / "repository" / "index.json").read_text())["data"]
+    (listed,) = json.loads((out / "repository-small" / "index.json").read_text())["data"]
     assert (listed["id"], listed["platforms"], listed["python_versions"]) == ("photo_diorama", ["linux-x64"], ["3.11"])
     assert (listed["blender_version_min"], listed["blender_version_max"]) == ("4.5.0", "5.1.0")
     assert not [p for p in out.iterdir() if p.name.startswith(".")]

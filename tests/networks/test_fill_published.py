@@ -23,14 +23,15 @@ from made_inpainters import (  # noqa: E402
     same_depth,
     same_each_time,
 )
-from scenes import BORDERED, EVERY, relief, slanted_wall, t_junction, two_planes  # noqa: E402
+from scenes import BORDERED, EVERY, FAR, relief, slanted_wall, t_junction, two_planes  # noqa: E402
 from scipy import ndimage  # noqa: E402
 
 from photo_diorama.core.errors import DioramaError  # noqa: E402
+from photo_diorama.core.hidden_depth import continue_edges  # noqa: E402
 from photo_diorama.core.hidden_depth.continue_edges import unit_of  # noqa: E402
-from photo_diorama.core.inpaint import inpaint, published  # noqa: E402
+from photo_diorama.core.inpaint import inpaint  # noqa: E402
 from photo_diorama.core.inpaint.needed_networks import Downloaded  # noqa: E402
-from photo_diorama.core.inpaint.published import Published  # noqa: E402
+from photo_diorama.core.inpaint.published import Published, _behind_what_hides  # noqa: E402
 from photo_diorama.core.layers.layered_depth_image import LEFT, RIGHT  # noqa: E402
 from photo_diorama.core.layers.regions import disocclude  # noqa: E402
 from photo_diorama.core.networks.inpaint import forward  # noqa: E402
@@ -256,7 +257,7 @@ def test_answers_land_where_they_were_asked_for(monkeypatch, tuned_for):
             one[0] = log[rows, columns]
         return answer
 
-    monkeypatch.setattr(published, "TUNED_FOR", tuned_for)
+    monkeypatch.setattr(continue_edges, "TUNED_FOR", tuned_for)
     image = slanted_wall().split(BORDERED)
     _, after, _ = expected(watched(depth=nearest), image)
     assert np.abs(after.expected - after.disparity)[after.hidden].max() < (0.0125 if tuned_for == 1000 else 0.02)  # ties in the corners
@@ -294,7 +295,7 @@ def test_no_colour_of_the_foreground_enters(monkeypatch):
 
 def test_large_grids_are_shrunk_before_the_networks(monkeypatch):
     """At twice the size they see what they see at once, and what they answer lands where it belongs."""
-    monkeypatch.setattr(published, "TUNED_FOR", 80)
+    monkeypatch.setattr(continue_edges, "TUNED_FOR", 80)
     image = t_junction().split(BORDERED)
     networks = watched(edge=steep_edge)
     _, after, _ = expected(networks, image)
@@ -398,3 +399,13 @@ def test_the_kept_result_goes_with_the_files(models, tmp_path):
     assert build_diorama(*files, SETTINGS, models=models, kept=kept).image is not first.image
     other = SETTINGS.with_values({"inpainter": "diffusion"})
     assert build_diorama(*files, other, models=models, kept=kept).image is not first.image
+
+
+def test_what_the_depth_network_puts_behind_everything_stays_within_twice_the_farthest_thing():
+    """Disparity of next to nothing, or below, would lie at the horizon."""
+    image = two_planes().split(BORDERED)
+    found = disocclude(image, 0.2)
+    for nonsense in (0.0, -1.0, 1e-9):
+        after = _behind_what_hides(image, found, np.full(image.shape, nonsense, np.float32))
+        deep = found.hidden & (found.distance > 1)
+        assert deep.any() and (after[deep] == np.float32(1 / FAR / 2)).all()

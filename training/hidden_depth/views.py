@@ -57,7 +57,7 @@ def torn(view: View, layers: LayerSettings, disparity: np.ndarray | None = None)
     photo = photo_of(view)
     disparity = view.surfaces[0] if disparity is None else disparity
     depth = DepthMap(disparity, np.ones(disparity.shape, bool), True, "cast")
-    sharp = sharpen(depth, photo.working_colour(*disparity.shape), layers.tear)
+    sharp = sharpen(depth, photo.working_colour(*disparity.shape), layers)
     return split_into_layers(photo, sharp, layers)
 
 

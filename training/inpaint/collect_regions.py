@@ -68,7 +68,7 @@ def of_photo(path: Path, settings: Settings) -> dict[str, np.ndarray] | None:
     found = find_depth(photo, None, settings.depth, None)
     depth = depth_on_photo(found.values, photo, settings.depth, layers.long_side, str(path))
     colour = photo.working_colour(*depth.disparity.shape)
-    return shapes_of(split_into_layers(photo, sharpen(depth, colour, layers.tear), layers), layers)
+    return shapes_of(split_into_layers(photo, sharpen(depth, colour, layers), layers), layers)
 
 
 def of_cast(path: Path, times: int, layers: LayerSettings) -> dict[str, np.ndarray]:

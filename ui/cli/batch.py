@@ -26,7 +26,7 @@ from ...core.batch.manifest import (
 )
 from ...core.batch.workers import Limits, Outcome, Pool, Worker
 from ...core.errors import DioramaError
-from ...core.models.file_lock import exclusive
+from ...core.models.file_lock import exclusive, real_path
 from ...core.scene.output import kind_of
 from . import make_diorama
 from .flags import flags_of, output_from
@@ -73,8 +73,8 @@ def run(given: argparse.Namespace, session: Session) -> int:
     """Works on what is not done yet; returns the exit code. Raises DioramaError before any work where none makes sense."""
     _check(given)
     settings = _settings_of(given)
-    tasks = find_tasks(given.folder.resolve(), given.output, given.depth and given.depth.resolve())
-    output = given.output.resolve()
+    tasks = find_tasks(real_path(given.folder), given.output, given.depth and real_path(given.depth))
+    output = real_path(given.output)
     check_target(output / MANIFEST, True, [])
     make_folder(output)
 
@@ -128,6 +128,8 @@ class Batch:
         self.given, self.session, self.settings, self.output = given, session, settings, output
         self.manifest, self.staged = Manifest(output / MANIFEST), {}
         self.records, self.results = self.manifest.read(), Counter()
+        if self.manifest.ignored:
+            session.warn(f"{self.manifest.path} has {self.manifest.ignored} lines that are no records, which are ignored.")
         self.targets = _targets(given)
 
     def run(self, tasks: list[Task]) -> int:
@@ -162,7 +164,7 @@ class Batch:
         share = self.given.threads or (max(1, cores // self.given.jobs) if self.given.jobs > 1 else 0)
         environment.setdefault("OMP_NUM_THREADS", str(share or cores))
         environment |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), self.temporary)
-        models = str((self.given.models_dir or session.models).resolve())
+        models = str(real_path(self.given.models_dir or session.models))
         return Worker([*_program(), "batch-worker", "--quiet", "--models-dir", models, "--threads", str(share)], environment)
 
     def _limits(self) -> Limits:
@@ -191,6 +193,8 @@ class Batch:
             answer["error"] = answer["error"].replace(f"{staged}{os.sep}", f"{self.output}{os.sep}")
         try:
             self._write(task, answer, staged)
+        except (DioramaError, OSError) as error:  # of this photo's own names; where the manifest fails too, that ends it all
+            self._write(task, {"result": BAD_INPUT, "seconds": answer.get("seconds"), "error": _not_placed(error, task)})
         finally:
             shutil.rmtree(staged, ignore_errors=True)
 
@@ -243,6 +247,13 @@ class Batch:
             "seconds": round(seconds, 3), "manifest": str(self.output / MANIFEST),
         })  # fmt: skip
         return NOT_ALL if failed else 0
+
+
+def _not_placed(error: Exception, task: Task) -> str:
+    if isinstance(error, DioramaError):
+        return str(error)
+    place = error.filename2 or error.filename or task.base
+    return f"{place} cannot be put in its place ({error.strerror or error}); move away what is there, or choose another folder."
 
 
 def _taken(path: Path) -> str:

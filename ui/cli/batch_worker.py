@@ -16,8 +16,8 @@ from pathlib import Path
 
 from ...core.batch.manifest import BAD_INPUT, DONE, FAULT, OUT_OF_MEMORY
 from ...core.batch.workers import MARK
+from ...core.errors import Kind, in_a_sentence
 from . import make_diorama
-from .exit_codes import explain
 from .flags import add_common
 from .session import ProgressLine, Session, Stops
 
@@ -97,13 +97,13 @@ def answer_to(request: dict, session: Session, teller: Teller) -> dict:
         make_diorama.run(namespace_of(request["flags"]), quiet)
         answer = {"result": DONE, "facts": json.loads(told[-1])}
     except Exception as error:
-        code, sentence = explain(error)
-        answer = {"result": BAD_INPUT if code == 2 else FAULT, "error": sentence}
-        if isinstance(error, MemoryError):
-            answer["result"] = OUT_OF_MEMORY
-        elif code != 2:
+        told = in_a_sentence(error)
+        answer = {"result": FAULT if told is None else BAD_INPUT, "error": str(told)}
+        if told is None:
             answer["error"] = "This is a fault of Photo Diorama; please report it with the traceback in the manifest."
             answer["traceback"] = "".join(traceback.format_exception(error))[-LAST_LINES:]
+        elif told.kind is Kind.MEMORY:
+            answer["result"] = OUT_OF_MEMORY
     return answer | {"seconds": round(time.perf_counter() - begun, 3)}
 
 

@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...core.batch.manifest import Task, find_tasks
-from ...core.errors import DioramaError
+from ...core.errors import DioramaError, Kind
+from ...core.models.file_lock import real_path
 from ...core.scene.output import GIF, MOVIES
 from . import make_diorama
 from .flags import add_common, add_options, add_output_options, output_from
@@ -64,7 +65,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace, session: Session) -> None:
     """Does one task. A photo that cannot be used is told in a file, and its task is done: it must not stop the others."""
     output_from(given)
-    tasks = find_tasks(given.folder.resolve(), given.output, given.depth and given.depth.resolve())
+    tasks = find_tasks(real_path(given.folder), given.output, given.depth and real_path(given.depth))
     if given.step == "list":
         _list(given, session, tasks)
         return
@@ -75,14 +76,14 @@ def run(given: argparse.Namespace, session: Session) -> None:
     make_diorama.require_blender()
     if not session.json and not session.quiet:
         session = replace(session, progress=TaskProgress(session.out, session.progress.stops))
-    base = given.output.resolve() / tasks[given.number - 1].base
+    base = real_path(given.output) / tasks[given.number - 1].base
     {"build": _build, "render": _render, "encode": _encode}[given.step](given, session, tasks[given.number - 1], base)
 
 
 def _list(given: argparse.Namespace, session: Session, tasks: list[Task]) -> None:
     """For a person; with --json the parameters of the job's template."""
     session.say(*(f"{number:4} {task.photo}" for number, task in enumerate(tasks, 1)))
-    session.result({"Photos": str(given.folder.resolve()), "Output": str(given.output.resolve()), "Count": len(tasks)})
+    session.result({"Photos": str(real_path(given.folder)), "Output": str(real_path(given.output)), "Count": len(tasks)})
 
 
 def _build(given: argparse.Namespace, session: Session, task: Task, base: Path) -> None:
@@ -95,7 +96,7 @@ def _build(given: argparse.Namespace, session: Session, task: Task, base: Path) 
     try:
         make_diorama.run(one, session)
     except DioramaError as error:
-        if not str(error).startswith((str(task.path), str(task.depth))):
+        if error.kind is not Kind.UNUSABLE_FILE:
             raise  # a full disk or a missing network is no fault of the photo
         one.output.unlink(missing_ok=True)  # of an earlier job, and not what this one asks for
         write_whole(told, f"{error}\n".encode(errors="replace"))

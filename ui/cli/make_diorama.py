@@ -64,6 +64,7 @@ def run(given: argparse.Namespace, session: Session) -> None:
         seconds[stage] = round(time.perf_counter() - started, 4)
         return result
 
+    from ...operators.output.render import quality_told
     from ...operators.scene.camera_moves import framed
 
     with session.progress.stops.deferred():
@@ -74,7 +75,8 @@ def run(given: argparse.Namespace, session: Session) -> None:
             known = facts_of(built, given)
             rendered = timed("Rendering", lambda: render_whole(given.render, scene, frames, session, look, known))
     shown = {"framed_tighter": round(1 - 1 / framed(scene.camera.parent), 4)}
-    told = framing_told(framed(scene.camera.parent), settings.scene.move_amount)
+    told = [framing_told(framed(scene.camera.parent), settings.scene.move_amount)]
+    told += [f"rendered by {quality_told(scene, look)}"] if rendered else []
     _report(session, facts_of(built, given) | {"seconds": seconds} | shown, output, rendered, told)
 
 
@@ -102,7 +104,7 @@ def require_blender() -> None:
 def _check_render(target: Path, overwrite: bool, sources: list[Path | None], look: OutputSettings) -> None:
     from ...operators.output.render import check_target as check_ending
 
-    check_ending(target)
+    check_ending(target, look)
     for name in names_of(target, look):
         check_target(name, overwrite, sources, folder=not target.suffix)
 
@@ -116,13 +118,15 @@ def new_scene(built: Diorama, settings: Settings, given: argparse.Namespace):
 
     from ...operators.scene.emit import emit
     from ...operators.scene.root import source_of
+    from ...operators.staging.placement import place
 
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     scene = bpy.context.scene
     scene.frame_start, scene.frame_end = 1, settings.scene.frames
     scene.render.engine = "CYCLES"
     scene.cycles.samples, scene.cycles.use_denoising, scene.cycles.max_bounces = SAMPLES, False, BOUNCES
-    emit(built.mesh, built.photo, settings, source_of(built, given.photo, given.depth))
+    root = emit(built.mesh, built.photo, settings, source_of(built, given.photo, given.depth))
+    place(root, settings.scene.placement, bpy.context)
     scene.frame_set(1)
     return scene
 
@@ -162,15 +166,14 @@ def facts_of(built: Diorama, given: argparse.Namespace) -> dict:
     return {name: value for name, value in facts.items() if name != "photo_stamp"}
 
 
-def _report(session: Session, known: dict, output: Path, rendered: list[Path], told: str) -> None:
+def _report(session: Session, known: dict, output: Path, rendered: list[Path], told: list[str]) -> None:
     metres = "m" if known["metric"] else "m, as assumed"
     session.say(
         f"{output}: {known['layers']} layers, {known['triangles']:,} triangles, {sum(known['seconds'].values()):.1f} s",
         f"  focal length {known['focal_px']:g} px: {known['focal_source']}",
         f"  depth: {known['depth_source']}; nearest {known['nearest_m']:g} {metres}",
     )
-    if told:
-        session.say(f"  {told}")
+    session.say(*(f"  {sentence}" for sentence in told if sentence))
     if rendered:
         few = " and ".join(map(str, rendered))
         where = few if len(rendered) <= 2 else f"{len(rendered)} frames in {rendered[0].parent}"

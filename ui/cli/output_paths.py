@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
 import shutil
@@ -10,14 +9,10 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from ...core.errors import DioramaError
+from ...core.errors import DioramaError, Kind
 from ...core.models.file_lock import append, open_fresh
 
 MAX_NAME_BYTES = 255
-OF_THE_DISK = {
-    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENAMETOOLONG,
-}  # fmt: skip
-"""What can go wrong with a place to write to that was good when it was checked."""
 
 
 def default_name(photo: Path, ending: str) -> Path:
@@ -93,4 +88,4 @@ def room(folder: Path) -> str:
 
 
 def could_not_save(target: Path, reason: str) -> DioramaError:
-    return DioramaError(f"{target} could not be saved ({reason}); check the free space and the folder's permissions.")
+    return DioramaError(f"{target} could not be saved ({reason}); check the free space and the folder's permissions.", Kind.DISK)

@@ -2,8 +2,8 @@
 
 import bpy
 
-from ...operators.build.rebuild import Rebuild
 from ...operators.depth.brushes import DepthBrush
+from ...operators.depth.click_region import SelectByClick
 from ...operators.depth.edit_depth import FlattenDepth, MoveDepth, PushDepth, RestoreDepth, SameDepth, SmoothDepth
 from ...operators.depth.paint_depth import EditDepth, FillMask, PaintMask
 from ...operators.depth.pick_depth import PickDepth
@@ -24,30 +24,30 @@ class PHOTO_DIORAMA_PT_depth(DioramaPanel, bpy.types.Panel):
         draw_painting(self.layout, root)
         draw_regions(self.layout, root, context)
         row = self.layout.row(align=True)
-        row.operator(Rebuild.bl_idname, text="Rebuild", icon="FILE_REFRESH")
         row.operator(RestoreDepth.bl_idname, text="Restore Original", icon="LOOP_BACK").where = "ALL"
 
 
 def draw_painting(layout, root) -> None:
     layout.label(text="Paint Depth")
     row = layout.row(align=True)
-    row.operator(EditDepth.bl_idname, text="As Image", icon="IMAGE_DATA").target = "IMAGE"
-    row.operator(EditDepth.bl_idname, text="On the Photo", icon="TPAINT_HLT").target = "PAINT"
+    row.operator(EditDepth.bl_idname, text="Depth as Image", icon="IMAGE_DATA").target = "IMAGE"
+    row.operator(EditDepth.bl_idname, text="Depth on the Photo", icon="TPAINT_HLT").target = "PAINT"
     row = layout.row(align=True)
     row.enabled = image_on(root, EDITED_KEY) is not None
-    row.operator(DepthBrush.bl_idname, text="Nearer", icon="ADD").kind = "NEARER"
-    row.operator(DepthBrush.bl_idname, text="Farther", icon="REMOVE").kind = "FARTHER"
+    row.operator(DepthBrush.bl_idname, text="Brush Nearer", icon="ADD").kind = "NEARER"
+    row.operator(DepthBrush.bl_idname, text="Brush Farther", icon="REMOVE").kind = "FARTHER"
 
 
 def draw_regions(layout, root, context) -> None:
     layout.label(text="Region")
+    layout.operator(SelectByClick.bl_idname, icon="RESTRICT_SELECT_OFF")
     row = layout.row(align=True)
     row.operator(PaintMask.bl_idname, text="Mask as Image", icon="IMAGE_ALPHA").target = "IMAGE"
     row.operator(PaintMask.bl_idname, text="Mask on the Photo", icon="MOD_MASK").target = "PAINT"
     row = layout.row(align=True)
     row.enabled = image_on(root, MASK_KEY) is not None
-    row.operator(DepthBrush.bl_idname, text="Add", icon="ADD").kind = "MASK"
-    row.operator(DepthBrush.bl_idname, text="Take Away", icon="REMOVE").kind = "UNMASK"
+    row.operator(DepthBrush.bl_idname, text="Add to Mask", icon="ADD").kind = "MASK"
+    row.operator(DepthBrush.bl_idname, text="Take from Mask", icon="REMOVE").kind = "UNMASK"
     row.operator(FillMask.bl_idname, text="", icon="ARROW_LEFTRIGHT").content = "INVERTED"
     row.operator(FillMask.bl_idname, text="", icon="X").content = "NOTHING"
     if context.mode == "EDIT_MESH":
@@ -61,11 +61,11 @@ def draw_regions(layout, root, context) -> None:
     row.operator(SameDepth.bl_idname, icon="PIVOT_CURSOR").of = "FACE" if context.mode == "EDIT_MESH" else "CURSOR"
     row.operator(PickDepth.bl_idname, text="", icon="EYEDROPPER")
     row = column.row(align=True)
-    row.operator(MoveDepth.bl_idname, text="Nearer", icon="TRIA_UP").amount = 0.05
-    row.operator(MoveDepth.bl_idname, text="Farther", icon="TRIA_DOWN").amount = -0.05
+    row.operator(MoveDepth.bl_idname, text="Move Nearer", icon="TRIA_UP").amount = 0.05
+    row.operator(MoveDepth.bl_idname, text="Move Farther", icon="TRIA_DOWN").amount = -0.05
     row = column.row(align=True)
     row.operator(SmoothDepth.bl_idname, text="Smooth", icon="MOD_SMOOTH")
-    row.operator(RestoreDepth.bl_idname, text="Restore", icon="LOOP_BACK").where = "REGION"
+    row.operator(RestoreDepth.bl_idname, text="Restore Region", icon="LOOP_BACK").where = "REGION"
 
 
 def register() -> None:

@@ -49,9 +49,9 @@ class PHOTO_DIORAMA_PT_layers(DioramaPanel, bpy.types.Panel):
         layout.label(text="Update From")
         row = layout.row(align=True)
         for what, name, icon in (
-            ("DEPTH", "Depth", "IMAGE_ZDEPTH"),
-            ("PHOTO", "Photo", "IMAGE_DATA"),
-            ("ESTIMATE", "Estimate", "FILE_REFRESH"),
+            ("DEPTH", "New Depth", "IMAGE_ZDEPTH"),
+            ("PHOTO", "New Photo", "IMAGE_DATA"),
+            ("ESTIMATE", "New Estimate", "FILE_REFRESH"),
         ):
             row.operator(UpdateFrom.bl_idname, text=name, icon=icon).what = what
 

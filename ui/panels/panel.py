@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 
 import bpy
 
 from ...operators.build import build_operator
+from ...operators.build.better_depth import GetBetterDepth, is_wanted, offered
 from ...operators.build.defaults import LoadDefaults, SaveDefaults
 from ...operators.build.import_photo import ImportPhoto
 from ...operators.build.properties import draw_options, set_values, values_of
 from ...operators.build.rebuild import Rebuild
 from ...operators.scene.root import find_root, kept_source, world_scale
+from ...operators.staging.look_through import LookThrough, SetUpScene, looks_through
 from .tab import DioramaPanel, TabPanel
 
 NAMES_PART = 0.32  # of the sidebar's width
@@ -25,9 +28,11 @@ class PHOTO_DIORAMA_PT_import(TabPanel, bpy.types.Panel):
     bl_label = "Photo Diorama"
 
     def draw(self, context):
-        layout, chosen = self.layout, context.scene.photo_diorama
+        layout, chosen, root = self.layout, context.scene.photo_diorama, find_root(context.object)
+        if root is not None:
+            draw_this_diorama(layout.box(), root, context)
         layout.prop(chosen, "photo", placeholder="Photo")
-        layout.prop(chosen, "depth", placeholder="Depth")
+        layout.prop(chosen, "depth", placeholder="Depth file, if you have one")
         if build_operator.running is not None:
             row = layout.row(align=True)
             build_operator.draw_progress(row)
@@ -40,6 +45,28 @@ class PHOTO_DIORAMA_PT_import(TabPanel, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator(LoadDefaults.bl_idname)
         row.operator(SaveDefaults.bl_idname)
+
+
+def draw_this_diorama(layout, root: bpy.types.Object, context: bpy.types.Context) -> None:
+    """What is wanted first of the selected diorama: to see it, to render it, to build it anew, and a better depth."""
+    layout.label(text=root.name, icon="OUTLINER_OB_IMAGE")
+    column = layout.column(align=True)
+    looks = looks_through(context.area, root)
+    text, icon = ("Back to My View", "LOOP_BACK") if looks else ("Look Through the Photo", "OUTLINER_OB_CAMERA")
+    column.operator(LookThrough.bl_idname, text=text, icon=icon)
+    column.operator(SetUpScene.bl_idname, icon="SCENE_DATA")
+    column.operator(Rebuild.bl_idname, text="Rebuild", icon="FILE_REFRESH")
+    if not is_wanted(root, context):
+        return
+    offer, better = layout.column(align=True), offered()
+    for line in textwrap.wrap(OFFER.format(better.bytes / 1e6, better.licence), letters_beside(context) + 8):
+        offer.label(text=line)
+    if not bpy.app.online_access:
+        offer.operator("extensions.userpref_allow_online", text="Allow Online Access", icon="INTERNET")
+    offer.operator(GetBetterDepth.bl_idname, icon="IMPORT")
+
+
+OFFER = "The small built-in network guessed this depth. A better one is {0:,.0f} MB, {1}, and stays on this computer."
 
 
 class PHOTO_DIORAMA_PT_about(DioramaPanel, bpy.types.Panel):
@@ -59,7 +86,6 @@ class PHOTO_DIORAMA_PT_about(DioramaPanel, bpy.types.Panel):
                 split = rows.split(factor=NAMES_PART)
                 split.label(text="" if number else name)
                 split.label(text=line)
-        layout.operator(Rebuild.bl_idname, icon="FILE_REFRESH")
 
 
 def letters_beside(context: bpy.types.Context) -> int:
@@ -74,7 +100,7 @@ def facts_told(source: dict, scale: float = 1.0) -> list[tuple[str, str]]:
     rows = [("Photo", lambda: bpy.path.basename(source["photo"]))]
     rows += [("Size", lambda: _size(*source["photo_size"]))]
     rows += [("Worked at", lambda: _size(*source["working_size"]))]
-    rows += [("Focal length", lambda: f"{source['focal_px']:,.0f} px")]
+    rows += [("Focal length", lambda: f"{_full_frame(source):.0f} mm as on full frame, {source['focal_px']:,.0f} px")]
     rows += [("", lambda: source["focal_source"])]
     rows += [("Depth", lambda: source["depth_source"])]
     rows += [("Nearest", lambda: _distance(source["nearest_m"] * scale, source["metric"]))]
@@ -89,6 +115,11 @@ def facts_told(source: dict, scale: float = 1.0) -> list[tuple[str, str]]:
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             continue  # anybody can edit a custom property
     return told
+
+
+def _full_frame(source: dict) -> float:
+    """The focal length of a camera for 35 mm film that sees the same angle across the diagonal (Exif 2.32)."""
+    return source["focal_px"] / math.hypot(*source["photo_size"]) * math.hypot(36, 24)
 
 
 def _size(width: int, height: int) -> str:

@@ -11,10 +11,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from .backbones import vision_transformer
+from .dinov2 import PATCH, Tap, read_blocks
 from .feature_fusion import FusionDecoder, official_decoder_names
 from .photo_input import PhotoInput
 
-PATCH = 14
 PHOTO_INPUT = PhotoInput(side=518, multiple=PATCH, fit="outside")
 
 OFFICIAL_NAMES = {
@@ -90,37 +90,12 @@ class DepthAnything(nn.Module):
     def forward(self, x: torch.Tensor, half: bool = False) -> torch.Tensor:
         """x (N, 3, H, W), sides multiples of 14 -> (N, H, W): relative inverse depth >= 0, or metres."""
         with torch.autocast(x.device.type, dtype=torch.float16, enabled=half):
-            maps = self._encode(x)
-        path = self.decoder(self.reassemble([features.float() for features in maps]))
-        path = F.interpolate(self.head[0](path), size=x.shape[2:], mode="bilinear", align_corners=True)
+            taps = read_blocks(self.encoder, x, self.taps)
+        path = self._decoded(taps, x.shape[2:])
         out = self.head[2](F.relu(self.head[1](path))).squeeze(1)
         return F.relu(out) if self.max_depth is None else torch.sigmoid(out) * self.max_depth
 
-    def _encode(self, x: torch.Tensor) -> list[torch.Tensor]:
-        encoder = self.encoder
-        rows, columns = x.shape[2] // PATCH, x.shape[3] // PATCH
-        tokens = encoder.patch_embed.proj(x).flatten(2).transpose(1, 2)
-        tokens = torch.cat([encoder.cls_token.expand(len(x), -1, -1), tokens], dim=1)
-        tokens = tokens + resized_positions(encoder.pos_embed, rows, columns).to(tokens)
-        maps = []
-        for index, block in enumerate(encoder.blocks):
-            tokens = block(tokens)
-            if index in self.taps:
-                patches = encoder.norm(tokens)[:, 1:]
-                maps.append(patches.transpose(1, 2).unflatten(2, (rows, columns)))
-        return maps
-
-
-def resized_positions(embedding: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
-    """(1, 1 + 37 * 37, C) -> (1, 1 + rows * columns, C), the class token's position first; on the CPU.
-
-    Bicubic, not smoothed, and with 0.1 added to the number of patches in the scale: DINOv2's guard against a rounding
-    down, which moves the samples a little and which the weights were trained with.
-    """
-    side = round((embedding.shape[1] - 1) ** 0.5)
-    if (rows, columns) == (side, side):
-        return embedding.cpu()
-    grid = embedding[:, 1:].float().cpu().transpose(1, 2).unflatten(2, (side, side))
-    scale = ((rows + 0.1) / side, (columns + 0.1) / side)
-    grid = F.interpolate(grid, scale_factor=scale, mode="bicubic", align_corners=False)
-    return torch.cat([embedding[:, :1].float().cpu(), grid.flatten(2).transpose(1, 2)], dim=1)
+    def _decoded(self, taps: list[Tap], size: tuple[int, int]) -> torch.Tensor:
+        """(N, channels / 2, *size): what the last two convolutions are given."""
+        path = self.decoder(self.reassemble([tap.patches.float() for tap in taps]))
+        return F.interpolate(self.head[0](path), size=size, mode="bilinear", align_corners=True)

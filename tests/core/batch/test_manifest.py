@@ -20,6 +20,7 @@ from photo_diorama.core.batch.manifest import (
     put_in_place,
 )
 from photo_diorama.core.errors import DioramaError
+from photo_diorama.core.models.file_lock import real_path
 
 PHOTO = png(photo_pixels().astype(np.uint8))
 
@@ -189,3 +190,69 @@ def test_photos_of_any_kind_are_found():
     for ending in Image.registered_extensions():
         if ending in (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"):
             assert ending in batch.PHOTO_ENDINGS
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"files": 5}, {"files": ["a"]}, {"files": {"a.blend": "x"}}, {"settings": 3}, {"result": ["done"]}, {"photo": None}]
+)
+def test_lines_of_wrong_types_are_ignored_and_counted(tmp_path, wrong):
+    """An edited manifest made `in` and `items` fail on numbers, and the batch with them."""
+    manifest = Manifest(tmp_path / "m.jsonl")
+    manifest.append(done())
+    manifest.path.write_text(manifest.path.read_text() + json.dumps(done() | wrong) + "\n")
+    assert manifest.read() == {TASK.photo: done()} and manifest.ignored == 1
+
+
+def test_one_photos_surroundings_stop_no_other(tmp_path):
+    """A number too large for a float in a JSON ended the search for photos, a pipe of that name never ended it."""
+    pixels = np.full((48, 64), 1500, np.uint16)
+    pixels[10:20, 10:30] = 900
+    for folder in ("1", "2", "3"):
+        photos(tmp_path / "in" / folder, "image.jpg")
+        Image.fromarray(np.zeros((48, 64, 3), np.uint8)).save(tmp_path / "in" / folder / "image.jpg")
+        Image.fromarray(pixels).save(tmp_path / "in" / folder / "arkit_depth.png")
+    camera = {"intrinsic_matrix": [50, 0, 0, 0, 50, 0, 32, 24, 1], "width": 64, "height": 48, "depth_scale": 1000}
+    (tmp_path / "in/1/cam.json").write_text(json.dumps(camera))
+    (tmp_path / "in/2/cam.json").write_text(json.dumps(camera).replace('"width": 64', '"width": 1' + "0" * 400))
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "in/3/cam.json")
+        (tmp_path / "in/3/camera.json").symlink_to("/dev/zero")
+        (tmp_path / "in/1/loop.jpg").symlink_to(tmp_path / "in/1/loop.jpg")
+        (tmp_path / "in/1/below").symlink_to(tmp_path / "in")
+    found = find_tasks(tmp_path / "in", tmp_path / "out")
+    assert [task.photo for task in found] == ["1/image.jpg", "2/image.jpg", "3/image.jpg"]
+
+
+def test_an_output_name_that_is_a_folder_costs_that_photo(tmp_path):
+    staged, output = tmp_path / "staged", tmp_path / "out"
+    for place in (staged / "a.blend", output / "a.blend" / "mine", output / "old.png"):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(b"mine")
+    with pytest.raises(DioramaError, match="a.blend is a folder already"):
+        put_in_place(staged, output, {"a.blend": 4}, lambda: pytest.fail("written down"), {"files": {"old.png": 4}})
+    assert (output / "a.blend/mine").is_file() and (output / "old.png").is_file()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_links_to_themselves_are_replaced_or_passed_over(tmp_path):
+    staged, output = tmp_path / "staged", tmp_path / "out"
+    for folder in (staged, output):
+        folder.mkdir()
+    (staged / "a.blend").write_bytes(b"new")
+    (output / "a.blend").symlink_to(output / "a.blend")
+    (output / "loop").symlink_to(output / "loop")
+    old = {"files": {"a.blend": 3, "loop/x.png": 3, "b\0.png": 1}}
+    assert not is_done(done(files=old["files"]), TASK, {"tear": 2}, output)
+    put_in_place(staged, output, {"a.blend": 3}, lambda: None, old)
+    assert (output / "a.blend").read_bytes() == b"new"
+    assert real_path(output / "loop").name == "loop"
+
+
+def test_a_move_that_fails_leaves_nothing_of_it(tmp_path):
+    staged, output = tmp_path / "staged", tmp_path / "out"
+    for place in (staged / "a.blend", staged / "f/1.png", output / "f"):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(b"mine")
+    with pytest.raises(OSError):
+        put_in_place(staged, output, files_below(staged), lambda: None, None)
+    assert files_below(output) == {"f": 4}

@@ -29,6 +29,7 @@ for line in sys.stdin:
             time.sleep(0.15)
             print("photo-diorama:" + json.dumps({"tell": ["slow", n / 12]}), flush=True)
     if do == "grow": hold = bytearray(os.urandom(1) * 400_000_000); time.sleep(600)
+    if do == "keep": kept = os.urandom(1) * 300_000_000
     if do == "junk": print("photo-dio\\n{}\\n\\x00\\nBlender quit", flush=True)
     print("photo-diorama:" + json.dumps({"answer": {"did": do, "pid": os.getpid()}}), flush=True)
 """
@@ -142,3 +143,11 @@ def test_a_program_that_does_not_start_is_told(tmp_path):
     pool = Pool(lambda: Worker(command, os.environ), 2, LIMITS, lambda *_: None, lambda: None)
     with pytest.raises(DioramaError, match="does not start .*no such module"):
         list(pool.run(["a", "b"], lambda do: {"do": do}))
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the system does not tell a process's memory")
+def test_a_process_that_has_grown_past_half_of_its_memory_is_renewed(pool):
+    """It is within its limit, but the next photo might not be."""
+    tasks = ["a", "keep", "b", "c"]
+    pids = [o.answer["pid"] for _, o in pool(1, Limits(500_000_000, 20.0, 50)).run(tasks, lambda do: {"do": do})]
+    assert [pids.index(pid) for pid in pids] == [0, 0, 2, 2]

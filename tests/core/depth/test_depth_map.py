@@ -335,3 +335,12 @@ def test_a_grey_picture_saved_with_colours_is_one(tmp_path, channels):
     grey = (255 / METRES / (1 / METRES).max()).astype(np.uint8)
     pixels = np.dstack([grey] * 3 + [np.full_like(grey, 255)] * (channels - 3))
     assert not load(written(tmp_path, "grey.png", png_bytes(pixels)), DISPARITY).metric
+
+
+@pytest.mark.parametrize(("part", "holes"), [(0.3, True), (0.4, False), (0.9, False)])
+def test_zeros_of_disparity_are_holes_where_they_are_few(tmp_path, part, holes):
+    """Stereo leaves holes in up to a third of a picture; where more is zero, zero is the farthest value."""
+    values = np.linspace(5, 9, HEIGHT * WIDTH, dtype=np.float32).reshape(HEIGHT, WIDTH)
+    values[: round(part * HEIGHT)] = 0
+    known = read_depth(written(tmp_path, "a.npy", values), DISPARITY).known
+    assert known.mean() == (pytest.approx(1 - part, abs=0.01) if holes else 1)

@@ -3,6 +3,7 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -58,9 +59,9 @@ class Estimator:
     def __init__(self, values: np.ndarray, kind: str):
         self.values, self.kind, self.asked = values, kind, []
 
-    def predict(self, photo: np.ndarray):
+    def predict(self, photo: np.ndarray, focal_px: float | None = None):
         self.asked.append(photo)
-        return self.values, self.kind
+        return SimpleNamespace(values=self.values, kind=self.kind, zero_is_far=False, focal_px=None)
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def networks(monkeypatch, tmp_path):
         return stand_ins[key]
 
     monkeypatch.setattr(module, "_loaded", load)
-    monkeypatch.setattr(module, "_run_built_in", lambda picture, device: np.linspace(0, 1, 48 * 64).reshape(48, 64))
+    monkeypatch.setattr(module, "estimate_built_in", lambda picture: np.linspace(0, 1, 48 * 64).reshape(48, 64))
 
     def install(key: str, values=METRES, kind: str = "disparity", there: bool = True, **more) -> Estimator:
         content = key.encode() * 10

@@ -104,3 +104,37 @@ def test_calibration_makes_the_camera_unless_the_user_gave_one(tmp_path, calibra
     camera = with_calibration(photo, FoundDepth(values, "photo", *calibration), settings).camera
     assert (camera.focal_px, camera.cx, camera.cy) == pytest.approx(expected)
     assert (camera.width, camera.height) == (120, 80)
+
+
+def test_a_focal_length_that_a_network_saw_is_used_where_nobody_told_one(tmp_path):
+    plain = photo_at(tmp_path, jpeg(photo_pixels()))
+    found = FoundDepth(DepthValues(RAMP, RAMP > 0, True, False, "made"), "moge2_small", seen_focal_px=300.0)
+    seen = with_calibration(plain, found, PhotoSettings())
+    assert seen.camera.focal_px == 300 and "moge2_small" in seen.focal_source and not plain.focal_is_known
+    told = load_photo(plain.path, PhotoSettings(focal_px=77))
+    assert told.focal_is_known and with_calibration(told, found, PhotoSettings(focal_px=77)).camera.focal_px == 77
+    calibrated = with_calibration(plain, FoundDepth(found.values, "photo", focal_px=90.0, seen_focal_px=300.0), PhotoSettings())
+    assert calibrated.camera.focal_px == 90
+
+
+class Seeing:
+    """A network that keeps the focal length it is told."""
+
+    def predict(self, photo, focal_px):
+        from photo_diorama.core.networks.depth.estimate import Prediction
+
+        self.told = focal_px
+        return Prediction(np.float32(RAMP[::2, ::2]), "metric", focal_px=50.0)
+
+
+def test_a_network_hears_the_focal_length_that_the_photo_tells(tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    network = Seeing()
+    monkeypatch.setattr(find_depth_module, "_loaded", lambda *_: network)
+    monkeypatch.setattr(find_depth_module, "path_of", lambda weights, models: models / weights.file)
+    path = photo_at(tmp_path, jpeg(photo_pixels())).path
+    for settings, told in ((PhotoSettings(), None), (PhotoSettings(focal_px=77), 77)):
+        photo = load_photo(path, settings)
+        found = find_depth(photo, None, DepthSettings(estimator="moge2_small"), tmp_path)
+        assert network.told == told and found.values.metric
+        assert found.seen_focal_px == 50 * max(photo.colour.shape[:2]) / (max(RAMP.shape) // 2)

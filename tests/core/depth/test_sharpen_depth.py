@@ -14,7 +14,7 @@ CLEAN = [name for name in ALL if name != "sphere"]
 
 
 def sharpened(scene, depth):
-    return sharpen(depth, scene.photo().working_colour(HEIGHT, WIDTH), TEAR).disparity
+    return sharpen(depth, scene.photo().working_colour(HEIGHT, WIDTH), LayerSettings()).disparity
 
 
 def blurred(scene, sigma: float):
@@ -34,7 +34,7 @@ def test_a_line_one_pixel_wide_stays(lean):
     scene = wire(1, lean)
     assert np.array_equal(sharpened(scene, scene.depth()), scene.disparity)
     turned = replace(scene.depth(), disparity=np.ascontiguousarray(scene.disparity[:, :HEIGHT].T))
-    assert np.array_equal(sharpen(turned, np.zeros((HEIGHT, HEIGHT, 3), np.float32), TEAR).disparity, turned.disparity)
+    assert np.array_equal(sharpen(turned, np.zeros((HEIGHT, HEIGHT, 3), np.float32), LayerSettings()).disparity, turned.disparity)
 
 
 @pytest.mark.parametrize("steepness", [0.1, 0.5, 0.9])
@@ -87,7 +87,7 @@ def test_beyond_its_reach_sharpening_leaves_curved_surfaces():
 @pytest.mark.parametrize("make", [two_planes, t_junction, lambda: wire(2), sphere_before_wall])
 def test_twice_is_once(make):
     scene = make()
-    once = sharpen(blurred(scene, 1.0), scene.photo().working_colour(HEIGHT, WIDTH), TEAR)
+    once = sharpen(blurred(scene, 1.0), scene.photo().working_colour(HEIGHT, WIDTH), LayerSettings())
     assert np.array_equal(sharpened(scene, once), once.disparity)
 
 
@@ -108,6 +108,6 @@ def test_no_value_is_invented_beyond_the_range():
 def test_what_is_known_and_said_of_the_depth_stays():
     scene = two_planes()
     depth = replace(blurred(scene, 1.5), metric=False, source="said")
-    result = sharpen(depth, scene.photo().working_colour(HEIGHT, WIDTH), TEAR)
+    result = sharpen(depth, scene.photo().working_colour(HEIGHT, WIDTH), LayerSettings())
     assert (result.metric, result.source) == (False, "said") and result.known is depth.known
     assert result.disparity.dtype == np.float32

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scenes import ALL, BORDERED, BORDERLESS, relief, t_junction
+from scenes import ALL, BORDERED, BORDERLESS, EVERY, relief, t_junction
 
 from photo_diorama.core.hidden_depth.edge_paths import (
     EdgeEnd,
@@ -247,3 +247,19 @@ def test_a_step_that_was_blurred_is_sharp_again():
     away = after.hidden & (np.abs(sharp - blurred) > 1e-6)
     rows, columns = np.nonzero(away)
     assert (np.abs(columns - 80 - (rows - 69) / 2) < 12).all()
+
+
+@pytest.mark.parametrize("side", ["right", "down"])
+def test_both_bands_beside_a_tear_are_filled_from_their_own_side(side):
+    """Depth is 0.3 before the tear and 0.2 beyond, and nonsense in the two pixels on both sides of it."""
+    image = EVERY["two planes"]().split(BORDERLESS)
+    found = disocclude(image, 1.0)
+    torn = np.zeros((2, *image.shape), bool)
+    at = (np.arange(image.shape[1]) >= 80)[None] if side == "right" else (np.arange(image.shape[0]) >= 60)[:, None]
+    torn[0, :, 79] = side == "right"
+    torn[1, 59] = side == "down"
+    truth = np.where(at, np.float32(0.2), np.float32(0.3)) * np.ones(image.shape, np.float32)
+    drawn = truth.copy()
+    drawn[(slice(None), slice(78, 82)) if side == "right" else slice(58, 62)] = 0.9
+    after = repropagate(image, replace(found, torn=torn & found.hidden), drawn, 2)
+    assert found.hidden.sum() == 60 * 60 and np.allclose(after[found.hidden], truth[found.hidden])

@@ -125,3 +125,10 @@ def test_the_same_image_gives_the_same_regions():
     for (_, a), (_, b) in [(regions_of(nested()), regions_of(nested()))]:
         for one, two in zip(a, b, strict=True):
             assert one.window == two.window and np.array_equal(one.colour, two.colour)
+
+
+@pytest.mark.parametrize("part", [0.06, 0.1])
+def test_context_goes_no_further_than_the_context_width(part):
+    """The hidden part is deep enough to ask for more, so the option alone ends the flood: at it, and not before."""
+    _, (region,) = regions_of(two_planes(), replace(BORDERLESS, context_width=part))
+    assert region.distance[region.context].max() == round(part * WIDTH)

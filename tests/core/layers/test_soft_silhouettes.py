@@ -188,3 +188,15 @@ def test_the_same_photo_gives_the_same_matte():
     torn = EVERY["relief"]().split(SOFT)
     one, other = find_matte(torn, SOFT), find_matte(torn, SOFT)
     assert np.array_equal(one.alpha, other.alpha) and np.array_equal(one.background, other.background)
+
+
+@pytest.mark.parametrize("alpha", [0.2, 0.5, 0.8])
+def test_what_is_left_unexplained_goes_to_both_sides_by_how_much_they_are_seen(alpha):
+    """Of all pairs that composite to the photo, the one nearest to the pair given: changes are as alpha to 1 - alpha."""
+    rng = np.random.default_rng(2)
+    front, back = rng.uniform(0.4, 0.6, (2, 100, 3))
+    seen = alpha * front + (1 - alpha) * back + rng.uniform(-0.03, 0.03, front.shape)
+    alphas = np.full((100, 1), alpha)
+    f, b = share_out(seen, alphas, front, back)
+    assert np.allclose(alphas * f + (1 - alphas) * b, seen)
+    assert np.allclose((f - front) * (1 - alpha), (b - back) * alpha)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from layer_checks import filled, framed, meshed
-from scenes import EVERY, HEIGHT, WIDTH
+from scenes import BORDERLESS, EVERY, HEIGHT, WIDTH, slanted_wall
 from scipy import ndimage
 
 from photo_diorama.core.mesh.normals import find_slopes, normal_map
@@ -83,3 +83,17 @@ def test_noise_of_the_depth_is_smoothed_away_but_for_a_part_of_what_the_triangle
 def test_the_wall_beside_the_sphere_stays_flat():
     wall = EVERY["sphere"]().surface == 0
     assert np.percentile(angle(on_photo("sphere")[wall], np.array([0, 0, -1.0])), 99) < 1
+
+
+def test_depth_beside_a_silhouette_is_trusted_less():
+    """Noise in the two pixels beside a silhouette, where depth is mixed, hardly turns the wall next to them."""
+    scene = slanted_wall()
+    near = scene.surface == 1
+    band = ndimage.binary_dilation(near, np.ones((5, 5))) & ~near
+    beside = ndimage.binary_dilation(near, np.ones((9, 9))) & ~near & ~band
+    image = scene.split(BORDERLESS)
+    noise = np.random.default_rng(0).normal(scale=0.003, size=image.shape).astype(np.float32)
+    layer = replace(image.layers[0], disparity=image.layers[0].disparity + noise * band)
+    truth = scene.disparity[0, 1] - scene.disparity[0, 0]
+    off = np.abs(find_slopes(replace(image, layers=(layer,)))[0, ..., 0] - truth)[beside].mean() / truth
+    assert off < 0.06, off

@@ -5,8 +5,27 @@ import pytest
 from layer_checks import filled
 from scenes import ALL, BORDERLESS, EVERY, slanted_ground, two_planes
 
-from photo_diorama.core.layers.layered_depth_image import DOWN, LEFT, OPPOSITE, RIGHT, STEPS, UP
-from photo_diorama.core.mesh.vertices import BL, BR, MOST_SMOOTHING, NUDGE, SLOT_STEP, TL, TR, find_corners
+from photo_diorama.core.layers.layered_depth_image import (
+    DOWN,
+    LEFT,
+    OPPOSITE,
+    RIGHT,
+    STEPS,
+    UP,
+    Layer,
+    LayeredDepthImage,
+)
+from photo_diorama.core.mesh.vertices import (
+    BL,
+    BR,
+    MOST_SMOOTHING,
+    NUDGE,
+    SLOT_STEP,
+    TL,
+    TR,
+    _behind_their_fronts,
+    find_corners,
+)
 
 SHARED = {RIGHT: ((TR, TL), (BR, BL)), LEFT: ((TL, TR), (BL, BR)), DOWN: ((BL, TL), (BR, TR)), UP: ((TL, BL), (TR, BR))}
 """For a neighbour on each side: my slot and its slot of the two corners between us."""
@@ -116,3 +135,15 @@ def test_irregular_corners_are_only_those_at_tears():
 def test_opposite_sides_are_opposite():
     for side, (dr, dc) in enumerate(STEPS):
         assert STEPS[OPPOSITE[side]] == (-dr, -dc)
+
+
+def test_what_is_lowered_lowers_what_it_hides_three_deep():
+    """Vertices 1 > 2 > 3 > 4 hide one another at one corner, on layers in such an order that each round settles one more."""
+    one = np.ones((1, 3), bool)
+    layers = []
+    for present in (one, one, np.array([[True, False, False]])):
+        layers.append(Layer(present, ~present, np.ones((1, 3), np.float32), np.zeros((1, 3, 3), np.float32), np.full((4, 1, 3), -1, np.int8)))
+    image = LayeredDepthImage(tuple(layers), (0, 0, 1, 3), threshold=0.08, span=1.0)
+    slots = [np.array([[row]] * 4) for row in ([0, 2, 3], [1, 3, 4], [2, 3, 4])]
+    values = _behind_their_fronts(image, slots, np.array([3.0, 1.0, 2.0, 2.0, 2.0], np.float32))
+    assert values[:2].tolist() == [3, 1] and np.allclose(values[2:], [0.99, 0.98, 0.97])

@@ -54,7 +54,7 @@ def test_a_file_comes_whole_with_progress_that_rises_to_the_end(server, tmp_path
 
 @pytest.mark.parametrize("online", [False, None])
 def test_without_online_access_nothing_is_asked_and_nothing_made(server, tmp_path, online):
-    with pytest.raises(DioramaError, match=r"net\.pth is not downloaded because online access is off: allow it"):
+    with pytest.raises(DioramaError, match=r"net\.pth is not downloaded because online access is off; allow it"):
         download(entry(server.serve("/net", CONTENT)), tmp_path / "models", quiet, online)
     assert server.requests == []
     assert not (tmp_path / "models").exists()

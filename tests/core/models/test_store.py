@@ -41,17 +41,22 @@ def folder(tmp_path) -> Path:
 def table(shared: Path) -> list[list[str]]:
     lines = (shared / "design" / "weights.md").read_text().splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
-    return rows[2:]
+    return [row for row in rows if row[0] not in ("key", "---")]
+
+
+NOT_OFFERED = {"moge2_base", "migan_512"}
+"""Known, but no better than what is offered: between two others, and worse than LaMa in 57 of 66 holes."""
 
 
 def test_the_catalogue_is_the_table_of_known_weights(shared):
-    rows = table(shared)
+    rows = [row for row in table(shared) if row[0] not in NOT_OFFERED]
     assert {row[0] for row in rows} == {weights.key for weights in CATALOGUE}
     factor = {"MB": 1e6, "GB": 1e9, "": 1}
     for key, file, url, size, sha256, licence in rows:
         weights = models.weights_named(key)
-        assert weights.file == file.split()[0]
-        assert weights.urls[0].endswith(weights.file)
+        if file not in ("model.pt", "model.safetensors"):  # names that several have
+            assert weights.file == file.split()[0]
+        assert weights.urls[0].endswith(file.split()[0])
         for piece in url.split("..."):
             if "same folder" not in piece:
                 assert piece in weights.urls[0]
@@ -59,7 +64,7 @@ def test_the_catalogue_is_the_table_of_known_weights(shared):
         assert weights.bytes == pytest.approx(float(number.replace(",", "")) * factor[unit], rel=0.01)
         if known := re.match(r"[0-9a-f]{8,64}", sha256):
             assert weights.sha256.startswith(known[0])
-        assert licence.split()[0].rstrip(",") in weights.licence
+        assert licence == "same" or licence.split()[0].rstrip(",") in weights.licence
         assert weights.commercial == ("NC" not in licence)
 
 
@@ -161,7 +166,7 @@ def test_a_file_laid_into_the_folder_counts_once_it_is_verified(source, folder):
     source.rename(folder / "net.pth")
     assert models.installed(folder, [entry()]) == ()
     assert models.list_models(folder, [entry()])[0].state == "unchecked"
-    with pytest.raises(DioramaError, match="never checked: verify net first"):
+    with pytest.raises(DioramaError, match="never checked; verify net first"):
         models.path_of(entry(), folder)
     models.import_file(entry(), folder / "net.pth", folder)  # of itself: verified in place
     assert models.installed(folder, [entry()]) == (entry(),)

@@ -92,3 +92,17 @@ def test_a_photo_of_16_bits_is_brought_to_srgb(tmp_path):
     photo = load_photo(tmp_path / "deep.png")
     assert photo.colour.dtype == np.uint16 and photo.file_bytes is None
     assert np.abs(photo.colour / 257 - srgb_of_p3(COLOURS / 257)).max() < 0.1
+
+
+def test_each_channel_is_read_by_its_own_curve():
+    """Gamma 1.0, 1.8 and 2.4 for red, green and blue: the same as bringing each channel to gamma 2.2 first."""
+    gammas = dict(zip((b"rTRC", b"gTRC", b"bTRC"), (1.0, 1.8, 2.4), strict=True))
+    profile = bytearray(p3_profile())
+    for i in range(struct.unpack_from(">I", profile, 128)[0]):
+        if (name := bytes(profile[132 + 12 * i : 136 + 12 * i])) in gammas:
+            curve = para(0, gammas[name])
+            struct.pack_into(">II", profile, 136 + 12 * i, len(profile), len(curve))
+            profile += curve
+    levelled = np.rint(65535 * (COLOURS / 65535) ** (np.array([*gammas.values()]) / 2.2)).astype(np.uint16)
+    exact = to_srgb(levelled, with_curve(GAMMA["para 0"]))
+    assert np.abs(to_srgb(COLOURS, bytes(profile)).astype(int) - exact).max() < 60

@@ -46,6 +46,15 @@ def test_the_eyes_are_a_persons_only_where_metres_are_known():
 
 
 def test_impossible_values_are_sentences():
-    for values in (dict(stereo="hologram"), dict(samples=0), dict(render_side=-1), dict(engine="eevee", stereo="vr180")):
+    for values in (dict(stereo="hologram"), dict(samples=-1), dict(render_side=-1), dict(engine="eevee", stereo="vr180")):
         with pytest.raises(DioramaError):
             OutputSettings(**values)
+
+
+def test_no_option_of_a_render_is_called_as_one_of_a_diorama():
+    """The command line has them all in one list."""
+    from dataclasses import fields
+
+    from photo_diorama.core.settings import each_option
+
+    assert not {f.name for f in fields(OutputSettings)} & {f.name for _, f in each_option()}

@@ -1,0 +1,79 @@
+"""From a picture rendered at twice the size to one as sharp as the photo, with smooth silhouettes.
+
+Cycles takes a texel where a ray meets the texture and blends the four nearest linearly. Seen at the photo's own size and place,
+rays at a quarter and three quarters of a pixel give (1/8, 3/4, 1/8) of a pixel and its neighbours along each axis, which an inverse
+filter takes back to the very pixels of the photo. At other sizes less is blurred, and less is taken back: as much as brings the
+picture nearest to the photo reduced by an area filter. At silhouettes nothing is, where it would leave a bright or dark line.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+FACTOR = 2
+"""Pixels rendered along each pixel: half of that in each direction ends stairs at silhouettes."""
+LARGEST = 5000
+"""Pictures with a longer side than this are rendered as they are: twice the size would need gigabytes."""
+BLUR, BETWEEN = 1 / 8, 1 / 23
+"""What a picture of the photo's size has of each neighbour, pixel on texel and otherwise; the second goes with the cube of the
+size. Best on photos 05, 08 and 23 of the Kodak set, reduced to 0.98, 0.9, 0.8 and 0.625."""
+ROUNDS = 10
+"""Each halves the error of the inverse filter at least."""
+UNLIKE = 0.03
+"""Where texels blend, the rays of one pixel differ by half of what they differ from the rays beside them on both sides together;
+what is further from that is a silhouette."""
+
+
+def blur_of(texels: float) -> float:
+    """What a reduced picture has of each neighbour, where `texels` of the photo lie along one of its pixels; 0 for none."""
+    if texels <= 0:
+        return 0.0
+    if abs(texels - 1) < 1e-6:
+        return BLUR
+    # beyond the photo's size there is soon nothing to take back: pixels between texels
+    return BETWEEN * (texels**-3 if texels > 1 else float(np.clip(2 - 1 / texels, 0, 1)))
+
+
+def reduce(picture: np.ndarray, texels: float) -> np.ndarray:
+    """(h, w, c) float32 of a picture (2 h, 2 w, c) with straight alpha as a fourth channel, or none.
+
+    Means of `FACTOR` x `FACTOR` pixels, then sharper by what the blending of texels has blurred (`blur_of`); alpha is not.
+    """
+    h, w, c = picture.shape
+    picture = picture.astype(np.float32)
+    parts = picture.reshape(h // FACTOR, FACTOR, w // FACTOR, FACTOR, c)
+    blur, alpha = blur_of(texels), None
+    if c == 4:
+        alpha = parts[..., 3:].mean(axis=(1, 3))
+        small = (parts[..., :3] * parts[..., 3:]).mean(axis=(1, 3)) / np.maximum(alpha, 1e-6)
+    else:
+        small = parts.mean(axis=(1, 3))
+    if blur:
+        small = sharpen(small, blur, silhouettes(picture) if blur == BLUR else None)
+    return small if alpha is None else np.concatenate([small, alpha], axis=2)
+
+
+def silhouettes(picture: np.ndarray) -> np.ndarray:
+    """(h, w) bool: pixels near which two neighbouring rays met surfaces that do not blend, of a picture (2 h, 2 w, c) of the
+    photo's own size."""
+    import cv2
+
+    found = np.zeros((picture.shape[0] // FACTOR, picture.shape[1] // FACTOR), bool)
+    for each, out in ((picture, found), (picture.swapaxes(0, 1), found.T)):
+        step = np.diff(each, axis=0)
+        inside, between = step[::2], np.pad(step[1::2], ((1, 1), (0, 0), (0, 0)))
+        unlike = np.abs(inside - (between[:-1] + between[1:]) / 2).max(axis=2) > UNLIKE
+        unlike[0] = unlike[-1] = False
+        out |= unlike.reshape(len(unlike), -1, FACTOR).any(axis=2)
+    return cv2.dilate(found.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+
+
+def sharpen(picture: np.ndarray, blur: float, without: np.ndarray | None = None) -> np.ndarray:
+    """Undoes a blur by (blur, 1 - 2 blur, blur) along both axes (van Cittert's iteration), not below 0 and not where `without`."""
+    import cv2
+
+    kernel, found = np.array([blur, 1 - 2 * blur, blur], np.float32), picture
+    where = 1.0 if without is None else (~without).astype(np.float32)[..., None]
+    for _ in range(ROUNDS):
+        found = found + where * (picture - cv2.sepFilter2D(found, -1, kernel, kernel, borderType=cv2.BORDER_REPLICATE))
+    return np.maximum(found, 0)

@@ -1,0 +1,68 @@
+"""How a window shows the options: in artists' words, those that matter first, parts of the width as percentages; and presets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .camera.moves import MOVES
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How one option is shown."""
+
+    label: str = ""  # its name; empty: the option's own, in plain words
+    first: bool = False  # before the others, which lie under Advanced
+    percent: bool = False  # a part of something, shown as a percentage
+    needs: dict[str, tuple] = field(default_factory=dict)  # values of other options without which it does nothing: grey
+
+
+MOVING = {"camera_move": tuple(MOVES)}
+
+SHOWN = {
+    "focal_px": Shown("Focal Length (pixels)"),
+    "focal_mm": Shown("Focal Length (mm, full frame)"),
+    "fov": Shown("Field of View (°)"),
+    "estimator": Shown("Depth", first=True),
+    "device": Shown("Processor"),
+    "depth_kind": Shown("Depth File Holds"),
+    "depth_scale": Shown("Metres per Unit"),
+    "near_distance": Shown("Nearest Distance (m)"),
+    "long_side": Shown("Working Size (pixels)"),
+    "tear": Shown("Split Where Depth Jumps", percent=True),
+    "rim": Shown("Silhouette Rim", percent=True),
+    "soft_edge": Shown("Soft Edges", first=True, percent=True),
+    "hidden_width": Shown("Hidden Part Width", percent=True),
+    "context_width": Shown("Look Around", percent=True),
+    "border": Shown("Outside Frame", first=True, percent=True),
+    "passes": Shown("Hidden Layers", first=True),
+    "inpainter": Shown("Fill Hidden Parts"),
+    "hidden_edges": Shown(needs={"inpainter": ("automatic", "learned")}),
+    "eroded_rim": Shown("Distrusted Rim", percent=True),
+    "density": Shown("Mesh Detail"),
+    "emission_strength": Shown(needs={"shader": ("emission",)}),
+    "roughness": Shown(needs={"shader": ("principled",)}),
+    "delight": Shown("Take Light Off", needs={"shader": ("principled",)}),
+    "texture_filter": Shown("Texture"),
+    "camera_move": Shown("Move", first=True),
+    "move_amount": Shown("Amount of the Move", needs=MOVING),
+    "move_easing": Shown("Pace", needs=MOVING),
+    "move_loop": Shown("There and Back", needs=MOVING),
+    "move_aim": Shown("Look at the Focus", needs=MOVING),
+    "move_seed": Shown("Tremble", needs={"camera_move": ("handheld",)}),
+    "frames": Shown("Length (frames)", needs=MOVING),
+    "placement": Shown("Stands", first=True),
+}
+"""By option; any other is shown under its own name."""
+
+PRESETS = {
+    "draft": ("Quick, to try things out", {"long_side": 480, "inpainter": "diffusion", "passes": 1}),
+    "standard": ("For most photos and moves", {"long_side": 960, "inpainter": "automatic", "passes": 3}),
+    "fine": ("For large photos and prints; takes several times as long", {"long_side": 1920, "inpainter": "automatic", "passes": 4}),
+}
+"""What each means, and the options that it sets; all others stay."""
+
+
+def shown(name: str) -> Shown:
+    """How an option is shown."""
+    return SHOWN.get(name, Shown())

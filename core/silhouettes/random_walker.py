@@ -1,0 +1,66 @@
+"""Which side of a silhouette each pixel beside it belongs to: a random walker (Grady 2006) held by colour and distance."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .band import Band
+from .grid_system import links_of, solve
+from .ramps import REFERENCE_SIDE
+
+WIDTH = 20
+"""The label is open within so many px of the ridge."""
+MOST_RATIO = 2.5
+"""Bound of the log ratio of the two sides' shares of a colour."""
+PULL = 0.005
+"""Weight of what colour and distance say of a pixel, beside its links of weight up to about 1."""
+DISTANCE_PULL = 5.0
+"""So many px on one side of the ridge say as much as colours whose log ratio is 1."""
+CONTRAST, LEAST_CONTRAST, LEAST_LINK = 0.5, 0.3, 0.01
+CONTRAST_WINDOW = 17
+ALIKE = 0.08
+"""Two ridges' labels mean the same surfaces where their near sides, and their far sides, differ by less than this part."""
+ITERATIONS, TOLERANCE = 150, 1e-4
+
+
+def near_probability(band: Band, lab: np.ndarray, log_ratio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(h, w) float32 probability that a pixel belongs to the near side, and (h, w) bool where that was open.
+
+    Elsewhere the side of the ridge decides. `lab` is (h, w, 3) float32 CIELAB, `log_ratio` (h, w) of near to far colours.
+    """
+    scale = max(lab.shape[:2]) / REFERENCE_SIDE
+    open_ = (np.abs(band.distance) <= WIDTH * scale) & (band.fade > 0)
+    side = (band.distance > 0).astype(np.float32)
+    held = ~open_ & (band.fade > 0) & (np.abs(band.distance) < (WIDTH + 4) * scale)
+    where = np.flatnonzero(open_)
+    told = (np.clip(log_ratio, -MOST_RATIO, MOST_RATIO) + band.distance / (DISTANCE_PULL * scale)).ravel()[where]
+    told = 1 / (1 + np.exp(-told.astype(np.float64)))
+    weight = _link_weights(band, lab, scale)
+    result = side.copy()
+    system = links_of(where, open_.shape, weight, open_ | held)
+    result.ravel()[where] = solve(system, side.ravel(), told, PULL, ITERATIONS, TOLERANCE)
+    return result, open_
+
+
+def _link_weights(band: Band, lab: np.ndarray, scale: float):
+    """Weight of the link between flat indices a and b: high within one colour, none between unlike ridges' bands."""
+    flat, contrast = lab.reshape(-1, 3), _local_contrast(lab, scale).ravel()
+    near, far = band.near.ravel(), band.far.ravel()
+
+    def weight(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        change = ((flat[a] - flat[b]) ** 2).sum(axis=1)
+        link = np.exp(-change / (CONTRAST * (contrast[a] + contrast[b]) / 2 + LEAST_CONTRAST)) + LEAST_LINK
+        return link * ((np.abs(near[a] - near[b]) < ALIKE) & (np.abs(far[a] - far[b]) < ALIKE))
+
+    return weight
+
+
+def _local_contrast(lab: np.ndarray, scale: float) -> np.ndarray:
+    """(h, w) float32: mean squared change of colour between neighbours around each pixel."""
+    import cv2
+
+    change = np.zeros(lab.shape[:2], np.float32)
+    change[:, 1:] += ((lab[:, 1:] - lab[:, :-1]) ** 2).sum(axis=2)
+    change[1:] += ((lab[1:] - lab[:-1]) ** 2).sum(axis=2)
+    side = 2 * round(CONTRAST_WINDOW / 2 * scale) + 1
+    return cv2.blur(change / 2, (side, side))

@@ -1,0 +1,114 @@
+"""Soft disparity with one step at each silhouette, on the photo's own edge."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .band import Band, band_around
+from .colour_models import learn_colours
+from .evidence import sure_stretches
+from .grid_system import links_of, solve
+from .join_ends import join_ends
+from .ramps import REFERENCE_SIDE, Ramps, without_slopes
+from .random_walker import WIDTH, near_probability
+
+SOFT, LEAST_SOFT = 12.0, 5.0
+"""Ramps of this median width or more, px at a long side of 960, are an estimator's: stereo has 5.5, sensors 4.6, phones 4 to 8
+and the built-in network 15 to 35. On a small map so many px of its own are asked for, as every map blurs a little."""
+LABEL_SMOOTHING = 2.0
+"""Sigma of the Gaussian over the label, px."""
+PLATEAU_PULL = 0.02
+"""Weight that draws a continued surface to the plateau's disparity, beside links of weight 1."""
+ISOLATED = 5.0
+"""A jump this many times those beside it is no ramp: somebody painted it, or a file had it."""
+ITERATIONS, TOLERANCE = 80, 1e-4
+
+
+def is_soft(ramps: Ramps, shape: tuple[int, int]) -> bool:
+    """Whether the ramps of a map of `shape` (h, w) are an estimator's."""
+    return len(ramps) > 0 and float(np.median(ramps.width)) > max(SOFT * max(shape) / REFERENCE_SIDE, LEAST_SOFT)
+
+
+def step_at_silhouettes(
+    disparity: np.ndarray, colour: np.ndarray, ramps: Ramps, tear: float, rim: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """(h, w) float32 disparity in which each ramp of `ramps` that is sure is one step, and (2, h, w) bool where it steps.
+
+    disparity: (h, w) float32, parts of its range; colour: (h, w, 3) float32 sRGB 0..1; `tear`: the least step. Slopes and
+    doubtful ramps stay as they are. The near side goes on for `rim` px over the pixels whose colour mixes both.
+    Steps are told as links right and down of a pixel; those that the disparity had before are among them.
+    """
+    import cv2
+
+    shape = disparity.shape
+    sharp = _isolated_steps(disparity, tear)
+    ramps = without_slopes(ramps, shape)
+    if len(ramps) == 0:
+        return disparity, sharp
+    lab = cv2.cvtColor(np.ascontiguousarray(colour, np.float32), cv2.COLOR_RGB2LAB)
+    ramps = sure_stretches(ramps, learn_colours(band_around(ramps, shape), lab), shape)
+    ramps = join_ends(ramps, shape)
+    if len(ramps) == 0:
+        return disparity, sharp
+    band = band_around(ramps, shape)
+    probability, open_ = near_probability(band, lab, learn_colours(band, lab).log_ratio())
+    near = _smooth_label(probability, band, open_)
+    if rim > 0:
+        near |= cv2.dilate(near.astype(np.uint8), np.ones((2 * rim + 1,) * 2, np.uint8)).astype(bool) & (band.fade > 0)
+    stepped = _stepped(disparity, band, near)
+    return stepped, _steps_at(near, band.fade > 0) | sharp
+
+
+def _steps_at(label: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """(2, h, w) bool: links right and down, within `where`, across the border of a label (h, w) bool."""
+    steps = np.zeros((2, *label.shape), bool)
+    steps[0, :, :-1] = (label[:, 1:] != label[:, :-1]) & where[:, 1:] & where[:, :-1]
+    steps[1, :-1] = (label[1:] != label[:-1]) & where[1:] & where[:-1]
+    return steps
+
+
+def _isolated_steps(disparity: np.ndarray, tear: float) -> np.ndarray:
+    """(2, h, w) bool: links right and down whose jump is a step already: `ISOLATED` times the jumps beside it on its line."""
+    steps = np.zeros((2, *disparity.shape), bool)
+    for step, jump in ((steps[0, :, :-1], np.diff(disparity, axis=1)), (steps[1, :-1].T, np.diff(disparity, axis=0).T)):
+        sign, same = np.sign(jump), np.zeros_like(jump)
+        same[:, 1:] = jump[:, :-1] * sign[:, 1:]
+        np.maximum(same[:, :-1], jump[:, 1:] * sign[:, :-1], out=same[:, :-1])
+        step[...] = (np.abs(jump) > tear) & (np.abs(jump) > ISOLATED * np.maximum(same, 0))
+    return steps
+
+
+def _smooth_label(probability: np.ndarray, band: Band, open_: np.ndarray) -> np.ndarray:
+    """(h, w) bool near; its contour smoothed, islands that reach no plateau given to the other side."""
+    import cv2
+
+    scale = max(open_.shape) / REFERENCE_SIDE
+    near = cv2.GaussianBlur(probability, (0, 0), LABEL_SMOOTHING * scale) > 0.5
+    near = np.where(open_, near, band.distance > 0)
+    for value in (True, False):
+        side = (near == value) & (band.fade > 0)
+        _, labels = cv2.connectedComponents(side.astype(np.uint8), connectivity=4)
+        rooted = np.zeros(labels.max() + 1, bool)
+        rooted[labels[~open_ & side]] = True
+        near = np.where(side & ~rooted[labels], not value, near)
+    return near
+
+
+def _stepped(disparity: np.ndarray, band: Band, near: np.ndarray) -> np.ndarray:
+    """Each side's surface continued over the ramp as a membrane, up to the label's border."""
+    scale = max(near.shape) / REFERENCE_SIDE
+    on_ramp = (band.distance < band.near_distance) & (-band.distance < band.far_distance)
+    moved = (near != (band.distance > 0)) & (np.abs(band.distance) <= WIDTH * scale)
+    open_ = (on_ramp | moved) & (band.fade > 0)
+    where = np.flatnonzero(open_)
+    label, told = near.ravel(), np.where(near, band.near, band.far).ravel()[where].astype(np.float64)
+
+    def same_side(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return (label[a] == label[b]).astype(np.float64)
+
+    links = links_of(where, near.shape, same_side, np.ones(near.shape, bool))
+    result = disparity.copy()
+    solved = solve(links, disparity.ravel(), told, PLATEAU_PULL, ITERATIONS, TOLERANCE)
+    fade = band.fade.ravel()[where]
+    result.ravel()[where] += fade * (solved - disparity.ravel()[where])
+    return result

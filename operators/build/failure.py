@@ -1,0 +1,20 @@
+"""How an operator ends badly: a sentence in the status bar; for faults of ours where they happened, in the console."""
+
+from __future__ import annotations
+
+import traceback
+
+import bpy
+
+from ...core.errors import in_a_sentence
+
+
+def report_failure(operator: bpy.types.Operator, error: Exception) -> None:
+    """Reports what went wrong, in the window's words. To be called where the exception is handled."""
+    told = in_a_sentence(error)
+    if told is not None:
+        operator.report({"ERROR"}, told.in_window)
+        return
+    traceback.print_exception(error)
+    about = f"{type(error).__name__}: {error}"
+    operator.report({"ERROR"}, f"This is a fault of Photo Diorama, please report what the console shows ({about}).")

@@ -1,0 +1,150 @@
+"""Clicks on the photo that select the thing there: they fill the diorama's mask, which all that works on a region takes."""
+
+# no `from __future__ import annotations` here: Blender registers no annotation that is a string
+
+from functools import partial
+
+import bpy
+import numpy as np
+
+from ...core.change_depth import scene_to_click
+from ...core.errors import DioramaError
+from ...core.silhouettes.select_thing import Scene, select_thing
+from ..build.rebuild import still_there
+from ..scene.depth_image import MASK_KEY, edit_on, image_on, new_image, put_on, values_of
+from ..scene.emit import short_name
+from . import mask_overlay
+from .edit_depth import OfDiorama
+from .pick_depth import NAVIGATING, WHERE, place_under
+
+KEYS = "Click: add the thing there   |   Ctrl click: take it out   |   Backspace: empty   |   Enter, Esc, right click: done"
+
+
+class SelectByClick(OfDiorama, bpy.types.Operator):
+    """Click on things in the photo to select them; Ctrl click takes them out again. The tools below then work on what is tinted"""
+
+    bl_idname = "photo_diorama.select_by_click"
+    bl_label = "Select by Click"
+
+    point: bpy.props.FloatVectorProperty(
+        name="Point",
+        description="Place on the photo, right and down from 0 to 1",
+        size=2,
+        default=(0.5, 0.5),
+        min=0.0,
+        max=1.0,
+    )
+    remove: bpy.props.BoolProperty(name="Take Out", description="Take the thing out of the mask instead of adding it")
+    extend: bpy.props.BoolProperty(name="Extend", description="Keep what is in the mask", default=True)
+
+    def invoke(self, context, event):
+        self._by_hand = not bpy.app.background
+        return super().invoke(context, event)
+
+    def prepare(self, context):
+        root, source = self.begin(context)
+        return partial(scene_to_click, source, edit_on(root))
+
+    def finish(self, context, scene: Scene):
+        root = still_there(self._root)
+        if getattr(self, "_by_hand", False):
+            self._by_hand = False
+            _clicked.clear()
+            _clicked[root.name] = scene
+            bpy.ops.photo_diorama.click_things("INVOKE_DEFAULT")
+            return
+        click(root, scene, tuple(self.point), self.remove, self.extend)
+
+
+_clicked: dict[str, Scene] = {}
+"""By root: the photo that is clicked on now."""
+
+
+def click(root: bpy.types.Object, scene: Scene, point: tuple[float, float], remove: bool, extend: bool = True) -> None:
+    """Adds the thing at a point of the photo to the root's mask, or takes it out."""
+    image, shape = image_on(root, MASK_KEY), scene.disparity.shape
+    mask = np.zeros(shape, bool)
+    if image is not None and extend and tuple(image.size) == shape[::-1]:
+        mask = values_of(image) > 0.5
+    if remove:
+        mask = mask & ~select_thing(scene, point, ~mask)
+    else:
+        mask = mask | select_thing(scene, point)
+    put_on(root, MASK_KEY, new_image(f"{short_name(root.name)} mask", mask.astype(np.float32), "mask", False))
+
+
+class ClickThings(OfDiorama, bpy.types.Operator):
+    """The clicks themselves, once the photo and its depth are at hand"""
+
+    bl_idname = "photo_diorama.click_things"
+    bl_label = "Select Things"
+    bl_options = {"INTERNAL", "UNDO"}
+
+    def invoke(self, context, event):
+        if not _clicked:
+            return {"CANCELLED"}
+        self._root, self._scene = next(iter(_clicked.items()))
+        _clicked.clear()
+        mask_overlay.picking.add(self._root)
+        context.window.cursor_modal_set("CROSSHAIR")
+        context.workspace.status_text_set(KEYS)
+        context.window_manager.modal_handler_add(self)
+        _redraw(context)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context, event):
+        if event.type in {"ESC", "RIGHTMOUSE", "RET", "NUMPAD_ENTER"} and event.value == "PRESS":
+            self.cancel(context)
+            return {"FINISHED"}
+        if event.type in NAVIGATING or event.type.startswith("NDOF"):
+            return {"PASS_THROUGH"}
+        try:
+            if event.type == "BACK_SPACE" and event.value == "PRESS":
+                root = still_there(self._root)
+                empty = np.zeros(self._scene.disparity.shape, np.float32)
+                put_on(root, MASK_KEY, new_image(f"{short_name(root.name)} mask", empty, "mask", False))
+                _redraw(context)
+            elif event.type == "LEFTMOUSE" and event.value == "PRESS":
+                self._click(context, event)
+        except DioramaError as error:
+            self.cancel(context)
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"RUNNING_MODAL"}
+
+    def _click(self, context, event) -> None:
+        root = still_there(self._root)
+        place = place_under(context, root, event.mouse_x, event.mouse_y)
+        if place is None:
+            self.report({"WARNING"}, WHERE)
+            return
+        click(root, self._scene, place[:2], event.ctrl)
+        _redraw(context)
+
+    def cancel(self, context):
+        """Also called by Blender where it ends the operator itself."""
+        mask_overlay.picking.discard(self._root)
+        context.window.cursor_modal_restore()
+        context.workspace.status_text_set(None)
+        _redraw(context)
+
+
+def _redraw(context: bpy.types.Context) -> None:
+    for window in context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type in ("VIEW_3D", "IMAGE_EDITOR"):
+                area.tag_redraw()
+
+
+CLASSES = (SelectByClick, ClickThings)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    _clicked.clear()
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

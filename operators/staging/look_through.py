@@ -1,0 +1,162 @@
+"""Looking through the photo's camera in a viewport, with textures shown, and back; and setting the scene up for the photo."""
+
+# no `from __future__ import annotations` here: Blender registers no annotation that is a string
+
+import bpy
+
+from ...core.errors import DioramaError
+from ..scene.emit import set_up_scene
+from ..scene.root import find_root, kept_source, objects_by_role
+
+FACTORY = {"Camera": "CAMERA", "Cube": "MESH", "Light": "LIGHT"}
+"""What stands in Blender's own startup scene."""
+OF_THE_SPACE = ("use_local_camera", "camera")
+OF_THE_SHADING = ("type", "color_type", "light")
+OF_THE_OVERLAY = ("show_floor", "show_axis_x", "show_axis_y", "show_relationship_lines")
+OF_THE_VIEW = ("view_location", "view_rotation", "view_distance", "view_perspective", "view_camera_zoom", "view_camera_offset")
+
+_before: dict[int, list[tuple]] = {}
+"""By viewport: what looking through the photo has changed there."""
+
+
+def is_fresh(scene: bpy.types.Scene) -> bool:
+    """Whether nobody works in a scene yet: no camera is in use, or it is Blender's own startup scene, untouched."""
+    if scene.camera is None:
+        return True
+    found = {ob.name: ob.type for ob in scene.objects}
+    cube = scene.objects.get("Cube")
+    return not bpy.data.filepath and found == FACTORY and len(cube.data.vertices) == 8 and not any(cube.location)
+
+
+def camera_of(root: bpy.types.Object) -> bpy.types.Object:
+    """The photo's camera. Raises DioramaError where somebody has taken it away."""
+    camera = objects_by_role(root).get("camera")
+    if camera is None or camera.type != "CAMERA":
+        raise DioramaError(f"{root.name} has no camera of its own any more; Rebuild makes it again.")
+    return camera
+
+
+def look_through(context: bpy.types.Context, root: bpy.types.Object) -> None:
+    """The viewport at hand shows the photo through its camera; the scene's own camera stays, unless there is none.
+
+    Raises DioramaError where the diorama has no camera.
+    """
+    camera, area = camera_of(root), viewport(context)
+    if context.scene.camera is None:
+        context.scene.camera = camera
+    if area is None:
+        return
+    space = area.spaces.active
+    owners = {space: OF_THE_SPACE, space.shading: OF_THE_SHADING, space.overlay: OF_THE_OVERLAY, space.region_3d: OF_THE_VIEW}
+    if area.as_pointer() not in _before:
+        _before[area.as_pointer()] = [(owner, name, _copied(getattr(owner, name))) for owner, names in owners.items() for name in names]
+    space.use_local_camera, space.camera = True, camera
+    if space.shading.type in ("WIREFRAME", "SOLID"):  # what needs no shader to be compiled shows the photo at once
+        space.shading.type = "SOLID"
+        space.shading.light, space.shading.color_type = "FLAT", "TEXTURE"
+    for name in OF_THE_OVERLAY:
+        setattr(space.overlay, name, False)
+    space.region_3d.view_perspective = "CAMERA"
+    if not bpy.app.background:
+        region = next(region for region in area.regions if region.type == "WINDOW")
+        with context.temp_override(window=_window_of(context, area), area=area, region=region):
+            bpy.ops.view3d.view_center_camera()
+
+
+def look_back(area: bpy.types.Area) -> None:
+    """The viewport as it was before it looked through a photo."""
+    for owner, name, value in _before.pop(area.as_pointer(), ()):
+        if not (name == "camera" and value is None):
+            setattr(owner, name, value)
+
+
+def looks_through(area: bpy.types.Area | None, root: bpy.types.Object) -> bool:
+    """Whether a viewport shows the photo by `look_through`, and nobody has turned it away since."""
+    if area is None or area.type != "VIEW_3D" or area.as_pointer() not in _before:
+        return False
+    space = area.spaces.active
+    return space.region_3d.view_perspective == "CAMERA" and space.camera is not None and find_root(space.camera) == root
+
+
+def viewport(context: bpy.types.Context) -> bpy.types.Area | None:
+    """The viewport that somebody works in, else the largest one of the windows."""
+    if context.area is not None and context.area.type == "VIEW_3D":
+        return context.area
+    areas = [area for window in context.window_manager.windows for area in window.screen.areas if area.type == "VIEW_3D"]
+    return max(areas, key=lambda area: area.width * area.height, default=None)
+
+
+def _window_of(context: bpy.types.Context, area: bpy.types.Area) -> bpy.types.Window:
+    return next(window for window in context.window_manager.windows if area in window.screen.areas[:])
+
+
+def _copied(value):
+    if isinstance(value, bpy.types.ID) or not hasattr(value, "copy"):
+        return tuple(value) if type(value).__name__ == "bpy_prop_array" else value
+    return value.copy()
+
+
+class OfCamera:
+    """Mixin of the operators that need the photo's camera."""
+
+    @classmethod
+    def poll(cls, context):
+        if find_root(context.object) is None:
+            cls.poll_message_set("Select a diorama, or one of its layers")
+            return False
+        return True
+
+    def execute(self, context):
+        try:
+            return self.act(context, find_root(context.object))
+        except DioramaError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+
+
+class LookThrough(OfCamera, bpy.types.Operator):
+    """Show the photo in this viewport, through its camera and with its textures; once more brings your view back"""
+
+    bl_idname = "photo_diorama.look_through"
+    bl_label = "Look Through the Photo"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def act(self, context, root):
+        area = viewport(context)
+        if looks_through(area, root):
+            look_back(area)
+        else:
+            look_through(context, root)
+        return {"FINISHED"}
+
+
+class SetUpScene(OfCamera, bpy.types.Operator):
+    """Render the photo: make its camera the scene's, with the photo's resolution and its colours shown unchanged"""
+
+    bl_idname = "photo_diorama.set_up_scene"
+    bl_label = "Set Up Scene"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def act(self, context, root):
+        camera = camera_of(root)
+        try:
+            width, height = (int(length) for length in kept_source(root)["photo_size"])
+        except (KeyError, TypeError, ValueError):
+            raise DioramaError(f"{root.name} does not know its photo any more; rebuild it from its photo.") from None
+        set_up_scene(context.scene, camera, width, height)
+        self.report({"INFO"}, f"The scene renders through {camera.name}, {width} x {height} px, colours as in the photo.")
+        return {"FINISHED"}
+
+
+CLASSES = (LookThrough, SetUpScene)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    _before.clear()
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

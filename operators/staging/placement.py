@@ -1,0 +1,95 @@
+"""Where a new diorama stands: at the origin or beside what is there, at the 3D cursor, on its ground, before a camera."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+from mathutils import Matrix, Vector
+
+from ...core.errors import DioramaError
+from ..light.ground import ground_of, level, put_ground
+from ..scene.emit import LOOK_FORWARD
+from ..scene.keys import ROLE_KEY
+from ..scene.root import find_root
+
+SOLID = ("MESH", "CURVE", "SURFACE", "FONT", "META")
+GAP = 0.1
+"""Between dioramas that stand side by side, as a part of the new one's width."""
+
+
+def place(root: bpy.types.Object, how: str, context: bpy.types.Context) -> str:
+    """Moves a new root as the option `placement` says; returns a sentence where that is not what was to be expected."""
+    scene, told = context.scene, ""
+    if how == "cursor":
+        root.location = scene.cursor.location
+    elif how == "camera":
+        told = _before_camera(root, scene)
+    elif how == "ground":
+        told = _on_ground(root, context)
+    if how in ("automatic", "ground"):
+        _beside_dioramas(root, scene)
+    inside = _holding(root, scene)
+    if inside is None:
+        return told
+    if how != "automatic":
+        return f"{told} The camera of {root.name} stands inside {inside.name}; move one of them.".strip()
+    first = inside
+    while inside is not None:
+        root.location.x = _bounds([inside])[1].x + max(1.0, root.empty_display_size)
+        inside = _holding(root, scene)
+    return f"{root.name} stands {root.location.x:.1f} m to the right, since its camera would have stood inside {first.name}."
+
+
+def _before_camera(root: bpy.types.Object, scene: bpy.types.Scene) -> str:
+    camera = scene.camera
+    if camera is None or find_root(camera) == root:
+        return f"The scene has no camera in use, so {root.name} stands at the origin."
+    place, turn, _ = camera.matrix_world.decompose()
+    root.matrix_world = Matrix.Translation(place) @ turn.to_matrix().to_4x4() @ LOOK_FORWARD.inverted()
+    return ""
+
+
+def _on_ground(root: bpy.types.Object, context: bpy.types.Context) -> str:
+    try:
+        plane = ground_of(root, context)
+    except DioramaError as error:
+        return str(error)
+    if plane is None:
+        return f"{root.name} shows no ground that is found, so its camera stands at the origin."
+    level(root, put_ground(root, plane))
+    root.matrix_world = Matrix.Translation((-root.location.x, -root.location.y, 0)) @ root.matrix_world
+    return ""
+
+
+def _beside_dioramas(root: bpy.types.Object, scene: bpy.types.Scene) -> None:
+    """To the right of all dioramas that are there, so that no two share a place."""
+    others = [ob for ob in scene.objects if _is_surface(ob) and find_root(ob) not in (root, None)]
+    if not others:
+        return
+    left, right = _bounds([ob for ob in root.children_recursive if _is_surface(ob)])
+    root.location.x += _bounds(others)[1].x - left.x + GAP * (right.x - left.x)
+
+
+def _is_surface(ob: bpy.types.Object) -> bool:
+    return ob.type == "MESH" and ROLE_KEY in ob
+
+
+def _holding(root: bpy.types.Object, scene: bpy.types.Scene) -> bpy.types.Object | None:
+    """An object of somebody's own whose bounding box holds the photo's place."""
+    for ob in scene.objects:
+        if ob.type in SOLID and find_root(ob) is None and ob.visible_get():
+            low, high = _bounds([ob])
+            if all(low[k] < root.location[k] < high[k] for k in range(3)):
+                return ob
+    return None
+
+
+def _bounds(objects: list[bpy.types.Object]) -> tuple[Vector, Vector]:
+    """The lower and the upper corner of a box round objects, in the world."""
+    corners = np.concatenate([np.array(ob.bound_box) @ np.array(_world(ob))[:3, :3].T + np.array(_world(ob))[:3, 3] for ob in objects])
+    return Vector(corners.min(axis=0)), Vector(corners.max(axis=0))
+
+
+def _world(ob: bpy.types.Object) -> Matrix:
+    """Where an object stands, also before the scene was evaluated since."""
+    return ob.matrix_world if ob.parent is None else _world(ob.parent) @ ob.matrix_parent_inverse @ ob.matrix_basis

@@ -1,0 +1,106 @@
+"""What a Windows user does first: a photo alone, a batch, OpenEXR, a film. On Windows, or under Wine by `run.sh`."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+if sys.platform != "win32":
+    pytest.skip("Windows alone", allow_module_level=True)
+pytest.importorskip("bpy")
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = ["--long-side", "160"]
+PROGRAM = """
+import sys
+sys.path.insert(0, "tests")
+import conftest
+from photo_diorama.ui.cli.command_line import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def diorama(*arguments) -> dict:
+    """The facts that the command line tells; standard input is a pipe that nobody writes to, as in a batch."""
+    command = [sys.executable, "-c", PROGRAM, *map(str, arguments), "--json"]
+    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.PIPE, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stdout[-500:] + done.stderr[-2000:]
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def photo(path: Path, seed: int = 0) -> Path:
+    """A square before a wall, with a little grain."""
+    import cv2
+
+    pixels = np.random.default_rng(seed).integers(90, 110, (120, 160, 3), dtype=np.uint8)
+    pixels[80:] += 60
+    pixels[40:100, 60:100] = 200, 80, 40
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
+    return path
+
+
+def test_this_is_the_runtime_that_blender_brings():
+    import ctypes
+
+    size = ctypes.create_unicode_buffer(260)
+    kernel = ctypes.WinDLL("kernel32")
+    kernel.GetModuleHandleW.restype = ctypes.c_void_p
+    handle = kernel.GetModuleHandleW("msvcp140.dll")
+    assert handle and kernel.GetModuleFileNameW(ctypes.c_void_p(handle), size, 260)
+    print(size.value)
+
+
+def test_a_photo_alone_becomes_a_scene_without_pytorch(tmp_path):
+    facts = diorama(photo(tmp_path / "Bilder ä 図" / "a b.png"), *SMALL, "--output", tmp_path / "a.blend")
+    assert facts["depth_source"].startswith("estimated by the built-in network") and facts["layers"] > 1
+    assert (tmp_path / "a.blend").stat().st_size > 10000
+
+
+def test_a_batch_comes_to_its_end(tmp_path):
+    """It hung at the first photo, as long as a thread waited on standard input."""
+    for number in range(int(os.environ.get("DIORAMA_BATCH", 4))):
+        photo(tmp_path / "photos" / f"{number}.png", number)
+    facts = diorama("batch", tmp_path / "photos", "--output", tmp_path / "out", *SMALL)
+    assert facts["failed"] == 0 and facts["done"] == len(list((tmp_path / "photos").iterdir()))
+
+
+@pytest.mark.parametrize("told", ["0", "1"])
+def test_openexr_is_read_and_written_whoever_loaded_opencv_first(tmp_path, told):
+    """OpenCV has a C library of its own here, which sees the variable only if it is set before."""
+    code = """
+import os, sys
+os.environ["OPENCV_IO_ENABLE_OPENEXR"] = sys.argv[2]
+import cv2, numpy as np
+sys.path.insert(0, "tests")
+import conftest
+from photo_diorama.core.photo.photo import load_photo
+from photo_diorama.core.raster.exr_encode import encode_exr
+pixels = np.random.default_rng(0).random((40, 50, 3), dtype=np.float32)
+open(sys.argv[1], "wb").write(encode_exr(pixels))
+assert np.array_equal(load_photo(sys.argv[1]).colour, pixels)
+"""
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.exr"), told], cwd=ROOT, check=True, stdin=subprocess.PIPE)
+
+
+def test_depth_of_an_exr_pass_and_an_estimate_to_a_file(tmp_path):
+    from photo_diorama.core.raster.exr_encode import encode_exr
+
+    picture = photo(tmp_path / "a.png")
+    (tmp_path / "z.exr").write_bytes(encode_exr(np.linspace(2, 9, 120 * 160).reshape(120, 160)))
+    facts = diorama(picture, "--depth", tmp_path / "z.exr", *SMALL, "--output", tmp_path / "b.blend")
+    assert "metres" in facts["depth_source"]
+    diorama("depth", picture, "--output", tmp_path / "out.exr")
+    assert (tmp_path / "out.exr").stat().st_size > 1000
+
+
+def test_a_film(tmp_path):
+    facts = diorama(
+        photo(tmp_path / "a.png"), *SMALL, "--output", tmp_path / "a.blend", "--render", tmp_path / "a.mp4", "--frames", "3",
+        "--samples", "1", "--render-side", "96", "--engine", "cycles",
+    )  # fmt: skip
+    assert facts and (tmp_path / "a.mp4").stat().st_size > 1000
