@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from .camera.camera import Camera
+from .camera.moves import MOVES, Length, border_needed
 from .depth.depth_map import DepthMap, depth_on_photo
 from .depth.edit_depth import DepthEdit, take_over
 from .depth.find_depth import FoundDepth, at_hand, find_depth, with_calibration
@@ -26,11 +28,15 @@ from .mesh.delight import delit_textures
 from .mesh.separate_parts import separate_parts
 from .mesh.triangulate import LayeredMesh, triangulate
 from .photo.photo import Photo, load_photo
-from .settings import MeshSettings, Settings
+from .settings import LayerSettings, MeshSettings, SceneSettings, Settings
 from .threads import hand_on_threads
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and the fraction of the whole that is done; raises Cancelled to stop."""
+
+
+MOST_BORDER = 0.25
+"""What the option border allows."""
 
 
 def silent(stage: str, fraction: float) -> None:
@@ -112,6 +118,7 @@ def build_diorama(
     depth = step("Taking over the edited depth", 0.14, edit and edit.key, lambda: take_over(edit, original, photo))
     sharp = step("Sharpening the depth", 0.15, (layers.tear, layers.rim, layers.soft_edge),
                  lambda: sharpen(depth, photo.working_colour(*depth.disparity.shape), layers))  # fmt: skip
+    layers = wide_enough(layers, settings.scene, photo.camera)
     torn = step("Splitting at depth discontinuities", 0.25, (layers, parts and parts.key),
                 lambda: split_into_layers(photo, sharp, layers, parts))  # fmt: skip
     matte = step("Softening silhouettes", 0.28, (), lambda: find_matte(torn, layers, found.matte, sharp.steps is not None))
@@ -125,6 +132,16 @@ def build_diorama(
     progress("Done", 1.0)
     step.kept.make_room(files)
     return Diorama(photo, found, depth, original, image, mesh, edges, step.seconds)
+
+
+def wide_enough(layers: LayerSettings, scene: SceneSettings, camera: Camera) -> LayerSettings:
+    """A border as wide as the scene's own move sees where nothing is cropped, however near the edge is; else as it was."""
+    if scene.framing == "clean" or scene.camera_move == "none" or not layers.border:
+        return layers
+    move = MOVES[scene.camera_move]
+    length = Length(scene.frames / 24, scene.move_easing, move.closed or scene.move_loop, scene.move_seed)
+    needed = border_needed(move, length, scene.move_amount, camera.focal_px / max(camera.width, camera.height))
+    return replace(layers, border=min(max(layers.border, needed), MOST_BORDER))
 
 
 def find_original(

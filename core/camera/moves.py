@@ -106,6 +106,19 @@ class Move:
         }
 
 
+def border_needed(move: Move, length: Length, amount: float, focal: float) -> float:
+    """How far beyond the photo's frame the move sees where the nearest things stand at the edge, as a part of the long side.
+
+    `focal` is the focal length as a part of the long side. A camera `back` behind the photo's place and `aside` of it sees, at the
+    nearest distance, half a long side times `back` and the focal length times `aside` more.
+    """
+    keys = move.keys(length)
+    reach = lambda channel: max((abs(k.value) for k in keys.get(channel, ())), default=0.0)
+    turned = max(reach(PITCH), reach(YAW))
+    back = max((-k.value for k in keys.get(FORWARD, ())), default=0.0)
+    return amount * (focal * (max(reach(SIDE), reach(UP)) + turned) + 0.5 * max(back, 0.0))
+
+
 # Shih et al. 2020 (released code): offsets of 0.015 and 0.05 where the nearest surface stands at 1/3, so 0.045 and 0.15 of the
 # nearest distance. The last two moves are ours.
 MOVES = {

@@ -1,39 +1,63 @@
-"""Colour outside the photo's frame: the picture mirrored outwards, never across a depth discontinuity."""
+"""Colour outside the photo's frame: what each surface shows inside it goes on, filled from that surface's own context.
+
+It is invented as what is hidden is: the border's pixels are the synthesis region, and the context is flooded from them into the
+photo along links, so nothing crosses a depth discontinuity and nothing is a mirror image of what stands beside it.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from ..layers.layered_depth_image import DOWN, LEFT, RIGHT, UP, LayeredDepthImage
-from ..settings import InpaintSettings
+from ..layers.discontinuities import label_surfaces
+from ..layers.layered_depth_image import DOWN, RIGHT, Layer, LayeredDepthImage, neighbour
+from ..layers.regions import find_regions
+from ..settings import InpaintSettings, LayerSettings
+from .fill_colour import WITH_PIECES, fill_colour
 
 
-def fill_border(image: LayeredDepthImage, settings: InpaintSettings) -> np.ndarray:
-    """Colours of the first layer with its border: the picture mirrored outwards, but never across a tear.
+def fill_border(
+    image: LayeredDepthImage, layers: LayerSettings, settings: InpaintSettings, progress=lambda fraction: None
+) -> np.ndarray:
+    """(h, w, 3) float32 colours of the first layer with its border.
 
-    From each frame pixel inwards along links lies a run of one surface; outwards that run is played back and forth.
+    By the inpainter of `settings`; where that needs downloaded networks, by the one without.
     """
-    layer = image.layers[0]
+    first = image.layers[0]
+    if not first.synthesised.any():
+        return first.colour.copy()
+    if settings.inpainter not in (*WITH_PIECES, "diffusion"):
+        settings = replace(settings, inpainter="exemplar")
+    apart = split_off_border(image)
+    border = apart.layers[1]
+    labels, _ = label_surfaces(border.present, border.links[RIGHT] == 1, border.links[DOWN] == 1)
+    regions = find_regions(apart, layers.context_width, steps_from_frame(image), labels)
+
+    return np.where(
+        first.synthesised[..., None],
+        fill_colour(regions, apart, settings, progress, mirrored=False),
+        first.colour,
+    )
+
+
+def split_off_border(image: LayeredDepthImage) -> LayeredDepthImage:
+    """The first layer as two, the photo and its border, linked where they were."""
+    first = image.layers[0]
+    outside = first.synthesised
+    links = np.full_like(first.links, -1)
+    for side, own in enumerate(links):
+        own[first.links[side] >= 0] = 0
+    for side, own in enumerate(links):
+        own[(own == 0) & neighbour(outside, side, False)] = 1
+    photo = Layer(~outside, np.zeros_like(outside), first.disparity, first.colour, np.where(outside, np.int8(-1), links))
+    border = Layer(outside, outside, first.disparity, first.colour, np.where(outside, links, np.int8(-1)))
+    return replace(image, layers=(photo, border))
+
+
+def steps_from_frame(image: LayeredDepthImage) -> np.ndarray:
+    """(h, w) int16: how far each pixel lies outside the frame, 0 inside it."""
     top, left, height, width = image.frame
-    colour = layer.colour.copy()
-    if top == 0:
-        return colour
-    _mirror(colour[:, left : left + width], layer.links[DOWN][:, left : left + width], top, height)
-    _mirror(colour[::-1, left : left + width], layer.links[UP][::-1, left : left + width], top, height)
-    across, right, left_links = colour.swapaxes(0, 1), layer.links[RIGHT].T, layer.links[LEFT].T
-    _mirror(across, right, left, width)
-    _mirror(across[::-1], left_links[::-1], left, width)
-    return colour
-
-
-def _mirror(colour: np.ndarray, inward: np.ndarray, border: int, inside: int) -> None:
-    """Fills rows 0 .. border - 1 of `colour` in place from the rows inside; `inward` are the links one row further in."""
-    most = min(border + 1, inside)
-    linked = inward[border : border + most - 1] >= 0
-    run = 1 + np.cumprod(linked, axis=0).sum(axis=0)  # pixels of one surface from the frame inwards
-    outward = np.arange(1, border + 1)[:, None]
-    period = np.maximum(2 * run - 2, 1)
-    phase = outward % period
-    source = np.minimum(np.where(phase < run, phase, period - phase), run - 1)
-    columns = np.arange(colour.shape[1])
-    colour[border - outward, columns] = colour[border + source, columns]
+    outside = lambda n, start, length: np.maximum(np.maximum(start - np.arange(n), np.arange(n) - (start + length - 1)), 0)
+    rows, columns = outside(image.shape[0], top, height), outside(image.shape[1], left, width)
+    return np.maximum(rows[:, None], columns[None]).astype(np.int16)

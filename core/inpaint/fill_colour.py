@@ -21,11 +21,13 @@ QUICK = 0.1
 
 
 def fill_colour(
-    regions: list[Region], image: LayeredDepthImage, settings: InpaintSettings, progress=lambda f: None, networks=None
-) -> np.ndarray:
+    regions: list[Region], image: LayeredDepthImage, settings: InpaintSettings, progress=lambda f: None, networks=None,
+    mirrored: bool = True,
+) -> np.ndarray:  # fmt: skip
     """(h, w, 3) float32 colours of the last layer, each region painted from its own context.
 
     `networks`: those that were downloaded for the inpainter (fill_published.Published, fill_lama.Lama), None where it needs none.
+    `mirrored`: whether fine detail may be the context's, mirrored at the region's edge.
     """
     colour = image.layers[-1].colour.copy()
     rim, sigma = round(settings.eroded_rim * image.long_side), max(2.0, DETAIL_SIGMA * image.long_side)
@@ -34,7 +36,7 @@ def fill_colour(
     done, all_ = 0, sum(int(r.synthesis.sum()) for r in regions) or 1
     with ThreadPoolExecutor(thread_count()) as pool:  # regions know nothing of each other, and OpenCV works outside Python's lock
         long_side = image.long_side if settings.inpainter in WITH_PIECES else 0
-        work = pool.map(lambda r: _paint(r, rim, sigma, long_side, completion), regions)
+        work = pool.map(lambda r: _paint(r, rim, sigma, long_side, completion, mirrored), regions)
         for region, (painted, tiles) in zip(regions, work, strict=True):
             colour[region.window][region.synthesis] = painted
             if completion:
@@ -62,7 +64,9 @@ def completion_on(colour: np.ndarray, settings: InpaintSettings, networks=None, 
     return Completion(colour, load(HIDDEN_COLOUR))
 
 
-def _paint(region: Region, rim: int, sigma: float, long_side: int, completion) -> tuple[np.ndarray, list]:
+def _paint(region: Region, rim: int, sigma: float, long_side: int, completion, mirrored: bool) -> tuple[np.ndarray, list]:
     """The region's deterministic colours as by `compose`, and what the network is to see of it."""
     parts = fill_parts(region, rim, sigma, long_side)
+    if parts and not mirrored:
+        parts = replace(parts, detail=np.zeros_like(parts.detail))
     return compose(region, parts), completion.cut(region, parts) if completion and parts else []

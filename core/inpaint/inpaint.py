@@ -35,7 +35,7 @@ def inpaint(
     """
     settings = resolved(settings)
     networks = load_networks(settings.inpainter, downloaded)
-    image = with_front_colour(image, fill_border(image, settings))
+    image = with_front_colour(image, fill_border(image, layers, settings, lambda part: progress(0.0)))
     edges, own_depth = [], settings.inpainter == "published"
     half = 0.5 if own_depth else 0.0  # of a pass goes into depth, the rest into colour
     for turn in range(layers.passes):

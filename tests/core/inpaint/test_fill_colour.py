@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scenes import BORDERED, BORDERLESS, HEIGHT, WIDTH, slanted_ground, t_junction, two_planes
+from scenes import BORDERED, BORDERLESS, HEIGHT, WIDTH, Scene, slanted_ground, t_junction, two_planes
 
 from photo_diorama.core.inpaint.border import fill_border
 from photo_diorama.core.inpaint.deterministic import trusted_context
@@ -11,7 +11,7 @@ from photo_diorama.core.inpaint.inpaint import add_hidden_layer
 from photo_diorama.core.layers.layered_depth_image import Layer, LayeredDepthImage
 from photo_diorama.core.layers.regions import Region, disocclude, find_regions
 from photo_diorama.core.raster.push_pull import push_pull
-from photo_diorama.core.settings import InpaintSettings
+from photo_diorama.core.settings import InpaintSettings, LayerSettings
 
 SIDE = 60
 ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE]
@@ -106,7 +106,7 @@ def test_all_known_is_a_copy():
 
 def border_of(scene):
     image = scene.split(BORDERED)
-    return image, fill_border(image, InpaintSettings())
+    return image, fill_border(image, BORDERED, InpaintSettings())
 
 
 def test_the_border_leaves_the_photo_and_begins_like_it():
@@ -138,3 +138,39 @@ def test_only_invented_pixels_are_painted():
     hidden = image.layers[1].present
     assert not colour[~hidden].any() and colour[hidden].any(axis=1).all()
     assert told == sorted(told) and told[-1] == pytest.approx(1)
+
+
+def number_plate() -> np.ndarray:
+    """(60, 110, 3): printed digits on white."""
+    import cv2
+
+    plate = np.full((60, 110, 3), 0.95, np.float32)
+    cv2.putText(plate, "R2 748", (4, 40), cv2.FONT_HERSHEY_SIMPLEX, 0.9, (0.05, 0.05, 0.1), 3)
+    return plate
+
+
+def likeness(picture: np.ndarray, sought: np.ndarray) -> float:
+    """The best normalised correlation of a picture, grey, at any place of another."""
+    import cv2
+
+    return float(cv2.matchTemplate(picture.mean(axis=2).astype(np.float32), sought.mean(axis=2), cv2.TM_CCOEFF_NORMED).max())
+
+
+@pytest.mark.parametrize("inpainter", ["diffusion", "exemplar", "learned", "lama"])
+def test_nothing_recognisable_stands_in_the_border_as_in_a_mirror(inpainter):
+    rng = np.random.default_rng(4)
+    wall = (0.4 + 0.1 * rng.standard_normal((240, 320, 1)) + np.zeros(3)).clip(0, 1).astype(np.float32)
+    plate = number_plate()
+    wall[100:160, 206:316] = plate
+    wall = (wall * 255).astype(np.uint8)
+    slanted = np.tile(np.linspace(0.5, 0.4, 320, dtype=np.float32), (240, 1))
+    image = Scene(wall, slanted, np.zeros((240, 320), np.int8), slanted[None]).split(LayerSettings(border=0.25))
+    wall = wall / np.float32(255)
+    colour = fill_border(image, LayerSettings(), InpaintSettings(inpainter=inpainter))
+    top, left, height, width = image.frame
+    beyond = colour[top : top + height, left + width :]
+    half = plate[:, 40:, :]  # the part nearest to the edge, which would come first
+    mirrored = np.pad(wall, ((0, 0), (0, 80), (0, 0)), mode="reflect")[:, 320:]
+    assert likeness(mirrored, np.ascontiguousarray(half[:, ::-1])) > 0.99
+    assert likeness(beyond, np.ascontiguousarray(half[:, ::-1])) < 0.5 and likeness(beyond, half) < 0.75
+    assert np.abs(beyond[:80, :4].mean() - wall[:80].mean()) < 0.05
