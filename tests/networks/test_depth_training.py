@@ -134,7 +134,7 @@ def test_training_starts_from_the_shipped_weights_goes_on_and_is_read(tmp_path):
     common = ("--rendered", str(rendered), "--run", str(folder), "--start", str(net.WEIGHTS), "--long-side", "96", "--batch", "2")
     run("train.py", *common, "--minutes", "0.02", "--frozen", "0.01")
     first = torch.load(folder / "checkpoint.pt", weights_only=True)
-    run("train.py", *common, "--cool", "0.02")
+    run("train.py", *common, "--cool", "0.02", "--workers", "1")
     second = torch.load(folder / "checkpoint.pt", weights_only=True)
     assert 0 < first["step"] < second["step"] and first["seconds"] < second["seconds"]
     stored = load_file(str(folder / "embedded_depth.safetensors"))
@@ -143,6 +143,25 @@ def test_training_starts_from_the_shipped_weights_goes_on_and_is_read(tmp_path):
     network = net.load_network(folder / "embedded_depth.safetensors")
     disparity, sky = network.both(torch.rand(1, 3, 64, 96))
     assert disparity.shape == sky.shape == (1, 1, 64, 96) and float(disparity.detach().min()) >= 0
+
+
+def test_disparity_and_sky_are_exported_by_name(tmp_path):
+    pytest.importorskip("onnx")
+    from safetensors.torch import save_file
+
+    from photo_diorama.core.built_in.onnx_network import OnnxNetwork
+    from photo_diorama.core.networks.depth.built_in import EmbeddedDepthNet
+
+    sys.path.insert(0, str(ROOT / "training"))
+    from export_onnx import depth_form, export
+
+    torch.manual_seed(0)
+    network = EmbeddedDepthNet("lite0", 2)
+    network.decoder.head[2].bias.data[0] = 1.0  # Above zero, or there is nothing to compare.
+    state = {name: value.half() for name, value in network.state_dict().items() if "tracked" not in name}
+    save_file(state, str(tmp_path / "two.safetensors"))
+    assert export(depth_form(tmp_path / "two.safetensors"), tmp_path / "two.onnx") < 1e-4
+    assert OnnxNetwork.read(tmp_path / "two.onnx").facts["outputs"] == ["disparity", "sky"]
 
 
 def test_the_larger_encoder_takes_its_weights():

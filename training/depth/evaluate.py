@@ -12,6 +12,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 from scipy.stats import rankdata
 
 HERE = Path(__file__).resolve().parent
@@ -79,7 +80,6 @@ def meter(folder: Path) -> Estimator:
 
 def untrained() -> Estimator:
     """This network with ImageNet weights in the encoder and random ones in the decoder."""
-    import torch
     from photo_diorama.core.networks.depth.built_in import EmbeddedDepthNet, infer
 
     torch.manual_seed(0)
@@ -134,7 +134,10 @@ def main() -> None:
     parser.add_argument("--options", action="store_true", help="also without flip, and at other sizes")
     parser.add_argument("--long-side", type=int, default=LONG_SIDE)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--threads", type=int, default=1, help="more only on an idle machine: waiting threads burn their time")
     options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    cv2.setNumThreads(options.threads)
     estimators: dict[str, Estimator] = {"ours": shipped(options.weights, True, options.long_side)}
     if options.options:
         estimators["ours, no flip"] = shipped(options.weights, False, options.long_side)

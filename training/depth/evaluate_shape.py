@@ -13,6 +13,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 from PIL import Image
 
 HERE = Path(__file__).resolve().parent
@@ -89,7 +90,10 @@ def main() -> None:
     parser.add_argument("--side", type=int, nargs="+", default=[LONG_SIDE])
     parser.add_argument("--most", type=int, default=60, help="held-back renders to look at")
     parser.add_argument("--one-in", type=int, default=20, help="as in training")
+    parser.add_argument("--threads", type=int, default=1, help="more only on an idle machine: waiting threads burn their time")
     options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    cv2.setNumThreads(options.threads)
     scenes = list(courtyard())
     scenes += list(held_back(options.rendered, options.most, options.one_in)) if options.rendered else []
     scenes += list(reference(options.data)) if options.data else []

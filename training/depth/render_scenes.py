@@ -21,20 +21,20 @@ sys.path.insert(0, str(Path(__file__).parent))
 import bpy
 import cv2
 import numpy as np
-from catalogue import draw_models
-from layouts import LAYOUTS
+from scenes.catalogue import draw_models
+from scenes.layouts import LAYOUTS
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from scenes.cast import Cast
 from scenes.fronts import FRONTS
 from scenes.heroes import HEROES, cut_out
-from stage import Stage
+from scenes.stage import Stage
 
 LONG_SIDE = 512
 CUT_OUTS = 0.08  # share of scenes
-SHARES = {**{layout: 0.27 * share for layout, share in LAYOUTS.items()},
-          **{layout: 0.38 * share for layout, share in HEROES.items()},
-          **{layout: 0.27 * share for layout, share in FRONTS.items()}, cut_out: CUT_OUTS}
+SHARES = {**{layout: 0.36 * share for layout, share in LAYOUTS.items()},
+          **{layout: 0.33 * share for layout, share in HEROES.items()},
+          **{layout: 0.23 * share for layout, share in FRONTS.items()}, cut_out: CUT_OUTS}
 WANTED = {"furniture": 46, "small": 46, "person": 14, "animal": 8, "vehicle": 9, "tree": 2, "plant": 9, "garden": 12}
 
 

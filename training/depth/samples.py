@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 RENDERED, PASTED, TAUGHT, REAL = range(4)
+TAUGHT_SHARE = 0.2
 
 
 def shapes(long_side: int) -> tuple[tuple[int, int], ...]:
@@ -168,7 +169,7 @@ class Source:
             pasted = self._pasted(shape)
             if pasted is not None:
                 return pasted
-        elif self.taught and choice > 0.84:
+        elif self.taught and choice > 0.92 - TAUGHT_SHARE:
             k = rng.integers(len(self.taught))
             photo, inverse = crop(self.photos[k], self.taught[k], shape, rng)
             return Sample(recolour(photo, rng), inverse, inverse > 0, TAUGHT)

@@ -13,6 +13,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -42,11 +43,11 @@ def read_photos(folders: list[Path], side: int = 420) -> list[np.ndarray]:
     return photos
 
 
-def tensors(batch: list[Sample]) -> tuple[torch.Tensor, ...]:
+def tensors(batch: list[Sample], device: torch.device) -> tuple[torch.Tensor, ...]:
     """Photos (N, 3, H, W) in 0..1, inverse depth (N, H, W), valid (N, H, W)."""
-    photo = torch.from_numpy(np.stack([s.photo for s in batch])).permute(0, 3, 1, 2).float() / 255
-    inverse = torch.from_numpy(np.stack([s.inverse for s in batch]))
-    valid = torch.from_numpy(np.stack([s.valid for s in batch]))
+    photo = torch.from_numpy(np.stack([s.photo for s in batch])).to(device).permute(0, 3, 1, 2).float() / 255
+    inverse = torch.from_numpy(np.stack([s.inverse for s in batch])).to(device)
+    valid = torch.from_numpy(np.stack([s.valid for s in batch])).to(device)
     return photo.contiguous(memory_format=torch.channels_last), inverse, valid
 
 
@@ -57,8 +58,8 @@ def objective(guess: torch.Tensor, sky: torch.Tensor, batch: list[Sample], inver
     unknown shift, so they take part in the affine term alone.
     """
     inverse, valid = inverse[:, ::2, ::2], valid[:, ::2, ::2]
-    per_image = lambda table: torch.tensor([table.get(s.kind, 0.0) for s in batch])
-    exact, affine, ordered = per_image({RENDERED: 1.0}), per_image({REAL: 0.7, TAUGHT: 0.15}), per_image({PASTED: 0.5})
+    per_image = lambda table: torch.tensor([table.get(s.kind, 0.0) for s in batch], device=guess.device)
+    exact, affine, ordered = per_image({RENDERED: 1.0}), per_image({REAL: 0.7, TAUGHT: 0.5}), per_image({PASTED: 0.5})
     total = (exact + affine + ordered).sum().clamp(min=1)
     level, truth = losses.scaled(guess, valid), losses.scaled(inverse, valid).clamp(max=8)
     log_level, log_truth = losses.logarithm(level), losses.logarithm(truth)
@@ -66,7 +67,7 @@ def objective(guess: torch.Tensor, sky: torch.Tensor, batch: list[Sample], inver
     terms = {"scale": (losses.scale_only(level, truth, valid) * exact).sum(),
              "gradient": 0.25 * ((losses.gradient(level, truth, valid)
                                   + 0.4 * losses.gradient(log_level, log_truth, valid)) * exact).sum(),
-             "edges": 0.5 * (losses.edges_in_place(level, truth, valid) * exact).sum(),
+             "edges": 1.5 * (losses.edges_in_place(level, truth, valid) * exact).sum(),
              "flat": 0.3 * (losses.flatness(level, truth, valid) * exact).sum(),
              "order": 0.4 * (losses.order(level, first, second, sign) * (exact + ordered)).sum(),
              "sky": 0.3 * (losses.mean_of(torch.nn.functional.binary_cross_entropy_with_logits(
@@ -103,7 +104,7 @@ class Average:
 
 def export(state: dict[str, torch.Tensor], path: Path) -> None:
     """Half floats in safetensors, written beside and renamed."""
-    half = {k: v.half().contiguous() for k, v in state.items() if not k.endswith("num_batches_tracked")}
+    half = {k: v.half().cpu().contiguous() for k, v in state.items() if not k.endswith("num_batches_tracked")}
     temporary = path.with_suffix(".part")
     save_file(half, str(temporary))
     os.replace(temporary, path)
@@ -128,7 +129,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rendered", type=Path, required=True)
     parser.add_argument("--photos", type=Path, nargs="*", default=[], help="free photos to paste cut-outs on")
     parser.add_argument("--real", type=Path, help="reference data: adds its real training pairs (not for shipping)")
-    parser.add_argument("--taught", type=Path, help=".npz of METER's inverse depth for the photos, same order")
+    parser.add_argument("--taught", type=Path, help=".npz of inverse depth for the photos, same order (teach.py)")
     parser.add_argument("--run", type=Path, required=True, help="folder of this run's checkpoints")
     parser.add_argument("--variant", choices=VARIANTS, default="lite0")
     parser.add_argument("--start", type=Path, help="weights (.safetensors) of the same variant to start from, not ImageNet's")
@@ -140,6 +141,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--top-rate", type=float, default=1e-3)
     parser.add_argument("--encoder-share", type=float, default=0.15, help="of the rate, for the encoder")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu", help="cuda for a GPU; minutes are then of the clock")
+    parser.add_argument("--workers", type=int, default=0, help="processes that make samples; 0 makes them between the steps")
     return parser.parse_args()
 
 
@@ -155,19 +158,33 @@ def sources(options: argparse.Namespace, seed: int) -> Source:
     return Source(options.rendered, read_photos(options.photos), taught, real, np.random.default_rng(seed))
 
 
+class Batches(torch.utils.data.IterableDataset):
+    """Endless batches, for worker processes that each draw their own."""
+
+    def __init__(self, options: argparse.Namespace, seed: int):
+        self.options, self.seed = options, seed
+
+    def __iter__(self) -> Iterator[list[Sample]]:
+        worker = torch.utils.data.get_worker_info()
+        cv2.setNumThreads(1)
+        source = sources(self.options, self.seed + (1000 * worker.id if worker else 0))
+        while True:
+            yield source.batch(self.options.batch, self.options.long_side)
+
+
 def begin(options: argparse.Namespace) -> EmbeddedDepthNet:
     """A network of two outputs with ImageNet's encoder, or with the weights of `--start` (its first output, where it has one)."""
     network = EmbeddedDepthNet(options.variant, outputs=2)
     if options.start is None:
         load_imagenet(network.encoder, options.variant)
-        return network.to(memory_format=torch.channels_last)
+        return network.to(options.device, memory_format=torch.channels_last)
     state = network.state_dict()
     for name, value in load_network(options.start).state_dict().items():
         if state[name].shape == value.shape:
             state[name].copy_(value)
         else:
             state[name].zero_()[:value.shape[0]].copy_(value)
-    return network.to(memory_format=torch.channels_last)
+    return network.to(options.device, memory_format=torch.channels_last)
 
 
 def encode(network: EmbeddedDepthNet, photo: torch.Tensor, frozen: int) -> list[torch.Tensor]:
@@ -175,12 +192,13 @@ def encode(network: EmbeddedDepthNet, photo: torch.Tensor, frozen: int) -> list[
 
     The others run in single precision: depthwise gradients are slower in bfloat16.
     """
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+    kind = photo.device.type
+    with torch.no_grad(), torch.autocast(kind, torch.bfloat16):
         x = network.encoder.stem(photo * 2 - 1)
     maps = []
     for number, stage in enumerate(network.encoder.stages):
         learns = number >= frozen
-        with torch.set_grad_enabled(learns), torch.autocast("cpu", torch.bfloat16, enabled=not learns):
+        with torch.set_grad_enabled(learns), torch.autocast(kind, torch.bfloat16, enabled=not learns):
             x = stage(x.float() if learns else x)
         if number in TAPS:
             maps.append(x)
@@ -189,9 +207,10 @@ def encode(network: EmbeddedDepthNet, photo: torch.Tensor, frozen: int) -> list[
 
 def step_once(network: EmbeddedDepthNet, batch: list[Sample], frozen: bool) -> dict[str, torch.Tensor]:
     """The losses of one batch, ready to be summed and differentiated."""
-    photo, inverse, valid = tensors(batch)
+    device = next(network.parameters()).device
+    photo, inverse, valid = tensors(batch, device)
     maps = encode(network, photo, len(network.encoder.stages) if frozen else FROZEN_STAGES)
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(device.type, torch.bfloat16):
         half = network.decoder(maps)
     return objective(half[:, 0].float(), half[:, 1].float(), batch, inverse, valid)
 
@@ -207,22 +226,23 @@ def main() -> None:
                                   lr=options.top_rate, weight_decay=0.01)
     average, step, before = Average(network), 0, 0.0
     if (options.run / "checkpoint.pt").exists():
-        state = torch.load(options.run / "checkpoint.pt", weights_only=True)
+        state = torch.load(options.run / "checkpoint.pt", map_location=options.device, weights_only=True)
         network.load_state_dict(state["network"])
         optimiser.load_state_dict(state["optimiser"])
         average.state, average.steps = state["average"], state["average_steps"]
         step, before = state["step"], state["seconds"]
-    source = sources(options, step + 1)
-    start, saved = time.process_time(), time.time()
+    batches = iter(torch.utils.data.DataLoader(Batches(options, step + 1), batch_size=None, num_workers=options.workers))
+    clock = time.process_time if options.device == "cpu" and not options.workers else time.time
+    start, saved = clock(), time.time()
     last = before + options.cool * 60 if options.cool else options.minutes * 60
     sums: dict[str, float] = {}
-    while (spent := before + time.process_time() - start) < last:
+    while (spent := before + clock() - start) < last:
         frozen = spent < options.frozen * 60
         freeze(network, frozen)
         for group in optimiser.param_groups:
             group["lr"] = options.top_rate * group["share"] * rate(
                 spent / 60, (spent - before) / (options.cool * 60) if options.cool else None)
-        terms = step_once(network, source.batch(options.batch, options.long_side), frozen)
+        terms = step_once(network, next(batches), frozen)
         optimiser.zero_grad(set_to_none=True)
         sum(terms.values()).backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -232,7 +252,8 @@ def main() -> None:
         for key, value in terms.items():
             sums[key] = sums.get(key, 0.0) + float(value.detach())
         if step % 25 == 0:
-            report = {"step": step, "minutes": round(spent / 60, 2), "renders": len(source.rendered), "cut_outs": len(source.cut_outs)}
+            renders = sum(1 for _ in options.rendered.glob("*.jpg"))
+            report = {"step": step, "minutes": round(spent / 60, 2), "renders": renders}
             print(json.dumps(report | {k: round(v / 25, 4) for k, v in sums.items()}), flush=True)
             sums = {}
         if time.time() - saved > 150:

@@ -4,8 +4,9 @@ import math
 
 import bpy
 import numpy as np
-from catalogue import Model, facade, noise, noise_texture, palette, sky
 from mathutils import Euler, Vector
+
+from scenes.catalogue import Model, facade, noise, noise_texture, palette, sky
 
 
 class Stage:

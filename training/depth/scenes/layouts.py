@@ -3,7 +3,8 @@
 import math
 
 from mathutils import Vector
-from stage import Stage
+
+from scenes.stage import Stage
 
 Views = list[tuple]  # (eye, target, horizontal field of view in degrees)
 
