@@ -21,14 +21,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 import bpy
 import cv2
 import numpy as np
-from scenes.catalogue import draw_models
-from scenes.layouts import LAYOUTS
+from scene_kinds.catalogue import draw_models
+from scene_kinds.layouts import LAYOUTS
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-from scenes.cast import Cast
-from scenes.fronts import FRONTS
-from scenes.heroes import HEROES, cut_out
-from scenes.stage import Stage
+from scene_kinds.cast import Cast
+from scene_kinds.fronts import FRONTS
+from scene_kinds.heroes import HEROES, cut_out
+from scene_kinds.stage import Stage
 
 LONG_SIDE = 512
 CUT_OUTS = 0.08  # share of scenes

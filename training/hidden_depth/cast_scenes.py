@@ -2,7 +2,7 @@
 
     python training/hidden_depth/cast_scenes.py --furniture DIR_OF_SH3F --out CACHE/cast --seed 1 --count 300
 
-The scenes are those of `training/depth/scenes/layouts.py`. No picture is rendered: rays through pixel centres meet the scene's
+The scenes are those of `training/depth/scene_kinds/layouts.py`. No picture is rendered: rays through pixel centres meet the scene's
 triangles, and what lies behind a pixel is the next surface that is left when the object hit first is taken away.
 """
 # ruff: noqa: E402, I001  (the path comes first: these scripts are run from a checkout, not installed)
@@ -18,11 +18,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "depth"))
 import bpy
 import cv2
 import numpy as np
-from scenes.catalogue import draw_models
-from scenes.layouts import LAYOUTS
+from scene_kinds.catalogue import draw_models
+from scene_kinds.layouts import LAYOUTS
 from mathutils import Vector
 from mathutils.bvhtree import BVHTree
-from scenes.stage import Stage
+from scene_kinds.stage import Stage
 
 LONG, SHORT = 384, 288
 """Sides of the grid in pixels, 0.4 of the pipeline's default: its widths are parts of the long side."""

@@ -2,7 +2,7 @@
 
     python training/inpaint/render_views.py --photos DIR [DIR ...] --furniture DIR_OF_SH3F --out CACHE/views --count 12
 
-The scenes are those of `training/depth/scenes/layouts.py`; their textures come from the photos that training/inpaint holds out. For each
+The scenes are those of `training/depth/scene_kinds/layouts.py`; their textures come from the photos that training/inpaint holds out. For each
 view a file NAME.npz: `left` and `right` (h, w, 3) uint8 sRGB, `d_left` and `d_right` (h, w) float32 disparity in pixels between
 the two, 0 for sky. The right camera stands one baseline to the right.
 """
@@ -18,11 +18,11 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 
 import bpy
 import numpy as np
-from scenes.catalogue import draw_models
-from scenes.layouts import LAYOUTS
+from scene_kinds.catalogue import draw_models
+from scene_kinds.layouts import LAYOUTS
 from pictures import photo_files
 from render_scenes import WANTED, expose, read_photos, set_up, usable
-from scenes.stage import Stage
+from scene_kinds.stage import Stage
 
 LONG, SHORT, SAMPLES = 480, 360, 24
 WIDEST = 0.05

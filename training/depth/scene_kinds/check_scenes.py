@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import render_scenes
 import numpy as np
-from scenes.cast import Cast
+from scene_kinds.cast import Cast
 
 DISTANCE, RADIUS = 3.0, 0.5
 

@@ -7,11 +7,11 @@ import bpy
 import numpy as np
 from mathutils import Vector
 
-from scenes import tubes
-from scenes.animals import bird, fish, quadruped, skin
-from scenes.catalogue import noise_texture
-from scenes.people import PARTS
-from scenes.stage import Stage
+from scene_kinds import tubes
+from scene_kinds.animals import bird, fish, quadruped, skin
+from scene_kinds.catalogue import noise_texture
+from scene_kinds.people import PARTS
+from scene_kinds.stage import Stage
 
 SKIN = np.array([(0.78, 0.52, 0.4), (0.68, 0.42, 0.3), (0.5, 0.28, 0.17), (0.3, 0.16, 0.1), (0.12, 0.06, 0.04)])
 HAIR = np.array([(0.01, 0.008, 0.006), (0.05, 0.025, 0.012), (0.16, 0.08, 0.03), (0.45, 0.28, 0.1), (0.5, 0.48, 0.45)])
@@ -69,7 +69,7 @@ class Cast(Stage):
 
     def _tinted(self, colour, roughness: float, contrast: float, patches: bool = False) -> bpy.types.Material:
         """A colour under noise of its own brightness; `patches` adds a second colour in blots."""
-        from scenes.catalogue import noise
+        from scene_kinds.catalogue import noise
 
         fine = noise(self.rng, 128, 16, 0.9)[..., None] - 0.5
         image = np.asarray(colour)[None, None] * (1 + 2 * contrast * fine)

@@ -5,8 +5,8 @@ import math
 import numpy as np
 from mathutils import Vector
 
-from scenes.cast import Cast
-from scenes.heroes import VIEWS, Views, _ground, backdrop
+from scene_kinds.cast import Cast
+from scene_kinds.heroes import VIEWS, Views, _ground, backdrop
 
 
 def _frontal(stage: Cast, far: float, low: float, high: float, count: int = VIEWS) -> Views:
