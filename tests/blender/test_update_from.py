@@ -95,7 +95,7 @@ def test_a_fresh_estimate_by_a_model(blender, root, monkeypatch):
     from photo_diorama.core.depth import find_depth
 
     rows = np.linspace(0.2, 1.0, 24, dtype=np.float32)
-    monkeypatch.setattr(find_depth, "_run_built_in", lambda picture, device: np.tile(rows[:, None], (1, 32)))
+    monkeypatch.setattr(find_depth, "estimate_with_edges", lambda picture: np.tile(rows[:, None], (1, 32)))
     before = everything()
     told = blender.ops.photo_diorama.update_from(what="ESTIMATE", estimator="built-in", depth_kind="auto")
     assert told == {"FINISHED"}
@@ -168,13 +168,14 @@ def test_redo_of_an_import_of_several_photos_repeats_no_slow_stage(blender, stre
     rows = np.linspace(0.2, 1.0, 24, dtype=np.float32)
     calls = []
 
-    def estimate(picture, device):
+    def estimate(picture):
         calls.append(1)
         return np.tile(rows[:, None], (1, 32))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(find_depth, "_run_built_in", estimate)
-        patch.setattr(find_depth, "find_sidecar_depth", lambda path: None)
+        patch.setattr(find_depth, "estimate_with_edges", estimate)
+        for finds in ("find_sidecar_depth", "find_named_depth"):
+            patch.setattr(find_depth, finds, lambda path: None)
         options["depth_kind"] = "auto"
         for density in (1.0, 2.0):
             told = blender.ops.photo_diorama.import_photo(

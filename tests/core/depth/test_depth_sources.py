@@ -78,7 +78,7 @@ def networks(monkeypatch, tmp_path):
         return stand_ins[key]
 
     monkeypatch.setattr(module, "_loaded", load)
-    monkeypatch.setattr(module, "estimate_built_in", lambda picture: np.linspace(0, 1, 48 * 64).reshape(48, 64))
+    monkeypatch.setattr(module, "estimate_with_edges", lambda picture: np.linspace(0, 1, 48 * 64).reshape(48, 64))
 
     def install(key: str, values=METRES, kind: str = "disparity", there: bool = True, **more) -> Estimator:
         content = key.encode() * 10
@@ -147,7 +147,7 @@ def test_then_the_built_in_one_which_names_better_ones(tmp_path, networks):
     for models in (folder, tmp_path / "never made", None):
         found = find_depth(plain(tmp_path), None, AUTO, models)
         assert found.origin == BUILT_IN and not found.values.metric
-        assert "photo-diorama models list" in found.values.source
+        assert "a better network can be downloaded" in found.values.source
     assert available_estimators(None) == [BUILT_IN]
 
 
