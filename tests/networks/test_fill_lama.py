@@ -125,8 +125,10 @@ def test_what_it_paints_is_in_the_hidden_layers(monkeypatch):
 
 def test_the_photo_and_the_depth_are_those_of_the_other_fills(monkeypatch):
     image, other = run(monkeypatch, Watched(), t_junction().split(BORDERED)), filled("T-junction")
-    for field in ("present", "disparity", "colour"):
+    for field in ("present", "disparity"):
         assert np.array_equal(getattr(image.layers[0], field), getattr(other.layers[0], field))
+    photographed = ~image.layers[0].synthesised  # each inpainter invents a border of its own
+    assert np.array_equal(image.layers[0].colour[photographed], other.layers[0].colour[photographed])
     plain = inpaint.inpaint
     monkeypatch.undo()
     by_ours = plain(t_junction().split(BORDERED), BORDERED, InpaintSettings("exemplar", hidden_depth="nearest"))[0]

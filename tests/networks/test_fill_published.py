@@ -347,8 +347,10 @@ def test_the_photos_own_pixels_are_not_changed(models):
     for name in ("T-junction", "relief"):
         image, _ = inpaint.inpaint(EVERY[name]().split(BORDERED), BORDERED, settings, downloaded=Downloaded(models))
         other = filled(name)
-        for field in ("present", "disparity", "synthesised", "colour"):
+        for field in ("present", "disparity", "synthesised"):
             assert np.array_equal(getattr(image.layers[0], field), getattr(other.layers[0], field)), field
+        photographed = ~image.layers[0].synthesised  # each inpainter invents a border of its own
+        assert np.array_equal(image.layers[0].colour[photographed], other.layers[0].colour[photographed])
         before = EVERY[name]().split(BORDERED).layers[0].links
         assert np.array_equal(image.layers[0].links[before >= 0], before[before >= 0])
         hidden = image.layers[1]
