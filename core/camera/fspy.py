@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,7 @@ class FoundCamera:
 def find_fspy(photo: Path) -> Path | None:
     """The project file beside a photo; None without."""
     file = Path(photo).with_suffix(".fspy")
-    return file if file.is_file() else None
+    return file if os.path.isfile(file) else None  # Path.is_file raises where the longer name is too long for the disk
 
 
 def read_fspy(path: Path, width: int, height: int) -> FoundCamera:

@@ -151,7 +151,7 @@ def test_names(worker, tmp_path, kind):
     written = "r" + os.path.splitext(NAMES[kind])[0][:80] + ".mp4"
     done = worker.run(photo, "--depth", depth, *FAST, f"--render={written}", "--frames", "2", cwd=folder)
     assert done.code == 0, done.err
-    assert len(done.out.splitlines()) == 5, "a line break in a name is no line break of ours"
+    assert len(done.out.splitlines()) == 6, "a line break in a name is no line break of ours"
     blends = list(folder.glob("*.blend"))
     assert len(blends) == 1 and len(os.fsencode(blends[0].name)) <= 255
     assert {path.name for path in folder.iterdir()} == {blends[0].name, written}

@@ -362,7 +362,7 @@ def test_the_panel_shows_every_tool(blender, street_root):
         layout = FakeLayout()
         panel.draw(SimpleNamespace(layout=layout), blender.context)
         drawn = {name.split(".")[1] for name, _ in layout.said("operator")}
-        assert drawn >= {*CHANGES, "edit_depth", "paint_mask", "depth_brush", "fill_mask", "restore_depth", "rebuild"}
+        assert drawn >= {*CHANGES, "edit_depth", "paint_mask", "depth_brush", "fill_mask", "restore_depth"}
         select_faces(blender, street_root, 31, 89, 54, 106)
     blender.ops.object.mode_set(mode="OBJECT")
     blender.context.view_layer.objects.active = None

@@ -14,6 +14,7 @@ from ...core.camera.framing import told as framing_told
 from ...core.errors import DioramaError
 from ...core.memory import free_memory, needed_memory
 from ...core.pipeline import Diorama, build_diorama
+from ...core.raster.decode import MAX_PIXELS
 from ...core.raster.open_picture import size_by_header
 from ...core.scene.output import OutputSettings, names_of
 from ...core.settings import Settings
@@ -102,8 +103,8 @@ def require_blender() -> None:
 def tell_of_memory(request: Request, settings: Settings, session: Session) -> None:
     """Warns where the machine has less memory left than the photo will take, by the size in its header."""
     free, size = free_memory(), size_by_header(request.photo)
-    if free is None or size is None:
-        return
+    if free is None or size is None or size[0] * size[1] > MAX_PIXELS:
+        return  # a photo that is too large is refused in a sentence of its own
     networks = request.depth is None or settings.inpaint.inpainter not in ("diffusion", "exemplar")
     need = needed_memory(*size, settings.layers.long_side, networks)
     if need > free:
