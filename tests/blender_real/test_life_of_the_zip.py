@@ -129,6 +129,8 @@ def test_the_built_in_network_estimates_without_pytorch(upgraded, blender):
         blender.inside(PHOTO),
         "--long-side",
         "240",
+        "--estimator",
+        "built-in",  # or the depth that lies beside the photo would be found by its name
         "--output",
         blender.inside(blender.home) + "/estimated.blend",
         "--json",
