@@ -33,7 +33,7 @@ def band_around(ramps: Ramps, shape: tuple[int, int]) -> Band:
     normal, near, far, near_distance, far_distance = _smooth_along(ramps, shape, scale)
     free = np.ones(shape, np.uint8)
     free[ramps.rows, ramps.columns] = 0
-    _, label = cv2.distanceTransformWithLabels(free, cv2.DIST_L2, cv2.DIST_MASK_PRECISE if False else 5, labelType=cv2.DIST_LABEL_PIXEL)
+    _, label = cv2.distanceTransformWithLabels(free, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     of = np.zeros(label.max() + 1, np.int32)
     of[label[ramps.rows, ramps.columns]] = np.arange(len(ramps))
     nearest = of[label]
