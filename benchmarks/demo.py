@@ -41,7 +41,7 @@ def make_contact_sheet(blend: Path, sheet: Path) -> None:
     import bpy
     import cv2
 
-    from photo_diorama.ui.cli.command_line import only_ours_on_standard_output
+    from photo_diorama.ui.cli.session import only_ours_on_standard_output
 
     with only_ours_on_standard_output():
         _render_cells(bpy, cv2, blend, sheet)

@@ -203,3 +203,31 @@ def test_only_the_command_line_knows_its_parser():
         text = path.read_text(encoding="utf-8")
         assert "argparse" not in text or path.is_relative_to(ROOT / "ui"), f"{path} knows argparse"
         assert "._actions" not in text, f"{path} looks into a parser"
+
+
+def names_in(module: Path) -> set[str]:
+    """What a file defines or imports at its top, also under conditions."""
+    found = set()
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            found |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+    return found
+
+
+def test_scripts_import_what_there_is():
+    """Benchmarks and training import late, where no other test looks: a name that has moved would show in use only."""
+    missing = []
+    for path in [p for folder in ("benchmarks", "training", "wheels") for p in (ROOT / folder).rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith(f"{NAME}."):
+                continue
+            place = ROOT.joinpath(*node.module.split(".")[1:])
+            module = place.with_suffix(".py") if place.with_suffix(".py").is_file() else place / "__init__.py"
+            known = (names_in(module) if module.is_file() else set()) | {p.stem for p in place.glob("*") if place.is_dir()}
+            lacking = sorted({alias.name for alias in node.names} - known)
+            missing += [f"{path.relative_to(ROOT)}:{node.lineno} {node.module} {name}" for name in lacking]
+    assert not missing
