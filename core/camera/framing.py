@@ -25,7 +25,7 @@ LONGEST, HALVINGS = 8.0, 16
 CLOSER, AHEAD = 0.075, 0.8
 """Of the nearest distance: how much nearer a move of amount 1 may be brought, and how far ahead that may bring any move."""
 MUCH = 0.2
-"""A crop that is larger than this is told with advice."""
+"""A crop that is larger than this comes with advice."""
 
 
 @dataclass(frozen=True)

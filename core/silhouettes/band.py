@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .ramps import ALONG, REFERENCE_SIDE, Ramps
+from .ramps import REFERENCE_SIDE, Ramps
 
+ALONG = 5.0
+"""Near and far values and normals are smoothed along the ridge by a Gaussian of this sigma."""
 FADE = 12
 """Past the end of a ridge its step fades within so many px."""
 
@@ -52,13 +54,16 @@ def _smooth_along(ramps: Ramps, shape, scale: float):
     """Normals, plateaus and their distances, each the weighted mean of the ridge pixels around (normalised convolution)."""
     import cv2
 
-    def mean(values: np.ndarray) -> np.ndarray:
+    def total(values: np.ndarray) -> np.ndarray:
         picture = np.zeros(shape, np.float32)
-        picture[ramps.rows, ramps.columns] = values * weight
-        return cv2.GaussianBlur(picture, (0, 0), ALONG * scale)[ramps.rows, ramps.columns] / share
+        picture[ramps.rows, ramps.columns] = values
+        return cv2.GaussianBlur(picture, (0, 0), ALONG * scale)[ramps.rows, ramps.columns]
 
-    weight, share = np.float32(1), np.ones(len(ramps), np.float32)
-    share = np.maximum(mean(np.ones(len(ramps), np.float32)), 1e-6)
+    share = np.maximum(total(np.ones(len(ramps), np.float32)), 1e-6)
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return total(values) / share
+
     normal = np.stack([mean(ramps.normal[:, 0]), mean(ramps.normal[:, 1])], axis=1)
     normal /= np.maximum(np.hypot(normal[:, 0], normal[:, 1]), 1e-6)[:, None]
     return normal, mean(ramps.near), mean(ramps.far), mean(ramps.near_distance), mean(ramps.far_distance)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from .ramps import END_GAP, REFERENCE_SIDE, Ramps
+from .ramps import REFERENCE_SIDE, Ramps
 
+END_GAP = 44
+"""Ends of ridges up to so many px apart that face each other are one silhouette."""
 END_RADIUS = 5
 """At an end the ridge's pixels within so many px lie to one side."""
 END_OFFSET = 0.3
@@ -36,7 +40,7 @@ def join_ends(ramps: Ramps, shape: tuple[int, int]) -> Ramps:
             parts.append(line)
     joined = Ramps(*(np.concatenate([getattr(p, name) for p in parts]) for name in Ramps.__dataclass_fields__))
     own = dict(zip(ramps.ridge.tolist(), number.tolist(), strict=True))
-    joined.ridge[:] = [own[k] for k in joined.ridge.tolist()]
+    joined = replace(joined, ridge=np.array([own[k] for k in joined.ridge.tolist()], np.int32))
     _, unique = np.unique(joined.rows.astype(np.int64) * shape[1] + joined.columns, return_index=True)
     return joined.take(unique)
 

@@ -31,10 +31,6 @@ BREAK = 4
 """Ridge pixels this near each other, px, are connected."""
 SLOPE_WIDTH, SLOPE_BELOW, SLOPE_JUMP = 30.0, 9.0, 25.0
 """A whole ridge wider than this is a slope; less where its near side lies below (ground, table), more where it jumps far."""
-END_GAP = 44
-"""Ends of ridges up to so many px apart that face each other are one silhouette."""
-ALONG = 5.0
-"""Near and far values and normals are smoothed along the ridge by a Gaussian of this sigma."""
 
 
 @dataclass(frozen=True)
