@@ -152,7 +152,12 @@ class InpaintSettings:
 class MeshSettings:
     """How densely the surfaces are triangulated."""
 
-    density: float = option(1.0, "Detail of the mesh: 2 halves the error allowed, 0.5 doubles it", low=0.05, high=10.0)
+    triangles: int = option(
+        0, "How many triangles the diorama has, from 20000 up; 0 takes as many as photo and depth need", low=0, high=50_000_000
+    )
+    density: float = option(
+        1.0, "Detail of the mesh where the number of triangles is automatic: 2 halves the error allowed, 0.5 doubles it", low=0.05, high=10.0
+    )
     backdrop: bool = option(True, "A smooth sheet behind everything, so that gaps show no void when the camera moves far")
 
 
