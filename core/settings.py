@@ -67,6 +67,10 @@ class DepthSettings:
     near_distance: float = option(
         1.0, "Distance of the nearest point in metres where the depth has no unit of its own", low=0.01, high=10000.0
     )
+    known_length: float = option(
+        0.0, "Length in metres of the known line, which gives the whole scene its scale; 0 leaves the scale as it is", low=0.0, high=1e5
+    )
+    known_line: str = option("", "Both ends of a line on the photo whose length is known: X,Y,X,Y in pixels from the left and the top")
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ SHOWN = {
     "depth_kind": Shown("Depth Kind"),
     "depth_scale": Shown("Depth Scale (metres per unit)"),
     "near_distance": Shown("Nearest Distance (m)"),
+    "known_length": Shown("Length of the Line (m)"),
+    "known_line": Shown("Known Line (pixels)"),
     "long_side": Shown("Long Side (pixels)"),
     "tear": Shown("Split Where Depth Jumps", percent=True),
     "rim": Shown("Silhouette Rim", percent=True),
