@@ -17,7 +17,7 @@ from .outlines import find_outlines
 from .quadtree import TEXTURE_SHIFT, Pieces
 from .vertices import Corners
 
-BLOCKS_PART = 0.5
+BLOCKS_PART = 0.7
 """The part of the tolerance that blocks may use up (core/mesh/quadtree.py); collapses have the rest."""
 OUTLINE, HIDDEN_OUTLINE = 0.35, 1.0
 """How far an outline may leave its place, in working pixels, where the tolerance is 1; it grows as the tolerance's root. Of what
@@ -30,7 +30,7 @@ MOST_SHIFT = 5.0
 """How many times `TEXTURE_SHIFT` the texture may shift at the most, whatever number of triangles is wanted: half a pixel."""
 FIRST, GROWTH, LAST = 0.125, 2.0, 1e6
 """Tolerances on the way to a number of triangles: the first, each to the one before, and where it is given up."""
-WASTE = 0.03
+WASTE = 0.06
 """A round that takes out less than this part of the triangles is the last of its tolerance."""
 PICKS = 3
 """How often more is picked in a round where what was picked before leaves room."""
