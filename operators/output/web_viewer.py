@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 
 from ...core.errors import DioramaError, Kind
-from ...core.scene.output import OutputSettings, SIDES
+from ...core.scene.output import SIDES, OutputSettings
 from ...core.viewer.pack import Surface
 from ...core.viewer.page import Texture, tilt_of, write_page
 from ..camera.apply_move import photo_edge
