@@ -18,7 +18,7 @@ from .depth.edit_depth import DepthEdit, take_over
 from .depth.find_depth import FoundDepth, at_hand, find_depth, with_calibration
 from .depth.sharpen_depth import sharpen
 from .errors import DioramaError
-from .inpaint.fill_colour import resolved
+from .inpaint.choose_inpainter import resolved
 from .inpaint.inpaint import inpaint
 from .inpaint.needed_networks import Downloaded
 from .layers.layered_depth_image import LayeredDepthImage

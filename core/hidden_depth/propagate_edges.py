@@ -13,7 +13,7 @@ from .edge_paths import EdgePath
 NEAR_SIDE, FAR_SIDE = 1, 2
 
 
-def reflood(image: LayeredDepthImage, found: Disocclusion, behind: np.ndarray, paths: list[EdgePath], owning: bool = True):
+def propagate_across_edges(image: LayeredDepthImage, found: Disocclusion, behind: np.ndarray, paths: list[EdgePath], owning: bool = True):
     """(`found` torn along the paths; (h, w) bool near paths): hidden pixels continue the nearest silhouette of their side.
 
     Only behind silhouettes that a path begins at, by their numbers in `behind`. Silhouette pixels on a path whose farther

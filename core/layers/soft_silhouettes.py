@@ -33,6 +33,11 @@ JUMP = 3.0
 """Silhouettes are softened where disparity jumps by so many thresholds; surfaces closer together are one to the matte."""
 UNSEEN, SEEN = 0.05, 0.35
 """Alpha up to which, and from which on, what two sides' colours leave unexplained is the background's, and the foreground's."""
+HALO = 0.4
+"""Alpha that a pixel beside a silhouette gets where its colour is neither the background's nor a mixture: a camera that sharpens
+leaves a light or dark line there, which belongs to the foreground ..."""
+ODD, VERY_ODD = 2.0, 4.0
+"""... from the first to the second of so many standard deviations of the background's own colours."""
 CHUNK = 16384
 
 
@@ -84,7 +89,10 @@ def find_matte(
     front, back = band.within | (band.inner & (alpha > 0.5)), band.beyond | (band.outer & (alpha < 0.5))
     foreground = _spread(foreground, band, front, band.width)
     background = _spread(background, band, back, band.width)
-    return Matte(band, alpha, foreground, background)
+    halo = HALO * _odd(colour, background, band)
+    own = foreground_of(colour, halo[..., None], foreground, background, max(1.0, float(colour.max())))
+    foreground = np.where((halo > alpha)[..., None], own, foreground)
+    return Matte(band, np.maximum(alpha, halo), foreground, background)
 
 
 def find_band(image: LayeredDepthImage, width: int) -> Band | None:
@@ -260,6 +268,19 @@ def _spread(colour: np.ndarray, band: Band, sure: np.ndarray, width: int) -> np.
     size = (2 * max(1, width // 4) + 1,) * 2
     mean = cv2.blur(colour * weight[..., None], size) / np.maximum(cv2.blur(weight, size), 1e-6)[..., None]
     return np.where((band.outer | band.inner)[..., None], mean, colour).astype(np.float32)
+
+
+def _odd(colour: np.ndarray, background: np.ndarray, band: Band) -> np.ndarray:
+    """(h, w) float32 0..1: how surely a pixel of the band's outer half has a colour that the background around has not."""
+    import cv2
+
+    off = perceived(colour) - perceived(background)
+    deviation = np.sqrt((off * off).mean(axis=2) / (NOISE**2 + _busy(colour, band) / BUSY))
+    odd = np.clip((deviation - ODD) / (VERY_ODD - ODD), 0, 1).astype(np.float32)
+    fade = np.clip((band.edge - 1) / 2, 0, 1)
+    odd = cv2.blur(cv2.dilate(np.where(band.outer, odd, 0), np.ones((3, 3), np.uint8)), (3, 3))
+    odd /= np.maximum(cv2.blur(band.outer.astype(np.float32), (3, 3)), 1e-6)
+    return np.where(band.outer, np.minimum(odd, 1) * fade, 0).astype(np.float32)
 
 
 def share_out(seen, alpha, foreground, background, top: float = 1.0) -> tuple[np.ndarray, np.ndarray]:

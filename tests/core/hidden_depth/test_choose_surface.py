@@ -11,8 +11,9 @@ from scenes import ALL, BORDERED, BORDERLESS, EVERY, HEIGHT, WIDTH, _scene, slan
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.hidden_depth import choose_surface as learned
 from photo_diorama.core.hidden_depth.surface_candidates import WAYS
-from photo_diorama.core.inpaint import inpaint as stage
-from photo_diorama.core.inpaint.inpaint import add_hidden_layer, expect_surfaces, inpaint
+from photo_diorama.core.inpaint import inpainter as stage
+from photo_diorama.core.inpaint.inpaint import add_hidden_layer, inpaint
+from photo_diorama.core.inpaint.inpainter import Deterministic
 from photo_diorama.core.layers.regions import disocclude
 from photo_diorama.core.settings import HIDDEN_DEPTH, InpaintSettings
 
@@ -165,7 +166,7 @@ def test_all_holds_that_holds_of_layers(name):
 def hidden_error(scene, plane, settings) -> float:
     image = scene.split(BORDERLESS)
     found = disocclude(image, BORDERLESS.hidden_width)
-    layer = add_hidden_layer(image, expect_surfaces(image, found, settings))[0].layers[1]
+    layer = add_hidden_layer(image, Deterministic(settings).depth(image, found, None))[0].layers[1]
     return float(np.abs(layer.disparity - plane)[layer.present].mean())
 
 
@@ -189,7 +190,7 @@ def test_the_same_twice_and_without_torch(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     image = slanted(True)[0].split(BORDERED)
     found = disocclude(image, BORDERED.hidden_width)
-    one, two = (expect_surfaces(image, found, LEARNED) for _ in range(2))
+    one, two = (Deterministic(LEARNED).depth(image, found, None) for _ in range(2))
     assert one.expected.tobytes() == two.expected.tobytes() and not np.array_equal(one.expected, found.disparity)
     assert np.array_equal(one.disparity, found.disparity)  # from which links, regions and colour are made
 
@@ -211,10 +212,10 @@ def test_a_choice_is_followed_as_far_as_it_may_differ_from_the_flood(off):
 def test_nearest_leaves_the_flood_and_parts_keep_it(monkeypatch):
     image = two_planes().split(BORDERED)
     found = disocclude(image, BORDERED.hidden_width)
-    assert expect_surfaces(image, found, NEAREST) is found
+    assert Deterministic(NEAREST).depth(image, found, None) is found
     parted = replace(found, part=np.zeros(found.hidden.shape, np.uint8))
     monkeypatch.setattr(stage, "HIDDEN_DEPTH", None)
-    assert expect_surfaces(image, parted, LEARNED) is parted
+    assert Deterministic(LEARNED).depth(image, parted, None) is parted
 
 
 def test_ground_that_hides_nothing_needs_no_choice():
