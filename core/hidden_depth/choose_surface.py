@@ -178,7 +178,7 @@ def with_expected(
     return replace(found, expected=expected)
 
 
-def _between_samples(grid: np.ndarray, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int], threshold: float) -> np.ndarray:
+def _between_samples(grid: np.ndarray, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, ...], threshold: float) -> np.ndarray:
     """(n,) at pixels of the canvas: linear between samples of one surface, never across a step; 0 where no sample is near."""
     if grid.shape == shape:
         return grid[rows, columns]

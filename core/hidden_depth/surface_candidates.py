@@ -129,7 +129,7 @@ def _ends(front: np.ndarray, where: np.ndarray, steps: np.ndarray, threshold: fl
     return extent, after
 
 
-def _lines(shape: tuple[int, int]) -> list[np.ndarray]:
+def _lines(shape: tuple[int, ...]) -> list[np.ndarray]:
     """For each of WAYS flat indices of all pixels, rows of pixels a step further that way; -1 where there is none."""
     height, width = shape
     pixel = np.arange(height * width, dtype=np.int32).reshape(shape)

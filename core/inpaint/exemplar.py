@@ -318,14 +318,14 @@ class Search:
         return np.maximum(result, 0, out=result)
 
 
-def around(rows: np.ndarray, columns: np.ndarray, side: int, shape: tuple[int, int]) -> np.ndarray:
+def around(rows: np.ndarray, columns: np.ndarray, side: int, shape: tuple[int, ...]) -> np.ndarray:
     """(n, side * side) int64: flat indices of the patches about these pixels; beyond the frame of its nearest pixel."""
     steps = np.arange(side) - side // 2
     down, right = (np.clip(at[:, None] + steps, 0, n - 1) for at, n in zip((rows, columns), shape, strict=True))
     return (down[:, :, None] * shape[1] + right[:, None, :]).reshape(len(rows), side * side)
 
 
-def numbered(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int], pad: int = 0) -> np.ndarray:
+def numbered(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, ...], pad: int = 0) -> np.ndarray:
     """(h + 2 pad, w + 2 pad) int64: the number of the patch whose middle a pixel is, -1 elsewhere."""
     result = np.full((shape[0] + 2 * pad, shape[1] + 2 * pad), -1, np.int64)
     result[rows + pad, columns + pad] = np.arange(len(rows))

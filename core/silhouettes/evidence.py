@@ -24,7 +24,7 @@ SHORTEST = 24
 """Stretches shorter than this are dropped, px."""
 
 
-def sure_stretches(ramps: Ramps, colours: ColourModels, shape: tuple[int, int]) -> Ramps:
+def sure_stretches(ramps: Ramps, colours: ColourModels, shape: tuple[int, ...]) -> Ramps:
     """The ramps, less the stretches whose colours do not tell the sides apart and those beside a stronger parallel ridge."""
     if len(ramps) == 0:
         return ramps

@@ -24,7 +24,7 @@ ISOLATED = 5.0
 ITERATIONS, TOLERANCE = 80, 1e-4
 
 
-def is_soft(ramps: Ramps, shape: tuple[int, int]) -> bool:
+def is_soft(ramps: Ramps, shape: tuple[int, ...]) -> bool:
     """Whether the ramps of a map of `shape` (h, w) are an estimator's."""
     return len(ramps) > 0 and float(np.median(ramps.width)) > max(SOFT * max(shape) / REFERENCE_SIDE, LEAST_SOFT)
 
