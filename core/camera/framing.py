@@ -7,7 +7,7 @@ projected for every frame, and the strips that would show between it and the pic
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,12 +89,17 @@ def lens_factor(edge: FrameEdge, camera: Camera, path: Path) -> float:
     z = np.where(moved[..., 2] > near, moved[..., 2], np.inf)  # behind the camera: not seen, so no fault
     u, v = (moved[..., i] / z * path.lenses[:, None] for i in (0, 1))
     scale = np.where(np.isinf(z), 0.0, edge.length * edge.points[:, 2] / z * path.lenses[:, None])
-    if beyond(u, v, scale, edge.side, camera, 1.0) <= TOLERANCE:
+    return clean_factor(lambda factor: beyond(u, v, scale, edge.side, camera, factor))
+
+
+def clean_factor(part_beyond: Callable[[float], float]) -> float:
+    """The least factor of the lens, between 1 and `LONGEST`, at which the part that lies beyond the edge is within the tolerance."""
+    if part_beyond(1.0) <= TOLERANCE:
         return 1.0
     good, bad = LONGEST, 1.0
     for _ in range(HALVINGS):
         middle = (good + bad) / 2
-        good, bad = (middle, bad) if beyond(u, v, scale, edge.side, camera, middle) <= TOLERANCE else (good, middle)
+        good, bad = (middle, bad) if part_beyond(middle) <= TOLERANCE else (good, middle)
     return float(good)
 
 

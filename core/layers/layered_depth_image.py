@@ -45,6 +45,7 @@ class LayeredDepthImage:
     frame: tuple[int, int, int, int]  # top, left, height, width of the photo within the canvas, working pixels
     threshold: float  # jump of disparity at which surfaces are torn, 1/m
     span: float  # range of disparity of the photo, 1/m
+    estimated: bool = False  # torn at steps that were found in soft depth: a tear may end before its silhouette does
     skirt: int = 0  # the layer in which foregrounds go on over what is behind, to end softly; 0 without
 
     @property

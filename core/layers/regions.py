@@ -182,22 +182,38 @@ def find_regions(
 
     The context is flooded along links from the synthesis region into earlier layers, somewhat further than what is invented
     is wide, but at most `context_width` of the long side. `distance` (h, w): steps of invented pixels from their silhouette.
+    Where depth was estimated a tear may end before the silhouette does: there the flood also stops halfway from the far to the
+    near side, or the context would reach round the tear's end and bring the foreground's colours.
     """
     last = len(image.layers) - 1
-    layer = image.layers[last]
-    if labels is None:
+    layer, own = image.layers[last], labels is None
+    if own:
         labels, _ = label_surfaces(layer.present, layer.links[0] == last, layer.links[2] == last)
     sizes = np.bincount(labels.ravel())
     deepest = np.zeros(len(sizes), np.int32)
     np.maximum.at(deepest, labels[layer.present], distance[layer.present])
     most = max(8, round(context_width * image.long_side))
     steps = np.minimum(most, deepest + max(8, round(0.012 * image.long_side)))
-    region, node, found_at = _flood_contexts(image, labels, steps)
+    farther = _farther_side_only(image) if image.estimated and own else None
+    region, node, found_at = _flood_contexts(image, labels, steps, farther)
     return _cut_out(image, labels, sizes, region, node, found_at)
 
 
-def _flood_contexts(image: LayeredDepthImage, labels: np.ndarray, steps: np.ndarray):
-    """Breadth first over (region, node) pairs, all regions at once; a node is layer * pixels + pixel.
+def _farther_side_only(image: LayeredDepthImage) -> np.ndarray:
+    """(layers * pixels,) bool: nodes that are no nearer than the middle between what the nearest invented pixel hides behind and itself."""
+    import cv2
+
+    *before, last = image.layers
+    front = np.max([np.where(layer.present, layer.disparity, 0) for layer in before], axis=0)
+    middle = np.maximum((front + last.disparity) / 2, last.disparity + image.threshold)
+    _, nearest = cv2.distanceTransformWithLabels((~last.present).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    limit = np.zeros(nearest.max() + 1, np.float32)
+    limit[nearest[last.present]] = middle[last.present]
+    return np.concatenate([(layer.disparity <= limit[nearest]).ravel() for layer in image.layers])
+
+
+def _flood_contexts(image: LayeredDepthImage, labels: np.ndarray, steps: np.ndarray, allowed: np.ndarray | None):
+    """Breadth first over (region, node) pairs, all regions at once; a node is layer * pixels + pixel. Only `allowed` nodes; None: all.
 
     On an undirected graph a neighbour of the front is in the front, the one before or the next, so two fronts are remembered.
     """
@@ -222,6 +238,8 @@ def _flood_contexts(image: LayeredDepthImage, labels: np.ndarray, steps: np.ndar
                 target = base[linked] + STEPS[side][0] * width + STEPS[side][1]
                 reached.append(own[linked] * total + to[linked].astype(np.int64) * pixels + target)
         new = np.unique(np.concatenate(reached))
+        if allowed is not None:
+            new = new[allowed[new % total]]
         new = new[~_among(new, front) & ~_among(new, before)]
         if len(new) == 0:
             break

@@ -41,7 +41,7 @@ def split_into_layers(
     layer = _with_border(disparity, right, down, colour, border)
     if part is not None:
         layer = replace(layer, part=np.pad(part, border, mode="edge"))
-    return LayeredDepthImage((layer,), (border, border, height, width), threshold, depth.span)
+    return LayeredDepthImage((layer,), (border, border, height, width), threshold, depth.span, depth.steps is not None)
 
 
 def _with_border(disparity, right, down, colour, border: int) -> Layer:

@@ -25,6 +25,7 @@ from .check_complete import cut_short, is_whole, told
 from .gif import check_pillow, write_gif
 from .passes import marked_by_origin, write_passes
 from .stereo import EYES, set_up_stereo
+from .web_viewer import writing_page
 
 STILL_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".exr": "OPEN_EXR", ".tif": "TIFF"}
 CONTAINERS = {".mp4": "MPEG4", ".mkv": "MKV", ".mov": "QUICKTIME"}
@@ -46,6 +47,8 @@ def check_target(target: Path, output: OutputSettings | None = None) -> None:
     """Raises DioramaError for a name that says no format, or one that cannot be written here or hold what is asked for."""
     if kind_of(target) == "gif":
         check_pillow()
+    if output is not None and output.stereo != "none" and kind_of(target) == "viewer":
+        raise DioramaError(f"{target} shows one eye; choose no stereo, or another ending.")
     if output is not None and output.render_passes and kind_of(target) != "frames" and target.suffix.lower() != ".exr":
         raise DioramaError(f"{target} cannot hold passes; name a folder or an .exr file.")
 
@@ -75,6 +78,8 @@ def rendering(target: Path, scene, frames: int, output: OutputSettings, view: Vi
     check_target(target, output)
     kind = kind_of(target)
     target.parent.mkdir(parents=True, exist_ok=True)
+    if kind == "viewer":
+        return (yield from writing_page(target, find_root(view.camera), output))
     with tempfile.TemporaryDirectory(prefix=".rendering-", dir=target.parent.absolute()) as place:
         try:
             with _copy_of(scene, view, kind, output) as shot:
@@ -134,8 +139,10 @@ def _set_up(shot, kind: str, output: OutputSettings) -> None:
         shot.view_settings.use_curve_mapping = False
 
 
-def quality_told(scene, output: OutputSettings) -> str:
-    """What renders, and with how many rays a pixel."""
+def quality_told(scene, output: OutputSettings, target: Path) -> str:
+    """What renders, and with how many rays a pixel; "" for a web page, which the browser draws."""
+    if kind_of(target) == "viewer":
+        return ""
     if output.engine != "scene":
         return f"{'Cycles' if output.engine == 'cycles' else 'EEVEE'}, {max(output.samples, FACTOR**2)} rays a pixel"
     engine = scene.render.engine.replace("BLENDER_", "").replace("_NEXT", "")

@@ -216,3 +216,30 @@ def test_a_foreground_that_bends_beside_its_silhouette_is_no_background():
     inside = np.s_[top : top + HEIGHT, left : left + WIDTH]
     assert not (band.outer | band.beyond)[inside][hero].any()
     assert not (band.inner | band.within)[inside][~hero & (radius > HEIGHT / 3 + 2)].any()
+
+
+@pytest.mark.parametrize("change, texture", [(0.12, 0.004), (-0.12, 0.004), (0.12, 0.06)])
+def test_the_line_that_a_sharpening_camera_leaves_goes_with_the_foreground(change, texture):
+    """Two px beside the silhouette lighter or darker than both sides: no outline is left on the wall when the hero moves away."""
+    rng = np.random.default_rng(4)
+    hero = np.zeros((HEIGHT, WIDTH), bool)
+    hero[40:100, 60:110] = True
+    line = np.zeros_like(hero)
+    line[38:102, 58:112] = True
+    line &= ~hero
+    sRGB = np.where(hero[..., None], (0.5, 0.25, 0.2), (0.55, 0.6, 0.65)) + rng.normal(scale=texture, size=(HEIGHT, WIDTH, 1))
+    sRGB[line] += change
+    colour = np.rint(np.clip(sRGB, 0, 1) * 255).astype(np.uint8)
+    photo = replace(EVERY["two planes"]().photo(), colour=colour)
+    depth = DepthMap(np.where(hero, 0.9, 0.2).astype(np.float32), np.ones(hero.shape, bool), True, "made here")
+    torn = split_into_layers(photo, depth, SOFT)
+    matte = find_matte(torn, SOFT)
+    top, left, height, width = torn.frame
+    wall = clean(torn, matte).layers[0].colour[top : top + height, left : left + width]
+    off = np.abs((wall - (0.55, 0.6, 0.65))[line].mean())
+    assert off < (0.25 if texture < 0.01 else 0.4) * abs(change), off
+    outer = matte.band.outer
+    seen = linear_from_srgb(torn.layers[0].colour[outer])
+    alpha = matte.alpha[outer][:, None]
+    front, back = share_out(seen, alpha, matte.foreground[outer], matte.background[outer])
+    assert np.abs(alpha * front + (1 - alpha) * back - seen).max() < 1e-4
