@@ -292,7 +292,7 @@ def _halo(colour: np.ndarray, background: np.ndarray, band: Band, top: float) ->
     return np.where(band.outer, share, 0).astype(np.float32)
 
 
-def share_out(seen, alpha, foreground, background, top: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+def split_composite(seen, alpha, foreground, background, top: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """Foreground and background, (..., 3) each, that composite to exactly `seen` with `alpha` (..., 1), near those given.
 
     What the given ones leave unexplained goes to the foreground where it is seen at all: it stays there when the background
@@ -313,14 +313,14 @@ def foreground_of(seen, alpha, foreground, background, top: float = 1.0) -> np.n
     return np.clip(np.where(alpha > 0, exact, foreground), 0, top)
 
 
-def clean(image: LayeredDepthImage, matte: Matte | None) -> LayeredDepthImage:
+def with_background_colours(image: LayeredDepthImage, matte: Matte | None) -> LayeredDepthImage:
     """The photo's surface with the background's own colours in the outer band, which the fill then goes on from."""
     if matte is None:
         return image
     layer = image.layers[0]
     outer = matte.band.outer
     seen = linear_from_srgb(layer.colour[outer])
-    _, back = share_out(seen, matte.alpha[outer][:, None], matte.foreground[outer], matte.background[outer], max(1.0, seen.max()))
+    _, back = split_composite(seen, matte.alpha[outer][:, None], matte.foreground[outer], matte.background[outer], max(1.0, seen.max()))
     colour = layer.colour.copy()
     colour[outer] = srgb_from_linear(back)
     return replace(image, layers=(replace(layer, colour=colour), *image.layers[1:]))
