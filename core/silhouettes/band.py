@@ -27,7 +27,7 @@ class Band:
     ridge: np.ndarray  # (h, w) int32: number of the nearest ridge
 
 
-def band_around(ramps: Ramps, shape: tuple[int, ...]) -> Band:
+def band_around(ramps: Ramps, shape: tuple[int, int]) -> Band:
     """The band of at least one ridge pixel on a map of `shape` (h, w)."""
     import cv2
 

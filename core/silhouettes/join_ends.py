@@ -22,7 +22,7 @@ ALIKE = 0.15
 """Near sides, and far sides, differ by at most this part of the range."""
 
 
-def join_ends(ramps: Ramps, shape: tuple[int, ...]) -> Ramps:
+def join_ends(ramps: Ramps, shape: tuple[int, int]) -> Ramps:
     """The ramps, with ridge pixels along a straight line between each two ends that face each other.
 
     Their values go over from one end's to the other's; the two ridges become one.

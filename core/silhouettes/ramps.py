@@ -147,7 +147,7 @@ def _with_ridges(found: tuple[Ramps, np.ndarray, np.ndarray], shape, scale: floa
     return replace(ramps, ridge=own).take(keep)
 
 
-def connected(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def connected(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """(n,) int32 numbers from 1: pixels that are at most `BREAK` px apart are of one ridge.
 
     The ridge of an enlarged map breaks where it jumps sideways from one pixel of the small map to the next.
@@ -161,7 +161,7 @@ def connected(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, ...]) -> 
     return labels[rows, columns]
 
 
-def without_slopes(ramps: Ramps, shape: tuple[int, ...]) -> Ramps:
+def without_slopes(ramps: Ramps, shape: tuple[int, int]) -> Ramps:
     """Drops whole ridges that are wider than a silhouette's ramp is: ground, tables, walls seen at an angle, round bodies."""
     if len(ramps) == 0:
         return ramps

@@ -158,7 +158,7 @@ def _with_fine_rim(scene: Scene, inside: np.ndarray) -> np.ndarray:
     return cv2.medianBlur(fine.astype(np.uint8), 3) > 0
 
 
-def _resized(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _resized(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     import cv2
 
     return cv2.resize(mask.astype(np.float32), shape[::-1], interpolation=cv2.INTER_LINEAR) > 0.5
