@@ -23,7 +23,7 @@ from .inpaint.inpaint import inpaint
 from .inpaint.needed_networks import Downloaded
 from .layers.layered_depth_image import LayeredDepthImage
 from .layers.parts import Parts
-from .layers.soft_silhouettes import add_skirt, clean, find_matte
+from .layers.soft_silhouettes import add_skirt, find_matte, with_background_colours
 from .layers.split import split_into_layers
 from .mesh.delight import delit_textures
 from .mesh.separate_parts import separate_parts
@@ -129,7 +129,7 @@ def build_diorama(
                 lambda: split_into_layers(photo, sharp, layers, parts))  # fmt: skip
     matte = step("Softening silhouettes", 0.28, (), lambda: find_matte(torn, layers, found.matte, sharp.steps is not None))
     image, edges = step("Inpainting what is hidden", 0.3, (settings.inpaint, networks),
-                        lambda: inpaint(clean(torn, matte), layers, settings.inpaint, step.within(0.3, 0.85), downloaded))  # fmt: skip
+                        lambda: inpaint(with_background_colours(torn, matte), layers, settings.inpaint, step.within(0.3, 0.85), downloaded))  # fmt: skip
     lit = settings.scene.shader == "principled"
     mesh = step("Triangulating", 0.85, (settings.mesh, lit),
                 lambda: _with_soft_edges(image, matte, photo, depth.metric, settings.mesh, lit))  # fmt: skip

@@ -92,7 +92,7 @@ class Worker:
         raise DioramaError(f"A worker process does not start ({self.last_words() or 'it said nothing'}); "
                            "run `photo-diorama` on one photo to see why.")  # fmt: skip
 
-    def ask(self, request: dict, limits: Limits, stop: threading.Event, tell: Callable[[str, float], None]) -> Outcome:
+    def run_task(self, request: dict, limits: Limits, stop: threading.Event, tell: Callable[[str, float], None]) -> Outcome:
         """Does one task; raises Stopped, the process killed, once `stop` is set."""
         try:
             self.process.stdin.write(json.dumps(request).encode() + b"\n")
@@ -229,7 +229,7 @@ class Pool:
                     break
                 if worker is None:
                     worker = self._ready_worker()
-                outcome = worker.ask(
+                outcome = worker.run_task(
                     request(task), self.limits, self.stop, lambda *told, task=task: self.tell(task, *told)
                 )
                 outcomes.put((task, outcome))

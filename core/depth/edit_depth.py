@@ -64,7 +64,7 @@ def take_over(edit: DepthEdit | None, depth: DepthMap, photo: Photo) -> DepthMap
     return replace(depth, disparity=disparity, known=depth.known | changed, source=f"{depth.source}, edited by hand")
 
 
-def _at_size(edit: DepthEdit, shape: tuple[int, int], photo: Photo) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _at_size(edit: DepthEdit, shape: tuple[int, ...], photo: Photo) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     import cv2
 
     if edit.original.shape == shape:
@@ -256,7 +256,7 @@ def disparity_at(disparity: np.ndarray, u: float, v: float) -> float:
     return float(np.median(disparity[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2]))
 
 
-def mask_of_triangles(corners: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def mask_of_triangles(corners: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """(h, w) bool: pixels whose centre lies in one of the triangles (n, 3, 2), given as columns and rows from 0 to w and h."""
     import cv2
 
@@ -268,7 +268,7 @@ def mask_of_triangles(corners: np.ndarray, shape: tuple[int, int]) -> np.ndarray
     return fine[1::3, 1::3].astype(bool)
 
 
-def mask_of_picture(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def mask_of_picture(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """(h, w) bool from a painted picture (H, W) float32 of any size: what is brighter than half."""
     import cv2
 

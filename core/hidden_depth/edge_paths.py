@@ -226,7 +226,7 @@ def _hand(path: list[tuple[int, int]], end: EdgeEnd) -> int:
     return int(np.sign(right * end.away[0] - down * end.away[1]))
 
 
-def _with_tears(path: list[tuple[int, int]], end: EdgeEnd, shape: tuple[int, int]) -> list[EdgePath]:
+def _with_tears(path: list[tuple[int, int]], end: EdgeEnd, shape: tuple[int, ...]) -> list[EdgePath]:
     """The path with the pairs of its pixels and the neighbours on its farther hand; none if that is not to be told."""
     hand, on_path, torn = _hand(path, end), set(path), []
     if hand == 0:

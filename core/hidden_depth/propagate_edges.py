@@ -57,7 +57,7 @@ def _own_paths(begin: np.ndarray, owner: np.ndarray, found: Disocclusion, paths:
                     break
 
 
-def sides_of(shape: tuple[int, int], paths: list[EdgePath]) -> np.ndarray:
+def sides_of(shape: tuple[int, ...], paths: list[EdgePath]) -> np.ndarray:
     """(h, w) uint8: `NEAR_SIDE` on near paths, `FAR_SIDE` on the pixels beside them on the other side, 0 elsewhere."""
     sides = np.zeros(shape, np.uint8)
     for path in paths:

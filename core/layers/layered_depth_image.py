@@ -68,7 +68,7 @@ def neighbour(array: np.ndarray, side: int, outside) -> np.ndarray:
     return result
 
 
-def beside(pixels: np.ndarray, side: int, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def beside(pixels: np.ndarray, side: int, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Flat indices of the neighbours of flat indices on that side, and which of them lie on the canvas (others: unchanged)."""
     rows, columns = STEPS[side]
     r, c = np.divmod(pixels, shape[1])

@@ -165,7 +165,7 @@ def _farther_side(image: LayeredDepthImage) -> tuple[np.ndarray, np.ndarray, np.
     return far.reshape(shape), jump.reshape(shape), None if part is None else part.reshape(shape)
 
 
-def _count_edges(seeds: np.ndarray, own: np.ndarray, shape: tuple[int, int]) -> int:
+def _count_edges(seeds: np.ndarray, own: np.ndarray, shape: tuple[int, ...]) -> int:
     """Connected silhouettes: seed pixels joined where they are linked, or diagonal neighbours across a linked pixel."""
     import cv2
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..depth.depth_map import DepthMap
 from ..photo.photo import Photo
 from ..settings import LayerSettings
-from .discontinuities import grow_foreground, tear
+from .discontinuities import cut_discontinuities, grow_foreground
 from .layered_depth_image import Layer, LayeredDepthImage, mutual_links
 from .parts import Parts, cut_parts
 
@@ -35,7 +35,7 @@ def split_into_layers(
     disparity = depth.disparity
     if depth.steps is None:
         disparity = grow_foreground(disparity, threshold, settings.rim_width(max(height, width)))
-    disparity, right, down = tear(disparity, threshold, depth.steps)
+    disparity, right, down = cut_discontinuities(disparity, threshold, depth.steps)
     part = None
     if parts is not None:
         part, right, down = cut_parts(parts, right, down)

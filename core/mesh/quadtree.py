@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..layers.layered_depth_image import FRONT, Layer
-from .vertices import SLOT_STEP, Corners
+from .vertices import SLOT_STEP, Vertices
 
 LEVELS = 6
 BLOCK = 2**LEVELS
@@ -36,7 +36,7 @@ class Leaves:
     finer: np.ndarray  # (n, 4) bool: top, right, bottom, left neighbour is of smaller blocks
 
 
-def find_leaves(layer: Layer, k: int, corners: Corners, tolerance: float, texels: float) -> list[Leaves]:
+def find_leaves(layer: Layer, k: int, corners: Vertices, tolerance: float, texels: float) -> list[Leaves]:
     """The layer's blocks by level. `tolerance` in 1/m; `texels`: the photo's pixels along a working pixel.
 
     A block stands for its pixels where they are all of one kind, its quad is flat enough and close enough in depth, and no

@@ -18,7 +18,7 @@ from .backdrop import Backdrop, lay_backdrop
 from .normals import find_slopes, normals_at
 from .quadtree import BLOCK, FLATNESS, SOFT_BLOCK, find_leaves
 from .soft_texture import SoftTexture, pack_soft
-from .vertices import BL, BR, SLOT_STEP, TL, TR, Corners, find_corners
+from .vertices import BL, BR, SLOT_STEP, TL, TR, Vertices, find_vertices
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def triangulate(
         laying = pool.submit(lay_backdrop, image) if settings.backdrop else None
         softening = pool.submit(pack_soft, image, photo, matte) if matte is not None else None
         sloping = pool.submit(find_slopes, image) if lit else None
-        corners = find_corners(image)
+        corners = find_vertices(image)
         tolerance = FLATNESS * image.span / settings.density
         texels = photo.camera.width / image.frame[3]
         # what is invented need not be as exact as what was seen, neither in depth nor in the place of its texture
@@ -101,7 +101,7 @@ def triangulate(
     )  # fmt: skip
 
 
-def _triangles(layer: Layer, k: int, corners: Corners, tolerance: float, texels: float) -> tuple[np.ndarray, np.ndarray]:
+def _triangles(layer: Layer, k: int, corners: Vertices, tolerance: float, texels: float) -> tuple[np.ndarray, np.ndarray]:
     """(T, 3) vertex numbers and (T,) uint8 what the triangle shows (PHOTO, INVENTED, FRONT, BACK).
 
     A block beside smaller ones is a fan round its centre, so that it meets their vertices; the others are two triangles.
@@ -134,7 +134,7 @@ def _triangles(layer: Layer, k: int, corners: Corners, tolerance: float, texels:
     return np.concatenate(triangles), np.concatenate(shown)
 
 
-def _better_diagonal(four: list[np.ndarray], corners: Corners) -> np.ndarray:
+def _better_diagonal(four: list[np.ndarray], corners: Vertices) -> np.ndarray:
     """(n,) bool: whether single pixels, whose corners may be shifted, are split from top left to bottom right.
 
     Of the two ways the one whose smaller triangle is larger: a corner pushed inwards can turn a triangle over.
@@ -155,7 +155,7 @@ class _Ground:
 
     image: LayeredDepthImage
     photo: Photo
-    corners: Corners
+    corners: Vertices
     slopes: np.ndarray | None  # (layers, h, w, 2) float32; None where no normals are wanted
 
 

@@ -29,7 +29,7 @@ Renderers may let a ray through that meets a vertex exactly; so no vertex stays 
 
 
 @dataclass(frozen=True)
-class Corners:
+class Vertices:
     """Vertex numbers for each pixel's four corners on each layer, and what the vertices are.
 
     Numbers below len(layers) * corners are regular: layer * corners + corner index; irregular ones follow.
@@ -60,7 +60,7 @@ class Corners:
         return row + shift[:, 0].astype(np.float64), column + shift[:, 1].astype(np.float64), disparity
 
 
-def find_corners(image: LayeredDepthImage) -> Corners:
+def find_vertices(image: LayeredDepthImage) -> Vertices:
     """The vertices of all layers, shared wherever pixels are linked."""
     regular, disparity = zip(*(_regular(layer, k) for k, layer in enumerate(image.layers)), strict=True)
     h, w = image.shape
@@ -87,7 +87,7 @@ def find_corners(image: LayeredDepthImage) -> Corners:
     *disparity, mean = np.split(values, np.arange(1, len(disparity) + 1) * corner.size)
     disparity = tuple(d.reshape(corner.shape) for d in disparity)
     nudge = _nudges(image)
-    return Corners(tuple(slots), regular, disparity, corner_of, mean, nudge + _smooth_silhouettes(image), nudge)
+    return Vertices(tuple(slots), regular, disparity, corner_of, mean, nudge + _smooth_silhouettes(image), nudge)
 
 
 def _behind_their_fronts(image: LayeredDepthImage, slots, values: np.ndarray) -> np.ndarray:
