@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--amounts", type=float, nargs="+", default=[1.0, 2.0])
     parser.add_argument("--moves", nargs="+")
     parser.add_argument("--json", type=Path, help="a line of JSON for each photo, move and amount is added to this file")
+    parser.add_argument("--sheet", type=Path, help="a folder for a sheet of each photo: first, middle and last frame of every move")
     parser.add_argument("--keep", type=Path, help="a folder for the worst frame of each move, painted by role")
     given = parser.parse_args()
     if len(given.photos) > 1:  # a process each: what Blender keeps of one photo is not the next one's
@@ -61,6 +62,8 @@ def measure(photo: Path, given) -> None:
     root, scene = bpy.context.object, bpy.context.scene
     objects = objects_by_role(root)
     points = seen_points(objects["photo"])
+    if given.sheet:
+        draw_sheet(photo.stem, given)
     paint_by_role(root, scene)
     width, height = scene.render.resolution_x, scene.render.resolution_y
     scene.render.resolution_percentage = max(1, round(100 * given.side / max(width, height)))
@@ -100,6 +103,28 @@ def measure(photo: Path, given) -> None:
             if given.json:
                 with given.json.open("a") as file:
                     file.write(json.dumps(row) + "\n")
+
+
+def draw_sheet(name: str, given) -> None:
+    """First, middle and last frame of every move at amount 1, clean, as they are rendered, with nothing of their edge hidden."""
+    import bpy
+    import cv2
+
+    from photo_diorama.core.camera.moves import MOVES
+
+    given.sheet.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for move in given.moves or MOVES:
+        bpy.ops.photo_diorama.apply_move(camera_move=move, move_amount=1.0, frames=3, framing="clean")
+        with tempfile.TemporaryDirectory() as place:
+            bpy.ops.photo_diorama.render_output(filepath=f"{place}/frames", render_side=given.side)
+            frames = [cv2.imread(f"{place}/frames/frame_{n:04d}.png") for n in (1, 2, 3)]
+        gap = np.full((len(frames[0]), 6, 3), 128, np.uint8)
+        row = np.hstack([frames[0], gap, frames[1], gap, frames[2]])
+        cv2.putText(row, move, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 3, cv2.LINE_AA)
+        cv2.putText(row, move, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (255, 255, 255), 1, cv2.LINE_AA)
+        rows += [row, np.full((6, row.shape[1], 3), 128, np.uint8)]
+    cv2.imwrite(str(given.sheet / f"{name}.png"), np.vstack(rows[:-1]))
 
 
 def seen_points(photo) -> np.ndarray:

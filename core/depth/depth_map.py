@@ -43,6 +43,7 @@ class DepthMap:
     metric: bool  # True: metres are real; False: the nearest point was put at a chosen distance
     source: str  # one sentence: where it comes from and what it was taken for
     steps: np.ndarray | None = None  # (2, h, w) bool: links right and down where soft depth was made a step; None: not soft
+    boundary: np.ndarray | None = None  # (h, w) float32 0..1: probability of an occlusion boundary, where an estimator tells it
 
     @property
     def span(self) -> float:
@@ -66,6 +67,7 @@ class DepthValues:
     shift_known: bool  # disparity only: whether 0 means infinitely far, so that no shift is unknown
     source: str
     stretched: bool = False  # whether the values cover the photo whatever their aspect, as a network's do
+    boundary: np.ndarray | None = None  # of any size, 0..1: probability of an occlusion boundary, where an estimator tells it
 
 
 def working_size(photo: Photo, long_side: int) -> tuple[int, int]:
@@ -138,7 +140,13 @@ def depth_on_photo(found: DepthValues, photo: Photo, settings: DepthSettings, lo
         disparity = fill_unknown(disparity, known, photo.working_colour(*disparity.shape))
     if disparity.shape != (rows, columns):
         disparity, known = resample(disparity, known, photo.working_colour(rows, columns), rows, columns)
-    return DepthMap(disparity, known, found.metric, found.source)
+    return DepthMap(disparity, known, found.metric, found.source, boundary=_resized(found.boundary, rows, columns))
+
+
+def _resized(picture: np.ndarray | None, rows: int, columns: int) -> np.ndarray | None:
+    import cv2
+
+    return None if picture is None else cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_LINEAR)
 
 
 def _disparity(found: DepthValues, settings: DepthSettings) -> np.ndarray:

@@ -33,10 +33,11 @@ JUMP = 3.0
 """Silhouettes are softened where disparity jumps by so many thresholds; surfaces closer together are one to the matte."""
 UNSEEN, SEEN = 0.05, 0.35
 """Alpha up to which, and from which on, what two sides' colours leave unexplained is the background's, and the foreground's."""
-HALO = (0.4, 0.65)
-"""Parts of the band's width: so near a silhouette all that is not the background's colour goes with the foreground, further out ..."""
-ODD = (2.0, 4.0)
-"""... what is so many standard deviations of the background's own colours away from it, from the first value on, surely at the second."""
+HALO, VISIBLE = 0.5, 0.015
+"""So near a silhouette, in widths of the band, what differs that much from the background, in perceived brightness, goes with the
+foreground; further out ..."""
+ODD = 3.0
+"""... what is so many standard deviations of the background's own colours away from it."""
 HEADROOM, MOST_HALO = 2.5, 0.4
 """Alpha there is so many times what it must be, but no more than the second value: so foregrounds stay away from black and white."""
 CHUNK = 16384
@@ -275,21 +276,17 @@ def _halo(colour: np.ndarray, background: np.ndarray, band: Band, top: float) ->
     """(h, w) float32 alpha: how much foreground the band's outer half needs so that the background is left as it is further out.
 
     Beside a silhouette photos have lines that no mixture explains: a camera that sharpens leaves them light or dark, a lens
-    coloured. They move with the foreground; where the pixel has the background's colour nothing is needed.
+    coloured. They move with the foreground, wholly: of a part of it the rest would be a line of odd colours on the background.
     """
     over = colour - background
     room = np.where(over > 0, top - background, background)
     need = (np.abs(over) / np.maximum(room, 0.02)).max(axis=2)
-    distance = band.width + 1 - band.edge
-    beside = np.clip((HALO[1] * band.width - distance) / ((HALO[1] - HALO[0]) * band.width), 0, 1)
     off = perceived(colour) - perceived(background)
     difference = np.sqrt((off * off).mean(axis=2))
-    visible = np.clip(difference / NOISE - 0.3, 0, 1)
     deviation = difference / np.sqrt(NOISE**2 + _busy(colour, band) / BUSY)
-    odd = np.clip((deviation - ODD[0]) / (ODD[1] - ODD[0]), 0, 1)
-    fade = np.clip((band.edge - 1) / 2, 0, 1)
-    share = np.minimum(HEADROOM * need, np.maximum(need, MOST_HALO)).clip(0, 1) * np.maximum(beside * visible, odd) * fade
-    return np.where(band.outer, share, 0).astype(np.float32)
+    beside = band.width + 1 - band.edge <= HALO * band.width
+    moves = band.outer & (band.edge >= 2) & ((beside & (difference > VISIBLE)) | (deviation > ODD))
+    return np.where(moves, np.minimum(HEADROOM * need, np.maximum(need, MOST_HALO)).clip(0, 1), 0).astype(np.float32)
 
 
 def split_composite(seen, alpha, foreground, background, top: float = 1.0) -> tuple[np.ndarray, np.ndarray]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import bpy
 
 from ...core.errors import DioramaError
+from ...core.scene.gltf_animations import joined_animations
 from ..build.failure import report_failure
 from ..scene.root import find_root, kept_source, objects_by_role
 from .camera_track import Track, track_of, write_chan
@@ -32,7 +33,7 @@ EXPORTERS = {
     "OBJ": ("wm", "obj_export"),
     "PLY": ("wm", "ply_export"),
 }
-"""Group and name of Blender's own operator; some builds lack some, Blender as a Python module Alembic."""
+"""Group and name of Blender's own operator; some builds lack some: Debian's USD and Alembic."""
 WITH_CAMERA = {"GLB", "USD", "ABC"}
 
 
@@ -141,6 +142,9 @@ def export(context, root: bpy.types.Object, target: Path, format: str, options: 
             _write(format, work / target.name, context, track is not None)
         if format == "GLB":
             shutil.rmtree(textures)
+            if (work / target.name).is_file():
+                whole = (work / target.name).read_bytes()
+                (work / target.name).write_bytes(joined_animations(whole, root.name))
         if not (work / target.name).is_file() or not (work / target.name).stat().st_size:
             raise DioramaError(f"{target} could not be written; Blender's console says why.")
         return _move(work, target)
@@ -174,7 +178,7 @@ def _write(format: str, file: Path, context, moves: bool) -> None:
     if format == "GLB":
         bpy.ops.export_scene.gltf(
             filepath=path, export_format="GLB", use_selection=True, export_cameras=True, export_animations=moves,
-            export_force_sampling=True, export_frame_range=True, export_optimize_animation_size=False,
+            export_force_sampling=True, export_frame_range=True, export_optimize_animation_size=False, **_moving_lens(moves),
             export_yup=True, export_apply=False, export_extras=False,
         )  # fmt: skip
     elif format == "USD":
@@ -193,6 +197,14 @@ def _write(format: str, file: Path, context, moves: bool) -> None:
         bpy.ops.wm.obj_export(filepath=path, export_selected_objects=True, path_mode="RELATIVE", export_materials=True)
     else:
         bpy.ops.wm.ply_export(filepath=path, export_selected_objects=True, export_uv=True, export_colors="SRGB", apply_modifiers=False)
+
+
+def _moving_lens(moves: bool) -> dict:
+    """Arguments by which glTF carries a lens that changes, where Blender's exporter knows how (KHR_animation_pointer)."""
+    known = bpy.ops.export_scene.gltf.get_rna_type().properties
+    if not moves or "export_pointer_animation" not in known:
+        return {}
+    return {"export_pointer_animation": True, "export_animation_mode": "SCENE"}
 
 
 def _move(work: Path, target: Path) -> list[Path]:
