@@ -117,7 +117,7 @@ def build_diorama(
     """
     layers, files = settings.layers, (str(photo_path), str(depth_path or ""))
     step = Steps(progress, kept if kept is not None else Kept(), files)
-    downloaded = Downloaded(models, settings.depth.device)
+    downloaded = Downloaded(Path(models) if models else None, settings.depth.device)
     settings = replace(settings, inpaint=resolved(settings.inpaint))
     networks = downloaded.stamp(settings.inpaint.inpainter)  # before anything that takes long: one may be missing
     photo, found, original = bring_depth(step, photo_path, depth_path, settings, models)
@@ -204,7 +204,9 @@ class Steps:
     """
 
     def __init__(self, progress: Progress, kept: Kept, files: tuple = ()):
-        self.progress, self.kept, self.files, self.seconds, self.key, self.stage = progress, kept, files, {}, (), ""
+        self.progress, self.kept, self.files, self.stage = progress, kept, files, ""
+        self.seconds: dict[str, float] = {}
+        self.key: tuple = ()
 
     def __call__(self, stage: str, fraction: float, depends_on: Any, work: Callable[[], Any]) -> Any:
         self.progress(stage, fraction)

@@ -65,7 +65,7 @@ def predict(colour: np.ndarray, long_side: int | None = None, mirrored: bool = T
         raise DioramaError(f"The photo given to the depth network is {colour.dtype} {colour.shape}; pass 8-bit RGB of shape (H, W, 3).")
     network = network or load(WEIGHTS)
     multiple = network.facts["multiple"]
-    height, width = network_size(*colour.shape[:2], long_side or network.facts["long_side"], multiple)
+    height, width = network_size(colour.shape[0], colour.shape[1], long_side or network.facts["long_side"], multiple)
     photo = np.moveaxis(shrunk(colour, height, width), 2, 0)[None] / np.float32(255)
     inputs = {"photo": photo, "place": place_of(height // multiple, width // multiple)}
     answer = network.run(inputs)
@@ -78,7 +78,8 @@ def predict(colour: np.ndarray, long_side: int | None = None, mirrored: bool = T
 def network_size(height: int, width: int, long_side: int, multiple: int = 32) -> tuple[int, int]:
     """Height and width of the network's input: the photo's aspect, the longer side about `long_side`, whole multiples, at least two."""
     factor = long_side / max(height, width)
-    return tuple(max(2 * multiple, round(side * factor / multiple) * multiple) for side in (height, width))
+    rows, columns = (max(2 * multiple, round(side * factor / multiple) * multiple) for side in (height, width))
+    return rows, columns
 
 
 def place_of(rows: int, columns: int) -> np.ndarray:

@@ -84,7 +84,8 @@ def frame_edge(surfaces: Iterable[tuple[np.ndarray, np.ndarray]], camera: Camera
             z = 1 / mixed(disparity[pairs])  # on planes as on lines disparity is linear in the picture
             found = np.empty((len(which), 3))
             found[:, across], found[:, 1 - across], found[:, 2] = bound * z, mixed(along) * z, z
-            points.append(found), lengths.append((np.abs(along[:, 1] - along[:, 0]) / count)[which])
+            points.append(found)
+            lengths.append((np.abs(along[:, 1] - along[:, 0]) / count)[which])
             sides.append(np.full(len(which), side, np.int8))
     return FrameEdge(np.concatenate(points), np.concatenate(lengths), np.concatenate(sides))
 

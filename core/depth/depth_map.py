@@ -212,6 +212,7 @@ def _zeros_are_holes(values, known, origin: str) -> bool:
 
 def _read_values(path: Path) -> tuple[np.ndarray, str]:
     """(h, w) float32 and the kind of file: 8-bit, 16-bit, EXR, NPY or PFM."""
+    values: np.ndarray | None
     data = read_file(path, "depth map")
     try:
         if data[:6] == b"\x93NUMPY" or data[:2] == b"PK":
@@ -221,7 +222,8 @@ def _read_values(path: Path) -> tuple[np.ndarray, str]:
         elif data[:4] == b"\x76\x2f\x31\x01":
             check_exr(data, str(path), MAX_PIXELS)
             named = read_depth_channel(data, str(path), MAX_PIXELS)
-            values, origin = decode_pixels(data) if named is None else named, "EXR"
+            origin = "EXR"
+            values = named if named is not None else decode_pixels(data)
         else:
             values, origin = _read_integers(path, data)
     except DioramaError:
@@ -303,7 +305,7 @@ def _read_array_header(file) -> tuple[tuple[int, ...], bool, np.dtype]:
     read = np.lib.format.read_array_header_1_0 if width == 2 else np.lib.format.read_array_header_2_0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return read(header, max_header_size=MOST_HEADER)
+        return read(header, max_header_size=MOST_HEADER)  # type: ignore[call-arg, unused-ignore]  # NumPy's stubs lack it
 
 
 def _check_count(path: Path, width: int, height: int) -> None:

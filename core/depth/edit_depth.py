@@ -43,8 +43,8 @@ class DepthEdit:
     @cached_property
     def key(self) -> str:
         """Equal for equal contents."""
-        digest = hashlib.blake2b(np.ascontiguousarray(self.original), digest_size=16)
-        digest.update(np.ascontiguousarray(self.edited))
+        digest = hashlib.blake2b(np.ascontiguousarray(self.original).data, digest_size=16)
+        digest.update(np.ascontiguousarray(self.edited).data)
         return f"{self.edited.shape} {digest.hexdigest()}"
 
 
@@ -264,7 +264,7 @@ def mask_of_triangles(corners: np.ndarray, shape: tuple[int, ...]) -> np.ndarray
     fine = np.zeros((3 * shape[0], 3 * shape[1]), np.uint8)
     near = np.clip(np.nan_to_num(corners), -4 * max(shape), 8 * max(shape))
     for triangle in np.rint((3 * near - 0.5) * 16).astype(np.int32):
-        cv2.fillConvexPoly(fine, triangle, 1, shift=4)
+        cv2.fillConvexPoly(fine, triangle, (1,), shift=4)
     return fine[1::3, 1::3].astype(bool)
 
 

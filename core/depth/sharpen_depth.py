@@ -26,7 +26,7 @@ def sharpen(depth: DepthMap, colour: np.ndarray, settings: LayerSettings) -> Dep
     low = float(np.percentile(depth.disparity[::2, ::2].astype(float), 0.05))
     relative = ((depth.disparity - low) / depth.span).astype(np.float32)
     ramps = find_ramps(relative)
-    if depth.boundary is None and not is_soft(ramps, relative.shape):
+    if depth.boundary is None and not is_soft(ramps, (relative.shape[0], relative.shape[1])):
         return _sharpen_short_ramps(depth, colour, settings.tear)
     rim = settings.rim_width(max(relative.shape)) if settings.soft_edge == 0 else 0
     stepped, steps = step_at_silhouettes(relative, colour, ramps, settings.tear, rim, depth.boundary)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -101,9 +102,9 @@ class SeenEdges:
 def see_edges(image: LayeredDepthImage, found: Disocclusion, earlier: tuple[np.ndarray, ...] = ()) -> SeenEdges:
     """The depth edges of the layer that `found` is behind, beside the labels of those of earlier layers."""
     silhouette = found.hidden & (found.distance == 0)
-    labels = label_depth_edges(silhouette, image.layers[-1], len(image.layers) - 1)
-    labels += np.where(labels > 0, max((int(known.max(initial=0)) for known in earlier), default=0), 0).astype(np.int32)
-    labels, behind = (*earlier, labels), _label_silhouettes(image, found.hidden)
+    own = label_depth_edges(silhouette, image.layers[-1], len(image.layers) - 1)
+    own += np.where(own > 0, max((int(known.max(initial=0)) for known in earlier), default=0), 0).astype(np.int32)
+    labels, behind = (*earlier, own), _label_silhouettes(image, found.hidden)
     return SeenEdges(labels, behind, _touching(silhouette, behind, labels), silhouette, np.zeros(image.shape, bool))
 
 
@@ -153,7 +154,7 @@ def _plan(network: EdgeNetwork, chunk: list[Junctions], scale: int, step: Callab
     changed = list(range(len(chunk)))
     for run in range(network.runs):
         known = {at: _knowing(chunk[at].crop, plans[at]) for at in changed}
-        likely = network.ask([*known.values()], lambda part, run=run: step(run, part))
+        likely = network.ask([*known.values()], partial(step, run))
         for at, chance in zip(changed, likely, strict=True):
             synthesis = chunk[at].crop.synthesis
             predicted = (chance > network.likely_at) | (known[at].edge & synthesis)
@@ -215,14 +216,14 @@ def _touching(silhouette: np.ndarray, behind: np.ndarray, labels: tuple[np.ndarr
     """For each silhouette by its number: the depth edges that come within one pixel of it and are no part of it."""
     height, width = silhouette.shape
     rows, columns = np.nonzero(silhouette)
-    numbers, pairs = behind[rows, columns], []
+    numbers, found = behind[rows, columns], []
     for known in labels:
         padded = np.pad(known, 1)
         for down in range(3):
             for right in range(3):
                 beside = padded[down : down + height, right : right + width][rows, columns]
-                pairs.append(np.stack([numbers, beside])[:, beside > 0])
-    pairs = np.unique(np.concatenate(pairs, axis=1), axis=1)
+                found.append(np.stack([numbers, beside])[:, beside > 0])
+    pairs = np.unique(np.concatenate(found, axis=1), axis=1)
     own = np.unique(np.stack([numbers, labels[-1][rows, columns]]), axis=1)
     foreign = ~np.isin(pairs[0].astype(np.int64) << 32 | pairs[1], own[0].astype(np.int64) << 32 | own[1])
     pairs = pairs[:, foreign]
@@ -259,9 +260,10 @@ def _coarse(end: EdgeEnd, scale: int) -> EdgeEnd:
 def on_canvas(path: EdgePath, region: Region, ends: list[EdgeEnd], scale: int) -> EdgePath | None:
     """The path in pixels of the canvas."""
     if scale > 1:
-        path = refine(path, scale, region.synthesis, next(end for end in ends if _coarse(end, scale) == path.end))
-        if path is None:
+        fine = refine(path, scale, region.synthesis, next(end for end in ends if _coarse(end, scale) == path.end))
+        if fine is None:
             return None
+        path = fine
     top, left = (at.start for at in region.window)
 
     def moved(pixel: tuple[int, int]) -> tuple[int, int]:
@@ -277,7 +279,8 @@ def is_worth(region: Region) -> bool:
 
 def in_chunks(works: list, size: Callable[[Any], int]) -> Iterator[list]:
     """The works in order, in lists of at most `PIXELS_AT_ONCE`, or of one."""
-    chunk, total = [], 0
+    chunk: list = []
+    total = 0
     for work in works:
         if chunk and total + size(work) > PIXELS_AT_ONCE:
             yield chunk

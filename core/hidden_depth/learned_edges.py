@@ -75,10 +75,12 @@ def windows(crop: Crop) -> list[tuple[slice, slice]]:
     import cv2
 
     beside = cv2.dilate(crop.synthesis.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    left, places = np.argwhere(beside & crop.edge & crop.context), []
+    places: list[tuple[slice, slice]] = []
+    left = np.argwhere(beside & crop.edge & crop.context)
     while len(left):
         middle = left[0]
-        places.append(tuple(slice(max(0, int(at) - WINDOW // 2), min(side, int(at) + WINDOW // 2))
-                            for at, side in zip(middle, crop.context.shape, strict=True)))  # fmt: skip
+        rows, columns = (slice(max(0, int(at) - WINDOW // 2), min(side, int(at) + WINDOW // 2))
+                         for at, side in zip(middle, crop.context.shape, strict=True))  # fmt: skip
+        places.append((rows, columns))
         left = left[np.abs(left - middle).max(axis=1) > INNER]
     return places

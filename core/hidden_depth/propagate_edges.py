@@ -121,6 +121,7 @@ def repropagate(image: LayeredDepthImage, found: Disocclusion, drawn: np.ndarray
     A network blurs the step that it was told of (section 7.4 of the released code: both bands are discarded and refilled ring
     by ring with the mean of the known neighbours).
     """
+    assert found.torn is not None, "nothing is torn"
     links = _open_links(image, found.torn)
     band = found.torn[0] | found.torn[1]
     band |= neighbour(found.torn[0], LEFT, False) | neighbour(found.torn[1], UP, False)

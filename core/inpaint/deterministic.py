@@ -52,11 +52,11 @@ def fill_parts(region: Region, rim: int, sigma: float, long_side: int = 0) -> Fi
     source = trusted_context(region, rim)
     if not source.any():
         return None
-    detail, rim = np.zeros(region.colour.shape, np.float32), region.context & ~source
-    hole = region.synthesis | rim
+    detail, untrusted = np.zeros(region.colour.shape, np.float32), region.context & ~source
+    hole = region.synthesis | untrusted
     detail[hole] = mirrored_detail(region.colour, source, hole, sigma)
     smooth = push_pull(region.colour, source)
-    found = inpaint_exemplar_cached(region.colour, source, hole, smooth, long_side, rim) if long_side else None
+    found = inpaint_exemplar_cached(region.colour, source, hole, smooth, long_side, untrusted) if long_side else None
     return FillParts(source, smooth, detail, found, long_side)
 
 

@@ -91,10 +91,10 @@ def cut_tiles(region: Region, parts: FillParts) -> list[Tile]:
     given = (parts.smooth, parts.detail, pieces, parts.source, hole, rim, shown)
     tiles = []
     for box, seen in blocks(region.synthesis):
-        start = Start(*(a[seen].copy() for a in given), mean, spread)
-        inner = tuple(slice(b.start - s.start, b.stop - s.start) for b, s in zip(box, seen, strict=True))
-        place = tuple(slice(w.start + b.start, w.start + b.stop) for w, b in zip(region.window, box, strict=True))
-        tiles.append(Tile(start, inner, place, region.synthesis[box], colours))
+        start = Start(*(a[seen].copy() for a in given), mean, spread)  # type: ignore[call-arg]  # seven arrays
+        rows, columns = (slice(b.start - s.start, b.stop - s.start) for b, s in zip(box, seen, strict=True))
+        down, across = (slice(w.start + b.start, w.start + b.stop) for w, b in zip(region.window, box, strict=True))
+        tiles.append(Tile(start, (rows, columns), (down, across), region.synthesis[box], colours))
     return tiles
 
 

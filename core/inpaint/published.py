@@ -34,7 +34,7 @@ from ..layers.layered_depth_image import LayeredDepthImage
 from ..layers.link_layers import absorb_islands
 from ..layers.regions import Disocclusion, Region
 from ..settings import InpaintSettings
-from .inpainter import Painter, Step, WholeRegions
+from .inpainter import Painter, Step, WholeRegions, within
 from .needed_networks import NEEDED, Downloaded
 
 
@@ -95,7 +95,7 @@ class Published:
             crops = [crop_of(region, image, unit, seen.of(region), scale) for region in chunk]
             area = sum(region.context.size for region in chunk)
             depths = inpaint_depth(self.depth_network, crops, closing_at(image, scale),
-                                   lambda part, at=done, area=area: step((at + area * part) / all_))  # fmt: skip
+                                   within(step, done / all_, (done + area) / all_))  # fmt: skip
             for region, depth in zip(chunk, depths, strict=True):
                 depth = np.repeat(np.repeat(depth, scale, axis=0), scale, axis=1)[: region.context.shape[0], : region.context.shape[1]]
                 known = unit.depth(disparity_of(region, image))
@@ -128,7 +128,7 @@ class PublishedPainter(WholeRegions):
             area = sum(source.size for _, source in chunk)
             crops = [colour_crop(region, source, self.networks.seen) for region, source in chunk]
             painted = inpaint_colour(self.networks.colour_network, crops, self.closing,
-                                     step=lambda part, at=done, area=area: self.step((at + area * part) / all_))  # fmt: skip
+                                     step=within(self.step, done / all_, (done + area) / all_))  # fmt: skip
             for (region, _), colour in zip(chunk, painted, strict=True):
                 self.canvas[region.window][region.synthesis] = colour[region.synthesis]
             done += area

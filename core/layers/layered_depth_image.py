@@ -50,7 +50,8 @@ class LayeredDepthImage:
 
     @property
     def shape(self) -> tuple[int, int]:
-        return self.layers[0].present.shape
+        rows, columns = self.layers[0].present.shape
+        return rows, columns
 
     @property
     def long_side(self) -> int:

@@ -89,7 +89,7 @@ def disocclude(image: LayeredDepthImage, hidden_width: float) -> Disocclusion | 
         front = np.concatenate(reached)  # no pixel twice: each is taken by the first that reaches it
     shape = layer.present.shape
     guess = np.where(owner >= 0, far.ravel()[owner], 0).astype(np.float32).reshape(shape)
-    if cut is not None:
+    if cut is not None and part is not None:
         part, cut = np.where(owner >= 0, part.ravel()[owner], 0).reshape(shape), ((owner >= 0) & cut.ravel()[owner]).reshape(shape)
     edges = _count_edges(seeds, own, shape)
     return Disocclusion((owner >= 0).reshape(shape), guess, distance.reshape(shape), owner.reshape(shape), part, cut, edges)
@@ -145,7 +145,7 @@ def _farther_side(image: LayeredDepthImage) -> tuple[np.ndarray, np.ndarray, np.
             disparity = other.disparity.ravel()[there]
             lower = inside & other.present.ravel()[there] & (other.links[OPPOSITE[side]].ravel()[there] < 0)
             limit = own[ends] - image.threshold / 2
-            if part is not None:
+            if other.part is not None and layer.part is not None:
                 its = other.part.ravel()[there]
                 limit = np.where(its < layer.part.ravel()[ends], own[ends] + CUT_SLACK * image.threshold, limit)
             lower &= disparity < limit
@@ -187,7 +187,7 @@ def find_regions(
     """
     last = len(image.layers) - 1
     layer, own = image.layers[last], labels is None
-    if own:
+    if labels is None:
         labels, _ = label_surfaces(layer.present, layer.links[0] == last, layer.links[2] == last)
     sizes = np.bincount(labels.ravel())
     deepest = np.zeros(len(sizes), np.int32)
@@ -246,9 +246,10 @@ def _flood_contexts(image: LayeredDepthImage, labels: np.ndarray, steps: np.ndar
         keys.append(new)
         found_at.append(np.full(len(new), step, np.int16))
         before, front = front, new
-    keys = np.concatenate(keys) if keys else front[:0]
-    found_at = np.concatenate(found_at) if found_at else np.zeros(0, np.int16)
-    return keys // total, keys % total, found_at
+    if not keys:
+        return front[:0], front[:0], np.zeros(0, np.int16)
+    every = np.concatenate(keys)
+    return every // total, every % total, np.concatenate(found_at)
 
 
 def _among(values: np.ndarray, ordered: np.ndarray) -> np.ndarray:

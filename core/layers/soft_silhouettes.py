@@ -92,7 +92,7 @@ def find_matte(
     foreground = _spread(foreground, band, front, band.width)
     background = _spread(background, band, back, band.width)
     top = max(1.0, float(colour.max()))
-    halo = _halo(colour, background, band, top)
+    halo = _halo(colour, background, band, alpha, top)
     own = foreground_of(colour, halo[..., None], foreground, background, top)
     return Matte(band, np.maximum(alpha, halo), np.where((halo > alpha)[..., None], own, foreground), background)
 
@@ -272,7 +272,7 @@ def _spread(colour: np.ndarray, band: Band, sure: np.ndarray, width: int) -> np.
     return np.where((band.outer | band.inner)[..., None], mean, colour).astype(np.float32)
 
 
-def _halo(colour: np.ndarray, background: np.ndarray, band: Band, top: float) -> np.ndarray:
+def _halo(colour: np.ndarray, background: np.ndarray, band: Band, alpha: np.ndarray, top: float) -> np.ndarray:
     """(h, w) float32 alpha: how much foreground the band's outer half needs so that the background is left as it is further out.
 
     Beside a silhouette photos have lines that no mixture explains: a camera that sharpens leaves them light or dark, a lens
@@ -286,7 +286,10 @@ def _halo(colour: np.ndarray, background: np.ndarray, band: Band, top: float) ->
     deviation = difference / np.sqrt(NOISE**2 + _busy(colour, band) / BUSY)
     beside = band.width + 1 - band.edge <= HALO * band.width
     moves = band.outer & (band.edge >= 2) & ((beside & (difference > VISIBLE)) | (deviation > ODD))
-    return np.where(moves, np.minimum(HEADROOM * need, np.maximum(need, MOST_HALO)).clip(0, 1), 0).astype(np.float32)
+    # with less alpha than it needs, no foreground between black and white would leave the background as it is
+    least = np.where(band.outer & (band.edge >= 2) & (alpha > UNSEEN), need, 0)
+    whole = np.where(moves, np.minimum(HEADROOM * need, np.maximum(need, MOST_HALO)), least)
+    return whole.clip(0, 1).astype(np.float32)
 
 
 def split_composite(seen, alpha, foreground, background, top: float = 1.0) -> tuple[np.ndarray, np.ndarray]:

@@ -50,7 +50,8 @@ def find_leaves(layer: Layer, k: int, corners: Vertices, tolerance: float, texel
     disparity = np.pad(corners.disparity[k], ((0, ph), (0, pw)), mode="edge")
     kind = np.pad(layer.shown, ((0, ph), (0, pw)))
     whole = [np.pad(free & layer.present, ((0, ph), (0, pw)))]
-    error, falling, same = np.zeros((h + ph, w + pw), np.float32), [None], (kind, kind)
+    falling: list[np.ndarray | None] = [None]
+    error, same = np.zeros((h + ph, w + pw), np.float32), (kind, kind)
     for level in range(1, LEVELS + 1):
         half = 2 ** (level - 1)
         off, falls = _flatness(disparity, half)

@@ -74,8 +74,8 @@ def triangulate(
         texels = photo.camera.width / image.frame[3]
         # what is invented need not be as exact as what was seen, neither in depth nor in the place of its texture
         jobs = [(k, 1 if k == 0 else 2) for k in range(len(image.layers))]
-        found = pool.map(lambda job: _triangles(image.layers[job[0]], job[0], corners, tolerance * job[1], texels / job[1]), jobs)
-        meshes, found = [], list(found)
+        jobs_done = pool.map(lambda job: _triangles(image.layers[job[0]], job[0], corners, tolerance * job[1], texels / job[1]), jobs)
+        meshes, found = [], list(jobs_done)
         ground = _Ground(image, photo, corners, sloping.result() if sloping else None)
         atlas, backdrop = packing.result(), laying.result() if laying else None
         if backdrop is not None:
@@ -87,7 +87,7 @@ def triangulate(
         for kind, role in ((FRONT, "soft"), (BACK, "cleaned")):
             triangles = np.concatenate([triangles[shown == kind] for triangles, shown in found])
             layer = np.repeat(np.arange(len(found)), [int((shown == kind).sum()) for _, shown in found])
-            if len(triangles):
+            if len(triangles) and softening is not None:
                 meshes.append(_mesh(role, triangles, layer, ground, softening.result(), kind))
         if backdrop is not None:
             meshes.append(_backdrop_mesh(backdrop, image, photo, sheet))
@@ -204,7 +204,7 @@ def _backdrop_mesh(backdrop: Backdrop, image: LayeredDepthImage, photo: Photo, s
     number = np.arange(rows * columns, dtype=np.int32).reshape(rows, columns)
     tl, tr, bl, br = (number[r : rows - 1 + r, c : columns - 1 + c].ravel() for r, c in SLOT_STEP)
     triangles = np.concatenate([np.stack([tl, bl, br], axis=1), np.stack([tl, br, tr], axis=1)])
-    rows, columns = (each.ravel() for each in np.meshgrid(*backdrop.texels(), indexing="ij"))
-    on_sheet = np.stack([columns / backdrop.colour.shape[1], rows / backdrop.colour.shape[0]], axis=1)
+    y, x = (each.ravel() for each in np.meshgrid(*backdrop.texels(), indexing="ij"))
+    on_sheet = np.stack([x / backdrop.colour.shape[1], y / backdrop.colour.shape[0]], axis=1)
     flat = on_sheet * (sheet[1] - sheet[0]) + sheet[0]
     return TexturedMesh("backdrop", vertices, triangles, flat[triangles].astype(np.float32), "atlas")

@@ -164,9 +164,8 @@ def _join(image: LayeredDepthImage, irregular: list[np.ndarray]) -> tuple[np.nda
     total = int(first[-1])
     if total == 0:
         return np.zeros(0, np.int32), 0
-    start = np.concatenate(start) if start else np.zeros(0, int)
-    end = np.concatenate(end) if end else np.zeros(0, int)
-    count, label = connected_components(coo_matrix((np.ones(len(start), bool), (start, end)), shape=(total,) * 2), directed=False)
+    ends = tuple(np.concatenate(found) if found else np.zeros(0, int) for found in (start, end))
+    count, label = connected_components(coo_matrix((np.ones(len(ends[0]), bool), ends), shape=(total,) * 2), directed=False)
     return label, count
 
 

@@ -26,7 +26,7 @@ class Surface:
     soft: bool  # shown through the texture's alpha
 
 
-def pack(surface: Surface, frame: tuple[float, float, float, float]) -> dict:
+def pack(surface: Surface, frame: tuple[float, ...]) -> dict:
     """What `viewer.js` reads of a surface; `frame` is the picture's left, top, width and height over the focal length."""
     texels = np.stack([surface.uvs[..., 0], 1 - surface.uvs[..., 1]], axis=-1)
     on_photo = (surface.places[:, :2] - frame[:2]) / frame[2:]

@@ -6,6 +6,7 @@ import base64
 import html
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from string import Template
 
@@ -73,7 +74,7 @@ def tighter_by(edge: FrameEdge, camera: Camera, reach: tuple[float, float, float
         u = place[:, 0] - part * side[:, None] * (disparity - pivot)
         v = place[:, 1] + part * above[:, None] * (disparity - pivot)
         length = np.broadcast_to(edge.length, u.shape)
-        factor = clean_factor(lambda f, u=u, v=v, length=length: beyond(u, v, length, edge.side, camera, f))
+        factor = clean_factor(partial(beyond, u, v, length, edge.side, camera))
         needed = max(needed, (factor - 1) / part)
     return needed
 

@@ -207,7 +207,7 @@ def infer(network: EmbeddedDepthNet, photo_rgb: np.ndarray, long_side: int = LON
         raise DioramaError(f"The photo given to the depth network is {photo_rgb.dtype} {photo_rgb.shape}; "
                            "pass 8-bit RGB of shape (H, W, 3).")
     device = next(network.parameters()).device
-    size = network_size(*photo_rgb.shape[:2], long_side)
+    size = network_size(photo_rgb.shape[0], photo_rgb.shape[1], long_side)
     with torch.inference_mode():
         photo = torch.from_numpy(np.array(photo_rgb)).to(device).permute(2, 0, 1)[None].float() / 255
         photo = functional.interpolate(photo, size=size, mode="bilinear", antialias=True, align_corners=False)
