@@ -19,12 +19,12 @@ from .depth.edit_depth import DepthEdit, take_over
 from .depth.find_depth import FoundDepth, at_hand, find_depth, with_calibration
 from .depth.sharpen_depth import sharpen
 from .errors import DioramaError
-from .inpaint.fill_colour import resolved
+from .inpaint.choose_inpainter import resolved
 from .inpaint.inpaint import inpaint
 from .inpaint.needed_networks import Downloaded
 from .layers.layered_depth_image import LayeredDepthImage
 from .layers.parts import Parts
-from .layers.soft_silhouettes import add_skirt, clean, find_matte
+from .layers.soft_silhouettes import add_skirt, find_matte, with_background_colours
 from .layers.split import split_into_layers
 from .mesh.delight import delit_textures
 from .mesh.separate_parts import separate_parts
@@ -118,7 +118,7 @@ def build_diorama(
     """
     layers, files = settings.layers, (str(photo_path), str(depth_path or ""))
     step = Steps(progress, kept if kept is not None else Kept(), files)
-    downloaded = Downloaded(models, settings.depth.device)
+    downloaded = Downloaded(Path(models) if models else None, settings.depth.device)
     settings = replace(settings, inpaint=resolved(settings.inpaint))
     networks = downloaded.stamp(settings.inpaint.inpainter)  # before anything that takes long: one may be missing
     photo, found, original = bring_depth(step, photo_path, depth_path, settings, models)
@@ -130,7 +130,7 @@ def build_diorama(
                 lambda: split_into_layers(photo, sharp, layers, parts))  # fmt: skip
     matte = step("Softening silhouettes", 0.28, (), lambda: find_matte(torn, layers, found.matte, sharp.steps is not None))
     image, edges = step("Inpainting what is hidden", 0.3, (settings.inpaint, networks),
-                        lambda: inpaint(clean(torn, matte), layers, settings.inpaint, step.within(0.3, 0.85), downloaded))  # fmt: skip
+                        lambda: inpaint(with_background_colours(torn, matte), layers, settings.inpaint, step.within(0.3, 0.85), downloaded))  # fmt: skip
     lit = settings.scene.shader == "principled"
     mesh = step("Triangulating", 0.85, (settings.mesh, lit),
                 lambda: _with_soft_edges(image, matte, photo, depth.metric, settings.mesh, lit))  # fmt: skip
@@ -216,7 +216,9 @@ class Steps:
     """
 
     def __init__(self, progress: Progress, kept: Kept, files: tuple = ()):
-        self.progress, self.kept, self.files, self.seconds, self.key, self.stage = progress, kept, files, {}, (), ""
+        self.progress, self.kept, self.files, self.stage = progress, kept, files, ""
+        self.seconds: dict[str, float] = {}
+        self.key: tuple = ()
 
     def __call__(self, stage: str, fraction: float, depends_on: Any, work: Callable[[], Any]) -> Any:
         self.progress(stage, fraction)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from ..layers.layered_depth_image import FRONT, Layer
-from .vertices import BL, BR, SLOT_STEP, TL, TR, Corners
+from .vertices import BL, BR, SLOT_STEP, TL, TR, Vertices
 
 LEVELS = 6
 BLOCK = 2**LEVELS
@@ -40,7 +40,7 @@ class Leaves:
 class Pieces:
     """Triangles of all layers, and what each is a piece of."""
 
-    triangles: np.ndarray  # (T, 3) int32: numbers of `Corners`, counter-clockwise seen from the camera
+    triangles: np.ndarray  # (T, 3) int32: numbers of `Vertices`, counter-clockwise seen from the camera
     layer: np.ndarray  # (T,) uint8
     shown: np.ndarray  # (T,) uint8: PHOTO, INVENTED, FRONT, BACK
     tile: np.ndarray  # (T, 2) int16: row and column of the tile of its texture, where it is not the photo's
@@ -56,7 +56,7 @@ class Pieces:
         return Pieces(*(getattr(self, f.name)[chosen] for f in fields(self)))
 
 
-def cut_into_blocks(layer: Layer, k: int, corners: Corners, tolerance: float, texels: float) -> Pieces:
+def cut_into_blocks(layer: Layer, k: int, corners: Vertices, tolerance: float, texels: float) -> Pieces:
     """The layer's blocks, see `find_leaves`, as triangles.
 
     A block beside smaller ones is a fan round its centre, so that it meets their vertices; the others are two triangles.
@@ -93,7 +93,7 @@ def cut_into_blocks(layer: Layer, k: int, corners: Corners, tolerance: float, te
     return Pieces(triangles, np.full(len(r), k, np.uint8), shown, tile, n > 1)
 
 
-def _better_diagonal(four: list[np.ndarray], corners: Corners) -> np.ndarray:
+def _better_diagonal(four: list[np.ndarray], corners: Vertices) -> np.ndarray:
     """(n,) bool: whether single pixels, whose corners may be shifted, are split from top left to bottom right.
 
     Of the two ways the one whose smaller triangle is larger: a corner pushed inwards can turn a triangle over.
@@ -108,7 +108,7 @@ def _better_diagonal(four: list[np.ndarray], corners: Corners) -> np.ndarray:
     return falling
 
 
-def find_leaves(layer: Layer, k: int, corners: Corners, tolerance: float, texels: float) -> list[Leaves]:
+def find_leaves(layer: Layer, k: int, corners: Vertices, tolerance: float, texels: float) -> list[Leaves]:
     """The layer's blocks by level. `tolerance` in 1/m; `texels`: the photo's pixels along a working pixel.
 
     A block stands for its pixels where they are all of one kind, its quad is flat enough and close enough in depth, and no
@@ -122,7 +122,8 @@ def find_leaves(layer: Layer, k: int, corners: Corners, tolerance: float, texels
     disparity = np.pad(corners.disparity[k], ((0, ph), (0, pw)), mode="edge")
     kind = np.pad(layer.shown, ((0, ph), (0, pw)))
     whole = [np.pad(free & layer.present, ((0, ph), (0, pw)))]
-    error, falling, same = np.zeros((h + ph, w + pw), np.float32), [None], (kind, kind)
+    falling: list[np.ndarray | None] = [None]
+    error, same = np.zeros((h + ph, w + pw), np.float32), (kind, kind)
     for level in range(1, LEVELS + 1):
         half = 2 ** (level - 1)
         off, falls = _flatness(disparity, half)

@@ -15,7 +15,7 @@ import numpy as np
 from ..layers.layered_depth_image import FRONT, INVENTED, LayeredDepthImage
 from .outlines import find_outlines
 from .quadtree import TEXTURE_SHIFT, Pieces
-from .vertices import Corners
+from .vertices import Vertices
 
 BLOCKS_PART = 0.7
 """The part of the tolerance that blocks may use up (core/mesh/quadtree.py); collapses have the rest."""
@@ -57,7 +57,7 @@ class Sheet:
     strictness: np.ndarray  # (2, labels) float32: 1 / tolerance of disparity, in m, and 1 / allowed shift of the texture, in 1/px
 
 
-def simplified(pieces: Pieces, image: LayeredDepthImage, corners: Corners, textures, tolerance: float, texels: float, wanted: int) -> Pieces:
+def simplified(pieces: Pieces, image: LayeredDepthImage, corners: Vertices, textures, tolerance: float, texels: float, wanted: int) -> Pieces:
     """Fewer pieces of the same surfaces: as few as `tolerance` (1/m) allows, or as many as are `wanted`, within a few.
 
     `textures` are atlas and texture of soft silhouettes or None, `texels` the photo's pixels along a working pixel.

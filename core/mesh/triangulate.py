@@ -19,7 +19,7 @@ from .normals import find_slopes, normals_at
 from .quadtree import FLATNESS, Pieces, cut_into_blocks
 from .simplify import BLOCKS_PART, simplified
 from .soft_texture import SoftTexture, pack_soft
-from .vertices import SLOT_STEP, Corners, find_corners
+from .vertices import SLOT_STEP, Vertices, find_vertices
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def triangulate(
         laying = pool.submit(lay_backdrop, image) if settings.backdrop else None
         softening = pool.submit(pack_soft, image, photo, matte) if matte is not None else None
         sloping = pool.submit(find_slopes, image) if lit else None
-        corners = find_corners(image)
+        corners = find_vertices(image)
         texels = photo.camera.width / image.frame[3]
         tolerance = FLATNESS * image.span / (1 if settings.triangles else settings.density)
         backdrop = laying.result() if laying else None
@@ -94,7 +94,7 @@ def triangulate(
     )  # fmt: skip
 
 
-def _blocks(image: LayeredDepthImage, corners: Corners, tolerance: float, texels: float, wanted: int, pool) -> Pieces:
+def _blocks(image: LayeredDepthImage, corners: Vertices, tolerance: float, texels: float, wanted: int, pool) -> Pieces:
     """The blocks of all layers, a part of the tolerance off; finer where more triangles are wanted than that has."""
     tolerance *= BLOCKS_PART
     while True:
@@ -125,7 +125,7 @@ class _Ground:
 
     image: LayeredDepthImage
     photo: Photo
-    corners: Corners
+    corners: Vertices
     slopes: np.ndarray | None  # (layers, h, w, 2) float32; None where no normals are wanted
 
 
@@ -170,7 +170,7 @@ def _backdrop_mesh(backdrop: Backdrop, image: LayeredDepthImage, photo: Photo, s
     number = np.arange(rows * columns, dtype=np.int32).reshape(rows, columns)
     tl, tr, bl, br = (number[r : rows - 1 + r, c : columns - 1 + c].ravel() for r, c in SLOT_STEP)
     triangles = np.concatenate([np.stack([tl, bl, br], axis=1), np.stack([tl, br, tr], axis=1)])
-    rows, columns = (each.ravel() for each in np.meshgrid(*backdrop.texels(), indexing="ij"))
-    on_sheet = np.stack([columns / backdrop.colour.shape[1], rows / backdrop.colour.shape[0]], axis=1)
+    y, x = (each.ravel() for each in np.meshgrid(*backdrop.texels(), indexing="ij"))
+    on_sheet = np.stack([x / backdrop.colour.shape[1], y / backdrop.colour.shape[0]], axis=1)
     flat = on_sheet * (sheet[1] - sheet[0]) + sheet[0]
     return TexturedMesh("backdrop", vertices, triangles, flat[triangles].astype(np.float32), "atlas")
