@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..raster.colour_curves import linear_from_srgb, srgb_from_linear
+from ..raster.nearest_known import nearest_known
 from ..settings import LayerSettings
 from .layered_depth_image import BACK, FRONT, OPPOSITE, Layer, LayeredDepthImage, neighbour
 
@@ -127,14 +128,10 @@ def find_band(image: LayeredDepthImage, width: int) -> Band | None:
 
 def _nearest(seeds: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Distance to the nearest seed, in pixels, and the seed's value."""
-    import cv2
-
     if not seeds.any():
         return np.full(seeds.shape, np.inf, np.float32), values
-    distance, label = cv2.distanceTransformWithLabels((~seeds).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    of = np.zeros((label.max() + 1, *values.shape[2:]), values.dtype)
-    of[label[seeds]] = values[seeds]
-    return distance, of[label]
+    distance, index = nearest_known(seeds)
+    return distance, values.reshape(seeds.size, *values.shape[2:])[index]
 
 
 def _ridge(distance: np.ndarray) -> np.ndarray:
