@@ -12,6 +12,7 @@ import numpy as np
 
 from .camera.camera import Camera
 from .camera.fspy import find_fspy
+from .camera.known_length import length_of, line_from
 from .camera.moves import MOVES, Length, border_needed
 from .depth.depth_map import DepthMap, depth_on_photo
 from .depth.edit_depth import DepthEdit, take_over
@@ -29,7 +30,7 @@ from .mesh.delight import delit_textures
 from .mesh.separate_parts import separate_parts
 from .mesh.triangulate import LayeredMesh, triangulate
 from .photo.photo import Photo, load_photo
-from .settings import LayerSettings, MeshSettings, SceneSettings, Settings
+from .settings import DepthSettings, LayerSettings, MeshSettings, SceneSettings, Settings
 from .threads import hand_on_threads
 
 Progress = Callable[[str, float], None]
@@ -171,12 +172,23 @@ def bring_depth(step: Steps, photo_path, depth_path, settings: Settings, models)
     photo = step("Reading the photo", 0.0, (stamp(photo_path), project and stamp(project), settings.photo),
                  lambda: load_photo(photo_path, settings.photo))  # fmt: skip
     sources = stamp(depth_path) if depth_path else (str(models), at_hand(Path(photo_path), models))
-    found = step("Finding the depth", 0.05, (sources, settings.depth),
+    by_itself = replace(settings.depth, known_length=0.0, known_line="")
+    found = step("Finding the depth", 0.05, (sources, by_itself),
                  lambda: find_depth(photo, depth_path, settings.depth, models))  # fmt: skip
     photo, long_side = with_calibration(photo, found, settings.photo), settings.layers.long_side
     depth = step("Bringing the depth onto the photo", 0.1, long_side,
                  lambda: depth_on_photo(found.values, photo, settings.depth, long_side, str(depth_path or photo_path)))  # fmt: skip
+    if settings.depth.known_length > 0:
+        depth = step("Measuring the known line", 0.12, (settings.depth.known_length, settings.depth.known_line),
+                     lambda: _in_metres(depth, photo.camera, settings.depth))  # fmt: skip
     return photo, found, depth
+
+
+def _in_metres(depth: DepthMap, camera: Camera, settings: DepthSettings) -> DepthMap:
+    """The depth at the scale at which the known line has its length."""
+    scale = length_of(line_from(settings.known_line, camera), depth.disparity, camera) / settings.known_length
+    told = f"{depth.source}; in metres by a line of {settings.known_length:g} m"
+    return replace(depth, disparity=(depth.disparity * np.float32(scale)), metric=True, source=told)
 
 
 def _with_albedo(mesh: LayeredMesh, image, matte, photo: Photo, settings: MeshSettings) -> LayeredMesh:

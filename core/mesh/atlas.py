@@ -21,6 +21,10 @@ class Atlas:
     texture: np.ndarray  # (H, W, 3) float32, sRGB-encoded
     origin: np.ndarray  # (layers, tile rows, tile columns, 2) int32: texel row and column of the canvas's (0, 0) for that tile
 
+    def origin_of(self, layer, tile) -> np.ndarray:
+        """(n, 2): `origin` for each layer and tile (rows, columns), equal only within one rectangle."""
+        return self.origin[layer, tile[0], tile[1]]
+
 
 def pack_atlas(image: LayeredDepthImage) -> Atlas:
     """Packs the tiles (BLOCK pixels square) with invented content, one texel a pixel."""

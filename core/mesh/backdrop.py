@@ -25,6 +25,10 @@ class Backdrop:
     disparity: np.ndarray  # (rows + 1, columns + 1) float32 at the corners of the cells, 1/m; the outermost cells are the apron
     colour: np.ndarray  # (h', w', 3) float32, sRGB-encoded; the outermost `FADE` texels are the apron
 
+    @property
+    def triangle_count(self) -> int:
+        return 2 * (self.disparity.shape[0] - 1) * (self.disparity.shape[1] - 1)
+
     def corners(self, shape: tuple[int, ...], long_side: int) -> tuple[np.ndarray, np.ndarray]:
         """(rows + 1,) and (columns + 1,): places of the cells' corners in pixels of a canvas of that shape."""
         rows, columns = (_with_apron(np.linspace(0, n, m - 2), APRON * long_side)

@@ -24,6 +24,10 @@ class SoftTexture:
     texture: np.ndarray  # (H, W, 4) as the photo: uint8 or uint16 sRGB, float32 linear; straight alpha
     origin: np.ndarray  # (tile rows, tile columns, 2) int32: texel row and column of the photo's (0, 0) for that tile
 
+    def origin_of(self, layer, tile) -> np.ndarray:
+        """(n, 2): `origin` for each tile (rows, columns), equal only within one rectangle; the same on each layer."""
+        return self.origin[tile[0], tile[1]]
+
     def uvs(self, rows: np.ndarray, columns: np.ndarray, tile, side: int) -> np.ndarray:
         """Texture coordinates (..., 2) of places in the photo's pixels, on the tile (row, column arrays) of that side."""
         height, width = self.texture.shape[:2]

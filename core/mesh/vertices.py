@@ -43,13 +43,24 @@ class Vertices:
     offset: np.ndarray  # (corners, 2) float32: shift of row and column of irregular ones, px, large along silhouettes only
     nudge: np.ndarray  # (corners, 2) float32: the same of regular ones, tiny; a hidden layer's lie beneath silhouettes too
 
+    @property
+    def count(self) -> int:
+        """How many numbers there are, used or not."""
+        return len(self.regular) * self.regular[0].size + len(self.irregular_corner)
+
+    def corner(self, vertex: np.ndarray) -> np.ndarray:
+        """(n,) int32: the corner of the pixel grid at which vertices stand, by number."""
+        size = self.regular[0].size
+        odd = vertex >= len(self.regular) * size
+        corner = np.where(odd, 0, vertex % size).astype(np.int32)
+        corner[odd] = self.irregular_corner[vertex[odd] - len(self.regular) * size]
+        return corner
+
     def place(self, vertex: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Row, column (float64, canvas corners) and disparity of vertices by number."""
         count = self.regular[0].size
         first = len(self.regular) * count
-        odd = vertex >= first
-        corner = np.where(odd, 0, vertex % count)
-        corner[odd] = self.irregular_corner[vertex[odd] - first]
+        odd, corner = vertex >= first, self.corner(vertex)
         disparity = np.empty(len(vertex), np.float32)
         for k, values in enumerate(self.disparity):
             own = ~odd & (vertex // count == k)
