@@ -275,18 +275,25 @@ def _halo(colour: np.ndarray, background: np.ndarray, band: Band, alpha: np.ndar
     Beside a silhouette photos have lines that no mixture explains: a camera that sharpens leaves them light or dark, a lens
     coloured. They move with the foreground, wholly: of a part of it the rest would be a line of odd colours on the background.
     """
-    over = colour - background
-    room = np.where(over > 0, top - background, background)
-    need = (np.abs(over) / np.maximum(room, 0.02)).max(axis=2)
+    need = least_alpha(colour, background, top)
     off = perceived(colour) - perceived(background)
     difference = np.sqrt((off * off).mean(axis=2))
     deviation = difference / np.sqrt(NOISE**2 + _busy(colour, band) / BUSY)
     beside = band.width + 1 - band.edge <= HALO * band.width
     moves = band.outer & (band.edge >= 2) & ((beside & (difference > VISIBLE)) | (deviation > ODD))
-    # with less alpha than it needs, no foreground between black and white would leave the background as it is
     least = np.where(band.outer & (band.edge >= 2) & (alpha > UNSEEN), need, 0)
     whole = np.where(moves, np.minimum(HEADROOM * need, np.maximum(need, MOST_HALO)), least)
     return whole.clip(0, 1).astype(np.float32)
+
+
+def least_alpha(seen: np.ndarray, background: np.ndarray, top: float) -> np.ndarray:
+    """(...) alpha from which on a foreground between 0 and `top` makes `seen` (..., 3) over `background` as it is.
+
+    With less, the background would have to change, each channel by another amount: dots of odd colours.
+    """
+    over = seen - background
+    room = np.where(over > 0, top - background, background)
+    return np.minimum((np.abs(over) / np.maximum(room, 0.02)).max(axis=-1), 1)
 
 
 def split_composite(seen, alpha, foreground, background, top: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
