@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
@@ -59,3 +60,16 @@ def needed_memory(width: int, height: int, long_side: int, networks: bool) -> in
     grid = width * height * min(1.0, long_side / max(width, height)) ** 2
     fixed = AT_REST + BLENDER + (NETWORKS if networks else 0)
     return int(fixed * 1e6 + A_GRID_PIXEL * grid + A_PHOTO_PIXEL * width * height)
+
+
+def free_caches(package: str) -> None:
+    """Empties every cache of the loaded modules of a package: whatever has `cache_clear`, as functions under `lru_cache` have.
+
+    Networks and results are read or computed again when they are next needed.
+    """
+    for name, module in list(sys.modules.items()):
+        if name == package or name.startswith(package + "."):
+            for value in list(vars(module).values()):
+                clear = None if isinstance(value, type) else getattr(value, "cache_clear", None)
+                if callable(clear):
+                    clear()

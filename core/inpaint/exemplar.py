@@ -94,6 +94,11 @@ class PatchCache:
             while sum(0 if kept is None else kept.nbytes for kept in self.results.values()) > self.room:
                 self.results.popitem(last=False)
 
+    def cache_clear(self) -> None:
+        """Forgets everything."""
+        with self.lock:
+            self.results.clear()
+
 
 patch_cache = PatchCache()
 
