@@ -14,8 +14,7 @@ from ...core.camera.framing import told as framing_told
 from ...core.errors import DioramaError
 from ...core.memory import free_memory, needed_memory
 from ...core.pipeline import Diorama, build_diorama
-from ...core.raster.decode import MAX_PIXELS
-from ...core.raster.open_picture import size_by_header
+from ...core.raster.decode import MAX_PIXELS, size_by_header
 from ...core.scene.output import OutputSettings, names_of
 from ...core.settings import Settings
 from .flags import add_common, add_options, add_output_options, request_from
