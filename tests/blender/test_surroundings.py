@@ -5,10 +5,11 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
-from command_lines import FAST, START, environment, files, finish, one_sentence, start
+from command_lines import FAST, START, WORKER, environment, files, finish, one_sentence, start
 from made_photos import two_planes
 
 from photo_diorama.core.errors import DioramaError, is_out_of_memory
@@ -129,6 +130,54 @@ def test_a_signal_while_blender_is_loaded_waits(place, name, code):
     done = run(place, "street.png", "--depth", "street.npy", *FAST, "--render", "a.png", "--samples", "1", before=before)
     assert done.code == code and "stopped" in one_sentence(done.err)
     assert {name for name in files(place) if not name.startswith("home")} == {"street.png", "street.npy"}
+
+
+TRIES = 14
+BEGINS = """
+import runpy, sys
+runpy.run_path({worker!r}, run_name="worker")
+for name in [name for name in sys.modules if name.startswith("photo_diorama.")]:
+    del sys.modules[name]
+open("begun", "w").close()
+from photo_diorama.ui.cli.start import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@POSIX
+def test_a_signal_at_any_moment_leaves_one_sentence_or_none(place):
+    """From the program's first import to its last rendered pixel, in turn SIGTERM and Ctrl-C; measured by a run without."""
+    arguments = ["street.png", "--depth", "street.npy", *FAST, "--inpainter", "diffusion", "--render", "a.png", "--samples", "1"]
+    script, before = BEGINS.format(worker=str(WORKER)), {"street.png", "street.npy"}
+
+    def begin() -> tuple[subprocess.Popen, float]:
+        (place / "begun").unlink(missing_ok=True)
+        process = subprocess.Popen([sys.executable, "-c", script, *arguments], cwd=place, env=environment(place / "home"),
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
+        while not (place / "begun").exists() and process.poll() is None:
+            time.sleep(0.005)
+        return process, time.monotonic()
+
+    process, begun = begin()
+    assert finish(process).code == 0
+    whole, codes = time.monotonic() - begun, []
+    for number in range(TRIES):
+        for name in ("street.blend", "a.png"):
+            (place / name).unlink(missing_ok=True)
+        what = (signal.SIGTERM, signal.SIGINT)[number % 2]
+        process, begun = begin()
+        time.sleep(whole * number / TRIES)
+        process.send_signal(what)
+        done = finish(process)
+        codes.append(done.code)
+        assert done.code in (0, 128 + what, -what), (number, done.code, done.err)
+        if done.code > 0:
+            assert "stopped; nothing half-written" in one_sentence(done.err)
+        else:
+            assert done.err == ""
+        left = {name for name in files(place) if not name.startswith("home")} - {"begun"}
+        assert left <= before | {"street.blend", "a.png"} and before <= left
+    assert sum(code > 0 for code in codes) >= TRIES // 3, codes  # most met the work itself
 
 
 def test_two_runs_on_one_new_output(place):
