@@ -6,12 +6,14 @@ import contextlib
 import os
 from pathlib import Path
 
-CGROUP = Path("/sys/fs/cgroup")
+from .errors import DioramaError, Kind
+
+MEMINFO, CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
 
 def free_memory() -> int | None:
     """Bytes that this process may still take: of the machine, of its container and of its own limit; None where nobody tells."""
-    found = [read() for read in (_of_the_machine, _of_the_container, _of_the_process)]
+    found = [read() for read in (_of_the_machine, _of_the_container, address_space_left)]
     told = [number for number in found if number is not None]
     return max(0, min(told)) if told else None
 
@@ -19,7 +21,7 @@ def free_memory() -> int | None:
 def _of_the_machine() -> int | None:
     """Linux: memory that can be had without swapping (proc(5), MemAvailable)."""
     with contextlib.suppress(OSError, ValueError, IndexError):
-        lines = Path("/proc/meminfo").read_text().splitlines()
+        lines = MEMINFO.read_text().splitlines()
         return next((1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")), None)
     return None
 
@@ -34,8 +36,8 @@ def _of_the_container() -> int | None:
     return None
 
 
-def _of_the_process() -> int | None:
-    """What `ulimit -v` leaves."""
+def address_space_left() -> int | None:
+    """Bytes that a limit of this process (`ulimit -v`) leaves; None where there is none."""
     try:
         import resource
     except ImportError:  # Windows
@@ -46,6 +48,20 @@ def _of_the_process() -> int | None:
     with contextlib.suppress(OSError, ValueError, IndexError):
         return limit - int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     return None
+
+
+BLENDER_ADDRESSES = 1_500_000_000
+"""Bytes of address space for Blender and one diorama in it; with less it crashes as it is loaded, or as it loads a picture."""
+
+
+def check_room_for_blender() -> None:
+    """Raises DioramaError where a limit of this process leaves less than Blender needs, which would end in a crash."""
+    left = address_space_left()
+    if left is not None and left < BLENDER_ADDRESSES:
+        raise DioramaError(
+            f"There is not enough memory for Blender: it needs {BLENDER_ADDRESSES / 1e9:.1f} GB of address space, and the limit of this "
+            f"process leaves {max(0, left) / 1e9:.1f} GB; raise the limit (ulimit -v).", Kind.MEMORY,
+        )  # fmt: skip
 
 
 AT_REST, BLENDER, NETWORKS = 150, 170, 400

@@ -139,7 +139,7 @@ runpy.run_path({worker!r}, run_name="worker")
 for name in [name for name in sys.modules if name.startswith("photo_diorama.")]:
     del sys.modules[name]
 open("begun", "w").close()
-from photo_diorama.ui.cli.start import main
+from photo_diorama.ui.cli import main
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -212,7 +212,7 @@ def test_what_came_meanwhile_is_not_replaced(tmp_path, monkeypatch, links):
 
 
 @pytest.mark.parametrize("error", [
-    MemoryError(), RuntimeError("could not create a memory object"), OSError(12, "Cannot allocate memory"), RuntimeError("std::bad_alloc"),
+    MemoryError(), RuntimeError("can't start new thread"), RuntimeError("could not create a memory object"), OSError(12, "Cannot allocate memory"), RuntimeError("std::bad_alloc"),
     RuntimeError("[enforce fail at alloc_cpu.cpp:118] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
     ImportError("libtorch_cpu.so: failed to map segment from shared object"),
     ValueError("OpenCV(4.11.0) alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate 750000000 bytes in function 'OutOfMemoryError'"),
@@ -234,6 +234,55 @@ def test_a_photo_that_needs_more_memory_than_is_left_is_told_before(place):
     done = run(place, "street.png", "--depth", "street.npy", *FAST, "--inpainter", "diffusion", before=LITTLE)
     said = one_sentence(done.err)
     assert done.code == 0 and "street.png needs about 0.3 GB of memory and 0.1 GB are free" in said and "--long-side (now 96)" in said
+
+
+LIMIT = """
+import resource
+resource.setrlimit(resource.RLIMIT_AS, ({bytes}, resource.RLIM_INFINITY))
+"""
+
+
+@POSIX
+@pytest.mark.parametrize("megabytes", [500, 700, 1400])
+def test_a_process_that_may_take_little_ends_in_the_sentence_about_memory(place, megabytes):
+    """From too little for NumPy's own to too little for Blender, which would crash."""
+    done = run(place, "street.png", "--long-side", "96", before=LIMIT.format(bytes=megabytes * 10**6))
+    *warned, said = done.err.splitlines()
+    assert done.code == 2 and said.startswith("photo-diorama: There is not enough memory for "), done.err[-2000:]
+    assert all("GB are free" in line for line in warned) and len(warned) <= 1
+    assert {name for name in files(place) if not name.startswith("home")} == {"street.png", "street.npy"}
+
+
+STRUCK_BY_ITS_LIBRARY = """
+import os, signal
+import photo_diorama.ui.cli.inspect_photo as each
+def struck(*_):
+    os.write(2, b"OpenBLAS blas_thread_init: pthread_create failed for thread 1 of 2: Resource temporarily unavailable\\n")
+    signal.raise_signal(signal.SIGINT)
+each.load_photo = struck
+"""
+
+
+def test_a_library_that_stops_the_process_for_want_of_threads_is_no_user(place):
+    done = run(place, "inspect", "street.png", before=STRUCK_BY_ITS_LIBRARY)
+    assert done.code == 2 and "not enough memory" in one_sentence(done.err)
+
+
+def test_the_machines_own_word_is_read(tmp_path, monkeypatch):
+    from photo_diorama.core import memory
+
+    (tmp_path / "meminfo").write_text("MemTotal:  16000000 kB\nMemFree: 90000 kB\nMemAvailable:   123456 kB\n")
+    monkeypatch.setattr(memory, "MEMINFO", tmp_path / "meminfo")
+    assert memory.free_memory() == 123456 * 1024
+    (tmp_path / "memory.max").write_text("200000000")
+    (tmp_path / "memory.current").write_text("150000000")
+    (tmp_path / "memory.stat").write_text("anon 5\ninactive_file 20000000\n")
+    monkeypatch.setattr(memory, "CGROUP", tmp_path)
+    assert memory.free_memory() == 70_000_000
+    for name in ("meminfo", "memory.max"):
+        (tmp_path / name).write_text("damaged")
+    monkeypatch.setattr(memory, "address_space_left", lambda: None)
+    assert memory.free_memory() is None
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/meminfo"), reason="the system does not tell")

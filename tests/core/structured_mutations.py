@@ -16,14 +16,15 @@ from mutations import INTERESTING, WORDS
 WORDS_IN_XML = re.compile(rb'(?<==")[^"<>&]*(?=")|(?<=>)[^<>&]+(?=<)')
 NAMES = re.compile(rb"\b\w+:\w+\b")
 ANCILLARY = (b"gAMA", b"cHRM", b"sRGB", b"tRNS", b"pHYs", b"tEXt", b"iTXt", b"zTXt", b"eXIf", b"iCCP", b"sBIT", b"acTL", b"bKGD", b"PLTE")
-ODD = [*INTERESTING, -1, -(2**31), 2**53, 2**63, 10**400, 1e308, -0.5, 1e-300, float("nan"), float("inf"), "", "x" * 300, "\0", None, True, [], {}]
+ODD = [*INTERESTING, -1, -(2**31), 2**53, 2**63, 10**400, 1e308, -0.5, 1e-300, float("nan"), float("inf"), "", "x" * 300, "\0",
+       None, True, [], {}]  # fmt: skip
 
 
 def structured(data: bytes, rng: np.random.Generator) -> bytes:
     """A mutant of the file; the file itself where it cannot be taken apart."""
     try:
         return _change_of(data)(data, rng)
-    except (struct.error, ValueError, IndexError, KeyError, zlib.error, zipfile.BadZipFile, TypeError, OverflowError, StopIteration):
+    except (ArithmeticError, EOFError, LookupError, StopIteration, TypeError, ValueError, struct.error, zlib.error, zipfile.BadZipFile):
         return data
 
 
@@ -209,7 +210,8 @@ def _npz(data: bytes, rng) -> bytes:
 
 BOXES = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"iref": 4}
 """HEIF's boxes of boxes, and how many bytes of their own stand before."""
-SAFE_TO_CHANGE = (b"ispe", b"irot", b"imir", b"colr", b"pixi", b"auxC", b"clap", b"iref", b"dimg", b"cdsc", b"auxl", b"thmb", b"infe", b"ipma")
+SAFE_TO_CHANGE = (b"ispe", b"irot", b"imir", b"colr", b"pixi", b"auxC", b"clap", b"iref", b"dimg", b"cdsc", b"auxl", b"thmb", b"infe",
+                  b"ipma")  # fmt: skip
 
 
 def _heif(data: bytes, rng) -> bytes:
