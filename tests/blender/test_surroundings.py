@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -61,6 +62,50 @@ def test_a_standard_output_that_takes_no_more_is_one_sentence(place, arguments, 
 def test_help_to_somebody_who_has_gone(place):
     done = shell(place, "exec 1> >(exec true); sleep 1", "--help")
     assert done.code == 0 and done.err == ""
+
+
+COMMANDS = {
+    "help": ["--help"], "inspect": ["inspect", "street.png"], "models": ["models", "list"],
+    "depth": ["depth", "street.png", "--depth", "street.npy", "--depth-kind", "metric", "--output", "d.npy", "--overwrite"],
+    "batch": ["batch", "photos", "--output", "out", *FAST, "--inpainter", "diffusion"], "refused": ["inspect", "none.png"],
+}  # fmt: skip
+
+
+@POSIX
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_ends_well_where_nobody_listens(place, name):
+    """Both outputs closed, then a reader that has gone and an output that is full: the exit code is right and no traceback comes."""
+    (place / "photos").mkdir()
+    os.replace(place / "street.png", place / "photos" / "street.png")
+    os.symlink(place / "photos" / "street.png", place / "street.png")
+    refused = 2 if name == "refused" else 0
+    assert shell(place, "exec 1>&- 2>&-", *COMMANDS[name]).code == refused
+    for broken in ("exec 1> >(exec true); sleep 1", "exec 1>/dev/full"):
+        done = shell(place, broken, *COMMANDS[name])
+        assert done.code in ((2,) if refused else (0, 2)) and "Traceback" not in done.err, done.err
+        if done.code:
+            assert one_sentence(done.err)
+
+
+UNKNOWN = ("setpriv", "--reuid", "12345", "--regid", "12345", "--clear-groups", "--inh-caps=+dac_read_search",
+           "--ambient-caps=+dac_read_search")  # fmt: skip
+"""A user of no name, who may read what root may, as this Python may lie in root's home."""
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None or os.geteuid() != 0, reason="asks for root and setpriv")
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_runs_as_a_user_of_no_name(place, name):
+    (place / "photos").mkdir()
+    shutil.copy(place / "street.png", place / "photos")
+    os.chmod(place, 0o777)
+    for each in place.parents:  # made by pytest for its own user alone
+        if each.name.startswith("pytest-") or each.name.startswith("test_"):
+            os.chmod(each, 0o755)
+    kept = {name: value for name, value in environment(place).items() if name not in ("HOME", "USER", "LOGNAME", "TMPDIR")}
+    done = finish(subprocess.Popen([*UNKNOWN, sys.executable, "-c", START.format(before=""), *COMMANDS[name]], cwd=place, env=kept,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))  # fmt: skip
+    assert done.code == (2 if name == "refused" else 0), done.err
+    assert done.err == "" if name != "refused" else one_sentence(done.err)
 
 
 NOBODY = """
