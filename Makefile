@@ -1,5 +1,5 @@
 # make demo [PHOTO=picture.jpg [DEPTH=depth.png]]   a diorama of the demo photo, or of yours, in out/
-# make check                                         style, types of the rooms that have them, and the quick tests
+# make check                                         style, types of core, and the quick tests
 # make test                                          all tests, with what they need
 # make test-versions                                 the tests with Blender in Blender 5.0 and 5.2 too, whole
 # make test-blender-real                             the zips with their wheels in Blender 4.5, 5.0, 5.2 and in Debian's program
@@ -41,11 +41,10 @@ demo: .venv/ready
 QUICK := $(addprefix tests/core/,test_arrows.py test_errors.py test_settings.py test_job.py camera scene batch/test_request.py \
 	batch/test_manifest.py photo/test_icc_profile.py layers/test_regions.py layers/test_discontinuities.py mesh/test_normals.py \
 	mesh/test_atlas.py depth/test_find_depth.py raster/test_open_picture.py)
-TYPED := core/errors.py core/job.py core/threads.py core/settings.py core/batch/request.py
 
 check: .venv/ready-dev
 	$(BIN)/ruff check .
-	$(BIN)/python -m mypy $(TYPED)
+	$(BIN)/python -m mypy core
 	$(BIN)/python -m pytest -x $(QUICK)
 
 test: .venv/ready-dev

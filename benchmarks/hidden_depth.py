@@ -44,7 +44,7 @@ def flood(image: LayeredDepthImage, found: Disocclusion) -> Disocclusion:
 
 def row_where_both_agree(image: LayeredDepthImage, found: Disocclusion) -> Disocclusion:
     """The line between the surfaces to the right and left where these are about as deep, else the flood's."""
-    seen = learned.look(image, found)
+    seen = learned.find_candidates(image, found)
     right, left, between = seen.candidates[1], seen.candidates[5], seen.candidates[17]
     agree = (between > 0) & (np.abs(right - left) < 6 * image.threshold)
     return learned.with_expected(image, found, seen, np.where(agree, between, 0), np.inf)
@@ -52,7 +52,7 @@ def row_where_both_agree(image: LayeredDepthImage, found: Disocclusion) -> Disoc
 
 def expecting(image: LayeredDepthImage, found: Disocclusion, true: np.ndarray, only: bool) -> Disocclusion:
     """`found` expecting the truth (h, w), 0 where unknown, or only the candidate that comes nearest to it."""
-    seen = learned.look(image, found)
+    seen = learned.find_candidates(image, found)
     best = true[np.ix_(seen.rows, seen.columns)].ravel()[seen.where]
     if only:
         off = np.abs(np.log(np.maximum(seen.candidates, 1e-9) / np.maximum(best, 1e-9)))

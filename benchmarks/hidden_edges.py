@@ -31,7 +31,7 @@ from photo_diorama.core.hidden_depth import choose_surface as learned  # noqa: E
 from photo_diorama.core.hidden_depth import learned_edges  # noqa: E402
 from photo_diorama.core.hidden_depth.continue_edges import junctions, on_canvas, regions_behind, see_edges  # noqa: E402
 from photo_diorama.core.hidden_depth.edge_paths import EdgePath, plan_paths  # noqa: E402
-from photo_diorama.core.hidden_depth.propagate_edges import reflood  # noqa: E402
+from photo_diorama.core.hidden_depth.propagate_edges import propagate_across_edges  # noqa: E402
 from photo_diorama.core.layers.link_layers import absorb_islands  # noqa: E402
 from photo_diorama.core.layers.regions import disocclude  # noqa: E402
 from photo_diorama.core.settings import HIDDEN_DEPTH, HIDDEN_EDGES, LayerSettings  # noqa: E402
@@ -119,8 +119,9 @@ def main() -> None:
             continue
         value, told = all_truth(view, image, found)
         found = absorb_islands(image, found)
-        seen, silhouette = see_edges(image, found)
-        met = junctions(image, seen, silhouette, regions_behind(image, found, seen, layers.context_width), 1)
+        seen = see_edges(image, found)
+        met = [(each.region, each.ends, each.crop)
+               for each in junctions(image, seen, regions_behind(image, found, seen, layers.context_width), 1)]
         asked, close = np.zeros(found.hidden.shape, bool), np.zeros(found.hidden.shape, bool)
         trues = []
         for region, ends, _ in met:
@@ -139,7 +140,7 @@ def main() -> None:
         tiles = [drawn(image.layers[0].disparity, None, image, seen.labels[0] > 0)]
         for name, predicted in ways.items():
             paths = planned(met, predicted, answers if name.startswith("network") else [None] * len(met)) if name != "none" else []
-            after = reflood(image, found, seen.behind, paths, learned_edges.OWNING)[0] if paths else found
+            after = propagate_across_edges(image, found, seen.behind, paths, learned_edges.OWNING)[0] if paths else found
             tiles.append(drawn(after.disparity, found.hidden, image, _pixels([pixel for path in paths for pixel in path.near], image.shape)))
             made = near_sides(after.disparity, told & found.hidden, image.threshold) & close
             edges[name] = edges.get(name, 0) + np.array(edge_figures(made, true_edges, asked), float)

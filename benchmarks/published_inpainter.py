@@ -73,7 +73,7 @@ def main() -> None:
 
     torch.set_num_threads(given.threads)
     networks, work = random_networks(given.device), count_work()
-    inpaint.load_networks = lambda inpainter, files: networks
+    inpaint.choose_inpainter = lambda settings, files: networks
     needed_networks.Downloaded.stamp = lambda self, inpainter: ()
     settings = Settings().with_values({"inpainter": "published", "long_side": given.long_side, "device": given.device})
     started = time.process_time()

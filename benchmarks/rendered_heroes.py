@@ -46,10 +46,10 @@ FIGURES = ("invented", "PSNR", "ghosts")
 def make(given: argparse.Namespace) -> None:
     """Renders `count` heroes; what is in the cache already stays."""
     import bpy
-    from catalogue import draw_models
-    from layouts import garden, room, street
+    from scene_kinds.catalogue import draw_models
+    from scene_kinds.layouts import garden, room, street
     from render_scenes import expose, pictures_in, read_photos, set_up
-    from stage import Stage
+    from scene_kinds.stage import Stage
 
     given.cache.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(given.seed)

@@ -15,7 +15,7 @@ from .pipeline import Diorama, Kept, Progress, build_diorama, find_original, sil
 from .settings import Settings
 from .silhouettes.select_thing import Scene
 
-Mask = Callable[[tuple[int, int]], np.ndarray]
+Mask = Callable[[tuple[int, ...]], np.ndarray]
 """Takes height and width of the working grid, returns (h, w) bool."""
 ChangeOf = Callable[[DepthMap], Change]
 """Takes the depth as it is now, for its range; returns what is to be done."""

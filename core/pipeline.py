@@ -12,24 +12,25 @@ import numpy as np
 
 from .camera.camera import Camera
 from .camera.fspy import find_fspy
+from .camera.known_length import length_of, line_from
 from .camera.moves import MOVES, Length, border_needed
 from .depth.depth_map import DepthMap, depth_on_photo
 from .depth.edit_depth import DepthEdit, take_over
 from .depth.find_depth import FoundDepth, at_hand, find_depth, with_calibration
 from .depth.sharpen_depth import sharpen
 from .errors import DioramaError
-from .inpaint.fill_colour import resolved
+from .inpaint.choose_inpainter import resolved
 from .inpaint.inpaint import inpaint
 from .inpaint.needed_networks import Downloaded
 from .layers.layered_depth_image import LayeredDepthImage
 from .layers.parts import Parts
-from .layers.soft_silhouettes import add_skirt, clean, find_matte
+from .layers.soft_silhouettes import add_skirt, find_matte, with_background_colours
 from .layers.split import split_into_layers
 from .mesh.delight import delit_textures
 from .mesh.separate_parts import separate_parts
 from .mesh.triangulate import LayeredMesh, triangulate
 from .photo.photo import Photo, load_photo
-from .settings import LayerSettings, MeshSettings, SceneSettings, Settings
+from .settings import DepthSettings, LayerSettings, MeshSettings, SceneSettings, Settings
 from .threads import hand_on_threads
 
 Progress = Callable[[str, float], None]
@@ -117,7 +118,7 @@ def build_diorama(
     """
     layers, files = settings.layers, (str(photo_path), str(depth_path or ""))
     step = Steps(progress, kept if kept is not None else Kept(), files)
-    downloaded = Downloaded(models, settings.depth.device)
+    downloaded = Downloaded(Path(models) if models else None, settings.depth.device)
     settings = replace(settings, inpaint=resolved(settings.inpaint))
     networks = downloaded.stamp(settings.inpaint.inpainter)  # before anything that takes long: one may be missing
     photo, found, original = bring_depth(step, photo_path, depth_path, settings, models)
@@ -129,7 +130,7 @@ def build_diorama(
                 lambda: split_into_layers(photo, sharp, layers, parts))  # fmt: skip
     matte = step("Softening silhouettes", 0.28, (), lambda: find_matte(torn, layers, found.matte, sharp.steps is not None))
     image, edges = step("Inpainting what is hidden", 0.3, (settings.inpaint, networks),
-                        lambda: inpaint(clean(torn, matte), layers, settings.inpaint, step.within(0.3, 0.85), downloaded))  # fmt: skip
+                        lambda: inpaint(with_background_colours(torn, matte), layers, settings.inpaint, step.within(0.3, 0.85), downloaded))  # fmt: skip
     lit = settings.scene.shader == "principled"
     mesh = step("Triangulating", 0.85, (settings.mesh, lit),
                 lambda: _with_soft_edges(image, matte, photo, depth.metric, settings.mesh, lit))  # fmt: skip
@@ -171,12 +172,23 @@ def bring_depth(step: Steps, photo_path, depth_path, settings: Settings, models)
     photo = step("Reading the photo", 0.0, (stamp(photo_path), project and stamp(project), settings.photo),
                  lambda: load_photo(photo_path, settings.photo))  # fmt: skip
     sources = stamp(depth_path) if depth_path else (str(models), at_hand(Path(photo_path), models))
-    found = step("Finding the depth", 0.05, (sources, settings.depth),
+    by_itself = replace(settings.depth, known_length=0.0, known_line="")
+    found = step("Finding the depth", 0.05, (sources, by_itself),
                  lambda: find_depth(photo, depth_path, settings.depth, models))  # fmt: skip
     photo, long_side = with_calibration(photo, found, settings.photo), settings.layers.long_side
     depth = step("Bringing the depth onto the photo", 0.1, long_side,
                  lambda: depth_on_photo(found.values, photo, settings.depth, long_side, str(depth_path or photo_path)))  # fmt: skip
+    if settings.depth.known_length > 0:
+        depth = step("Measuring the known line", 0.12, (settings.depth.known_length, settings.depth.known_line),
+                     lambda: _in_metres(depth, photo.camera, settings.depth))  # fmt: skip
     return photo, found, depth
+
+
+def _in_metres(depth: DepthMap, camera: Camera, settings: DepthSettings) -> DepthMap:
+    """The depth at the scale at which the known line has its length."""
+    scale = length_of(line_from(settings.known_line, camera), depth.disparity, camera) / settings.known_length
+    told = f"{depth.source}; in metres by a line of {settings.known_length:g} m"
+    return replace(depth, disparity=(depth.disparity * np.float32(scale)), metric=True, source=told)
 
 
 def _with_albedo(mesh: LayeredMesh, image, matte, photo: Photo, settings: MeshSettings) -> LayeredMesh:
@@ -204,7 +216,9 @@ class Steps:
     """
 
     def __init__(self, progress: Progress, kept: Kept, files: tuple = ()):
-        self.progress, self.kept, self.files, self.seconds, self.key, self.stage = progress, kept, files, {}, (), ""
+        self.progress, self.kept, self.files, self.stage = progress, kept, files, ""
+        self.seconds: dict[str, float] = {}
+        self.key: tuple = ()
 
     def __call__(self, stage: str, fraction: float, depends_on: Any, work: Callable[[], Any]) -> Any:
         self.progress(stage, fraction)

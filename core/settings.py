@@ -67,6 +67,10 @@ class DepthSettings:
     near_distance: float = option(
         1.0, "Distance of the nearest point in metres where the depth has no unit of its own", low=0.01, high=10000.0
     )
+    known_length: float = option(
+        0.0, "Length in metres of the known line, which gives the whole scene its scale; 0 leaves the scale as it is", low=0.0, high=1e5
+    )
+    known_line: str = option("", "Both ends of a line on the photo whose length is known: X,Y,X,Y in pixels from the left and the top")
 
 
 @dataclass(frozen=True)
@@ -152,7 +156,12 @@ class InpaintSettings:
 class MeshSettings:
     """How densely the surfaces are triangulated."""
 
-    density: float = option(1.0, "Detail of the mesh: 2 halves the error allowed, 0.5 doubles it", low=0.05, high=10.0)
+    triangles: int = option(
+        0, "How many triangles the diorama has, from 20000 up; 0 takes as many as photo and depth need", low=0, high=50_000_000
+    )
+    density: float = option(
+        1.0, "Detail of the mesh where the number of triangles is automatic: 2 halves the error allowed, 0.5 doubles it", low=0.05, high=10.0
+    )
     backdrop: bool = option(True, "A smooth sheet behind everything, so that gaps show no void when the camera moves far")
 
 

@@ -23,7 +23,7 @@ def _modules() -> tuple:
         rebuild,
         update_from,
     )
-    from .camera import apply_move, camera_lines, depth_of_field, safe_range, tilt_preview
+    from .camera import apply_move, camera_lines, depth_of_field, line_length, safe_range, tilt_preview
     from .depth import brushes, click_region, edit_depth, layers, mask_overlay, paint_depth, pick_depth
     from .light import ground, light, relief
     from .output import export_diorama, render_output
@@ -57,6 +57,7 @@ def _modules() -> tuple:
         focus_scale,
         look_through,
         camera_lines,
+        line_length,
         export_diorama,
         model_files,
     )

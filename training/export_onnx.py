@@ -1,6 +1,6 @@
 """Writes the networks that come along as ONNX, in the form that OpenCV runs at any size, and proves that they say the same.
 
-    python training/export_onnx.py depth|colour|edges [--weights FILE.safetensors] [--output FILE.onnx]
+    python training/export_onnx.py depth|silhouettes|colour|edges [--weights FILE.safetensors] [--output FILE.onnx]
 
 PyTorch's older exporter (`dynamo=False`) traces a form of each network at one size. OpenCV infers all sizes anew for every input, so
 nothing in a form may depend on the traced one: no Shape, no Reshape, no output size of a Resize, no padding by Slice. The three forms
@@ -89,6 +89,11 @@ class DepthForm(nn.Module):
         self.network = with_padded_convolutions(network)
 
     def forward(self, photo: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
+        answer = F.interpolate(self.half(photo, place), scale_factor=2.0, mode="bilinear", align_corners=False)
+        return answer if answer.shape[1] == 1 else (F.relu(answer[:, :1]), torch.sigmoid(answer[:, 1:]))
+
+    def half(self, photo: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
+        """All outputs at half the photo's size."""
         decoder, maps = self.network.decoder, self.network.encoder(photo * 2 - 1)
         first, _, second = decoder.whole
         whole = per_pixel(second, F.relu(per_pixel(first, F.adaptive_avg_pool2d(maps[-1], 1))))
@@ -96,27 +101,41 @@ class DepthForm(nn.Module):
         for level in range(len(maps) - 2, -1, -1):
             x = F.interpolate(decoder.narrow[level](x), scale_factor=2.0, mode="bilinear", align_corners=False)
             x = decoder.units[level](F.relu(x + decoder.lateral[level](maps[level])))
-        answer = F.interpolate(decoder.head(x), scale_factor=2.0, mode="bilinear", align_corners=False)
-        return answer if answer.shape[1] == 1 else (F.relu(answer[:, :1]), torch.sigmoid(answer[:, 1:]))
+        return decoder.head(x)
+
+
+class SilhouettesForm(DepthForm):
+    """The same with the second decoder, which answers at half the photo's size."""
+
+    def forward(self, photo: torch.Tensor, place: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        half = self.half(photo, place)
+        return half[:, :1] + 0, torch.sigmoid(half[:, 1:])
+
+
+def _photo_and_place(height: int, width: int) -> dict[str, torch.Tensor]:
+    from photo_diorama.core.built_in.depth import place_of
+
+    place = place_of(height // built_in.STRIDE, width // built_in.STRIDE)
+    return {"photo": torch.rand(2, 3, height, width), "place": torch.from_numpy(place).repeat(2, 1, 1, 1)}
+
+
+def silhouettes_form(weights: Path | None) -> Form:
+    weights = weights or built_in.SILHOUETTE_WEIGHTS
+    network, names = built_in.load_network(weights), ("disparity", "boundary")
+    return Form(SilhouettesForm(built_in.load_network(weights)),
+                lambda photo, place: dict(zip(names, network.silhouettes(photo), strict=True)), _photo_and_place, names,
+                {"multiple": built_in.STRIDE})  # fmt: skip
 
 
 def depth_form(weights: Path | None) -> Form:
-    from photo_diorama.core.built_in.depth import place_of
-
     weights = weights or built_in.WEIGHTS
     network = built_in.load_network(weights)
     form = DepthForm(built_in.load_network(weights))
-    stride = built_in.STRIDE
-
-    def inputs(height: int, width: int) -> dict[str, torch.Tensor]:
-        place = place_of(height // stride, width // stride)
-        return {"photo": torch.rand(2, 3, height, width), "place": torch.from_numpy(place).repeat(2, 1, 1, 1)}
-
-    facts = {"multiple": stride, "long_side": built_in.LONG_SIDE}
+    facts = {"multiple": built_in.STRIDE, "long_side": built_in.LONG_SIDE}
     if network.outputs == 1:
-        return Form(form, lambda photo, place: {"disparity": network(photo)[:, None]}, inputs, ("disparity",), facts)
+        return Form(form, lambda photo, place: {"disparity": network(photo)[:, None]}, _photo_and_place, ("disparity",), facts)
     names = ("disparity", "sky")
-    return Form(form, lambda photo, place: dict(zip(names, network.both(photo), strict=True)), inputs, names, facts)
+    return Form(form, lambda photo, place: dict(zip(names, network.both(photo), strict=True)), _photo_and_place, names, facts)
 
 
 class ColourForm(nn.Module):
@@ -219,7 +238,12 @@ def edges_form(weights: Path | None) -> Form:
     return Form(form, lambda crop: {"edge": network(crop)}, inputs, ("edge",), {"multiple": 4})
 
 
-FORMS = {"depth": (depth_form, "embedded_depth.onnx"), "colour": (colour_form, HIDDEN_COLOUR.name), "edges": (edges_form, HIDDEN_EDGES.name)}
+FORMS = {
+    "depth": (depth_form, "embedded_depth.onnx"),
+    "silhouettes": (silhouettes_form, "embedded_silhouettes.onnx"),
+    "colour": (colour_form, HIDDEN_COLOUR.name),
+    "edges": (edges_form, HIDDEN_EDGES.name),
+}
 
 
 def export(form: Form, path: Path) -> float:

@@ -58,7 +58,7 @@ class Worker:
         self.said = tempfile.TemporaryFile()
         options: dict[str, Any] = {"start_new_session": True}  # Ctrl-C is for the one who waits, not for these
         if os.name == "nt":
-            options = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+            options = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}  # type: ignore[attr-defined, unused-ignore]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said, env=environment, **options
         )
@@ -66,6 +66,7 @@ class Worker:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
+        assert self.process.stdout is not None
         for line in self.process.stdout:
             if line.startswith(MARK.encode()):
                 try:
@@ -92,8 +93,9 @@ class Worker:
         raise DioramaError(f"A worker process does not start ({self.last_words() or 'it said nothing'}); "
                            "run `photo-diorama` on one photo to see why.")  # fmt: skip
 
-    def ask(self, request: dict, limits: Limits, stop: threading.Event, tell: Callable[[str, float], None]) -> Outcome:
+    def run_task(self, request: dict, limits: Limits, stop: threading.Event, tell: Callable[[str, float], None]) -> Outcome:
         """Does one task; raises Stopped, the process killed, once `stop` is set."""
+        assert self.process.stdin is not None
         try:
             self.process.stdin.write(json.dumps(request).encode() + b"\n")
             self.process.stdin.flush()
@@ -156,7 +158,8 @@ class Worker:
         """Ends the process at once, whatever it does; returns its exit status. It is of no use afterwards."""
         self.process.kill()
         code = self.process.wait()
-        self.process.stdin.close()
+        if self.process.stdin is not None:
+            self.process.stdin.close()
         return code
 
     @property
@@ -192,7 +195,8 @@ class Pool:
             yield from self._run(again, request, 1, fresh=True)
 
     def _run(self, tasks: Sequence, request: Callable[[Any], dict], jobs: int, fresh: bool = False):
-        waiting, outcomes = SimpleQueue(), SimpleQueue()
+        waiting: SimpleQueue = SimpleQueue()
+        outcomes: SimpleQueue = SimpleQueue()
         for task in tasks:
             waiting.put(task)
         jobs = min(jobs, len(tasks))
@@ -229,7 +233,7 @@ class Pool:
                     break
                 if worker is None:
                     worker = self._ready_worker()
-                outcome = worker.ask(
+                outcome = worker.run_task(
                     request(task), self.limits, self.stop, lambda *told, task=task: self.tell(task, *told)
                 )
                 outcomes.put((task, outcome))

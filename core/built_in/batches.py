@@ -29,7 +29,7 @@ def run_in_batches(
     multiples of `multiple`; items of equal padded size share a batch of at most `batch_pixels` padded pixels, or one item. Returns
     one (C_out, h, w) float32 array per item, in order. `step` hears the fraction done after each batch and may raise.
     """
-    sizes = [padded_size(*item[0].shape[1:], multiple) for item in inputs]
+    sizes = [padded_size(item[0].shape[1], item[0].shape[2], multiple) for item in inputs]
     results: list[np.ndarray] = [np.empty(0, np.float32)] * len(inputs)
     done = 0
     for members in batches(sizes, batch_pixels):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ from .join_scales import join_scales
 from .onnx_network import OnnxNetwork, load
 
 WEIGHTS = Path(__file__).parents[1] / "networks" / "weights" / "embedded_depth.onnx"
+SILHOUETTES = WEIGHTS.with_name("embedded_silhouettes.onnx")
 EDGE_SIDES = (640, 960)
-"""Long sides at which the network is asked for edges, px."""
+"""Long sides at which the network is asked for silhouettes, px."""
 LARGEST_ENLARGEMENT = 2
 
 
@@ -26,15 +28,34 @@ def estimate_built_in(colour: np.ndarray, long_side: int | None = None, mirrored
     return predict(colour, long_side, mirrored)["disparity"]
 
 
-def estimate_with_edges(colour: np.ndarray) -> np.ndarray:
-    """`estimate_built_in` with the edges that the network sees when it is fed with more pixels, at the largest of these sizes.
+@dataclass(frozen=True)
+class BuiltInDepth:
+    """What the built-in networks say of a photo."""
 
-    About levels it is right at the size that it was trained for; ears, legs and hands it shows at larger ones. A photo is
+    disparity: np.ndarray  # (h, w) float32 relative inverse depth: larger is nearer, scale and shift are unknown
+    boundary: np.ndarray | None  # (h, w) float32 0..1: probability of an occlusion boundary; None for a photo too small to tell
+
+
+def estimate_with_edges(colour: np.ndarray) -> BuiltInDepth:
+    """Levels of `estimate_built_in`, with the silhouettes that a second decoder of the network sees when it is fed with more pixels.
+
+    About levels the network is right at the size that it was trained for; ears, legs and hands show at larger ones. A photo is
     enlarged for that, but not more than `LARGEST_ENLARGEMENT` times.
     """
     levels = estimate_built_in(colour)
     sides = [side for side in EDGE_SIDES if side <= LARGEST_ENLARGEMENT * max(colour.shape[:2])]
-    return join_scales(levels, [estimate_built_in(colour, side, mirrored=False) for side in sides]) if sides else levels
+    if not sides:
+        return BuiltInDepth(levels, None)
+    said = [predict(colour, side, mirrored=False, network=load(SILHOUETTES)) for side in sides]
+    return BuiltInDepth(join_scales(levels, [each["disparity"] for each in said]), _mean([each["boundary"] for each in said]))
+
+
+def _mean(maps: list[np.ndarray]) -> np.ndarray:
+    """The mean of maps of any sizes, at that of the last."""
+    import cv2
+
+    height, width = maps[-1].shape
+    return np.mean([cv2.resize(each, (width, height), interpolation=cv2.INTER_LINEAR) for each in maps], axis=0)
 
 
 def predict(colour: np.ndarray, long_side: int | None = None, mirrored: bool = True, network: OnnxNetwork | None = None
@@ -44,7 +65,7 @@ def predict(colour: np.ndarray, long_side: int | None = None, mirrored: bool = T
         raise DioramaError(f"The photo given to the depth network is {colour.dtype} {colour.shape}; pass 8-bit RGB of shape (H, W, 3).")
     network = network or load(WEIGHTS)
     multiple = network.facts["multiple"]
-    height, width = network_size(*colour.shape[:2], long_side or network.facts["long_side"], multiple)
+    height, width = network_size(colour.shape[0], colour.shape[1], long_side or network.facts["long_side"], multiple)
     photo = np.moveaxis(shrunk(colour, height, width), 2, 0)[None] / np.float32(255)
     inputs = {"photo": photo, "place": place_of(height // multiple, width // multiple)}
     answer = network.run(inputs)
@@ -57,7 +78,8 @@ def predict(colour: np.ndarray, long_side: int | None = None, mirrored: bool = T
 def network_size(height: int, width: int, long_side: int, multiple: int = 32) -> tuple[int, int]:
     """Height and width of the network's input: the photo's aspect, the longer side about `long_side`, whole multiples, at least two."""
     factor = long_side / max(height, width)
-    return tuple(max(2 * multiple, round(side * factor / multiple) * multiple) for side in (height, width))
+    rows, columns = (max(2 * multiple, round(side * factor / multiple) * multiple) for side in (height, width))
+    return rows, columns
 
 
 def place_of(rows: int, columns: int) -> np.ndarray:

@@ -7,8 +7,8 @@ projected for every frame, and the strips that would show between it and the pic
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -45,6 +45,18 @@ class Path:
     turns: np.ndarray  # (f, 3, 3) float64: columns are the camera's own axes
     lenses: np.ndarray  # (f,) float64: focal length as a part of the photo's
 
+    def with_lenses(self, lenses: np.ndarray) -> Path:
+        """The same with other focal lengths."""
+        return replace(self, lenses=lenses)
+
+
+@dataclass(frozen=True)
+class Eyes:
+    """Two eyes beside the path, whose pictures are shifted so that one distance lies at the same place in both."""
+
+    distance: float  # between them, in the units of the points
+    convergence: float  # distance that keeps its place
+
 
 def frame_edge(surfaces: Iterable[tuple[np.ndarray, np.ndarray]], camera: Camera) -> FrameEdge:
     """The sides of triangles that lie on the frame of `camera`, of (points, triangles) that show what was photographed.
@@ -72,29 +84,39 @@ def frame_edge(surfaces: Iterable[tuple[np.ndarray, np.ndarray]], camera: Camera
             z = 1 / mixed(disparity[pairs])  # on planes as on lines disparity is linear in the picture
             found = np.empty((len(which), 3))
             found[:, across], found[:, 1 - across], found[:, 2] = bound * z, mixed(along) * z, z
-            points.append(found), lengths.append((np.abs(along[:, 1] - along[:, 0]) / count)[which])
+            points.append(found)
+            lengths.append((np.abs(along[:, 1] - along[:, 0]) / count)[which])
             sides.append(np.full(len(which), side, np.int8))
     return FrameEdge(np.concatenate(points), np.concatenate(lengths), np.concatenate(sides))
 
 
-def lens_factor(edge: FrameEdge, camera: Camera, path: Path) -> float:
+def lens_factor(edge: FrameEdge, camera: Camera, path: Path, eyes: Eyes | None = None) -> float:
     """By how much the lens must be longer throughout, at least 1 and `LONGEST` at most, so that every frame is clean.
 
-    `camera` is the one that makes the move, at rest: its picture may be smaller than the photo.
+    `camera` is the one that makes the move, at rest: its picture may be smaller than the photo. With `eyes`: for both of them.
     """
     if not len(edge.points) or not len(path.places):
         return 1.0
     moved = np.einsum("fpi,fij->fpj", edge.points[None] - path.places[:, None], path.turns)
     near = 1e-3 * edge.points[:, 2].min()
     z = np.where(moved[..., 2] > near, moved[..., 2], np.inf)  # behind the camera: not seen, so no fault
-    u, v = (moved[..., i] / z * path.lenses[:, None] for i in (0, 1))
-    scale = np.where(np.isinf(z), 0.0, edge.length * edge.points[:, 2] / z * path.lenses[:, None])
-    if beyond(u, v, scale, edge.side, camera, 1.0) <= TOLERANCE:
+    lenses = path.lenses[:, None]
+    u, v = (moved[..., i] / z * lenses for i in (0, 1))
+    scale = np.where(np.isinf(z), 0.0, edge.length * edge.points[:, 2] / z * lenses)
+    asides = (0.0,) if eyes is None else (-eyes.distance / 2, eyes.distance / 2)
+    # a step aside moves what is near, and the shift of the lens moves all back by what it moved the distance that stays
+    seen = [u - lenses * aside * (1 / z - (1 / eyes.convergence if eyes else 0.0)) for aside in asides]
+    return clean_factor(lambda factor: max(beyond(each, v, scale, edge.side, camera, factor) for each in seen))
+
+
+def clean_factor(part_beyond: Callable[[float], float]) -> float:
+    """The least factor of the lens, between 1 and `LONGEST`, at which the part that lies beyond the edge is within the tolerance."""
+    if part_beyond(1.0) <= TOLERANCE:
         return 1.0
     good, bad = LONGEST, 1.0
     for _ in range(HALVINGS):
         middle = (good + bad) / 2
-        good, bad = (middle, bad) if beyond(u, v, scale, edge.side, camera, middle) <= TOLERANCE else (good, middle)
+        good, bad = (middle, bad) if part_beyond(middle) <= TOLERANCE else (good, middle)
     return float(good)
 
 

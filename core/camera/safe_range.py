@@ -91,7 +91,7 @@ def safe_range(surfaces: Iterable[tuple[np.ndarray, np.ndarray]], camera: Camera
 
 def _largest(gaps_at, nearest: float, limit: float) -> float:
     """The distance up to which gaps stay below the tolerance: outwards in growing steps, then halving the last one."""
-    good, bad = 0.0, None
+    good, bad = 0.0, 0.0
     allowed = gaps_at(0.0) + TOLERANCE  # what is missing at the photo's own place is no fault of the move
     for t in np.geomspace(NEAREST_STEP * nearest, limit, STEPS) if limit > NEAREST_STEP * nearest else ():
         if gaps_at(t) > allowed:
@@ -153,8 +153,10 @@ def crossings(surfaces: list[tuple[np.ndarray, np.ndarray]], camera: Camera, axi
         line, corners, above = line[crossed], corners[crossed], above[crossed]
         along = np.einsum("nci,ni->nc", flat[corners], directions[line])
         place, found = _cut(along, above, disparity[corners])
-        lines.append(line), places.append(place), disparities.append(found)
-    return Crossings(*(np.concatenate(each) for each in (lines, places, disparities)), ends)
+        lines.append(line)
+        places.append(place)
+        disparities.append(found)
+    return Crossings(np.concatenate(lines), np.concatenate(places), np.concatenate(disparities), ends)
 
 
 def _pairs(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -181,7 +183,8 @@ def _cut(along: np.ndarray, above: np.ndarray, disparity: np.ndarray) -> tuple[n
     side, rows = above >= 0, np.arange(len(above))
     # one corner is alone on its side of the line
     alone = np.where(side.sum(axis=1) == 1, side.argmax(axis=1), side.argmin(axis=1))
-    places, disparities = [], []
+    places: list[np.ndarray] = []
+    disparities: list[np.ndarray] = []
     for turn in (1, 2):
         other = (alone + turn) % 3
         part = above[rows, alone] / (above[rows, alone] - above[rows, other])

@@ -59,7 +59,8 @@ def read_apple_heif(data: bytes, name: str) -> tuple[StoredDepth | None, tuple[i
     if not depth_images:
         return None, primary.size
     pixels, white = _decode_heif(depth_images[0], name, "a depth image")
-    items, xmp, turn = read_heif_items(data), None, 1
+    turn: int | None = 1
+    items, xmp = read_heif_items(data), None
     if items is not None:
         item = next((i for i in map(items.auxiliary, DEPTH_TYPES) if i is not None), None)
         packet = items.xmp_of(data, item, MAX_ITEM_XMP) if item is not None else None
@@ -72,7 +73,7 @@ def read_apple_heif(data: bytes, name: str) -> tuple[StoredDepth | None, tuple[i
         depth = _scaled_by_sei(pixels, white, depth_images[0].info.get("metadata") or {}, name)
     camera = depth.intrinsics
     if camera is not None:  # the calibration is of the picture as stored, libheif turns what it decodes
-        camera = camera.turned(turn) if turn is not None else Intrinsics(*primary.size, camera.focal_px, None, None)
+        camera = camera.turned(turn) if turn is not None else Intrinsics(primary.size[0], primary.size[1], camera.focal_px, None, None)
     return replace(depth, matte=_heif_matte(primary, name), intrinsics=camera), primary.size
 
 
@@ -87,9 +88,9 @@ def read_spatial_photo(data: bytes, name: str) -> SpatialPhoto | None:
     camera = None
     if matrix:
         focal = (matrix["focal_length_x"] + matrix["focal_length_y"]) / 2
-        camera = Intrinsics(*primary.size, focal, matrix["principal_point_x"], matrix["principal_point_y"])
+        camera = Intrinsics(primary.size[0], primary.size[1], focal, matrix["principal_point_x"], matrix["principal_point_y"])
         camera = camera.with_plausible_centre() if camera.is_plausible() else None
-    return SpatialPhoto(views, *primary.size, camera)
+    return SpatialPhoto(views, primary.size[0], primary.size[1], camera)
 
 
 def _auxiliary_kind(xmp: XmpNode) -> str | None:
@@ -174,9 +175,10 @@ def _relative(fraction, source, unit, camera=None, notes=()) -> StoredDepth:
 
 def _intrinsics(xmp: XmpNode) -> Intrinsics | None:
     """depthData:IntrinsicMatrix, column by column, for a picture of the reference size; origin at the outer corner."""
-    matrix = [number(text) for text in xmp.sequence(DEPTH_DATA, "IntrinsicMatrix")]
+    texts = xmp.sequence(DEPTH_DATA, "IntrinsicMatrix")
+    matrix = [value for text in texts if (value := number(text)) is not None]
     width, height = (number(xmp.find(DEPTH_DATA, f"IntrinsicMatrixReference{side}")) for side in ("Width", "Height"))
-    if len(matrix) != 9 or None in matrix or not width or not height:
+    if len(matrix) != 9 or len(texts) != 9 or not width or not height:
         return None
     camera = Intrinsics(width, height, (matrix[0] + matrix[4]) / 2, matrix[6], matrix[7])
     return camera.with_plausible_centre() if camera.is_plausible() else None
@@ -205,7 +207,7 @@ HEIF_ERRORS = (ValueError, EOFError, SyntaxError, RuntimeError, OSError, MemoryE
 
 def _decode_heif(image, name: str, what: str) -> tuple[np.ndarray, int]:
     """(h, w) pixels of an auxiliary picture and the value of white; the size is checked before decoding."""
-    check_size(*image.size, name, what)
+    check_size(image.width, image.height, name, what)
     try:
         pixels = np.array(image)
     except HEIF_ERRORS as error:

@@ -119,7 +119,7 @@ def place_on_photo(stored: StoredDepth, width: int, height: int, orientation: in
         if values[rows, columns].shape != values.shape:
             notes.append(f"cut from {values.shape[1]}x{values.shape[0]} to the photo's aspect")
         values, valid = values[rows, columns], valid[rows, columns]
-    elif _aspect_error(*values.shape[::-1], shown_width, shown_height) >= MAX_ASPECT_ERROR:
+    elif _aspect_error(values.shape[1], values.shape[0], shown_width, shown_height) >= MAX_ASPECT_ERROR:
         notes.append("stretched to the photo's aspect, as its format wants")
     if matte is not None:
         mh, mw = matte.shape

@@ -44,6 +44,7 @@ class DepthMap:
     metric: bool  # True: metres are real; False: the nearest point was put at a chosen distance
     source: str  # one sentence: where it comes from and what it was taken for
     steps: np.ndarray | None = None  # (2, h, w) bool: links right and down where soft depth was made a step; None: not soft
+    boundary: np.ndarray | None = None  # (h, w) float32 0..1: probability of an occlusion boundary, where an estimator tells it
 
     @property
     def span(self) -> float:
@@ -67,6 +68,7 @@ class DepthValues:
     shift_known: bool  # disparity only: whether 0 means infinitely far, so that no shift is unknown
     source: str
     stretched: bool = False  # whether the values cover the photo whatever their aspect, as a network's do
+    boundary: np.ndarray | None = None  # of any size, 0..1: probability of an occlusion boundary, where an estimator tells it
 
 
 def working_size(photo: Photo, long_side: int) -> tuple[int, int]:
@@ -139,7 +141,13 @@ def depth_on_photo(found: DepthValues, photo: Photo, settings: DepthSettings, lo
         disparity = fill_unknown(disparity, known, photo.working_colour(*disparity.shape))
     if disparity.shape != (rows, columns):
         disparity, known = resample(disparity, known, photo.working_colour(rows, columns), rows, columns)
-    return DepthMap(disparity, known, found.metric, found.source)
+    return DepthMap(disparity, known, found.metric, found.source, boundary=_resized(found.boundary, rows, columns))
+
+
+def _resized(picture: np.ndarray | None, rows: int, columns: int) -> np.ndarray | None:
+    import cv2
+
+    return None if picture is None else cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_LINEAR)
 
 
 def _disparity(found: DepthValues, settings: DepthSettings) -> np.ndarray:
@@ -205,6 +213,7 @@ def _zeros_are_holes(values, known, origin: str) -> bool:
 
 def _read_values(path: Path) -> tuple[np.ndarray, str]:
     """(h, w) float32 and the kind of file: 8-bit, 16-bit, EXR, NPY or PFM."""
+    values: np.ndarray | None
     data = read_file(path, "depth map")
     try:
         if data[:6] == b"\x93NUMPY" or data[:2] == b"PK":
@@ -215,7 +224,8 @@ def _read_values(path: Path) -> tuple[np.ndarray, str]:
             check_exr(data, str(path), MAX_PIXELS)
             check_memory(*(exr_size(data) or (0, 0)), bytes_a_pixel("EXR", 3, 32), str(path))
             named = read_depth_channel(data, str(path), MAX_PIXELS)
-            values, origin = decode_pixels(data) if named is None else named, "EXR"
+            origin = "EXR"
+            values = named if named is not None else decode_pixels(data)
         else:
             values, origin = _read_integers(path, data)
     except DioramaError:
@@ -297,7 +307,7 @@ def _read_array_header(file) -> tuple[tuple[int, ...], bool, np.dtype]:
     read = np.lib.format.read_array_header_1_0 if width == 2 else np.lib.format.read_array_header_2_0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return read(header, max_header_size=MOST_HEADER)
+        return read(header, max_header_size=MOST_HEADER)  # type: ignore[call-arg, unused-ignore]  # NumPy's stubs lack it
 
 
 def _check_count(path: Path, width: int, height: int) -> None:

@@ -100,7 +100,7 @@ def decode_grey(data: bytes, name: str, what: str) -> tuple[np.ndarray, int]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             image = open_picture(data, name, ("JPEG", "PNG", "WEBP"))
-            check_size(*image.size, name, what)
+            check_size(image.width, image.height, name, what)
             if image.mode.startswith("I"):  # 16-bit PNG; Pillow calls it I;16 or I
                 return np.clip(np.asarray(image), 0, 65535).astype(np.uint16), 65535
             return np.asarray(image.convert("L")), 255

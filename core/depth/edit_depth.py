@@ -43,8 +43,8 @@ class DepthEdit:
     @cached_property
     def key(self) -> str:
         """Equal for equal contents."""
-        digest = hashlib.blake2b(np.ascontiguousarray(self.original), digest_size=16)
-        digest.update(np.ascontiguousarray(self.edited))
+        digest = hashlib.blake2b(np.ascontiguousarray(self.original).data, digest_size=16)
+        digest.update(np.ascontiguousarray(self.edited).data)
         return f"{self.edited.shape} {digest.hexdigest()}"
 
 
@@ -64,7 +64,7 @@ def take_over(edit: DepthEdit | None, depth: DepthMap, photo: Photo) -> DepthMap
     return replace(depth, disparity=disparity, known=depth.known | changed, source=f"{depth.source}, edited by hand")
 
 
-def _at_size(edit: DepthEdit, shape: tuple[int, int], photo: Photo) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _at_size(edit: DepthEdit, shape: tuple[int, ...], photo: Photo) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     import cv2
 
     if edit.original.shape == shape:
@@ -256,7 +256,7 @@ def disparity_at(disparity: np.ndarray, u: float, v: float) -> float:
     return float(np.median(disparity[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2]))
 
 
-def mask_of_triangles(corners: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def mask_of_triangles(corners: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """(h, w) bool: pixels whose centre lies in one of the triangles (n, 3, 2), given as columns and rows from 0 to w and h."""
     import cv2
 
@@ -264,11 +264,11 @@ def mask_of_triangles(corners: np.ndarray, shape: tuple[int, int]) -> np.ndarray
     fine = np.zeros((3 * shape[0], 3 * shape[1]), np.uint8)
     near = np.clip(np.nan_to_num(corners), -4 * max(shape), 8 * max(shape))
     for triangle in np.rint((3 * near - 0.5) * 16).astype(np.int32):
-        cv2.fillConvexPoly(fine, triangle, 1, shift=4)
+        cv2.fillConvexPoly(fine, triangle, (1,), shift=4)
     return fine[1::3, 1::3].astype(bool)
 
 
-def mask_of_picture(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def mask_of_picture(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """(h, w) bool from a painted picture (H, W) float32 of any size: what is brighter than half."""
     import cv2
 

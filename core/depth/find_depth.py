@@ -94,7 +94,9 @@ def estimate_depth(photo: Photo, key: str, device: str, models: Path | None) -> 
 
 def _by_built_in(photo: Photo, remark: str) -> FoundDepth:
     """By the network that comes along, which needs no PyTorch."""
-    return _estimated(estimate_with_edges(_eight_bits(photo)), False, f"estimated by the built-in network; {remark}", BUILT_IN)
+    said = estimate_with_edges(_eight_bits(photo))
+    found = _estimated(said.disparity, False, f"estimated by the built-in network; {remark}", BUILT_IN)
+    return replace(found, values=replace(found.values, boundary=said.boundary))
 
 
 def _by_network(photo: Photo, key: str, device: str, models: Path | None) -> FoundDepth:

@@ -54,6 +54,7 @@ def read_google_original(data: bytes, name: str) -> bytes | None:
     """The bytes of the picture that the depth belongs to where it is not the one shown; None where there is none."""
     trees = read_jpeg_xmp(data, name, (GIMAGE, IMAGE))
     text = find_in(trees, GIMAGE, "Data")
+    original: bytes | None
     if text is not None:
         original = decode_base64(text, name, "an original image")
     else:
@@ -82,11 +83,11 @@ def _read_gdepth(name: str, trees: list[XmpNode]) -> StoredDepth | None:
     encoding = _encoding(name, get("Format"), get("Near"), get("Far"), unit, get("MeasureType"))
     image = decode_base64(text, name, "a depth image")
     confidence = get("Confidence")
-    confidence = decode_base64(confidence, name, "a confidence image") if confidence else None
+    of_confidence = decode_base64(confidence, name, "a confidence image") if confidence else None
     original = None
     if find_in(trees, GIMAGE, "Data") is not None:
         original = find_in(trees, GIMAGE, "Mime") or "a picture"
-    return _decode(name, image, confidence, encoding, "Google GDepth", None, original)
+    return _decode(name, image, of_confidence, encoding, "Google GDepth", None, original)
 
 
 def _read_dynamic_depth(data: bytes, name: str, trees: list[XmpNode]) -> StoredDepth | None:
@@ -104,11 +105,11 @@ def _read_dynamic_depth(data: bytes, name: str, trees: list[XmpNode]) -> StoredD
         near, far = _from_dioptres(name, near, far)
     unit = 1.0 if units in ("meters", "diopters") else None
     encoding = _encoding(name, get("Format"), near, far, unit, get("MeasureType"))
-    image = _item(data, trees, get("DepthURI"), name)
+    image = _item(data, trees, get("DepthURI") or "", name)
     confidence = get("ConfidenceURI")
-    confidence = _item(data, trees, confidence, name) if confidence else None
+    of_confidence = _item(data, trees, confidence, name) if confidence else None
     original = "a picture" if _original_uri(trees) is not None else None
-    return _decode(name, image, confidence, encoding, "Google Dynamic Depth", _imaging_model(node), original)
+    return _decode(name, image, of_confidence, encoding, "Google Dynamic Depth", _imaging_model(node), original)
 
 
 def _encoding(name: str, form, near, far, metres: float | None, measure) -> _Encoding:
@@ -182,7 +183,7 @@ def _along_axis(values: np.ndarray, kind: str, camera: Intrinsics | None) -> tup
 
 def _imaging_model(depth_map: XmpNode) -> Intrinsics | None:
     """The imaging model nearest to the depth map in the tree: that of the same camera."""
-    node = depth_map
+    node: XmpNode | None = depth_map
     while node is not None:
         found = node.holders(IMAGING_MODEL, "FocalLengthX")
         if found:

@@ -95,8 +95,8 @@ def _membrane(disparity: np.ndarray, known: np.ndarray, owner: np.ndarray, grey:
     guess = flat[where].astype(np.float64)
     weight += 1e-9  # parts that nothing holds stay as they are
     fixed += 1e-9 * guess
-    rows, columns = np.concatenate(rows), np.concatenate(columns)
-    matrix = diags(weight) - coo_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(where),) * 2)
+    row, column = np.concatenate(rows), np.concatenate(columns)
+    matrix = diags(weight) - coo_matrix((np.ones(len(row)), (row, column)), shape=(len(where),) * 2)
     solved, _ = cg(matrix.tocsr(), fixed, x0=guess, rtol=1e-5, maxiter=MOST_ITERATIONS, M=diags(1 / weight))
     result = disparity.copy()
     result.ravel()[where] = solved
@@ -165,7 +165,7 @@ def resample(disparity, known, colour, rows: int, columns: int) -> tuple[np.ndar
     return linear, known_out
 
 
-def _bends(disparity: np.ndarray, limit: float) -> np.ndarray:
+def _bends(disparity: np.ndarray, limit: float | np.floating) -> np.ndarray:
     """(h, w) float32, 1 within two pixels of where disparity is not linear along rows or columns by more than `limit`.
 
     A range of values would do for steps, but slopes have one too, and the median makes stairs of them.

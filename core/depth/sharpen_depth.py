@@ -19,17 +19,17 @@ WINDOWS = (7, 7, 5, 5)
 def sharpen(depth: DepthMap, colour: np.ndarray, settings: LayerSettings) -> DepthMap:
     """Soft depth gets one step at each silhouette; the short ramps of any other are cleared by `_sharpen_short_ramps`.
 
-    Soft is what has wide ramps, as estimators have (`is_soft`); depth that was measured has short ones, and keeps its values
+    Soft is what has wide ramps, as estimators have (`is_soft`), or comes from one that tells where silhouettes lie; depth that was measured has short ones, and keeps its values
     elsewhere. `colour` is (h, w, 3) float32 0..1. Where a step is made, the pixels beside it whose colour mixes both sides
     go to the foreground, unless the silhouette is to be soft: then they are shared by their alpha.
     """
     low = float(np.percentile(depth.disparity[::2, ::2].astype(float), 0.05))
     relative = ((depth.disparity - low) / depth.span).astype(np.float32)
     ramps = find_ramps(relative)
-    if not is_soft(ramps, relative.shape):
+    if depth.boundary is None and not is_soft(ramps, (relative.shape[0], relative.shape[1])):
         return _sharpen_short_ramps(depth, colour, settings.tear)
     rim = settings.rim_width(max(relative.shape)) if settings.soft_edge == 0 else 0
-    stepped, steps = step_at_silhouettes(relative, colour, ramps, settings.tear, rim)
+    stepped, steps = step_at_silhouettes(relative, colour, ramps, settings.tear, rim, depth.boundary)
     disparity = np.where(stepped != relative, stepped * np.float32(depth.span) + np.float32(low), depth.disparity)
     return replace(depth, disparity=np.maximum(disparity, depth.disparity.min()), steps=steps)
 

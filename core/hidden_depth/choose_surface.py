@@ -19,7 +19,7 @@ from ..errors import DioramaError
 from ..layers.layered_depth_image import LayeredDepthImage
 from ..layers.regions import Disocclusion
 from ..threads import thread_count
-from .surface_candidates import FURTHEST, GRID, WAYS, Seen, look
+from .surface_candidates import DIRECTIONS, FURTHEST, GRID, Candidates, find_candidates
 
 ANOTHER = 4.0
 """What is expected differs from the flood's guess by this many thresholds at most: what hangs together and where colours
@@ -33,7 +33,7 @@ OWN, AROUND = 25, 71
 """How many numbers the network is told of each candidate, and of the pixel."""
 
 
-def describe(seen: Seen) -> tuple[np.ndarray, np.ndarray]:
+def describe(seen: Candidates) -> tuple[np.ndarray, np.ndarray]:
     """What the network is told, the same for every scale of the scene: (n, k, OWN) float32 of each candidate and (n, AROUND)
     of the pixel."""
     candidates, hiding = seen.candidates, seen.hiding
@@ -67,7 +67,7 @@ def describe(seen: Seen) -> tuple[np.ndarray, np.ndarray]:
         votes[5] += side_is[k] * (side_log[k] < log - 0.05) / 8
     kinds = np.zeros((4, count), np.float32)
     kinds[0, 0], kinds[1, 1:9], kinds[2, 9:17], kinds[3, 17:] = 1, 1, 1, 1
-    ways = np.array(WAYS, np.float32).T
+    ways = np.array(DIRECTIONS, np.float32).T
     headings = np.concatenate([np.zeros((2, 1)), ways, ways, np.abs(ways[:, :4])], axis=1).astype(np.float32)
     own = [
         np.clip(log, -4, 0) / 2, np.clip(log - log[0], -4, 4) / 2, np.clip(np.abs(log - log[0]) * 10, 0, 2),
@@ -86,8 +86,7 @@ def describe(seen: Seen) -> tuple[np.ndarray, np.ndarray]:
         (seen.distance * 10)[None], (hiding / seen.span)[None], np.full((1, n), seen.threshold, np.float32) / hiding * 10,
         seen.row[None], np.clip(log[:1], -4, 0) / 2, seen.tilt / seen.threshold,
     ]  # fmt: skip
-    own = np.clip(np.stack(parts, axis=-1), -5, 5).transpose(1, 0, 2).astype(np.float32)
-    return own, np.clip(np.concatenate(around), -5, 5).T.astype(np.float32)
+    return np.clip(np.stack(parts, axis=-1), -5, 5).transpose(1, 0, 2).astype(np.float32), np.clip(np.concatenate(around), -5, 5).T.astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ def _gelu(x: np.ndarray) -> np.ndarray:
     return x / (1 + np.exp(-1.702 * x))  # its sigmoid form
 
 
-def choose(seen: Seen, network: Network) -> np.ndarray:
+def choose(seen: Candidates, network: Network) -> np.ndarray:
     """(n,) float32 disparity of the candidate that costs least on average, by how likely the network takes each to be true; 0 where
     there is none, as behind what only the sky at infinity surrounds."""
     parts = [seen.at(slice(start, start + AT_ONCE)) for start in range(0, len(seen.where), AT_ONCE)]
@@ -126,7 +125,7 @@ def choose(seen: Seen, network: Network) -> np.ndarray:
         return np.concatenate([np.zeros(0, np.float32), *pool.map(lambda part: _chosen(part, network), parts)])
 
 
-def _chosen(seen: Seen, network: Network) -> np.ndarray:
+def _chosen(seen: Candidates, network: Network) -> np.ndarray:
     candidates = seen.candidates.T
     exists = candidates > 0
     scores = np.where(exists, network.scores(*describe(seen), exists), -np.inf)
@@ -157,12 +156,12 @@ def least_costly(candidates: np.ndarray, likely: np.ndarray) -> np.ndarray:
 
 def expect(image: LayeredDepthImage, found: Disocclusion, network: Network) -> Disocclusion:
     """`found` with the disparity of the chosen surfaces, or what comes near them, as what is expected."""
-    seen = look(image, found)
+    seen = find_candidates(image, found)
     return with_expected(image, found, seen, choose(seen, network))
 
 
 def with_expected(
-    image: LayeredDepthImage, found: Disocclusion, seen: Seen, chosen: np.ndarray, another: float = ANOTHER
+    image: LayeredDepthImage, found: Disocclusion, seen: Candidates, chosen: np.ndarray, another: float = ANOTHER
 ) -> Disocclusion:
     """`found`, expecting the (n,) disparity `chosen` for the pixels of `seen`, 0 for none; at most `another` thresholds from the
     flood's guess, always behind what hides it. The silhouette's own pixels keep what they hang on.
@@ -178,7 +177,7 @@ def with_expected(
     return replace(found, expected=expected)
 
 
-def _between_samples(grid: np.ndarray, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int], threshold: float) -> np.ndarray:
+def _between_samples(grid: np.ndarray, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, ...], threshold: float) -> np.ndarray:
     """(n,) at pixels of the canvas: linear between samples of one surface, never across a step; 0 where no sample is near."""
     if grid.shape == shape:
         return grid[rows, columns]

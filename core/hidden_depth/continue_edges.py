@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -53,12 +54,38 @@ def unit_of(image: LayeredDepthImage) -> Unit:
 
 
 @dataclass(frozen=True)
+class EdgeNetwork:
+    """An edge network and how it wants to be asked."""
+
+    ask: Callable[[list[Crop], Callable[[float], None]], list[np.ndarray]]
+    """(h, w) float32 for each crop: likelihood of a depth edge. Tells its second argument the fraction done."""
+    tuned_for: int | None = None  # long side in pixels that it was trained for; None: `TUNED_FOR`
+    likely_at: float = LIKELY  # what it finds likelier than this is an edge
+    runs: int = EDGE_RUNS  # how often it is asked at most
+    weighed: bool = False  # whether paths keep to where its answer is likeliest, in place of the shortest way
+
+    def scale(self, image: LayeredDepthImage) -> int:
+        """By what whole number it sees the grid shrunk."""
+        return max(1, round(image.long_side / (self.tuned_for or TUNED_FOR)))
+
+
+@dataclass(frozen=True)
+class Junctions:
+    """A region at whose silhouette other depth edges end (T-junctions), and how an edge network sees it."""
+
+    region: Region
+    ends: list[EdgeEnd]  # in the region's own pixels
+    crop: Crop
+
+
+@dataclass(frozen=True)
 class SeenEdges:
     """Depth edges on the canvas that a region's networks may know."""
 
     labels: tuple[np.ndarray, ...]  # of each layer, (h, w) int32: its depth edges, every number once over all layers; 0 elsewhere
     behind: np.ndarray  # (h, w) int32: number of the silhouette that a hidden pixel is behind, 0 elsewhere
     touching: dict[int, np.ndarray]  # by that number: labels of the other edges that touch the silhouette
+    silhouette: np.ndarray  # (h, w) bool: hidden pixels at the occlusion boundaries of the last layer
     path: np.ndarray  # (h, w) bool: near paths among the hidden pixels
 
     def of(self, region: Region) -> np.ndarray:
@@ -72,13 +99,13 @@ class SeenEdges:
         return edge
 
 
-def see_edges(image: LayeredDepthImage, found: Disocclusion, earlier: tuple[np.ndarray, ...] = ()) -> tuple[SeenEdges, np.ndarray]:
-    """The depth edges of the layer that `found` is behind, beside those of earlier layers; and its silhouettes (h, w) bool."""
+def see_edges(image: LayeredDepthImage, found: Disocclusion, earlier: tuple[np.ndarray, ...] = ()) -> SeenEdges:
+    """The depth edges of the layer that `found` is behind, beside the labels of those of earlier layers."""
     silhouette = found.hidden & (found.distance == 0)
-    labels = label_depth_edges(silhouette, image.layers[-1], len(image.layers) - 1)
-    labels += np.where(labels > 0, max((int(known.max(initial=0)) for known in earlier), default=0), 0).astype(np.int32)
-    labels, behind = (*earlier, labels), _label_silhouettes(image, found.hidden)
-    return SeenEdges(labels, behind, _touching(silhouette, behind, labels), np.zeros(image.shape, bool)), silhouette
+    own = label_depth_edges(silhouette, image.layers[-1], len(image.layers) - 1)
+    own += np.where(own > 0, max((int(known.max(initial=0)) for known in earlier), default=0), 0).astype(np.int32)
+    labels, behind = (*earlier, own), _label_silhouettes(image, found.hidden)
+    return SeenEdges(labels, behind, _touching(silhouette, behind, labels), silhouette, np.zeros(image.shape, bool))
 
 
 def regions_behind(image: LayeredDepthImage, found: Disocclusion, seen: SeenEdges, context_width: float) -> list[Region]:
@@ -90,44 +117,52 @@ def regions_behind(image: LayeredDepthImage, found: Disocclusion, seen: SeenEdge
     return [_widened(region, image) for region in regions]
 
 
-def junctions(image: LayeredDepthImage, seen: SeenEdges, silhouette: np.ndarray, regions: list[Region], scale: int) -> list[tuple]:
-    """The regions at which another depth edge ends, each with its ends, and the crop by which a network sees it."""
+def junctions(image: LayeredDepthImage, seen: SeenEdges, regions: list[Region], scale: int) -> list[Junctions]:
+    """The regions at whose silhouette another depth edge ends: T-junctions."""
     unit, met = unit_of(image), []
     for region in regions:
-        ends = _ends_at(region, image, seen, silhouette)
+        ends = _ends_at(region, image, seen)
         if ends:
-            met.append((region, ends, crop_of(region, image, unit, seen.of(region), scale)))
+            met.append(Junctions(region, ends, crop_of(region, image, unit, seen.of(region), scale)))
     return met
 
 
-def continued(ask: Callable[[list, Callable[[float], None]], list[np.ndarray]], image: LayeredDepthImage, seen: SeenEdges,
-              silhouette: np.ndarray, regions: list[Region], step: Callable[[float], None], scale: int, likely_at: float = LIKELY, runs: int = EDGE_RUNS,
-              weighed: bool = False) -> list[EdgePath]:  # fmt: skip
-    """Paths on the canvas by which edges that touch the regions go on within them, by an edge network.
+def continue_edges(
+    network: EdgeNetwork, image: LayeredDepthImage, seen: SeenEdges, regions: list[Region], step: Callable[[float], None]
+) -> list[EdgePath]:
+    """Paths on the canvas by which the depth edges that end at the regions' silhouettes go on behind them.
 
-    `ask` has its answers for crops, and tells how far it is. It sees the grid shrunk by `scale`; what it finds likelier than `likely_at` is an edge; it is asked `runs` times at most.
-    With `weighed` paths keep to where its answer is likeliest, in place of the shortest way.
+    `step` hears the fraction done, 0 to 1, and may raise.
     """
-    paths: list[EdgePath] = []
-    chunks = list(in_chunks(junctions(image, seen, silhouette, regions, scale), lambda work: work[0].context.size))
+    scale, paths = network.scale(image), []
+    chunks = list(in_chunks(junctions(image, seen, regions, scale), lambda met: met.region.context.size))
     for number, chunk in enumerate(chunks):
-        crops = [crop for _, _, crop in chunk]
-        ends = [list({coarse.pixel: coarse for coarse in (_coarse(end, scale) for end in at)}.values()) for _, at, _ in chunk]
-        plans: list[list[EdgePath]] = [[] for _ in chunk]
-        anew = list(range(len(chunk)))
-        for turn in range(runs):
-            start, all_ = number * runs + turn, len(chunks) * runs
-            known = {at: _knowing(crops[at], plans[at]) for at in anew}
-            likely = ask([*known.values()], lambda part, start=start, all_=all_: step((start + part) / all_))
-            for at, chance in zip(anew, likely, strict=True):
-                predicted = (chance > likely_at) | (known[at].edge & crops[at].synthesis)
-                plans[at] = plan_paths(predicted, crops[at].synthesis, ends[at], chance if weighed else None)
-            anew = [at for at in anew if (_knowing(crops[at], plans[at]).edge != known[at].edge).any()]
-            if not anew:  # the same question has the same answer
-                break
-        for (region, at, _), plan in zip(chunk, plans, strict=True):
-            paths += [moved for path in plan if (moved := on_canvas(path, region, at, scale)) is not None]
+        start = number * network.runs
+
+        def told(run: int, part: float, start=start) -> None:
+            step((start + run + part) / (len(chunks) * network.runs))
+
+        for met, plan in zip(chunk, _plan(network, chunk, scale, told), strict=True):
+            paths += [moved for path in plan if (moved := on_canvas(path, met.region, met.ends, scale)) is not None]
     return paths
+
+
+def _plan(network: EdgeNetwork, chunk: list[Junctions], scale: int, step: Callable[[int, float], None]) -> list[list[EdgePath]]:
+    """Paths in each crop's own pixels. The network is shown what it drew and asked again, until nothing changes."""
+    ends = [list({coarse.pixel: coarse for coarse in (_coarse(end, scale) for end in met.ends)}.values()) for met in chunk]
+    plans: list[list[EdgePath]] = [[] for _ in chunk]
+    changed = list(range(len(chunk)))
+    for run in range(network.runs):
+        known = {at: _knowing(chunk[at].crop, plans[at]) for at in changed}
+        likely = network.ask([*known.values()], partial(step, run))
+        for at, chance in zip(changed, likely, strict=True):
+            synthesis = chunk[at].crop.synthesis
+            predicted = (chance > network.likely_at) | (known[at].edge & synthesis)
+            plans[at] = plan_paths(predicted, synthesis, ends[at], chance if network.weighed else None)
+        changed = [at for at in changed if (_knowing(chunk[at].crop, plans[at]).edge != known[at].edge).any()]
+        if not changed:  # the same question has the same answer
+            break
+    return plans
 
 
 def scale_of(image: LayeredDepthImage) -> int:
@@ -181,26 +216,26 @@ def _touching(silhouette: np.ndarray, behind: np.ndarray, labels: tuple[np.ndarr
     """For each silhouette by its number: the depth edges that come within one pixel of it and are no part of it."""
     height, width = silhouette.shape
     rows, columns = np.nonzero(silhouette)
-    numbers, pairs = behind[rows, columns], []
+    numbers, found = behind[rows, columns], []
     for known in labels:
         padded = np.pad(known, 1)
         for down in range(3):
             for right in range(3):
                 beside = padded[down : down + height, right : right + width][rows, columns]
-                pairs.append(np.stack([numbers, beside])[:, beside > 0])
-    pairs = np.unique(np.concatenate(pairs, axis=1), axis=1)
+                found.append(np.stack([numbers, beside])[:, beside > 0])
+    pairs = np.unique(np.concatenate(found, axis=1), axis=1)
     own = np.unique(np.stack([numbers, labels[-1][rows, columns]]), axis=1)
     foreign = ~np.isin(pairs[0].astype(np.int64) << 32 | pairs[1], own[0].astype(np.int64) << 32 | own[1])
     pairs = pairs[:, foreign]
     return {int(number): pairs[1, pairs[0] == number] for number in np.unique(pairs[0])}
 
 
-def _ends_at(region: Region, image: LayeredDepthImage, seen: SeenEdges, silhouette: np.ndarray) -> list[EdgeEnd]:
+def _ends_at(region: Region, image: LayeredDepthImage, seen: SeenEdges) -> list[EdgeEnd]:
     """Ends, in the region's own pixels, of the edges that touch its silhouette."""
     import cv2
 
     edge = seen.of(region)
-    beside = cv2.dilate((silhouette[region.window] & region.synthesis).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    beside = cv2.dilate((seen.silhouette[region.window] & region.synthesis).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     touching = edge & beside & region.context
     if not touching.any() or not is_worth(region):
         return []
@@ -225,9 +260,10 @@ def _coarse(end: EdgeEnd, scale: int) -> EdgeEnd:
 def on_canvas(path: EdgePath, region: Region, ends: list[EdgeEnd], scale: int) -> EdgePath | None:
     """The path in pixels of the canvas."""
     if scale > 1:
-        path = refine(path, scale, region.synthesis, next(end for end in ends if _coarse(end, scale) == path.end))
-        if path is None:
+        fine = refine(path, scale, region.synthesis, next(end for end in ends if _coarse(end, scale) == path.end))
+        if fine is None:
             return None
+        path = fine
     top, left = (at.start for at in region.window)
 
     def moved(pixel: tuple[int, int]) -> tuple[int, int]:
@@ -243,7 +279,8 @@ def is_worth(region: Region) -> bool:
 
 def in_chunks(works: list, size: Callable[[Any], int]) -> Iterator[list]:
     """The works in order, in lists of at most `PIXELS_AT_ONCE`, or of one."""
-    chunk, total = [], 0
+    chunk: list = []
+    total = 0
     for work in works:
         if chunk and total + size(work) > PIXELS_AT_ONCE:
             yield chunk

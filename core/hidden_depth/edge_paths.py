@@ -226,7 +226,7 @@ def _hand(path: list[tuple[int, int]], end: EdgeEnd) -> int:
     return int(np.sign(right * end.away[0] - down * end.away[1]))
 
 
-def _with_tears(path: list[tuple[int, int]], end: EdgeEnd, shape: tuple[int, int]) -> list[EdgePath]:
+def _with_tears(path: list[tuple[int, int]], end: EdgeEnd, shape: tuple[int, ...]) -> list[EdgePath]:
     """The path with the pairs of its pixels and the neighbours on its farther hand; none if that is not to be told."""
     hand, on_path, torn = _hand(path, end), set(path), []
     if hand == 0:
@@ -235,7 +235,7 @@ def _with_tears(path: list[tuple[int, int]], end: EdgeEnd, shape: tuple[int, int
         before = end.pixel if number == 0 else path[number - 1]
         came = (before[0] - row, before[1] - column)
         if max(map(abs, came)) > 1:  # refined paths begin beside their end, not always touching it
-            came = tuple(int(np.sign(step)) for step in came)
+            came = int(np.sign(came[0])), int(np.sign(came[1]))
         goes = (path[number + 1][0] - row, path[number + 1][1] - column) if number + 1 < len(path) else (-came[0], -came[1])
         turn, last = RING.index(goes), RING.index(came)
         while (turn := (turn + hand) % 8) != last:
@@ -261,7 +261,8 @@ def refine(path: EdgePath, scale: int, synthesis: np.ndarray, end: EdgeEnd) -> E
     for start, stop in zip(corners[:-1], corners[1:], strict=True):
         count = max(abs(stop[0] - start[0]), abs(stop[1] - start[1]), 1)
         for part in range(1, count + 1):
-            pixel = tuple(round(a + (b - a) * part / count) for a, b in zip(start, stop, strict=True))
+            row, column = (round(a + (b - a) * part / count) for a, b in zip(start, stop, strict=True))
+            pixel = row, column
             inside = 0 <= pixel[0] < synthesis.shape[0] and 0 <= pixel[1] < synthesis.shape[1] and synthesis[pixel]
             if inside and pixel not in fine:
                 fine.append(pixel)

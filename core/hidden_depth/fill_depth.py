@@ -43,10 +43,10 @@ def fill_depth(image: LayeredDepthImage, found: Disocclusion, links: np.ndarray)
         for k, layer in enumerate(image.layers):
             held = to == k
             fixed[held] += layer.disparity.ravel()[beside[held]]
-    rows, columns = np.concatenate(rows), np.concatenate(columns)
+    row, column = np.concatenate(rows), np.concatenate(columns)
     # scaled to a unit diagonal, which is Jacobi's preconditioner without a second product in each step
     scale = 1 / np.sqrt(weight)
-    pull = coo_matrix((-scale[rows] * scale[columns], (rows, columns)), shape=(len(where),) * 2).tocsr()
+    pull = coo_matrix((-scale[row] * scale[column], (row, column)), shape=(len(where),) * 2).tocsr()
     matrix = (pull + identity(len(where), format="csr")).astype(np.float32)
     right, start = (scale * fixed).astype(np.float32), (guess / scale).astype(np.float32)
     solved = scale * cg(matrix, right, x0=start, rtol=3e-4, maxiter=MOST_ITERATIONS)[0]

@@ -18,8 +18,8 @@ from ..built_in.edges import edge_input
 from ..layers.layered_depth_image import LayeredDepthImage
 from ..layers.link_layers import absorb_islands
 from ..layers.regions import Disocclusion
-from .continue_edges import continued, regions_behind, see_edges
-from .propagate_edges import reflood
+from .continue_edges import EdgeNetwork, continue_edges, regions_behind, see_edges
+from .propagate_edges import propagate_across_edges
 
 TUNED_FOR = 384
 """Long side in pixels that the network was trained for; larger grids are shrunk by whole numbers before it."""
@@ -47,11 +47,11 @@ def extend_edges(
     if found.part is not None:
         return found
     sure = absorb_islands(image, found)
-    seen, silhouette = see_edges(image, sure)
+    seen = see_edges(image, sure)
     regions = regions_behind(image, sure, seen, context_width)
-    scale = max(1, round(image.long_side / TUNED_FOR))
-    paths = continued(partial(answers, network), image, seen, silhouette, regions, step, scale, LIKELY, RUNS, weighed=True)
-    return reflood(image, found, seen.behind, paths, OWNING)[0] if paths else found
+    asked = EdgeNetwork(partial(answers, network), TUNED_FOR, LIKELY, RUNS, weighed=True)
+    paths = continue_edges(asked, image, seen, regions, step)
+    return propagate_across_edges(image, found, seen.behind, paths, OWNING)[0] if paths else found
 
 
 def answers(
@@ -75,10 +75,12 @@ def windows(crop: Crop) -> list[tuple[slice, slice]]:
     import cv2
 
     beside = cv2.dilate(crop.synthesis.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    left, places = np.argwhere(beside & crop.edge & crop.context), []
+    places: list[tuple[slice, slice]] = []
+    left = np.argwhere(beside & crop.edge & crop.context)
     while len(left):
         middle = left[0]
-        places.append(tuple(slice(max(0, int(at) - WINDOW // 2), min(side, int(at) + WINDOW // 2))
-                            for at, side in zip(middle, crop.context.shape, strict=True)))  # fmt: skip
+        rows, columns = (slice(max(0, int(at) - WINDOW // 2), min(side, int(at) + WINDOW // 2))
+                         for at, side in zip(middle, crop.context.shape, strict=True))  # fmt: skip
+        places.append((rows, columns))
         left = left[np.abs(left - middle).max(axis=1) > INNER]
     return places

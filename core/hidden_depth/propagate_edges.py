@@ -13,7 +13,7 @@ from .edge_paths import EdgePath
 NEAR_SIDE, FAR_SIDE = 1, 2
 
 
-def reflood(image: LayeredDepthImage, found: Disocclusion, behind: np.ndarray, paths: list[EdgePath], owning: bool = True):
+def propagate_across_edges(image: LayeredDepthImage, found: Disocclusion, behind: np.ndarray, paths: list[EdgePath], owning: bool = True):
     """(`found` torn along the paths; (h, w) bool near paths): hidden pixels continue the nearest silhouette of their side.
 
     Only behind silhouettes that a path begins at, by their numbers in `behind`. Silhouette pixels on a path whose farther
@@ -57,7 +57,7 @@ def _own_paths(begin: np.ndarray, owner: np.ndarray, found: Disocclusion, paths:
                     break
 
 
-def sides_of(shape: tuple[int, int], paths: list[EdgePath]) -> np.ndarray:
+def sides_of(shape: tuple[int, ...], paths: list[EdgePath]) -> np.ndarray:
     """(h, w) uint8: `NEAR_SIDE` on near paths, `FAR_SIDE` on the pixels beside them on the other side, 0 elsewhere."""
     sides = np.zeros(shape, np.uint8)
     for path in paths:
@@ -121,6 +121,7 @@ def repropagate(image: LayeredDepthImage, found: Disocclusion, drawn: np.ndarray
     A network blurs the step that it was told of (section 7.4 of the released code: both bands are discarded and refilled ring
     by ring with the mean of the known neighbours).
     """
+    assert found.torn is not None, "nothing is torn"
     links = _open_links(image, found.torn)
     band = found.torn[0] | found.torn[1]
     band |= neighbour(found.torn[0], LEFT, False) | neighbour(found.torn[1], UP, False)

@@ -13,14 +13,14 @@ GRID = 384
 """Long side in pixels of the grid on which surfaces are chosen; which one it is needs no more."""
 FURTHEST = 0.4
 """Surfaces are looked for up to this part of the long side away."""
-WAYS = ((0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1))
+DIRECTIONS = ((0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1))
 """Row and column steps to the eight sides; the opposite of one is four further on."""
 NEAR_END, FAR_END = 2, 8
 """Slopes are taken between these pixels beyond the silhouette."""
 
 
 @dataclass(frozen=True)
-class Seen:
+class Candidates:
     """What is chosen from: n hidden pixels of the grid, k candidates each."""
 
     rows: np.ndarray  # (h,) rows of the canvas that the grid samples
@@ -39,14 +39,14 @@ class Seen:
     span: float
     threshold: float
 
-    def at(self, chosen: slice | np.ndarray) -> Seen:
+    def at(self, chosen: slice | np.ndarray) -> Candidates:
         """Some of the pixels."""
         cut = {name: getattr(self, name)[..., chosen] for name in
                ("where", "candidates", "hiding", "steps", "before", "slope", "extent", "after", "tilt", "distance", "row")}  # fmt: skip
         return replace(self, **cut)
 
 
-def look(image: LayeredDepthImage, found: Disocclusion) -> Seen:
+def find_candidates(image: LayeredDepthImage, found: Disocclusion) -> Candidates:
     """Samples the canvas and finds for each hidden pixel the surfaces seen beside what hides it."""
     step = max(1.0, image.long_side / GRID)
     rows, columns = (_samples(side, step) for side in found.hidden.shape)
@@ -64,7 +64,7 @@ def look(image: LayeredDepthImage, found: Disocclusion) -> Seen:
     between = [_between(values, steps, way) for way in range(4)]
     candidates = np.stack([guess, *values, *ahead, *between])
     candidates = np.where(candidates > 0, np.minimum(candidates, hiding - image.threshold / 4), 0)
-    return Seen(
+    return Candidates(
         rows, columns, where, np.maximum(candidates, 0).astype(np.float32), hiding, steps.astype(np.float32), before, slope,
         extent, after, np.stack([down, right]).astype(np.float32),
         found.distance[picked].ravel()[where] / np.float32(image.long_side),
@@ -81,11 +81,11 @@ def _surfaces_beside(front: np.ndarray, where: np.ndarray, limit: np.ndarray, mo
     """(8, n) disparity of the first pixel on each side that is farther than `limit`, 0 without; steps to it; disparity of
     the pixel before it; and slope of disparity beyond it, 0 where there is no even one."""
     (height, width), flat = front.shape, front.ravel()
-    shape = (len(WAYS), len(where))
+    shape = (len(DIRECTIONS), len(where))
     values, before, slope = (np.zeros(shape, np.float32) for _ in range(3))
     steps = np.zeros(shape, np.int32)
     row, column = np.divmod(where, width)
-    for way, (down, right) in enumerate(WAYS):
+    for way, (down, right) in enumerate(DIRECTIONS):
         room = np.full(len(where), most)
         for step, place, size in ((down, row, height), (right, column, width)):
             if step:
@@ -114,7 +114,7 @@ def _surfaces_beside(front: np.ndarray, where: np.ndarray, limit: np.ndarray, mo
 def _ends(front: np.ndarray, where: np.ndarray, steps: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
     """(8, n) steps from the surface seen on each side to its end further on, and disparity there; 0 at the frame."""
     width, padded = front.shape[1], np.append(front.ravel(), np.float32(np.nan))
-    extent, after = (np.zeros((len(WAYS), len(where)), np.float32) for _ in range(2))
+    extent, after = (np.zeros((len(DIRECTIONS), len(where)), np.float32) for _ in range(2))
     for way, line in enumerate(_lines(front.shape)):
         values, place = padded[line], np.arange(len(line), dtype=np.int32)[:, None]
         end = np.broadcast_to(place, line.shape).copy()
@@ -124,13 +124,13 @@ def _ends(front: np.ndarray, where: np.ndarray, steps: np.ndarray, threshold: fl
         inside, on = line >= 0, steps[way] > 0
         ends, ahead = np.zeros(front.size, np.float32), np.zeros(front.size, np.float32)
         ends[line[inside]], ahead[line[inside]] = (end - place)[inside], np.nan_to_num(beyond[inside])
-        at = where[on] + steps[way, on] * (WAYS[way][0] * width + WAYS[way][1])
+        at = where[on] + steps[way, on] * (DIRECTIONS[way][0] * width + DIRECTIONS[way][1])
         extent[way, on], after[way, on] = ends[at], ahead[at]
     return extent, after
 
 
-def _lines(shape: tuple[int, int]) -> list[np.ndarray]:
-    """For each of WAYS flat indices of all pixels, rows of pixels a step further that way; -1 where there is none."""
+def _lines(shape: tuple[int, ...]) -> list[np.ndarray]:
+    """For each of DIRECTIONS flat indices of all pixels, rows of pixels a step further that way; -1 where there is none."""
     height, width = shape
     pixel = np.arange(height * width, dtype=np.int32).reshape(shape)
 

@@ -14,21 +14,22 @@ from ..layers.discontinuities import label_surfaces
 from ..layers.layered_depth_image import DOWN, RIGHT, Layer, LayeredDepthImage, neighbour
 from ..layers.regions import find_regions
 from ..settings import InpaintSettings, LayerSettings
-from .fill_colour import WITH_PIECES, fill_colour
+from .fill_colour import fill_colour
+from .inpainter import Exemplar, Inpainter, Step
 
 
 def fill_border(
-    image: LayeredDepthImage, layers: LayerSettings, settings: InpaintSettings, progress=lambda fraction: None
+    image: LayeredDepthImage, layers: LayerSettings, settings: InpaintSettings, inpainter: Inpainter, progress: Step = lambda fraction: None
 ) -> np.ndarray:
     """(h, w, 3) float32 colours of the first layer with its border.
 
-    By the inpainter of `settings`; where that needs downloaded networks, by the one without.
+    By the inpainter; where that needs downloaded networks, by exemplar.
     """
     first = image.layers[0]
     if not first.synthesised.any():
         return first.colour.copy()
-    if settings.inpainter not in (*WITH_PIECES, "diffusion"):
-        settings = replace(settings, inpainter="exemplar")
+    if inpainter.needs:
+        inpainter = Exemplar(settings)
     apart = split_off_border(image)
     border = apart.layers[1]
     labels, _ = label_surfaces(border.present, border.links[RIGHT] == 1, border.links[DOWN] == 1)
@@ -36,7 +37,7 @@ def fill_border(
 
     return np.where(
         first.synthesised[..., None],
-        fill_colour(regions, apart, settings, progress, mirrored=False),
+        fill_colour(regions, apart, inpainter, settings.eroded_rim, progress, mirrored=False),
         first.colour,
     )
 

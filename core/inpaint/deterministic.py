@@ -8,7 +8,7 @@ import numpy as np
 
 from ..layers.regions import Region
 from ..raster.push_pull import push_pull
-from .exemplar import TRIES, pieces_once
+from .exemplar import PATCH_RADII_AND_SEEDS, inpaint_exemplar_cached
 
 FEWEST_SOURCES = 12
 DETAIL = 0.6
@@ -52,11 +52,11 @@ def fill_parts(region: Region, rim: int, sigma: float, long_side: int = 0) -> Fi
     source = trusted_context(region, rim)
     if not source.any():
         return None
-    detail, rim = np.zeros(region.colour.shape, np.float32), region.context & ~source
-    hole = region.synthesis | rim
+    detail, untrusted = np.zeros(region.colour.shape, np.float32), region.context & ~source
+    hole = region.synthesis | untrusted
     detail[hole] = mirrored_detail(region.colour, source, hole, sigma)
     smooth = push_pull(region.colour, source)
-    found = pieces_once(region.colour, source, hole, smooth, long_side, rim) if long_side else None
+    found = inpaint_exemplar_cached(region.colour, source, hole, smooth, long_side, untrusted) if long_side else None
     return FillParts(source, smooth, detail, found, long_side)
 
 
@@ -77,7 +77,7 @@ def compose(region: Region, parts: FillParts | None) -> np.ndarray:
     if parts.pieces is None:
         painted = parts.smooth[wanted] + DETAIL * parts.detail[wanted]
     else:
-        found = parts.pieces[wanted].reshape(-1, len(TRIES), 3)
+        found = parts.pieces[wanted].reshape(-1, len(PATCH_RADII_AND_SEEDS), 3)
         first = np.ascontiguousarray(parts.pieces[..., :3])
         crisp = found[:, 0] - cv2.GaussianBlur(first, (0, 0), max(1.0, CRISP_SIGMA * parts.long_side))[wanted]
         painted = parts.smooth[wanted] + BESIDE_PIECES * parts.detail[wanted] + PIECES * found.mean(axis=1) + CRISP * crisp

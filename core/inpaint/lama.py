@@ -7,18 +7,18 @@ region's trusted context and nothing else: all other pixels are masked.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ..errors import DioramaError, without_torch
 from ..layers.layered_depth_image import LayeredDepthImage
 from ..layers.regions import Region
+from ..settings import InpaintSettings
 from .deterministic import DETAIL, mirrored_detail
-from .needed_networks import Downloaded, checked_content
-from .region_queue import WaitingRegions
+from .inpainter import Deterministic, Painter, Step, WholeRegions
+from .needed_networks import NEEDED, Downloaded, checked_content
 
 MULTIPLE, LEAST_SIDE = 8, 64
 """Sides of what the network is given, padded with masked pixels; it mirrors at the border and so cannot do with few."""
@@ -29,15 +29,11 @@ WHOLE = 0.999
 
 
 @dataclass(frozen=True)
-class Lama:
+class LamaNetwork:
     """The network on its device."""
 
     module: Any  # torch.jit.ScriptModule
     device: str
-
-    def completion(self, canvas: np.ndarray, image: LayeredDepthImage, step: Callable[[float], None]) -> Completion:
-        """What paints the regions of a layer onto the canvas."""
-        return Completion(canvas, self, step)
 
     def paint(self, colour: np.ndarray, known: np.ndarray) -> np.ndarray:
         """(h, w, 3) float32 RGB 0..1 from that of the known pixels, (h, w) bool; the others may hold anything.
@@ -60,10 +56,26 @@ class Lama:
         return np.clip(painted[:height, :width], 0, 1)
 
 
-class Completion(WaitingRegions):
+@dataclass(frozen=True)
+class Lama(Deterministic):
+    """Depth as the settings say, colour by LaMa."""
+
+    network: LamaNetwork | None = None
+    needs: ClassVar[tuple[str, ...]] = NEEDED["lama"]
+
+    @classmethod
+    def load(cls, settings: InpaintSettings, downloaded: Downloaded) -> Lama:
+        return cls(settings, network=load_lama(downloaded))
+
+    def painter(self, canvas: np.ndarray, image: LayeredDepthImage, step: Step) -> Painter:
+        assert self.network is not None
+        return LamaPainter(canvas, self.network, step)
+
+
+class LamaPainter(WholeRegions):
     """Paints regions on a canvas one after the other, each within its window."""
 
-    def __init__(self, canvas: np.ndarray, network: Lama, step: Callable[[float], None]):
+    def __init__(self, canvas: np.ndarray, network: LamaNetwork, step: Step):
         """`canvas` is the (h, w, 3) float32 to be written to."""
         super().__init__(canvas, step)
         self.network = network
@@ -76,7 +88,7 @@ class Completion(WaitingRegions):
         self.waiting = []
 
 
-def paint_region(network: Lama, region: Region, source: np.ndarray) -> np.ndarray:
+def paint_region(network: LamaNetwork, region: Region, source: np.ndarray) -> np.ndarray:
     """(n, 3) float32 colours of the region's synthesis pixels, in their raster order.
 
     `source` (h, w) bool is the trusted context. A large region is painted smaller; the fine detail that is lost by that comes
@@ -107,7 +119,7 @@ def working_size(height: int, width: int, side: int = WORKING_SIDE) -> tuple[int
     return max(MULTIPLE, round(height * scale)), max(MULTIPLE, round(width * scale))
 
 
-def load_lama(downloaded: Downloaded) -> Lama:
+def load_lama(downloaded: Downloaded) -> LamaNetwork:
     """The network from the models folder; raises DioramaError where it or torch is missing or its bytes are others'."""
     (path,) = downloaded.paths("lama")
     try:
@@ -122,4 +134,4 @@ def load_lama(downloaded: Downloaded) -> Lama:
         module = torch.jit.load(io.BytesIO(content), map_location=device).eval()
     except (RuntimeError, ValueError) as error:
         raise DioramaError(f"{path} cannot be loaded by this PyTorch ({type(error).__name__}); choose another inpainter.") from None
-    return Lama(module, device)
+    return LamaNetwork(module, device)

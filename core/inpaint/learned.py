@@ -9,16 +9,36 @@ from itertools import product
 import numpy as np
 
 from ..built_in.colour import Start, complete, contrast
-from ..layers.regions import Region
+from ..built_in.onnx_network import load
+from ..layers.layered_depth_image import LayeredDepthImage
+from ..layers.regions import FEWEST, Disocclusion, Region
+from ..settings import HIDDEN_COLOUR, HIDDEN_EDGES
 from .deterministic import FillParts, on_the_rim
-from .exemplar import TRIES
+from .exemplar import PATCH_RADII_AND_SEEDS
+from .inpainter import Exemplar, Painter, Step
 
 BLOCK, MARGIN = 112, 24
 """Regions are completed in blocks of at most this many pixels a side, seen with this much around: the work goes by what is
 invented and not by how far a region stretches."""
-FEWEST = 12
-"""Regions with fewer pixels to invent stay as they were filled."""
 PIXELS_AT_ONCE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Learned(Exemplar):
+    """The exemplar fill, completed by the networks that come with Photo Diorama."""
+
+    def edges(
+        self, image: LayeredDepthImage, found: Disocclusion, context_width: float, step: Step
+    ) -> tuple[Disocclusion, Learned]:
+        """Edges continue behind what the photo shows, where the settings ask for it."""
+        if self.settings.hidden_edges != "learned" or len(image.layers) > 1:
+            return found, self
+        from ..hidden_depth.learned_edges import extend_edges
+
+        return extend_edges(image, found, context_width, load(HIDDEN_EDGES), step), self
+
+    def painter(self, canvas: np.ndarray, image: LayeredDepthImage, step: Step) -> Painter:
+        return TilePainter(canvas, load(HIDDEN_COLOUR))
 
 
 @dataclass(frozen=True)
@@ -32,8 +52,8 @@ class Tile:
     range: tuple[np.ndarray, np.ndarray]  # (3,) float32: least and most red, green and blue of the trusted context
 
 
-class Completion:
-    """Completes regions on a canvas as they come, many blocks at once, in bounded memory."""
+class TilePainter:
+    """Completes regions on a canvas as they come, many tiles at once, in bounded memory."""
 
     def __init__(self, canvas: np.ndarray, network: Callable[[np.ndarray], np.ndarray]):
         """`canvas` is the (h, w, 3) float32 to be written to; `network` as for `built_in.colour.complete`."""
@@ -44,9 +64,9 @@ class Completion:
         """What is to be seen of a region, for `add`."""
         return cut_tiles(region, parts)
 
-    def add(self, tiles: list[Tile]) -> None:
+    def add(self, work: list[Tile]) -> None:
         """Takes what `cut_tiles` made of a region; it may be painted later."""
-        self.waiting += tiles
+        self.waiting += work
         if sum(tile.start.hole.size for tile in self.waiting) >= PIXELS_AT_ONCE:
             self.finish()
 
@@ -67,14 +87,14 @@ def cut_tiles(region: Region, parts: FillParts) -> list[Tile]:
     colours = trusted.min(axis=0), trusted.max(axis=0)  # so that nothing is tinted as nothing around it is
     rim, shown = on_the_rim(region, parts)
     hole = region.synthesis | rim
-    pieces = np.zeros((*hole.shape, 3 * len(TRIES)), np.float32) if parts.pieces is None else parts.pieces
+    pieces = np.zeros((*hole.shape, 3 * len(PATCH_RADII_AND_SEEDS)), np.float32) if parts.pieces is None else parts.pieces
     given = (parts.smooth, parts.detail, pieces, parts.source, hole, rim, shown)
     tiles = []
     for box, seen in blocks(region.synthesis):
-        start = Start(*(a[seen].copy() for a in given), mean, spread)
-        inner = tuple(slice(b.start - s.start, b.stop - s.start) for b, s in zip(box, seen, strict=True))
-        place = tuple(slice(w.start + b.start, w.start + b.stop) for w, b in zip(region.window, box, strict=True))
-        tiles.append(Tile(start, inner, place, region.synthesis[box], colours))
+        start = Start(*(a[seen].copy() for a in given), mean, spread)  # type: ignore[call-arg]  # seven arrays
+        rows, columns = (slice(b.start - s.start, b.stop - s.start) for b, s in zip(box, seen, strict=True))
+        down, across = (slice(w.start + b.start, w.start + b.stop) for w, b in zip(region.window, box, strict=True))
+        tiles.append(Tile(start, (rows, columns), (down, across), region.synthesis[box], colours))
     return tiles
 
 

@@ -6,20 +6,20 @@ together and is torn, and that nothing comes in front of what hides it, is settl
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ..built_in.crops import Crop
 from ..errors import without_torch
 from ..hidden_depth.continue_edges import (
+    EdgeNetwork,
     SeenEdges,
     band_of,
     closing_at,
-    continued,
+    continue_edges,
     crop_of,
     disparity_of,
     in_chunks,
@@ -29,57 +29,73 @@ from ..hidden_depth.continue_edges import (
     see_edges,
     unit_of,
 )
-from ..hidden_depth.propagate_edges import reflood, repropagate, smooth
+from ..hidden_depth.propagate_edges import propagate_across_edges, repropagate, smooth
 from ..layers.layered_depth_image import LayeredDepthImage
 from ..layers.link_layers import absorb_islands
 from ..layers.regions import Disocclusion, Region
-from .needed_networks import Downloaded
-from .region_queue import WaitingRegions
+from ..settings import InpaintSettings
+from .inpainter import Painter, Step, WholeRegions, within
+from .needed_networks import NEEDED, Downloaded
 
 
 @dataclass(frozen=True)
 class Published:
-    """The three networks, and the edges of the layer that is being made."""
+    """The three networks, and the edges and regions of the layer that is being made."""
 
-    edge: Any  # networks.inpaint_edge.InpaintEdge, whose file imports torch; so the others
-    depth: Any
-    colour: Any
+    edge_network: Any  # networks.inpaint.inpaint_edge.InpaintEdge, whose file imports torch; so the others
+    depth_network: Any
+    colour_network: Any
     seen: SeenEdges | None = None
+    regions: tuple[Region, ...] = ()
+    needs: ClassVar[tuple[str, ...]] = NEEDED["published"]
+    uses_patch_match: ClassVar[bool] = False
+    depth_share: ClassVar[float] = 0.5
 
-    def expect(self, image: LayeredDepthImage, found: Disocclusion, context_width: float, step: Callable[[float], None]):
-        """(`found` torn along continued depth edges, with the depth that is expected there; these networks with its edges).
+    @classmethod
+    def load(cls, settings: InpaintSettings, downloaded: Downloaded) -> Published:
+        return load_published(downloaded)
 
-        The edge network looks only behind what the photo shows, and only where another depth edge touches a silhouette. Where
-        the photo was split into parts the flood's guess stays, as it alone knows which part a surface belongs to.
+    def edges(
+        self, image: LayeredDepthImage, found: Disocclusion, context_width: float, step: Step
+    ) -> tuple[Disocclusion, Published]:
+        """The edge network looks only behind what the photo shows, and only where another depth edge touches a silhouette.
+
+        Where the photo was split into parts the flood's guess stays, as it alone knows which part a surface belongs to.
         """
+        from ..networks.inpaint.inpaint_edge import inpaint_edge
+
         found = absorb_islands(image, found)
         earlier = self.seen.labels if self.seen else ()
-        seen, silhouette = see_edges(image, found, earlier)
+        seen = see_edges(image, found, earlier)
         if found.part is not None:
-            return found, replace(self, seen=replace(seen, touching={}))
+            return found, replace(self, seen=replace(seen, touching={}), regions=())
         regions = regions_behind(image, found, seen, context_width)
         if not earlier:
-            from ..networks.inpaint.inpaint_edge import inpaint_edge
-
-            paths = continued(partial(inpaint_edge, self.edge), image, seen, silhouette, regions, lambda part: step(0.7 * part), scale_of(image))
+            network = EdgeNetwork(partial(inpaint_edge, self.edge_network))
+            paths = continue_edges(network, image, seen, regions, step)
             if paths:
-                found, path = reflood(image, found, seen.behind, paths)
+                found, path = propagate_across_edges(image, found, seen.behind, paths)
                 seen = replace(seen, path=path)
-        expected = self._expected(image, found, seen, regions, lambda part: step(0.7 + 0.3 * part))
-        return replace(found, expected=expected), replace(self, seen=seen)
+        return found, replace(self, seen=seen, regions=tuple(regions))
 
-    def _expected(self, image, found: Disocclusion, seen: SeenEdges, regions: list[Region], step) -> np.ndarray:
+    def depth(self, image: LayeredDepthImage, found: Disocclusion, step: Step) -> Disocclusion:
+        """By the depth network, always behind what hides it."""
+        if found.part is not None or self.seen is None:
+            return found
+        return replace(found, expected=self._expected(image, found, self.seen, step))
+
+    def _expected(self, image: LayeredDepthImage, found: Disocclusion, seen: SeenEdges, step: Step) -> np.ndarray:
         """(h, w) float32 disparity of the hidden pixels by the depth network, always behind what hides them."""
         from ..networks.inpaint.inpaint_depth import inpaint_depth
 
         unit, scale = unit_of(image), scale_of(image)
         drawn = found.disparity.astype(np.float32)
-        done, all_ = 0, sum(region.context.size for region in regions) or 1
-        for chunk in in_chunks([region for region in regions if is_worth(region)], lambda region: region.context.size):
+        done, all_ = 0, sum(region.context.size for region in self.regions) or 1
+        for chunk in in_chunks([region for region in self.regions if is_worth(region)], lambda region: region.context.size):
             crops = [crop_of(region, image, unit, seen.of(region), scale) for region in chunk]
             area = sum(region.context.size for region in chunk)
-            depths = inpaint_depth(self.depth, crops, closing_at(image, scale),
-                                   lambda part, at=done, area=area: step((at + area * part) / all_))  # fmt: skip
+            depths = inpaint_depth(self.depth_network, crops, closing_at(image, scale),
+                                   within(step, done / all_, (done + area) / all_))  # fmt: skip
             for region, depth in zip(chunk, depths, strict=True):
                 depth = np.repeat(np.repeat(depth, scale, axis=0), scale, axis=1)[: region.context.shape[0], : region.context.shape[1]]
                 known = unit.depth(disparity_of(region, image))
@@ -90,15 +106,15 @@ class Published:
             drawn = repropagate(image, found, drawn, band_of(image))
         return _behind_what_hides(image, found, drawn)
 
-    def completion(self, canvas: np.ndarray, image: LayeredDepthImage, step: Callable[[float], None]) -> Completion:
-        """What paints the regions of the layer whose edges are known onto the canvas."""
-        return Completion(canvas, self, closing_at(image, 1), step)
+    def painter(self, canvas: np.ndarray, image: LayeredDepthImage, step: Step) -> Painter:
+        """Paints the regions of the layer whose edges are known."""
+        return PublishedPainter(canvas, self, closing_at(image, 1), step)
 
 
-class Completion(WaitingRegions):
+class PublishedPainter(WholeRegions):
     """Paints regions on a canvas by the colour network, all of a pass together."""
 
-    def __init__(self, canvas: np.ndarray, networks: Published, closing: int, step: Callable[[float], None]):
+    def __init__(self, canvas: np.ndarray, networks: Published, closing: int, step: Step):
         """`canvas` is the (h, w, 3) float32 to be written to."""
         super().__init__(canvas, step)
         self.networks, self.closing = networks, closing
@@ -111,8 +127,8 @@ class Completion(WaitingRegions):
         for chunk in in_chunks(self.waiting, lambda work: work[1].size):
             area = sum(source.size for _, source in chunk)
             crops = [colour_crop(region, source, self.networks.seen) for region, source in chunk]
-            painted = inpaint_colour(self.networks.colour, crops, self.closing,
-                                     step=lambda part, at=done, area=area: self.step((at + area * part) / all_))  # fmt: skip
+            painted = inpaint_colour(self.networks.colour_network, crops, self.closing,
+                                     step=within(self.step, done / all_, (done + area) / all_))  # fmt: skip
             for (region, _), colour in zip(chunk, painted, strict=True):
                 self.canvas[region.window][region.synthesis] = colour[region.synthesis]
             done += area

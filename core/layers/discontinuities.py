@@ -38,7 +38,7 @@ def _neighbours(array: np.ndarray):
     yield (first, inner), (last, inner)
 
 
-def tear(
+def cut_discontinuities(
     disparity: np.ndarray, threshold: float, steps: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Disparity (islands moved to the surface beside them) and the links `right` and `down`, (h, w) bool each.

@@ -45,11 +45,13 @@ class LayeredDepthImage:
     frame: tuple[int, int, int, int]  # top, left, height, width of the photo within the canvas, working pixels
     threshold: float  # jump of disparity at which surfaces are torn, 1/m
     span: float  # range of disparity of the photo, 1/m
+    estimated: bool = False  # torn at steps that were found in soft depth: a tear may end before its silhouette does
     skirt: int = 0  # the layer in which foregrounds go on over what is behind, to end softly; 0 without
 
     @property
     def shape(self) -> tuple[int, int]:
-        return self.layers[0].present.shape
+        rows, columns = self.layers[0].present.shape
+        return rows, columns
 
     @property
     def long_side(self) -> int:
@@ -67,7 +69,7 @@ def neighbour(array: np.ndarray, side: int, outside) -> np.ndarray:
     return result
 
 
-def beside(pixels: np.ndarray, side: int, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def beside(pixels: np.ndarray, side: int, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Flat indices of the neighbours of flat indices on that side, and which of them lie on the canvas (others: unchanged)."""
     rows, columns = STEPS[side]
     r, c = np.divmod(pixels, shape[1])

@@ -37,7 +37,7 @@ def link_hidden(image: LayeredDepthImage, found: Disocclusion) -> tuple[list[np.
             apart = np.abs(disparity - own)
             free = layer.present.ravel()[there] & (earlier[k][OPPOSITE[side]].ravel()[there] < 0)
             better = inside & free & (apart <= nearest) & (disparity < front)
-            if found.part is not None:
+            if found.part is not None and layer.part is not None:
                 better &= layer.part.ravel()[there] == found.part.ravel()[where]
             chosen[better], nearest[better] = k, apart[better]
         links[side].ravel()[where] = chosen
@@ -100,7 +100,7 @@ def absorb_islands(image: LayeredDepthImage, found: Disocclusion) -> Disocclusio
     source = pixel[nearest[small]]
     disparity, seed = found.disparity.copy(), found.seed.copy()
     disparity[small], seed[small] = found.disparity.ravel()[source], found.seed.ravel()[source]
-    if found.part is None:
+    if found.part is None or found.cut is None:
         return replace(found, disparity=disparity, seed=seed)
     part, cut = found.part.copy(), found.cut.copy()
     part[small], cut[small] = found.part.ravel()[source], found.cut.ravel()[source]

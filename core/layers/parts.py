@@ -26,7 +26,7 @@ class Parts:
     @cached_property
     def key(self) -> str:
         """Equal for equal contents."""
-        return f"{self.labels.shape} {hashlib.blake2b(np.ascontiguousarray(self.labels), digest_size=16).hexdigest()}"
+        return f"{self.labels.shape} {hashlib.blake2b(np.ascontiguousarray(self.labels).data, digest_size=16).hexdigest()}"
 
 
 def cut_parts(parts: Parts, right: np.ndarray, down: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

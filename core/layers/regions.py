@@ -89,7 +89,7 @@ def disocclude(image: LayeredDepthImage, hidden_width: float) -> Disocclusion | 
         front = np.concatenate(reached)  # no pixel twice: each is taken by the first that reaches it
     shape = layer.present.shape
     guess = np.where(owner >= 0, far.ravel()[owner], 0).astype(np.float32).reshape(shape)
-    if cut is not None:
+    if cut is not None and part is not None:
         part, cut = np.where(owner >= 0, part.ravel()[owner], 0).reshape(shape), ((owner >= 0) & cut.ravel()[owner]).reshape(shape)
     edges = _count_edges(seeds, own, shape)
     return Disocclusion((owner >= 0).reshape(shape), guess, distance.reshape(shape), owner.reshape(shape), part, cut, edges)
@@ -145,7 +145,7 @@ def _farther_side(image: LayeredDepthImage) -> tuple[np.ndarray, np.ndarray, np.
             disparity = other.disparity.ravel()[there]
             lower = inside & other.present.ravel()[there] & (other.links[OPPOSITE[side]].ravel()[there] < 0)
             limit = own[ends] - image.threshold / 2
-            if part is not None:
+            if other.part is not None and layer.part is not None:
                 its = other.part.ravel()[there]
                 limit = np.where(its < layer.part.ravel()[ends], own[ends] + CUT_SLACK * image.threshold, limit)
             lower &= disparity < limit
@@ -165,7 +165,7 @@ def _farther_side(image: LayeredDepthImage) -> tuple[np.ndarray, np.ndarray, np.
     return far.reshape(shape), jump.reshape(shape), None if part is None else part.reshape(shape)
 
 
-def _count_edges(seeds: np.ndarray, own: np.ndarray, shape: tuple[int, int]) -> int:
+def _count_edges(seeds: np.ndarray, own: np.ndarray, shape: tuple[int, ...]) -> int:
     """Connected silhouettes: seed pixels joined where they are linked, or diagonal neighbours across a linked pixel."""
     import cv2
 
@@ -182,9 +182,11 @@ def find_regions(
 
     The context is flooded along links from the synthesis region into earlier layers, somewhat further than what is invented
     is wide, but at most `context_width` of the long side. `distance` (h, w): steps of invented pixels from their silhouette.
+    Where depth was estimated a tear may end before the silhouette does: there the flood also stops halfway from the far to the
+    near side, or the context would reach round the tear's end and bring the foreground's colours.
     """
     last = len(image.layers) - 1
-    layer = image.layers[last]
+    layer, own = image.layers[last], labels is None
     if labels is None:
         labels, _ = label_surfaces(layer.present, layer.links[0] == last, layer.links[2] == last)
     sizes = np.bincount(labels.ravel())
@@ -192,12 +194,26 @@ def find_regions(
     np.maximum.at(deepest, labels[layer.present], distance[layer.present])
     most = max(8, round(context_width * image.long_side))
     steps = np.minimum(most, deepest + max(8, round(0.012 * image.long_side)))
-    region, node, found_at = _flood_contexts(image, labels, steps)
+    farther = _farther_side_only(image) if image.estimated and own else None
+    region, node, found_at = _flood_contexts(image, labels, steps, farther)
     return _cut_out(image, labels, sizes, region, node, found_at)
 
 
-def _flood_contexts(image: LayeredDepthImage, labels: np.ndarray, steps: np.ndarray):
-    """Breadth first over (region, node) pairs, all regions at once; a node is layer * pixels + pixel.
+def _farther_side_only(image: LayeredDepthImage) -> np.ndarray:
+    """(layers * pixels,) bool: nodes that are no nearer than the middle between what the nearest invented pixel hides behind and itself."""
+    import cv2
+
+    *before, last = image.layers
+    front = np.max([np.where(layer.present, layer.disparity, 0) for layer in before], axis=0)
+    middle = np.maximum((front + last.disparity) / 2, last.disparity + image.threshold)
+    _, nearest = cv2.distanceTransformWithLabels((~last.present).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    limit = np.zeros(nearest.max() + 1, np.float32)
+    limit[nearest[last.present]] = middle[last.present]
+    return np.concatenate([(layer.disparity <= limit[nearest]).ravel() for layer in image.layers])
+
+
+def _flood_contexts(image: LayeredDepthImage, labels: np.ndarray, steps: np.ndarray, allowed: np.ndarray | None):
+    """Breadth first over (region, node) pairs, all regions at once; a node is layer * pixels + pixel. Only `allowed` nodes; None: all.
 
     On an undirected graph a neighbour of the front is in the front, the one before or the next, so two fronts are remembered.
     """
@@ -222,15 +238,18 @@ def _flood_contexts(image: LayeredDepthImage, labels: np.ndarray, steps: np.ndar
                 target = base[linked] + STEPS[side][0] * width + STEPS[side][1]
                 reached.append(own[linked] * total + to[linked].astype(np.int64) * pixels + target)
         new = np.unique(np.concatenate(reached))
+        if allowed is not None:
+            new = new[allowed[new % total]]
         new = new[~_among(new, front) & ~_among(new, before)]
         if len(new) == 0:
             break
         keys.append(new)
         found_at.append(np.full(len(new), step, np.int16))
         before, front = front, new
-    keys = np.concatenate(keys) if keys else front[:0]
-    found_at = np.concatenate(found_at) if found_at else np.zeros(0, np.int16)
-    return keys // total, keys % total, found_at
+    if not keys:
+        return front[:0], front[:0], np.zeros(0, np.int16)
+    every = np.concatenate(keys)
+    return every // total, every % total, np.concatenate(found_at)
 
 
 def _among(values: np.ndarray, ordered: np.ndarray) -> np.ndarray:

@@ -33,6 +33,13 @@ JUMP = 3.0
 """Silhouettes are softened where disparity jumps by so many thresholds; surfaces closer together are one to the matte."""
 UNSEEN, SEEN = 0.05, 0.35
 """Alpha up to which, and from which on, what two sides' colours leave unexplained is the background's, and the foreground's."""
+HALO, VISIBLE = 0.5, 0.015
+"""So near a silhouette, in widths of the band, what differs that much from the background, in perceived brightness, goes with the
+foreground; further out ..."""
+ODD = 3.0
+"""... what is so many standard deviations of the background's own colours away from it."""
+HEADROOM, MOST_HALO = 2.5, 0.4
+"""Alpha there is so many times what it must be, but no more than the second value: so foregrounds stay away from black and white."""
 CHUNK = 16384
 
 
@@ -84,7 +91,10 @@ def find_matte(
     front, back = band.within | (band.inner & (alpha > 0.5)), band.beyond | (band.outer & (alpha < 0.5))
     foreground = _spread(foreground, band, front, band.width)
     background = _spread(background, band, back, band.width)
-    return Matte(band, alpha, foreground, background)
+    top = max(1.0, float(colour.max()))
+    halo = _halo(colour, background, band, alpha, top)
+    own = foreground_of(colour, halo[..., None], foreground, background, top)
+    return Matte(band, np.maximum(alpha, halo), np.where((halo > alpha)[..., None], own, foreground), background)
 
 
 def find_band(image: LayeredDepthImage, width: int) -> Band | None:
@@ -262,7 +272,27 @@ def _spread(colour: np.ndarray, band: Band, sure: np.ndarray, width: int) -> np.
     return np.where((band.outer | band.inner)[..., None], mean, colour).astype(np.float32)
 
 
-def share_out(seen, alpha, foreground, background, top: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+def _halo(colour: np.ndarray, background: np.ndarray, band: Band, alpha: np.ndarray, top: float) -> np.ndarray:
+    """(h, w) float32 alpha: how much foreground the band's outer half needs so that the background is left as it is further out.
+
+    Beside a silhouette photos have lines that no mixture explains: a camera that sharpens leaves them light or dark, a lens
+    coloured. They move with the foreground, wholly: of a part of it the rest would be a line of odd colours on the background.
+    """
+    over = colour - background
+    room = np.where(over > 0, top - background, background)
+    need = (np.abs(over) / np.maximum(room, 0.02)).max(axis=2)
+    off = perceived(colour) - perceived(background)
+    difference = np.sqrt((off * off).mean(axis=2))
+    deviation = difference / np.sqrt(NOISE**2 + _busy(colour, band) / BUSY)
+    beside = band.width + 1 - band.edge <= HALO * band.width
+    moves = band.outer & (band.edge >= 2) & ((beside & (difference > VISIBLE)) | (deviation > ODD))
+    # with less alpha than it needs, no foreground between black and white would leave the background as it is
+    least = np.where(band.outer & (band.edge >= 2) & (alpha > UNSEEN), need, 0)
+    whole = np.where(moves, np.minimum(HEADROOM * need, np.maximum(need, MOST_HALO)), least)
+    return whole.clip(0, 1).astype(np.float32)
+
+
+def split_composite(seen, alpha, foreground, background, top: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """Foreground and background, (..., 3) each, that composite to exactly `seen` with `alpha` (..., 1), near those given.
 
     What the given ones leave unexplained goes to the foreground where it is seen at all: it stays there when the background
@@ -283,14 +313,14 @@ def foreground_of(seen, alpha, foreground, background, top: float = 1.0) -> np.n
     return np.clip(np.where(alpha > 0, exact, foreground), 0, top)
 
 
-def clean(image: LayeredDepthImage, matte: Matte | None) -> LayeredDepthImage:
+def with_background_colours(image: LayeredDepthImage, matte: Matte | None) -> LayeredDepthImage:
     """The photo's surface with the background's own colours in the outer band, which the fill then goes on from."""
     if matte is None:
         return image
     layer = image.layers[0]
     outer = matte.band.outer
     seen = linear_from_srgb(layer.colour[outer])
-    _, back = share_out(seen, matte.alpha[outer][:, None], matte.foreground[outer], matte.background[outer], max(1.0, seen.max()))
+    _, back = split_composite(seen, matte.alpha[outer][:, None], matte.foreground[outer], matte.background[outer], max(1.0, seen.max()))
     colour = layer.colour.copy()
     colour[outer] = srgb_from_linear(back)
     return replace(image, layers=(replace(layer, colour=colour), *image.layers[1:]))

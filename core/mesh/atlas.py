@@ -20,6 +20,10 @@ class Atlas:
     texture: np.ndarray  # (H, W, 3) float32, sRGB-encoded
     origin: np.ndarray  # (layers, tile rows, tile columns, 2) int32: texel row and column of the canvas's (0, 0) for that tile
 
+    def origin_of(self, layer, tile) -> np.ndarray:
+        """(n, 2): `origin` for each layer and tile (rows, columns), equal only within one rectangle."""
+        return self.origin[layer, tile[0], tile[1]]
+
 
 def pack_atlas(image: LayeredDepthImage) -> Atlas:
     """Packs the tiles (BLOCK pixels square) with invented content, one texel a pixel."""
@@ -72,7 +76,8 @@ def _without_gaps(layer) -> np.ndarray:
 
 def rectangles_of(used: np.ndarray) -> list[tuple[int, int, int, int]]:
     """Covers the True cells by rectangles (top, left, bottom, right): runs of a row, joined with equal runs below."""
-    open_, done = {}, []
+    open_: dict[tuple[int, int], int] = {}
+    done: list[tuple[int, int, int, int]] = []
     for r in range(used.shape[0] + 1):
         edges = np.flatnonzero(np.diff(np.concatenate([[0], used[r] if r < len(used) else used[0] & False, [0]]).astype(np.int8)))
         runs = {(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)}

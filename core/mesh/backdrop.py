@@ -25,15 +25,21 @@ class Backdrop:
     disparity: np.ndarray  # (rows + 1, columns + 1) float32 at the corners of the cells, 1/m; the outermost cells are the apron
     colour: np.ndarray  # (h', w', 3) float32, sRGB-encoded; the outermost `FADE` texels are the apron
 
-    def corners(self, shape: tuple[int, int], long_side: int) -> tuple[np.ndarray, np.ndarray]:
+    @property
+    def triangle_count(self) -> int:
+        return 2 * (self.disparity.shape[0] - 1) * (self.disparity.shape[1] - 1)
+
+    def corners(self, shape: tuple[int, ...], long_side: int) -> tuple[np.ndarray, np.ndarray]:
         """(rows + 1,) and (columns + 1,): places of the cells' corners in pixels of a canvas of that shape."""
-        return tuple(_with_apron(np.linspace(0, n, m - 2), APRON * long_side)
-                     for n, m in zip(shape, self.disparity.shape, strict=True))  # fmt: skip
+        rows, columns = (_with_apron(np.linspace(0, n, m - 2), APRON * long_side)
+                         for n, m in zip(shape, self.disparity.shape, strict=True))  # fmt: skip
+        return rows, columns
 
     def texels(self) -> tuple[np.ndarray, np.ndarray]:
         """The same in texels of `colour`."""
-        return tuple(_with_apron(np.linspace(FADE, n - FADE, m - 2), FADE)
-                     for n, m in zip(self.colour.shape, self.disparity.shape, strict=False))  # fmt: skip
+        rows, columns = (_with_apron(np.linspace(FADE, n - FADE, m - 2), FADE)
+                         for n, m in zip(self.colour.shape, self.disparity.shape, strict=False))  # fmt: skip
+        return rows, columns
 
 
 def _with_apron(places: np.ndarray, width: float) -> np.ndarray:

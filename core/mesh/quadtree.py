@@ -1,13 +1,13 @@
-"""Which pixels of a layer one quad may stand for: blocks of 1, 2, 4 ... pixels, coarse where the surface is plain."""
+"""Which pixels of a layer one quad may stand for: blocks of 1, 2, 4 ... pixels, coarse where the surface is plain; as triangles."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from ..layers.layered_depth_image import FRONT, Layer
-from .vertices import SLOT_STEP, Corners
+from .vertices import BL, BR, SLOT_STEP, TL, TR, Vertices
 
 LEVELS = 6
 BLOCK = 2**LEVELS
@@ -36,7 +36,79 @@ class Leaves:
     finer: np.ndarray  # (n, 4) bool: top, right, bottom, left neighbour is of smaller blocks
 
 
-def find_leaves(layer: Layer, k: int, corners: Corners, tolerance: float, texels: float) -> list[Leaves]:
+@dataclass(frozen=True)
+class Pieces:
+    """Triangles of all layers, and what each is a piece of."""
+
+    triangles: np.ndarray  # (T, 3) int32: numbers of `Vertices`, counter-clockwise seen from the camera
+    layer: np.ndarray  # (T,) uint8
+    shown: np.ndarray  # (T,) uint8: PHOTO, INVENTED, FRONT, BACK
+    tile: np.ndarray  # (T, 2) int16: row and column of the tile of its texture, where it is not the photo's
+    whole: np.ndarray  # (T,) bool: of a block of more than one pixel
+
+    @classmethod
+    def joined(cls, parts: list[Pieces]) -> Pieces:
+        """Those of all layers."""
+        return cls(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)))
+
+    def only(self, chosen: np.ndarray) -> Pieces:
+        """Some of them, by (T,) bool or number."""
+        return Pieces(*(getattr(self, f.name)[chosen] for f in fields(self)))
+
+
+def cut_into_blocks(layer: Layer, k: int, corners: Vertices, tolerance: float, texels: float) -> Pieces:
+    """The layer's blocks, see `find_leaves`, as triangles.
+
+    A block beside smaller ones is a fan round its centre, so that it meets their vertices; the others are two triangles.
+    """
+    slots, stride, kinds = corners.slots[k], layer.present.shape[1] + 1, layer.shown
+    triangles, blocks = [], []  # the triangles' vertices, and their block's row, column and size
+    for each in find_leaves(layer, k, corners, tolerance, texels):
+        r, c, n = each.row, each.column, each.size
+        four = [slots[TL, r, c], slots[TR, r, c + n - 1], slots[BR, r + n - 1, c + n - 1], slots[BL, r + n - 1, c]]
+        own = np.stack([r, c, np.full(len(r), n)], axis=1)
+        plain = ~each.finer.any(axis=1)
+        falling = each.falling if n > 1 else _better_diagonal(four, corners)
+        for falls, picks in ((True, ((0, 3, 2), (0, 2, 1))), (False, ((0, 3, 1), (1, 3, 2)))):
+            chosen = plain & (falling == falls)
+            for pick in picks:
+                triangles.append(np.stack([four[i][chosen] for i in pick], axis=1))
+                blocks.append(own[chosen])
+        if plain.all():
+            continue
+        half, fan = n // 2, ~plain
+        base = k * corners.regular[0].size + r * stride + c
+        middle = base + half * stride + half
+        between = (base + half, base + half * stride + n, base + n * stride + half, base + half * stride)
+        for side in range(4):
+            a, b = four[side], four[(side + 1) % 4]
+            one, two = fan & ~each.finer[:, side], fan & each.finer[:, side]
+            for chosen, p, q in ((one, b, a), (two, between[side], a), (two, b, between[side])):
+                triangles.append(np.stack([p[chosen], q[chosen], middle[chosen]], axis=1))
+                blocks.append(own[chosen])
+    triangles, (r, c, n) = np.concatenate(triangles).astype(np.int32), np.concatenate(blocks).T
+    shown = kinds[r, c]
+    side = np.where(shown < FRONT, BLOCK, SOFT_BLOCK)
+    tile = np.stack([r // side, c // side], axis=1).astype(np.int16)
+    return Pieces(triangles, np.full(len(r), k, np.uint8), shown, tile, n > 1)
+
+
+def _better_diagonal(four: list[np.ndarray], corners: Vertices) -> np.ndarray:
+    """(n,) bool: whether single pixels, whose corners may be shifted, are split from top left to bottom right.
+
+    Of the two ways the one whose smaller triangle is larger: a corner pushed inwards can turn a triangle over.
+    """
+    falling = np.ones(len(four[0]), bool)
+    odd = np.flatnonzero(np.any([f >= len(corners.regular) * corners.regular[0].size for f in four], axis=0))
+    places = [np.stack(corners.place(f[odd])[:2]) for f in four]
+    area = lambda a, b, c: (b - a)[0] * (c - a)[1] - (b - a)[1] * (c - a)[0]  # in (row, column): positive as seen
+    tl, tr, br, bl = places
+    falls, rises = (np.minimum(area(tl, bl, br), area(tl, br, tr)), np.minimum(area(tl, bl, tr), area(tr, bl, br)))
+    falling[odd] = falls >= rises
+    return falling
+
+
+def find_leaves(layer: Layer, k: int, corners: Vertices, tolerance: float, texels: float) -> list[Leaves]:
     """The layer's blocks by level. `tolerance` in 1/m; `texels`: the photo's pixels along a working pixel.
 
     A block stands for its pixels where they are all of one kind, its quad is flat enough and close enough in depth, and no
@@ -50,7 +122,8 @@ def find_leaves(layer: Layer, k: int, corners: Corners, tolerance: float, texels
     disparity = np.pad(corners.disparity[k], ((0, ph), (0, pw)), mode="edge")
     kind = np.pad(layer.shown, ((0, ph), (0, pw)))
     whole = [np.pad(free & layer.present, ((0, ph), (0, pw)))]
-    error, falling, same = np.zeros((h + ph, w + pw), np.float32), [None], (kind, kind)
+    falling: list[np.ndarray | None] = [None]
+    error, same = np.zeros((h + ph, w + pw), np.float32), (kind, kind)
     for level in range(1, LEVELS + 1):
         half = 2 ** (level - 1)
         off, falls = _flatness(disparity, half)

@@ -26,17 +26,17 @@ def separate_parts(mesh: LayeredMesh, image: LayeredDepthImage) -> LayeredMesh:
 
 
 def part_map(role: str, image: LayeredDepthImage) -> np.ndarray:
-    """(h, w) uint8: the part of each pixel on the canvas where a surface of that role is."""
-    first = image.layers[0]
+    """(h, w) uint8: the part of each pixel on the canvas where a surface of that role is. For images that were split."""
+    first, part = image.layers[0], image.layers[0].part
     if role.startswith("hidden "):
-        return image.layers[int(role.split()[1])].part
+        part = image.layers[int(role.split()[1])].part
+    assert part is not None, "nothing was split off"
     if role == "soft" and image.skirt:
-        skirt = image.layers[image.skirt]
-        return np.where(skirt.present, part_of_skirt(image), first.part)
+        return np.where(image.layers[image.skirt].present, part_of_skirt(image), part)
     if role == "cleaned" and len(image.layers) > 1 and image.layers[1].part is not None:
-        own = first.soft == BACK if first.soft is not None else np.zeros(first.part.shape, bool)
-        return np.where(own, first.part, image.layers[1].part)
-    return first.part
+        own = first.soft == BACK if first.soft is not None else np.zeros(part.shape, bool)
+        return np.where(own, part, image.layers[1].part)
+    return part
 
 
 def part_of_skirt(image: LayeredDepthImage) -> np.ndarray:
@@ -44,6 +44,7 @@ def part_of_skirt(image: LayeredDepthImage) -> np.ndarray:
     import cv2
 
     first, skirt = image.layers[0], image.layers[image.skirt]
+    assert first.part is not None, "nothing was split off"
     source = cv2.dilate(skirt.present.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & ~skirt.present
     near = cv2.dilate(np.where(skirt.present, skirt.disparity, 0), np.ones((3, 3), np.uint8)) - first.disparity
     source &= near <= image.threshold

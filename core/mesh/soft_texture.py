@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..layers.layered_depth_image import BACK, LayeredDepthImage
-from ..layers.soft_silhouettes import Matte, foreground_of, share_out
+from ..layers.soft_silhouettes import Matte, foreground_of, split_composite
 from ..photo.photo import Photo
 from ..raster.colour_curves import linear_from_srgb, srgb_from_linear
 from .atlas import rectangles_of, shelves
@@ -23,6 +23,10 @@ class SoftTexture:
 
     texture: np.ndarray  # (H, W, 4) as the photo: uint8 or uint16 sRGB, float32 linear; straight alpha
     origin: np.ndarray  # (tile rows, tile columns, 2) int32: texel row and column of the photo's (0, 0) for that tile
+
+    def origin_of(self, layer, tile) -> np.ndarray:
+        """(n, 2): `origin` for each tile (rows, columns), equal only within one rectangle; the same on each layer."""
+        return self.origin[tile[0], tile[1]]
 
     def uvs(self, rows: np.ndarray, columns: np.ndarray, tile, side: int) -> np.ndarray:
         """Texture coordinates (..., 2) of places in the photo's pixels, on the tile (row, column arrays) of that side."""
@@ -77,7 +81,7 @@ def _composites(first, size, photo: Photo, matte: Matte, scale, frame) -> tuple[
         alpha = _sharpened(alpha, colour, front, back)
     alpha = _rounded(alpha, levels)[..., None]
     top = 1.0 if levels else max(1.0, 4 * float(colour.max()))
-    _, back = share_out(colour, alpha, front, back, top)
+    _, back = split_composite(colour, alpha, front, back, top)
     back = linear_from_srgb(_rounded(srgb_from_linear(back), levels)) if levels else back
     front = foreground_of(colour, alpha, front, back, top)
     opacity = np.ones_like(alpha)

@@ -29,7 +29,7 @@ Renderers may let a ray through that meets a vertex exactly; so no vertex stays 
 
 
 @dataclass(frozen=True)
-class Corners:
+class Vertices:
     """Vertex numbers for each pixel's four corners on each layer, and what the vertices are.
 
     Numbers below len(layers) * corners are regular: layer * corners + corner index; irregular ones follow.
@@ -43,13 +43,24 @@ class Corners:
     offset: np.ndarray  # (corners, 2) float32: shift of row and column of irregular ones, px, large along silhouettes only
     nudge: np.ndarray  # (corners, 2) float32: the same of regular ones, tiny; a hidden layer's lie beneath silhouettes too
 
+    @property
+    def count(self) -> int:
+        """How many numbers there are, used or not."""
+        return len(self.regular) * self.regular[0].size + len(self.irregular_corner)
+
+    def corner(self, vertex: np.ndarray) -> np.ndarray:
+        """(n,) int32: the corner of the pixel grid at which vertices stand, by number."""
+        size = self.regular[0].size
+        odd = vertex >= len(self.regular) * size
+        corner = np.where(odd, 0, vertex % size).astype(np.int32)
+        corner[odd] = self.irregular_corner[vertex[odd] - len(self.regular) * size]
+        return corner
+
     def place(self, vertex: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Row, column (float64, canvas corners) and disparity of vertices by number."""
         count = self.regular[0].size
         first = len(self.regular) * count
-        odd = vertex >= first
-        corner = np.where(odd, 0, vertex % count)
-        corner[odd] = self.irregular_corner[vertex[odd] - first]
+        odd, corner = vertex >= first, self.corner(vertex)
         disparity = np.empty(len(vertex), np.float32)
         for k, values in enumerate(self.disparity):
             own = ~odd & (vertex // count == k)
@@ -60,7 +71,7 @@ class Corners:
         return row + shift[:, 0].astype(np.float64), column + shift[:, 1].astype(np.float64), disparity
 
 
-def find_corners(image: LayeredDepthImage) -> Corners:
+def find_vertices(image: LayeredDepthImage) -> Vertices:
     """The vertices of all layers, shared wherever pixels are linked."""
     regular, disparity = zip(*(_regular(layer, k) for k, layer in enumerate(image.layers)), strict=True)
     h, w = image.shape
@@ -87,7 +98,7 @@ def find_corners(image: LayeredDepthImage) -> Corners:
     *disparity, mean = np.split(values, np.arange(1, len(disparity) + 1) * corner.size)
     disparity = tuple(d.reshape(corner.shape) for d in disparity)
     nudge = _nudges(image)
-    return Corners(tuple(slots), regular, disparity, corner_of, mean, nudge + _smooth_silhouettes(image), nudge)
+    return Vertices(tuple(slots), regular, disparity, corner_of, mean, nudge + _smooth_silhouettes(image), nudge)
 
 
 def _behind_their_fronts(image: LayeredDepthImage, slots, values: np.ndarray) -> np.ndarray:
@@ -164,9 +175,8 @@ def _join(image: LayeredDepthImage, irregular: list[np.ndarray]) -> tuple[np.nda
     total = int(first[-1])
     if total == 0:
         return np.zeros(0, np.int32), 0
-    start = np.concatenate(start) if start else np.zeros(0, int)
-    end = np.concatenate(end) if end else np.zeros(0, int)
-    count, label = connected_components(coo_matrix((np.ones(len(start), bool), (start, end)), shape=(total,) * 2), directed=False)
+    ends = tuple(np.concatenate(found) if found else np.zeros(0, int) for found in (start, end))
+    count, label = connected_components(coo_matrix((np.ones(len(ends[0]), bool), ends), shape=(total,) * 2), directed=False)
     return label, count
 
 

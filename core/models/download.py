@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -213,7 +213,7 @@ def _request(url: str, have: int, etag: str | None) -> urllib.request.Request:
     return urllib.request.Request(url, headers=headers)
 
 
-def _stream(request: urllib.request.Request, stall_timeout: float) -> Iterator["_Answer | bytes | None"]:
+def _stream(request: urllib.request.Request, stall_timeout: float) -> Generator["_Answer | bytes | None", None, None]:
     """Yields the answer, then its bytes; None each TICK without news. The network's errors come as this module's.
 
     A thread of its own reads, because name look-up, connecting and reading block, and a cancel must not wait for them.

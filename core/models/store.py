@@ -70,7 +70,7 @@ def installed(folder: str | Path, catalogue: Iterable[Weights] = CATALOGUE) -> t
 def best_estimator(folder: str | Path, catalogue: Iterable[Weights] = CATALOGUE) -> Weights | None:
     """The depth network that "auto" takes: of those in `folder` the best, among equals one for commercial use."""
     found = [weights for weights in installed(folder, catalogue) if weights.rank > 0]
-    return max(found, key=lambda weights: (weights.rank, weights.commercial), default=None)
+    return max(found, key=lambda weights: (weights.rank, weights.commercial)) if found else None
 
 
 def path_of(weights: Weights, folder: str | Path) -> Path:

@@ -107,7 +107,7 @@ def prefer(folder: Path | None) -> None:
 
 def preferred() -> Path | None:
     """The folder that `prefer` was given last."""
-    return next((finder.folder for finder in sys.meta_path if type(finder).__name__ == "_Preferred"), None)
+    return next((getattr(finder, "folder", None) for finder in sys.meta_path if type(finder).__name__ == "_Preferred"), None)
 
 
 def conflict() -> str | None:
@@ -118,7 +118,7 @@ def conflict() -> str | None:
     torch, folder = sys.modules.get("torch"), preferred()
     numpy = sys.modules.get("numpy")
     if torch is not None and getattr(torch, "__file__", None):
-        place = Path(torch.__file__).resolve().parent.parent
+        place = Path(str(torch.__file__)).resolve().parent.parent
         version = str(getattr(torch, "__version__", "unknown"))
         if folder is not None and place != folder.resolve():
             return (
@@ -133,7 +133,7 @@ def conflict() -> str | None:
         if numpy is not None and not _share_arrays(torch, numpy):
             return (
                 f"torch {version} from {place} was built for another NumPy than the {numpy.__version__} loaded from "
-                f"{Path(numpy.__file__).parent.parent}; disable the add-on that brings the one or the other and restart Blender."
+                f"{Path(str(numpy.__file__)).parent.parent}; disable the add-on that brings the one or the other and restart Blender."
             )
     return None
 

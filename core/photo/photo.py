@@ -75,7 +75,8 @@ def load_photo(path: str | os.PathLike, settings: PhotoSettings = PhotoSettings(
     path = Path(path)
     data = read_file(path)
     if data[:4] == b"\x76\x2f\x31\x01":
-        colour, alpha, exif, plain = _read_exr(path, data), None, {}, False
+        colour, alpha, plain = _read_exr(path, data), None, False
+        exif: dict = {}
         if colour.shape[2] == 4:
             colour, alpha = colour[..., :3], colour[..., 3]
     else:
@@ -247,8 +248,9 @@ def _as_found(path: Path, camera: Camera, source: str, settings: PhotoSettings) 
         up = found.up
         if not (settings.focal_px or settings.focal_mm or settings.fov):
             camera, source = found.camera, f"lines drawn in fSpy, {project.name}"
-    centre = {name: at for name, at in (("cx", settings.centre_x), ("cy", settings.centre_y)) if at > 0}
-    return replace(camera, **centre), source, up
+    camera = replace(camera, cx=settings.centre_x if settings.centre_x > 0 else camera.cx)
+    camera = replace(camera, cy=settings.centre_y if settings.centre_y > 0 else camera.cy)
+    return camera, source, up
 
 
 def _camera(width: int, height: int, exif: dict, settings: PhotoSettings) -> tuple[Camera, str]:

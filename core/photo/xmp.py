@@ -107,7 +107,7 @@ class _TreeBuilder:
 
     def _end(self, _tag: str) -> None:
         self.open.text = "".join(self.texts.pop())
-        self.open = self.open.parent
+        self.open = self.open.parent or self.open
         self.depth -= 1
 
     def _text(self, text: str) -> None:

@@ -146,7 +146,8 @@ def _depth_of(parts: list[Part]) -> tuple[Part, str] | None:
 def _read_headers(data: bytes) -> tuple[list[Part], int, int]:
     """The parts, where their tables of offsets begin, and the file's flags."""
     flags = struct.unpack_from("<I", data, 4)[0]
-    at, parts = 8, []
+    parts: list = []
+    at = 8
     while len(parts) < MAX_PARTS:
         attributes, at = _read_attributes(data, at)
         if not attributes:  # an empty header ends those of a file of several parts
@@ -158,7 +159,7 @@ def _read_headers(data: bytes) -> tuple[list[Part], int, int]:
 
 
 def _read_attributes(data: bytes, at: int) -> tuple[dict[bytes, bytes], int]:
-    attributes = {}
+    attributes: dict = {}
     while data[at]:
         name, kind, _ = data[at : at + 600].split(b"\0", 2)
         at += len(name) + len(kind) + 2

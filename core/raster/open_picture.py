@@ -52,21 +52,26 @@ def open_picture(source: bytes, name: str, kinds: tuple[str, ...] = PHOTO_KINDS)
 def _decoder(kind: str, name: str):
     """Pillow's class for pictures of the kind."""
     if kind == "JPEG":
-        from PIL.JpegImagePlugin import JpegImageFile as decoder
-    elif kind == "PNG":
-        from PIL.PngImagePlugin import PngImageFile as decoder
-    elif kind == "WEBP":
-        from PIL.WebPImagePlugin import WebPImageFile as decoder
-    elif kind == "TIFF":
-        from PIL.TiffImagePlugin import TiffImageFile as decoder
-    else:
-        try:
-            from pillow_heif import HeifImageFile as decoder
-        except ImportError:
-            raise DioramaError(
-                f"{name} is a HEIC picture, which needs pillow-heif here; install it or export a JPEG."
-            ) from None
-    return decoder
+        from PIL import JpegImagePlugin
+
+        return JpegImagePlugin.JpegImageFile
+    if kind == "PNG":
+        from PIL import PngImagePlugin
+
+        return PngImagePlugin.PngImageFile
+    if kind == "WEBP":
+        from PIL import WebPImagePlugin
+
+        return WebPImagePlugin.WebPImageFile
+    if kind == "TIFF":
+        from PIL import TiffImagePlugin
+
+        return TiffImagePlugin.TiffImageFile
+    try:
+        import pillow_heif
+    except ImportError:
+        raise DioramaError(f"{name} is a HEIC picture, which needs pillow-heif here; install it or export a JPEG.") from None
+    return pillow_heif.HeifImageFile
 
 
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"MiHE")

@@ -83,7 +83,8 @@ def find_walls(points: np.ndarray, normals: np.ndarray, up: np.ndarray = UP, mos
     points, normals = np.asarray(points, np.float64), np.asarray(normals, np.float64)
     left = np.isfinite(points).all(1) & np.isfinite(normals).all(1) & (points[:, 2] > 0)
     points, normals = (np.where(left[:, None], each, 0.0) for each in (points, normals))
-    lean, least, walls = np.sin(np.radians(MOST_LEAN_DEG)), max(12, SMALLEST_WALL * len(points)), []
+    walls: list = []
+    lean, least = np.sin(np.radians(MOST_LEAN_DEG)), max(12, SMALLEST_WALL * len(points))
     rng = np.random.default_rng(seed)
     while len(walls) < most:
         upright = left & (np.abs(normals @ up) < lean)
@@ -106,9 +107,10 @@ def _settled(plane: np.ndarray, of: np.ndarray, points: np.ndarray, normals: np.
         inside = of & _inside(plane, points, normals)
         if inside.sum() < least:
             return None
-        plane = _fitted(points[inside])
-        if plane is None:
+        fitted = _fitted(points[inside])
+        if fitted is None:
             return None
+        plane = fitted
     inside = of & _inside(plane, points, normals)
     return plane if inside.sum() >= least and _is_wide(points[inside]) else None
 

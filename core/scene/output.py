@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import DioramaError
 from ..settings import check_option, option
 
-MOVIES, STILLS, GIF = (".mp4", ".mkv", ".mov"), (".png", ".jpg", ".jpeg", ".exr", ".tif"), ".gif"
+MOVIES, STILLS, GIF, VIEWER = (".mp4", ".mkv", ".mov"), (".png", ".jpg", ".jpeg", ".exr", ".tif"), ".gif", ".html"
 
 STEREO = {
     "none": "One eye",
@@ -18,7 +18,7 @@ STEREO = {
     "anaglyph": "For red and cyan glasses",
     "vr180": "Half a sphere for each eye, side by side, for VR glasses; Cycles only",
 }
-SIDES = {"still": 0, "frames": 0, "movie": 1280, "gif": 640, "vr180": 1920}
+SIDES = {"still": 0, "frames": 0, "movie": 1280, "gif": 640, "vr180": 1920, "viewer": 2048}
 """Long side of one eye's picture unless another is asked for; 0 is the photo's own."""
 NEAREST_TO_EYES = 30.0
 """Stereo photographers' rule: their two lenses are a thirtieth of the nearest distance apart."""
@@ -42,7 +42,8 @@ class OutputSettings:
     )
     render_side: int = option(
         0,
-        "Long side of one eye's picture in pixels; 0 takes the photo's, for films 1280, GIF 640, VR180 1920",
+        "Long side of one eye's picture in pixels; 0 takes the photo's, for films 1280, GIF 640, VR180 1920, "
+        "a web page's photo 2048 at most",
         low=0,
         high=16384,
     )
@@ -82,10 +83,12 @@ class OutputSettings:
 
 
 def kind_of(target: Path) -> str:
-    """What is to be rendered, by the name's ending: still, movie, gif or frames. Raises DioramaError for another."""
+    """What is to be rendered, by the name's ending: still, movie, gif, viewer or frames. Raises DioramaError for another."""
     ending = target.suffix.lower()
-    if ending not in (*MOVIES, *STILLS, GIF, ""):
-        raise DioramaError(f"{target} has no ending that can be rendered; use .mp4, .gif, .png, .jpg, .exr or a folder.")
+    if ending not in (*MOVIES, *STILLS, GIF, VIEWER, ""):
+        raise DioramaError(f"{target} has no ending that can be rendered; use .mp4, .gif, .png, .jpg, .exr, .html or a folder.")
+    if ending == VIEWER:
+        return "viewer"
     return "frames" if not ending else "gif" if ending == GIF else "movie" if ending in MOVIES else "still"
 
 

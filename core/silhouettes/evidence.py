@@ -14,6 +14,13 @@ STRETCH = 30
 MOST_OVERLAP, WEAK_OVERLAP = 0.55, 0.75
 """Stretches whose two sides have colours as alike as this (Bhattacharyya) are no silhouettes, or hide theirs too well; those up
 to the second value go with a sure stretch that they are connected to."""
+SURE_BOUNDARY, WEAK_BOUNDARY, NO_BOUNDARY = 0.75, 0.6, 0.45
+"""Where the estimator says how likely a pixel is to lie at an occlusion boundary: stretches above the first are sure whatever their
+colours, above the second they go with a sure one, below the third they are none."""
+BOUNDARY_REACH = 3
+"""A boundary is looked for up to so many px beside a ridge."""
+LEAST_JUMP = 0.03
+"""Of a stretch that the boundary alone makes sure, part of the range."""
 LEAST_STRENGTH = 0.05
 """Jump, as a part of the range, times what the two sides' colours do not share."""
 PARALLEL_REACH = 60
@@ -24,8 +31,11 @@ SHORTEST = 24
 """Stretches shorter than this are dropped, px."""
 
 
-def sure_stretches(ramps: Ramps, colours: ColourModels, shape: tuple[int, int]) -> Ramps:
-    """The ramps, less the stretches whose colours do not tell the sides apart and those beside a stronger parallel ridge."""
+def sure_stretches(ramps: Ramps, colours: ColourModels, shape: tuple[int, int], boundary: np.ndarray | None = None) -> Ramps:
+    """The ramps, less the stretches whose colours do not tell the sides apart and those beside a stronger parallel ridge.
+
+    `boundary` (h, w) float32 0..1 is the probability of an occlusion boundary, where the estimator gives one: it overrules colours.
+    """
     if len(ramps) == 0:
         return ramps
     scale = max(shape) / REFERENCE_SIDE
@@ -35,7 +45,18 @@ def sure_stretches(ramps: Ramps, colours: ColourModels, shape: tuple[int, int]) 
     inner = _along(ramps, _gives_way(ramps, strength, shape, scale).astype(np.float32), shape, STRETCH / 2 * scale) > 0.5
     sure = (overlap < MOST_OVERLAP) & (strength > LEAST_STRENGTH)
     kept = ~inner & ((overlap < WEAK_OVERLAP) | sure)
+    if boundary is not None:
+        likely = _along(ramps, _beside(boundary, BOUNDARY_REACH * scale)[ramps.rows, ramps.columns], shape, STRETCH * scale)
+        sure = (sure & (likely > NO_BOUNDARY)) | ((likely > SURE_BOUNDARY) & (ramps.near - ramps.far > LEAST_JUMP))
+        kept = ~inner & (sure | ((overlap < WEAK_OVERLAP) & (likely > NO_BOUNDARY)) | (likely > WEAK_BOUNDARY))
     return _with_sure_pixels(ramps.take(kept), sure[kept], shape, SHORTEST * scale)
+
+
+def _beside(picture: np.ndarray, reach: float) -> np.ndarray:
+    """The largest value within `reach` px."""
+    import cv2
+
+    return cv2.dilate(picture, np.ones((2 * round(reach) + 1,) * 2, np.uint8))
 
 
 def _along(ramps: Ramps, values: np.ndarray, shape, sigma: float) -> np.ndarray:

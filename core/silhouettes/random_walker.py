@@ -20,13 +20,18 @@ CONTRAST, LEAST_CONTRAST, LEAST_LINK = 0.5, 0.3, 0.01
 CONTRAST_WINDOW = 17
 ALIKE = 0.08
 """Two ridges' labels mean the same surfaces where their near sides, and their far sides, differ by less than this part."""
+MOST_BARRIER = 0.9
+"""Links lose so much of their weight where an occlusion boundary is certain."""
 ITERATIONS, TOLERANCE = 150, 1e-4
 
 
-def near_probability(band: Band, lab: np.ndarray, log_ratio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def near_probability(
+    band: Band, lab: np.ndarray, log_ratio: np.ndarray, boundary: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """(h, w) float32 probability that a pixel belongs to the near side, and (h, w) bool where that was open.
 
-    Elsewhere the side of the ridge decides. `lab` is (h, w, 3) float32 CIELAB, `log_ratio` (h, w) of near to far colours.
+    Elsewhere the side of the ridge decides. `lab` is (h, w, 3) float32 CIELAB, `log_ratio` (h, w) of near to far colours,
+    `boundary` (h, w) float32 0..1 the probability of an occlusion boundary, where it is known: links across it are weak.
     """
     scale = max(lab.shape[:2]) / REFERENCE_SIDE
     open_ = (np.abs(band.distance) <= WIDTH * scale) & (band.fade > 0)
@@ -35,21 +40,24 @@ def near_probability(band: Band, lab: np.ndarray, log_ratio: np.ndarray) -> tupl
     where = np.flatnonzero(open_)
     told = (np.clip(log_ratio, -MOST_RATIO, MOST_RATIO) + band.distance / (DISTANCE_PULL * scale)).ravel()[where]
     told = 1 / (1 + np.exp(-told.astype(np.float64)))
-    weight = _link_weights(band, lab, scale)
+    weight = _link_weights(band, lab, scale, boundary)
     result = side.copy()
     system = links_of(where, open_.shape, weight, open_ | held)
     result.ravel()[where] = solve(system, side.ravel(), told, PULL, ITERATIONS, TOLERANCE)
     return result, open_
 
 
-def _link_weights(band: Band, lab: np.ndarray, scale: float):
+def _link_weights(band: Band, lab: np.ndarray, scale: float, boundary: np.ndarray | None):
     """Weight of the link between flat indices a and b: high within one colour, none between unlike ridges' bands."""
     flat, contrast = lab.reshape(-1, 3), _local_contrast(lab, scale).ravel()
     near, far = band.near.ravel(), band.far.ravel()
+    passes = None if boundary is None else 1 - MOST_BARRIER * np.clip(boundary, 0, 1).ravel()
 
     def weight(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         change = ((flat[a] - flat[b]) ** 2).sum(axis=1)
         link = np.exp(-change / (CONTRAST * (contrast[a] + contrast[b]) / 2 + LEAST_CONTRAST)) + LEAST_LINK
+        if passes is not None:
+            link *= passes[a] * passes[b]
         return link * ((np.abs(near[a] - near[b]) < ALIKE) & (np.abs(far[a] - far[b]) < ALIKE))
 
     return weight

@@ -30,12 +30,13 @@ def is_soft(ramps: Ramps, shape: tuple[int, int]) -> bool:
 
 
 def step_at_silhouettes(
-    disparity: np.ndarray, colour: np.ndarray, ramps: Ramps, tear: float, rim: int
+    disparity: np.ndarray, colour: np.ndarray, ramps: Ramps, tear: float, rim: int, boundary: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """(h, w) float32 disparity in which each ramp of `ramps` that is sure is one step, and (2, h, w) bool where it steps.
 
     disparity: (h, w) float32, parts of its range; colour: (h, w, 3) float32 sRGB 0..1; `tear`: the least step. Slopes and
     doubtful ramps stay as they are. The near side goes on for `rim` px over the pixels whose colour mixes both.
+    `boundary`: (h, w) float32 0..1, how likely a pixel is to lie at an occlusion boundary, where the estimator knows it.
     Steps are told as links right and down of a pixel; those that the disparity had before are among them.
     """
     import cv2
@@ -46,12 +47,12 @@ def step_at_silhouettes(
     if len(ramps) == 0:
         return disparity, sharp
     lab = cv2.cvtColor(np.ascontiguousarray(colour, np.float32), cv2.COLOR_RGB2LAB)
-    ramps = sure_stretches(ramps, learn_colours(band_around(ramps, shape), lab), shape)
+    ramps = sure_stretches(ramps, learn_colours(band_around(ramps, shape), lab), shape, boundary)
     ramps = join_ends(ramps, shape)
     if len(ramps) == 0:
         return disparity, sharp
     band = band_around(ramps, shape)
-    probability, open_ = near_probability(band, lab, learn_colours(band, lab).log_ratio())
+    probability, open_ = near_probability(band, lab, learn_colours(band, lab).log_ratio(), boundary)
     near = _smooth_label(probability, band, open_)
     if rim > 0:
         near |= cv2.dilate(near.astype(np.uint8), np.ones((2 * rim + 1,) * 2, np.uint8)).astype(bool) & (band.fade > 0)

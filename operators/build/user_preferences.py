@@ -9,7 +9,7 @@ import bpy
 
 from ... import __package__ as base_package
 from ...core.settings import Settings
-from .own_folder import NO_EXTENSION_FOLDER
+from .fallback_folder import NO_EXTENSION_FOLDER
 from .properties import values_of
 
 

@@ -145,23 +145,13 @@ class CameraFromLines(bpy.types.Operator):
 
     def _draw(self) -> None:
         """All lines in the colours of Blender's axes."""
-        import gpu
-        from gpu_extras.batch import batch_for_shader
-
         root, context = bpy.data.objects.get(self._root), bpy.context
         if root is None or context.area != self._area:
             return
-        shown = [(axis, line) for axis, lines in self._lines.items() for line in lines]
+        shown = [(COLOURS[axis], line) for axis, lines in self._lines.items() for line in lines]
         if self._start and self._end:
-            shown.append((self._axis, [*self._start, *self._end]))
-        shader = gpu.shader.from_builtin("POLYLINE_UNIFORM_COLOR")
-        shader.uniform_float("viewportSize", gpu.state.viewport_get()[2:])
-        shader.uniform_float("lineWidth", 3.0)
-        for axis, line in shown:
-            ends = [place_in_view(context, root, *line[k : k + 2]) for k in (0, 2)]
-            if None not in ends:
-                shader.uniform_float("color", COLOURS[axis])
-                batch_for_shader(shader, "LINES", {"pos": [(*end, 0.0) for end in ends]}).draw(shader)
+            shown.append((COLOURS[self._axis], [*self._start, *self._end]))
+        draw_lines(context, root, shown)
 
     def cancel(self, context):
         """Also called by Blender where it ends the operator itself."""
@@ -170,6 +160,21 @@ class CameraFromLines(bpy.types.Operator):
             self._handle = None
         context.workspace.status_text_set(None)
         self._area.tag_redraw()
+
+
+def draw_lines(context, root: bpy.types.Object, shown: list[tuple[tuple, list[float]]]) -> None:
+    """Lines on the photo, each its colour and x, y of both ends from 0 to 1, in the viewport that is drawn now."""
+    import gpu
+    from gpu_extras.batch import batch_for_shader
+
+    shader = gpu.shader.from_builtin("POLYLINE_UNIFORM_COLOR")
+    shader.uniform_float("viewportSize", gpu.state.viewport_get()[2:])
+    shader.uniform_float("lineWidth", 3.0)
+    for colour, line in shown:
+        ends = [place_in_view(context, root, *line[k : k + 2]) for k in (0, 2)]
+        if None not in ends:
+            shader.uniform_float("color", colour)
+            batch_for_shader(shader, "LINES", {"pos": [(*end, 0.0) for end in ends]}).draw(shader)
 
 
 def place_on_photo(context, root: bpy.types.Object, mouse: tuple[int, int]) -> tuple[float, float] | None:

@@ -36,10 +36,23 @@ class SelectByClick(OfDiorama, bpy.types.Operator):
     )
     remove: bpy.props.BoolProperty(name="Take Out", description="Take the thing out of the mask instead of adding it")
     extend: bpy.props.BoolProperty(name="Extend", description="Keep what is in the mask", default=True)
+    by_hand: bpy.props.BoolProperty(name="By Hand", description="The clicks were made in the window", options={"HIDDEN", "SKIP_SAVE"})
 
     def invoke(self, context, event):
-        self._by_hand = not bpy.app.background
+        self.by_hand = not bpy.app.background
         return super().invoke(context, event)
+
+    def execute(self, context):
+        if self.by_hand and not getattr(self, "_in_thread", False):
+            return {"CANCELLED"}  # F9 or Repeat Last: the clicks made by hand are undo steps of their own, and no options of this one
+        return super().execute(context)
+
+    def draw(self, context):
+        if self.by_hand:
+            self.layout.label(text="Undo takes these clicks back")
+            return
+        for name in ("point", "remove", "extend"):
+            self.layout.prop(self, name)
 
     def prepare(self, context):
         root, source = self.begin(context)
@@ -47,8 +60,7 @@ class SelectByClick(OfDiorama, bpy.types.Operator):
 
     def finish(self, context, scene: Scene):
         root = still_there(self._root)
-        if getattr(self, "_by_hand", False):
-            self._by_hand = False
+        if self.by_hand:
             _clicked.clear()
             _clicked[root.name] = scene
             bpy.ops.photo_diorama.click_things("INVOKE_DEFAULT")

@@ -1,4 +1,4 @@
-"""The operator that hands a diorama to Blender's exporters: glTF, USD, OBJ or PLY, layers and textures kept; the scene stays as it is."""
+"""The operator that hands a diorama to Blender's exporters: glTF, USD, Alembic, OBJ or PLY, layers and textures kept; the scene stays as it is."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import bpy
 
 from ...core.errors import DioramaError
+from ...core.scene.gltf_animations import joined_animations
 from ..build.failure import report_failure
 from ..scene.root import find_root, kept_source, objects_by_role
 from .camera_track import Track, track_of, write_chan
@@ -20,6 +21,7 @@ from .export_parts import ExportOptions, exported_copies, has_surfaces, paint_ve
 FORMATS = {
     "GLB": (".glb", "glTF binary: one file for game engines, viewers and the web"),
     "USD": (".usdc", "Universal Scene Description, with its textures in a folder beside it"),
+    "ABC": (".abc", "Alembic: surfaces with UVs and the camera for film pipelines, the textures in a folder beside it"),
     "OBJ": (".obj", "Wavefront OBJ with its materials and textures beside it; no camera"),
     "PLY": (".ply", "One mesh with colours at its vertices and UVs, and the texture beside it; no camera"),
 }
@@ -27,10 +29,12 @@ FORMATS = {
 EXPORTERS = {
     "GLB": ("export_scene", "gltf"),
     "USD": ("wm", "usd_export"),
+    "ABC": ("wm", "alembic_export"),
     "OBJ": ("wm", "obj_export"),
     "PLY": ("wm", "ply_export"),
 }
-"""Group and name of Blender's own operator; some builds lack some."""
+"""Group and name of Blender's own operator; some builds lack some: Debian's USD and Alembic."""
+WITH_CAMERA = {"GLB", "USD", "ABC"}
 
 
 class ExportDiorama(bpy.types.Operator):
@@ -44,7 +48,7 @@ class ExportDiorama(bpy.types.Operator):
         name="File", description="The file to export to; its ending follows the format", subtype="FILE_PATH"
     )
     check_existing: bpy.props.BoolProperty(default=True, options={"HIDDEN"}, description="Warn of a file that is there")
-    filter_glob: bpy.props.StringProperty(default="*.glb;*.usdc;*.obj;*.ply", options={"HIDDEN"}, description="Files shown")
+    filter_glob: bpy.props.StringProperty(default="*.glb;*.usdc;*.abc;*.obj;*.ply", options={"HIDDEN"}, description="Files shown")
     format: bpy.props.EnumProperty(
         items=[(name, name, meaning) for name, (_, meaning) in FORMATS.items()], name="Format", description="Kind of file"
     )
@@ -56,7 +60,7 @@ class ExportDiorama(bpy.types.Operator):
     )
     move: bpy.props.BoolProperty(
         name="Camera Move",
-        description="The camera with a key for each frame of its move (glTF and USD), and a .chan file for compositors beside it",
+        description="The camera with a key for each frame of its move (glTF, USD and Alembic), and a .chan file for compositors beside it",
         default=True,
     )
     unlit: bpy.props.BoolProperty(
@@ -92,7 +96,7 @@ class ExportDiorama(bpy.types.Operator):
         layout = self.layout
         layout.use_property_split, layout.use_property_decorate = True, False
         layout.prop(self, "format")
-        for name, of in (("one_mesh", {"GLB", "USD", "OBJ"}), ("camera", {"GLB", "USD"}), ("move", {"GLB", "USD"}), ("unlit", {"GLB"})):
+        for name, of in (("one_mesh", {*WITH_CAMERA, "OBJ"}), ("camera", WITH_CAMERA), ("move", WITH_CAMERA), ("unlit", {"GLB"})):
             if self.format in of:
                 layout.prop(self, name)
 
@@ -108,7 +112,7 @@ class ExportDiorama(bpy.types.Operator):
 
     def _options(self) -> ExportOptions:
         return ExportOptions(
-            self.one_mesh or self.format == "PLY", self.camera and self.format in ("GLB", "USD"),
+            self.one_mesh or self.format == "PLY", self.camera and self.format in WITH_CAMERA,
             self.unlit and self.format == "GLB", self.move,
         )  # fmt: skip
 
@@ -138,6 +142,9 @@ def export(context, root: bpy.types.Object, target: Path, format: str, options: 
             _write(format, work / target.name, context, track is not None)
         if format == "GLB":
             shutil.rmtree(textures)
+            if (work / target.name).is_file():
+                whole = (work / target.name).read_bytes()
+                (work / target.name).write_bytes(joined_animations(whole, root.name))
         if not (work / target.name).is_file() or not (work / target.name).stat().st_size:
             raise DioramaError(f"{target} could not be written; Blender's console says why.")
         return _move(work, target)
@@ -149,7 +156,7 @@ def export(context, root: bpy.types.Object, target: Path, format: str, options: 
 
 @contextmanager
 def frames_of(scene: bpy.types.Scene, track: Track | None) -> Iterator[None]:
-    """The scene's range is that of the move for as long, which USD writes."""
+    """The scene's range is that of the move for as long, which USD and Alembic write."""
     before = scene.frame_start, scene.frame_end
     if track is not None:
         scene.frame_start, scene.frame_end = track.frames[0], track.frames[-1]
@@ -171,7 +178,7 @@ def _write(format: str, file: Path, context, moves: bool) -> None:
     if format == "GLB":
         bpy.ops.export_scene.gltf(
             filepath=path, export_format="GLB", use_selection=True, export_cameras=True, export_animations=moves,
-            export_force_sampling=True, export_frame_range=True, export_optimize_animation_size=False,
+            export_force_sampling=True, export_frame_range=True, export_optimize_animation_size=False, **_moving_lens(moves),
             export_yup=True, export_apply=False, export_extras=False,
         )  # fmt: skip
     elif format == "USD":
@@ -179,10 +186,25 @@ def _write(format: str, file: Path, context, moves: bool) -> None:
             filepath=path, selected_objects_only=True, export_animation=moves, export_cameras=True, export_lights=False,
             convert_world_material=False, export_materials=True, export_textures_mode="KEEP", relative_paths=True,
         )  # fmt: skip
+    elif format == "ABC":
+        now = context.scene.frame_current
+        first, last = (context.scene.frame_start, context.scene.frame_end) if moves else (now, now)
+        bpy.ops.wm.alembic_export(
+            filepath=path, selected=True, start=first, end=last, flatten=True, uvs=True, normals=True, packuv=False,
+            face_sets=False, export_hair=False, export_particles=False, export_custom_properties=False, as_background_job=False,
+        )  # fmt: skip
     elif format == "OBJ":
         bpy.ops.wm.obj_export(filepath=path, export_selected_objects=True, path_mode="RELATIVE", export_materials=True)
     else:
         bpy.ops.wm.ply_export(filepath=path, export_selected_objects=True, export_uv=True, export_colors="SRGB", apply_modifiers=False)
+
+
+def _moving_lens(moves: bool) -> dict:
+    """Arguments by which glTF carries a lens that changes, where Blender's exporter knows how (KHR_animation_pointer)."""
+    known = bpy.ops.export_scene.gltf.get_rna_type().properties
+    if not moves or "export_pointer_animation" not in known:
+        return {}
+    return {"export_pointer_animation": True, "export_animation_mode": "SCENE"}
 
 
 def _move(work: Path, target: Path) -> list[Path]:

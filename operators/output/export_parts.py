@@ -100,7 +100,7 @@ def _copies(context, surfaces, folder: Path, options: ExportOptions, made: _Made
         if image not in textures:
             textures[image] = made.keep(texture_file(image, folder))
         mesh.name = plain_name(ob.name)
-        copies.append((mesh, ob.matrix_world.copy(), textures[image], _is_transparent(ob), plain_name(ob.name)))
+        copies.append((mesh, ob.matrix_world.copy(), textures[image], is_transparent(ob), plain_name(ob.name)))
     if options.one_mesh:
         copies = [_joined(copies, folder, made)]
     materials = {}
@@ -128,7 +128,7 @@ def shown_image(ob: bpy.types.Object) -> bpy.types.Image | None:
     return None
 
 
-def _is_transparent(ob: bpy.types.Object) -> bool:
+def is_transparent(ob: bpy.types.Object) -> bool:
     trees = [slot.material.node_tree for slot in ob.material_slots if slot.material]
     return any(node.bl_idname == "ShaderNodeBsdfTransparent" for tree in trees if tree for node in tree.nodes)
 
@@ -142,7 +142,7 @@ def texture_file(image: bpy.types.Image, folder: Path) -> bpy.types.Image:
     if ending:
         path.write_bytes(data)
     else:
-        _save_png(_pixels(image), path)
+        _save_png(pixels_of(image), path)
     loaded = bpy.data.images.load(str(path))
     loaded.alpha_mode = "CHANNEL_PACKED"
     return loaded
@@ -153,7 +153,7 @@ def _file_bytes(image: bpy.types.Image) -> bytes:
     return path.read_bytes() if path and path.is_file() else b""
 
 
-def _pixels(image: bpy.types.Image) -> np.ndarray:
+def pixels_of(image: bpy.types.Image) -> np.ndarray:
     """(h, w, 4) float32 sRGB-encoded, first row on top."""
     width, height = image.size
     if not width or not height:
@@ -179,7 +179,7 @@ def _save_png(pixels: np.ndarray, path: Path) -> None:
 def _joined(copies: list[tuple], folder: Path, made: _Made) -> tuple:
     """All surfaces as one mesh in the world's space, their textures below each other in one."""
     images = list(dict.fromkeys(texture for _, _, texture, _, _ in copies))
-    whole, tops, parts = _stacked([_pixels(image) for image in images])
+    whole, tops, parts = _stacked([pixels_of(image) for image in images])
     for image in images:
         Path(image.filepath).unlink()  # what is left is the one that is shown
     name = copies[0][4].rsplit("_", 1)[0]
@@ -191,7 +191,7 @@ def _joined(copies: list[tuple], folder: Path, made: _Made) -> tuple:
     points, triangles, uvs, count = [], [], [], 0
     for mesh, matrix, image, _, _ in copies:
         k = images.index(image)
-        places, corners, uv = _arrays(mesh)
+        places, corners, uv = mesh_arrays(mesh)
         points.append(places @ np.array(matrix.to_3x3()).T + np.array(matrix.translation))
         triangles.append(corners + count)
         count += len(places)
@@ -214,7 +214,7 @@ def _stacked(pictures: list[np.ndarray]) -> tuple[np.ndarray, list[int], list[tu
     return whole, tops, sizes
 
 
-def _arrays(mesh: bpy.types.Mesh) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def mesh_arrays(mesh: bpy.types.Mesh) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(V, 3) points, (T, 3) triangles and (T, 3, 2) UVs."""
     mesh.calc_loop_triangles()
     points = np.empty(len(mesh.vertices) * 3, np.float32)
@@ -229,7 +229,7 @@ def _arrays(mesh: bpy.types.Mesh) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def paint_vertices(mesh: bpy.types.Mesh, image: bpy.types.Image) -> None:
     """A colour attribute with the texture's colour at each vertex, for formats without textures."""
-    pixels, (points, triangles, uvs) = _pixels(image), _arrays(mesh)
+    pixels, (points, triangles, uvs) = pixels_of(image), mesh_arrays(mesh)
     h, w = pixels.shape[:2]
     columns = np.clip((uvs[..., 0] * w).astype(int), 0, w - 1)
     rows = np.clip(((1 - uvs[..., 1]) * h).astype(int), 0, h - 1)

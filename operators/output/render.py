@@ -22,9 +22,11 @@ from ..scene.camera_moves import framed
 from ..scene.colour_management import show_as_the_photo
 from ..scene.root import find_root
 from .check_complete import cut_short, is_whole, told
+from .eye_margins import margin_of
 from .gif import check_pillow, write_gif
 from .passes import marked_by_origin, write_passes
 from .stereo import EYES, set_up_stereo
+from .web_viewer import writing_page
 
 STILL_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".exr": "OPEN_EXR", ".tif": "TIFF"}
 CONTAINERS = {".mp4": "MPEG4", ".mkv": "MKV", ".mov": "QUICKTIME"}
@@ -46,6 +48,8 @@ def check_target(target: Path, output: OutputSettings | None = None) -> None:
     """Raises DioramaError for a name that says no format, or one that cannot be written here or hold what is asked for."""
     if kind_of(target) == "gif":
         check_pillow()
+    if output is not None and output.stereo != "none" and kind_of(target) == "viewer":
+        raise DioramaError(f"{target} shows one eye; choose no stereo, or another ending.")
     if output is not None and output.render_passes and kind_of(target) != "frames" and target.suffix.lower() != ".exr":
         raise DioramaError(f"{target} cannot hold passes; name a folder or an .exr file.")
 
@@ -75,6 +79,8 @@ def rendering(target: Path, scene, frames: int, output: OutputSettings, view: Vi
     check_target(target, output)
     kind = kind_of(target)
     target.parent.mkdir(parents=True, exist_ok=True)
+    if kind == "viewer":
+        return (yield from writing_page(target, find_root(view.camera), output))
     with tempfile.TemporaryDirectory(prefix=".rendering-", dir=target.parent.absolute()) as place:
         try:
             with _copy_of(scene, view, kind, output) as shot:
@@ -106,7 +112,10 @@ def _copy_of(scene, view: View, kind: str, output: OutputSettings) -> Iterator[b
             render.resolution_percentage = 100 * FACTOR
         if output.stereo != "none":
             eyes = eye_distance(output, view.nearest, view.metric)
-            set_up_stereo(shot, camera, output.stereo, eyes, output.convergence or view.focus)
+            convergence = output.convergence or view.focus
+            set_up_stereo(shot, camera, output.stereo, eyes, convergence)
+            if output.stereo != "vr180":  # a smaller sensor is a longer lens, whatever keys that has
+                data.sensor_width /= margin_of(find_root(view.camera), scene, eyes, convergence)
         with marked_by_origin(find_root(view.camera), shot) if output.render_passes else nullcontext():
             yield shot
     finally:
@@ -134,8 +143,10 @@ def _set_up(shot, kind: str, output: OutputSettings) -> None:
         shot.view_settings.use_curve_mapping = False
 
 
-def quality_told(scene, output: OutputSettings) -> str:
-    """What renders, and with how many rays a pixel."""
+def quality_told(scene, output: OutputSettings, target: Path) -> str:
+    """What renders, and with how many rays a pixel; "" for a web page, which the browser draws."""
+    if kind_of(target) == "viewer":
+        return ""
     if output.engine != "scene":
         return f"{'Cycles' if output.engine == 'cycles' else 'EEVEE'}, {max(output.samples, FACTOR**2)} rays a pixel"
     engine = scene.render.engine.replace("BLENDER_", "").replace("_NEXT", "")
@@ -146,11 +157,11 @@ def quality_told(scene, output: OutputSettings) -> str:
 def supersamples(shot, output: OutputSettings) -> bool:
     """Whether pictures are rendered at `FACTOR` times their size; then rays are shot through the middles of its pixels alone."""
     large = max(shot.render.resolution_x, shot.render.resolution_y) > LARGEST
-    if output.render_passes or large or shot.render.engine != "CYCLES" or output.engine == "scene":
+    if output.render_passes or large or output.engine == "scene":
         return False
-    cycles = shot.cycles
-    cycles.pixel_filter_type, cycles.filter_width = "BLACKMAN_HARRIS", 0.01
-    cycles.samples = -(-output.samples // FACTOR**2)
+    cycles, rays = shot.cycles, -(-output.samples // FACTOR**2)
+    cycles.pixel_filter_type, cycles.filter_width, cycles.samples = "BLACKMAN_HARRIS", 0.01, rays
+    shot.render.filter_size, shot.eevee.taa_render_samples = 0.0, rays
     return True
 
 
@@ -158,7 +169,7 @@ def _finish_of(shot, view: View, output: OutputSettings) -> Callable[[Path, Path
     """What makes a frame of what was rendered at `FACTOR` times its size; None where that is the frame."""
     if shot.render.resolution_percentage == 100:
         return None
-    tighter = framed(view.camera.parent)
+    tighter = framed(view.camera.parent) * view.camera.data.sensor_width / shot.camera.data.sensor_width
     texels = 0.0 if output.stereo == "vr180" else view.photo_size[0] / shot.render.resolution_x / tighter
     return lambda rendered, frame: reduce_file(rendered, frame, texels, shot.render.image_settings.quality)
 

@@ -19,6 +19,7 @@ FORMATS = {
     "GIF": (".gif", "A film that every browser plays and repeats, with 256 colours"),
     "Frames": ("", "A folder of PNG pictures, one for each frame"),
     "Still": (".png", "The present frame as a PNG picture"),
+    "HTML": (".html", "One file that every browser shows: the picture tilts with the mouse, a finger or the phone"),
 }
 """Name, ending and meaning; a script's file name may have any ending that can be rendered."""
 FIELDS = dataclasses.fields(OutputSettings)
@@ -42,7 +43,7 @@ class RenderOutput(bpy.types.Operator, OutputOptions):
         options=OF_ONE_PHOTO,
     )
     check_existing: bpy.props.BoolProperty(default=True, options={"HIDDEN"}, description="Warn of a file that is there")
-    filter_glob: bpy.props.StringProperty(default="*.mp4;*.gif;*.png", options={"HIDDEN"}, description="Files shown")
+    filter_glob: bpy.props.StringProperty(default="*.mp4;*.gif;*.png;*.html", options={"HIDDEN"}, description="Files shown")
     format: bpy.props.EnumProperty(
         items=[(name, name, meaning) for name, (_, meaning) in FORMATS.items()],
         name="Format",
@@ -104,7 +105,7 @@ class RenderOutput(bpy.types.Operator, OutputOptions):
         for name in names_of(target, output):
             if name.is_dir() != (kind == "frames") and name.exists():
                 raise DioramaError(f"{name} is a {'folder' if name.is_dir() else 'file'} already; choose another name.")
-        frames, self._quality = frames_of(root, context.scene), quality_told(context.scene, output)
+        frames, self._quality = frames_of(root, context.scene), quality_told(context.scene, output, target)
         return rendering(target, context.scene, frames, output, view_of(root, context.scene))
 
     def _start(self, context):

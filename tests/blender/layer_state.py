@@ -56,13 +56,13 @@ def within(places, top, bottom, left, right, size=(120, 160)) -> np.ndarray:
 
 
 def select_faces(blender, root, *region) -> None:
-    """Edit mode of the photo layer with the faces inside a part of the photo selected; the last of them is active."""
+    """Edit mode of the photo layer with the faces selected whose middles lie in a part of the photo; the last of them is active."""
     import bmesh
 
     ob = parts(root)["photo"]
     blender.context.view_layer.objects.active = ob
     blender.ops.object.mode_set(mode="OBJECT")
-    inside = within(photo_depth(root), *region).reshape(-1, 3).all(axis=1)
+    inside = within(photo_depth(root).reshape(-1, 3, 3).mean(axis=1), *region)
     blender.ops.object.mode_set(mode="EDIT")
     edited = bmesh.from_edit_mesh(ob.data)
     edited.select_mode = {"FACE"}

@@ -27,7 +27,7 @@ def work(request, session):
     session.result({{"others": others()}})
 
 make_diorama.make = work
-stops = session.Stops()
+stops = session.CancelSignals()
 batch_worker.run(None, session.Session(lambda line: print(line, flush=True), Path(), False, True, True, session.ProgressLine(False, stops)))
 print("came to its end", flush=True)
 """.format(places="batch_worker, make_diorama, session")

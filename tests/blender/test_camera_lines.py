@@ -55,3 +55,21 @@ def test_lines_that_say_too_little_change_nothing(blender, street, import_photo)
     with pytest.raises(RuntimeError, match="Two directions"):
         blender.ops.photo_diorama.camera_from_lines(lines="no lines")
     assert (root.matrix_world, root["photo_diorama_settings"]) == before
+
+
+def test_a_line_of_known_length_gives_the_scene_its_metres(blender, street, import_photo):
+    """Wherever it lies; asked twice it changes nothing more, and F9's next length starts from the photo again."""
+    root = import_photo(*street)
+    farthest = lambda: max(v.co.y for ob in root.children_recursive if ob.type == "MESH" for v in ob.data.vertices)  # noqa: E731
+    was, source = farthest(), json.loads(root["photo_diorama_source"])
+    calls = blender.ops.photo_diorama
+    assert calls.line_length(line="10,20,10,60", length=1.0) == {"FINISHED"}
+    now = json.loads(root["photo_diorama_source"])
+    assert now["metric"] and "a line of 1 m" in now["depth_source"]
+    one = farthest()
+    assert calls.line_length(line="10,20,10,60", length=3.0) == {"FINISHED"}
+    assert farthest() == pytest.approx(3 * one, rel=1e-3) and one != pytest.approx(was, rel=1e-3)
+    before = root["photo_diorama_settings"]
+    with pytest.raises(RuntimeError, match="leaves the photo"):
+        calls.line_length(line="10,20,1000,60", length=3.0)
+    assert root["photo_diorama_settings"] == before and source["photo_size"] == now["photo_size"]

@@ -36,6 +36,14 @@ def test_clicks_add_things_and_take_them_out(blender, root):
     assert (mask(root) & ~board).sum() < 0.1 * board.sum()
 
 
+def test_what_f9_and_repeat_last_run_again_after_clicks_by_hand_adds_no_click(blender, root):
+    """Blender calls execute anew with the properties of the operator that was invoked in the window."""
+    click(blender, 0.1, 0.1)
+    before = mask(root).copy()
+    assert blender.ops.photo_diorama.select_by_click(by_hand=True) == {"CANCELLED"}
+    assert np.array_equal(mask(root), before)
+
+
 def test_what_was_clicked_is_pushed_or_split_off(blender, root):
     click(blender, 0.5, 0.5)
     before = image(root)

@@ -1,6 +1,7 @@
 """Exported dioramas, read back by Blender's importers: the same surfaces with the same pixels, and the scene as it was."""
 
 import json
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from photo_diorama.operators.scene.root import objects_by_role  # noqa: E402
 READ = {
     "glb": lambda path: bpy.ops.import_scene.gltf(filepath=path),
     "usdc": lambda path: bpy.ops.wm.usd_import(filepath=path),
+    "abc": lambda path: bpy.ops.wm.alembic_import(filepath=path, as_background_job=False),
     "obj": lambda path: bpy.ops.wm.obj_import(filepath=path),
     "ply": lambda path: bpy.ops.wm.ply_import(filepath=path, forward_axis="Y", up_axis="Z"),
 }
@@ -43,7 +45,7 @@ def matched(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def export(path: Path, **options) -> set:
-    kind = {"glb": "GLB", "usdc": "USD", "obj": "OBJ", "ply": "PLY"}[path.suffix[1:]]
+    kind = {"glb": "GLB", "usdc": "USD", "abc": "ABC", "obj": "OBJ", "ply": "PLY"}[path.suffix[1:]]
     return bpy.ops.photo_diorama.export(filepath=str(path), format=kind, **options)
 
 
@@ -76,7 +78,21 @@ def test_each_layer_comes_back_with_its_texture(import_photo, ball, tmp_path, en
     assert not was
 
 
-@pytest.mark.parametrize("ending", ("glb", "usdc"))
+def test_alembic_brings_each_layer_back_with_the_textures_beside_it(import_photo, ball, tmp_path):
+    """Alembic holds no materials."""
+    root = import_photo(*ball)
+    was = {ob.name.replace(" ", "_"): corners(ob) for ob in surfaces(root).values()}
+    assert export(tmp_path / "out.abc") == {"FINISHED"}
+    textures = {path.name: path.read_bytes() for path in (tmp_path / "out_textures").iterdir()}
+    back = reread(tmp_path / "out.abc")
+    assert len(back) == len(was) > 2
+    for ob in back:
+        name = next(name for name in was if ob.name.startswith(name))
+        assert matched(was.pop(name), corners(ob)) < 2e-4
+    assert len(textures) == 2 and Path(ball[0]).read_bytes() in textures.values()
+
+
+@pytest.mark.parametrize("ending", ("glb", "usdc", "abc"))
 def test_the_exported_camera_sees_the_photo_where_it_was(import_photo, ball, tmp_path, ending):
     root = import_photo(*ball)
     camera = objects_by_role(root)["camera"]
@@ -85,7 +101,7 @@ def test_the_exported_camera_sees_the_photo_where_it_was(import_photo, ball, tmp
     reread(tmp_path / f"out.{ending}")
     back = next(ob for ob in bpy.data.objects if ob.type == "CAMERA")
     assert np.allclose(np.array(back.matrix_world), was[0], atol=1e-5)
-    if ending == "usdc":
+    if ending != "glb":
         assert back.data.angle_x == pytest.approx(was[1], rel=1e-4)
 
 
@@ -190,9 +206,6 @@ def test_surfaces_are_exported_as_modifiers_leave_them(import_photo, ball, tmp_p
 
 @pytest.mark.parametrize("unlit", (True, False))
 def test_unlit_is_what_gltf_calls_so(import_photo, ball, tmp_path, unlit):
-    import json
-    import struct
-
     import_photo(*ball)
     assert export(tmp_path / "out.glb", unlit=unlit) == {"FINISHED"}
     data = (tmp_path / "out.glb").read_bytes()
@@ -201,7 +214,7 @@ def test_unlit_is_what_gltf_calls_so(import_photo, ball, tmp_path, unlit):
     assert len(told["images"]) == 2 and all("baseColorTexture" in m["pbrMetallicRoughness"] for m in told["materials"])
 
 
-@pytest.mark.parametrize("ending", [".glb", ".usdc"])
+@pytest.mark.parametrize("ending", [".glb", ".usdc", ".abc"])
 @pytest.mark.parametrize("name", ["swing", "dolly-zoom"])
 def test_the_cameras_move_comes_back_frame_by_frame(import_photo, ball, tmp_path, ending, name):
     from photo_diorama.operators.output.camera_track import track_of
@@ -222,11 +235,14 @@ def test_the_cameras_move_comes_back_frame_by_frame(import_photo, ball, tmp_path
         assert (camera.matrix_world.translation - place.translation).length < 1e-4 * nearest
         turn = camera.matrix_world.to_quaternion().rotation_difference(place.to_quaternion()).angle
         assert min(turn, 2 * np.pi - turn) < 1e-3
-        if name == "swing" or ending == ".usdc":  # core glTF keys no focal length
+        if ending != ".abc" or name == "swing":  # Blender reads of an Alembic file's lens the first frame alone
             data = camera.data  # read back with the vertical angle that the scene's 16 : 9 picture has
             across = data.sensor_height * 16 / 9 if data.sensor_fit == "VERTICAL" else data.sensor_width
             found = data.lens / across * sensor
             assert found == pytest.approx(lens, rel=1e-3)
+    if ending == ".abc":  # but the file holds it for every frame
+        data = (tmp_path / "a.abc").read_bytes()
+        assert all(struct.pack("<d", lens) in data for lens in track.lenses)
     lines = [[float(n) for n in line.split()] for line in (tmp_path / "a.chan").read_text().splitlines()]
     assert [int(line[0]) for line in lines] == list(track.frames)
     for line, place in zip(lines, track.places, strict=True):

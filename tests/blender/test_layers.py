@@ -54,10 +54,14 @@ def test_a_region_becomes_an_object_of_its_own_and_is_filled_behind(blender, str
     at = corners_on_photo(street_root, part)
     assert at.min(axis=0) == pytest.approx((115, 20), abs=1.5) and at.max(axis=0) == pytest.approx((150, 70), abs=1.5)
     assert part.active_material == layer(street_root, "photo").active_material
-    behind = np.concatenate([corners_on_photo(street_root, ob) for ob in street_root.children_recursive
-                             if ob.type == "MESH" and "hidden" in ob["photo_diorama_role"]])  # fmt: skip
-    inside = (behind[:, 0] > 117) & (behind[:, 0] < 148) & (behind[:, 1] > 22) & (behind[:, 1] < 68)
-    assert inside.sum() > 4
+    behind = []
+    for ob in (ob for ob in street_root.children_recursive if ob.type == "MESH" and "hidden" in ob["photo_diorama_role"]):
+        corner = np.empty(len(ob.data.loops), np.int32)
+        ob.data.attributes[".corner_vert"].data.foreach_get("value", corner)
+        behind += list(np.clip(corners_on_photo(street_root, ob)[corner].reshape(-1, 3, 2), (115, 20), (150, 70)))
+    a, b, c = np.array(behind).transpose(1, 0, 2)
+    area = 0.5 * np.abs((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]).sum()
+    assert area > 0.3 * 35 * 50, "little is hidden behind the part"
     assert all(ob.name in blender.data.objects for ob in kept.values())
     changes = [line for line in differences(before, everything()) if "camera" in line and "clip_end" not in line]
     assert not changes, changes

@@ -240,8 +240,9 @@ def test_the_panel_and_the_names_that_follow_the_format(blender, shot):
     layout, panel = FakeLayout(), blender.types.PHOTO_DIORAMA_PT_output
     assert panel.poll(blender.context)
     panel.draw(SimpleNamespace(layout=layout), blender.context)
-    assert len(layout.said("operator")) == 7
-    for path, kind, wanted in (("a.mp4", "GIF", "a.gif"), ("a", "MP4", "a.mp4"), ("a.mp4", "Frames", "a"), ("a.b", "Still", "a.b.png")):
+    assert len(layout.said("operator")) == 8
+    for path, kind, wanted in (("a.mp4", "GIF", "a.gif"), ("a", "MP4", "a.mp4"), ("a.mp4", "Frames", "a"), ("a.b", "Still", "a.b.png"),
+                               ("a.png", "HTML", "a.html")):  # fmt: skip
         chosen = SimpleNamespace(filepath=f"/x/{path}", format=kind)
         assert RenderOutput.check(chosen, None) and chosen.filepath == f"/x/{wanted}"
         assert not RenderOutput.check(chosen, None)
@@ -306,8 +307,8 @@ def test_the_scenes_own_engine_and_samples_are_taken_and_told(blender, shot, tmp
 
     scene = blender.context.scene
     scene.render.engine, scene.cycles.samples, scene.cycles.pixel_filter_type = "CYCLES", 3, "GAUSSIAN"
-    assert module.quality_told(scene, OutputSettings(engine="scene")) == "the scene's own Cycles, 3 rays a pixel"
-    assert module.quality_told(scene, OutputSettings()) == "Cycles, 4 rays a pixel"
+    assert module.quality_told(scene, OutputSettings(engine="scene"), Path("a.png")) == "the scene's own Cycles, 3 rays a pixel"
+    assert module.quality_told(scene, OutputSettings(), Path("a.png")) == "Cycles, 4 rays a pixel"
     seen, real = [], module._pictures
 
     def watched(shot, *rest):

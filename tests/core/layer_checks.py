@@ -20,9 +20,9 @@ def filled(name: str, settings: LayerSettings = BORDERED) -> LayeredDepthImage:
 
 
 @cache
-def meshed(name: str, settings: LayerSettings = BORDERED, density: float = 1.0, scale: int = 1, backdrop=False, lit=False) -> LayeredMesh:
+def meshed(name: str, settings: LayerSettings = BORDERED, density: float = 1.0, scale: int = 1, backdrop=False, lit=False, triangles=0) -> LayeredMesh:
     """A scene by name as triangles, those of the layers alone; its photo is `scale` times as large as its depth."""
-    return triangulate(filled(name, settings), EVERY[name]().photo(scale), True, MeshSettings(density, backdrop), lit=lit)
+    return triangulate(filled(name, settings), EVERY[name]().photo(scale), True, MeshSettings(triangles, density, backdrop), lit=lit)
 
 
 def framed(image: LayeredDepthImage, array: np.ndarray) -> np.ndarray:

@@ -185,3 +185,21 @@ def test_a_whole_move_has_a_border_as_wide_as_it_sees():
     assert wide(camera_move="swing", framing="whole") == pytest.approx(0.045 + 0.075 / 2)
     assert wide(camera_move="swing", framing="whole", move_amount=2.0) == pytest.approx(0.165)
     assert wide(camera_move="push-rise", framing="whole", move_amount=5.0) == MOST_BORDER
+
+
+@pytest.mark.parametrize("near_distance", [1.0, 7.0])
+@pytest.mark.parametrize("kind", ["metric", "disparity"])
+def test_a_line_of_known_length_sets_the_scale_whatever_the_depth_said(tmp_path, kind, near_distance):
+    """A wall that faces the camera: a line across it is its pixels times its distance by the focal length."""
+    photo, depth = two_planes().saved(tmp_path)
+    if kind == "disparity":
+        np.save(depth, two_planes().disparity * 20)
+    kept = Kept()
+    values = {"depth_kind": kind, "near_distance": near_distance, "focal_px": 200.0}
+    first = build_diorama(photo, depth, SETTINGS.with_values(values), kept=kept)
+    line = {"known_line": "60,40,60,80", "known_length": 0.5}  # on the rectangle, 40 px long
+    built = build_diorama(photo, depth, SETTINGS.with_values(values | line), kept=kept)
+    assert built.mesh.nearest == pytest.approx(0.5 * 200 / 40, rel=1e-3) and built.mesh.metric and "0.5 m" in built.depth.source
+    assert built.seconds["Finding the depth"] == 0 and built.mesh.nearest != pytest.approx(first.mesh.nearest, rel=0.1)
+    with pytest.raises(DioramaError, match="four numbers"):
+        build_diorama(photo, depth, SETTINGS.with_values(values | {"known_length": 1.0}), kept=kept)

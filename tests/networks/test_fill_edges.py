@@ -14,11 +14,11 @@ from scenes import BORDERED, EVERY, HEIGHT, WIDTH, Scene, _scene, relief, t_junc
 
 from photo_diorama.core.built_in.onnx_network import load  # noqa: E402
 from photo_diorama.core.errors import Cancelled  # noqa: E402
-from photo_diorama.core.hidden_depth import learned_edges  # noqa: E402
+from photo_diorama.core.hidden_depth import choose_surface, learned_edges  # noqa: E402
 from photo_diorama.core.hidden_depth.edge_paths import EdgeEnd, EdgePath, plan_paths  # noqa: E402
 from photo_diorama.core.hidden_depth.learned_edges import extend_edges  # noqa: E402
-from photo_diorama.core.hidden_depth.propagate_edges import reflood  # noqa: E402
-from photo_diorama.core.inpaint import inpaint  # noqa: E402
+from photo_diorama.core.hidden_depth.propagate_edges import propagate_across_edges  # noqa: E402
+from photo_diorama.core.inpaint import inpaint, learned  # noqa: E402
 from photo_diorama.core.layers.regions import disocclude  # noqa: E402
 from photo_diorama.core.settings import HIDDEN_EDGES, InpaintSettings  # noqa: E402
 
@@ -141,7 +141,7 @@ def test_a_path_that_tears_nothing_changes_nothing(name):
     pixels = [tuple(pixel) for pixel in np.argwhere(found.hidden & (found.distance == 0))[::7].tolist()]
     middle = float(np.median(found.disparity[found.hidden]))
     paths = [EdgePath((pixel,), (), EdgeEnd(pixel, (1.0, 0.0), float(found.disparity[pixel]), middle - 9)) for pixel in pixels]
-    after, _ = reflood(image, found, np.where(found.hidden, 1, 0), paths, owning=False)
+    after, _ = propagate_across_edges(image, found, np.where(found.hidden, 1, 0), paths, owning=False)
     for field in ("disparity", "seed", "hidden"):
         assert np.array_equal(getattr(after, field)[found.hidden], getattr(found, field)[found.hidden]), field
     assert not after.torn.any()
@@ -171,9 +171,14 @@ def test_large_grids_are_shrunk_before_the_network(monkeypatch):
     assert wrong_sides(scene, after, 0.5) < 0.5 * wrong_sides(scene, found, 0.5)
 
 
+def bring(monkeypatch, answer) -> None:
+    """Puts `answer` in the place of the edge network; the colour network stays."""
+    monkeypatch.setattr(learned, "load", lambda path: Watched(answer) if path == HIDDEN_EDGES else load(path))
+
+
 def test_the_inpainter_learned_tears_the_hidden_surface_when_asked(monkeypatch):
     scene = wall_behind_a_post(0.5)
-    monkeypatch.setattr(inpaint, "load", lambda path: Watched(joining))
+    bring(monkeypatch, joining)
     image, _ = inpaint.inpaint(scene.split(BORDERED), BORDERED, CHOSEN)
     plain, _ = inpaint.inpaint(scene.split(BORDERED), BORDERED, replace(CHOSEN, hidden_edges="nearest"))
     assert_links_are_mutual(image)
@@ -201,15 +206,15 @@ def test_a_cancel_is_heard_while_the_network_looks(monkeypatch):
     def fill(*_):
         raise AssertionError("the cancel came too late")
 
-    monkeypatch.setattr(inpaint, "load", lambda path: Watched(answer))
-    monkeypatch.setattr(inpaint, "expect_surfaces", fill)
+    bring(monkeypatch, answer)
+    monkeypatch.setattr(choose_surface, "expect", fill)
     with pytest.raises(Cancelled):
         inpaint.inpaint(wall_behind_a_post(0.5).split(BORDERED), BORDERED, CHOSEN, cancel)
 
 
 def test_absurd_answers_leave_a_sound_image(monkeypatch):
     for value in (np.nan, np.inf, 1.0):
-        monkeypatch.setattr(inpaint, "load", lambda path, value=value: Watched(lambda x: np.full_like(x[:, :1], value)))
+        bring(monkeypatch, lambda x, value=value: np.full_like(x[:, :1], value))
         image, _ = inpaint.inpaint(relief().split(BORDERED), BORDERED, CHOSEN)
         assert_links_are_mutual(image)
         for front, layer in zip(image.layers[:-1], image.layers[1:], strict=True):

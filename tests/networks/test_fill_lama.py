@@ -17,7 +17,7 @@ from scenes import BORDERED, EVERY, t_junction, two_planes  # noqa: E402
 
 from photo_diorama.core.errors import DioramaError  # noqa: E402
 from photo_diorama.core.inpaint import inpaint, lama  # noqa: E402
-from photo_diorama.core.inpaint.lama import Lama, load_lama, paint_region, working_size  # noqa: E402
+from photo_diorama.core.inpaint.lama import Lama, LamaNetwork, load_lama, paint_region, working_size  # noqa: E402
 from photo_diorama.core.inpaint.needed_networks import Downloaded  # noqa: E402
 from photo_diorama.core.layers.regions import Region  # noqa: E402
 from photo_diorama.core.pipeline import build_diorama  # noqa: E402
@@ -75,7 +75,7 @@ class Watched:
 
 
 def run(monkeypatch, module, image, settings=CHOSEN):
-    monkeypatch.setattr(inpaint, "load_networks", lambda inpainter, downloaded: Lama(module, "cpu"))
+    monkeypatch.setattr(inpaint, "choose_inpainter", lambda settings, downloaded: Lama(settings, network=LamaNetwork(module, "cpu")))
     return inpaint.inpaint(image, BORDERED, settings)[0]
 
 
@@ -140,7 +140,7 @@ def test_the_photo_and_the_depth_are_those_of_the_other_fills(monkeypatch):
 def test_any_size_is_filled_up_with_masked_pixels(height, width):
     module, rng = Watched(Told()), np.random.default_rng(0)
     known = rng.random((height, width)) < 0.5
-    answer = Lama(module, "cpu").paint(rng.random((height, width, 3), dtype=np.float32), known)
+    answer = LamaNetwork(module, "cpu").paint(rng.random((height, width, 3), dtype=np.float32), known)
     ((_, mask),) = module.given
     assert answer.shape == (height, width, 3) and np.array_equal(answer[..., 0] == 1, ~known)
     assert min(mask.shape[2:]) >= 64 and mask.sum() == mask.size - known.sum()
@@ -150,7 +150,7 @@ def test_any_size_is_filled_up_with_masked_pixels(height, width):
 def test_large_regions_are_shrunk_and_keep_the_contexts_detail(height, width):
     module = Watched()
     region, source = made_region(height, width)
-    colours = paint_region(Lama(module, "cpu"), region, source)
+    colours = paint_region(LamaNetwork(module, "cpu"), region, source)
     ((picture, mask),) = module.given
     assert mask.size <= 1.1 * 512 * 512 + 8 * 2000 and picture[0, RED].max() < 1e-6
     assert (mask == 0).sum() > 0.1 * mask.size * source.mean()
@@ -163,7 +163,7 @@ def test_a_context_thinner_than_a_shrunk_pixel_still_counts():
     region, _ = made_region(1200, 1200)
     thin = np.zeros(region.context.shape, bool)
     thin[500] = region.context[500]
-    colours = paint_region(Lama(Watched(), "cpu"), region, thin)
+    colours = paint_region(LamaNetwork(Watched(), "cpu"), region, thin)
     assert colours[:, RED].max() == 0 and abs(np.median(colours[:, BLUE]) - 0.6) < 0.1
 
 
@@ -175,7 +175,7 @@ def test_the_working_area_is_bounded(height, width):
 
 def test_an_answer_that_is_no_picture_is_refused():
     with pytest.raises(DioramaError, match="lama"):
-        Lama(Nothing(), "cpu").paint(np.zeros((70, 70, 3), np.float32), np.ones((70, 70), bool))
+        LamaNetwork(Nothing(), "cpu").paint(np.zeros((70, 70, 3), np.float32), np.ones((70, 70), bool))
 
 
 # the whole way, from the imported file

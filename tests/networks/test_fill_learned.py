@@ -5,9 +5,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from photo_diorama.core import settings  # noqa: E402
 from photo_diorama.core.built_in.colour import MULTIPLE  # noqa: E402
 from photo_diorama.core.built_in.onnx_network import load  # noqa: E402
-from photo_diorama.core.inpaint import fill_colour, learned  # noqa: E402
+from photo_diorama.core.inpaint import learned  # noqa: E402
+from photo_diorama.core.inpaint.choose_inpainter import INPAINTERS, choose_inpainter, resolved  # noqa: E402
 from photo_diorama.core.inpaint.deterministic import FillParts, compose, fill_parts  # noqa: E402
 from photo_diorama.core.inpaint.exemplar import blurred  # noqa: E402
 from photo_diorama.core.layers.regions import Region  # noqa: E402
@@ -62,7 +64,7 @@ def completed(network) -> tuple[np.ndarray, np.ndarray, Region]:
     """The deterministic canvas, the canvas completed by the network, and the one region that is wide enough for it."""
     canvas, regions = made_regions()
     more = canvas.copy()
-    completion = learned.Completion(more, on_arrays(network))
+    completion = learned.TilePainter(more, on_arrays(network))
     for region in regions:
         parts = fill_parts(region, RIM, SIGMA, LONG_SIDE)
         if parts:
@@ -137,7 +139,7 @@ def test_what_is_neither_context_nor_hole_changes_nothing():
     for picture in (colour, other, rim):
         region = Region((slice(0, 70), slice(0, 80)), synthesis, context, distance, picture)
         canvas = np.zeros((70, 80, 3), np.float32)
-        completion = learned.Completion(canvas, on_arrays(network))
+        completion = learned.TilePainter(canvas, on_arrays(network))
         completion.add(learned.cut_tiles(region, fill_parts(region, RIM, SIGMA, LONG_SIDE)))
         completion.finish()
         results.append(canvas)
@@ -161,7 +163,7 @@ def test_foreground_on_the_rim_does_not_come_back_by_the_weights_that_come_along
         colour[context & (distance <= red)] = 0.9, 0.1, 0.1
         region = Region((slice(0, 120), slice(0, 140)), synthesis, context, distance, colour)
         canvas = np.zeros((120, 140, 3), np.float32)
-        completion = learned.Completion(canvas, load(HIDDEN_COLOUR))
+        completion = learned.TilePainter(canvas, load(HIDDEN_COLOUR))
         completion.add(learned.cut_tiles(region, fill_parts(region, 3, 6.0, 960)))
         completion.finish()
         filled = canvas[synthesis]
@@ -188,7 +190,10 @@ def test_weights_come_back_as_they_were_saved(tmp_path):
 def test_what_the_settings_say_is_done():
     """Nothing else of the settings changes, and what was chosen by name stays."""
     canvas = np.zeros((2, 2, 3), np.float32)
-    assert fill_colour.completion_on(canvas, InpaintSettings("diffusion")) is None
-    assert fill_colour.completion_on(canvas, InpaintSettings("learned")).network is load(HIDDEN_COLOUR)
-    assert fill_colour.resolved(InpaintSettings(hidden_depth="nearest")) == InpaintSettings("learned", hidden_depth="nearest")
-    assert fill_colour.resolved(InpaintSettings("diffusion")) == InpaintSettings("diffusion")
+    diffusion, exemplar, chosen = (choose_inpainter(InpaintSettings(name)) for name in ("diffusion", "exemplar", "automatic"))
+    assert (diffusion.uses_patch_match, exemplar.uses_patch_match, chosen.uses_patch_match) == (False, True, True)
+    assert diffusion.painter(canvas, None, None) is exemplar.painter(canvas, None, None) is None
+    assert chosen.painter(canvas, None, None).network is load(HIDDEN_COLOUR)
+    assert resolved(InpaintSettings(hidden_depth="nearest")) == InpaintSettings("learned", hidden_depth="nearest")
+    assert resolved(InpaintSettings("diffusion")) == InpaintSettings("diffusion")
+    assert {*INPAINTERS, "automatic"} == set(settings.INPAINTERS)

@@ -57,14 +57,15 @@ def watched(edge=no_edges, depth=same_depth, colour=mean_colour) -> Published:
 
 
 def run(monkeypatch, networks: Published, image, settings=BORDERED, told=lambda fraction: None):
-    monkeypatch.setattr(inpaint, "load_networks", lambda inpainter, downloaded: networks)
+    monkeypatch.setattr(inpaint, "choose_inpainter", lambda settings, downloaded: networks)
     return inpaint.inpaint(image, settings, CHOSEN, told)
 
 
 def expected(networks: Published, image, context_width: float = 0.14):
     """What is to be filled in the first pass, before and after the networks were asked."""
     found = disocclude(image, 0.07)
-    after, with_edges = networks.expect(image, found, context_width, lambda part: None)
+    after, with_edges = networks.edges(image, found, context_width, lambda part: None)
+    after = with_edges.depth(image, after, lambda part: None)
     return found, after, with_edges
 
 
@@ -96,8 +97,8 @@ def test_inputs_are_those_of_the_method(monkeypatch):
     scene = two_planes()
     image, networks = scene.split(BORDERED), watched()
     run(monkeypatch, networks, image)
-    assert networks.edge.given == []
-    ((depth, depth_valid),), ((colour, colour_valid),) = networks.depth.given, networks.colour.given
+    assert networks.edge_network.given == []
+    ((depth, depth_valid),), ((colour, colour_valid),) = networks.depth_network.given, networks.colour_network.given
     border = image.frame[0]
     near = np.pad(scene.surface == 1, border)
     inside = ndimage.distance_transform_cdt(near, metric="taxicab")
@@ -144,9 +145,9 @@ def test_depth_reaches_the_networks_in_the_unit_they_were_trained_on():
 
 def test_the_rim_that_is_not_trusted_is_repainted(monkeypatch):
     image, networks = two_planes().split(BORDERED), watched()
-    monkeypatch.setattr(inpaint, "load_networks", lambda inpainter, downloaded: networks)
+    monkeypatch.setattr(inpaint, "choose_inpainter", lambda settings, downloaded: networks)
     inpaint.inpaint(image, BORDERED, replace(CHOSEN, eroded_rim=3 / 160))
-    ((colour, _),), ((depth, _),) = networks.colour.given, networks.depth.given
+    ((colour, _),), ((depth, _),) = networks.colour_network.given, networks.depth_network.given
     rim = ndimage.distance_transform_cdt(np.pad(two_planes().surface == 0, image.frame[0], constant_values=True), metric="taxicab")
     lost = depth[0, 2].sum() - colour[0, 4].sum()
     assert lost == ((rim > 0) & (rim <= 3)).sum()
@@ -161,10 +162,10 @@ def test_the_edge_network_looks_only_where_another_edge_touches(monkeypatch):
     for name in ("two planes", "slanted wall", "nested", "leaning wire 3 px", "at the frame"):
         networks = watched()
         run(monkeypatch, networks, EVERY[name]().split(BORDERED))
-        assert networks.edge.given == [] and len(networks.depth.given) > 0, name
+        assert networks.edge_network.given == [] and len(networks.depth_network.given) > 0, name
     networks = watched()
     run(monkeypatch, networks, t_junction().split(BORDERED))
-    assert len(networks.edge.given) == 1
+    assert len(networks.edge_network.given) == 1
 
 
 def test_the_edge_network_looks_again_at_what_it_continued_twice_at_most(monkeypatch):
@@ -174,7 +175,7 @@ def test_the_edge_network_looks_again_at_what_it_continued_twice_at_most(monkeyp
 
     networks = watched(edge=longer)
     run(monkeypatch, networks, t_junction().split(BORDERED))
-    lengths = [int((given[0, 4] * given[0, 6]).sum()) for (given,) in networks.edge.given]
+    lengths = [int((given[0, 4] * given[0, 6]).sum()) for (given,) in networks.edge_network.given]
     assert lengths == [0, 4, 8]
 
 
@@ -182,15 +183,15 @@ def test_the_edge_network_looks_only_behind_what_the_photo_shows(monkeypatch):
     once, often = watched(), watched()
     run(monkeypatch, once, relief().split(BORDERED), replace(BORDERED, passes=1))
     image, _ = run(monkeypatch, often, relief().split(BORDERED), replace(BORDERED, passes=3))
-    assert len(image.layers) > 2 and len(often.depth.given) > len(once.depth.given)
-    assert len(often.edge.given) == len(once.edge.given) > 0
+    assert len(image.layers) > 2 and len(often.depth_network.given) > len(once.depth_network.given)
+    assert len(often.edge_network.given) == len(once.edge_network.given) > 0
 
 
 def test_the_edge_channel_holds_the_edge_that_touches_and_no_other(monkeypatch):
     networks = watched(edge=steep_edge)
     image = t_junction().split(BORDERED)
     found, _, _ = expected(networks, image)
-    (first,), (second,) = networks.edge.given  # that was all: asked again it would say the same
+    (first,), (second,) = networks.edge_network.given  # that was all: asked again it would say the same
     edge, context, mask = first[0, 4] > 0, first[0, 5] > 0, first[0, 6] > 0
     rows, columns = np.nonzero(edge)
     assert (edge <= context).all() and len(np.unique(columns)) == 1 and len(rows) > 5  # straight down, in the context
@@ -202,9 +203,9 @@ def test_the_edge_channel_holds_the_edge_that_touches_and_no_other(monkeypatch):
     assert mask.sum() == (found.hidden & (image.layers[0].disparity == 1)).sum()
     grown = (second[0, 4] > 0) & ~edge
     assert grown.any() and (grown <= mask).all()
-    at_junction = min((depth for depth, _ in networks.depth.given), key=lambda depth: abs(depth[0, 3].sum() - mask.sum()))
+    at_junction = min((depth for depth, _ in networks.depth_network.given), key=lambda depth: abs(depth[0, 3].sum() - mask.sum()))
     assert np.array_equal(at_junction[0, 1], second[0, 4])
-    assert [depth[0, 1].any() for depth, _ in networks.depth.given].count(False) == 1  # behind the middle surface
+    assert [depth[0, 1].any() for depth, _ in networks.depth_network.given].count(False) == 1  # behind the middle surface
 
 
 def test_a_continued_edge_parts_what_is_hidden(monkeypatch):
@@ -238,7 +239,7 @@ def test_the_depth_networks_answer_is_where_the_surface_is_drawn_to():
     networks = watched(depth=lambda x, validity: np.full_like(x[:, :1], 0.3))
     found, after, _ = expected(networks, image)
     unit, inner = unit_of(image), after.hidden & (after.distance > 1)
-    ((depth, _),) = networks.depth.given
+    ((depth, _),) = networks.depth_network.given
     region = ndimage.binary_dilation(after.hidden, ndimage.generate_binary_structure(2, 1), 18) & (image.layers[0].disparity < 0.9)
     mean = np.log(unit.depth(image.layers[0].disparity[region])).mean()
     deep = after.hidden & (after.distance > 3)  # the answer is averaged with what lies beside it twice
@@ -299,7 +300,7 @@ def test_large_grids_are_shrunk_before_the_networks(monkeypatch):
     image = t_junction().split(BORDERED)
     networks = watched(edge=steep_edge)
     _, after, _ = expected(networks, image)
-    first = networks.edge.given[0][0]
+    first = networks.edge_network.given[0][0]
     assert first[0, 6].sum() < after.hidden.sum() / 3
     border = image.frame[0]
     rows, columns = np.nonzero(after.hidden)
@@ -314,7 +315,7 @@ def test_batches_hold_no_more_than_they_may_and_regions_share_them(monkeypatch):
     monkeypatch.setattr(forward, "DEVICE_PIXELS", {"cpu": 4 * 128 * 128})
     networks = watched()
     run(monkeypatch, networks, relief().split(BORDERED), replace(BORDERED, passes=1))
-    for network in (networks.edge, networks.depth, networks.colour):
+    for network in (networks.edge_network, networks.depth_network, networks.colour_network):
         sizes = [given[0].shape for given in network.given]
         assert all(len(shape) == 4 and shape[0] * shape[2] * shape[3] <= 4 * 128 * 128 or shape[0] == 1 for shape in sizes)
         assert max(shape[0] for shape in sizes) > 1

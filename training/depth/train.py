@@ -119,6 +119,15 @@ def save(run: Path, network, optimiser, average: Average, step: int, seconds: fl
     export(average.state, run / "embedded_depth.safetensors")
 
 
+def resume(options: argparse.Namespace, network, optimiser, average: Average) -> tuple[int, float]:
+    """Takes over the run's checkpoint; steps and seconds so far."""
+    state = torch.load(options.run / "checkpoint.pt", map_location=options.device, weights_only=True)
+    network.load_state_dict(state["network"])
+    optimiser.load_state_dict(state["optimiser"])
+    average.state, average.steps = state["average"], state["average_steps"]
+    return state["step"], state["seconds"]
+
+
 def rate(minutes: float, cooled: float | None) -> float:
     """Share of the top learning rate: a short rise, then constant; `cooled` is 0..1 of the fall to nothing."""
     return min(1.0, 0.05 + minutes / 1.5) * (1.0 if cooled is None else max(0.0, 1 - cooled))
@@ -226,11 +235,7 @@ def main() -> None:
                                   lr=options.top_rate, weight_decay=0.01)
     average, step, before = Average(network), 0, 0.0
     if (options.run / "checkpoint.pt").exists():
-        state = torch.load(options.run / "checkpoint.pt", map_location=options.device, weights_only=True)
-        network.load_state_dict(state["network"])
-        optimiser.load_state_dict(state["optimiser"])
-        average.state, average.steps = state["average"], state["average_steps"]
-        step, before = state["step"], state["seconds"]
+        step, before = resume(options, network, optimiser, average)
     batches = iter(torch.utils.data.DataLoader(Batches(options, step + 1), batch_size=None, num_workers=options.workers))
     clock = time.process_time if options.device == "cpu" and not options.workers else time.time
     start, saved = clock(), time.time()

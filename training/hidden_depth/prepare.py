@@ -20,7 +20,7 @@ import numpy as np  # noqa: E402
 from views import View, read_view, torn, truth  # noqa: E402  imports the package first
 
 from photo_diorama.core.depth.depth_map import FARTHEST_OF_RELATIVE  # noqa: E402
-from photo_diorama.core.hidden_depth.choose_surface import describe, look  # noqa: E402
+from photo_diorama.core.hidden_depth.choose_surface import describe, find_candidates  # noqa: E402
 from photo_diorama.core.layers.regions import disocclude  # noqa: E402
 from photo_diorama.core.settings import LayerSettings  # noqa: E402
 
@@ -56,7 +56,7 @@ def pixels(view: View, first: np.ndarray, most: int, rng: np.random.Generator) -
     if found is None:
         return None
     value, known = truth(view, image, found)
-    seen = look(image, found)
+    seen = find_candidates(image, found)
     picked = np.ix_(seen.rows, seen.columns)
     known, value = known[picked].ravel()[seen.where], value[picked].ravel()[seen.where]
     if known.sum() < FEWEST:

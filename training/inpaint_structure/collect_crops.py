@@ -77,11 +77,11 @@ def crops(view: View, first: np.ndarray) -> list[dict[str, np.ndarray]]:
     if found is None:
         return []
     found = absorb_islands(image, found)
-    seen, silhouette = see_edges(image, found)
+    seen = see_edges(image, found)
     regions = regions_behind(image, found, seen, layers.context_width)
     value, known = all_truth(view, image, found)
     unit, result = unit_of(image), []
-    at_ends = {id(region): ends for region, ends, _ in junctions(image, seen, silhouette, regions, 1)}
+    at_ends = {id(met.region): met.ends for met in junctions(image, seen, regions, 1)}
     for region in regions:
         if not region.context.any() or (known[region.window] & region.synthesis).sum() < FEWEST:
             continue

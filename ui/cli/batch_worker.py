@@ -20,7 +20,7 @@ from ...core.batch.workers import MARK
 from ...core.errors import Kind, in_a_sentence
 from . import make_diorama
 from .flags import add_common
-from .session import ProgressLine, Session, Stops
+from .session import CancelSignals, ProgressLine, Session
 
 TELL_EVERY = 0.2
 """Seconds between two words of progress of one stage."""
@@ -30,10 +30,10 @@ LAST_LINES = 4000
 """Characters of a traceback that are handed on."""
 
 
-class Teller(ProgressLine):
+class ProgressWriter(ProgressLine):
     """Progress for the process that waits."""
 
-    def __init__(self, out: Callable[[str], None], stops: Stops):
+    def __init__(self, out: Callable[[str], None], stops: CancelSignals):
         super().__init__(False, stops)
         self.out, self.stage, self.told = out, "", 0.0
 
@@ -57,7 +57,7 @@ def run(given: argparse.Namespace, session: Session) -> None:
     """
     faulthandler.enable()
     _offer_to_the_system()
-    teller = Teller(session.out, session.progress.stops)
+    teller = ProgressWriter(session.out, session.progress.stops)
     threading.Thread(target=_end_with, args=(parent_is_alive(),), daemon=True).start()
     session.out(MARK + json.dumps({"ready": True}))
     for line in iter(sys.stdin.readline, ""):
@@ -89,7 +89,7 @@ def _offer_to_the_system() -> None:
         Path("/proc/self/oom_score_adj").write_text("500")
 
 
-def answer_to(asked: dict, session: Session, teller: Teller) -> dict:
+def answer_to(asked: dict, session: Session, teller: ProgressWriter) -> dict:
     """Makes what is asked, a Request as JSON, and tells what came of it; raises nothing but what ends the process."""
     told: list[str] = []
     quiet = Session(told.append, session.models, session.online, json=True, quiet=True, progress=teller)

@@ -11,10 +11,10 @@ from pathlib import Path
 from ...core.errors import Cancelled
 from ...core.fault_report import report_fault
 from ...core.threads import threads_used
-from ...operators.build.own_folder import NO_EXTENSION_FOLDER
+from ...operators.build.fallback_folder import NO_EXTENSION_FOLDER
 from . import batch, batch_worker, farm, inspect_photo, make_diorama, manage_models, write_depth
 from .exit_codes import EXIT_BAD_INPUT, FAULT, OK, explain
-from .session import OwnWords, ProgressLine, Session, Stops, flush_streams, open_streams, plain, write_to
+from .session import CancelSignals, OwnWords, ProgressLine, Session, flush_streams, open_streams, plain, write_to
 
 OUT_OF_THREADS = "pthread_create failed"
 COMMANDS = {
@@ -49,7 +49,7 @@ def _run(arguments: list[str], models: Path | None, online: bool) -> int:
         command, given = parse(arguments)
     except SystemExit as stop:  # argparse has told why
         return int(stop.code or 0)
-    stops, words = Stops(), OwnWords()
+    stops, words = CancelSignals(), OwnWords()
     progress = ProgressLine(not given.quiet, stops)
     progress.write = words.error
     alone = words.alone(errors=command is not batch_worker)  # whose standard error is read by the batch

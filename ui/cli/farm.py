@@ -17,7 +17,7 @@ from ...core.scene.output import GIF, MOVIES
 from . import make_diorama
 from .flags import add_common, add_options, add_output_options, output_from, request_from
 from .output_paths import could_not_save, make_folder, room, write_whole
-from .session import ProgressLine, Session, Stops
+from .session import CancelSignals, ProgressLine, Session
 
 STEPS = {
     "list": "numbers the photos, as the other steps know them",
@@ -32,7 +32,7 @@ FAILED = ".error.txt"
 class TaskProgress(ProgressLine):
     """Progress as a worker that runs Open Job Description reads it from standard output."""
 
-    def __init__(self, out: Callable[[str], None], stops: Stops):
+    def __init__(self, out: Callable[[str], None], stops: CancelSignals):
         super().__init__(False, stops)
         self.out, self.told = out, ("", -1)
 

@@ -38,7 +38,7 @@ def add_passed_on(parser: argparse.ArgumentParser) -> None:
     """Flags that a batch hands on to each of its photos."""
     parser.add_argument(
         "--render", type=Path, metavar="FILE|FOLDER",
-        help="movie (.mp4, .mkv, .mov, .gif), still (.png, .jpg, .exr, .tif) or folder of frames; for movies and folders "
+        help="movie (.mp4, .mkv, .mov, .gif), still (.png, .jpg, .exr, .tif), web page that tilts (.html) or folder of frames; for movies and folders "
         "a camera that would stay swings",
     )  # fmt: skip
     add_output_options(parser)
@@ -88,7 +88,8 @@ def make(request: Request, session: Session) -> None:
             rendered = timed("Rendering", lambda: render_whole(request.render, scene, frames, session, look, known))
     shown = {"framed_tighter": round(1 - 1 / framed(scene.camera.parent), 4)}
     told = [framing_told(framed(scene.camera.parent), settings.scene.move_amount)]
-    told += [f"rendered by {quality_told(scene, look)}"] if rendered else []
+    quality = quality_told(scene, look, request.render) if rendered else ""
+    told += [f"rendered by {quality}"] if quality else []
     _report(session, facts_of(built, request) | {"seconds": seconds} | shown, output, rendered, told)
 
 

@@ -28,7 +28,7 @@ class ProgressLine:
     Nothing is written where standard error is no terminal: logs are read by programs.
     """
 
-    def __init__(self, shown: bool, stops: Stops):
+    def __init__(self, shown: bool, stops: CancelSignals):
         self.shown, self.stops, self.open = shown and bool(sys.stderr) and sys.stderr.isatty(), stops, False
         self.write: Callable[[str], None] = lambda text: write_to(2, text)
 
@@ -49,7 +49,7 @@ class ProgressLine:
             self.open = False
 
 
-class Stops:
+class CancelSignals:
     """Ctrl-C, remembered: an interrupt that strikes inside a callback of Blender would be swallowed there.
 
     A request to end (SIGTERM) and a terminal that is closed (SIGHUP) are the same to us.

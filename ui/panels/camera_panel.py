@@ -8,6 +8,7 @@ from ...core.camera.framing import told as framing_told
 from ...core.camera.moves import MOVES
 from ...operators.camera.apply_move import ApplyMove
 from ...operators.camera.camera_lines import CameraFromLines
+from ...operators.camera.line_length import LineLength
 from ...operators.scene.camera_moves import framed
 from ...operators.scene.root import find_root, kept_settings, objects_by_role
 from .tab import DioramaPanel
@@ -23,6 +24,7 @@ class PHOTO_DIORAMA_PT_camera(DioramaPanel, bpy.types.Panel):
     def draw(self, context):
         layout, root = self.layout, find_root(context.object)
         layout.operator(CameraFromLines.bl_idname, icon="EMPTY_AXIS")
+        layout.operator(LineLength.bl_idname, icon="DRIVER_DISTANCE")
         layout.prop(root, "photo_diorama_focus")
         kept = kept_settings(root)
         moving = kept.get("camera_move", "none")

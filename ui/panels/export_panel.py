@@ -24,7 +24,7 @@ class PHOTO_DIORAMA_PT_export(DioramaPanel, bpy.types.Panel):
 
 def draw_entry(self, context) -> None:
     if find_root(context.object) is not None:
-        self.layout.operator(ExportDiorama.bl_idname, text="Photo Diorama (.glb/.usdc/.obj/.ply)")
+        self.layout.operator(ExportDiorama.bl_idname, text="Photo Diorama (.glb/.usdc/.abc/.obj/.ply)")
 
 
 def register() -> None:

@@ -12,6 +12,7 @@ BUTTONS = (
     ("GIF", "FILE_MOVIE", "GIF", "none"),
     ("Still", "RENDER_STILL", "Still", "none"),
     ("Frames", "RENDERLAYERS", "Frames", "none"),
+    ("Web Page", "URL", "HTML", "none"),
     ("Side by Side", "CAMERA_STEREO", "MP4", "side-by-side"),
     ("Anaglyph", "CAMERA_STEREO", "Still", "anaglyph"),
     ("VR180", "CAMERA_STEREO", "MP4", "vr180"),

@@ -18,6 +18,7 @@ from ...built_in.depth import network_size
 from ...errors import DioramaError
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "embedded_depth.safetensors"
+SILHOUETTE_WEIGHTS = WEIGHTS.with_name("embedded_silhouettes.safetensors")
 LONG_SIDE = 320
 STRIDE = 32
 
@@ -139,7 +140,7 @@ class EmbeddedDepthNet(nn.Module):
     """Photo to relative inverse depth: (N, 3, H, W) RGB in 0..1 to (N, H, W), larger = nearer, scale and shift unknown.
 
     H and W are multiples of 32. The encoder was trained on pixels scaled to -1..1, which is done here. A network of two
-    `outputs` (see `training/depth`) has the logit of sky as its second.
+    `outputs` (see `training/depth`) has as its second the logit of sky, or that of an occlusion boundary.
     """
 
     def __init__(self, variant: str = "lite0", outputs: int = 1):
@@ -157,6 +158,13 @@ class EmbeddedDepthNet(nn.Module):
         half = self.decoder(self.encoder(photo * 2 - 1))
         answer = functional.interpolate(half, size=photo.shape[2:], mode="bilinear", align_corners=False)
         return functional.relu(answer[:, :1]), torch.sigmoid(answer[:, 1:])
+
+
+    def silhouettes(self, photo: Tensor) -> tuple[Tensor, Tensor]:
+        """Relative inverse depth that is sharp at silhouettes, and the probability of an occlusion boundary, both (N, 1, H/2, W/2),
+        of the second decoder (`training/depth/train_edges.py`)."""
+        half = self.decoder(self.encoder(photo * 2 - 1))
+        return half[:, :1], torch.sigmoid(half[:, 1:])
 
 
 def form_of(stored: dict[str, Tensor]) -> tuple[str, int]:
@@ -199,7 +207,7 @@ def infer(network: EmbeddedDepthNet, photo_rgb: np.ndarray, long_side: int = LON
         raise DioramaError(f"The photo given to the depth network is {photo_rgb.dtype} {photo_rgb.shape}; "
                            "pass 8-bit RGB of shape (H, W, 3).")
     device = next(network.parameters()).device
-    size = network_size(*photo_rgb.shape[:2], long_side)
+    size = network_size(photo_rgb.shape[0], photo_rgb.shape[1], long_side)
     with torch.inference_mode():
         photo = torch.from_numpy(np.array(photo_rgb)).to(device).permute(2, 0, 1)[None].float() / 255
         photo = functional.interpolate(photo, size=size, mode="bilinear", antialias=True, align_corners=False)

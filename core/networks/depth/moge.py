@@ -127,7 +127,7 @@ class MoGe(nn.Module):
 
     def raw(self, x: torch.Tensor, tokens: int, half: bool = False) -> dict[str, torch.Tensor]:
         """The heads' answers before resizing and activation, by name; the factor to metres; and what the neck is given."""
-        rows, columns = token_grid(*x.shape[2:], tokens)
+        rows, columns = token_grid(x.shape[2], x.shape[3], tokens)
         small = F.interpolate(x, (rows * PATCH, columns * PATCH), mode="bilinear", align_corners=False, antialias=True)
         with torch.autocast(x.device.type, dtype=torch.float16, enabled=half):
             taps = read_blocks(self.encoder, (small - self.image_mean) / self.image_std, self.taps)

@@ -90,7 +90,7 @@ def _averaged(x: torch.Tensor) -> torch.Tensor:
     """By BINOMIAL both ways, as if zero beyond the frame."""
     for axis in (2, 3):
         padded = F.pad(x, (0, 0, 2, 2) if axis == 2 else (2, 2, 0, 0))
-        x = sum(weight * padded.narrow(axis, k, x.shape[axis]) for k, weight in enumerate(BINOMIAL))
+        x = sum((weight * padded.narrow(axis, k, x.shape[axis]) for k, weight in enumerate(BINOMIAL)), x.new_zeros(()))
     return x
 
 

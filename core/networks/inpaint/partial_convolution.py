@@ -7,7 +7,7 @@ supplement, in the shape of the published weights.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -166,7 +166,7 @@ def load_partial_unet(kind: type[PartialUNet], path: Path | str, trainable: bool
     state, metadata = read_state(path)
     ours = our_network(metadata, kind.name, path)
     if ours is None:
-        network = collapse_official(kind, state, path)
+        network: Any = collapse_official(kind, state, path)
     else:
         network = build_from_state(lambda: kind(*ours), state, kind.name, path)
     if not trainable:

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from photo_diorama.core.camera.camera import Camera
-from photo_diorama.core.camera.framing import TOLERANCE, FrameEdge, Path, closer_start, frame_edge, lens_factor, told
+from photo_diorama.core.camera.framing import (
+    TOLERANCE,
+    Eyes,
+    FrameEdge,
+    Path,
+    closer_start,
+    frame_edge,
+    lens_factor,
+    told,
+)
 
 CAMERA = Camera(400, 300, 400.0, 200.0, 150.0)
 
@@ -87,3 +96,17 @@ def test_a_closer_start_is_bounded():
 def test_what_is_told():
     assert told(1.0, 1.0) == "" and told(1 / 0.92, 1.0) == "Framed 8 % tighter so that no edge shows."
     assert "an amount of 1.6 needs about 20 %" in told(1 / 0.75, 2.0)
+
+
+@pytest.mark.parametrize("convergence, wanted", [(4.0, 1.0), (2.0, 1 / (1 - 2 * 0.015)), (8.0, 1 / (1 - 2 * 0.0075))])
+def test_two_eyes_see_past_the_edge_by_what_lies_off_the_screen(convergence, wanted):
+    """Each eye is 0.06 beside the middle, the wall at 4: 0.06 (1/4 - 1/convergence) of the focal length."""
+    edge = frame_edge([wall(4.0)], CAMERA)
+    path, eyes = still((0, 0, 0)), Eyes(0.12, convergence)
+    assert lens_factor(edge, CAMERA, path, eyes) == pytest.approx(wanted, abs=2e-3)
+    assert lens_factor(edge, CAMERA, path) == 1.0
+
+
+def test_a_longer_lens_needs_no_second_margin():
+    edge = frame_edge([wall(4.0)], CAMERA)
+    assert lens_factor(edge, CAMERA, still((0, 0, 0)).with_lenses(np.array([1.1])), Eyes(0.12, 2.0)) == 1.0

@@ -11,6 +11,7 @@ from depth_photo_files import apple_photo, gdepth_photo, photo_pixels, png
 from made_weights import entry
 from PIL import Image
 
+from photo_diorama.core.built_in.depth import BuiltInDepth
 from photo_diorama.core.depth import find_depth as module
 from photo_diorama.core.depth.depth_map import depth_on_photo
 from photo_diorama.core.depth.find_depth import (
@@ -78,7 +79,7 @@ def networks(monkeypatch, tmp_path):
         return stand_ins[key]
 
     monkeypatch.setattr(module, "_loaded", load)
-    monkeypatch.setattr(module, "estimate_with_edges", lambda picture: np.linspace(0, 1, 48 * 64).reshape(48, 64))
+    monkeypatch.setattr(module, "estimate_with_edges", lambda picture: BuiltInDepth(np.linspace(0, 1, 48 * 64).reshape(48, 64), None))
 
     def install(key: str, values=METRES, kind: str = "disparity", there: bool = True, **more) -> Estimator:
         content = key.encode() * 10

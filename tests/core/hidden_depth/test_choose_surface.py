@@ -10,9 +10,10 @@ from scenes import ALL, BORDERED, BORDERLESS, EVERY, HEIGHT, WIDTH, _scene, slan
 
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.hidden_depth import choose_surface as learned
-from photo_diorama.core.hidden_depth.surface_candidates import WAYS
-from photo_diorama.core.inpaint import inpaint as stage
-from photo_diorama.core.inpaint.inpaint import add_hidden_layer, expect_surfaces, inpaint
+from photo_diorama.core.hidden_depth.surface_candidates import DIRECTIONS
+from photo_diorama.core.inpaint import inpainter as stage
+from photo_diorama.core.inpaint.inpaint import add_hidden_layer, inpaint
+from photo_diorama.core.inpaint.inpainter import Deterministic
 from photo_diorama.core.layers.regions import disocclude
 from photo_diorama.core.settings import HIDDEN_DEPTH, InpaintSettings
 
@@ -43,17 +44,17 @@ def slanted(across: bool):
     return _scene(plane, near), plane
 
 
-def looked(scene, settings=BORDERLESS):
+def candidates_of(scene, settings=BORDERLESS):
     image = scene.split(settings)
     found = disocclude(image, settings.hidden_width)
-    return image, found, learned.look(image, found)
+    return image, found, learned.find_candidates(image, found)
 
 
 @pytest.mark.parametrize("across", [False, True])
 def test_a_plane_is_among_the_candidates(across):
     """Continued along its slope from every side, and on the line between opposite ones, it is the plane itself."""
     scene, plane = slanted(across)
-    _, _, seen = looked(scene)
+    _, _, seen = candidates_of(scene)
     true = plane.ravel()[seen.where]
     for group in (AHEAD, BETWEEN):
         candidates = seen.candidates[group]
@@ -66,7 +67,7 @@ def test_candidates_lie_behind_what_hides_them_and_descriptions_are_finite():
     for name in EVERY:
         if name == "ground":
             continue
-        image, _, seen = looked(EVERY[name](), BORDERED)
+        image, _, seen = candidates_of(EVERY[name](), BORDERED)
         assert (seen.candidates < seen.hiding).all() and (seen.candidates >= 0).all() and (seen.candidates[GUESS] > 0).all()
         own, around = learned.describe(seen)
         assert own.shape == (len(seen.where), len(seen.candidates), learned.OWN) and around.shape == (len(own), learned.AROUND)
@@ -75,18 +76,18 @@ def test_candidates_lie_behind_what_hides_them_and_descriptions_are_finite():
 
 
 def test_nothing_depends_on_the_unit_of_depth():
-    image, found, seen = looked(two_planes())
+    image, found, seen = candidates_of(two_planes())
     layer = image.layers[0]
     other = replace(image, layers=(replace(layer, disparity=layer.disparity * 1000),), threshold=image.threshold * 1000,
                     span=image.span * 1000)  # fmt: skip
-    again = learned.look(other, replace(found, disparity=found.disparity * 1000))
+    again = learned.find_candidates(other, replace(found, disparity=found.disparity * 1000))
     for one, other_one in zip(learned.describe(seen), learned.describe(again), strict=True):
         assert np.allclose(one, other_one, atol=1e-4)
 
 
 def test_what_is_surely_likeliest_is_chosen():
     """All weight on the deepest, on the nearest."""
-    _, _, seen = looked(ALL["nested"]())
+    _, _, seen = candidates_of(ALL["nested"]())
     there = np.where(seen.candidates > 0, seen.candidates, np.nan)
     for sign, best in ((-1, np.nanmin(there, axis=0)), (1, np.nanmax(there, axis=0))):
         assert np.abs(np.log(learned.choose(seen, network_that_prefers(sign)) / best)).max() < 0.02
@@ -118,7 +119,7 @@ def test_behind_what_stands_before_the_sky_alone_is_the_sky():
     """Sky at infinity has disparity 0, as places without a candidate have: it is not drawn nearer."""
     near = np.full((HEIGHT, WIDTH), np.nan)
     near[40:80, 60:100] = 1
-    image, found, seen = looked(_scene(np.zeros((HEIGHT, WIDTH)), near))
+    image, found, seen = candidates_of(_scene(np.zeros((HEIGHT, WIDTH)), near))
     assert len(seen.where) and not seen.candidates.any()
     expected = learned.expect(image, found, learned.load_network(HIDDEN_DEPTH)).expected
     assert (expected[found.hidden] == 0).all()
@@ -126,9 +127,9 @@ def test_behind_what_stands_before_the_sky_alone_is_the_sky():
 
 def test_where_a_surface_ends_is_what_walking_there_finds():
     """On every side, from the surface seen there, as far as no step exceeds the threshold."""
-    image, _, seen = looked(ALL["nested"]())
+    image, _, seen = candidates_of(ALL["nested"]())
     front = image.layers[0].disparity[np.ix_(seen.rows, seen.columns)]
-    for way, (down, right) in enumerate(WAYS):
+    for way, (down, right) in enumerate(DIRECTIONS):
         for number in np.flatnonzero(seen.steps[way] > 0)[::97]:
             row, column = np.divmod(seen.where[number], front.shape[1]) + seen.steps[way, number].astype(int) * np.array((down, right))
             extent, after = 0, 0.0
@@ -165,7 +166,7 @@ def test_all_holds_that_holds_of_layers(name):
 def hidden_error(scene, plane, settings) -> float:
     image = scene.split(BORDERLESS)
     found = disocclude(image, BORDERLESS.hidden_width)
-    layer = add_hidden_layer(image, expect_surfaces(image, found, settings))[0].layers[1]
+    layer = add_hidden_layer(image, Deterministic(settings).depth(image, found, None))[0].layers[1]
     return float(np.abs(layer.disparity - plane)[layer.present].mean())
 
 
@@ -189,7 +190,7 @@ def test_the_same_twice_and_without_torch(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     image = slanted(True)[0].split(BORDERED)
     found = disocclude(image, BORDERED.hidden_width)
-    one, two = (expect_surfaces(image, found, LEARNED) for _ in range(2))
+    one, two = (Deterministic(LEARNED).depth(image, found, None) for _ in range(2))
     assert one.expected.tobytes() == two.expected.tobytes() and not np.array_equal(one.expected, found.disparity)
     assert np.array_equal(one.disparity, found.disparity)  # from which links, regions and colour are made
 
@@ -197,7 +198,7 @@ def test_the_same_twice_and_without_torch(monkeypatch):
 @pytest.mark.parametrize("off", [0.5, -0.5, learned.ANOTHER - 0.5, -learned.ANOTHER - 2, learned.ANOTHER + 2])
 def test_a_choice_is_followed_as_far_as_it_may_differ_from_the_flood(off):
     """A slope is taken as it is, another surface in part; nothing on the silhouette itself."""
-    image, found, seen = looked(two_planes())
+    image, found, seen = candidates_of(two_planes())
     inner = found.hidden & (found.distance > 1)
     chosen = seen.candidates[GUESS] + np.float32(off * image.threshold)
     expected = learned.with_expected(image, found, seen, chosen).expected
@@ -211,10 +212,10 @@ def test_a_choice_is_followed_as_far_as_it_may_differ_from_the_flood(off):
 def test_nearest_leaves_the_flood_and_parts_keep_it(monkeypatch):
     image = two_planes().split(BORDERED)
     found = disocclude(image, BORDERED.hidden_width)
-    assert expect_surfaces(image, found, NEAREST) is found
+    assert Deterministic(NEAREST).depth(image, found, None) is found
     parted = replace(found, part=np.zeros(found.hidden.shape, np.uint8))
     monkeypatch.setattr(stage, "HIDDEN_DEPTH", None)
-    assert expect_surfaces(image, parted, LEARNED) is parted
+    assert Deterministic(LEARNED).depth(image, parted, None) is parted
 
 
 def test_ground_that_hides_nothing_needs_no_choice():

@@ -14,7 +14,7 @@ from photo_diorama.core.hidden_depth.edge_paths import (
     plan_paths,
     refine,
 )
-from photo_diorama.core.hidden_depth.propagate_edges import reflood, repropagate
+from photo_diorama.core.hidden_depth.propagate_edges import propagate_across_edges, repropagate
 from photo_diorama.core.layers.link_layers import link_hidden
 from photo_diorama.core.layers.regions import disocclude
 
@@ -200,7 +200,7 @@ def continued(slope: float):
     for row in range(70, 103):
         predicted[row, 80 + int(np.trunc(slope * (row - 69)))] = True
     (path,) = plan_paths(predicted, found.hidden, [end])
-    return image, found, path, *reflood(image, found, found.hidden.astype(np.int32), [path])
+    return image, found, path, *propagate_across_edges(image, found, found.hidden.astype(np.int32), [path])
 
 
 def test_each_side_of_a_path_continues_its_own_surface():

@@ -5,15 +5,15 @@ import pytest
 
 from photo_diorama.core.inpaint import exemplar
 from photo_diorama.core.inpaint.exemplar import (
-    Match,
-    Search,
-    Vote,
+    NearestNeighbourField,
+    PatchSearch,
+    Voting,
     blurred,
-    continue_texture,
-    first_grid,
+    finest_level,
+    inpaint_exemplar,
+    patch_match,
     patches,
-    pieces,
-    taken_over,
+    upsampled_field,
 )
 from photo_diorama.core.raster.push_pull import push_pull
 
@@ -44,7 +44,7 @@ def bands(slope: float) -> np.ndarray:
 
 def filled(picture: np.ndarray, radius: int = 2) -> tuple[np.ndarray, np.ndarray]:
     colour, source, hole, smooth = made(picture)
-    return continue_texture(first_grid(colour, source, hole, smooth, radius), radius, 1, LONG_SIDE), hole
+    return patch_match(finest_level(colour, source, hole, smooth, radius), radius, 1, LONG_SIDE), hole
 
 
 @pytest.mark.parametrize("picture", [bands(0.0), bands(0.5), bands(-0.5), checks(6)], ids=["straight", "down", "up", "checks"])
@@ -65,9 +65,9 @@ def test_a_texture_keeps_its_contrast():
 def test_nothing_but_trusted_context_counts():
     """Whatever stands in the hole and in the foreground, even NaN, the result has the same bytes; and no red."""
     colour, source, hole, smooth = made(bands(0.5))
-    one = pieces(colour, source, hole, smooth, LONG_SIDE)
+    one = inpaint_exemplar(colour, source, hole, smooth, LONG_SIDE)
     other = np.where(source[..., None], colour, np.float32(np.nan))
-    two = pieces(other, source, hole, smooth, LONG_SIDE)
+    two = inpaint_exemplar(other, source, hole, smooth, LONG_SIDE)
     assert one.tobytes() == two.tobytes()
     grey, _ = filled(bands(0.5))
     assert np.ptp(grey[hole], axis=1).max() < 1e-6  # the context is grey, the foreground red
@@ -81,7 +81,7 @@ def with_a_rim(picture: np.ndarray, shown: np.ndarray) -> tuple[np.ndarray, np.n
     rim = np.zeros_like(hole)
     rim[:, 47:50] = True
     colour = np.where(rim[..., None], shown, colour)
-    return continue_texture(first_grid(colour, source, hole, smooth, 2, rim), 2, 1, LONG_SIDE), hole & ~rim
+    return patch_match(finest_level(colour, source, hole, smooth, 2, rim), 2, 1, LONG_SIDE), hole & ~rim
 
 
 def test_what_the_rim_shows_goes_on():
@@ -104,7 +104,7 @@ def test_a_rim_of_foreground_is_neither_copied_nor_believed():
 
 def test_the_same_twice_and_two_tries_differ():
     colour, source, hole, smooth = made(checks(5))
-    first, second = (pieces(colour, source, hole, smooth, LONG_SIDE) for _ in range(2))
+    first, second = (inpaint_exemplar(colour, source, hole, smooth, LONG_SIDE) for _ in range(2))
     assert first.tobytes() == second.tobytes()
     assert not np.array_equal(first[..., :3], first[..., 3:])
 
@@ -114,19 +114,19 @@ def test_a_fine_picture_is_searched_on_a_coarse_grid(monkeypatch):
     that, and lines go on as well."""
     places = []
 
-    class Counted(Search):
+    class Counted(PatchSearch):
         def __call__(self, *given):
-            places.append(len(self.match.rows))
+            places.append(len(self.nnf.rows))
             super().__call__(*given)
 
-    monkeypatch.setattr(exemplar, "Search", Counted)
+    monkeypatch.setattr(exemplar, "PatchSearch", Counted)
     small = bands(0.5)
     counts = []
     for times in (1, 4, 8):
         large = np.kron(small, np.ones((times, times, 1), np.float32))
         source, hole = (np.kron(a, np.ones((times, times), bool)) for a in made(small)[1:3])
         smooth, places[:] = push_pull(large * source[..., None], source), []
-        result = continue_texture(first_grid(large, source, hole, smooth, 2), 2, 1, times * LONG_SIDE)
+        result = patch_match(finest_level(large, source, hole, smooth, 2), 2, 1, times * LONG_SIDE)
         assert ((result - large)[hole] ** 2).mean() < 0.4 * ((smooth - large)[hole] ** 2).mean()
         counts.append(sum(places))
     assert counts[1] < 2.1 * counts[0] and counts[2] < 1.1 * counts[1]
@@ -135,71 +135,71 @@ def test_a_fine_picture_is_searched_on_a_coarse_grid(monkeypatch):
 def test_too_little_context_gives_none():
     colour, source, hole, smooth = made(checks(5))
     source[:, 52:] = False
-    assert pieces(colour, source, hole, smooth, LONG_SIDE) is None
+    assert inpaint_exemplar(colour, source, hole, smooth, LONG_SIDE) is None
 
 
 def test_places_of_a_coarse_grid_are_taken_over_as_far_away():
     picture = checks(8)
-    fine = first_grid(*made(picture, 20), 2)
-    coarse = first_grid(*(a[::2, ::2] for a in made(picture, 20)), 2)
+    fine = finest_level(*made(picture, 20), 2)
+    coarse = finest_level(*(a[::2, ::2] for a in made(picture, 20)), 2)
     rows, columns = np.nonzero(coarse.hole)
-    match = Match(rows, columns, rows, columns + 16)
-    found = taken_over(match, coarse, fine, 2)
+    nnf = NearestNeighbourField(rows, columns, rows, columns + 16)
+    found = upsampled_field(nnf, coarse, fine, 2)
     direct = fine.centres[found.rows, np.minimum(found.columns + 32, SIDE - 1)] & coarse.hole[found.rows // 4 * 2, found.columns // 4 * 2]
     assert direct.sum() > 350
-    assert (found.from_columns - found.columns)[direct].tolist() == [32] * int(direct.sum())
-    assert fine.centres[found.from_rows, found.from_columns].all()
+    assert (found.source_columns - found.columns)[direct].tolist() == [32] * int(direct.sum())
+    assert fine.centres[found.source_rows, found.source_columns].all()
 
 
 @pytest.mark.parametrize("radius", [1, 2, 3])
 def test_votes_of_places_shifted_alike_copy(radius):
     picture = np.random.default_rng(3).random((SIDE, SIDE, 3)).astype(np.float32)
-    grid = first_grid(*made(picture, 10), radius)
-    rows, columns = patches(grid, radius)
+    level = finest_level(*made(picture, 10), radius)
+    rows, columns = patches(level, radius)
     inner = (rows >= radius) & (rows < SIDE - radius) & (columns < SIDE - 20 - radius)
-    match = Match(rows[inner], columns[inner], rows[inner], columns[inner] + 20)
-    result = Vote(match, grid, radius)(grid.smooth)
+    nnf = NearestNeighbourField(rows[inner], columns[inner], rows[inner], columns[inner] + 20)
+    result = Voting(nnf, level, radius)(level.smooth)
     assert np.allclose(result[4:-4, 30:40], picture[4:-4, 50:60], atol=1e-6)
-    assert np.array_equal(result[~grid.hole], grid.smooth[~grid.hole])
+    assert np.array_equal(result[~level.hole], level.smooth[~level.hole])
 
 
 def test_each_vote_counts_where_its_patch_lies_and_nowhere_else():
     """Against the plain sum over patches and their pixels."""
     rng = np.random.default_rng(5)
-    grid = first_grid(*made(rng.random((SIDE, SIDE, 3)).astype(np.float32), 12), 2)
-    rows, columns = patches(grid, 2)
+    level = finest_level(*made(rng.random((SIDE, SIDE, 3)).astype(np.float32), 12), 2)
+    rows, columns = patches(level, 2)
     keep = (rows > 2) & (rows < SIDE - 3) & (rng.random(len(rows)) < 0.7)
     rows, columns = rows[keep], columns[keep]
-    match = Match(rows, columns, rng.integers(2, SIDE - 2, len(rows)), rng.integers(60, SIDE - 2, len(rows)))
-    match.difference = rng.random(len(rows)).astype(np.float32)
-    weight = 1 / (match.difference + 1e-4 + np.percentile(match.difference, exemplar.EVEN))
+    nnf = NearestNeighbourField(rows, columns, rng.integers(2, SIDE - 2, len(rows)), rng.integers(60, SIDE - 2, len(rows)))
+    nnf.difference = rng.random(len(rows)).astype(np.float32)
+    weight = 1 / (nnf.difference + 1e-4 + np.percentile(nnf.difference, exemplar.WEIGHT_PERCENTILE))
     total = np.zeros((SIDE, SIDE, 4))
-    for row, column, from_row, from_column, share in zip(rows, columns, match.from_rows, match.from_columns, weight, strict=True):
+    for row, column, from_row, from_column, share in zip(rows, columns, nnf.source_rows, nnf.source_columns, weight, strict=True):
         total[row - 2 : row + 3, column - 2 : column + 3, 3] += share
-        total[row - 2 : row + 3, column - 2 : column + 3, :3] += share * grid.colour[from_row - 2 : from_row + 3, from_column - 2 : from_column + 3]
-    result, voted = Vote(match, grid, 2)(grid.smooth), grid.hole & (total[..., 3] > 0)
+        total[row - 2 : row + 3, column - 2 : column + 3, :3] += share * level.colour[from_row - 2 : from_row + 3, from_column - 2 : from_column + 3]
+    result, voted = Voting(nnf, level, 2)(level.smooth), level.hole & (total[..., 3] > 0)
     assert voted.sum() > 500
     assert np.allclose(result[voted], total[voted][:, :3] / total[voted][:, 3:], atol=1e-5)
-    assert np.array_equal(result[grid.hole & ~voted], grid.smooth[grid.hole & ~voted])
+    assert np.array_equal(result[level.hole & ~voted], level.smooth[level.hole & ~voted])
 
 
 def test_differences_are_those_of_the_patches_weighed():
     """The scalar product is the weighted mean square of the difference of patches cut out one by one; and a search never loses."""
     rng = np.random.default_rng(6)
-    grid = first_grid(*made(rng.random((SIDE, SIDE, 3)).astype(np.float32), 12), 2)
-    rows, columns = patches(grid, 2)
+    level = finest_level(*made(rng.random((SIDE, SIDE, 3)).astype(np.float32), 12), 2)
+    rows, columns = patches(level, 2)
     inner = (rows > 2) & (rows < SIDE - 3)
-    match = Match(rows[inner], columns[inner], rows[inner], np.minimum(columns[inner] + 20, SIDE - 3))
-    search = Search(match, grid, 2)
-    search(grid.smooth, rng)
-    for k in range(0, len(match.rows), 37):
-        cut = [np.s_[r - 2 : r + 3, c - 2 : c + 3] for r, c in ((match.rows[k], match.columns[k]), (match.from_rows[k], match.from_columns[k]))]
-        apart = ((grid.smooth[cut[0]] - grid.colour[cut[1]]) ** 2).sum(axis=2)
-        assert abs((apart.ravel() * search.weight[k, :, 0]).sum() - match.difference[k]) < 1e-5
-    before = match.difference.copy()
-    search(grid.smooth, rng)
-    assert (match.difference <= before + 1e-6).all() and (match.difference < before - 1e-3).any()
-    assert grid.centres[match.from_rows, match.from_columns].all()
+    nnf = NearestNeighbourField(rows[inner], columns[inner], rows[inner], np.minimum(columns[inner] + 20, SIDE - 3))
+    search = PatchSearch(nnf, level, 2)
+    search(level.smooth, rng)
+    for k in range(0, len(nnf.rows), 37):
+        cut = [np.s_[r - 2 : r + 3, c - 2 : c + 3] for r, c in ((nnf.rows[k], nnf.columns[k]), (nnf.source_rows[k], nnf.source_columns[k]))]
+        apart = ((level.smooth[cut[0]] - level.colour[cut[1]]) ** 2).sum(axis=2)
+        assert abs((apart.ravel() * search.weight[k, :, 0]).sum() - nnf.difference[k]) < 1e-5
+    before = nnf.difference.copy()
+    search(level.smooth, rng)
+    assert (nnf.difference <= before + 1e-6).all() and (nnf.difference < before - 1e-3).any()
+    assert level.centres[nnf.source_rows, nnf.source_columns].all()
 
 
 @pytest.mark.parametrize("sigma", [1.5, 8.5, 20.0])
@@ -218,19 +218,19 @@ def test_what_was_found_is_not_looked_for_again(monkeypatch):
 
     def counted(*given):
         asked.append(given)
-        return pieces(*given)
+        return inpaint_exemplar(*given)
 
-    monkeypatch.setattr(exemplar, "pieces", counted)
-    monkeypatch.setattr(exemplar, "found_before", exemplar.Found())
+    monkeypatch.setattr(exemplar, "inpaint_exemplar", counted)
+    monkeypatch.setattr(exemplar, "patch_cache", exemplar.PatchCache())
     given = made(checks(5))
-    first, second = (exemplar.pieces_once(*given, LONG_SIDE) for _ in range(2))
+    first, second = (exemplar.inpaint_exemplar_cached(*given, LONG_SIDE) for _ in range(2))
     assert len(asked) == 1
-    assert first.tobytes() == second.tobytes() == pieces(*given, LONG_SIDE).tobytes()
+    assert first.tobytes() == second.tobytes() == inpaint_exemplar(*given, LONG_SIDE).tobytes()
     given[0][-1, -1] += 0.01
-    exemplar.pieces_once(*given, LONG_SIDE)
+    exemplar.inpaint_exemplar_cached(*given, LONG_SIDE)
     assert len(asked) == 2
-    exemplar.pieces_once(*given, 2 * LONG_SIDE)
+    exemplar.inpaint_exemplar_cached(*given, 2 * LONG_SIDE)
     assert len(asked) == 3
-    exemplar.found_before.room = 0
-    exemplar.found_before.keep(b"", first)
-    assert not exemplar.found_before.results
+    exemplar.patch_cache.room = 0
+    exemplar.patch_cache.keep(b"", first)
+    assert not exemplar.patch_cache.results

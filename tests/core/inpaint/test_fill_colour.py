@@ -5,9 +5,11 @@ import pytest
 from scenes import BORDERED, BORDERLESS, HEIGHT, WIDTH, Scene, slanted_ground, t_junction, two_planes
 
 from photo_diorama.core.inpaint.border import fill_border
+from photo_diorama.core.inpaint.choose_inpainter import choose_inpainter
 from photo_diorama.core.inpaint.deterministic import trusted_context
 from photo_diorama.core.inpaint.fill_colour import fill_colour
 from photo_diorama.core.inpaint.inpaint import add_hidden_layer
+from photo_diorama.core.inpaint.lama import Lama
 from photo_diorama.core.layers.layered_depth_image import Layer, LayeredDepthImage
 from photo_diorama.core.layers.regions import Region, disocclude, find_regions
 from photo_diorama.core.raster.push_pull import push_pull
@@ -32,7 +34,7 @@ def painted(region: Region, rim: int = 0) -> np.ndarray:
     nothing = np.full((4, SIDE, SIDE), -1, np.int8)
     layer = Layer(region.synthesis, region.synthesis, np.ones((SIDE, SIDE), np.float32), region.colour * 0, nothing)
     image = LayeredDepthImage((layer, layer), (0, 0, SIDE, SIDE), 0.01, 1.0)
-    result = fill_colour([region], image, InpaintSettings(eroded_rim=rim / SIDE))[region.synthesis]
+    result = fill_colour([region], image, choose_inpainter(InpaintSettings()), rim / SIDE)[region.synthesis]
     assert result.shape == (region.synthesis.sum(), 3) and np.isfinite(result).all() and (result >= 0).all()
     return result
 
@@ -106,7 +108,7 @@ def test_all_known_is_a_copy():
 
 def border_of(scene):
     image = scene.split(BORDERED)
-    return image, fill_border(image, BORDERED, InpaintSettings())
+    return image, fill_border(image, BORDERED, InpaintSettings(), choose_inpainter(InpaintSettings()))
 
 
 def test_the_border_leaves_the_photo_and_begins_like_it():
@@ -134,7 +136,7 @@ def test_only_invented_pixels_are_painted():
     found = disocclude(image, 0.07)
     image, distance = add_hidden_layer(image, found)
     told = []
-    colour = fill_colour(find_regions(image, 0.14, distance), image, InpaintSettings(), told.append)
+    colour = fill_colour(find_regions(image, 0.14, distance), image, choose_inpainter(InpaintSettings()), 0.003, told.append)
     hidden = image.layers[1].present
     assert not colour[~hidden].any() and colour[hidden].any(axis=1).all()
     assert told == sorted(told) and told[-1] == pytest.approx(1)
@@ -166,7 +168,9 @@ def test_nothing_recognisable_stands_in_the_border_as_in_a_mirror(inpainter):
     slanted = np.tile(np.linspace(0.5, 0.4, 320, dtype=np.float32), (240, 1))
     image = Scene(wall, slanted, np.zeros((240, 320), np.int8), slanted[None]).split(LayerSettings(border=0.25))
     wall = wall / np.float32(255)
-    colour = fill_border(image, LayerSettings(), InpaintSettings(inpainter=inpainter))
+    settings = InpaintSettings(inpainter=inpainter)
+    chosen = Lama(settings) if inpainter == "lama" else choose_inpainter(settings)  # its network is not asked for a border
+    colour = fill_border(image, LayerSettings(), settings, chosen)
     top, left, height, width = image.frame
     beyond = colour[top : top + height, left + width :]
     half = plate[:, 40:, :]  # the part nearest to the edge, which would come first

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from scenes import ALL, HEIGHT, WIDTH, slanted_ground, t_junction, two_planes
 
-from photo_diorama.core.layers.discontinuities import grow_foreground, label_surfaces, tear, torn_segments
+from photo_diorama.core.layers.discontinuities import (
+    cut_discontinuities,
+    grow_foreground,
+    label_surfaces,
+    torn_segments,
+)
 
 THRESHOLD = 0.01
 LONG = 512  # cracks up to 6 segments are short and pieces under 17 px are specks
@@ -26,7 +31,7 @@ def flat(height: int = 96) -> np.ndarray:
 
 @pytest.mark.parametrize("name", ALL)
 def test_no_link_exceeds_the_threshold_and_every_other_is_there(name):
-    disparity, right, down = tear(ALL[name]().disparity, THRESHOLD)
+    disparity, right, down = cut_discontinuities(ALL[name]().disparity, THRESHOLD)
     changed = (disparity != ALL[name]().disparity).sum()
     assert changed == 0 or (name == "sphere" and changed < 150)  # its rim is so steep that it falls into specks
     # where a sphere's rim has just been torn, ends dangle and heal
@@ -44,7 +49,7 @@ def test_no_link_exceeds_the_threshold_and_every_other_is_there(name):
 def test_silhouettes_are_closed(name):
     """No walk along links leads from one surface to another."""
     scene = ALL[name]()
-    disparity, right, down = tear(scene.disparity, THRESHOLD)
+    disparity, right, down = cut_discontinuities(scene.disparity, THRESHOLD)
     label, whole = same_surface(right, down), disparity == scene.disparity
     owners = {}
     for piece, surface in zip(label[whole], scene.surface[whole], strict=True):
@@ -58,7 +63,7 @@ def test_a_silhouette_from_frame_to_frame_is_closed(jump, turned):
     disparity = flat()
     disparity[:, 250:] += jump * THRESHOLD
     disparity = np.ascontiguousarray(disparity.T) if turned else disparity
-    _, right, down = tear(disparity, THRESHOLD)
+    _, right, down = cut_discontinuities(disparity, THRESHOLD)
     assert len(np.unique(same_surface(right, down))) == 2
 
 
@@ -78,7 +83,7 @@ def dislocation(length: int, size: float) -> np.ndarray:
 def test_short_cracks_heal(length):
     disparity = dislocation(length, 1.9)
     assert (np.abs(np.diff(disparity, axis=1)) > THRESHOLD).sum() == length
-    same, right, down = tear(disparity, THRESHOLD)
+    same, right, down = cut_discontinuities(disparity, THRESHOLD)
     assert np.array_equal(same, disparity)
     assert right[:, :-1].all() and down[:-1].all()
 
@@ -86,7 +91,7 @@ def test_short_cracks_heal(length):
 def test_long_cracks_stay_but_for_their_dangling_ends():
     """Nothing but the three outermost segments of each end heals."""
     for length in (14, 40):
-        _, right, down = tear(dislocation(length, 1.9), THRESHOLD)
+        _, right, down = cut_discontinuities(dislocation(length, 1.9), THRESHOLD)
         torn = ~right[:, :-1]
         assert torn[43 : 37 + length, 255].all() and torn[40 : 40 + length, 255].sum() == torn.sum() <= length
 
@@ -101,7 +106,7 @@ def test_cracks_of_a_large_jump_heal_by_their_length_alone():
         disparity[:, 256:] += (step[:, None] * np.clip(1 - np.arange(LONG - 256) / 100, 0, 1)).astype(np.float32)
         count = (np.abs(np.diff(disparity, axis=1)) > THRESHOLD).sum()
         assert (count <= 6) == heals
-        _, right, _ = tear(disparity, THRESHOLD)
+        _, right, _ = cut_discontinuities(disparity, THRESHOLD)
         torn = (~right[:, :-1]).sum()
         assert torn == 0 if heals else torn >= count - 2
 
@@ -110,7 +115,7 @@ def test_what_is_healed_is_short_or_dangling():
     noise = np.random.default_rng(5).normal(size=(96, LONG)).astype(np.float32) * THRESHOLD * 0.35
     disparity = flat() + noise
     disparity[30:70, 100:300] += 0.3
-    calm, right, down = tear(disparity, THRESHOLD)
+    calm, right, down = cut_discontinuities(disparity, THRESHOLD)
     healed_across = right[:, :-1] & (np.abs(np.diff(calm, axis=1)) > THRESHOLD)
     assert healed_across.any()
     # the box stays cut out, whatever the noise
@@ -123,7 +128,7 @@ def test_what_is_healed_is_short_or_dangling():
 def test_specks_join_the_surface_beside_them(side, stays):
     disparity = flat()
     disparity[40 : 40 + side, 200 : 200 + side] = 0.9
-    calm, right, down = tear(disparity, THRESHOLD)
+    calm, right, down = cut_discontinuities(disparity, THRESHOLD)
     assert (calm == 0.9).any() == stays
     assert (np.unique(same_surface(right, down)).size == 2) == stays
 
@@ -132,7 +137,7 @@ def test_a_link_between_two_tears_is_cut():
     disparity = flat()
     disparity[:, 256:] = 0.6
     disparity[48, 250:262] = np.linspace(0.5, 0.6, 12)  # a bridge one pixel wide
-    _, right, down = tear(disparity, THRESHOLD)
+    _, right, down = cut_discontinuities(disparity, THRESHOLD)
     label = same_surface(right, down)
     assert label[10, 10] != label[10, -10]
 
@@ -140,16 +145,16 @@ def test_a_link_between_two_tears_is_cut():
 def test_an_inside_out_picture_is_torn_alike():
     """Far and near swapped: the same places tear."""
     scene = t_junction()
-    _, right, down = tear(scene.disparity, THRESHOLD)
-    _, r, d = tear(2 - scene.disparity, THRESHOLD)
+    _, right, down = cut_discontinuities(scene.disparity, THRESHOLD)
+    _, r, d = cut_discontinuities(2 - scene.disparity, THRESHOLD)
     assert np.array_equal(right, r) and np.array_equal(down, d)
 
 
 @pytest.mark.parametrize("turn", [np.fliplr, np.flipud, np.transpose])
 def test_tearing_does_not_depend_on_which_way_the_picture_lies(turn):
     disparity = ALL["leaning wire 3 px"]().disparity
-    _, right, down = tear(disparity, THRESHOLD)
-    _, r, d = tear(np.ascontiguousarray(turn(disparity)), THRESHOLD)
+    _, right, down = cut_discontinuities(disparity, THRESHOLD)
+    _, r, d = cut_discontinuities(np.ascontiguousarray(turn(disparity)), THRESHOLD)
     back = {
         "fliplr": lambda: (np.fliplr(np.roll(r, 1, axis=1)), np.fliplr(d)),
         "flipud": lambda: (np.flipud(r), np.flipud(np.roll(d, 1, axis=0))),

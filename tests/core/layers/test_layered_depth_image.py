@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from layer_checks import assert_links_are_mutual, framed
-from scenes import ALL, BORDERED, BORDERLESS, HEIGHT, WIDTH, slanted_ground, t_junction, two_planes
+from scenes import ALL, BORDERED, BORDERLESS, HEIGHT, WIDTH, Scene, slanted_ground, t_junction, two_planes
 
 from photo_diorama.core.layers.layered_depth_image import (
     DOWN,
@@ -111,3 +111,48 @@ def test_mutual_links_are_mutual():
     assert np.array_equal(links[RIGHT] == 3, right) and np.array_equal(links[DOWN] == 3, down)
     assert np.array_equal(links[LEFT][:, 1:] == 3, right[:, :-1]) and np.array_equal(links[UP][1:] == 3, down[:-1])
     assert set(np.unique(links)) == {-1, 3}
+
+
+def a_ramp(step: np.ndarray | float = 0.0) -> Scene:
+    """A tilted plane, whose disparity rises to the right and downwards; `step` is added to it."""
+    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
+    disparity = (0.4 + 0.0012 * columns + 0.0006 * rows + step).astype(np.float32)
+    flat = np.zeros((HEIGHT, WIDTH), np.int8)
+    return Scene(np.zeros((HEIGHT, WIDTH, 3), np.uint8), disparity, flat, disparity[None])
+
+
+def test_a_tilted_plane_goes_on_beyond_the_frame_and_does_not_turn_back():
+    scene = a_ramp()
+    image = scene.split(LayerSettings(border=0.2, rim=0.0))
+    top, left, height, width = image.frame
+    disparity = image.layers[0].disparity
+    rows, columns = np.mgrid[0 : disparity.shape[0], 0 : disparity.shape[1]]
+    plane = 0.4 + 0.0012 * (columns - left) + 0.0006 * (rows - top)
+    at_frame = np.pad(scene.disparity, top, mode="edge")
+    mirrored = np.pad(scene.disparity, top, mode="symmetric")
+    for side in (np.s_[top : top + height, :left], np.s_[top : top + height, left + width :], np.s_[:top, left : left + width],
+                 np.s_[top + height :, left : left + width]):  # fmt: skip
+        went = (disparity - at_frame)[side].mean() / (plane - at_frame)[side].mean()
+        assert 0.8 < went < 1.001 and (disparity - mirrored)[side].mean() * (plane - mirrored)[side].mean() > 0
+    assert np.array_equal(disparity[top : top + height, left : left + width], scene.disparity)
+    assert (np.diff(disparity, axis=1) > 0).all() and (np.diff(disparity, axis=0) > 0).all()
+
+
+def test_what_lies_behind_at_the_frame_stays_as_far_behind_beyond_it():
+    """A thing stands at the lower edge before the tilted plane."""
+    step = np.zeros((HEIGHT, WIDTH), np.float32)
+    step[60:, 50:100] = 0.5
+    image = a_ramp(step).split(LayerSettings(border=0.2, rim=0.0))
+    top, left, height, _ = image.frame
+    below = image.layers[0].disparity[top + height :]
+    for outside, inside in ((left + 49, left + 50), (left + 100, left + 99)):
+        assert np.abs(below[:, inside] - below[:, outside] - 0.5).max() < 0.02
+    assert (image.layers[0].links[RIGHT][top + height :, left + 49] == -1).all()
+
+
+def test_noise_at_the_frame_sends_nothing_away():
+    rng = np.random.default_rng(2)
+    image = a_ramp(0.02 * rng.standard_normal((HEIGHT, WIDTH))).split(LayerSettings(border=0.25, rim=0.0, tear=0.5))
+    outside = image.layers[0].disparity[image.layers[0].synthesised]
+    inside = image.layers[0].disparity[~image.layers[0].synthesised]
+    assert inside.min() / 2 <= outside.min() and outside.max() <= 1.3 * inside.max()

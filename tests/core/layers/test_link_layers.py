@@ -7,9 +7,9 @@ import pytest
 from layer_checks import assert_links_are_mutual
 from scenes import ALL, BORDERED, BORDERLESS, t_junction, two_planes
 
-from photo_diorama.core.layers.layered_depth_image import STEPS, Layer
+from photo_diorama.core.layers.layered_depth_image import OPPOSITE, STEPS, Layer, LayeredDepthImage, mutual_links
 from photo_diorama.core.layers.link_layers import absorb_islands, link_hidden
-from photo_diorama.core.layers.regions import disocclude
+from photo_diorama.core.layers.regions import Disocclusion, disocclude
 
 PLANAR = [name for name in ALL if name not in ("ground", "sphere")]
 
@@ -80,3 +80,60 @@ def test_specks_of_hidden_surface_are_absorbed():
     calm = absorb_islands(image, found)
     assert np.array_equal(calm.hidden, found.hidden) and np.array_equal(calm.distance, found.distance)
     assert np.abs(calm.disparity[calm.hidden] - 0.25).max() < 0.2
+
+
+def hand_made(own: float = 1.0, shape=(60, 60)) -> tuple[LayeredDepthImage, Disocclusion]:
+    """A front at disparity `own` whose left two thirds hide a wall at 0.2; the flood came from the left column."""
+    present = np.ones(shape, bool)
+    links = mutual_links(np.ones(shape, bool), np.ones(shape, bool), 0)
+    front = Layer(present, ~present, np.full(shape, own, np.float32), np.zeros((*shape, 3), np.float32), links)
+    hidden = np.zeros(shape, bool)
+    hidden[:, :40] = True
+    column = np.broadcast_to(np.arange(shape[1]), shape)
+    seed = np.broadcast_to(np.arange(shape[0])[:, None] * shape[1], shape).astype(np.int32).copy()
+    disparity = np.where(hidden, 0.2, 0).astype(np.float32)
+    found = Disocclusion(hidden, disparity, column.astype(np.int16), seed, None, None, 1)
+    return LayeredDepthImage((front,), (0, 0, *shape), 0.05, 1.0), found
+
+
+def test_only_islands_change_and_take_the_nearest_surface():
+    """A speck, a piece that reaches no silhouette, and a piece too close to what hides it; all else keeps its numbers."""
+    image, found = hand_made()
+    disparity, seed = found.disparity.copy(), found.seed.copy()
+    speck, piece, close = np.s_[10:11, 10:11], np.s_[20:40, 15:35], np.s_[50:52, 5:20]
+    disparity[speck], disparity[piece], disparity[close] = 0.5, 0.6, 0.98
+    for place in (speck, piece, close):
+        seed[place] = 7
+    changed = absorb_islands(image, replace(found, disparity=disparity, seed=seed))
+    assert np.array_equal(changed.disparity, found.disparity)
+    islands = np.zeros(found.hidden.shape, bool)
+    for place in (speck, piece, close):
+        islands[place] = True
+    assert np.array_equal(changed.seed[~islands], found.seed[~islands]) and not (changed.seed[islands] == 7).any()
+    assert changed.seed[10, 10] in (9 * 60, 10 * 60, 11 * 60)  # of its row or one beside it
+    assert absorb_islands(image, found) is found
+
+
+def test_what_is_nearly_as_near_as_a_cut_part_is_no_island():
+    """Behind a part that was cut off without a jump a surface may touch it; elsewhere it is absorbed. Parts come along."""
+    image, found = hand_made()
+    image = replace(image, layers=(replace(image.layers[0], part=np.ones(found.hidden.shape, np.uint8)),))
+    part, cut = np.zeros(found.hidden.shape, np.uint8), np.zeros(found.hidden.shape, bool)
+    disparity = found.disparity.copy()
+    disparity[:30] = 0.99
+    cut[:20] = True
+    part[:30] = 3
+    after = absorb_islands(image, replace(found, disparity=disparity, part=part, cut=cut))
+    assert (after.disparity[:20, :40] == np.float32(0.99)).all()
+    assert set(np.unique(after.disparity[20:30, :40])) <= {np.float32(0.99), np.float32(0.2)}
+    assert (after.disparity[26:, :40] == np.float32(0.2)).all() and not after.part[26:30, :40].any()
+
+
+def test_links_join_only_free_sides_of_what_is_present():
+    """No hidden pixel is linked to a place that is empty, or whose side is linked already."""
+    image, found, before = linked(two_planes(), BORDERED)
+    hidden = image.layers[1]
+    for side, (dr, dc) in enumerate(STEPS):
+        r, c = np.nonzero(hidden.links[side] == 0)
+        assert len(r) and before.layers[0].present[r + dr, c + dc].all()
+        assert (before.layers[0].links[OPPOSITE[side]][r + dr, c + dc] == -1).all()

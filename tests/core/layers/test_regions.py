@@ -7,8 +7,11 @@ import pytest
 from layer_checks import framed
 from scenes import ALL, BORDERED, BORDERLESS, HEIGHT, WIDTH, nested, slanted_ground, t_junction, two_planes
 
+from photo_diorama.core.depth.depth_map import DepthMap
 from photo_diorama.core.inpaint.inpaint import add_hidden_layer
+from photo_diorama.core.layers.layered_depth_image import LayeredDepthImage
 from photo_diorama.core.layers.regions import disocclude, find_regions
+from photo_diorama.core.layers.split import split_into_layers
 
 PLANAR = [name for name in ALL if name not in ("ground", "sphere")]
 
@@ -132,3 +135,25 @@ def test_context_goes_no_further_than_the_context_width(part):
     """The hidden part is deep enough to ask for more, so the option alone ends the flood: at it, and not before."""
     _, (region,) = regions_of(two_planes(), replace(BORDERLESS, context_width=part))
     assert region.distance[region.context].max() == round(part * WIDTH)
+
+
+def ending_tear() -> LayeredDepthImage:
+    """A rectangle before a wall whose right silhouette is torn only in its upper half; below it the depth ramps over 8 px."""
+    disparity = np.full((HEIGHT, WIDTH), 0.2, np.float32)
+    disparity[:, :80] = 1.0
+    disparity[60:, 76:84] = np.linspace(1.0, 0.2, 8, dtype=np.float32)
+    steps = np.zeros((2, HEIGHT, WIDTH), bool)
+    steps[0, :60, 79] = True
+    depth = DepthMap(disparity, np.ones(disparity.shape, bool), False, "made here", steps)
+    return split_into_layers(two_planes().photo(), depth, BORDERLESS)
+
+
+def test_context_does_not_reach_round_the_end_of_a_tear_in_estimated_depth():
+    image = ending_tear()
+    found = disocclude(image, BORDERLESS.hidden_width)
+    image, distance = add_hidden_layer(image, found)
+    regions = find_regions(image, BORDERLESS.context_width, distance)
+    assert regions and image.estimated
+    for region in regions:
+        near = image.layers[0].disparity[region.window] > 0.65
+        assert region.context.any() and not (region.context & near).any()

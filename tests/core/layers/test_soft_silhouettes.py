@@ -11,7 +11,7 @@ from scenes import BORDERED, EVERY, HEIGHT, WIDTH
 from photo_diorama.core.depth.depth_map import DepthMap
 from photo_diorama.core.inpaint.inpaint import inpaint
 from photo_diorama.core.layers.layered_depth_image import BACK, FRONT
-from photo_diorama.core.layers.soft_silhouettes import add_skirt, clean, find_matte, share_out
+from photo_diorama.core.layers.soft_silhouettes import add_skirt, find_matte, split_composite, with_background_colours
 from photo_diorama.core.layers.split import split_into_layers
 from photo_diorama.core.mesh.soft_texture import pack_soft
 from photo_diorama.core.mesh.triangulate import triangulate
@@ -27,13 +27,13 @@ def softened(name: str):
     """A scene with its skirt, and its matte."""
     torn = EVERY[name]().split(SOFT)
     matte = find_matte(torn, SOFT)
-    return add_skirt(inpaint(clean(torn, matte), SOFT, InpaintSettings())[0], matte)
+    return add_skirt(inpaint(with_background_colours(torn, matte), SOFT, InpaintSettings())[0], matte)
 
 
 def test_zero_is_hard_and_nothing_torn_is_nothing_soft():
     torn = EVERY["two planes"]().split(BORDERED)
     assert find_matte(torn, replace(BORDERED, soft_edge=0.0)) is None
-    assert clean(torn, None) is torn and add_skirt(torn, None) == (torn, None)
+    assert with_background_colours(torn, None) is torn and add_skirt(torn, None) == (torn, None)
     assert find_matte(EVERY["ground"]().split(SOFT), SOFT) is None
 
 
@@ -101,11 +101,11 @@ def test_shares_add_up_within_the_range_of_colours():
     rng = np.random.default_rng(1)
     seen, front, back = rng.random((3, 5000, 3))
     alpha = rng.choice([0, 0.004, 0.3, 0.7, 0.996, 1], (5000, 1))
-    f, b = share_out(seen, alpha, front, back)
+    f, b = split_composite(seen, alpha, front, back)
     assert min(f.min(), b.min()) >= 0 and max(f.max(), b.max()) <= 1
     assert np.abs(alpha * f + (1 - alpha) * b - seen).max() < 1e-6
     exact = alpha * front + (1 - alpha) * back
-    f, b = share_out(exact, alpha, front, back)
+    f, b = split_composite(exact, alpha, front, back)
     between = (alpha > 0.2)[:, 0] & (alpha < 0.8)[:, 0]
     assert np.allclose(f[between], front[between]) and np.allclose(b[between], back[between]), "what explains it stays"
 
@@ -163,7 +163,7 @@ def test_hairs_that_depth_does_not_know_are_found_and_taken_off_the_wall():
     error, was = np.abs(found - alpha)[band].mean(), np.abs(hard - alpha)[band].mean()
     assert error < 0.35 * was, (error, was)
     hairs = band & (alpha > 0.15) & (hard == 0)
-    wall = linear_from_srgb(clean(torn, matte).layers[0].colour[inside])
+    wall = linear_from_srgb(with_background_colours(torn, matte).layers[0].colour[inside])
     off, dirty = np.abs(wall - back)[hairs].mean(), np.abs(linear_from_srgb(photo.colour / np.float32(255)) - back)[hairs].mean()
     assert off < 0.3 * dirty, (off, dirty)
 
@@ -197,7 +197,7 @@ def test_what_is_left_unexplained_is_the_foregrounds_where_it_is_seen(alpha, beh
     front, back = rng.uniform(0.4, 0.6, (2, 100, 3))
     rest = rng.uniform(-0.008, 0.008, front.shape)
     alphas = np.full((100, 1), alpha)
-    f, b = share_out(alpha * front + (1 - alpha) * back + rest, alphas, front, back)
+    f, b = split_composite(alpha * front + (1 - alpha) * back + rest, alphas, front, back)
     assert np.allclose(alphas * (f - front) + (1 - alphas) * (b - back), rest)
     assert np.allclose((1 - alphas) * (b - back), behind * rest)
 
@@ -216,3 +216,30 @@ def test_a_foreground_that_bends_beside_its_silhouette_is_no_background():
     inside = np.s_[top : top + HEIGHT, left : left + WIDTH]
     assert not (band.outer | band.beyond)[inside][hero].any()
     assert not (band.inner | band.within)[inside][~hero & (radius > HEIGHT / 3 + 2)].any()
+
+
+@pytest.mark.parametrize("change, texture", [(0.12, 0.004), (-0.12, 0.004), (0.12, 0.06)])
+def test_the_line_that_a_sharpening_camera_leaves_goes_with_the_foreground(change, texture):
+    """Two px beside the silhouette lighter or darker than both sides: no outline is left on the wall when the hero moves away."""
+    rng = np.random.default_rng(4)
+    hero = np.zeros((HEIGHT, WIDTH), bool)
+    hero[40:100, 60:110] = True
+    line = np.zeros_like(hero)
+    line[38:102, 58:112] = True
+    line &= ~hero
+    sRGB = np.where(hero[..., None], (0.5, 0.25, 0.2), (0.55, 0.6, 0.65)) + rng.normal(scale=texture, size=(HEIGHT, WIDTH, 1))
+    sRGB[line] += change
+    colour = np.rint(np.clip(sRGB, 0, 1) * 255).astype(np.uint8)
+    photo = replace(EVERY["two planes"]().photo(), colour=colour)
+    depth = DepthMap(np.where(hero, 0.9, 0.2).astype(np.float32), np.ones(hero.shape, bool), True, "made here")
+    torn = split_into_layers(photo, depth, SOFT)
+    matte = find_matte(torn, SOFT)
+    top, left, height, width = torn.frame
+    wall = with_background_colours(torn, matte).layers[0].colour[top : top + height, left : left + width]
+    off = np.abs((wall - (0.55, 0.6, 0.65))[line].mean())
+    assert off < (0.25 if texture < 0.01 else 0.4) * abs(change), off
+    outer = matte.band.outer
+    seen = linear_from_srgb(torn.layers[0].colour[outer])
+    alpha = matte.alpha[outer][:, None]
+    front, back = split_composite(seen, alpha, matte.foreground[outer], matte.background[outer])
+    assert np.abs(alpha * front + (1 - alpha) * back - seen).max() < 1e-4

@@ -7,7 +7,7 @@ from scenes import ALL, EVERY
 
 from photo_diorama.core.layers.layered_depth_image import Layer, LayeredDepthImage, mutual_links
 from photo_diorama.core.mesh.quadtree import BLOCK, FLATNESS, TEXTURE_SHIFT, find_leaves
-from photo_diorama.core.mesh.vertices import find_corners
+from photo_diorama.core.mesh.vertices import find_vertices
 
 
 def image_of(disparity: np.ndarray) -> LayeredDepthImage:
@@ -23,7 +23,7 @@ def image_of(disparity: np.ndarray) -> LayeredDepthImage:
 
 
 def leaves_of(image, k=0, tolerance=FLATNESS, texels=1.0):
-    return find_leaves(image.layers[k], k, find_corners(image), tolerance * image.span, texels)
+    return find_leaves(image.layers[k], k, find_vertices(image), tolerance * image.span, texels)
 
 
 def sizes(image, leaves) -> np.ndarray:
@@ -86,7 +86,7 @@ def test_texture_shift_limits_blocks_of_a_steep_plane():
     plane = np.linspace(0.02, 1, 2 * BLOCK)[:, None].repeat(2 * BLOCK, axis=1)
     for texels in (1.0, 4.0):
         image = image_of(plane)
-        corners = find_corners(image)
+        corners = find_vertices(image)
         for each in leaves_of(image, texels=texels):
             if each.size == 1:
                 continue
@@ -102,7 +102,7 @@ def test_no_block_is_further_off_the_surface_than_allowed():
     """Bilinear interpolation of a block's corners against the true disparity, everywhere inside."""
     rows, columns = np.mgrid[: 2 * BLOCK, : 2 * BLOCK] / (2 * BLOCK)
     image = image_of(0.6 + 0.2 * np.sin(5 * rows) * np.cos(4 * columns))
-    corners = find_corners(image)
+    corners = find_vertices(image)
     d = corners.disparity[0]
     for tolerance in (FLATNESS, 10 * FLATNESS):
         for each in leaves_of(image, tolerance=tolerance):

@@ -24,7 +24,7 @@ from photo_diorama.core.mesh.vertices import (
     TL,
     TR,
     _behind_their_fronts,
-    find_corners,
+    find_vertices,
 )
 
 SHARED = {RIGHT: ((TR, TL), (BR, BL)), LEFT: ((TL, TR), (BL, BR)), DOWN: ((BL, TL), (BR, TR)), UP: ((TL, BL), (TR, BR))}
@@ -34,7 +34,7 @@ SHARED = {RIGHT: ((TR, TL), (BR, BL)), LEFT: ((TL, TR), (BL, BR)), DOWN: ((BL, T
 @pytest.mark.parametrize("name", EVERY)
 def test_linked_pixels_share_both_corners_also_across_layers(name):
     image = filled(name)
-    corners = find_corners(image)
+    corners = find_vertices(image)
     for k, layer in enumerate(image.layers):
         for side, (dr, dc) in enumerate(STEPS):
             r, c = np.nonzero(layer.links[side] >= 0)
@@ -51,7 +51,7 @@ def test_linked_pixels_share_both_corners_also_across_layers(name):
 def test_across_a_silhouette_no_vertex_is_shared(name):
     """In front of a tear and behind it each surface has its own, at another distance."""
     image = filled(name)
-    corners = find_corners(image)
+    corners = find_vertices(image)
     layer = image.layers[0]
     for side, (dr, dc) in ((RIGHT, (0, 1)), (DOWN, (1, 0))):
         r, c = np.nonzero(layer.links[side][:-1, :-1] != 0)
@@ -64,7 +64,7 @@ def test_across_a_silhouette_no_vertex_is_shared(name):
 @pytest.mark.parametrize("name", EVERY)
 def test_every_slot_lies_at_its_pixels_corner(name):
     image = filled(name)
-    corners = find_corners(image)
+    corners = find_vertices(image)
     for k, layer in enumerate(image.layers):
         r, c = np.nonzero(layer.present)
         for slot, (dr, dc) in enumerate(SLOT_STEP):
@@ -78,7 +78,7 @@ def test_every_slot_lies_at_its_pixels_corner(name):
 def test_no_hidden_vertex_is_in_front_of_the_one_that_hides_it(name):
     """Where two surfaces meet, single corners may touch: within the quarter of a threshold that keeps hidden pixels behind."""
     image = filled(name)
-    corners = find_corners(image)
+    corners = find_vertices(image)
     for k in range(1, len(image.layers)):
         r, c = np.nonzero(image.layers[k].present)
         for slot in range(4):
@@ -93,7 +93,7 @@ def test_the_frame_and_the_rim_stay_straight(name):
     image = filled(name)
     h, w = image.shape
     top, left, height, width = image.frame
-    offset = find_corners(image).offset.reshape(h + 1, w + 1, 2)
+    offset = find_vertices(image).offset.reshape(h + 1, w + 1, 2)
     for line in (0, top, top + height, h):
         assert not offset[line, :, 0].any()
     for line in (0, left, left + width, w):
@@ -103,7 +103,7 @@ def test_the_frame_and_the_rim_stay_straight(name):
 def test_a_stair_becomes_a_slope():
     """The corners along a leaning silhouette lie nearer to a straight line than the stairs of the pixels."""
     image = filled("leaning wire 3 px", BORDERLESS)
-    corners = find_corners(image)
+    corners = find_vertices(image)
     near = image.layers[0].disparity > 0.6
     r, c = np.nonzero(near[:, 1:] & ~near[:, :-1])
     c = c + 1
@@ -116,7 +116,7 @@ def test_a_stair_becomes_a_slope():
 
 def test_means_of_a_plane_are_that_plane():
     scene = slanted_ground()
-    corners = find_corners(scene.split(BORDERLESS))
+    corners = find_vertices(scene.split(BORDERLESS))
     assert corners.regular[0].all() and len(corners.irregular_corner) == 0
     slope = scene.disparity[1, 0] - scene.disparity[0, 0]
     expected = scene.disparity[0, 0] + slope * (np.arange(1, scene.surface.shape[0]) - 0.5)
@@ -125,7 +125,7 @@ def test_means_of_a_plane_are_that_plane():
 
 def test_irregular_corners_are_only_those_at_tears():
     scene = two_planes()
-    corners = find_corners(scene.split(BORDERLESS))
+    corners = find_vertices(scene.split(BORDERLESS))
     r, c = np.divmod(np.unique(corners.irregular_corner), scene.surface.shape[1] + 1)
     on_outline = (np.isin(r, (30, 90)) & (c >= 50) & (c <= 110)) | (np.isin(c, (50, 110)) & (r >= 30) & (r <= 90))
     assert on_outline.all() and len(r) == 2 * (60 + 60)

@@ -1,5 +1,7 @@
 """Soft depth gets one step at each silhouette: where the photo has its edge, once, and not on slopes or without evidence."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -100,6 +102,32 @@ def test_with_evidence_the_same_estimate_is_torn():
     mask = disc()
     cracks, _ = torn(soft(np.where(mask, NEAR, FAR)), scene(mask))
     assert cracks.sum() > 300
+
+
+def line_of(mask, beside=0.05, on=0.95, width=5):
+    """(h, w) float32: an estimator that knows the border of `mask`."""
+    edge = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((width, width), np.uint8))
+    return np.where(edge > 0, np.float32(on), np.float32(beside))
+
+
+def test_a_boundary_that_the_estimator_tells_is_torn_whatever_the_colours_say():
+    """One colour everywhere, a ramp that is off by 8 px of 960, even one as short as true depth has: the step stands on the boundary."""
+    mask = disc()
+    edge = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
+    distance = cv2.distanceTransform((~edge).astype(np.uint8), cv2.DIST_L2, 5)
+    for width, shift in ((20, 4), (8, 0)):
+        depth = replace(soft(np.where(mask, NEAR, FAR), width, shift), boundary=line_of(mask))
+        cracks, _ = torn(depth, scene(np.zeros(mask.shape, bool)))
+        places = cracks.any(axis=0)
+        back = cv2.distanceTransform((~places).astype(np.uint8), cv2.DIST_L2, 5)
+        assert distance[places].max() <= 4 and (back[edge] <= 3).mean() > 0.95, (width, shift)
+
+
+def test_where_the_estimator_is_sure_that_nothing_ends_nothing_is_torn():
+    mask = disc()
+    depth = replace(soft(np.where(mask, NEAR, FAR)), boundary=np.full(mask.shape, 0.05, np.float32))
+    cracks, sharp = torn(depth, scene(mask))  # the colours would tear it
+    assert sharp.steps is not None and not cracks.any()
 
 
 def test_no_island_of_the_ramp_survives():

@@ -1,0 +1,61 @@
+"""Metres from one line on the photo: its length in the scene is known, so the whole scene's scale is."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import DioramaError
+from .camera import Camera
+
+SHORTEST = 0.01
+"""Least length of the line, as a part of the photo's long side: on a shorter one the depth of its ends says nothing."""
+ROUNDS = 4
+
+
+def line_from(text: str, camera: Camera) -> np.ndarray:
+    """(2, 2) float64: x, y of both ends from "X,Y,X,Y" in the photo's pixels. Raises DioramaError where that is no line on it."""
+    try:
+        ends = np.array([float(number) for number in text.split(",")]).reshape(2, 2)
+    except ValueError:
+        raise DioramaError(
+            f"The known line {text!r} is not four numbers with commas", window="draw it again with Length of a Line",
+            command_line="give both its ends in the photo's pixels, as in --known-line 120,400,380,420",
+        ) from None  # fmt: skip
+    size = np.array([camera.width, camera.height], np.float64)
+    if not (np.isfinite(ends).all() and (ends >= 0).all() and (ends <= size).all()):
+        raise DioramaError(f"The known line {text} leaves the photo of {camera.width} x {camera.height} pixels; both its ends must lie on it.")
+    if np.hypot(*(ends[1] - ends[0])) < SHORTEST * max(size):
+        raise DioramaError(f"The known line {text} is too short to measure by; draw it along something longer.")
+    return ends
+
+
+def length_of(ends: np.ndarray, disparity: np.ndarray, camera: Camera) -> float:
+    """Length in the scene, in units of 1 / `disparity` (h, w), of a straight line that is seen between (2, 2) `ends` in the photo's
+    pixels; `camera` is the photo's.
+
+    Inverse depth is linear along it on the picture. What lies before it, or behind where it is drawn beside its edge, does not
+    count: the fit is to the most of it.
+    """
+    h, w = disparity.shape
+    places = ends * (w / camera.width, h / camera.height)
+    t = np.linspace(0, 1, max(16, int(np.hypot(*(places[1] - places[0]))) + 1))
+    column, row = (places[0] + t[:, None] * (places[1] - places[0])).T
+    values = disparity[np.clip(row.astype(int), 0, h - 1), np.clip(column.astype(int), 0, w - 1)].astype(np.float64)
+    slope, start = _line_through(t, values)
+    least = values.min() / 2
+    at_ends = np.maximum([start, start + slope], least)
+    return float(np.linalg.norm(np.diff(camera.unproject(ends[:, 0], ends[:, 1], 1 / at_ends), axis=0)))
+
+
+def _line_through(t: np.ndarray, values: np.ndarray) -> tuple[float, float]:
+    """Slope and start of the line that most values lie on: the median slope of pairs, then least squares of what is near."""
+    half = len(t) // 2
+    slope = float(np.median((values[half : 2 * half] - values[:half]) / (t[half : 2 * half] - t[:half])))
+    start = float(np.median(values - slope * t))
+    for _ in range(ROUNDS):
+        off = np.abs(values - start - slope * t)
+        near = off <= max(2.5 * float(np.median(off)), 1e-9)
+        if near.sum() < 8:
+            break
+        slope, start = (float(n) for n in np.polyfit(t[near], values[near], 1))
+    return slope, start

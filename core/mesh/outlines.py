@@ -1,0 +1,95 @@
+"""Outlines: the lines that triangles may not melt across (tears, the frame, where what is shown changes), corner by corner.
+
+All surfaces that have an outline through the same corners of the pixel grid lose the same corners, so the two sides of a tear
+go on meeting in one line and the picture from the photo's camera stays covered exactly once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+ROUNDING = 1e-3
+"""Points of a straight line may be off it by so many pixels."""
+
+
+@dataclass
+class Outlines:
+    """Segments between corners of the grid; a corner that lies between exactly two may be taken out, which joins them."""
+
+    ends: np.ndarray  # (S, 2) int32: the two corners of each segment
+    at: np.ndarray  # (corners, 2) int32: the two segments of each corner that may go, else -1
+    home: np.ndarray  # (corners,) int32: segment that a corner which was taken out lies along, else -1
+    place: np.ndarray  # (corners, 2) float32: row and column
+    scale: np.ndarray  # (corners,) float32: what a pixel's distance counts
+
+    def between(self, corner: np.ndarray, turn: int) -> tuple[np.ndarray, np.ndarray]:
+        """The neighbours of corners that may go: the one that stays behind, the one that it would move to; `turn` swaps them."""
+        first = (corner * 7 + turn) & 1
+        other = lambda segment: self.ends[segment].sum(axis=1) - corner  # noqa: E731
+        return other(self.at[corner, first]), other(self.at[corner, 1 - first])
+
+    def errors(self, corner: np.ndarray, turn: int) -> np.ndarray:
+        """How far, scaled, the outline would be off at the most were each of these corners alone taken out: (n,) float32."""
+        error = np.zeros(len(self.at), np.float32)
+        before, after = np.full((2, len(self.at)), -1, np.int32)
+        before[corner], after[corner] = self.between(corner, turn)
+        error[corner] = self._off(corner, before[corner], after[corner])
+        gone = np.flatnonzero(self.home >= 0)
+        for end in (0, 1):
+            of = self.ends[self.home[gone], end]
+            asked = before[of] >= 0
+            np.maximum.at(error, of[asked], self._off(gone[asked], before[of[asked]], after[of[asked]]))
+        error[corner[before[corner] == after[corner]]] = np.inf
+        return error[corner]
+
+    def _off(self, point: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+        p, a, b = self.place[point], self.place[start], self.place[end]
+        along = b - a
+        t = np.clip(((p - a) * along).sum(axis=1) / np.maximum((along * along).sum(axis=1), 1e-9), 0, 1)
+        distance = np.hypot(*(p - a - t[:, None] * along).T)
+        return np.where(distance < ROUNDING, 0, distance) * self.scale[point]
+
+    def take_out(self, corner: np.ndarray, turn: int) -> None:
+        """Takes corners out, no two of them neighbours: each one's two segments become one."""
+        first = (corner * 7 + turn) & 1
+        kept, lost = self.at[corner, first], self.at[corner, 1 - first]
+        after = self.ends[lost].sum(axis=1) - corner
+        renamed = np.arange(len(self.ends), dtype=np.int32)
+        renamed[lost] = kept
+        gone = np.flatnonzero(self.home >= 0)
+        self.home[gone] = renamed[self.home[gone]]
+        self.home[corner] = kept
+        side = (self.ends[kept, 1] == corner).astype(int)
+        self.ends[kept, side] = after
+        self.at[corner] = -1
+        free = np.flatnonzero(self.at[:, 0] >= 0)
+        self.at[free] = renamed[self.at[free]]
+
+
+def find_outlines(edges: np.ndarray, corner: np.ndarray, points: np.ndarray, scale: np.ndarray) -> tuple[Outlines, np.ndarray]:
+    """The outlines along (n, 2) edges between vertices, and (V,) bool which vertices lie on one.
+
+    `corner` of each vertex, its `points` (3, V) float32 row, column, disparity; `scale` as in `Outlines`. Where more than two
+    lines meet in a corner, on one surface or over all that share its place, it stays.
+    """
+    count = len(scale)
+    pairs = np.sort(corner[edges].astype(np.int64), axis=1)
+    key, segment = np.unique(pairs[:, 0] * count + pairs[:, 1], return_inverse=True)
+    ends = np.stack(np.divmod(key, count), axis=1).astype(np.int32)
+    # each vertex on a line must have both of its corner's segments, once each
+    degree = np.bincount(edges.ravel(), minlength=len(corner))
+    own = np.unique(edges.ravel().astype(np.int64) * len(key) + np.repeat(segment, 2))
+    distinct = np.bincount(own // max(len(key), 1), minlength=len(corner))
+    fixed = np.bincount(ends.ravel(), minlength=count) != 2
+    on_line = degree > 0
+    fixed[corner[on_line & ((degree != 2) | (distinct != 2))]] = True
+    at = np.full((count, 2), -1, np.int32)
+    order = np.argsort(ends.ravel(), kind="stable")
+    of, which = ends.ravel()[order], (order // 2).astype(np.int32)
+    two = np.flatnonzero(~fixed[of])[::2]
+    at[of[two], 0], at[of[two], 1] = which[two], which[two + 1]
+    place = np.zeros((count, 2), np.float32)
+    place[corner[on_line]] = points[:2, on_line].T
+    return Outlines(ends, at, np.full(count, -1, np.int32), place, scale), on_line

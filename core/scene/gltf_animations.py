@@ -1,0 +1,33 @@
+"""One animation in a binary glTF file: Blender writes place and lens of a camera as two, of which players show the first."""
+
+from __future__ import annotations
+
+import json
+import struct
+
+HEADER, CHUNK, JSON = struct.Struct("<4sII"), struct.Struct("<I4s"), b"JSON"
+
+
+def joined_animations(data: bytes, name: str) -> bytes:
+    """The same .glb with all channels in one animation called `name`; as it is where there are fewer than two, or it is no .glb."""
+    if len(data) < HEADER.size + CHUNK.size:
+        return data
+    magic, version, _ = HEADER.unpack_from(data)
+    length, kind = CHUNK.unpack_from(data, HEADER.size)
+    start = HEADER.size + CHUNK.size
+    if magic != b"glTF" or kind != JSON:
+        return data
+    told = json.loads(data[start : start + length])
+    animations = told.get("animations", [])
+    if len(animations) < 2:
+        return data
+    channels, samplers = [], []
+    for each in animations:
+        # a channel names its sampler by the number within its animation
+        channels += [{**channel, "sampler": channel["sampler"] + len(samplers)} for channel in each["channels"]]
+        samplers += each["samplers"]
+    told["animations"] = [{"name": name, "channels": channels, "samplers": samplers}]
+    text = json.dumps(told, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 4)
+    rest = data[start + length :]
+    return HEADER.pack(magic, version, start + len(text) + len(rest)) + CHUNK.pack(len(text), JSON) + text + rest

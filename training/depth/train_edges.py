@@ -1,0 +1,149 @@
+"""Trains a second decoder on the depth network's own encoder: depth that is sharp at silhouettes, and where silhouettes lie.
+
+    python training/depth/train_edges.py --rendered CACHE/rendered --photos DIR [DIR ...] --run CACHE/edges --minutes 90
+    python training/depth/train_edges.py ... --cool 10      (lets the rate fall to nothing: the weights to ship)
+
+The encoder keeps the weights that ship: what the first decoder says of levels stays as it is. The second begins as a copy of
+the first and learns, from pictures of `--long-side` px, relative inverse depth whose steps are sharp and in place, and the
+probability that a pixel lies at an occlusion boundary. Checkpoints, rates and minutes as in `train.py`.
+"""
+# ruff: noqa: E402, I001  (the path comes first: these scripts are run from a checkout, not installed)
+
+import json
+import time
+
+import train
+import cv2
+import losses
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from photo_diorama.core.networks.depth.built_in import EmbeddedDepthNet, load_network
+from samples import PASTED, RENDERED, Sample, Source
+
+PASTED_SHARE = 0.25
+"""Cut-outs before photographs: true silhouettes before real backgrounds, with nothing else known."""
+CUT_OUT_SHARE = 0.25
+"""Of the renders, with another cut-out before them."""
+BOUNDARY_WEIGHT = 4.0
+"""Pixels of a boundary count so much more than others: they are few."""
+
+
+class EdgeSource(Source):
+    """Samples in which silhouettes are frequent."""
+
+    def draw(self, shape: tuple[int, int]) -> Sample:
+        if self.photos and self.rng.random() < PASTED_SHARE:
+            pasted = self._pasted(shape)
+            if pasted is not None:
+                return pasted
+        photos, self.photos = self.photos, []
+        cut_outs = self.cut_outs
+        try:
+            if self.rng.random() > CUT_OUT_SHARE / 0.12:
+                self.cut_outs = []
+            return super().draw(shape)
+        finally:
+            self.photos, self.cut_outs = photos, cut_outs
+
+
+def boundary_loss(logit: Tensor, boundary: Tensor, valid: Tensor) -> Tensor:
+    """Weighted cross entropy and one minus the Dice coefficient (Milletari et al. 2016, equation 3); (N, H, W) each, per image (N,)."""
+    weight = valid * (1 + (BOUNDARY_WEIGHT - 1) * boundary)
+    entropy = functional.binary_cross_entropy_with_logits(logit, boundary, reduction="none")
+    entropy = (entropy * weight).sum((1, 2)) / weight.sum((1, 2)).clamp(min=1)
+    share = torch.sigmoid(logit) * valid
+    both, each = (share * boundary).sum((1, 2)), (share * share).sum((1, 2)) + (boundary * valid).sum((1, 2))
+    return entropy + 0.5 * (1 - (2 * both + 1) / (each + 1))
+
+
+def steps_in_place(guess: Tensor, truth: Tensor, valid: Tensor, boundary: Tensor, reach: int = 5) -> Tensor:
+    """Gradients at two scales in the band beside true boundaries; per image, (N,)."""
+    band = functional.max_pool2d(boundary[:, None], 2 * reach + 1, 1, reach)[:, 0]
+    return losses.gradient(guess, truth, valid, 2, band)
+
+
+def objective(guess: Tensor, logit: Tensor, batch: list[Sample], inverse: Tensor, valid: Tensor) -> dict[str, Tensor]:
+    """The losses, means over the images that each applies to, at half the pictures' size; (N, h, w) `guess` and `logit`."""
+    boundary = losses.occlusion_edges(inverse)[:, None].float()
+    boundary = functional.max_pool2d(boundary, 2)[:, 0]  # both sides of a tear, at half size
+    inverse, valid = inverse[:, ::2, ::2], valid[:, ::2, ::2]
+    rendered = torch.tensor([float(s.kind == RENDERED) for s in batch], device=guess.device)
+    pasted = torch.tensor([float(s.kind == PASTED) for s in batch], device=guess.device)
+    level = losses.standardise(guess, valid)
+    truth = losses.standardise(inverse, valid).clamp(-8, 8)
+    log_truth = losses.standardise(torch.log(inverse / inverse.amax((1, 2), keepdim=True) + 0.02), valid)
+    first, second, sign = losses.random_pairs(inverse, valid, 1500)
+    mixed = (truth + log_truth) / 2
+    terms = {
+        "affine": losses.affine_invariant(level, truth, valid) * rendered,
+        "gradient": 0.5 * losses.gradient(level, mixed, valid) * rendered,
+        "steps": 2.0 * steps_in_place(level, mixed, valid, boundary) * rendered,
+        "order": 0.4 * losses.order(level, first, second, sign) * (rendered + pasted),
+        "boundary": 1.5 * boundary_loss(logit, boundary, valid.float()) * (rendered + pasted),
+    }
+    return {name: value.sum() / len(batch) for name, value in terms.items()}
+
+
+def begin(options) -> EmbeddedDepthNet:
+    """The network that ships, its decoder with a second output; the encoder does not learn."""
+    network = EmbeddedDepthNet(options.variant, outputs=2)
+    state = network.state_dict()
+    for name, value in load_network(options.start).state_dict().items():
+        state[name][: value.shape[0]].copy_(value) if value.dim() else state[name].copy_(value)
+    network.encoder.requires_grad_(False)
+    return network.to(options.device, memory_format=torch.channels_last)
+
+
+def step_once(network: EmbeddedDepthNet, batch: list[Sample]) -> dict[str, Tensor]:
+    """The losses of one batch, ready to be summed and differentiated."""
+    device = next(network.parameters()).device
+    photo, inverse, valid = train.tensors(batch, device)
+    maps = train.encode(network, photo, len(network.encoder.stages))
+    with torch.autocast(device.type, torch.bfloat16):
+        half = network.decoder(maps)
+    return objective(half[:, 0].float(), half[:, 1].float(), batch, inverse, valid)
+
+
+def main() -> None:
+    options = train.arguments()
+    torch.set_num_threads(options.threads)
+    cv2.setNumThreads(1)
+    options.run.mkdir(parents=True, exist_ok=True)
+    network = begin(options)
+    optimiser = torch.optim.AdamW(network.decoder.parameters(), lr=options.top_rate, weight_decay=0.01)
+    average, step, before = train.Average(network), 0, 0.0
+    if (options.run / "checkpoint.pt").exists():
+        step, before = train.resume(options, network, optimiser, average)
+    source = EdgeSource(options.rendered, train.read_photos(options.photos, 640), None, [], np.random.default_rng(step + 1))
+    start, saved = time.process_time(), time.time()
+    last = before + options.cool * 60 if options.cool else options.minutes * 60
+    sums: dict[str, float] = {}
+    while (spent := before + time.process_time() - start) < last:
+        network.train()
+        network.encoder.eval()
+        for group in optimiser.param_groups:
+            cooled = (spent - before) / (options.cool * 60) if options.cool else None
+            group["lr"] = options.top_rate * train.rate(spent / 60, cooled)
+        terms = step_once(network, source.batch(options.batch, options.long_side))
+        optimiser.zero_grad(set_to_none=True)
+        sum(terms.values()).backward()
+        torch.nn.utils.clip_grad_norm_(network.decoder.parameters(), 1.0)
+        optimiser.step()
+        average.update(network)
+        step += 1
+        for key, value in terms.items():
+            sums[key] = sums.get(key, 0.0) + float(value.detach())
+        if step % 25 == 0:
+            report = {"step": step, "minutes": round(spent / 60, 2), "renders": len(source.rendered)}
+            print(json.dumps(report | {k: round(v / 25, 4) for k, v in sums.items()}), flush=True)
+            sums = {}
+        if time.time() - saved > 150:
+            train.save(options.run, network, optimiser, average, step, spent)
+            saved = time.time()
+    train.save(options.run, network, optimiser, average, step, last)
+
+
+if __name__ == "__main__":
+    main()
