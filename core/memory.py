@@ -6,8 +6,6 @@ import contextlib
 import os
 from pathlib import Path
 
-from .errors import DioramaError, Kind
-
 MEMINFO, CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
 
@@ -52,18 +50,6 @@ def address_space_left() -> int | None:
 
 BLENDER_ADDRESSES = 1_500_000_000
 """Bytes of address space for Blender and one diorama in it; with less it crashes as it is loaded, or as it loads a picture."""
-
-
-def check_room_for_blender() -> None:
-    """Raises DioramaError where a limit of this process leaves less than Blender needs, which would end in a crash."""
-    left = address_space_left()
-    if left is not None and left < BLENDER_ADDRESSES:
-        raise DioramaError(
-            f"There is not enough memory for Blender: it needs {BLENDER_ADDRESSES / 1e9:.1f} GB of address space, and the limit of this "
-            f"process leaves {max(0, left) / 1e9:.1f} GB; raise the limit (ulimit -v).", Kind.MEMORY,
-        )  # fmt: skip
-
-
 AT_REST, BLENDER, NETWORKS = 150, 170, 400
 """MB: Python and its libraries; Blender; networks and what runs them."""
 A_GRID_PIXEL, A_PHOTO_PIXEL = 440, 24

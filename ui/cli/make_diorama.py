@@ -12,8 +12,8 @@ from typing import Any
 
 from ...core.batch.request import Request
 from ...core.camera.framing import told as framing_told
-from ...core.errors import DioramaError
-from ...core.memory import check_room_for_blender, free_memory, needed_memory
+from ...core.errors import DioramaError, Kind
+from ...core.memory import BLENDER_ADDRESSES, address_space_left, free_memory, needed_memory
 from ...core.pipeline import Diorama, build_diorama
 from ...core.raster.decode import MAX_PIXELS, size_by_header
 from ...core.scene.output import OutputSettings, names_of
@@ -118,8 +118,12 @@ def tell_of_memory(request: Request, settings: Settings, session: Session) -> No
 
 def check_room() -> None:
     """Raises DioramaError where a limit of this process leaves no room for Blender, unless that is loaded already."""
-    if "bpy" not in sys.modules:
-        check_room_for_blender()
+    left = address_space_left()
+    if "bpy" not in sys.modules and left is not None and left < BLENDER_ADDRESSES:
+        raise DioramaError(
+            f"There is not enough memory for Blender: it needs {BLENDER_ADDRESSES / 1e9:.1f} GB of address space, and the limit of this "
+            f"process leaves {max(0, left) / 1e9:.1f} GB; raise the limit (ulimit -v).", Kind.MEMORY,
+        )  # fmt: skip
 
 
 def load_blender(session: Session) -> None:
