@@ -54,6 +54,12 @@ class Camera:
         return np.stack(np.broadcast_arrays(x, y, z), axis=-1)
 
     def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(..., 3) points -> image coordinates u, v in pixels; the inverse of `unproject`."""
+        """(..., 3) points -> image coordinates u, v in pixels; the inverse of `unproject`.
+
+        >>> camera = Camera.from_focal(640, 480, 640)
+        >>> u, v = camera.project(camera.unproject(np.array([320.0]), np.array([0.0]), np.array([2.0])))
+        >>> float(u[0]), float(v[0])
+        (320.0, 0.0)
+        """
         z = points[..., 2]
         return points[..., 0] / z * self.focal_px + self.cx, points[..., 1] / z * self.focal_px + self.cy
