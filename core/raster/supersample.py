@@ -22,7 +22,7 @@ ROUNDS = 10
 UNLIKE = 0.03
 """Where texels blend, the rays of one pixel differ by half of what they differ from the rays beside them on both sides together;
 what is further from that is a silhouette."""
-UNLIKE_PART = 0.25
+UNLIKE_PART = 0.3
 """And further than this part of all differences there: alpha and colours that blend each by itself are a little off too."""
 
 
