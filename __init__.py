@@ -10,8 +10,10 @@ def register() -> None:
 
 
 def unregister() -> None:
-    """Blender disables the extension: everything registered goes, and what was kept of the last build."""
+    """Blender disables the extension: everything registered goes, what was kept of the last build, and every network in memory."""
     from . import operators, ui
+    from .core.memory import free_caches
 
     ui.unregister()
     operators.unregister()
+    free_caches(__package__ or __name__)

@@ -11,11 +11,13 @@ import argparse
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +28,10 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "core"), str(ROOT / "t
 import conftest  # noqa: E402, F401 - makes photo_diorama importable
 
 BALLAST = "ballast"
+LARGEST_PHOTOS = 4
+"""Honest pictures of 240 million pixels, which need more than the batch may take."""
+LITTLE = 20_000_000
+"""Bytes that a worker may still take after the strike of that name."""
 
 
 def make_photos(place: Path, count: int, rng: random.Random) -> set[str]:
@@ -50,7 +56,9 @@ def make_photos(place: Path, count: int, rng: random.Random) -> set[str]:
             sound.add(photo.name)
             continue
         kind = rng.choice(["cut", "hostile", "hostile", "folder"])
-        if kind == "cut":
+        if number // 10 % (count // 10 // LARGEST_PHOTOS or 1) == 1:
+            Image.new("L", (16000, 15000)).save(photo)
+        elif kind == "cut":
             photo.write_bytes(photo.read_bytes()[: rng.randrange(1, 2000)])
         elif kind == "folder":  # in the place of its result
             (place / "disk" / "out" / f"{name}.blend").mkdir(parents=True)
@@ -84,6 +92,11 @@ def strike(process: subprocess.Popen, what: str, disk: Path) -> None:
                     file.write(bytes(1 << 20))
             except OSError:
                 pass
+    elif what == "little memory for a worker":
+        for worker in children(process.pid)[:1]:
+            with suppress(OSError):  # it has ended meanwhile
+                have = int(Path(f"/proc/{worker}/statm").read_text().split()[0]) * resource.getpagesize()
+                resource.prlimit(worker, resource.RLIMIT_AS, (have + LITTLE, resource.RLIM_INFINITY))
     else:
         number = signal.SIGSEGV if what == "crash of a worker" else signal.SIGKILL
         for worker in children(process.pid)[:1]:
@@ -94,7 +107,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--place", type=Path, required=True)
     parser.add_argument("--count", type=int, default=1000)
-    parser.add_argument("--strikes", type=int, default=25)
+    parser.add_argument("--strikes", type=int, default=24)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     rng, disk = random.Random(given.seed), given.place / "disk"
@@ -106,7 +119,7 @@ def main() -> None:
     command = [sys.executable, "-c", PROGRAM, "batch", str(given.place / "photos"), "--depth", str(given.place / "depths"), "--output",
                str(disk / "out"), "--long-side", "64", "--depth-kind", "metric", "--inpainter", "diffusion", "--memory", "1500", "--recycle",
                "200"]  # fmt: skip
-    faults = ["kill -9 of the batch", "crash of a worker", "kill -9 of a worker", "SIGTERM"] + (["full disk"] if mounted else [])
+    faults = ["kill -9 of the batch", "crash of a worker", "kill -9 of a worker", "SIGTERM", "little memory for a worker"] + (["full disk"] if mounted else [])
     strikes, runs, begun, lines = Counter(), [], time.monotonic(), 0
     try:
         while True:

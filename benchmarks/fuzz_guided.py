@@ -3,8 +3,10 @@
     python benchmarks/fuzz_guided.py --minutes 8 [--targets exr npy] [--corpus tests/fuzz_corpus] [--new FOLDER]
 
 Every target starts from the small sound and hostile files in its folder of the corpus; inputs that reach new lines of ours join
-FOLDER (default: build/fuzz, for `make fuzz` to go on from). Mutants are libFuzzer's, or those of tests/core/mutations.py, and the
-checksums of PNG and ZIP are right again afterwards, so that lies get past them. A finding ends its target with the input's name.
+FOLDER (default: build/fuzz, for `make fuzz` to go on from). Two mutants of three are made of a sound file by the rules of its format
+(tests/core/structured_mutations.py), so that they get past the header; the others are libFuzzer's or those of tests/core/mutations.py,
+with right checksums. "In the body" counts inputs whose header was taken: pixels or numbers were decoded, or an answer given. A finding
+ends its target with the input's name.
 Needs atheris (requirements-dev.txt), on Linux. Decoders in C are watched for time and memory, but do not lead the search.
 """
 
@@ -112,28 +114,41 @@ def run_one(name: str, given: argparse.Namespace) -> None:
         file, read = targets()[name]
     import mutations
     import numpy as np
+    from structured_mutations import structured
 
     from photo_diorama.core.errors import DioramaError
 
     place = Path(tempfile.mkdtemp(prefix="photo-diorama-fuzz-"))
     if name == "sidecar":
         _recording(place)
-    counts, log = Counter(), Path(given.new) / f"{name}.json"
+    counts, log, entered = Counter(), Path(given.new) / f"{name}.json", _watched_bodies()
+    sound = [path.read_bytes() for path in sorted((given.corpus / name).iterdir()) if not path.name.startswith("hostile")]
 
     def one(data: bytes) -> None:
         path = place / file
         path.write_bytes(data)
+        entered.clear()
         try:
-            counts["read" if read(path, data) else "nothing in it"] += 1
+            found = read(path, data)
+            counts["read" if found else "nothing in it"] += 1
+            counts["in the body"] += bool(found or entered)
         except DioramaError as error:
+            counts["in the body"] += bool(entered)
             text = str(error)
             assert text.endswith(".") and "\n" not in text and "pickle" not in text, text
             counts["a sentence"] += 1
-        if sum(counts.values()) % 100 == 0:
+        runs = sum(counts.values()) - counts["in the body"]
+        if runs % 100 == 0:
             log.write_text(json.dumps(counts))
+        if given.runs and runs >= given.runs:
+            log.write_text(json.dumps(counts))
+            os._exit(0)
 
     def mutate(data: bytes, most: int, seed: int) -> bytes:
         rng = np.random.default_rng(seed)
+        if rng.random() < 2 / 3:
+            new = structured(sound[int(rng.integers(len(sound)))] if rng.random() < 0.7 else data, rng)
+            return (structured(new, rng) if rng.random() < 0.3 else new)[:most]
         new = atheris.Mutate(data, most) if rng.random() < 0.5 or len(data) < 8 else mutations.mutated(data, rng)
         return mended(new[:most])
 
@@ -145,6 +160,28 @@ def run_one(name: str, given: argparse.Namespace) -> None:
         "-verbosity=0",
     ], one, custom_mutator=mutate)  # fmt: skip
     atheris.Fuzz()
+
+
+def _watched_bodies() -> set[str]:
+    """A set that is filled where a reader goes on behind a file's header: to pixels, to numbers, to channels."""
+    import cv2
+    from PIL import ImageFile
+    from pillow_heif import HeifImageFile
+
+    from photo_diorama.core.depth import depth_map
+    from photo_diorama.core.raster import exr_depth
+
+    entered: set[str] = set()
+    places = [(ImageFile.ImageFile, "load"), (HeifImageFile, "load"), (cv2, "imdecode"), (depth_map, "_check_count"), (exr_depth, "_read_channel")]
+    for owner, name in places:
+        before = getattr(owner, name)
+
+        def watched(*given, before=before, name=name, **more):
+            entered.add(name)
+            return before(*given, **more)
+
+        setattr(owner, name, watched)
+    return entered
 
 
 def _recording(place: Path) -> None:
@@ -161,6 +198,7 @@ def _recording(place: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=9.0, help="for all targets together")
+    parser.add_argument("--runs", type=int, default=0, help="inputs of each target after which it ends, if not for time; 0: all it can")
     parser.add_argument("--targets", nargs="*")
     parser.add_argument("--corpus", type=Path, default=CORPUS)
     parser.add_argument("--new", type=Path, default=ROOT / "build" / "fuzz")
@@ -175,12 +213,16 @@ def main() -> None:
     seconds, bad = max(5, int(given.minutes * 60 / len(names))), []
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENCV_LOG_LEVEL": "SILENT"}
     for name in names:
-        command = [sys.executable, __file__, "--one", name, "--seconds", str(seconds), "--corpus", str(given.corpus), "--new", str(given.new)]
+        command = [sys.executable, __file__, "--one", name, "--seconds", str(seconds), "--corpus", str(given.corpus), "--new", str(given.new),
+                   "--runs", str(given.runs)]  # fmt: skip
         done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace")
         log = given.new / f"{name}.json"
         counts = json.loads(log.read_text()) if log.exists() else {}
         reached = next((line.split()[-1] for line in done.stderr.splitlines() if "new_units_added" in line), "?")
-        print(f"{name:9} {sum(counts.values()):8,} runs {counts}, {reached} inputs that reached more", flush=True)
+        body = counts.pop("in the body", 0)
+        runs = sum(counts.values())
+        print(f"{name:9} {runs:8,} runs {counts}, in the body {body:,} ({body / max(runs, 1):.0%}), {reached} inputs that reached more",
+              flush=True)  # fmt: skip
         if done.returncode:
             bad.append(name)
             print(done.stderr[-3000:], flush=True)

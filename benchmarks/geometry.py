@@ -2,7 +2,8 @@
 
     python benchmarks/geometry.py [--shared FOLDER] [--repeats N]
 
-The geometry is measured without the network for hidden depth, and at 960 px once more with it. Every run is a process of its own; the best of the repeats is printed, since other work on the machine only adds. Peak memory
+The geometry is measured without the network for hidden depth, and at 960 px once more with it. Every run is a
+process of its own; the best of the repeats is printed, since other work on the machine only adds. Peak memory
 is of the whole process, with Blender's own 250 MB in the runs to a .blend only.
 """
 

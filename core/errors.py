@@ -50,9 +50,9 @@ class Cancelled(Exception):
 NO_MEMORY = (
     "bad_alloc", "bad alloc", "out of memory", "insufficient memory", "cannot allocate memory", "can't allocate memory",
     "could not create a memory", "failed to map segment", "unable to allocate", "not enough memory", "failed to allocate",
-    "alloc failed", "cannot allocate",
+    "alloc failed", "cannot allocate", "can't start new thread", "pthread_create failed",
 )  # fmt: skip
-"""How libraries say it: C++, OpenCV, PyTorch and its oneDNN, the system's loader, NumPy, zlib, Blender."""
+"""How libraries say it: C++, OpenCV, PyTorch and its oneDNN, the system's loader, NumPy, zlib, Blender, threads."""
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:

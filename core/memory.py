@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from pathlib import Path
 
-CGROUP = Path("/sys/fs/cgroup")
+MEMINFO, CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
 
 def free_memory() -> int | None:
     """Bytes that this process may still take: of the machine, of its container and of its own limit; None where nobody tells."""
-    found = [read() for read in (_of_the_machine, _of_the_container, _of_the_process)]
+    found = [read() for read in (_of_the_machine, _of_the_container, address_space_left)]
     told = [number for number in found if number is not None]
     return max(0, min(told)) if told else None
 
@@ -19,7 +20,7 @@ def free_memory() -> int | None:
 def _of_the_machine() -> int | None:
     """Linux: memory that can be had without swapping (proc(5), MemAvailable)."""
     with contextlib.suppress(OSError, ValueError, IndexError):
-        lines = Path("/proc/meminfo").read_text().splitlines()
+        lines = MEMINFO.read_text().splitlines()
         return next((1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")), None)
     return None
 
@@ -34,8 +35,8 @@ def _of_the_container() -> int | None:
     return None
 
 
-def _of_the_process() -> int | None:
-    """What `ulimit -v` leaves."""
+def address_space_left() -> int | None:
+    """Bytes that a limit of this process (`ulimit -v`) leaves; None where there is none."""
     try:
         import resource
     except ImportError:  # Windows
@@ -48,6 +49,8 @@ def _of_the_process() -> int | None:
     return None
 
 
+BLENDER_ADDRESSES = 1_500_000_000
+"""Bytes of address space for Blender and one diorama in it; with less it crashes as it is loaded, or as it loads a picture."""
 AT_REST, BLENDER, NETWORKS = 150, 170, 400
 """MB: Python and its libraries; Blender; networks and what runs them."""
 A_GRID_PIXEL, A_PHOTO_PIXEL = 440, 24
@@ -59,3 +62,16 @@ def needed_memory(width: int, height: int, long_side: int, networks: bool) -> in
     grid = width * height * min(1.0, long_side / max(width, height)) ** 2
     fixed = AT_REST + BLENDER + (NETWORKS if networks else 0)
     return int(fixed * 1e6 + A_GRID_PIXEL * grid + A_PHOTO_PIXEL * width * height)
+
+
+def free_caches(package: str) -> None:
+    """Empties every cache of the loaded modules of a package: whatever has `cache_clear`, as functions under `lru_cache` have.
+
+    Networks and results are read or computed again when they are next needed.
+    """
+    for name, module in list(sys.modules.items()):
+        if name == package or name.startswith(package + "."):
+            for value in list(vars(module).values()):
+                clear = None if isinstance(value, type) else getattr(value, "cache_clear", None)
+                if callable(clear):
+                    clear()

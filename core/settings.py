@@ -237,7 +237,11 @@ class Settings:
     scene: SceneSettings = field(default_factory=SceneSettings)
 
     def with_values(self, values: dict[str, Any]) -> Settings:
-        """A copy with options set by their names, each checked; raises DioramaError for an unknown or impossible one."""
+        """A copy with options set by their names, each checked; raises DioramaError for an unknown or impossible one.
+
+        >>> Settings().with_values({"long_side": 640, "inpainter": "diffusion"}).layers.long_side
+        640
+        """
         known = {f.name: part for part, f in each_option()}
         for name, value in values.items():
             if name not in known:

@@ -102,7 +102,11 @@ def _window_count(region: np.ndarray, radius: int, axis: int) -> np.ndarray:
 
 
 def padded_size(height: int, width: int, multiple: int = MULTIPLE) -> tuple[int, int]:
-    """The least height and width that hold the crop and are multiples of `multiple`."""
+    """The least height and width that hold the crop and are multiples of `multiple`.
+
+    >>> padded_size(100, 128, 32)
+    (128, 128)
+    """
     return -(-height // multiple) * multiple, -(-width // multiple) * multiple
 
 

@@ -1,7 +1,7 @@
 """The pinhole camera of a photo: THE place for axes, pixel centres and focal length.
 
 Axes are OpenCV's: x right, y down, z forward. Image coordinates (u, v) run from (0, 0) at the outer corner of the top left
-pixel to (width, height); the centre of the first pixel is (0.5, 0.5). Blender's axes are made once, in `operators/scene/emit.py`.
+pixel to (width, height); the centre of the first pixel is (0.5, 0.5). Blender's axes are made in `operators/scene/axes.py`.
 """
 
 from __future__ import annotations
@@ -54,6 +54,12 @@ class Camera:
         return np.stack(np.broadcast_arrays(x, y, z), axis=-1)
 
     def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(..., 3) points -> image coordinates u, v in pixels; the inverse of `unproject`."""
+        """(..., 3) points -> image coordinates u, v in pixels; the inverse of `unproject`.
+
+        >>> camera = Camera.from_focal(640, 480, 640)
+        >>> u, v = camera.project(camera.unproject(np.array([320.0]), np.array([0.0]), np.array([2.0])))
+        >>> float(u[0]), float(v[0])
+        (320.0, 0.0)
+        """
         z = points[..., 2]
         return points[..., 0] / z * self.focal_px + self.cx, points[..., 1] / z * self.focal_px + self.cy

@@ -14,10 +14,11 @@ import numpy as np
 
 from ..errors import DioramaError, reading_a_file
 from ..photo.photo import Photo
-from ..raster.decode import MAX_PIXELS, decode_pixels, read_file
+from ..raster.decode import MAX_PIXELS, decode_pixels, exr_size, read_file
 from ..raster.decoder_errors import DECODER_ERRORS, damaged
 from ..raster.exr_depth import check_exr, read_depth_channel
 from ..raster.open_picture import DEPTH_KINDS, open_picture
+from ..raster.picture_bounds import bytes_a_pixel, channels_of, check_memory
 from ..settings import DepthSettings
 from .resample_depth import fill_unknown, resample
 
@@ -221,6 +222,7 @@ def _read_values(path: Path) -> tuple[np.ndarray, str]:
             values, origin = _read_pfm(data), "PFM"
         elif data[:4] == b"\x76\x2f\x31\x01":
             check_exr(data, str(path), MAX_PIXELS)
+            check_memory(*(exr_size(data) or (0, 0)), bytes_a_pixel("EXR", 3, 32), str(path))
             named = read_depth_channel(data, str(path), MAX_PIXELS)
             origin = "EXR"
             values = named if named is not None else decode_pixels(data)
@@ -336,12 +338,13 @@ def _read_integers(path: Path, data: bytes) -> tuple[np.ndarray, str]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            size = open_picture(data, str(path), DEPTH_KINDS).size  # only the header, before anything is decoded
+            image = open_picture(data, str(path), DEPTH_KINDS)  # only the header, before anything is decoded
+            _check_count(path, *image.size)
+            check_memory(*image.size, bytes_a_pixel(image.format, *channels_of(image, data)), str(path))
     except Image.DecompressionBombError:  # of WebP Pillow asks its own limit
         raise DioramaError(f"{path} has more pixels than Pillow decodes of its kind; scale it down first.") from None
     except UnidentifiedImageError:
         raise DioramaError(f"{path} is no depth map that can be read; use PNG, TIFF, EXR, NPY or PFM.") from None
-    _check_count(path, *size)
     values = decode_pixels(data)
     if values is None:
         raise DioramaError(f"{path} is damaged or cut short; write the depth map again.")

@@ -213,7 +213,7 @@ def _picture_size(path: Path) -> tuple[int, int]:
     from PIL import Image
 
     try:
-        with path.open("rb") as file, open_picture(file, str(path)) as image:
+        with open_picture(read_file(path), str(path)) as image:
             width, height = image.size
             turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
     except (*DECODER_ERRORS, Image.DecompressionBombError):

@@ -19,7 +19,8 @@ WINDOWS = (7, 7, 5, 5)
 def sharpen(depth: DepthMap, colour: np.ndarray, settings: LayerSettings) -> DepthMap:
     """Soft depth gets one step at each silhouette; the short ramps of any other are cleared by `_sharpen_short_ramps`.
 
-    Soft is what has wide ramps, as estimators have (`is_soft`), or comes from one that tells where silhouettes lie; depth that was measured has short ones, and keeps its values
+    Soft is what has wide ramps, as estimators have (`is_soft`), or comes from one that tells where
+    silhouettes lie; depth that was measured has short ones, and keeps its values
     elsewhere. `colour` is (h, w, 3) float32 0..1. Where a step is made, the pixels beside it whose colour mixes both sides
     go to the foreground, unless the silhouette is to be soft: then they are shared by their alpha.
     """

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..layers.regions import Region
+from ..raster.nearest_known import nearest_known
 from ..raster.push_pull import push_pull
 from .exemplar import PATCH_RADII_AND_SEEDS, inpaint_exemplar_cached
 
@@ -94,11 +95,8 @@ def mirrored_detail(colour: np.ndarray, source: np.ndarray, wanted: np.ndarray, 
 
     blurred = cv2.GaussianBlur(np.dstack([colour * source[..., None], source.astype(np.float32)]), (0, 0), sigma)
     detail = np.where(source[..., None], colour - blurred[..., :3] / np.maximum(blurred[..., 3:], 1e-4), 0)
-    _, labels = cv2.distanceTransformWithLabels((~source).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    nearest = np.zeros(labels.max() + 1, np.int64)
-    nearest[labels[source]] = np.flatnonzero(source)
     r, c = np.nonzero(wanted)
-    rr, cc = np.divmod(nearest[labels[r, c]], source.shape[1])
+    rr, cc = np.divmod(nearest_known(source)[1][r, c], source.shape[1])
     rr, cc = 2 * rr - r, 2 * cc - c
     inside = (rr >= 0) & (rr < source.shape[0]) & (cc >= 0) & (cc < source.shape[1])
     rr, cc = np.where(inside, rr, 0), np.where(inside, cc, 0)

@@ -19,6 +19,8 @@ from threading import Lock
 
 import numpy as np
 
+from ..raster.nearest_known import nearest_known
+
 MOST_SEARCHED, CONVERGED = 1000, 500
 """Long sides in pixels. Levels above the first are not searched: the field of the coarser level is upsampled. Levels up to the
 second are searched until the field hardly changes."""
@@ -91,6 +93,11 @@ class PatchCache:
             self.results[key] = result
             while sum(0 if kept is None else kept.nbytes for kept in self.results.values()) > self.room:
                 self.results.popitem(last=False)
+
+    def cache_clear(self) -> None:
+        """Forgets everything."""
+        with self.lock:
+            self.results.clear()
 
 
 patch_cache = PatchCache()
@@ -235,12 +242,7 @@ def patches(level: PyramidLevel, radius: int) -> tuple[np.ndarray, np.ndarray]:
 
 def nearest_source_patch(level: PyramidLevel, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of the nearest whole context patch to each of these pixels."""
-    import cv2
-
-    _, labels = cv2.distanceTransformWithLabels((~level.centres).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    nearest = np.zeros(labels.max() + 1, np.int64)
-    nearest[labels[level.centres]] = np.flatnonzero(level.centres)
-    return np.divmod(nearest[labels[rows, columns]], level.source.shape[1])
+    return np.divmod(nearest_known(level.centres)[1][rows, columns], level.source.shape[1])
 
 
 def nearest_field(level: PyramidLevel, radius: int) -> NearestNeighbourField:

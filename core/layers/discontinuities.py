@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..raster.nearest_known import nearest_known
+
 ISLAND_AREA = 64e-6
 """Pieces smaller than this part of the long side squared are noise: 64 px at 1000 px."""
 SHORT_CRACK = 0.012
@@ -79,6 +81,12 @@ def label_surfaces(present: np.ndarray, right: np.ndarray, down: np.ndarray) -> 
     """(h, w) int32 labels of linked pieces, 0 where not present, and the count of pixels per label.
 
     Pixels and links side by side on a grid of twice the size are an ordinary picture whose components OpenCV labels.
+
+    >>> everywhere, right = np.ones((2, 3), bool), np.array([[True, False, False]] * 2)
+    >>> down = np.array([[True] * 3, [False] * 3])
+    >>> labels, sizes = label_surfaces(everywhere, right, down)  # torn between the second and the third column
+    >>> labels.tolist(), sizes.tolist()
+    ([[1, 1, 2], [1, 1, 2]], [0, 4, 2])
     """
     import cv2
 
@@ -102,19 +110,12 @@ def _without_islands(disparity: np.ndarray, threshold: float, area: float, steps
 
     So the rim of a round thing, which falls away so steeply that it comes to pieces, does not end up on the wall behind it.
     """
-    import cv2
-
     right, down = _links(disparity, threshold, steps)
     labels, sizes = label_surfaces(np.ones(disparity.shape, bool), right, down)
     island = sizes[labels] < area
     if not island.any() or island.all():
         return disparity
-    _, nearest = cv2.distanceTransformWithLabels(
-        island.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    value = np.zeros(nearest.max() + 1, np.float32)
-    value[nearest[~island]] = disparity[~island]
-    near, likely = value[nearest[island]], _likeliest(disparity, labels, island)[labels[island]]
+    near, likely = disparity.ravel()[nearest_known(~island)[1][island]], _likeliest(disparity, labels, island)[labels[island]]
     result = disparity.copy()
     result[island] = np.where(np.abs(near - likely) > 2 * threshold, likely, near)
     return result

@@ -60,7 +60,11 @@ class LayeredDepthImage:
 
 
 def neighbour(array: np.ndarray, side: int, outside) -> np.ndarray:
-    """For each pixel the value of `array` (h, w) at its neighbour on that side; `outside` beyond the canvas."""
+    """For each pixel the value of `array` (h, w) at its neighbour on that side; `outside` beyond the canvas.
+
+    >>> neighbour(np.array([[1, 2, 3]]), RIGHT, 0).tolist()
+    [[2, 3, 0]]
+    """
     result = np.full_like(array, outside)
     rows, columns = STEPS[side]
     here = tuple(slice(None, -1) if d > 0 else slice(1, None) if d < 0 else slice(None) for d in (rows, columns))

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..raster.nearest_known import nearest_known
 from .discontinuities import ISLAND_AREA, label_surfaces
 from .layered_depth_image import DOWN, OPPOSITE, RIGHT, LayeredDepthImage, beside
 from .regions import CUT_SLACK, Disocclusion
@@ -80,8 +81,6 @@ def absorb_islands(image: LayeredDepthImage, found: Disocclusion) -> Disocclusio
     go on; and those that come close to the surface that hides them, which happens where that surface falls away, and would
     leave what is behind both unfilled.
     """
-    import cv2
-
     linked = np.zeros((2, found.hidden.size), bool)
     for way, side in enumerate((RIGHT, DOWN)):
         linked[way, _pairs_of_one_surface(image, found, side)[0]] = True
@@ -94,10 +93,7 @@ def absorb_islands(image: LayeredDepthImage, found: Disocclusion) -> Disocclusio
     kept = found.hidden & ~small
     if not small.any() or not kept.any():
         return found
-    _, nearest = cv2.distanceTransformWithLabels((~kept).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    pixel = np.zeros(nearest.max() + 1, np.int64)
-    pixel[nearest[kept]] = np.flatnonzero(kept)
-    source = pixel[nearest[small]]
+    source = nearest_known(kept)[1][small]
     disparity, seed = found.disparity.copy(), found.seed.copy()
     disparity[small], seed[small] = found.disparity.ravel()[source], found.seed.ravel()[source]
     if found.part is None or found.cut is None:

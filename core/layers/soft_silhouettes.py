@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..raster.colour_curves import linear_from_srgb, srgb_from_linear
+from ..raster.nearest_known import nearest_known
 from ..settings import LayerSettings
 from .layered_depth_image import BACK, FRONT, OPPOSITE, Layer, LayeredDepthImage, neighbour
 
@@ -127,14 +128,10 @@ def find_band(image: LayeredDepthImage, width: int) -> Band | None:
 
 def _nearest(seeds: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Distance to the nearest seed, in pixels, and the seed's value."""
-    import cv2
-
     if not seeds.any():
         return np.full(seeds.shape, np.inf, np.float32), values
-    distance, label = cv2.distanceTransformWithLabels((~seeds).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    of = np.zeros((label.max() + 1, *values.shape[2:]), values.dtype)
-    of[label[seeds]] = values[seeds]
-    return distance, of[label]
+    distance, index = nearest_known(seeds)
+    return distance, values.reshape(seeds.size, *values.shape[2:])[index]
 
 
 def _ridge(distance: np.ndarray) -> np.ndarray:
@@ -278,18 +275,25 @@ def _halo(colour: np.ndarray, background: np.ndarray, band: Band, alpha: np.ndar
     Beside a silhouette photos have lines that no mixture explains: a camera that sharpens leaves them light or dark, a lens
     coloured. They move with the foreground, wholly: of a part of it the rest would be a line of odd colours on the background.
     """
-    over = colour - background
-    room = np.where(over > 0, top - background, background)
-    need = (np.abs(over) / np.maximum(room, 0.02)).max(axis=2)
+    need = least_alpha(colour, background, top)
     off = perceived(colour) - perceived(background)
     difference = np.sqrt((off * off).mean(axis=2))
     deviation = difference / np.sqrt(NOISE**2 + _busy(colour, band) / BUSY)
     beside = band.width + 1 - band.edge <= HALO * band.width
     moves = band.outer & (band.edge >= 2) & ((beside & (difference > VISIBLE)) | (deviation > ODD))
-    # with less alpha than it needs, no foreground between black and white would leave the background as it is
     least = np.where(band.outer & (band.edge >= 2) & (alpha > UNSEEN), need, 0)
     whole = np.where(moves, np.minimum(HEADROOM * need, np.maximum(need, MOST_HALO)), least)
     return whole.clip(0, 1).astype(np.float32)
+
+
+def least_alpha(seen: np.ndarray, background: np.ndarray, top: float) -> np.ndarray:
+    """(...) alpha from which on a foreground between 0 and `top` makes `seen` (..., 3) over `background` as it is.
+
+    With less, the background would have to change, each channel by another amount: dots of odd colours.
+    """
+    over = seen - background
+    room = np.where(over > 0, top - background, background)
+    return np.minimum((np.abs(over) / np.maximum(room, 0.02)).max(axis=-1), 1)
 
 
 def split_composite(seen, alpha, foreground, background, top: float = 1.0) -> tuple[np.ndarray, np.ndarray]:

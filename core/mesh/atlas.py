@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..layers.layered_depth_image import LayeredDepthImage
+from ..raster.nearest_known import nearest_known
 from .quadtree import BLOCK
 
 PADDING = 4
@@ -60,22 +61,21 @@ def with_sheet(atlas: Atlas, colour: np.ndarray) -> tuple[Atlas, np.ndarray]:
 
 def _without_gaps(layer) -> np.ndarray:
     """The layer's colours with those of the nearest present pixel where it has none, for filtering at its rim."""
-    import cv2
-
     if layer.present.all() or not layer.present.any():
         return layer.colour
-    absent = (~layer.present).astype(np.uint8)
-    distance, nearest = cv2.distanceTransformWithLabels(absent, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    place = np.zeros(nearest.max() + 1, np.int64)
-    place[nearest[layer.present]] = np.flatnonzero(layer.present)
+    distance, nearest = nearest_known(layer.present)
     rim = np.flatnonzero((distance > 0) & (distance < 2 * PADDING))  # further away nothing is sampled
     colour = layer.colour.reshape(-1, 3).copy()
-    colour[rim] = colour[place[nearest.ravel()[rim]]]
+    colour[rim] = colour[nearest.ravel()[rim]]
     return colour.reshape(layer.colour.shape)
 
 
 def rectangles_of(used: np.ndarray) -> list[tuple[int, int, int, int]]:
-    """Covers the True cells by rectangles (top, left, bottom, right): runs of a row, joined with equal runs below."""
+    """Covers the True cells by rectangles (top, left, bottom, right): runs of a row, joined with equal runs below.
+
+    >>> rectangles_of(np.array([[1, 1, 0], [1, 1, 1]], bool))
+    [(0, 0, 1, 2), (1, 0, 2, 3)]
+    """
     open_: dict[tuple[int, int], int] = {}
     done: list[tuple[int, int, int, int]] = []
     for r in range(used.shape[0] + 1):

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..layers.layered_depth_image import BACK, LayeredDepthImage
+from ..raster.nearest_known import nearest_known
 from .triangulate import LayeredMesh, TexturedMesh
 
 
@@ -50,12 +51,7 @@ def part_of_skirt(image: LayeredDepthImage) -> np.ndarray:
     source &= near <= image.threshold
     if not source.any():
         return first.part
-    _, label = cv2.distanceTransformWithLabels(
-        (~source).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    part = np.zeros(label.max() + 1, np.uint8)
-    part[label[source]] = first.part[source]
-    return part[label]
+    return first.part.ravel()[nearest_known(source)[1]]
 
 
 def parts_of_triangles(

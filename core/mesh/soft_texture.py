@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..layers.layered_depth_image import BACK, LayeredDepthImage
-from ..layers.soft_silhouettes import Matte, foreground_of, split_composite
+from ..layers.soft_silhouettes import UNSEEN, Matte, foreground_of, least_alpha, split_composite
 from ..photo.photo import Photo
 from ..raster.colour_curves import linear_from_srgb, srgb_from_linear
 from .atlas import rectangles_of, shelves
@@ -79,8 +79,9 @@ def _composites(first, size, photo: Photo, matte: Matte, scale, frame) -> tuple[
     alpha, front, back = (_resampled(values, first, size, scale, frame) for values in (matte.alpha, matte.foreground, matte.background))
     if scale.max() > 1.2:
         alpha = _sharpened(alpha, colour, front, back)
-    alpha = _rounded(alpha, levels)[..., None]
     top = 1.0 if levels else max(1.0, 4 * float(colour.max()))
+    alpha = np.where(alpha > UNSEEN, np.maximum(alpha, least_alpha(colour, back, top)), alpha)
+    alpha = _rounded(alpha, levels)[..., None]
     _, back = split_composite(colour, alpha, front, back, top)
     back = linear_from_srgb(_rounded(srgb_from_linear(back), levels)) if levels else back
     front = foreground_of(colour, alpha, front, back, top)

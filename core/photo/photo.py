@@ -6,6 +6,7 @@ import io
 import os
 import warnings
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,12 @@ from ..raster.decode import MAX_PIXELS, decode_pixels, exr_size, read_file
 from ..raster.decoder_errors import DECODER_ERRORS, damaged
 from ..raster.exr_depth import check_exr
 from ..raster.open_picture import open_picture
+from ..raster.picture_bounds import bytes_a_pixel, channels_of, check_memory
 from ..settings import PhotoSettings
 from .icc_profile import to_srgb
 
 MIN_SIDE, MAX_ASPECT = 16, 20
+PIXELS_AT_ONCE = 1 << 20
 ORIENTATION_TAG, EXIF_IFD = 0x0112, 0x8769
 FOCAL_35MM, FOCAL_MM, PLANE_X_RES, PLANE_UNIT = 0xA405, 0x920A, 0xA20E, 0xA210
 EXIF_WIDTH, EXIF_HEIGHT = 0xA002, 0xA003
@@ -114,7 +117,9 @@ def _read_picture(path: Path, data: bytes) -> tuple[np.ndarray, np.ndarray | Non
             warnings.simplefilter("ignore")
             image = open_picture(data, str(path))
             _check_size(path, *image.size)
-            deep = image.mode.startswith("I;16") or image.mode in ("I", "F") or _is_deep(image, data)
+            channels, bits = channels_of(image, data)
+            deep = image.mode.startswith("I;16") or image.mode in ("I", "F") or bits > 8
+            check_memory(*image.size, bytes_a_pixel(image.format, channels, bits), str(path))
             if not deep:
                 image.load()  # before EXIF is read: of a PNG that decodes it too, and damage would count as no EXIF
             exif = _exif(image)
@@ -156,16 +161,6 @@ def _exif(image) -> dict:
         return {}
 
 
-def _is_deep(image, data: bytes) -> bool:
-    """Whether a PNG or TIFF has 16 bits a channel, which Pillow would cut to 8."""
-    if image.format == "PNG":
-        return data[24] == 16
-    if image.format == "TIFF":
-        bits = image.tag_v2.get(258, (8,))
-        return max(bits) > 8
-    return False
-
-
 def _read_deep(path: Path, data: bytes) -> tuple[np.ndarray, np.ndarray | None]:
     pixels = decode_pixels(data)
     if pixels is None or pixels.dtype not in (np.uint8, np.uint16, np.float32):
@@ -179,31 +174,40 @@ def _read_deep(path: Path, data: bytes) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def _eight_bits(image, profile: bytes | None) -> tuple[np.ndarray, np.ndarray | None, bool]:
-    """uint8 colour in sRGB, alpha, and whether the file's own pixels were changed on the way."""
-    alpha = None
-    changed = False
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        alpha = np.asarray(image)[..., 3]
-        image = image.convert("RGB")
-    if profile and image.mode in ("RGB", "CMYK", "L"):
-        converted = _to_srgb(image, profile)
-        changed = converted is not None
-        image = converted or image
-    return np.asarray(image.convert("RGB")), alpha, changed
+    """uint8 colour in sRGB, alpha, and whether the file's own pixels were changed on the way.
+
+    A few rows after the other: each step of Pillow's makes a picture of its own.
+    """
+    width, height = image.size
+    see_through = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
+    convert = _to_srgb(profile, "RGB" if see_through else image.mode) if profile else None
+    colour = np.empty((height, width, 3), np.uint8)
+    alpha = np.empty((height, width), np.uint8) if see_through else None
+    rows = max(1, PIXELS_AT_ONCE // width)
+    for top in range(0, height, rows):
+        part = image.crop((0, top, width, min(height, top + rows)))
+        if alpha is not None:
+            part = part.convert("RGBA")
+            alpha[top : top + rows] = np.asarray(part)[..., 3]
+            part = part.convert("RGB")
+        colour[top : top + rows] = np.asarray((convert(part) if convert else part).convert("RGB"))
+    return colour, alpha, convert is not None
 
 
-def _to_srgb(image, profile: bytes):
-    """The picture in sRGB, None where it is that already or its profile cannot be used."""
+def _to_srgb(profile: bytes, mode: str):
+    """What converts a picture of `mode` to sRGB; None where it is that already or its profile cannot be used."""
     from PIL import ImageCms
 
+    if mode not in ("RGB", "CMYK", "L"):
+        return None
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if "srgb" in ImageCms.getProfileDescription(source).lower():
             return None
-        return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None
+    return partial(ImageCms.applyTransform, transform=transform)  # which raises only for pictures of another mode
 
 
 def _read_exr(path: Path, data: bytes) -> np.ndarray:
@@ -212,15 +216,19 @@ def _read_exr(path: Path, data: bytes) -> np.ndarray:
     if size:
         _check_size(path, *size)
     check_exr(data, str(path), MAX_PIXELS)
+    if size:
+        check_memory(*size, bytes_a_pixel("EXR", 4, 32), str(path))
     pixels = decode_pixels(data) if size else None
     if pixels is None:
         raise DioramaError(f"{path} cannot be decoded as OpenEXR; export it again as a flat RGB or RGBA EXR with ZIP compression.")
-    if pixels.ndim == 2 or pixels.shape[2] == 1:
-        pixels = np.repeat(pixels.reshape(*pixels.shape[:2], 1), 3, axis=2)
-    elif pixels.shape[2] == 2:  # grey with alpha
-        pixels = pixels[..., [0, 0, 0, 1]]
-    order = [2, 1, 0, 3][: pixels.shape[2]]
-    return np.nan_to_num(pixels[..., order].astype(np.float32), nan=0.0, posinf=65504.0, neginf=0.0)
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    order = {1: [0, 0, 0], 2: [0, 0, 0, 1], 3: [2, 1, 0]}.get(pixels.shape[2], [2, 1, 0, 3])  # grey, with alpha; B G R
+    colour = np.empty((*pixels.shape[:2], len(order)), np.float32)
+    for channel, source in enumerate(order):
+        colour[..., channel] = pixels[..., source]
+        np.nan_to_num(colour[..., channel], copy=False, nan=0.0, posinf=65504.0, neginf=0.0)
+    return colour
 
 
 def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:

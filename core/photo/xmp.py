@@ -171,7 +171,11 @@ def decode_base64(text: str, name: str, what: str) -> bytes:
 
 
 def number(text: str | None) -> float | None:
-    """A number that is not NaN (it may be infinite); None where the text is missing or is none."""
+    """A number that is not NaN (it may be infinite); None where the text is missing or is none.
+
+    >>> number("4.5"), number("inf"), number("wide"), number(None)
+    (4.5, inf, None, None)
+    """
     try:
         value = float(text) if text is not None else math.nan
     except ValueError:

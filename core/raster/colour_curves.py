@@ -11,5 +11,9 @@ def srgb_from_linear(x: np.ndarray) -> np.ndarray:
 
 
 def linear_from_srgb(x: np.ndarray) -> np.ndarray:
-    """The inverse of `srgb_from_linear`."""
+    """The inverse of `srgb_from_linear`.
+
+    >>> round(float(linear_from_srgb(np.float32(0.5))), 4)
+    0.214
+    """
     return np.where(x <= 0.04045, x / 12.92, ((np.maximum(x, 0) + 0.055) / 1.055) ** 2.4).astype(np.float32)

@@ -7,13 +7,14 @@ import io
 import os
 import stat
 import struct
+import warnings
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import DioramaError, is_out_of_memory
 from .exr_depth import MAX_ATTRIBUTES, read_pixels
-from .open_picture import picture_kind
+from .open_picture import open_picture, picture_kind
 
 MAX_PIXELS = 250_000_000
 MAX_FILE_BYTES = 2_000_000_000
@@ -53,6 +54,16 @@ def read_regular(path: Path, most: int) -> bytes | None:
             pieces.append(piece)
             have += len(piece)
     return b"".join(pieces) if have <= most else None
+
+
+def size_by_header(path: Path) -> tuple[int, int] | None:
+    """Width and height as they stand in a picture's first bytes; None where that cannot be told, which reading it will explain."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return open_picture(read_regular(path, MAX_FILE_BYTES) or b"", str(path)).size
+    except Exception:  # noqa: BLE001 - whatever is wrong with it is told when it is read
+        return None
 
 
 def exr_size(data: bytes) -> tuple[int, int] | None:

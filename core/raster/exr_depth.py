@@ -116,7 +116,9 @@ def read_depth_channel(data: bytes, name: str, most: int) -> np.ndarray | None:
 
 
 def read_pixels(data: bytes) -> np.ndarray | None:
-    """(h, w) grey, (h, w, 2) with alpha, or (h, w, 3|4) B, G, R, alpha, float32, as OpenCV gives them; None where the file is not of a kind read here.
+    """(h, w) grey, (h, w, 2) with alpha, or (h, w, 3|4) B, G, R, alpha, float32, as OpenCV gives them.
+
+    None where the file is not of a kind read here.
 
     For an OpenCV that another add-on loaded before it was told to read OpenEXR.
     """

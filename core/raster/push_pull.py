@@ -8,7 +8,15 @@ SMOOTHING, LARGE = 8, 512
 
 
 def push_pull(colour: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Fills unknown pixels smoothly from coarser and coarser averages of the known ones (Gortler et al. 1996, section 3.4.1)."""
+    """Fills unknown pixels smoothly from coarser and coarser averages of the known ones (Gortler et al. 1996, section 3.4.1).
+
+    `colour` (h, w, 3) float32, `known` (h, w) bool; returns (h, w, 3) float32, the known pixels as they were.
+
+    >>> colour = np.full((4, 4, 3), 0.25, np.float32)
+    >>> known = np.eye(4, dtype=bool)
+    >>> bool(np.allclose(push_pull(np.where(known[..., None], colour, 9), known), 0.25))
+    True
+    """
     import cv2
 
     h, w = known.shape

@@ -22,6 +22,8 @@ ROUNDS = 10
 UNLIKE = 0.03
 """Where texels blend, the rays of one pixel differ by half of what they differ from the rays beside them on both sides together;
 what is further from that is a silhouette."""
+UNLIKE_PART = 0.3
+"""And further than this part of all differences there: alpha and colours that blend each by itself are a little off too."""
 
 
 def blur_of(texels: float) -> float:
@@ -62,7 +64,9 @@ def silhouettes(picture: np.ndarray) -> np.ndarray:
     for each, out in ((picture, found), (picture.swapaxes(0, 1), found.T)):
         step = np.diff(each, axis=0)
         inside, between = step[::2], np.pad(step[1::2], ((1, 1), (0, 0), (0, 0)))
-        unlike = np.abs(inside - (between[:-1] + between[1:]) / 2).max(axis=2) > UNLIKE
+        off = np.abs(inside - (between[:-1] + between[1:]) / 2)
+        of_all = UNLIKE_PART * (np.abs(inside) + np.abs(between[:-1]) + np.abs(between[1:]))
+        unlike = ((off > UNLIKE) & (off > of_all)).any(axis=2)
         unlike[0] = unlike[-1] = False
         out |= unlike.reshape(len(unlike), -1, FACTOR).any(axis=2)
     return cv2.dilate(found.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)

@@ -34,7 +34,14 @@ class Relief:
 
 
 def relieve(disparity: np.ndarray, relief: Relief) -> np.ndarray:
-    """Disparity (any shape, 1/m, positive) -> disparity with the relief changed, float64, positive, never in another order."""
+    """Disparity (any shape, 1/m, positive) -> disparity with the relief changed, float64, positive, never in another order.
+
+    >>> measured = dict(near=1.0, far=4.0, focus=2.0, flatten=0.0, measured_near=1.0, measured_far=4.0)
+    >>> 1 / relieve([1.0, 0.5, 0.25], Relief(amount=1.0, **measured))
+    array([1., 2., 4.])
+    >>> (1 / relieve([1.0, 0.5, 0.25], Relief(amount=0.0, **measured))).round(2)  # a flat card at the focus
+    array([2., 2., 2.])
+    """
     scale, shift, least = spread(relief)
     measured = np.maximum(scale * np.asarray(disparity, np.float64) + shift, least)
 

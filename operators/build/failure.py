@@ -1,4 +1,4 @@
-"""How an operator ends badly: a sentence in the status bar; for faults of ours where they happened, in the console and in a file to send."""
+"""How an operator fails: a sentence in the status bar; a fault of ours also leaves its traceback in the console and in a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The operator that hands a diorama to Blender's exporters: glTF, USD, Alembic, OBJ or PLY, layers and textures kept; the scene stays as it is."""
+"""Exports a diorama by Blender's exporters (glTF, USD, Alembic, OBJ, PLY), layers and textures kept; the scene stays as it is."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 

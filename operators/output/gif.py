@@ -36,7 +36,7 @@ def write_gif(files: list[Path], target: Path, fps: float) -> None:
 
     def frames() -> Iterator[Image.Image]:
         for file in files:
-            with file.open("rb") as opened, open_picture(opened, str(file), ("PNG",)) as picture:
+            with open_picture(file.read_bytes(), str(file), ("PNG",)) as picture:
                 yield picture.convert("RGB").quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
 
     each = frames()
@@ -51,7 +51,7 @@ def _palette(files: list[Path]):
     chosen = files[:: max(1, -(-len(files) // LOOKED_AT))]
     pictures = []
     for file in chosen:
-        with file.open("rb") as opened, open_picture(opened, str(file), ("PNG",)) as picture:
+        with open_picture(file.read_bytes(), str(file), ("PNG",)) as picture:
             pictures.append(picture.convert("RGB"))
     width, height = pictures[0].size
     sheet = Image.new("RGB", (width, height * len(pictures)))

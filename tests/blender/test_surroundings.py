@@ -2,13 +2,15 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
-from command_lines import FAST, START, environment, files, finish, one_sentence, start
+from command_lines import FAST, START, WORKER, environment, files, finish, one_sentence, start
 from made_photos import two_planes
 
 from photo_diorama.core.errors import DioramaError, is_out_of_memory
@@ -60,6 +62,50 @@ def test_a_standard_output_that_takes_no_more_is_one_sentence(place, arguments, 
 def test_help_to_somebody_who_has_gone(place):
     done = shell(place, "exec 1> >(exec true); sleep 1", "--help")
     assert done.code == 0 and done.err == ""
+
+
+COMMANDS = {
+    "help": ["--help"], "inspect": ["inspect", "street.png"], "models": ["models", "list"],
+    "depth": ["depth", "street.png", "--depth", "street.npy", "--depth-kind", "metric", "--output", "d.npy", "--overwrite"],
+    "batch": ["batch", "photos", "--output", "out", *FAST, "--inpainter", "diffusion"], "refused": ["inspect", "none.png"],
+}  # fmt: skip
+
+
+@POSIX
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_ends_well_where_nobody_listens(place, name):
+    """Both outputs closed, then a reader that has gone and an output that is full: the exit code is right and no traceback comes."""
+    (place / "photos").mkdir()
+    os.replace(place / "street.png", place / "photos" / "street.png")
+    os.symlink(place / "photos" / "street.png", place / "street.png")
+    refused = 2 if name == "refused" else 0
+    assert shell(place, "exec 1>&- 2>&-", *COMMANDS[name]).code == refused
+    for broken in ("exec 1> >(exec true); sleep 1", "exec 1>/dev/full"):
+        done = shell(place, broken, *COMMANDS[name])
+        assert done.code in ((2,) if refused else (0, 2)) and "Traceback" not in done.err, done.err
+        if done.code:
+            assert one_sentence(done.err)
+
+
+UNKNOWN = ("setpriv", "--reuid", "12345", "--regid", "12345", "--clear-groups", "--inh-caps=+dac_read_search",
+           "--ambient-caps=+dac_read_search")  # fmt: skip
+"""A user of no name, who may read what root may, as this Python may lie in root's home."""
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None or os.geteuid() != 0, reason="asks for root and setpriv")
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_runs_as_a_user_of_no_name(place, name):
+    (place / "photos").mkdir()
+    shutil.copy(place / "street.png", place / "photos")
+    os.chmod(place, 0o777)
+    for each in place.parents:  # made by pytest for its own user alone
+        if each.name.startswith("pytest-") or each.name.startswith("test_"):
+            os.chmod(each, 0o755)
+    kept = {name: value for name, value in environment(place).items() if name not in ("HOME", "USER", "LOGNAME", "TMPDIR")}
+    done = finish(subprocess.Popen([*UNKNOWN, sys.executable, "-c", START.format(before=""), *COMMANDS[name]], cwd=place, env=kept,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))  # fmt: skip
+    assert done.code == (2 if name == "refused" else 0), done.err
+    assert done.err == "" if name != "refused" else one_sentence(done.err)
 
 
 NOBODY = """
@@ -131,6 +177,54 @@ def test_a_signal_while_blender_is_loaded_waits(place, name, code):
     assert {name for name in files(place) if not name.startswith("home")} == {"street.png", "street.npy"}
 
 
+TRIES = 14
+BEGINS = """
+import runpy, sys
+runpy.run_path({worker!r}, run_name="worker")
+for name in [name for name in sys.modules if name.startswith("photo_diorama.")]:
+    del sys.modules[name]
+open("begun", "w").close()
+from photo_diorama.ui.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@POSIX
+def test_a_signal_at_any_moment_leaves_one_sentence_or_none(place):
+    """From the program's first import to its last rendered pixel, in turn SIGTERM and Ctrl-C; measured by a run without."""
+    arguments = ["street.png", "--depth", "street.npy", *FAST, "--inpainter", "diffusion", "--render", "a.png", "--samples", "1"]
+    script, before = BEGINS.format(worker=str(WORKER)), {"street.png", "street.npy"}
+
+    def begin() -> tuple[subprocess.Popen, float]:
+        (place / "begun").unlink(missing_ok=True)
+        process = subprocess.Popen([sys.executable, "-c", script, *arguments], cwd=place, env=environment(place / "home"),
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
+        while not (place / "begun").exists() and process.poll() is None:
+            time.sleep(0.005)
+        return process, time.monotonic()
+
+    process, begun = begin()
+    assert finish(process).code == 0
+    whole, codes = time.monotonic() - begun, []
+    for number in range(TRIES):
+        for name in ("street.blend", "a.png"):
+            (place / name).unlink(missing_ok=True)
+        what = (signal.SIGTERM, signal.SIGINT)[number % 2]
+        process, begun = begin()
+        time.sleep(whole * number / TRIES)
+        process.send_signal(what)
+        done = finish(process)
+        codes.append(done.code)
+        assert done.code in (0, 128 + what, -what), (number, done.code, done.err)
+        if done.code > 0:
+            assert "stopped; nothing half-written" in one_sentence(done.err)
+        else:
+            assert done.err == ""
+        left = {name for name in files(place) if not name.startswith("home")} - {"begun"}
+        assert left <= before | {"street.blend", "a.png"} and before <= left
+    assert sum(code > 0 for code in codes) >= TRIES // 3, codes  # most met the work itself
+
+
 def test_two_runs_on_one_new_output(place):
     """One wins, the other says so; whoever looked before it began had seen no such file."""
     arguments = ("depth", "street.png", "--depth", "street.npy", "--depth-kind", "metric", "--output", "d.npy")
@@ -163,10 +257,12 @@ def test_what_came_meanwhile_is_not_replaced(tmp_path, monkeypatch, links):
 
 
 @pytest.mark.parametrize("error", [
-    MemoryError(), RuntimeError("could not create a memory object"), OSError(12, "Cannot allocate memory"), RuntimeError("std::bad_alloc"),
-    RuntimeError("[enforce fail at alloc_cpu.cpp:118] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
+    MemoryError(), RuntimeError("can't start new thread"), RuntimeError("could not create a memory object"), OSError(12, "Cannot allocate memory"), RuntimeError("std::bad_alloc"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:118] err == 0. DefaultCPUAllocator: can't allocate memory: "
+                 "you tried to allocate 9 bytes."),
     ImportError("libtorch_cpu.so: failed to map segment from shared object"),
-    ValueError("OpenCV(4.11.0) alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate 750000000 bytes in function 'OutOfMemoryError'"),
+    ValueError("OpenCV(4.11.0) alloc.cpp:73: error: (-4:Insufficient memory) "
+               "Failed to allocate 750000000 bytes in function 'OutOfMemoryError'"),
 ])  # fmt: skip
 def test_every_librarys_word_for_no_memory_is_the_sentence(error):
     from photo_diorama.ui.cli.exit_codes import explain
@@ -185,6 +281,55 @@ def test_a_photo_that_needs_more_memory_than_is_left_is_told_before(place):
     done = run(place, "street.png", "--depth", "street.npy", *FAST, "--inpainter", "diffusion", before=LITTLE)
     said = one_sentence(done.err)
     assert done.code == 0 and "street.png needs about 0.3 GB of memory and 0.1 GB are free" in said and "--long-side (now 96)" in said
+
+
+LIMIT = """
+import resource
+resource.setrlimit(resource.RLIMIT_AS, ({bytes}, resource.RLIM_INFINITY))
+"""
+
+
+@POSIX
+@pytest.mark.parametrize("megabytes", [500, 700, 1400])
+def test_a_process_that_may_take_little_ends_in_the_sentence_about_memory(place, megabytes):
+    """From too little for NumPy's own to too little for Blender, which would crash."""
+    done = run(place, "street.png", "--long-side", "96", before=LIMIT.format(bytes=megabytes * 10**6))
+    *warned, said = done.err.splitlines()
+    assert done.code == 2 and said.startswith("photo-diorama: There is not enough memory for "), done.err[-2000:]
+    assert all("GB are free" in line for line in warned) and len(warned) <= 1
+    assert {name for name in files(place) if not name.startswith("home")} == {"street.png", "street.npy"}
+
+
+STRUCK_BY_ITS_LIBRARY = """
+import os, signal
+import photo_diorama.ui.cli.inspect_photo as each
+def struck(*_):
+    os.write(2, b"OpenBLAS blas_thread_init: pthread_create failed for thread 1 of 2: Resource temporarily unavailable\\n")
+    signal.raise_signal(signal.SIGINT)
+each.load_photo = struck
+"""
+
+
+def test_a_library_that_stops_the_process_for_want_of_threads_is_no_user(place):
+    done = run(place, "inspect", "street.png", before=STRUCK_BY_ITS_LIBRARY)
+    assert done.code == 2 and "not enough memory" in one_sentence(done.err)
+
+
+def test_the_machines_own_word_is_read(tmp_path, monkeypatch):
+    from photo_diorama.core import memory
+
+    (tmp_path / "meminfo").write_text("MemTotal:  16000000 kB\nMemFree: 90000 kB\nMemAvailable:   123456 kB\n")
+    monkeypatch.setattr(memory, "MEMINFO", tmp_path / "meminfo")
+    assert memory.free_memory() == 123456 * 1024
+    (tmp_path / "memory.max").write_text("200000000")
+    (tmp_path / "memory.current").write_text("150000000")
+    (tmp_path / "memory.stat").write_text("anon 5\ninactive_file 20000000\n")
+    monkeypatch.setattr(memory, "CGROUP", tmp_path)
+    assert memory.free_memory() == 70_000_000
+    for name in ("meminfo", "memory.max"):
+        (tmp_path / name).write_text("damaged")
+    monkeypatch.setattr(memory, "address_space_left", lambda: None)
+    assert memory.free_memory() is None
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/meminfo"), reason="the system does not tell")

@@ -1,4 +1,4 @@
-"""The web page of a diorama in a real browser: the photo in the middle, what Blender's camera sees elsewhere, and nothing asked of a network."""
+"""The web page of a diorama in a real browser: the photo in the middle, Blender's view elsewhere, no network asked."""
 
 import json
 import math

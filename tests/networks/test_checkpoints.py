@@ -175,7 +175,8 @@ def test_renaming_takes_the_longest_prefix_and_keeps_the_rest():
 def test_the_edge_network_is_read_without_pytorchs_compiler():
     """Importing that takes longer than all the work of the network; making spectral normalisation in earnest would do it."""
     code = (
-        "import sys; sys.path.insert(0, 'tests'); import conftest; from photo_diorama.core.networks.inpaint.inpaint_edge import load_inpaint_edge\n"
+        "import sys; sys.path.insert(0, 'tests'); import conftest; "
+        "from photo_diorama.core.networks.inpaint.inpaint_edge import load_inpaint_edge\n"
         "from photo_diorama.core.settings import HIDDEN_EDGES\n"
         "assert load_inpaint_edge(HIDDEN_EDGES.with_suffix('.safetensors')).form == 'folded' and 'torch._dynamo' not in sys.modules"
     )

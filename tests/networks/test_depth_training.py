@@ -1,4 +1,4 @@
-"""The training of the depth network: losses and measures on known shapes, scenes that render true depth, training that falls and goes on."""
+"""The training of the depth network: losses and measures on known shapes, scenes with true depth, a loss that falls."""
 
 import importlib.util
 import subprocess

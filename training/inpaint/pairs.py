@@ -161,7 +161,8 @@ def leak(rng: np.random.Generator, truth, foreground, shape: np.ndarray, long_si
 
 def make_pair(truth: np.ndarray, known: np.ndarray, front: np.ndarray, shape: np.ndarray, long_side: int) -> dict[str, np.ndarray]:
     """What is stored of a pair, all (SIDE, SIDE): `truth`, `front` and `smooth` (.., 3) uint8, `detail`, `shown`
-    (.., 3) and `pieces` (.., 6) int8, `mask` uint8 (SOURCE, HOLE, SYNTHESIS), `behind` uint8 (steps of invented pixels from the silhouette), `scale` (4,) float32: mean, spread.
+    (.., 3) and `pieces` (.., 6) int8, `mask` uint8 (SOURCE, HOLE, SYNTHESIS), `behind` uint8 (steps of invented
+    pixels from the silhouette), `scale` (4,) float32: mean, spread.
 
     `known` is the picture as the context shows it, `truth` as it is, `front` what hides it.
     """

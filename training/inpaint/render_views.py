@@ -2,7 +2,8 @@
 
     python training/inpaint/render_views.py --photos DIR [DIR ...] --furniture DIR_OF_SH3F --out CACHE/views --count 12
 
-The scenes are those of `training/depth/scene_kinds/layouts.py`; their textures come from the photos that training/inpaint holds out. For each
+The scenes are those of `training/depth/scene_kinds/layouts.py`; their textures come from the photos that training/inpaint holds out. For
+each
 view a file NAME.npz: `left` and `right` (h, w, 3) uint8 sRGB, `d_left` and `d_right` (h, w) float32 disparity in pixels between
 the two, 0 for sky. The right camera stands one baseline to the right.
 """

@@ -16,6 +16,7 @@ from . import batch, batch_worker, farm, inspect_photo, make_diorama, manage_mod
 from .exit_codes import EXIT_BAD_INPUT, FAULT, OK, explain
 from .session import CancelSignals, OwnWords, ProgressLine, Session, flush_streams, open_streams, plain, write_to
 
+OUT_OF_THREADS = "pthread_create failed"
 COMMANDS = {
     "farm": (farm, "Does one task of a job on a render farm: a photo's scene, some of its frames, its movie."),
     "inspect": (inspect_photo, "Shows what a photo's file says of its camera and depth."),
@@ -90,6 +91,8 @@ def main_parser() -> argparse.ArgumentParser:
 
 def _told(error: BaseException, stopped: int, chatter: str) -> int:
     """Says on standard error why there is no result; returns the exit code."""
+    if isinstance(error, (KeyboardInterrupt, Cancelled)) and OUT_OF_THREADS in chatter:
+        error = MemoryError()  # OpenBLAS sends its own process Ctrl-C where it cannot start a thread
     if isinstance(error, (KeyboardInterrupt, Cancelled)):
         return _say("stopped; nothing half-written was left behind.", stopped)
     if not isinstance(error, Exception):

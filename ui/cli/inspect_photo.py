@@ -134,7 +134,7 @@ def camera_name(path: Path) -> str:
     from PIL import Image
 
     try:
-        with path.open("rb") as file, open_picture(file, str(path)) as image:
+        with open_picture(read_file(path), str(path)) as image:
             exif = image.getexif()
             make, model = (" ".join(str(exif.get(tag, "")).split()).strip("\0 ") for tag in (MAKE, MODEL))
     except (DioramaError, *DECODER_ERRORS, Image.DecompressionBombError):

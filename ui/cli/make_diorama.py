@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +12,10 @@ from typing import Any
 
 from ...core.batch.request import Request
 from ...core.camera.framing import told as framing_told
-from ...core.errors import DioramaError
-from ...core.memory import free_memory, needed_memory
+from ...core.errors import DioramaError, Kind
+from ...core.memory import BLENDER_ADDRESSES, address_space_left, free_memory, needed_memory
 from ...core.pipeline import Diorama, build_diorama
-from ...core.raster.decode import MAX_PIXELS
-from ...core.raster.open_picture import size_by_header
+from ...core.raster.decode import MAX_PIXELS, size_by_header
 from ...core.scene.output import OutputSettings, names_of
 from ...core.settings import Settings
 from .flags import add_common, add_options, add_output_options, request_from
@@ -60,6 +60,7 @@ def make(request: Request, session: Session) -> None:
     require_blender()
     sources = [request.photo, request.depth]
     check_target(output, request.overwrite, sources)
+    check_room()  # before all the work that would be for nothing
     if request.render is not None:
         load_blender(session)
         _check_render(request.render, request.overwrite, sources, look)
@@ -115,8 +116,19 @@ def tell_of_memory(request: Request, settings: Settings, session: Session) -> No
         )
 
 
+def check_room() -> None:
+    """Raises DioramaError where a limit of this process leaves no room for Blender, unless that is loaded already."""
+    left = address_space_left()
+    if "bpy" not in sys.modules and left is not None and left < BLENDER_ADDRESSES:
+        raise DioramaError(
+            f"There is not enough memory for Blender: it needs {BLENDER_ADDRESSES / 1e9:.1f} GB of address space, and the limit of this "
+            f"process leaves {max(0, left) / 1e9:.1f} GB; raise the limit (ulimit -v).", Kind.MEMORY,
+        )  # fmt: skip
+
+
 def load_blender(session: Session) -> None:
     """Blender as a module, which takes a second; a signal meanwhile would leave it half loaded, and is heeded afterwards."""
+    check_room()
     with session.progress.stops.held():
         importlib.import_module("bpy")
 

@@ -144,7 +144,8 @@ class Estimator:
     def predict(self, photo: np.ndarray, focal_px: float | None = None) -> Prediction:
         """Depth of `photo`, (H, W, 3) uint8 RGB, at the network's resolution (see `photo_input.size`).
 
-        `focal_px` is the photo's focal length in its own pixels where it is known. The result covers the whole photo with pixel centres at +0.5; its aspect differs from the photo's by the
+        `focal_px` is the photo's focal length in its own pixels where it is known. The result covers the whole photo
+        with pixel centres at +0.5; its aspect differs from the photo's by the
         rounding to multiples. Memory depends on the network's resolution, not on the photo's.
         Raises DioramaError if the photo is not of that shape and type, or the network's answer is not finite.
         """

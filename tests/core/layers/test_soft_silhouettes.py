@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 from layer_checks import areas, assert_links_are_mutual, covered, filled, on_picture
-from scenes import BORDERED, EVERY, HEIGHT, WIDTH
+from scenes import BORDERED, EVERY, HEIGHT, WIDTH, two_planes
 
 from photo_diorama.core.depth.depth_map import DepthMap
 from photo_diorama.core.inpaint.inpaint import inpaint
@@ -243,3 +243,26 @@ def test_the_line_that_a_sharpening_camera_leaves_goes_with_the_foreground(chang
     alpha = matte.alpha[outer][:, None]
     front, back = split_composite(seen, alpha, matte.foreground[outer], matte.background[outer])
     assert np.abs(alpha * front + (1 - alpha) * back - seen).max() < 1e-4
+
+
+def test_no_dots_of_odd_colours_stand_on_the_wall_beside_something_overexposed():
+    """White before blue, the photo three times the grid: between full white and a grey edge each channel asks for another wall."""
+    import cv2
+
+    wall = np.array((0.3, 0.4, 0.6))
+    hero = np.zeros((HEIGHT, WIDTH), bool)
+    hero[40:100, 60:110] = True
+    large = cv2.resize(hero.astype(np.float64), (3 * WIDTH, 3 * HEIGHT), interpolation=cv2.INTER_NEAREST)
+    share = cv2.GaussianBlur(np.roll(large, 4, axis=1), (0, 0), 1.5)[..., None]  # the depth is off by a pixel and a third
+    noise = np.random.default_rng(5).normal(scale=0.01, size=(*share.shape[:2], 3))
+    linear = share * 1.02 + (1 - share) * linear_from_srgb(wall) + noise * 0.2
+    colour = np.rint(srgb_from_linear(np.clip(linear, 0, 1)) * 255).astype(np.uint8)
+    photo = replace(two_planes().photo(3), colour=colour)
+    depth = DepthMap(np.where(hero, 0.9, 0.2).astype(np.float32), np.ones(hero.shape, bool), True, "made here")
+    torn = split_into_layers(photo, depth, SOFT)
+    image, matte = add_skirt(*(lambda m: (inpaint(with_background_colours(torn, m), SOFT, InpaintSettings())[0], m))(find_matte(torn, SOFT)))
+    texture = pack_soft(image, photo, matte).texture
+    back = texture[:, texture.shape[1] // 2 :].astype(float) / 255
+    off = (back[..., :3] - wall)[(back[..., 3] > 0) & (texture[:, : texture.shape[1] // 2, 3] < 250)]
+    dots = (np.abs(off).max(axis=1) > 0.1) & (np.ptp(off, axis=1) > 0.25)  # a grey or white edge is none
+    assert dots.mean() < 0.002, dots.sum()
