@@ -1,5 +1,7 @@
 # make demo [PHOTO=picture.jpg [DEPTH=depth.png]]   a diorama of the demo photo, or of yours, in out/
 # make check                                         style, types of core, and the quick tests
+# make coverage                                      which lines of core the quick tests run
+# make tag                                           the git tag of a release, from the manifest
 # make test                                          all tests, with what they need
 # make test-versions                                 the tests with Blender in Blender 5.0 and 5.2 too, whole
 # make test-blender-real                             the zips with their wheels in Blender 4.5, 5.0, 5.2 and in Debian's program
@@ -20,7 +22,7 @@ SYSTEM_LIBRARIES := libegl1 libgl1 libxi6 libxrender1 libxkbcommon0 libsm6 libxf
 WHEELS ?= dist/wheels
 BLENDER_ROOT ?= dist/debian-blender
 
-.PHONY: demo check test test-versions test-blender-real test-windows test-zip checksums extension bare wheels-lock train-depth fuzz lint clean
+.PHONY: demo check coverage tag test test-versions test-blender-real test-windows test-zip checksums extension bare wheels-lock train-depth fuzz lint clean
 
 .venv/ready: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -46,6 +48,14 @@ check: .venv/ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/python -m mypy core
 	$(BIN)/python -m pytest -x $(QUICK)
+
+coverage: .venv/ready-dev
+	$(BIN)/python -m coverage run --source core -m pytest -x $(QUICK)
+	$(BIN)/python -m coverage report --skip-covered --sort cover
+
+# from the manifest, the only place of the number besides pyproject.toml
+tag: check
+	git tag -a "v$$(sed -n 's/^version = "\(.*\)"/\1/p' blender_manifest.toml)" -m "Release"
 
 test: .venv/ready-dev
 	$(BIN)/python -m pytest

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+MOST_OFF = 2.0
+"""How far an outline may leave its place at the most, in working pixels, whatever number of triangles is wanted: what was invented
+has colours for a few pixels beyond it and no more."""
 ROUNDING = 1e-3
 """Points of a straight line may be off it by so many pixels."""
 
@@ -49,6 +52,7 @@ class Outlines:
         along = b - a
         t = np.clip(((p - a) * along).sum(axis=1) / np.maximum((along * along).sum(axis=1), 1e-9), 0, 1)
         distance = np.hypot(*(p - a - t[:, None] * along).T)
+        distance[distance > MOST_OFF] = np.inf
         return np.where(distance < ROUNDING, 0, distance) * self.scale[point]
 
     def take_out(self, corner: np.ndarray, turn: int) -> None:
