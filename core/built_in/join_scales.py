@@ -8,6 +8,8 @@ RADIUS = 0.05
 """Half the window of the guided filter, as a part of the long side."""
 LEAST_VARIANCE = 1e-4
 """Variance of the edges, in parts of their range squared, below which the filter smooths."""
+OWN_SHARE = 0.3
+"""Share that the edges' own levels have in the result: where `levels` sees nothing, the filter could bring no edge there."""
 
 
 def join_scales(levels: np.ndarray, edges: list[np.ndarray]) -> np.ndarray:
@@ -29,5 +31,8 @@ def join_scales(levels: np.ndarray, edges: list[np.ndarray]) -> np.ndarray:
     guide_mean, level_mean = mean(guide), mean(levels)
     slope = (mean(guide * levels) - guide_mean * level_mean) / (mean(guide * guide) - guide_mean**2 + LEAST_VARIANCE)
     offset = level_mean - slope * guide_mean
-    joined = mean(slope) * guide + mean(offset)
-    return (np.clip(joined, 0, 1) * span + low).astype(np.float32)
+    joined = np.clip(mean(slope) * guide + mean(offset), 0, 1)
+    least, most = np.percentile(guide[::2, ::2].astype(float), (0.05, 99.95)).tolist()
+    own = np.clip((guide - least) / max(most - least, 1e-6), 0, 1)
+    joined += OWN_SHARE * (own - joined)
+    return (joined * span + low).astype(np.float32)
