@@ -13,6 +13,8 @@ import numpy as np
 from .discontinuities import label_surfaces
 from .layered_depth_image import OPPOSITE, STEPS, LayeredDepthImage, beside
 
+LEAST_CONTEXT = 0.3
+"""A region with less context than this part of its own size takes all that it is linked to."""
 FEWEST = 12
 """Regions with fewer pixels to invent stay as the deterministic fill left them."""
 LEAST_REACH = 0.008
@@ -196,6 +198,11 @@ def find_regions(
     steps = np.minimum(most, deepest + max(8, round(0.012 * image.long_side)))
     farther = _farther_side_only(image) if image.estimated and own else None
     region, node, found_at = _flood_contexts(image, labels, steps, farther)
+    if farther is not None:
+        starved = np.bincount(region, minlength=len(sizes)) < LEAST_CONTEXT * sizes
+        more = _flood_contexts(image, np.where(starved[labels], labels, 0), np.where(starved, steps, 0), None)
+        kept = ~starved[region]
+        region, node, found_at = (np.concatenate([a[kept], b]) for a, b in zip((region, node, found_at), more, strict=True))
     return _cut_out(image, labels, sizes, region, node, found_at)
 
 

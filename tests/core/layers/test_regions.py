@@ -157,3 +157,15 @@ def test_context_does_not_reach_round_the_end_of_a_tear_in_estimated_depth():
     for region in regions:
         near = image.layers[0].disparity[region.window] > 0.65
         assert region.context.any() and not (region.context & near).any()
+
+
+def test_a_region_that_the_farther_side_alone_would_starve_takes_what_it_is_linked_to():
+    """A hidden surface far behind all that is seen beside it: better that context than none."""
+    image = ending_tear()
+    found = disocclude(image, BORDERLESS.hidden_width)
+    image, distance = add_hidden_layer(image, replace(found, disparity=np.full_like(found.disparity, -0.9), expected=None))
+    *before, last = image.layers
+    image = replace(image, layers=(*before, replace(last, disparity=np.full_like(last.disparity, -0.9))))
+    regions, free = (find_regions(each, BORDERLESS.context_width, distance) for each in (image, replace(image, estimated=False)))
+    assert regions and all(region.context.any() for region in regions)
+    assert all(np.array_equal(a.context, b.context) for a, b in zip(regions, free, strict=True))
