@@ -9,6 +9,7 @@ import numpy as np
 
 from ..layers.layered_depth_image import LayeredDepthImage
 from ..layers.regions import Region
+from ..raster.nearest_known import nearest_known
 from ..threads import thread_count
 from .deterministic import DETAIL_SIGMA, compose, fill_parts
 from .inpainter import Inpainter, Painter, Step
@@ -46,6 +47,22 @@ def fill_colour(
             progress(quick * done / all_)
     if painter:
         painter.finish()
+    return _without_context(colour, regions, image)
+
+
+def _without_context(colour: np.ndarray, regions: list[Region], image: LayeredDepthImage) -> np.ndarray:
+    """The colours, where a region had no context those of the nearest one that had; without any those in front."""
+    lost = np.zeros(image.shape, bool)
+    for region in regions:
+        if not region.context.any():
+            lost[region.window] |= region.synthesis
+    if not lost.any():
+        return colour
+    known = image.layers[-1].present & ~lost
+    if known.any():
+        colour[lost] = colour.reshape(-1, 3)[nearest_known(known)[1][lost]]
+    else:
+        colour[lost] = image.layers[0].colour[lost]
     return colour
 
 

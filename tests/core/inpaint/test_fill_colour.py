@@ -1,5 +1,7 @@
 """Colour of hidden parts and of the border: from the context alone, plain stays plain, and detail comes along."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scenes import BORDERED, BORDERLESS, HEIGHT, WIDTH, Scene, slanted_ground, t_junction, two_planes
@@ -43,6 +45,17 @@ def painted(region: Region, rim: int = 0) -> np.ndarray:
 def test_a_plain_context_gives_that_colour(rim):
     colour = np.broadcast_to((0.1, 0.5, 0.8), (SIDE, SIDE, 3))
     assert np.abs(painted(region_of(colour), rim) - (0.1, 0.5, 0.8)).max() < 1e-3
+
+
+def test_a_region_without_context_takes_the_nearest_colour_that_was_found_behind():
+    """Not grey: that showed as a flat patch in a gap."""
+    left, right = (region_of(np.broadcast_to((0.1, 0.5, 0.8), (SIDE, SIDE, 3)), hole) for hole in (np.s_[20:40, 10:20], np.s_[20:40, 25:40]))
+    alone = replace(right, context=np.zeros_like(right.context))
+    both = left.synthesis | right.synthesis
+    layer = Layer(both, both, np.ones((SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE, 3), np.float32), np.full((4, SIDE, SIDE), -1, np.int8))
+    image = LayeredDepthImage((layer, layer), (0, 0, SIDE, SIDE), 0.01, 1.0)
+    result = fill_colour([left, alone], image, choose_inpainter(InpaintSettings()), 0.0)
+    assert np.abs(result[both] - (0.1, 0.5, 0.8)).max() < 1e-3
 
 
 def test_what_is_neither_context_nor_hole_has_no_say():

@@ -163,7 +163,7 @@ def test_a_region_that_the_farther_side_alone_would_starve_takes_what_it_is_link
     """A hidden surface far behind all that is seen beside it: better that context than none."""
     image = ending_tear()
     found = disocclude(image, BORDERLESS.hidden_width)
-    image, distance = add_hidden_layer(image, replace(found, disparity=np.full_like(found.disparity, -0.9), expected=None))
+    image, distance = add_hidden_layer(image, found)
     *before, last = image.layers
     image = replace(image, layers=(*before, replace(last, disparity=np.full_like(last.disparity, -0.9))))
     regions, free = (find_regions(each, BORDERLESS.context_width, distance) for each in (image, replace(image, estimated=False)))
