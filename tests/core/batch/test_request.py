@@ -24,6 +24,8 @@ def values_of(f):
         return st.sampled_from(list(f.metadata["choices"]))
     if isinstance(f.default, bool):
         return st.booleans()
+    if isinstance(f.default, str):
+        return st.text("0123456789,. ")
     if isinstance(f.default, int):
         return st.integers(int(low), int(high))
     return st.floats(low, high, allow_nan=False)

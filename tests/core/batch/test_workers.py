@@ -84,7 +84,7 @@ def test_a_task_that_always_crashes_is_given_up(pool):
 def test_last_words_are_kept(pool, tmp_path):
     worker = pool().start()
     worker.wait_until_ready(threading.Event())
-    outcome = worker.ask({"do": "crash once"}, LIMITS, threading.Event(), lambda *_: None)
+    outcome = worker.run_task({"do": "crash once"}, LIMITS, threading.Event(), lambda *_: None)
     assert outcome.result == "crashed" and "my last words" in outcome.error
 
 
