@@ -207,7 +207,8 @@ HEIF_ERRORS = (ValueError, EOFError, SyntaxError, RuntimeError, OSError, MemoryE
 
 def _decode_heif(image, name: str, what: str) -> tuple[np.ndarray, int]:
     """(h, w) pixels of an auxiliary picture and the value of white; the size is checked before decoding."""
-    check_size(image.width, image.height, name, what)
+    width, height = image.size
+    check_size(width, height, name, what)
     try:
         pixels = np.array(image)
     except HEIF_ERRORS as error:
