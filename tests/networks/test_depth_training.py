@@ -179,3 +179,36 @@ def test_every_scene_fills_the_stage_and_a_render_has_true_depth(tmp_path):
     pytest.importorskip("bpy")
     out = run("scene_kinds/check_scenes.py", "--work", str(tmp_path))
     assert "all scenes fill the stage" in out and "depth is true" in out
+
+
+def test_the_silhouette_decoder_learns_on_a_frozen_encoder_and_goes_on(tmp_path):
+    from safetensors.torch import load_file
+
+    from photo_diorama.core.networks.depth import built_in as net
+
+    rendered, folder = made_cache(tmp_path), tmp_path / "run"
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    cv2.imwrite(str(photos / "one.jpg"), np.random.default_rng(3).integers(0, 255, (120, 160, 3)).astype(np.uint8))
+    common = ("--rendered", str(rendered), "--photos", str(photos), "--run", str(folder), "--start", str(net.WEIGHTS),
+              "--long-side", "96", "--batch", "2")  # fmt: skip
+    run("train_edges.py", *common, "--minutes", "0.02")
+    first = torch.load(folder / "checkpoint.pt", weights_only=True)
+    run("train_edges.py", *common, "--cool", "0.02")
+    assert first["step"] < torch.load(folder / "checkpoint.pt", weights_only=True)["step"]
+    stored, shipped = load_file(str(folder / "embedded_depth.safetensors")), load_file(str(net.WEIGHTS))
+    encoder = [name for name in shipped if name.startswith("encoder") and "num_batches" not in name]
+    assert encoder and all(torch.equal(stored[name], shipped[name]) for name in encoder)
+    assert not torch.equal(stored["decoder.head.0.weight"], shipped["decoder.head.0.weight"])
+
+
+def test_the_boundary_that_is_there_costs_less_than_one_beside_it(truth):
+    sys.path.insert(0, str(FOLDER))
+    try:
+        edges = load("train_edges")
+    finally:
+        sys.path.remove(str(FOLDER))
+    boundary, valid = losses.occlusion_edges(truth).float(), torch.ones_like(truth)
+    logit = (boundary * 2 - 1) * 8
+    right, beside, none = (float(edges.boundary_loss(each, boundary, valid)) for each in (logit, logit.roll(6, 2), torch.full_like(logit, -8)))
+    assert right < 0.05 < 0.5 < min(beside, none)
