@@ -7,6 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+from .raster.decode import MAX_PIXELS, size_by_header
+
 MEMINFO, CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
 
@@ -62,6 +64,17 @@ def needed_memory(width: int, height: int, long_side: int, networks: bool) -> in
     grid = width * height * min(1.0, long_side / max(width, height)) ** 2
     fixed = AT_REST + BLENDER + (NETWORKS if networks else 0)
     return int(fixed * 1e6 + A_GRID_PIXEL * grid + A_PHOTO_PIXEL * width * height)
+
+
+def scarce_memory(photo: Path, long_side: int, networks: bool) -> str | None:
+    """A sentence's first half where the machine has less memory left than the photo will take, by the size in its header; else None."""
+    free, size = free_memory(), size_by_header(photo)
+    if free is None or size is None or size[0] * size[1] > MAX_PIXELS:
+        return None  # a photo that is too large is refused in a sentence of its own
+    need = needed_memory(*size, long_side, networks)
+    if need <= free:
+        return None
+    return f"{photo} needs about {need / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are free; should it stop for lack of it"
 
 
 def free_caches(package: str) -> None:

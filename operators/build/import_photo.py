@@ -13,6 +13,7 @@ from bpy_extras.io_utils import ImportHelper
 from ...core.depth.find_depth import BESIDE
 from ...core.depth.named_depth import pair
 from ...core.errors import DioramaError
+from ...core.memory import scarce_memory
 from ...core.pipeline import Diorama, Kept, Progress, build_diorama
 from ...core.settings import Settings
 from ..scene.emit import emit
@@ -80,7 +81,15 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
         if self.depth:
             depths = {photos[0]: bpy.path.abspath(self.depth)}
         self._settings = settings_of(self)
+        for photo in photos:
+            self._tell_of_memory(photo, photo in depths)
         return partial(build_each, photos, depths, self._settings, models_folder(context), build_operator.kept)
+
+    def _tell_of_memory(self, photo: str, has_depth: bool) -> None:
+        networks = not has_depth or self._settings.inpaint.inpainter not in ("diffusion", "exemplar")
+        scarce = scarce_memory(Path(photo), self._settings.layers.long_side, networks)
+        if scarce:
+            self.report({"WARNING"}, f"{scarce}, lower Long Side (now {self._settings.layers.long_side}) or scale the photo down")
 
     def _photos(self) -> list[str]:
         names = [each.name for each in self.files if each.name]

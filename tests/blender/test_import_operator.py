@@ -422,3 +422,12 @@ def test_names_of_any_length_and_script(blender, tmp_path, import_photo):
         assert stem.startswith(root.name) and len(root.name) >= min(len(stem), 16)
         for ob in root.children_recursive:
             assert ob.name.startswith(root.name) and ob["photo_diorama_role"] in ob.name.replace("camera rig", "rig")
+
+
+def test_a_photo_that_needs_more_memory_than_is_left_is_told_in_the_windows_words(street, import_photo, monkeypatch, capfd):
+    from photo_diorama.core import memory
+
+    monkeypatch.setattr(memory, "free_memory", lambda: 100_000_000)
+    import_photo(*street)
+    said = capfd.readouterr().out
+    assert "GB are free" in said and "lower Long Side" in said and "--long-side" not in said

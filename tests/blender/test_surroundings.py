@@ -274,7 +274,7 @@ def test_every_librarys_word_for_no_memory_is_the_sentence(error):
     assert not is_out_of_memory(KeyError("memory")) and not is_out_of_memory(DioramaError("a.png: not enough memory."))
 
 
-LITTLE = "import photo_diorama.ui.cli.make_diorama as each; each.free_memory = lambda: 100_000_000"
+LITTLE = "import photo_diorama.core.memory as each; each.free_memory = lambda: 100_000_000"
 
 
 def test_a_photo_that_needs_more_memory_than_is_left_is_told_before(place):

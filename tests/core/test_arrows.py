@@ -19,7 +19,7 @@ NETWORKS = ROOT / "core" / "networks"
 LATE = {"torch", "torchvision", "timm", "cv2", "scipy", "PIL", "pillow_heif", "safetensors"}
 MOST_LINES, MOST_FILES = 400, 12
 ORDER = """
-core: errors fault_report memory | camera | models job built_in | settings shown_options | threads | raster | photo scene viewer | networks |
+core: errors fault_report | camera | models job built_in | settings shown_options | threads | raster | memory photo scene viewer | networks |
       networks/depth networks/inpaint silhouettes | depth |
       layers batch | hidden_depth mesh | inpaint | pipeline | change_depth | change_parts
 operators: nodes | scene | light | staging | build | depth camera | output

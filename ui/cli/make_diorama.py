@@ -13,9 +13,8 @@ from typing import Any
 from ...core.batch.request import Request
 from ...core.camera.framing import told as framing_told
 from ...core.errors import DioramaError, Kind
-from ...core.memory import BLENDER_ADDRESSES, address_space_left, free_memory, needed_memory
+from ...core.memory import BLENDER_ADDRESSES, address_space_left, scarce_memory
 from ...core.pipeline import Diorama, build_diorama
-from ...core.raster.decode import MAX_PIXELS, size_by_header
 from ...core.scene.output import OutputSettings, names_of
 from ...core.settings import Settings
 from .flags import add_common, add_options, add_output_options, request_from
@@ -103,17 +102,11 @@ def require_blender() -> None:
 
 
 def tell_of_memory(request: Request, settings: Settings, session: Session) -> None:
-    """Warns where the machine has less memory left than the photo will take, by the size in its header."""
-    free, size = free_memory(), size_by_header(request.photo)
-    if free is None or size is None or size[0] * size[1] > MAX_PIXELS:
-        return  # a photo that is too large is refused in a sentence of its own
+    """Warns where the machine has less memory left than the photo will take."""
     networks = request.depth is None or settings.inpaint.inpainter not in ("diffusion", "exemplar")
-    need = needed_memory(*size, settings.layers.long_side, networks)
-    if need > free:
-        session.warn(
-            f"{request.photo} needs about {need / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are free; should it stop for lack of it, "
-            f"lower --long-side (now {settings.layers.long_side}) or scale the photo down."
-        )
+    scarce = scarce_memory(request.photo, settings.layers.long_side, networks)
+    if scarce:
+        session.warn(f"{scarce}, lower --long-side (now {settings.layers.long_side}) or scale the photo down.")
 
 
 def check_room() -> None:
