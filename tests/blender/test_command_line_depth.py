@@ -161,8 +161,10 @@ def test_a_diorama_of_the_written_depth_is_the_same(worker, tmp_path, ending):
     first = json.loads(worker.run(photo, "--depth", depth, *FAST, "--json", cwd=tmp_path).out)
     flags = [*FAST[:2], *facts["read_with"].split(), "--output", "b.blend"]
     second = json.loads(worker.run(photo, "--depth", f"d{ending}", *flags, "--json", cwd=tmp_path).out)
-    for name in ("nearest_m", "edges", "layers", "triangles", "metric"):
+    for name in ("nearest_m", "edges", "layers", "metric"):
         assert first[name] == second[name], name
+    # 16 bits round the depth, and vertices then collapse in another order
+    assert abs(first["triangles"] - second["triangles"]) <= (0.1 * first["triangles"] if ending == ".png" else 0)
 
 
 def test_sizes(worker, tmp_path):

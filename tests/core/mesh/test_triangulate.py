@@ -173,7 +173,7 @@ def test_invented_triangles_read_their_own_layers_colour(name):
 def test_more_density_never_means_fewer_triangles(name):
     """Up to a few: vertices collapse in another order."""
     counts = np.array([meshed(name, density=density).triangle_count for density in (0.1, 0.5, 1.0, 2.0, 10.0)])
-    assert (counts[1:] > 0.9 * np.maximum.accumulate(counts)[:-1]).all() and counts.min() > 0
+    assert (counts[1:] > 0.9 * np.maximum.accumulate(counts)[:-1] - 4).all() and counts.min() > 0
     if name in ("sphere",):
         assert counts[-1] > 3 * counts[0]
 
