@@ -26,7 +26,7 @@ train, prepare = load("train"), load("prepare")
 from views import View, torn, truth  # noqa: E402
 
 from photo_diorama.core.hidden_depth.choose_surface import load_network  # noqa: E402
-from photo_diorama.core.hidden_depth.surface_candidates import look  # noqa: E402
+from photo_diorama.core.hidden_depth.surface_candidates import find_candidates  # noqa: E402
 from photo_diorama.core.layers.regions import disocclude  # noqa: E402
 from photo_diorama.core.settings import LayerSettings  # noqa: E402
 
@@ -116,7 +116,7 @@ def test_a_mirrored_view_is_told_the_same_with_right_and_left_changed_over():
     for one in (view, prepare.mirrored(view)):
         image = torn(one, layers)
         found = disocclude(image, layers.hidden_width)
-        both.append((truth(one, image, found), look(image, found)))
+        both.append((truth(one, image, found), find_candidates(image, found)))
     (true, known), (other_true, other_known) = both[0][0], both[1][0]
     assert (known == other_known[:, ::-1]).mean() > 0.99 and known.sum() > 500
     same = known & other_known[:, ::-1]
