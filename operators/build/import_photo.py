@@ -81,15 +81,9 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
         if self.depth:
             depths = {photos[0]: bpy.path.abspath(self.depth)}
         self._settings = settings_of(self)
-        for photo in photos:
-            self._tell_of_memory(photo, photo in depths)
+        for told in scarce_for(photos, depths, self._settings):
+            self.report({"WARNING"}, told)
         return partial(build_each, photos, depths, self._settings, models_folder(context), build_operator.kept)
-
-    def _tell_of_memory(self, photo: str, has_depth: bool) -> None:
-        networks = not has_depth or self._settings.inpaint.inpainter not in ("diffusion", "exemplar")
-        scarce = scarce_memory(Path(photo), self._settings.layers.long_side, networks)
-        if scarce:
-            self.report({"WARNING"}, f"{scarce}, lower Long Side (now {self._settings.layers.long_side}) or scale the photo down")
 
     def _photos(self) -> list[str]:
         names = [each.name for each in self.files if each.name]
@@ -118,6 +112,17 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
         select(context, roots)
         if roots and (fresh or self._settings.scene.set_up_scene):
             look_through(context, roots[-1])
+
+
+def scarce_for(photos: Sequence[str], depths: dict[str, str], settings: Settings) -> list[str]:
+    """A sentence for each photo that needs more memory than the machine has left."""
+    side, told = settings.layers.long_side, []
+    for photo in photos:
+        networks = photo not in depths or settings.inpaint.inpainter not in ("diffusion", "exemplar")
+        scarce = scarce_memory(Path(photo), side, networks)
+        if scarce:
+            told.append(f"{scarce}, lower Long Side (now {side}) or scale the photo down")
+    return told
 
 
 def build_each(
