@@ -24,7 +24,7 @@ def join_scales(levels: np.ndarray, edges: list[np.ndarray]) -> np.ndarray:
     # plain floats: beside a scalar of NumPy's, NumPy 2 would leave float32, and the last digits with it
     low, high = np.percentile(levels[::2, ::2].astype(float), (0.05, 99.95)).tolist()
     span = max(high - low, 1e-6)
-    guide = sum(resized((each - low) / span) for each in edges) / len(edges)
+    guide = np.sum([resized((each - low) / span) for each in edges], axis=0) / len(edges)
     levels = resized((levels - low) / span)
     side = 2 * round(RADIUS * max(height, width)) + 1
     mean = lambda values: cv2.blur(values, (side, side), borderType=cv2.BORDER_REFLECT)

@@ -340,7 +340,8 @@ def _read_integers(path: Path, data: bytes) -> tuple[np.ndarray, str]:
             warnings.simplefilter("ignore")
             image = open_picture(data, str(path), DEPTH_KINDS)  # only the header, before anything is decoded
             _check_count(path, *image.size)
-            check_memory(*image.size, bytes_a_pixel(image.format, *channels_of(image, data)), str(path))
+            channels, bits = channels_of(image, data)
+            check_memory(image.size[0], image.size[1], bytes_a_pixel(image.format, channels, bits), str(path))
     except Image.DecompressionBombError:  # of WebP Pillow asks its own limit
         raise DioramaError(f"{path} has more pixels than Pillow decodes of its kind; scale it down first.") from None
     except UnidentifiedImageError:

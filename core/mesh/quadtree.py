@@ -86,11 +86,11 @@ def cut_into_blocks(layer: Layer, k: int, corners: Vertices, tolerance: float, t
             for chosen, p, q in ((one, b, a), (two, between[side], a), (two, b, between[side])):
                 triangles.append(np.stack([p[chosen], q[chosen], middle[chosen]], axis=1))
                 blocks.append(own[chosen])
-    triangles, (r, c, n) = np.concatenate(triangles).astype(np.int32), np.concatenate(blocks).T
+    every, (r, c, n) = np.concatenate(triangles).astype(np.int32), np.concatenate(blocks).T
     shown = kinds[r, c]
-    side = np.where(shown < FRONT, BLOCK, SOFT_BLOCK)
-    tile = np.stack([r // side, c // side], axis=1).astype(np.int16)
-    return Pieces(triangles, np.full(len(r), k, np.uint8), shown, tile, n > 1)
+    size = np.where(shown < FRONT, BLOCK, SOFT_BLOCK)
+    tile = np.stack([r // size, c // size], axis=1).astype(np.int16)
+    return Pieces(every, np.full(len(r), k, np.uint8), shown, tile, np.greater(n, 1))
 
 
 def _better_diagonal(four: list[np.ndarray], corners: Vertices) -> np.ndarray:

@@ -90,7 +90,8 @@ def triangulate(
     middle = disparity[height * 3 // 8 : height * 5 // 8 + 1, width * 3 // 8 : width * 5 // 8 + 1]
     return LayeredMesh(
         photo.name, tuple(meshes), photo.camera, atlas.texture, float(1 / np.percentile(disparity[::2, ::2], 99.95)),
-        float(1 / np.median(middle)), max(float(mesh.vertices[:, 2].max()) for mesh in meshes), metric, soft and soft.texture,
+        float(1 / np.median(middle)), max(float(mesh.vertices[:, 2].max()) for mesh in meshes), metric,
+        None if soft is None else soft.texture,
     )  # fmt: skip
 
 

@@ -119,7 +119,7 @@ def _read_picture(path: Path, data: bytes) -> tuple[np.ndarray, np.ndarray | Non
             _check_size(path, *image.size)
             channels, bits = channels_of(image, data)
             deep = image.mode.startswith("I;16") or image.mode in ("I", "F") or bits > 8
-            check_memory(*image.size, bytes_a_pixel(image.format, channels, bits), str(path))
+            check_memory(image.size[0], image.size[1], bytes_a_pixel(image.format, channels, bits), str(path))
             if not deep:
                 image.load()  # before EXIF is read: of a PNG that decodes it too, and damage would count as no EXIF
             exif = _exif(image)

@@ -21,7 +21,8 @@ def joined_animations(data: bytes, name: str) -> bytes:
     animations = told.get("animations", [])
     if len(animations) < 2:
         return data
-    channels, samplers = [], []
+    channels: list[dict] = []
+    samplers: list[dict] = []
     for each in animations:
         # a channel names its sampler by the number within its animation
         channels += [{**channel, "sampler": channel["sampler"] + len(samplers)} for channel in each["channels"]]
