@@ -93,7 +93,8 @@ def _labels(pieces: Pieces, textures, layers: int, split: bool) -> tuple[np.ndar
         if not len(own):
             continue
         origin = np.stack(tile, axis=1) if split and texture is soft else texture.origin_of(pieces.layer[own], tile)
-        key = origin[:, 0].astype(np.int64) << 32 | (origin[:, 1] & 0xFFFFFFFF)
+        origin = origin.astype(np.int64)  # NumPy 2 puts no number of 32 bits beside an int32
+        key = origin[:, 0] << 32 | (origin[:, 1] & 0xFFFFFFFF)
         place[own] = np.unique(key, return_inverse=True)[1]
     label = (place * layers + pieces.layer) * 4 + pieces.shown
     return label, np.arange(label.max() + 1) // 4 % layers > 0
