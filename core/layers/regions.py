@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..raster.nearest_known import nearest_known
 from .discontinuities import label_surfaces
 from .layered_depth_image import OPPOSITE, STEPS, LayeredDepthImage, beside
 
@@ -208,15 +209,11 @@ def find_regions(
 
 def _farther_side_only(image: LayeredDepthImage) -> np.ndarray:
     """(layers * pixels,) bool: nodes that are no nearer than the middle between what the nearest invented pixel hides behind and itself."""
-    import cv2
-
     *before, last = image.layers
     front = np.max([np.where(layer.present, layer.disparity, 0) for layer in before], axis=0)
     middle = np.maximum((front + last.disparity) / 2, last.disparity + image.threshold)
-    _, nearest = cv2.distanceTransformWithLabels((~last.present).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    limit = np.zeros(nearest.max() + 1, np.float32)
-    limit[nearest[last.present]] = middle[last.present]
-    return np.concatenate([(layer.disparity <= limit[nearest]).ravel() for layer in image.layers])
+    limit = middle.ravel()[nearest_known(last.present)[1]]
+    return np.concatenate([(layer.disparity <= limit).ravel() for layer in image.layers])
 
 
 def _flood_contexts(image: LayeredDepthImage, labels: np.ndarray, steps: np.ndarray, allowed: np.ndarray | None):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..raster.nearest_known import nearest_known
 from .ramps import REFERENCE_SIDE, Ramps
 
 ALONG = 5.0
@@ -29,16 +30,11 @@ class Band:
 
 def band_around(ramps: Ramps, shape: tuple[int, int]) -> Band:
     """The band of at least one ridge pixel on a map of `shape` (h, w)."""
-    import cv2
-
     scale = max(shape) / REFERENCE_SIDE
     normal, near, far, near_distance, far_distance = _smooth_along(ramps, shape, scale)
-    free = np.ones(shape, np.uint8)
-    free[ramps.rows, ramps.columns] = 0
-    _, label = cv2.distanceTransformWithLabels(free, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    of = np.zeros(label.max() + 1, np.int32)
-    of[label[ramps.rows, ramps.columns]] = np.arange(len(ramps))
-    nearest = of[label]
+    number = np.full(shape, -1, np.int32)
+    number[ramps.rows, ramps.columns] = np.arange(len(ramps))
+    nearest = number.ravel()[nearest_known(number >= 0)[1]]
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     dx, dy = x - ramps.columns[nearest], y - ramps.rows[nearest]
     nx, ny = normal[nearest, 0], normal[nearest, 1]
