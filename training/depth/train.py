@@ -13,7 +13,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -225,18 +225,35 @@ def step_once(network: EmbeddedDepthNet, batch: list[Sample], frozen: bool) -> d
 
 
 def main() -> None:
+    options = prepared()
+    network = begin(options)
+    parameters = [{"params": network.decoder.parameters(), "share": 1.0},
+                  {"params": network.encoder.parameters(), "share": options.encoder_share}]
+    batches = lambda seed: iter(torch.utils.data.DataLoader(Batches(options, seed), batch_size=None, num_workers=options.workers))
+    learn(options, network, parameters, batches, step_once)
+
+
+def prepared() -> argparse.Namespace:
+    """What the command line says, with threads set and the run's folder made."""
     options = arguments()
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(1)
     options.run.mkdir(parents=True, exist_ok=True)
-    network = begin(options)
-    optimiser = torch.optim.AdamW([{"params": network.decoder.parameters(), "share": 1.0},
-                                   {"params": network.encoder.parameters(), "share": options.encoder_share}],
-                                  lr=options.top_rate, weight_decay=0.01)
+    return options
+
+
+def learn(options: argparse.Namespace, network: EmbeddedDepthNet, parameters: list[dict], batches: Callable[[int], Iterator[list[Sample]]],
+          losses_of: Callable[[EmbeddedDepthNet, list[Sample], bool], dict[str, torch.Tensor]]) -> None:
+    """Trains from the run's checkpoint, or from the network as it is, until its minutes are over.
+
+    `parameters` are AdamW's groups, each with its share of the rate; `batches(seed)` yields batches; `losses_of(network, batch, frozen)`
+    are the losses of one, with the encoder frozen or not.
+    """
+    optimiser = torch.optim.AdamW(parameters, lr=options.top_rate, weight_decay=0.01)
     average, step, before = Average(network), 0, 0.0
     if (options.run / "checkpoint.pt").exists():
         step, before = resume(options, network, optimiser, average)
-    batches = iter(torch.utils.data.DataLoader(Batches(options, step + 1), batch_size=None, num_workers=options.workers))
+    drawn = batches(step + 1)
     clock = time.process_time if options.device == "cpu" and not options.workers else time.time
     start, saved = clock(), time.time()
     last = before + options.cool * 60 if options.cool else options.minutes * 60
@@ -247,7 +264,7 @@ def main() -> None:
         for group in optimiser.param_groups:
             group["lr"] = options.top_rate * group["share"] * rate(
                 spent / 60, (spent - before) / (options.cool * 60) if options.cool else None)
-        terms = step_once(network, next(batches), frozen)
+        terms = losses_of(network, next(drawn), frozen)
         optimiser.zero_grad(set_to_none=True)
         sum(terms.values()).backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)

@@ -9,11 +9,9 @@ probability that a pixel lies at an occlusion boundary. Checkpoints, rates and m
 """
 # ruff: noqa: E402, I001  (the path comes first: these scripts are run from a checkout, not installed)
 
-import json
-import time
+from collections.abc import Iterator
 
 import train
-import cv2
 import losses
 import numpy as np
 import torch
@@ -96,8 +94,8 @@ def begin(options) -> EmbeddedDepthNet:
     return network.to(options.device, memory_format=torch.channels_last)
 
 
-def step_once(network: EmbeddedDepthNet, batch: list[Sample]) -> dict[str, Tensor]:
-    """The losses of one batch, ready to be summed and differentiated."""
+def step_once(network: EmbeddedDepthNet, batch: list[Sample], frozen: bool) -> dict[str, Tensor]:
+    """The losses of one batch, ready to be summed and differentiated; the encoder is always frozen."""
     device = next(network.parameters()).device
     photo, inverse, valid = train.tensors(batch, device)
     maps = train.encode(network, photo, len(network.encoder.stages))
@@ -106,43 +104,18 @@ def step_once(network: EmbeddedDepthNet, batch: list[Sample]) -> dict[str, Tenso
     return objective(half[:, 0].float(), half[:, 1].float(), batch, inverse, valid)
 
 
+def batches(options, seed: int) -> Iterator[list[Sample]]:
+    """Endless batches in which silhouettes are frequent."""
+    source = EdgeSource(options.rendered, train.read_photos(options.photos, 640), None, [], np.random.default_rng(seed))
+    while True:
+        yield source.batch(options.batch, options.long_side)
+
+
 def main() -> None:
-    options = train.arguments()
-    torch.set_num_threads(options.threads)
-    cv2.setNumThreads(1)
-    options.run.mkdir(parents=True, exist_ok=True)
+    options = train.prepared()
+    options.frozen = float("inf")
     network = begin(options)
-    optimiser = torch.optim.AdamW(network.decoder.parameters(), lr=options.top_rate, weight_decay=0.01)
-    average, step, before = train.Average(network), 0, 0.0
-    if (options.run / "checkpoint.pt").exists():
-        step, before = train.resume(options, network, optimiser, average)
-    source = EdgeSource(options.rendered, train.read_photos(options.photos, 640), None, [], np.random.default_rng(step + 1))
-    start, saved = time.process_time(), time.time()
-    last = before + options.cool * 60 if options.cool else options.minutes * 60
-    sums: dict[str, float] = {}
-    while (spent := before + time.process_time() - start) < last:
-        network.train()
-        network.encoder.eval()
-        for group in optimiser.param_groups:
-            cooled = (spent - before) / (options.cool * 60) if options.cool else None
-            group["lr"] = options.top_rate * train.rate(spent / 60, cooled)
-        terms = step_once(network, source.batch(options.batch, options.long_side))
-        optimiser.zero_grad(set_to_none=True)
-        sum(terms.values()).backward()
-        torch.nn.utils.clip_grad_norm_(network.decoder.parameters(), 1.0)
-        optimiser.step()
-        average.update(network)
-        step += 1
-        for key, value in terms.items():
-            sums[key] = sums.get(key, 0.0) + float(value.detach())
-        if step % 25 == 0:
-            report = {"step": step, "minutes": round(spent / 60, 2), "renders": len(source.rendered)}
-            print(json.dumps(report | {k: round(v / 25, 4) for k, v in sums.items()}), flush=True)
-            sums = {}
-        if time.time() - saved > 150:
-            train.save(options.run, network, optimiser, average, step, spent)
-            saved = time.time()
-    train.save(options.run, network, optimiser, average, step, last)
+    train.learn(options, network, [{"params": network.decoder.parameters(), "share": 1.0}], lambda seed: batches(options, seed), step_once)
 
 
 if __name__ == "__main__":
