@@ -37,13 +37,17 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path, help="a folder for a sheet of each photo: first, middle and last frame of every move")
     parser.add_argument("--keep", type=Path, help="a folder for the worst frame of each move, painted by role")
     given = parser.parse_args()
-    if len(given.photos) > 1:  # a process each: what Blender keeps of one photo is not the next one's
-        rest = sys.argv[1:]
-        for photo in given.photos:
-            others = {str(p) for p in given.photos if p != photo}
-            subprocess.run([sys.executable, __file__, *(word for word in rest if word not in others)], check=True)
+    if len(given.photos) > 1:
+        each_in_its_own_process(given.photos)
         return
     measure(given.photos[0], given)
+
+
+def each_in_its_own_process(photos: list[Path]) -> None:
+    """Runs this command again for each of its photos alone: what Blender keeps of one is not the next one's."""
+    for photo in photos:
+        others = {str(p) for p in photos if p != photo}
+        subprocess.run([sys.executable, sys.argv[0], *(word for word in sys.argv[1:] if word not in others)], check=True)
 
 
 def measure(photo: Path, given) -> None:

@@ -7,12 +7,12 @@ filter; peak signal to noise ratio in dB over all pixels but the outermost two, 
 """
 
 import argparse
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
+from framing import each_in_its_own_process
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
@@ -27,10 +27,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="a folder for the rendered pictures")
     given = parser.parse_args()
     if len(given.photos) > 1:
-        rest = sys.argv[1:]
-        for photo in given.photos:
-            others = {str(p) for p in given.photos if p != photo}
-            subprocess.run([sys.executable, __file__, *(word for word in rest if word not in others)], check=True)
+        each_in_its_own_process(given.photos)
         return
     measure(given.photos[0], given)
 
