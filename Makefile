@@ -46,6 +46,7 @@ QUICK := $(addprefix tests/core/,test_arrows.py test_examples.py test_errors.py 
 
 check: .venv/ready-dev
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy core
 	$(BIN)/python -m pytest -x $(QUICK)
 
@@ -93,6 +94,7 @@ fuzz: .venv/ready-dev
 
 lint: .venv/ready-dev
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 
 # of all zips in dist/, as `sha256sum -c` reads them
 checksums:

@@ -1,6 +1,6 @@
 """`make demo`: a photo becomes diorama.blend, parallax.mp4 and contact_sheet.png, and their places are printed.
 
-    python benchmarks/demo.py PHOTO [--depth FILE] [--output FOLDER] [--move zoom-in|swing|circle|dolly-zoom] [--frames N]
+python benchmarks/demo.py PHOTO [--depth FILE] [--output FOLDER] [--move zoom-in|swing|circle|dolly-zoom] [--frames N]
 """
 
 import argparse

@@ -101,9 +101,10 @@ def measure(photo: Path, given) -> None:
             clean, whole = found["clean"], found["whole"]
             print(
                 f"{photo.stem:16} {move:10} x{amount:g}  crop {row['crop']:4.1f} %  clean {clean['all']:.3f} % "
-                f"(border {clean['border']:.3f} backdrop {clean['backdrop']:.3f} void {clean['most_void']:.3f}, hidden {clean['hidden']:.2f})"
-                f"  whole {whole['all']:.2f} % void {whole['most_void']:.3f}  motion {row['motion']:.2f}", flush=True
-            )  # fmt: skip
+                f"(border {clean['border']:.3f} backdrop {clean['backdrop']:.3f} void {clean['most_void']:.3f}, "
+                f"hidden {clean['hidden']:.2f})  whole {whole['all']:.2f} % void {whole['most_void']:.3f}  motion {row['motion']:.2f}",
+                flush=True,
+            )
             if given.json:
                 with given.json.open("a") as file:
                     file.write(json.dumps(row) + "\n")

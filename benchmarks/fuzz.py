@@ -77,9 +77,7 @@ def main() -> None:
         return
     command = [sys.executable, __file__, "--worker", *(["--real", str(given.real)] if given.real else [])]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENCV_LOG_LEVEL": "SILENT"}
-    pool = Pool(
-        lambda: Worker(command, environment), given.jobs, Limits(None, PATIENCE, 500), lambda *_: None, lambda: None
-    )
+    pool = Pool(lambda: Worker(command, environment), given.jobs, Limits(None, PATIENCE, 500), lambda *_: None, lambda: None)
     counts, seconds, memory, bad, begun = defaultdict(Counter), [], [], [], time.monotonic()
     for number, outcome in pool.run(range(given.first, given.first + given.cases), lambda n: {"case": n}):
         answer = outcome.answer or {"outcome": outcome.result, "error": outcome.error, "kind": "?", "seed": "?"}

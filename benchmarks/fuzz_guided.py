@@ -172,7 +172,13 @@ def _watched_bodies() -> set[str]:
     from photo_diorama.core.raster import exr_depth
 
     entered: set[str] = set()
-    places = [(ImageFile.ImageFile, "load"), (HeifImageFile, "load"), (cv2, "imdecode"), (depth_map, "_check_count"), (exr_depth, "_read_channel")]
+    places = [
+        (ImageFile.ImageFile, "load"),
+        (HeifImageFile, "load"),
+        (cv2, "imdecode"),
+        (depth_map, "_check_count"),
+        (exr_depth, "_read_channel"),
+    ]
     for owner, name in places:
         before = getattr(owner, name)
 
@@ -213,8 +219,20 @@ def main() -> None:
     seconds, bad = max(5, int(given.minutes * 60 / len(names))), []
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENCV_LOG_LEVEL": "SILENT"}
     for name in names:
-        command = [sys.executable, __file__, "--one", name, "--seconds", str(seconds), "--corpus", str(given.corpus), "--new", str(given.new),
-                   "--runs", str(given.runs)]  # fmt: skip
+        command = [
+            sys.executable,
+            __file__,
+            "--one",
+            name,
+            "--seconds",
+            str(seconds),
+            "--corpus",
+            str(given.corpus),
+            "--new",
+            str(given.new),
+            "--runs",
+            str(given.runs),
+        ]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace")
         log = given.new / f"{name}.json"
         counts = json.loads(log.read_text()) if log.exists() else {}

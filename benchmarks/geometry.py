@@ -35,14 +35,19 @@ def main() -> None:
     print("| geometry | wall s | CPU s | peak MB | triangles | edges | layers |\n|---|---|---|---|---|---|---|")
     seconds = {}
     for name, photo, depth, side in jobs:
-        best = min((_measure("default" if "default" in name else "geometry", photo, depth, side) for _ in range(given.repeats)), key=lambda run: run["cpu"])
+        best = min(
+            (_measure("default" if "default" in name else "geometry", photo, depth, side) for _ in range(given.repeats)),
+            key=lambda run: run["cpu"],
+        )
         seconds[name] = best["cpu"]
         print(f"| {name} | {best['wall']:.2f} | {best['cpu']:.2f} | {best['peak_mb']:.0f} | {best['triangles']:,} "
               f"| {best['edges']} | {best['layers']} |", flush=True)  # fmt: skip
     sizes = (480, 960, 1440, 1920)
     slope = np.polyfit(np.log([side**2 for side in sizes]), np.log([seconds[f"moon {side}"] for side in sizes]), 1)[0]
     print(f"cost from 480 to 1920 px grows as pixels^{slope:.2f}")
-    print(f"reference implementation at 960: {REFERENCE[960]} CPU s without networks, {REFERENCE[960] / seconds['moon 960']:.0f} times ours")
+    print(
+        f"reference implementation at 960: {REFERENCE[960]} CPU s without networks, {REFERENCE[960] / seconds['moon 960']:.0f} times ours"
+    )
     with tempfile.TemporaryDirectory() as place:
         photo, depth = _large_photo(moon, Path(place))
         print("\n| photo to .blend | wall s | CPU s | peak MB |\n|---|---|---|---|")

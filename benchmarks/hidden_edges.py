@@ -120,8 +120,10 @@ def main() -> None:
         value, told = all_truth(view, image, found)
         found = absorb_islands(image, found)
         seen = see_edges(image, found)
-        met = [(each.region, each.ends, each.crop)
-               for each in junctions(image, seen, regions_behind(image, found, seen, layers.context_width), 1)]
+        met = [
+            (each.region, each.ends, each.crop)
+            for each in junctions(image, seen, regions_behind(image, found, seen, layers.context_width), 1)
+        ]
         asked, close = np.zeros(found.hidden.shape, bool), np.zeros(found.hidden.shape, bool)
         trues = []
         for region, ends, _ in met:
@@ -141,7 +143,9 @@ def main() -> None:
         for name, predicted in ways.items():
             paths = planned(met, predicted, answers if name.startswith("network") else [None] * len(met)) if name != "none" else []
             after = propagate_across_edges(image, found, seen.behind, paths, learned_edges.OWNING)[0] if paths else found
-            tiles.append(drawn(after.disparity, found.hidden, image, _pixels([pixel for path in paths for pixel in path.near], image.shape)))
+            tiles.append(
+                drawn(after.disparity, found.hidden, image, _pixels([pixel for path in paths for pixel in path.near], image.shape))
+            )
             made = near_sides(after.disparity, told & found.hidden, image.threshold) & close
             edges[name] = edges.get(name, 0) + np.array(edge_figures(made, true_edges, asked), float)
             if paths or name == "none":
@@ -157,7 +161,9 @@ def main() -> None:
         width = max(row.shape[1] for row in sheet)
         cv2.imwrite(str(given.sheet), np.vstack([np.pad(row, ((0, 4), (0, width - row.shape[1]), (0, 0))) for row in sheet]))
     print(f"{len(rows['none'])} views, {np.isfinite([row[4] for row in rows['none']]).sum()} with a true edge that goes on\n")
-    print("| way | paths | precision | recall | relative | log | parallax | off by > 20 % | log beside | parallax beside | better | worse |")
+    print(
+        "| way | paths | precision | recall | relative | log | parallax | off by > 20 % | log beside | parallax beside | better | worse |"
+    )
     print("|---|" + "---|" * 11)
     none = np.array(rows["none"])
     for name, figures in rows.items():

@@ -1,6 +1,6 @@
 """Photo, depth, focal length in pixels -> PLACE.blend and PLACE_right.png, seen from one unit further right. Used by novel_view.py.
 
-    python benchmarks/render_shifted.py PHOTO DEPTH FOCAL_PX PLACE [option=value ...]
+python benchmarks/render_shifted.py PHOTO DEPTH FOCAL_PX PLACE [option=value ...]
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Whether the photo's camera sees the photo through soft silhouettes, in one of Blender's engines.
 
-    python benchmarks/soft_exactness.py [CYCLES | EEVEE] [option=value ...]
+python benchmarks/soft_exactness.py [CYCLES | EEVEE] [option=value ...]
 """
 
 import os

@@ -1,6 +1,6 @@
 """Draws what each stage of the pipeline makes of a real photo, for docs/how_it_works.md.
 
-    python benchmarks/stage_figures.py [PHOTO] [--depth FILE] [--output FOLDER] [--width PX]
+python benchmarks/stage_figures.py [PHOTO] [--depth FILE] [--output FOLDER] [--width PX]
 """
 
 import argparse

@@ -50,9 +50,7 @@ def main() -> None:
             (line,) = [line for line in done.stdout.splitlines() if line.startswith("FOUND ")]
             runs.append(json.loads(line.removeprefix("FOUND ")))
     wall, cpu = ([run[column] for run in runs] for column in (0, 1))
-    print(
-        f"enabling: median {statistics.median(wall):.3f} s, best {min(wall):.3f} s; processor {statistics.median(cpu):.3f} s"
-    )
+    print(f"enabling: median {statistics.median(wall):.3f} s, best {min(wall):.3f} s; processor {statistics.median(cpu):.3f} s")
     print(f"{runs[-1][2]} files of its own; other packages loaded: {', '.join(runs[-1][3])}")
 
 

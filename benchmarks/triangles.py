@@ -41,7 +41,10 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared")
     parser.add_argument("--long-side", type=int, default=960)
     given = parser.parse_args()
-    print("| photo | asked | triangles | s | texture off, px | photo's view, dB | 3 % aside, dB | 6 % aside, dB | pixels off by > 16 levels, % |")
+    print(
+        "| photo | asked | triangles | s | texture off, px | photo's view, dB | 3 % aside, dB | 6 % aside, dB "
+        "| pixels off by > 16 levels, % |"
+    )
     print("|---|---|---|---|---|---|---|---|---|")
     for name in given.names:
         photo, depth = (path and given.shared / path for path in PHOTOS[name])
@@ -58,8 +61,14 @@ def main() -> None:
             decibels = [-10 * np.log10(max(float((o * o).mean()), 1e-9)) for o in off]
             beyond = [100 * float((o.max(axis=2) > 16 / 255).mean()) for o in off]
             asked = "detail 10" if density > 1 else str(number or "automatic")
-            print(f"| {name} | {asked} | {built.mesh.triangle_count} | {seconds:.1f} | {texture_shift(built):.2f} | "
-                  + " | ".join(f"{d:.1f}" for d in decibels) + " | " + ", ".join(f"{b:.2f}" for b in beyond) + " |", flush=True)  # fmt: skip
+            print(
+                f"| {name} | {asked} | {built.mesh.triangle_count} | {seconds:.1f} | {texture_shift(built):.2f} | "
+                + " | ".join(f"{d:.1f}" for d in decibels)
+                + " | "
+                + ", ".join(f"{b:.2f}" for b in beyond)
+                + " |",
+                flush=True,
+            )
 
 
 def texture_shift(built) -> float:

@@ -75,17 +75,13 @@ def change_depth(
     return finish(source, DepthEdit(original.disparity, changed), build, progress)
 
 
-def restore_depth(
-    source: Source, edit: DepthEdit | None, mask: Mask | None, build: bool, progress: Progress = silent
-) -> Changed:
+def restore_depth(source: Source, edit: DepthEdit | None, mask: Mask | None, build: bool, progress: Progress = silent) -> Changed:
     """Takes the changes inside the mask back, or all of them without one; raises as `change_depth` does."""
     photo, original = find_original(source.photo, source.depth, source.settings, progress, source.kept, source.models)
     restored = original.disparity
     if mask is not None:
         now = take_over(edit, original, photo).disparity
-        restored = change_region(
-            now, mask(now.shape), lambda disparity, inside: np.where(inside, original.disparity, disparity)
-        )
+        restored = change_region(now, mask(now.shape), lambda disparity, inside: np.where(inside, original.disparity, disparity))
     return finish(source, DepthEdit(original.disparity, restored), build, progress)
 
 
@@ -96,6 +92,4 @@ def finish(source: Source, edit: DepthEdit, build: bool, progress: Progress) -> 
 
 def build_from(source: Source, edit: DepthEdit | None, progress: Progress) -> Diorama:
     """The diorama of a source with an edited depth."""
-    return build_diorama(
-        source.photo, source.depth, source.settings, progress, source.kept, source.models, edit, source.parts
-    )
+    return build_diorama(source.photo, source.depth, source.settings, progress, source.kept, source.models, edit, source.parts)

@@ -37,9 +37,7 @@ def split_range(source: Source, edit: DepthEdit | None, near: float, far: float,
     mask = (distance >= near) & (distance <= far)
     if not mask.any():
         low, high = np.percentile(distance, (0.05, 99.95))
-        raise DioramaError(
-            f"Nothing lies from {near:g} to {far:g} m; the photo shows {low:.2f} to {high:.2f} m, so choose others."
-        )
+        raise DioramaError(f"Nothing lies from {near:g} to {far:g} m; the photo shows {low:.2f} to {high:.2f} m, so choose others.")
     return _split(source, edit, mask, progress)
 
 

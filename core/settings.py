@@ -21,9 +21,7 @@ class PhotoSettings:
     """How the photo's camera is known."""
 
     focal_px: float = option(0.0, "Focal length in pixels of the photo; 0 reads it from the photo", low=0.0, high=1e6)
-    focal_mm: float = option(
-        0.0, "Focal length as on a full-frame camera (35 mm film); 0 reads it from the photo", low=0.0, high=3000.0
-    )
+    focal_mm: float = option(0.0, "Focal length as on a full-frame camera (35 mm film); 0 reads it from the photo", low=0.0, high=3000.0)
     centre_x: float = option(
         0.0, "Principal point, where the lens looks straight ahead, in pixels from the left; 0 is the photo's middle", low=0.0, high=1e6
     )
@@ -78,9 +76,7 @@ class LayerSettings:
     """Where the photo is split into layers and how far the hidden parts reach."""
 
     long_side: int = option(960, "Long side of the depth and of the mesh grid, in pixels; the photo keeps its own", low=64, high=4096)
-    tear: float = option(
-        0.04 / 3, "Jump of disparity at which a surface is torn, as a part of the whole range", low=0.001, high=0.5
-    )
+    tear: float = option(0.04 / 3, "Jump of disparity at which a surface is torn, as a part of the whole range", low=0.001, high=0.5)
     rim: float = option(
         0.002, "Mixed pixels beside a silhouette that are given to the foreground, as a part of the long side", low=0.0, high=0.01
     )
@@ -90,12 +86,8 @@ class LayerSettings:
         "the depth was estimated or a matte came with the photo, hard where depth was measured",
         low=-1.0, high=0.05,
     )  # fmt: skip
-    hidden_width: float = option(
-        0.07, "How far a background continues behind a foreground, as a part of the long side", low=0.0, high=0.5
-    )
-    context_width: float = option(
-        0.14, "How far around a hidden part the fill looks, as a part of the long side", low=0.01, high=0.5
-    )
+    hidden_width: float = option(0.07, "How far a background continues behind a foreground, as a part of the long side", low=0.0, high=0.5)
+    context_width: float = option(0.14, "How far around a hidden part the fill looks, as a part of the long side", low=0.01, high=0.5)
     border: float = option(0.06, "How far the picture continues outside its frame, as a part of the long side", low=0.0, high=0.25)
     passes: int = option(3, "How often hidden parts may hide further parts", low=0, high=6)
 
@@ -147,9 +139,7 @@ class InpaintSettings:
         "Where one hidden surface ends and the next begins; the inpainter published draws its own",
         choices=HIDDEN_EDGE_WAYS,
     )
-    eroded_rim: float = option(
-        0.003, "Rim of the context that is not trusted for colour, as a part of the long side", low=0.0, high=0.02
-    )
+    eroded_rim: float = option(0.003, "Rim of the context that is not trusted for colour, as a part of the long side", low=0.0, high=0.02)
 
 
 @dataclass(frozen=True)
@@ -160,7 +150,10 @@ class MeshSettings:
         0, "How many triangles the diorama has, from 20000 up; 0 takes as many as photo and depth need", low=0, high=50_000_000
     )
     density: float = option(
-        1.0, "Detail of the mesh where the number of triangles is automatic: 2 halves the error allowed, 0.5 doubles it", low=0.05, high=10.0
+        1.0,
+        "Detail of the mesh where the number of triangles is automatic: 2 halves the error allowed, 0.5 doubles it",
+        low=0.05,
+        high=10.0,
     )
     backdrop: bool = option(True, "A smooth sheet behind everything, so that gaps show no void when the camera moves far")
 
@@ -178,9 +171,7 @@ class SceneSettings:
             "emission": "Shows the photo as it is and lights the scene with it",
         },
     )
-    emission_strength: float = option(
-        1.0, "How strongly Emission shines; the photo's own camera sees the photo at 1", low=0.0, high=1000.0
-    )
+    emission_strength: float = option(1.0, "How strongly Emission shines; the photo's own camera sees the photo at 1", low=0.0, high=1000.0)
     roughness: float = option(1.0, "Roughness of Principled; 1 is matt, without any highlight", low=0.0, high=1.0)
     delight: float = option(
         0.0, "How much of the photo's own light and shadow is taken off where Principled shades it; 0 keeps the photo", low=0.0, high=1.0
@@ -220,9 +211,7 @@ class SceneSettings:
             "camera": "Before the scene's camera, as if that had taken the photo",
         },
     )
-    set_up_scene: bool = option(
-        False, "Make the photo's camera the scene's, with the photo's resolution and colours shown unchanged"
-    )
+    set_up_scene: bool = option(False, "Make the photo's camera the scene's, with the photo's resolution and colours shown unchanged")
 
 
 @dataclass(frozen=True)
@@ -245,7 +234,11 @@ class Settings:
         known = {f.name: part for part, f in each_option()}
         for name, value in values.items():
             if name not in known:
-                raise DioramaError(f"There is no option named {name!r}", window="the panel shows them all", command_line="`photo-diorama --help` lists them")
+                raise DioramaError(
+                    f"There is no option named {name!r}",
+                    window="the panel shows them all",
+                    command_line="`photo-diorama --help` lists them",
+                )
             check(known[name], name, value)
         parts = {
             part.name: replace(getattr(self, part.name), **{k: v for k, v in values.items() if known[k] == part.name})

@@ -18,9 +18,7 @@ MOST = 8
 class ThreadSettings:
     """An option of the machine, not of a diorama: no scene keeps it, and nothing is built anew when it changes."""
 
-    threads: int = option(
-        0, "Processor cores that building a diorama may take; 0 is all of them", label="Threads", low=0, high=1024
-    )
+    threads: int = option(0, "Processor cores that building a diorama may take; 0 is all of them", label="Threads", low=0, high=1024)
 
 
 _asked = 0

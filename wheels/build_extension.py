@@ -39,13 +39,9 @@ class Built:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument(
-        "--target", action="append", help="one of the lock's targets; again for more; all when not given"
-    )
+    parser.add_argument("--target", action="append", help="one of the lock's targets; again for more; all when not given")
     parser.add_argument("--edition", choices=(FULL, SMALL), help="with PyTorch or without; both when not given")
-    parser.add_argument(
-        "--bare", action="store_true", help="only the zip without wheels, for a Blender whose Python has them"
-    )
+    parser.add_argument("--bare", action="store_true", help="only the zip without wheels, for a Blender whose Python has them")
     parser.add_argument("--wheels", type=Path, help="folder that keeps the downloaded wheels (default: OUTPUT/wheels)")
     parser.add_argument("--offline", action="store_true", help="download nothing")
     parser.add_argument("--no-repository", action="store_true", help="make no index.json of the zips")
@@ -196,8 +192,7 @@ def builder_tool() -> Path:
         if tool.is_file():
             return tool
     raise BuildError(
-        "Blender's extension tool is not found; install bpy (`make .venv/ready`) or set BLENDER_SCRIPTS to the scripts folder "
-        "of a Blender."
+        "Blender's extension tool is not found; install bpy (`make .venv/ready`) or set BLENDER_SCRIPTS to the scripts folder of a Blender."
     )
 
 

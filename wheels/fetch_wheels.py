@@ -14,9 +14,7 @@ from pathlib import Path
 from read_lock import PLATFORM_TAGS, BuildError, Package, Target, Wheel
 
 
-def fetch_all(
-    wheels: Iterable[Wheel], lock_targets: dict[str, Target], folder: Path, offline: bool = False
-) -> list[Path]:
+def fetch_all(wheels: Iterable[Wheel], lock_targets: dict[str, Target], folder: Path, offline: bool = False) -> list[Path]:
     """The wheels' paths; those not in the folder yet are downloaded. Raises BuildError at the first that cannot be had."""
     folder.mkdir(parents=True, exist_ok=True)
     found = []
@@ -36,9 +34,7 @@ def check(path: Path, wheel: Wheel) -> None:
     with open(path, "rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != wheel.sha256:
-        raise BuildError(
-            f"{path} is not the wheel that is locked (sha256 {found}, locked {wheel.sha256}); delete it and build again."
-        )
+        raise BuildError(f"{path} is not the wheel that is locked (sha256 {found}, locked {wheel.sha256}); delete it and build again.")
 
 
 def pip_download(arguments: list[str], requirement: str, folder: Path) -> str:

@@ -107,9 +107,7 @@ def read_lock(path: Path = LOCK) -> Lock:
         packages = {name: Package(name, **_tuples(given)) for name, given in table["packages"].items()}
         wheels = tuple(Wheel(**_tuples(given)) for given in table.get("wheels", ()))
     except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
-        raise BuildError(
-            f"{path} cannot be read as a lock of wheels ({error}); take it from the repository again."
-        ) from None
+        raise BuildError(f"{path} cannot be read as a lock of wheels ({error}); take it from the repository again.") from None
     return Lock(targets, packages, wheels)
 
 
@@ -121,9 +119,7 @@ def check_complete(lock: Lock) -> None:
     mend = "; run `make wheels-lock`."
     for wheel in lock.wheels:
         if wheel.package in NEVER or _plain(wheel.file.split("-")[0]) in NEVER:
-            raise BuildError(
-                f"{wheel.file} is locked, but Blender brings {wheel.package} itself; take it out of the lock."
-            )
+            raise BuildError(f"{wheel.file} is locked, but Blender brings {wheel.package} itself; take it out of the lock.")
         if not re.fullmatch("[0-9a-f]{64}", wheel.sha256) or wheel.bytes <= 0:
             raise BuildError(f"{wheel.file} has no sha256 or size in the lock{mend}")
         package, mine = lock.packages.get(wheel.package), [lock.targets[name] for name in wheel.targets if name in lock.targets]

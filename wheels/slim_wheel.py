@@ -43,9 +43,7 @@ def slim(source: Path, package: Package, folder: Path) -> Path:
         ):
             kept = [item for item in read.infolist() if not left_out(item.filename, package)]
             if len(kept) == len(read.infolist()):
-                raise BuildError(
-                    f"Nothing in {source.name} matches what {package.name} leaves out; mend its list in the lock."
-                )
+                raise BuildError(f"Nothing in {source.name} matches what {package.name} leaves out; mend its list in the lock.")
             facts = {n: _wheel_facts(read.read(n)) for n in read.namelist() if n.endswith(".dist-info/WHEEL")}
             for item in kept:
                 if item.filename.endswith(".dist-info/RECORD"):

@@ -34,9 +34,7 @@ def compare(folder: Path, record: dict, name: str, sign: float = 1.0) -> tuple[f
     photo = cv2.imread(str(folder / "courtyard.jpg")).astype(np.float32)
     depth = read_depth(folder / record["depth"], unit)
     colour = cv2.imread(str(folder / view["image"])).astype(np.float32)
-    points = points_in_photo(
-        read_depth(folder / view["depth"], unit), record["views_camera"], np.array(view["shift_m"]) * sign
-    )
+    points = points_in_photo(read_depth(folder / view["depth"], unit), record["views_camera"], np.array(view["shift_m"]) * sign)
     u = points[..., 0] / points[..., 2] * record["focal_px"] + record["cx"]
     v = points[..., 1] / points[..., 2] * record["focal_px"] + record["cy"]
     inside = (u > 0) & (v > 0) & (u < record["width"]) & (v < record["height"])

@@ -51,10 +51,7 @@ def wall() -> None:
     for row, z in enumerate(np.arange(0.03, 4.0, 0.075)):
         for x in np.arange(-5.2, 5.2, 0.232) + (row % 2) * 0.116:
             near = np.array([[-0.12, 0], [0, 0], [0.12, 0]]) + (x, z)
-            if (
-                plaster_cover(near[:, 0], near[:, 1]).min() > 0.06
-                or opening_distance(near[:, 0], near[:, 1]).min() < 0.0
-            ):
+            if plaster_cover(near[:, 0], near[:, 1]).min() > 0.06 or opening_distance(near[:, 0], near[:, 1]).min() < 0.0:
                 continue
             size = (0.218 + bricks.rng.normal(0, 0.004), 0.08, 0.064 + bricks.rng.normal(0, 0.002))
             v, f = rounded_block(size, 0.007, 9, 0.006, int(bricks.rng.integers(999)))
@@ -93,9 +90,7 @@ def arch_stones() -> None:
         v, f = rounded_block(size, 0.016, 12, 0.012, k)
         angle = -np.pi / 2 + (k + 0.5) * step + v[:, 0] / middle
         r = middle + v[:, 2] + (0.03 if key else 0)
-        placed = np.stack(
-            [ARCH_X + r * np.sin(angle), WALL + depth / 2 - 0.055 + v[:, 1], SPRING + r * np.cos(angle)], 1
-        )
+        placed = np.stack([ARCH_X + r * np.sin(angle), WALL + depth / 2 - 0.055 + v[:, 1], SPRING + r * np.cos(angle)], 1)
         pile.add(placed, f, pile.rng.random(), 0, v + k * 3.0)
     for side in (-1, 1):
         z, k = 0.0, 0
@@ -302,9 +297,7 @@ def backdrop() -> None:
 def dappling() -> None:
     """Leaves of a tree and a pergola out of sight whose shadows fall into the picture."""
     pile = Pile(19)
-    clumps = np.stack(
-        [pile.rng.uniform(-7.6, -4.6, 52), pile.rng.uniform(0.9, 4.9, 52), pile.rng.uniform(3.4, 5.6, 52)], 1
-    )
+    clumps = np.stack([pile.rng.uniform(-7.6, -4.6, 52), pile.rng.uniform(0.9, 4.9, 52), pile.rng.uniform(3.4, 5.6, 52)], 1)
     at = np.repeat(clumps, 54, 0) + pile.rng.normal(0, 0.21, (52 * 54, 3))
     n = len(at)
     d = directions(pile.rng, n)
@@ -319,7 +312,5 @@ def dappling() -> None:
             [np.linspace(-6.6, -4.4, 14), np.linspace(1.0 + k * 0.42, 2.6 + k * 0.3, 14), np.full(14, 3.5 + 0.24 * k)],
             1,
         )
-        pile.add(
-            *tube(path + 0.25 * np.stack([fractal(path, 0.8, 2, 80 + j + 3 * k) for j in range(3)], 1), 0.028, 6)[:2]
-        )
+        pile.add(*tube(path + 0.25 * np.stack([fractal(path, 0.8, 2, 80 + j + 3 * k) for j in range(3)], 1), 0.028, 6)[:2])
     pile.build("shade tree", mat.plain("shade leaf", "#4f6a2a", 0.6))

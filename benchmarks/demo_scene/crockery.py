@@ -131,13 +131,10 @@ def bowl_of_lemons(at) -> None:
     profile = smooth_path(np.column_stack([profile, np.zeros(len(profile))]), 4)[:, :2]
     profile[:, 0] = np.maximum(profile[:, 0], 0)
     v, f = lathe(profile, 96, 0.0025, 12)
-    wear = np.where(v[:, 2] < 0.014, 1.0, 0.0) + 0.5 * (
-        smoothstep(0.066, 0.069, v[:, 2]) - smoothstep(0.077, 0.08, v[:, 2])
-    )
+    wear = np.where(v[:, 2] < 0.014, 1.0, 0.0) + 0.5 * (smoothstep(0.066, 0.069, v[:, 2]) - smoothstep(0.077, 0.08, v[:, 2]))
     outer = (
         np.hypot(v[:, 0], v[:, 1])
-        > np.interp(v[:, 2], [p[1] for p in profile[: len(profile) // 2]], [p[0] for p in profile[: len(profile) // 2]])
-        - 0.006
+        > np.interp(v[:, 2], [p[1] for p in profile[: len(profile) // 2]], [p[0] for p in profile[: len(profile) // 2]]) - 0.006
     )
     pile.add(v, f, 0.6, np.where(outer, wear, 0.0), None, at=at)
     pile.build("bowl", mat.glaze("grey glaze", "#dfe0d8", "#bfc3bd"))
@@ -162,9 +159,7 @@ def bowl_of_lemons(at) -> None:
     for s in spots:
         placed.append((np.asarray(at) + s, turned()))
     for (x, y), angle in free:
-        placed.append(
-            (np.array([at[0] + x, at[1] + y, at[2] + 0.0345]), rotation("z", angle) @ rotation("x", np.pi / 2))
-        )
+        placed.append((np.array([at[0] + x, at[1] + y, at[2] + 0.0345]), rotation("z", angle) @ rotation("x", np.pi / 2)))
     template = blade(1, 0.46, None, 9, 0.14, 0.4)
     for k, (p, turn) in enumerate(placed):
         size = 0.036 * rng.uniform(0.93, 1.07)
@@ -173,9 +168,7 @@ def bowl_of_lemons(at) -> None:
             foot = p + turn @ np.array([0, 0, -1.14 * size])
             way = turn @ np.array([0, 0, -1.0])
             tip = foot + way * 0.022 + (0, 0, 0.004)
-            wood.add(
-                *tube([foot - way * 0.003, (foot + tip) / 2 + (0, 0, 0.002), tip], [0.0024, 0.0019, 0.0017], 8)[:2]
-            )
+            wood.add(*tube([foot - way * 0.003, (foot + tip) / 2 + (0, 0, 0.002), tip], [0.0024, 0.0019, 0.0017], 8)[:2])
             spread = np.array([way * 0.6 + np.cross(way, (0, 0, 1)) * s + (0, 0, 0.35) for s in (-0.9, 0.8)])
             scatter(
                 green,

@@ -77,9 +77,7 @@ def crown(pile, centre, radii, count, template, size, rng, seed, hollow=0.55) ->
     return tufts
 
 
-def climber(
-    name, starts, steps, leaf_size, material, template, seed, drop=0.9, spread=0.55, density=1.0, flowers=None
-) -> None:
+def climber(name, starts, steps, leaf_size, material, template, seed, drop=0.9, spread=0.55, density=1.0, flowers=None) -> None:
     """Shoots that creep over the wall from `starts` (x, z), leaves shingled outward, optionally bracts in bloom."""
     rng = np.random.default_rng(seed)
     wood, green, bloom = Pile(seed + 1), Pile(seed + 2), Pile(seed + 3)

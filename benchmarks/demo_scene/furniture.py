@@ -28,29 +28,20 @@ def table() -> None:
         v, f = rounded_block((long, w - 0.010, 0.036), 0.007, 90, 0.0, 0)
         edge = smoothstep(0.013, 0.003, w / 2 - 0.005 - np.abs(v[:, 1]) + 0.008 * fractal(v, (14, 40, 1), 3, 7))
         v[:, 2] += (
-            0.0022 * fractal(v, (3, 12, 1), 3, int(pile.rng.integers(99)))
-            + 0.02 * (v[:, 1] / w) ** 2 * pile.rng.normal(0.4, 0.5) * 0.3
+            0.0022 * fractal(v, (3, 12, 1), 3, int(pile.rng.integers(99))) + 0.02 * (v[:, 1] / w) ** 2 * pile.rng.normal(0.4, 0.5) * 0.3
         )
         v[:, 1] += 0.0035 * fractal(v, (5, 0.1, 9), 4, int(pile.rng.integers(99)))
-        at = (
-            TABLE_AT
-            + turn @ np.array([pile.rng.normal(0, 0.008), y + w / 2, 0])
-            + (0, 0, TOP - 0.018 + pile.rng.normal(0, 0.0012))
-        )
+        at = TABLE_AT + turn @ np.array([pile.rng.normal(0, 0.008), y + w / 2, 0]) + (0, 0, TOP - 0.018 + pile.rng.normal(0, 0.0012))
         pile.add(v, f, wear=edge, at=at, turn=turn @ rotation("x", pile.rng.normal(0, 0.006)))
         for x in (-0.74, 0.74):
             for yy in (0.25, 0.72):
                 v, f = lathe([(0.0052, 0), (0.0048, 0.0022), (0.002, 0.0032), (0, 0.0033)], 12)
-                nails.add(
-                    v, f, at=on_table(x + pile.rng.normal(0, 0.005), y + w * yy + pile.rng.normal(0, 0.006), 0.001)
-                )
+                nails.add(v, f, at=on_table(x + pile.rng.normal(0, 0.005), y + w * yy + pile.rng.normal(0, 0.006), 0.001))
         y += w
     nails.build("nails", mat.iron("nail iron", "#3a2f28", 0.45, 0.6))
     for x in (-0.74, 0.74):
         v, f = rounded_block((1.1, 0.06, 0.09), 0.006, 20)
-        pile.add(
-            v, f, at=TABLE_AT + turn @ np.array([x, 0, 0]) + (0, 0, TOP - 0.085), turn=turn @ rotation("z", np.pi / 2)
-        )
+        pile.add(v, f, at=TABLE_AT + turn @ np.array([x, 0, 0]) + (0, 0, TOP - 0.085), turn=turn @ rotation("z", np.pi / 2))
         for yy in (-0.48, 0.48):
             v, f = rounded_block((TOP - 0.06, 0.075, 0.075), 0.008, 20)
             pile.add(
@@ -73,25 +64,14 @@ def cloth() -> None:
     p = np.stack([gs, gt, 0 * gs], -1)
     bend = fractal(p, 2.4, 2, 16) * 0.1
     ridge = np.exp(-((fractal(p + bend[..., None] * (1, 1, 0), (1.9, 4.6, 1), 2, 6) / 0.10) ** 2))
-    fold = 0.015 * ridge * smoothstep(-0.3, 0.4, fractal(p, 5, 2, 26)) + 0.010 * np.maximum(
-        0, fractal(p, (3.4, 7.5, 1), 2, 46)
-    )
+    fold = 0.015 * ridge * smoothstep(-0.3, 0.4, fractal(p, 5, 2, 26)) + 0.010 * np.maximum(0, fractal(p, (3.4, 7.5, 1), 2, 46))
     fold += 0.003 * np.exp(-((fractal(p, (9, 11, 1), 2, 36) / 0.12) ** 2)) + 0.003
-    fold += (
-        0.016
-        * np.exp(-(((gt - 0.02 - 0.12 * gs) / 0.016) ** 2))
-        * smoothstep(0.32, 0.5, gs)
-        * (1 - smoothstep(0.75, 0.95, gs))
-    )
+    fold += 0.016 * np.exp(-(((gt - 0.02 - 0.12 * gs) / 0.016) ** 2)) * smoothstep(0.32, 0.5, gs) * (1 - smoothstep(0.75, 0.95, gs))
     fold += 0.013 * np.exp(-(((gt + 0.13 - 0.07 * gs) / 0.014) ** 2)) * smoothstep(0.5, 0.7, gs)
     edge = 0.045
     over = gs - drop
     flat = over > 0
-    hang = (
-        0.02
-        + 0.028 * np.sin(gt * 26 + 1.2) * np.clip(-over / drop, 0, 1)
-        + 0.014 * np.sin(gt * 57) * np.clip(-over / drop, 0, 1) ** 1.4
-    )
+    hang = 0.02 + 0.028 * np.sin(gt * 26 + 1.2) * np.clip(-over / drop, 0, 1) + 0.014 * np.sin(gt * 57) * np.clip(-over / drop, 0, 1) ** 1.4
     a = np.clip(-over / edge, 0, 1) * np.pi / 2
     x = np.where(flat, over, -np.sin(a) * edge * 0.64 - hang * np.clip(-over / edge, 0, 1))
     z = np.where(

@@ -145,9 +145,7 @@ def weathered_wood(name, dark, mid, light, paint=None, paint_cover=0.5):
     split = s.ramp(s.math("ABSOLUTE", s.math("SUBTRACT", crack, 0.5)), ((0.0, 1.0), (0.012, 0.0)))
     split = s.math("MULTIPLY", split, s.ramp(s.noise(3, 2), ((0.5, 0.0), (0.6, 1.0))))
     base = s.mix(base, "#1a130d", s.math("MULTIPLY", split, 0.85))
-    base = s.mix(
-        base, s.ramp(s.tint, ((0, "#7d756a"), (0.3, "#c9b8a0"), (0.6, "#a8a198"), (1, "#fff0dc"))), 0.85, "MULTIPLY"
-    )
+    base = s.mix(base, s.ramp(s.tint, ((0, "#7d756a"), (0.3, "#c9b8a0"), (0.6, "#a8a198"), (1, "#fff0dc"))), 0.85, "MULTIPLY")
     base = s.mix(base, "#241a12", s.math("MULTIPLY", s.wear, 0.8))
     base = s.mix(base, "#4a4038", s.ramp(warp, ((0.52, 0.0), (0.75, 0.55))), "MIX")
     height = s.math("SUBTRACT", s.mix(grain, fibre, 0.6), s.math("MULTIPLY", split, 0.6))
@@ -171,13 +169,9 @@ def terracotta():
     base = s.ramp(blotch, ((0.3, "#8a4a2e"), (0.5, "#b0663f"), (0.7, "#c98a62")))
     base = s.mix(base, s.ramp(s.tint, ((0, "#c9b8a8"), (1, "#ffffff"))), 0.7, "MULTIPLY")
     base = s.mix(base, "#d8cdbb", s.ramp(s.noise(9, 8, 0.7, s.stretch((1, 1, 0.6))), ((0.52, 0.0), (0.68, 0.75))))
-    base = s.mix(
-        base, "#5d5a3a", s.ramp(s.noise(4, 7, 0.65, s.stretch((1, 1, 0.8), (5, 3, 1))), ((0.58, 0.0), (0.72, 0.6)))
-    )
+    base = s.mix(base, "#5d5a3a", s.ramp(s.noise(4, 7, 0.65, s.stretch((1, 1, 0.8), (5, 3, 1))), ((0.58, 0.0), (0.72, 0.6))))
     base = s.mix(base, s.ramp(grit, ((0.3, 0.6), (0.6, 1.0))), 0.5, "MULTIPLY")
-    return s.finish(
-        base, s.ramp(grit, ((0.2, 0.65), (0.8, 0.95))), s.bump(s.mix(grit, blotch, 0.5), 0.002, 0.7), mean="#b0704c"
-    )
+    return s.finish(base, s.ramp(grit, ((0.2, 0.65), (0.8, 0.95))), s.bump(s.mix(grit, blotch, 0.5), 0.002, 0.7), mean="#b0704c")
 
 
 def brick():
@@ -209,9 +203,7 @@ def plaster(name, light, mid, stain, mortar="#9d917f"):
     base = s.mix(joint, base, s.wear)
     crack = s.voronoi(1.1, s.stretch((1, 1, 0.7)), "DISTANCE_TO_EDGE")
     gap = s.ramp(s.math("ADD", crack, s.math("MULTIPLY", s.noise(9, 5), 0.02)), ((0.008, 1.0), (0.014, 0.0)))
-    gap = s.math(
-        "MULTIPLY", gap, s.ramp(s.noise(0.9, 2, coords=s.stretch((1, 1, 1), (9, 2, 4))), ((0.48, 0.0), (0.58, 0.7)))
-    )
+    gap = s.math("MULTIPLY", gap, s.ramp(s.noise(0.9, 2, coords=s.stretch((1, 1, 1), (9, 2, 4))), ((0.48, 0.0), (0.58, 0.7))))
     base = s.mix(base, "#4c4336", gap)
     height = s.math("SUBTRACT", s.mix(s.mix(trowel, fine, 0.4), cloud, 0.3), s.math("MULTIPLY", gap, 0.3))
     return s.finish(base, 0.92, s.bump(height, 0.011, 0.9), mean=light)
@@ -224,13 +216,9 @@ def stone(name, dark, mid, light, moss=0.0, joint="#4b4436", scale=1.0):
     grit = s.noise(90 * scale, 6, 0.72)
     pits = s.voronoi(60 * scale, s.stretch((1, 1, 1)))
     base = s.ramp(cloud, ((0.28, dark), (0.5, mid), (0.72, light)))
-    base = s.mix(
-        base, s.ramp(s.tint, ((0, "#9a8f84"), (0.35, "#cfc4b6"), (0.7, "#f3e6d2"), (1, "#c9c9c4"))), 0.85, "MULTIPLY"
-    )
+    base = s.mix(base, s.ramp(s.tint, ((0, "#9a8f84"), (0.35, "#cfc4b6"), (0.7, "#f3e6d2"), (1, "#c9c9c4"))), 0.85, "MULTIPLY")
     base = s.mix(base, s.ramp(grit, ((0.36, 0.4), (0.58, 1.0))), 0.6, "MULTIPLY")
-    base = s.mix(
-        base, "#a39a86", s.ramp(s.noise(16 * scale, 7, 0.7, s.stretch((1, 1, 1), (3, 3, 3))), ((0.6, 0.0), (0.7, 0.6)))
-    )
+    base = s.mix(base, "#a39a86", s.ramp(s.noise(16 * scale, 7, 0.7, s.stretch((1, 1, 1), (3, 3, 3))), ((0.6, 0.0), (0.7, 0.6))))
     if moss:
         base = s.mix(base, "#56592f", s.math("MULTIPLY", s.ramp(s.noise(3, 8, 0.7), ((0.5, 0.0), (0.66, 1.0))), moss))
     earth = s.mix(joint, s.ramp(s.noise(25, 7, 0.7), ((0.35, "#3a3427"), (0.55, "#5a5a30"), (0.7, "#85775c"))), 0.8)
@@ -323,9 +311,7 @@ def glaze(name, light, dark, bare="#a87f5c"):
     base = s.ramp(cloud, ((0.3, dark), (0.65, light)))
     base = s.mix(base, "#5a4632", s.ramp(speck, ((0.66, 0.0), (0.7, 0.85))))
     wobble = s.math("ADD", s.wear, s.math("MULTIPLY", s.math("SUBTRACT", s.noise(30, 4), 0.5), 0.25))
-    band = s.math(
-        "SUBTRACT", s.ramp(wobble, ((0.27, 0.0), (0.31, 1.0))), s.ramp(wobble, ((0.68, 0.0), (0.72, 1.0))), True
-    )
+    band = s.math("SUBTRACT", s.ramp(wobble, ((0.27, 0.0), (0.31, 1.0))), s.ramp(wobble, ((0.68, 0.0), (0.72, 1.0))), True)
     base = s.mix(base, s.ramp(s.noise(24, 5), ((0.35, "#1d3f74"), (0.7, "#4f7cab"))), s.math("MULTIPLY", band, 0.92))
     clay = s.ramp(wobble, ((0.7, 0.0), (0.74, 1.0)))
     base = s.mix(base, s.mix(bare, "#7a5a40", cloud), clay)

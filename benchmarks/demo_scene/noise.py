@@ -49,9 +49,7 @@ def stone_cells(xy: np.ndarray, spacing: float, seed: int = 0) -> tuple[np.ndarr
     gx, gy = np.meshgrid(np.arange(lo[0], hi[0], spacing), np.arange(lo[1], hi[1], spacing * 0.8))
     gx[1::2] += spacing / 2
     sites = np.stack([gx.ravel(), gy.ravel()], 1) + rng.normal(0, spacing * 0.27, (gx.size, 2))
-    warp = np.stack(
-        [fractal(np.dstack([xy[..., 0], xy[..., 1], xy[..., 0] * 0 + k]), 7, 3, seed + k) for k in (1, 2)], -1
-    )
+    warp = np.stack([fractal(np.dstack([xy[..., 0], xy[..., 1], xy[..., 0] * 0 + k]), 7, 3, seed + k) for k in (1, 2)], -1)
     flat = (xy + warp * 0.012).reshape(-1, 2)
     distance, index = cKDTree(sites).query(flat, k=2)
     a, b = sites[index[:, 0]], sites[index[:, 1]]

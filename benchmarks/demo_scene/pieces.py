@@ -137,9 +137,7 @@ def lathe(profile, segments: int = 64, wobble: float = 0.0, seed: int = 0) -> tu
     return verts.reshape(-1, 3), grid_faces(len(profile), segments, True)
 
 
-def rounded_block(
-    size, radius: float, cuts: int = 6, chip: float = 0.0, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
+def rounded_block(size, radius: float, cuts: int = 6, chip: float = 0.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Block of full `size` with rounded edges, centred; `chip` metres of noise make it hewn. Vertices and quads."""
     half = np.asarray(size, float) / 2
     radius = min(radius, half.min() * 0.98)
@@ -174,9 +172,7 @@ def rounded_block(
     q = q[first]
     faces = inverse.reshape(-1)[np.concatenate(faces)]
     if chip:
-        shift = np.stack(
-            [fractal(q + seed * 3.1 + k * 9, 0.55 / max(half.min(), 0.02), 4, seed + k) for k in range(3)], -1
-        )
+        shift = np.stack([fractal(q + seed * 3.1 + k * 9, 0.55 / max(half.min(), 0.02), 4, seed + k) for k in range(3)], -1)
         q = q + shift * chip
     return q, faces
 

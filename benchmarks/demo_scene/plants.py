@@ -188,16 +188,10 @@ def garden() -> None:
         trunk = twig((x, y, 0), (0.1, 0, 1), 1.3 * s, rng, 12, 0.08)
         wood.add(*tube(trunk, np.linspace(0.11, 0.06, 12), 10)[:2])
         for _ in range(6):
-            wood.add(
-                *tube(
-                    twig(trunk[-2], (*rng.normal(0, 0.7, 2), 0.7), 0.9, rng, 9, 0.12), np.linspace(0.045, 0.012, 9), 7
-                )[:2]
-            )
+            wood.add(*tube(twig(trunk[-2], (*rng.normal(0, 0.7, 2), 0.7), 0.9, rng, 9, 0.12), np.linspace(0.045, 0.012, 9), 7)[:2])
         crown(green, trunk[-1] + (0, 0, 0.45), (1.0 * s, 1.0 * s, 0.75 * s), 5200, small, 0.12, rng, 6, 0.35)
     green.build("garden green", mat.leaf("garden leaf", GREEN))
-    dark.build(
-        "cypresses", mat.leaf("cypress", ((0, "#1d3118"), (0.6, "#33491f"), (1, "#566a2c")), "#3c5226", "#6f8a30", 0.15)
-    )
+    dark.build("cypresses", mat.leaf("cypress", ((0, "#1d3118"), (0.6, "#33491f"), (1, "#566a2c")), "#3c5226", "#6f8a30", 0.15))
     wood.build("orchard trunks", mat.plain("orchard bark", "#6a5b48", 0.9))
 
 

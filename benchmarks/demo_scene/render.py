@@ -113,9 +113,7 @@ def save_depth(z: np.ndarray, path: Path) -> None:
 
 def camera_record(z: np.ndarray) -> dict:
     """What camera.json tells: pinhole of the photo, and where the other viewpoints are."""
-    axes = (
-        "x right, y down, z forward; image (0, 0) is the outer corner of the top left pixel, its centre is (0.5, 0.5)"
-    )
+    axes = "x right, y down, z forward; image (0, 0) is the outer corner of the top left pixel, its centre is (0.5, 0.5)"
     pinhole = {
         "width": demo.WIDTH,
         "height": demo.HEIGHT,

@@ -85,9 +85,7 @@ def lantern(at, turn_z=0.5, h=0.36) -> None:
         wax.add(*tube([(x, y, 0.14), (x * 1.03, y * 1.03, 0.14 - length)], [0.003, 0.0045], 8)[:2], at=at)
     wax.build(
         "candle",
-        mat.plain(
-            "wax", "#efe4c8", 0.35, Subsurface_Weight=0.5, Subsurface_Radius=(0.02, 0.012, 0.006), Subsurface_Scale=0.6
-        ),
+        mat.plain("wax", "#efe4c8", 0.35, Subsurface_Weight=0.5, Subsurface_Radius=(0.02, 0.012, 0.006), Subsurface_Scale=0.6),
     )
     wick = Pile(213)
     wick.add(*tube([(0, 0, 0.13), (0.001, 0, 0.146), (0.003, 0, 0.15)], 0.0011, 6)[:2], at=at)
@@ -125,9 +123,7 @@ def watering_can(at=(0.16, 4.55, 0.0), turn_z=2.75) -> None:
     pile.add(*tube(spout, np.linspace(0.028, 0.013, len(spout)), 20)[:2])
     rose, rf = lathe([(0.012, -0.03), (0.03, 0.0), (0.048, 0.012), (0.05, 0.016), (0.046, 0.02), (0, 0.028)], 32)
     pile.add(rose @ rotation("y", 0.75).T + (0.375, 0, 0.35), rf)
-    arc = smooth_path(
-        [(-0.115, 0, 0.08), (-0.2, 0, 0.15), (-0.19, 0, 0.29), (-0.07, 0, 0.36), (0.03, 0, 0.37), (0.10, 0, 0.25)], 10
-    )
+    arc = smooth_path([(-0.115, 0, 0.08), (-0.2, 0, 0.15), (-0.19, 0, 0.29), (-0.07, 0, 0.36), (0.03, 0, 0.37), (0.10, 0, 0.25)], 10)
     pile.add(*tube(arc, 0.009, 10)[:2])
     pile.add(*tube([(0.12, 0, 0.22), (0.275, 0, 0.24)], 0.005, 8)[:2])
     pile.build("watering can", mat.zinc(), turn=turn, at=at)
@@ -158,12 +154,8 @@ def sprig() -> None:
     rng = np.random.default_rng(46)
     wood, green = Pile(301), Pile(302)
     template = blade(1.0, 0.2, lance, 7, 0.18, -0.15)
-    main = smooth_path(
-        [on_table(x, y, z) for x, y, z in ((-0.74, -0.13, 0.024), (-0.62, -0.09, 0.03), (-0.47, -0.085, 0.022))]
-    )
-    side = smooth_path(
-        [on_table(x, y, z) for x, y, z in ((-0.67, -0.107, 0.028), (-0.61, -0.06, 0.034), (-0.55, -0.04, 0.024))]
-    )
+    main = smooth_path([on_table(x, y, z) for x, y, z in ((-0.74, -0.13, 0.024), (-0.62, -0.09, 0.03), (-0.47, -0.085, 0.022))])
+    side = smooth_path([on_table(x, y, z) for x, y, z in ((-0.67, -0.107, 0.028), (-0.61, -0.06, 0.034), (-0.55, -0.04, 0.024))])
     for path, pairs, thick in ((main, 12, 0.0028), (side, 6, 0.0018)):
         wood.add(*tube(path, np.linspace(thick, 0.001, len(path)), 8)[:2])
         leaves_along(green, template, path, pairs, 0.05, rng, 0.12, 0.8, 0.02)

@@ -172,9 +172,7 @@ def _disk(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DioramaError(
-            f"{path} cannot be read and written ({error.strerror or error}); check the free space and the rights."
-        ) from None
+        raise DioramaError(f"{path} cannot be read and written ({error.strerror or error}); check the free space and the rights.") from None
 
 
 def is_done(record: dict | None, task: Task, settings: dict, output: Path) -> bool:
@@ -199,9 +197,7 @@ def files_below(folder: Path) -> dict[str, int]:
     return {p.relative_to(folder).as_posix(): p.stat().st_size for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-def put_in_place(
-    staged: Path, output: Path, files: dict[str, int], record: Callable[[], None], old: dict | None
-) -> None:
+def put_in_place(staged: Path, output: Path, files: dict[str, int], record: Callable[[], None], old: dict | None) -> None:
     """Moves whole results to where they belong; `record` writes them down, `old` is the record of an earlier run.
 
     What is to be replaced goes first: killed at any moment, no record speaks of files that are there but another's.

@@ -233,9 +233,7 @@ class Pool:
                     break
                 if worker is None:
                     worker = self._ready_worker()
-                outcome = worker.run_task(
-                    request(task), self.limits, self.stop, lambda *told, task=task: self.tell(task, *told)
-                )
+                outcome = worker.run_task(request(task), self.limits, self.stop, lambda *told, task=task: self.tell(task, *told))
                 outcomes.put((task, outcome))
                 if fresh or self._is_spent(worker, outcome):
                     worker.kill()

@@ -70,7 +70,4 @@ def complete(
     """
     inputs = [(network_input(start),) for start in starts]
     outputs = run_in_batches(run, inputs, step, batch_pixels, MULTIPLE)
-    return [
-        start.smooth + np.moveaxis(output, 0, 2) * np.float32(start.spread)
-        for start, output in zip(starts, outputs, strict=True)
-    ]
+    return [start.smooth + np.moveaxis(output, 0, 2) * np.float32(start.spread) for start, output in zip(starts, outputs, strict=True)]

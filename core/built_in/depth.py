@@ -58,8 +58,9 @@ def _mean(maps: list[np.ndarray]) -> np.ndarray:
     return np.mean([cv2.resize(each, (width, height), interpolation=cv2.INTER_LINEAR) for each in maps], axis=0)
 
 
-def predict(colour: np.ndarray, long_side: int | None = None, mirrored: bool = True, network: OnnxNetwork | None = None
-            ) -> dict[str, np.ndarray]:
+def predict(
+    colour: np.ndarray, long_side: int | None = None, mirrored: bool = True, network: OnnxNetwork | None = None
+) -> dict[str, np.ndarray]:
     """All that the network says, (h', w') float32 by name; the rest as `estimate_built_in`. `network` None: the one that comes along."""
     if colour.ndim != 3 or colour.shape[2] != 3 or colour.dtype != np.uint8 or min(colour.shape[:2]) < 1:
         raise DioramaError(f"The photo given to the depth network is {colour.dtype} {colour.shape}; pass 8-bit RGB of shape (H, W, 3).")

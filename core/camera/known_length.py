@@ -23,7 +23,9 @@ def line_from(text: str, camera: Camera) -> np.ndarray:
         ) from None  # fmt: skip
     size = np.array([camera.width, camera.height], np.float64)
     if not (np.isfinite(ends).all() and (ends >= 0).all() and (ends <= size).all()):
-        raise DioramaError(f"The known line {text} leaves the photo of {camera.width} x {camera.height} pixels; both its ends must lie on it.")
+        raise DioramaError(
+            f"The known line {text} leaves the photo of {camera.width} x {camera.height} pixels; both its ends must lie on it."
+        )
     if np.hypot(*(ends[1] - ends[0])) < SHORTEST * max(size):
         raise DioramaError(f"The known line {text} is too short to measure by; draw it along something longer.")
     return ends

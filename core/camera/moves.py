@@ -123,9 +123,7 @@ def border_needed(move: Move, length: Length, amount: float, focal: float) -> fl
 # nearest distance. The last two moves are ours.
 MOVES = {
     "zoom-in": Move("From behind the photo's place to in front of it", {FORWARD: (0.15, through)}),
-    "swing": Move(
-        "From one side through the photo's place to the other", {SIDE: (0.045, through), FORWARD: (0.075, through)}
-    ),
+    "swing": Move("From one side through the photo's place to the other", {SIDE: (0.045, through), FORWARD: (0.075, through)}),
     "circle": Move(
         "Round the photo's place, twice",
         {SIDE: (0.045, cosine(2)), UP: (0.045, sine(2)), FORWARD: (0.075, cosine(1))},

@@ -83,9 +83,7 @@ def safe_range(surfaces: Iterable[tuple[np.ndarray, np.ndarray]], camera: Camera
     axes = [crossings(surfaces, camera, axis) for axis in range(3)]
     for name, (axis, sense) in DIRECTIONS.items():
         limit = FORWARD_LIMIT * nearest if name == "forward" else farthest_step
-        found[name] = _largest(
-            lambda t, axis=axis, sense=sense: gaps(axes[axis], axis, sense * t, pivot), nearest, limit
-        )
+        found[name] = _largest(lambda t, axis=axis, sense=sense: gaps(axes[axis], axis, sense * t, pivot), nearest, limit)
     return SafeRange(**found)
 
 

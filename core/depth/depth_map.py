@@ -112,9 +112,7 @@ def _check_known(known: np.ndarray, name: str) -> None:
 def _check_relief(values: np.ndarray, known: np.ndarray, name: str) -> None:
     low, high = values[known].min(), values[known].max()
     if high - low <= 1e-6 * max(abs(high), abs(low)):
-        raise DioramaError(
-            f"{name} has the same depth everywhere ({high:g}); a diorama needs relief, so use another depth map."
-        )
+        raise DioramaError(f"{name} has the same depth everywhere ({high:g}); a diorama needs relief, so use another depth map.")
 
 
 def depth_on_photo(found: DepthValues, photo: Photo, settings: DepthSettings, long_side: int, name: str) -> DepthMap:
@@ -246,9 +244,7 @@ def _single_channel(path: Path, values: np.ndarray) -> np.ndarray:
         return values[..., 0]
     if not (np.array_equal(values[..., 0], values[..., 1]) and np.array_equal(values[..., 1], values[..., 2])):
         if values.dtype != np.float32:
-            raise DioramaError(
-                f"{path} is a colour picture, not a depth map; a depth map is grey, so save it without colours."
-            )
+            raise DioramaError(f"{path} is a colour picture, not a depth map; a depth map is grey, so save it without colours.")
         return values[..., 2]  # OpenCV's order is B G R; a depth pass sits in the first channel
     return values[..., 0]
 
@@ -275,9 +271,7 @@ def _read_array(path: Path, file) -> np.ndarray:
     sides = [n for n in shape if n != 1]
     if len(sides) != 2 or min(sides) < 2 or dtype.kind not in "fiu":
         what = "objects" if dtype.hasobject else str(dtype)
-        raise DioramaError(
-            f"{path} holds an array of shape {shape}, {what}; a depth map is one of (height, width) numbers."
-        )
+        raise DioramaError(f"{path} holds an array of shape {shape}, {what}; a depth map is one of (height, width) numbers.")
     _check_count(path, sides[1], sides[0])
     values, done = np.empty(math.prod(sides), np.float32), 0
     with np.errstate(over="ignore", invalid="ignore"):  # what is beyond float32 becomes infinite, so unknown
@@ -312,9 +306,7 @@ def _read_array_header(file) -> tuple[tuple[int, ...], bool, np.dtype]:
 
 def _check_count(path: Path, width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
-        raise DioramaError(
-            f"{path} has {width}x{height} pixels, more than {MAX_PIXELS // 10**6} million; scale it down first."
-        )
+        raise DioramaError(f"{path} has {width}x{height} pixels, more than {MAX_PIXELS // 10**6} million; scale it down first.")
 
 
 def _read_pfm(data: bytes) -> np.ndarray:

@@ -215,9 +215,7 @@ def put_at(value: float, keep_relief: bool = False) -> Change:
 
     def change(disparity: np.ndarray, mask: np.ndarray) -> np.ndarray:
         result = disparity.copy()
-        result[mask] = (
-            disparity[mask] - np.median(disparity[mask]) + np.float32(value) if keep_relief else np.float32(value)
-        )
+        result[mask] = disparity[mask] - np.median(disparity[mask]) + np.float32(value) if keep_relief else np.float32(value)
         return result
 
     return change

@@ -86,7 +86,9 @@ def describe(seen: Candidates) -> tuple[np.ndarray, np.ndarray]:
         (seen.distance * 10)[None], (hiding / seen.span)[None], np.full((1, n), seen.threshold, np.float32) / hiding * 10,
         seen.row[None], np.clip(log[:1], -4, 0) / 2, seen.tilt / seen.threshold,
     ]  # fmt: skip
-    return np.clip(np.stack(parts, axis=-1), -5, 5).transpose(1, 0, 2).astype(np.float32), np.clip(np.concatenate(around), -5, 5).T.astype(np.float32)
+    return np.clip(np.stack(parts, axis=-1), -5, 5).transpose(1, 0, 2).astype(np.float32), np.clip(np.concatenate(around), -5, 5).T.astype(
+        np.float32
+    )
 
 
 @dataclass(frozen=True)

@@ -122,9 +122,7 @@ def _end_at(row: int, column: int, edge: np.ndarray, layer: Layer) -> EdgeEnd | 
     return EdgeEnd((row, column), (float(away[0]), float(away[1])), float(np.median(near)), float(np.median(far)))
 
 
-def plan_paths(
-    predicted: np.ndarray, synthesis: np.ndarray, ends: list[EdgeEnd], chance: np.ndarray | None = None
-) -> list[EdgePath]:
+def plan_paths(predicted: np.ndarray, synthesis: np.ndarray, ends: list[EdgeEnd], chance: np.ndarray | None = None) -> list[EdgePath]:
     """Near paths through the predicted edge pixels, each with the links that it tears.
 
     `predicted` and `synthesis` are (h, w) bool of one crop, whose pixels the ends are in too. A connected prediction that

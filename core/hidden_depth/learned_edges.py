@@ -35,7 +35,6 @@ WINDOW, INNER = 96, 24
 MULTIPLE = 32
 
 
-
 def extend_edges(
     image: LayeredDepthImage, found: Disocclusion, context_width: float, network, step: Callable[[float], None] = lambda part: None
 ) -> Disocclusion:

@@ -66,9 +66,7 @@ def _without_context(colour: np.ndarray, regions: list[Region], image: LayeredDe
     return colour
 
 
-def _paint(
-    region: Region, rim: int, sigma: float, long_side: int, painter: Painter | None, mirrored: bool
-) -> tuple[np.ndarray, list]:
+def _paint(region: Region, rim: int, sigma: float, long_side: int, painter: Painter | None, mirrored: bool) -> tuple[np.ndarray, list]:
     """The region's deterministic colours as by `compose`, and what the painter is to see of it."""
     parts = fill_parts(region, rim, sigma, long_side)
     if parts and not mirrored:

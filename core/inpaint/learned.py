@@ -27,9 +27,7 @@ PIXELS_AT_ONCE = 1 << 20
 class Learned(Exemplar):
     """The exemplar fill, completed by the networks that come with Photo Diorama."""
 
-    def edges(
-        self, image: LayeredDepthImage, found: Disocclusion, context_width: float, step: Step
-    ) -> tuple[Disocclusion, Learned]:
+    def edges(self, image: LayeredDepthImage, found: Disocclusion, context_width: float, step: Step) -> tuple[Disocclusion, Learned]:
         """Edges continue behind what the photo shows, where the settings ask for it."""
         if self.settings.hidden_edges != "learned" or len(image.layers) > 1:
             return found, self

@@ -55,9 +55,7 @@ class Published:
     def load(cls, settings: InpaintSettings, downloaded: Downloaded) -> Published:
         return load_published(downloaded)
 
-    def edges(
-        self, image: LayeredDepthImage, found: Disocclusion, context_width: float, step: Step
-    ) -> tuple[Disocclusion, Published]:
+    def edges(self, image: LayeredDepthImage, found: Disocclusion, context_width: float, step: Step) -> tuple[Disocclusion, Published]:
         """The edge network looks only behind what the photo shows, and only where another depth edge touches a silhouette.
 
         Where the photo was split into parts the flood's guess stays, as it alone knows which part a surface belongs to.

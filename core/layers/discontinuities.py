@@ -54,9 +54,7 @@ def cut_discontinuities(
     return disparity, *_heal(disparity, right, down, threshold, SHORT_CRACK * long_side)
 
 
-def _links(
-    disparity: np.ndarray, threshold: float, steps: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def _links(disparity: np.ndarray, threshold: float, steps: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     right, down = np.zeros(disparity.shape, bool), np.zeros(disparity.shape, bool)
     right[:, :-1] = np.abs(np.diff(disparity, axis=1)) <= threshold
     down[:-1] = np.abs(np.diff(disparity, axis=0)) <= threshold

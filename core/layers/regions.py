@@ -177,9 +177,7 @@ def _count_edges(seeds: np.ndarray, own: np.ndarray, shape: tuple[int, ...]) -> 
     return cv2.connectedComponents(picture, connectivity=8)[0] - 1
 
 
-def find_regions(
-    image: LayeredDepthImage, context_width: float, distance: np.ndarray, labels: np.ndarray | None = None
-) -> list[Region]:
+def find_regions(image: LayeredDepthImage, context_width: float, distance: np.ndarray, labels: np.ndarray | None = None) -> list[Region]:
     """The connected invented surfaces of the last layer, each with its context, largest first; or for every number of `labels`
     (h, w) int32 above 0 what bears it.
 

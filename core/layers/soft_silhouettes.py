@@ -360,9 +360,7 @@ def add_skirt(image: LayeredDepthImage, matte: Matte | None) -> tuple[LayeredDep
     if new > 1:
         layers.append(replace(image.layers[1], soft=np.where(front, BACK, none).astype(np.uint8)))
     layers += image.layers[2:]
-    layers.append(
-        Layer(skirt, none.astype(bool), band.front, layer.colour, links, np.where(skirt, FRONT, none).astype(np.uint8))
-    )
+    layers.append(Layer(skirt, none.astype(bool), band.front, layer.colour, links, np.where(skirt, FRONT, none).astype(np.uint8)))
     return replace(image, layers=tuple(layers), skirt=new), replace(matte, alpha=alpha, background=background)
 
 

@@ -21,9 +21,7 @@ FLATTENS, NEARER = 2.0, 1.3
 """Widths of the border in which its slope falls to a third; how much nearer than the nearest it may come."""
 
 
-def split_into_layers(
-    photo: Photo, depth: DepthMap, settings: LayerSettings, parts: Parts | None = None
-) -> LayeredDepthImage:
+def split_into_layers(photo: Photo, depth: DepthMap, settings: LayerSettings, parts: Parts | None = None) -> LayeredDepthImage:
     """The photo's surface, torn at its depth discontinuities and continued outside the frame; nothing is hidden yet.
 
     `parts` are cut out of it, whether there is a jump of depth or not.

@@ -54,9 +54,7 @@ def part_of_skirt(image: LayeredDepthImage) -> np.ndarray:
     return first.part.ravel()[nearest_known(source)[1]]
 
 
-def parts_of_triangles(
-    each: TexturedMesh, parts: np.ndarray, mesh: LayeredMesh, image: LayeredDepthImage
-) -> np.ndarray:
+def parts_of_triangles(each: TexturedMesh, parts: np.ndarray, mesh: LayeredMesh, image: LayeredDepthImage) -> np.ndarray:
     """(T,) int: the part of each triangle, by most of the connected surface that it belongs to.
 
     A single triangle may lie a little beside its pixel, where silhouettes were smoothed; no surface has two parts.
@@ -72,9 +70,7 @@ def parts_of_triangles(
     if each.role in ("soft", "cleaned"):  # bands as narrow as these hang together along whole silhouettes, past cuts
         return own
     a, b, c = each.triangles.T
-    pairs = coo_matrix(
-        (np.ones(2 * len(a), bool), (np.concatenate([a, b]), np.concatenate([b, c]))), shape=(len(each.vertices),) * 2
-    )
+    pairs = coo_matrix((np.ones(2 * len(a), bool), (np.concatenate([a, b]), np.concatenate([b, c]))), shape=(len(each.vertices),) * 2)
     count, piece = connected_components(pairs, directed=False)
     numbers = int(own.max()) + 1
     votes = np.bincount(piece[a] * numbers + own, minlength=count * numbers).reshape(count, numbers)

@@ -57,7 +57,9 @@ class Sheet:
     strictness: np.ndarray  # (2, labels) float32: 1 / tolerance of disparity, in m, and 1 / allowed shift of the texture, in 1/px
 
 
-def simplified(pieces: Pieces, image: LayeredDepthImage, corners: Vertices, textures, tolerance: float, texels: float, wanted: int) -> Pieces:
+def simplified(
+    pieces: Pieces, image: LayeredDepthImage, corners: Vertices, textures, tolerance: float, texels: float, wanted: int
+) -> Pieces:
     """Fewer pieces of the same surfaces: as few as `tolerance` (1/m) allows, or as many as are `wanted`, within a few.
 
     `textures` are atlas and texture of soft silhouettes or None, `texels` the photo's pixels along a working pixel.
@@ -276,9 +278,7 @@ class _Work:
         self.triangles[touched] = now
         keep = np.ones(len(self.triangles), bool)
         keep[touched] = (now[:, 0] != now[:, 1]) & (now[:, 1] != now[:, 2]) & (now[:, 0] != now[:, 2])
-        self.triangles, self.label, self.origin, self.error = (
-            each[keep] for each in (self.triangles, self.label, self.origin, self.error)
-        )
+        self.triangles, self.label, self.origin, self.error = (each[keep] for each in (self.triangles, self.label, self.origin, self.error))
         self.outlines.take_out(chosen[chosen >= self.vertices] - self.vertices, turn)
 
 

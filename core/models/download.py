@@ -58,8 +58,7 @@ class Patience:
     pause: float = 1.0  # [s] before the second attempt; doubled for each further one
 
 
-def fetch(urls: tuple[str, ...], part: Path, wanted: Wanted, accept: Callable[[Path], str],
-          progress: Progress, patience: Patience) -> str:
+def fetch(urls: tuple[str, ...], part: Path, wanted: Wanted, accept: Callable[[Path], str], progress: Progress, patience: Patience) -> str:
     """Fills `part` from the first of `urls` that gives an acceptable file, going on from what `part` already holds.
 
     Args:
@@ -78,12 +77,14 @@ def fetch(urls: tuple[str, ...], part: Path, wanted: Wanted, accept: Callable[[P
     if size_of(part) == 0:
         part.unlink(missing_ok=True)
     kept = " (what has arrived is kept)" if part.exists() else ""
-    raise DioramaError(f"{name} could not be downloaded: {'; '.join(reasons)}; try again later{kept}, or fetch the "
-                       "file by other means and import it.")
+    raise DioramaError(
+        f"{name} could not be downloaded: {'; '.join(reasons)}; try again later{kept}, or fetch the file by other means and import it."
+    )
 
 
-def _fetch_from(url: str, host: str | None, part: Path, wanted: Wanted, accept: Callable[[Path], str],
-                progress: Progress, patience: Patience) -> str:
+def _fetch_from(
+    url: str, host: str | None, part: Path, wanted: Wanted, accept: Callable[[Path], str], progress: Progress, patience: Patience
+) -> str:
     """One source, with its bounded attempts."""
     failures, furthest = 0, size_of(part)
     transfer = _Transfer(url, part, wanted, progress, patience.stall_timeout)
@@ -244,6 +245,7 @@ def _stream(request: urllib.request.Request, stall_timeout: float) -> Generator[
 
 def _read(request: urllib.request.Request, timeout: float, items: queue.Queue, stop: threading.Event) -> None:
     """The reading thread: answer, chunks, an empty one at the end; or the exception, for the caller to judge."""
+
     def put(item) -> bool:
         while not stop.is_set():
             with contextlib.suppress(queue.Full):
@@ -269,9 +271,15 @@ def _read(request: urllib.request.Request, timeout: float, items: queue.Queue, s
 def _opener() -> urllib.request.OpenerDirector:
     """http and https only (urllib's default also opens file, ftp and data), through the environment's proxies."""
     opener = urllib.request.OpenerDirector()
-    for handler in (urllib.request.ProxyHandler(), urllib.request.HTTPHandler(), urllib.request.HTTPSHandler(),
-                    urllib.request.HTTPErrorProcessor(), urllib.request.HTTPDefaultErrorHandler(),
-                    urllib.request.UnknownHandler(), _SafeRedirects()):
+    for handler in (
+        urllib.request.ProxyHandler(),
+        urllib.request.HTTPHandler(),
+        urllib.request.HTTPSHandler(),
+        urllib.request.HTTPErrorProcessor(),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.UnknownHandler(),
+        _SafeRedirects(),
+    ):
         opener.add_handler(handler)
     return opener
 
@@ -321,8 +329,13 @@ def _answer_refused(code: int) -> Exception:
         return _Interrupted(f"answers with a fault of its own ({code})")
     if 300 <= code < 400:
         return _SourceFailed(f"redirects in a circle or to an address that is not http or https ({code})")
-    words = {401: "refuses access (401)", 403: "refuses access (403)", 404: "does not have the file (404)",
-             407: "is behind a proxy that asks for a password (407)", 410: "no longer has the file (410)"}
+    words = {
+        401: "refuses access (401)",
+        403: "refuses access (403)",
+        404: "does not have the file (404)",
+        407: "is behind a proxy that asks for a password (407)",
+        410: "no longer has the file (410)",
+    }
     return _SourceFailed(words.get(code, f"answers with an error ({code})"))
 
 

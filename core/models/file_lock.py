@@ -71,15 +71,18 @@ def append(file, chunk: bytes) -> None:
     """Writes all of chunk to an unbuffered file, whose write may take only a part of it."""
     view = memoryview(chunk)
     while view:
-        view = view[file.write(view):]
+        view = view[file.write(view) :]
 
 
 def require_space(path: Path, need: int) -> None:
     """Raises DioramaError unless the disk that holds `path` has room for `need` bytes and a reserve."""
     free = shutil.disk_usage(path.parent).free
     if free < need + RESERVE:
-        raise DioramaError(f"{path.parent} has {free / 1e6:,.0f} MB free and {path.stem} needs "
-                           f"{(need + RESERVE) / 1e6:,.0f} MB: free some space or choose another models folder.", Kind.DISK)
+        raise DioramaError(
+            f"{path.parent} has {free / 1e6:,.0f} MB free and {path.stem} needs "
+            f"{(need + RESERVE) / 1e6:,.0f} MB: free some space or choose another models folder.",
+            Kind.DISK,
+        )
 
 
 @contextlib.contextmanager
@@ -98,8 +101,9 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DioramaError(f"The disk is full, {path} cannot grow: free some space and download again, "
-                               "which goes on from here.", Kind.DISK) from error
+            raise DioramaError(
+                f"The disk is full, {path} cannot grow: free some space and download again, which goes on from here.", Kind.DISK
+            ) from error
         raise DioramaError(f"{path} cannot be written ({error.strerror}): check the models folder.", Kind.DISK) from error
 
 
@@ -119,8 +123,9 @@ def exclusive(path: Path, busy: Callable[[], None]) -> Iterator[None]:
         except OSError as error:
             refused += 1
             if os.name != "nt" or refused > OPEN_TRIES:
-                raise DioramaError(f"{lock.parent} cannot be written ({error.strerror}): choose another models "
-                                   "folder or change its rights.") from error
+                raise DioramaError(
+                    f"{lock.parent} cannot be written ({error.strerror}): choose another models folder or change its rights."
+                ) from error
             time.sleep(TICK)
             continue
         # The former holder removes the file when it is done; a lock on a removed file would hold nobody off.
@@ -153,8 +158,9 @@ def _locked(handle, lock: Path) -> bool:
         if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK):
             return False
         handle.close()
-        raise DioramaError(f"{lock.parent} is on a disk without file locks ({error.strerror}): choose a models "
-                           "folder on a local disk.") from error
+        raise DioramaError(
+            f"{lock.parent} is on a disk without file locks ({error.strerror}): choose a models folder on a local disk."
+        ) from error
     return True
 
 

@@ -1,7 +1,6 @@
 """Which published weights there are, which of them lie in a folder, and how they get there, checked, or go."""
 
 import hashlib
-import json
 import logging
 import os
 import urllib.parse
@@ -13,15 +12,29 @@ from ..errors import DioramaError, Kind
 from .catalogue import CATALOGUE, METRIC_DEPTH, RELATIVE_DEPTH, Weights, weights_named
 from .download import Patience, Progress, Wanted, WrongContent, fetch
 from .file_lock import append, exclusive, open_fresh, reading, remove_planted, require_space, size_of, writing
+from .record import HASHES, read_record, write_record
 
-__all__ = ["CATALOGUE", "METRIC_DEPTH", "RELATIVE_DEPTH", "InstalledFile", "ModelRow", "Weights", "best_estimator",
-           "describe", "download", "import_file", "installed", "list_models", "path_of", "remove", "verify",
-           "weights_named"]
+__all__ = [
+    "CATALOGUE",
+    "METRIC_DEPTH",
+    "RELATIVE_DEPTH",
+    "InstalledFile",
+    "ModelRow",
+    "Weights",
+    "best_estimator",
+    "describe",
+    "download",
+    "import_file",
+    "installed",
+    "list_models",
+    "path_of",
+    "remove",
+    "verify",
+    "weights_named",
+]
 
 log = logging.getLogger(__name__)
 
-HASHES = "hashes.json"
-HASHES_LIMIT = 1 << 20  # bytes; the record is a few hundred
 UNKNOWN_LIMIT = 4 << 30  # bytes; no more is written where a file's length is not known
 TOLERANCE = 0.1  # of a length that is known only about: MB against MiB, and rounding
 BLOCK = 1 << 20  # bytes hashed or copied between calls of progress
@@ -57,13 +70,12 @@ def describe(weights: Weights) -> str:
     """The sentence to show before a download: file, size, source, licence, purpose."""
     host = urllib.parse.urlsplit(weights.urls[0]).hostname
     use = "commercial use allowed" if weights.commercial else "NOT for commercial use"
-    return (f"{weights.key}: {weights.file}, {_megabytes(weights)} from {host}, licence {weights.licence} ({use}); "
-            f"{weights.purpose}.")
+    return f"{weights.key}: {weights.file}, {_megabytes(weights)} from {host}, licence {weights.licence} ({use}); {weights.purpose}."
 
 
 def installed(folder: str | Path, catalogue: Iterable[Weights] = CATALOGUE) -> tuple[Weights, ...]:
     """The weights whose file lies in `folder` and was checked on its way in; looks at lengths, not at the content."""
-    record = _read_record(Path(folder))
+    record = read_record(Path(folder))
     return tuple(weights for weights in catalogue if _is_installed(weights, Path(folder), record))
 
 
@@ -75,7 +87,7 @@ def best_estimator(folder: str | Path, catalogue: Iterable[Weights] = CATALOGUE)
 
 def path_of(weights: Weights, folder: str | Path) -> Path:
     """Where the checked file lies; raises DioramaError that names the download when it does not."""
-    if _is_installed(weights, Path(folder), _read_record(Path(folder))):
+    if _is_installed(weights, Path(folder), read_record(Path(folder))):
         return Path(folder) / weights.file
     if (Path(folder) / weights.file).is_file():
         raise DioramaError(f"{Path(folder) / weights.file} was never checked", Kind.MISSING_NETWORK,
@@ -89,7 +101,7 @@ def path_of(weights: Weights, folder: str | Path) -> Path:
 def list_models(folder: str | Path, catalogue: Iterable[Weights] = CATALOGUE) -> list[ModelRow]:
     """One row for each weights of the catalogue, in its order."""
     folder = Path(folder)
-    record = _read_record(folder)
+    record = read_record(folder)
     rows = []
     for weights in catalogue:
         part = folder / (weights.file + ".part")
@@ -101,8 +113,20 @@ def list_models(folder: str | Path, catalogue: Iterable[Weights] = CATALOGUE) ->
             state, on_disk = "partial", size_of(part)
         else:
             state, on_disk = "missing", 0
-        rows.append(ModelRow(weights.key, state, weights.bytes, on_disk, weights.licence, weights.commercial,
-                             weights.kind, weights.purpose, weights.file, describe(weights)))
+        rows.append(
+            ModelRow(
+                weights.key,
+                state,
+                weights.bytes,
+                on_disk,
+                weights.licence,
+                weights.commercial,
+                weights.kind,
+                weights.purpose,
+                weights.file,
+                describe(weights),
+            )
+        )
     return rows
 
 
@@ -110,8 +134,16 @@ def _silent(fraction: float, text: str) -> None:
     """Nobody listens."""
 
 
-def download(weights: Weights, folder: str | Path, progress: Progress, online: bool, *,
-             stall_timeout: float = 20.0, attempts: int = 4, pause: float = 1.0) -> InstalledFile:
+def download(
+    weights: Weights,
+    folder: str | Path,
+    progress: Progress,
+    online: bool,
+    *,
+    stall_timeout: float = 20.0,
+    attempts: int = 4,
+    pause: float = 1.0,
+) -> InstalledFile:
     """Brings the weights into `folder`, from the first of their sources that gives the right file.
 
     Bytes go to `<file>.part`, which a later call continues after a cut or a cancel, and are renamed once their length
@@ -128,7 +160,7 @@ def download(weights: Weights, folder: str | Path, progress: Progress, online: b
     Raises DioramaError with one sentence that says for each source why it failed.
     """
     folder = Path(folder)
-    if _is_installed(weights, folder, _read_record(folder)):
+    if _is_installed(weights, folder, read_record(folder)):
         return _already(weights, folder)
     if online is not True:
         allow = "allow it in Blender's Preferences > System > Network"
@@ -137,9 +169,9 @@ def download(weights: Weights, folder: str | Path, progress: Progress, online: b
                            command_line=f"{allow} (or start with --online-mode), or import the file")  # fmt: skip
     target = _folder_for(folder) / weights.file
     part = target.with_name(weights.file + ".part")
-    wanted = Wanted(*_bounds(weights), hashed=bool(_expected_hash(weights, _read_record(folder))))
+    wanted = Wanted(*_bounds(weights), hashed=bool(_expected_hash(weights, read_record(folder))))
     with exclusive(target, lambda: progress(0.0, f"Waiting for another download of {weights.file}")):
-        if _is_installed(weights, folder, _read_record(folder)):  # by the one waited for
+        if _is_installed(weights, folder, read_record(folder)):  # by the one waited for
             part.unlink(missing_ok=True)
             return _already(weights, folder)
         remove_planted(part)
@@ -149,8 +181,14 @@ def download(weights: Weights, folder: str | Path, progress: Progress, online: b
                 return _enter(weights, folder, sha256)
             except WrongContent as wrong:
                 log.warning("%s %s and is downloaded anew", target, wrong)
-        sha256 = fetch(weights.urls, part, wanted, lambda path: _checked(weights, folder, path, progress), progress,
-                       Patience(stall_timeout, attempts, pause))
+        sha256 = fetch(
+            weights.urls,
+            part,
+            wanted,
+            lambda path: _checked(weights, folder, path, progress),
+            progress,
+            Patience(stall_timeout, attempts, pause),
+        )
         with writing(target):
             os.replace(part, target)
         return _enter(weights, folder, sha256)
@@ -210,7 +248,7 @@ def remove(weights: Weights, folder: str | Path) -> int:
     def busy() -> None:
         raise DioramaError(f"{weights.file} is being downloaded by another process: stop that one first.")
 
-    freed, known = 0, weights.file in _read_record(folder)
+    freed, known = 0, weights.file in read_record(folder)
     with exclusive(folder / weights.file, busy):
         for path in (folder / weights.file, folder / (weights.file + ".part"), folder / (weights.file + ".import")):
             with writing(path):
@@ -289,10 +327,12 @@ def _checked(weights: Weights, folder: Path, path: Path, progress: Progress) -> 
             done += len(block)
             progress(min(done / length, 1.0), f"Checking {weights.file}")
     sha256 = digest.hexdigest()
-    expected = _expected_hash(weights, _read_record(folder))
+    expected = _expected_hash(weights, read_record(folder))
     if not sha256.startswith(expected):
-        raise WrongContent(f"has another content than {weights.file} should have (sha256 {sha256[:16]}... instead of "
-                           f"{expected[:16]}...)" + _recorded_hint(weights, expected))
+        raise WrongContent(
+            f"has another content than {weights.file} should have (sha256 {sha256[:16]}... instead of "
+            f"{expected[:16]}...)" + _recorded_hint(weights, expected)
+        )
     return sha256
 
 
@@ -311,68 +351,35 @@ def _expected_hash(weights: Weights, record: dict) -> str:
 def _is_installed(weights: Weights, folder: Path, record: dict) -> bool:
     entry = record.get(weights.file, {})
     path = folder / weights.file
-    return ("bytes" in entry and entry["sha256"].startswith(weights.sha256) and path.is_file()
-            and size_of(path) == entry["bytes"])
+    return "bytes" in entry and entry["sha256"].startswith(weights.sha256) and path.is_file() and size_of(path) == entry["bytes"]
 
 
 def _already(weights: Weights, folder: Path) -> InstalledFile:
     path = folder / weights.file
-    return InstalledFile(weights, path, _read_record(folder)[weights.file]["sha256"], f"{path} is already there.")
+    return InstalledFile(weights, path, read_record(folder)[weights.file]["sha256"], f"{path} is already there.")
 
 
 def _enter(weights: Weights, folder: Path, sha256: str) -> InstalledFile:
     """Records the checked file, and says against what it was checked."""
     path = folder / weights.file
-    known = weights.file in _read_record(folder)
-    _write_record(folder, weights.file, {"sha256": sha256, "bytes": size_of(path)})
+    known = weights.file in read_record(folder)
+    write_record(folder, weights.file, {"sha256": sha256, "bytes": size_of(path)})
     if len(weights.sha256) == 64:
         against = "its sha256 is the published one"
     elif known:
         against = "its sha256 is the one recorded at its first download"
     elif weights.sha256:
-        against = (f"its sha256 begins with the 8 digits that are published, and is recorded whole in {HASHES} "
-                   "to be checked from now on")
+        against = f"its sha256 begins with the 8 digits that are published, and is recorded whole in {HASHES} to be checked from now on"
     else:
-        against = (f"NO hash of it is published, so this first file is trusted; its sha256 {sha256} is recorded in "
-                   f"{HASHES} and checked from now on")
+        against = (
+            f"NO hash of it is published, so this first file is trusted; its sha256 {sha256} is recorded in "
+            f"{HASHES} and checked from now on"
+        )
     return InstalledFile(weights, path, sha256, f"{path} is installed: {against}.")
 
 
 def _forget(weights: Weights, folder: Path) -> None:
     """The file no longer counts as installed; its hash stays, to be checked when it comes again."""
-    entry = _read_record(folder).get(weights.file)
+    entry = read_record(folder).get(weights.file)
     if entry:
-        _write_record(folder, weights.file, {"sha256": entry["sha256"]})
-
-
-def _read_record(folder: Path) -> dict[str, dict]:
-    """{file: {"sha256": 64 digits, "bytes": length when checked, absent once removed}}, empty where there is none."""
-    path = folder / HASHES
-    if not path.exists():
-        return {}
-    with reading(path), open(path, "rb") as file:
-        text = file.read(HASHES_LIMIT + 1)
-    try:
-        record = json.loads(text) if len(text) <= HASHES_LIMIT else None
-    except (ValueError, RecursionError):
-        record = None
-    if not isinstance(record, dict) or not all(_is_entry(entry) for entry in record.values()):
-        raise DioramaError(f"{path} is damaged: delete it and verify the models again.")
-    return record
-
-
-def _is_entry(entry: object) -> bool:
-    return (isinstance(entry, dict) and isinstance(entry.get("sha256"), str) and len(entry["sha256"]) == 64
-            and isinstance(entry.get("bytes", 0), int))
-
-
-def _write_record(folder: Path, file: str, entry: dict) -> None:
-    path = folder / HASHES
-    fresh = path.with_name(HASHES + ".part")
-    with exclusive(path, lambda: None):
-        record = _read_record(folder) | {file: entry}
-        with writing(path):
-            with open_fresh(fresh) as out:
-                append(out, json.dumps(record, indent=1, sort_keys=True).encode("ascii"))
-                os.fsync(out.fileno())
-            os.replace(fresh, path)
+        write_record(folder, weights.file, {"sha256": entry["sha256"]})

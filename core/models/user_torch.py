@@ -81,8 +81,7 @@ def read_build(folder: Path) -> TorchBuild:
     found = _said(text, "__version__")
     if not found or _number(found) < OLDEST:
         raise DioramaError(
-            f"The torch {found or 'of unknown version'} in {folder} is too old; install "
-            f"{'.'.join(map(str, OLDEST))} or newer there."
+            f"The torch {found or 'of unknown version'} in {folder} is too old; install {'.'.join(map(str, OLDEST))} or newer there."
         )
     if not any(_fits(name) for name in compiled):
         made_for = ", ".join(name.removeprefix("_C.").rpartition(".")[0] for name in compiled) or "no Python"

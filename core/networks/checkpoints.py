@@ -47,17 +47,14 @@ def read_state(path: Path | str) -> tuple[State, dict[str, str]]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except _BROKEN as error:
         raise DioramaError(
-            f"The weights file {path} cannot be read ({type(error).__name__}); it is damaged or of another kind, "
-            "download it again."
+            f"The weights file {path} cannot be read ({type(error).__name__}); it is damaged or of another kind, download it again."
         ) from error
     for wrapper in ("state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
     tensors = content.values() if isinstance(content, Mapping) else [None]
     if not all(isinstance(tensor, torch.Tensor) and tensor.layout is torch.strided for tensor in tensors):
-        raise DioramaError(
-            f"The weights file {path} is not a plain state dict; choose the file that the network names."
-        )
+        raise DioramaError(f"The weights file {path} is not a plain state dict; choose the file that the network names.")
     return dict(content), {}
 
 
@@ -152,9 +149,7 @@ def our_network(metadata: Mapping[str, str], name: str, source: Path | str) -> t
         return None
     width, form = metadata.get("width", ""), metadata.get("form")
     if metadata["network"] != name:
-        raise DioramaError(
-            f"The weights file {source} is for {json.dumps(metadata['network'][:40])}, not for {name}; choose another."
-        )
+        raise DioramaError(f"The weights file {source} is for {json.dumps(metadata['network'][:40])}, not for {name}; choose another.")
     if not (width.isascii() and width.isdigit() and len(width) < 5 and int(width) in WIDTHS):
         raise DioramaError(f"The weights file {source} states no usable width; get it again.")
     if form not in ("folded", "trainable"):

@@ -132,10 +132,7 @@ def _read_properties(data: bytes, start: int, end: int) -> dict:
                 indices = struct.unpack_from(f">{number}{'H' if flags & 1 else 'B'}", data, position + 1)
                 position += 1 + number * (2 if flags & 1 else 1)
                 associations[item] = [i & (0x7FFF if flags & 1 else 0x7F) for i in indices]
-    return {
-        item: tuple(all_properties[i - 1] for i in indices if 0 < i <= len(all_properties))
-        for item, indices in associations.items()
-    }
+    return {item: tuple(all_properties[i - 1] for i in indices if 0 < i <= len(all_properties)) for item, indices in associations.items()}
 
 
 def _read_locations(data: bytes, start: int, end: int, inline: int) -> dict:

@@ -83,10 +83,7 @@ def load_photo(path: str | os.PathLike, settings: PhotoSettings = PhotoSettings(
         colour, alpha, exif, plain = _read_picture(path, data)
     height, width = colour.shape[:2]
     _check_size(path, width, height)
-    if (
-        alpha is not None
-        and (alpha == alpha.dtype.type(1 if alpha.dtype == np.float32 else np.iinfo(alpha.dtype).max)).all()
-    ):
+    if alpha is not None and (alpha == alpha.dtype.type(1 if alpha.dtype == np.float32 else np.iinfo(alpha.dtype).max)).all():
         alpha = None
     camera, focal_source = _camera(width, height, exif, settings)
     camera, focal_source, up = _as_found(path, camera, focal_source, settings)
@@ -98,9 +95,7 @@ def load_photo(path: str | os.PathLike, settings: PhotoSettings = PhotoSettings(
 
 def _check_size(path: Path, width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
-        raise DioramaError(
-            f"{path} has {width}x{height} pixels, more than {MAX_PIXELS // 10**6} million; scale it down first."
-        )
+        raise DioramaError(f"{path} has {width}x{height} pixels, more than {MAX_PIXELS // 10**6} million; scale it down first.")
     if min(width, height) < MIN_SIDE or max(width, height) > MAX_ASPECT * min(width, height):
         raise DioramaError(
             f"{path} has {width}x{height} pixels; a diorama needs at least {MIN_SIDE} on each side "
@@ -138,15 +133,11 @@ def _read_picture(path: Path, data: bytes) -> tuple[np.ndarray, np.ndarray | Non
                 plain = plain and not changed
                 colour, alpha = _turned(colour, turn), None if alpha is None else _turned(alpha, turn)
     except UnidentifiedImageError:
-        raise DioramaError(
-            f"{path} is not a picture that can be read; use JPEG, PNG, WebP, TIFF, HEIC or OpenEXR."
-        ) from None
+        raise DioramaError(f"{path} is not a picture that can be read; use JPEG, PNG, WebP, TIFF, HEIC or OpenEXR.") from None
     except DioramaError:
         raise
     except Image.DecompressionBombError:  # of WebP and TIFF Pillow asks its own limit again
-        raise DioramaError(
-            f"{path} has more pixels than Pillow decodes of its kind; scale it down, or export it as JPEG or PNG."
-        ) from None
+        raise DioramaError(f"{path} has more pixels than Pillow decodes of its kind; scale it down, or export it as JPEG or PNG.") from None
     except DECODER_ERRORS as error:
         raise damaged(path, error, "copy or export it again") from None
     return colour, alpha, exif, plain

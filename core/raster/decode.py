@@ -29,9 +29,7 @@ def read_file(path: Path, kind: str = "photo") -> bytes:
             raise DioramaError(f"{path} is no file but a device or pipe; name the {kind}'s file.")
         data = read_regular(path, MAX_FILE_BYTES)
     except OSError as error:
-        raise DioramaError(
-            f"{path} cannot be read ({error.strerror or error}); check the name and its permissions."
-        ) from None
+        raise DioramaError(f"{path} cannot be read ({error.strerror or error}); check the name and its permissions.") from None
     if data is None:
         raise DioramaError(f"{path} has more than 2 GB; export the {kind} smaller.")
     if not data:

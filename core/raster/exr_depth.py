@@ -256,7 +256,7 @@ def _unpacked(block: bytes, compression: int, size: int, runs: int) -> tuple[Cal
         plain = np.empty(count, np.uint8)
         for offset in (0, 1):
             half = halves[(start + offset) % 2][(start + offset) // 2 :]
-            part = plain[offset : count : 2]
+            part = plain[offset:count:2]
             part[:] = half[: len(part)]
         return plain
 

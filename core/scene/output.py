@@ -37,9 +37,7 @@ class OutputSettings:
         low=0.0,
         high=100.0,
     )
-    convergence: float = option(
-        0.0, "Distance in metres of what appears on the screen; 0 takes the focus object's", low=0.0, high=100000.0
-    )
+    convergence: float = option(0.0, "Distance in metres of what appears on the screen; 0 takes the focus object's", low=0.0, high=100000.0)
     render_side: int = option(
         0,
         "Long side of one eye's picture in pixels; 0 takes the photo's, for films 1280, GIF 640, VR180 1920, "

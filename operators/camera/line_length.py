@@ -81,7 +81,9 @@ class LineLength(bpy.types.Operator):
             if event.type == "LEFTMOUSE" and event.value == "RELEASE" and self._start and self._end:
                 self.cancel(context)
                 camera = photo_camera(root)
-                ends = [n * length for end in (self._start, self._end) for n, length in zip(end, (camera.width, camera.height), strict=True)]
+                ends = [
+                    n * length for end in (self._start, self._end) for n, length in zip(end, (camera.width, camera.height), strict=True)
+                ]
                 line = ",".join(f"{n:.2f}" for n in ends)
                 bpy.ops.photo_diorama.line_length("INVOKE_DEFAULT", line=line, length=self.length)
                 return {"FINISHED"}

@@ -87,7 +87,7 @@ def range_to_tilt_in(root: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> 
 
 
 class TiltPreview(bpy.types.Operator):
-    """Move the mouse to look round in this viewport as by tilting a phone, within the safe range. Esc or a click ends it; no camera of yours moves"""
+    """Move the mouse to look round in this viewport, as by tilting a phone, within the safe range. Esc or a click ends it"""
 
     bl_idname = "photo_diorama.tilt_preview"
     bl_label = "Tilt Preview"

@@ -21,9 +21,7 @@ from .regions import place_on_photo, region_of, region_property, selected_triang
 
 def part(name: str, description: str, default: float, low: float = 0.0, high: float = 1.0):
     """A declared property for a part of a range or of the long side."""
-    return bpy.props.FloatProperty(
-        name=name, description=description, default=default, min=low, max=high, precision=3, step=0.5
-    )
+    return bpy.props.FloatProperty(name=name, description=description, default=default, min=low, max=high, precision=3, step=0.5)
 
 
 def source_on(context: bpy.types.Context, root: bpy.types.Object) -> Source:
@@ -113,9 +111,7 @@ class PushDepth(ChangeDepth, bpy.types.Operator):
             ("FRONT", "In Front", "Just in front of what surrounds it"),
         ],
     )
-    gap: part(
-        "Gap", "How far behind, as a part of the range of disparity; beyond the option Tear the surface is torn", 0.04
-    )
+    gap: part("Gap", "How far behind, as a part of the range of disparity; beyond the option Tear the surface is torn", 0.04)
     keep_relief: bpy.props.BoolProperty(
         name="Keep Relief", description="Move the region as it is; without, it follows its surroundings", default=True
     )
@@ -162,9 +158,7 @@ class SameDepth(ChangeDepth, bpy.types.Operator):
 def _cursor(context, root) -> tuple[float, float]:
     u, v = place_on_photo(root, *(root.matrix_world.inverted() @ context.scene.cursor.location))
     if not (0 <= u <= 1 and 0 <= v <= 1):
-        raise DioramaError(
-            "The photo does not show the place of the 3D cursor; put it on the photo with Shift and right click."
-        )
+        raise DioramaError("The photo does not show the place of the 3D cursor; put it on the photo with Shift and right click.")
     return float(u), float(v)
 
 
@@ -174,9 +168,7 @@ def _active_face(context, root) -> tuple[float, float]:
     ob = context.object
     face = bmesh.from_edit_mesh(ob.data).faces.active if ob.mode == "EDIT" and ob.type == "MESH" else None
     if face is None:
-        raise DioramaError(
-            "There is no active face; in edit mode select the region, then the face to take the depth of."
-        )
+        raise DioramaError("There is no active face; in edit mode select the region, then the face to take the depth of.")
     selected_triangles(root, ob)  # says what is wrong where this is no layer
     u, v = place_on_photo(root, *face.calc_center_median())
     return float(u), float(v)

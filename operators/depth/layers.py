@@ -221,9 +221,7 @@ class ShowInvented(bpy.types.Operator):
             ("BORDER", "Border", "What was invented outside the photo's frame"),
         ],
     )
-    part_only: bpy.props.BoolProperty(
-        name="This Part Only", description="Only of the part that the active layer belongs to"
-    )
+    part_only: bpy.props.BoolProperty(name="This Part Only", description="Only of the part that the active layer belongs to")
 
     poll = classmethod(OfDiorama.poll.__func__)
 

@@ -44,9 +44,7 @@ class ExportDiorama(bpy.types.Operator):
     bl_label = "Export Diorama"
     bl_options = {"PRESET"}
 
-    filepath: bpy.props.StringProperty(
-        name="File", description="The file to export to; its ending follows the format", subtype="FILE_PATH"
-    )
+    filepath: bpy.props.StringProperty(name="File", description="The file to export to; its ending follows the format", subtype="FILE_PATH")
     check_existing: bpy.props.BoolProperty(default=True, options={"HIDDEN"}, description="Warn of a file that is there")
     filter_glob: bpy.props.StringProperty(default="*.glb;*.usdc;*.abc;*.obj;*.ply", options={"HIDDEN"}, description="Files shown")
     format: bpy.props.EnumProperty(

@@ -251,9 +251,7 @@ def _material(name: str, image: bpy.types.Image, transparent: bool, unlit: bool)
     output, texture = new("ShaderNodeOutputMaterial"), new("ShaderNodeTexImage")
     texture.image, texture.extension = image, "EXTEND"
     if unlit:
-        path, nothing, shown, mix = (
-            new(f"ShaderNode{kind}") for kind in ("LightPath", "BsdfTransparent", "Emission", "MixShader")
-        )
+        path, nothing, shown, mix = (new(f"ShaderNode{kind}") for kind in ("LightPath", "BsdfTransparent", "Emission", "MixShader"))
         link(path.outputs["Is Camera Ray"], mix.inputs[0])
         link(nothing.outputs[0], mix.inputs[1])
         link(shown.outputs[0], mix.inputs[2])

@@ -31,9 +31,7 @@ def values_of(image: bpy.types.Image) -> np.ndarray:
     """(h, w) float32: the first channel, rows from the top."""
     width, height = image.size
     if not width or not height:
-        raise DioramaError(
-            f"The image {image.name} has no pixels any more; restore the original depth or clear the mask."
-        )
+        raise DioramaError(f"The image {image.name} has no pixels any more; restore the original depth or clear the mask.")
     values = np.empty(height * width * image.channels, np.float32)
     image.pixels.foreach_get(values)
     return np.ascontiguousarray(values.reshape(height, width, image.channels)[::-1, :, 0])
@@ -76,9 +74,7 @@ def edit_on(root: bpy.types.Object) -> DepthEdit | None:
     if edited is None or original is None:
         return None
     if tuple(edited.size) != tuple(original.size):
-        raise DioramaError(
-            f"The depth image {edited.name} was given another size; undo that or restore the original depth."
-        )
+        raise DioramaError(f"The depth image {edited.name} was given another size; undo that or restore the original depth.")
     scale = np.float32(original.get(SCALE_KEY, 1.0))
     edit = DepthEdit(values_of(original) / scale, values_of(edited) / scale)
     return edit if edit.changed.any() else None

@@ -61,7 +61,9 @@ def make_materials(
 def texture_material(name: str, texture: str, images: dict, photo: Photo, settings: SceneSettings) -> bpy.types.Material:
     """The material of one texture of the diorama called `name`."""
     transparent = texture == "soft" or (photo.alpha is not None and texture in ("photo", "cleaned"))
-    material = make_material(f"{name} {NAMES[texture]}", images[IMAGE_OF[texture]], transparent, settings, images.get(f"{IMAGE_OF[texture]} {ALBEDO}"))
+    material = make_material(
+        f"{name} {NAMES[texture]}", images[IMAGE_OF[texture]], transparent, settings, images.get(f"{IMAGE_OF[texture]} {ALBEDO}")
+    )
     if texture == "soft":  # without the noise of dithering; there is one such object, so nothing needs sorting
         material.surface_render_method = "BLENDED"
     return material

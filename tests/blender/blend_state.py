@@ -31,12 +31,7 @@ def names() -> dict[str, list[str]]:
 
 def everything(of: dict[str, list[str]] | None = None) -> dict[str, dict]:
     """Every plain property of every datablock (or only of those named in `of`), those of its own parts too."""
-    return {
-        f"{kind} {each.name}": _values(each, 0)
-        for kind, block in _kinds()
-        for each in block
-        if of is None or each.name in of[kind]
-    }
+    return {f"{kind} {each.name}": _values(each, 0) for kind, block in _kinds() for each in block if of is None or each.name in of[kind]}
 
 
 def differences(before: dict[str, dict], after: dict[str, dict]) -> list[str]:
@@ -84,12 +79,7 @@ def _values(struct, depth: int) -> dict:
         value = getattr(struct, name)
         if prop.type in PLAIN:
             values[name] = value if isinstance(value, (bool, int, float, str, set)) else _flat(value)
-        elif (
-            prop.type == "POINTER"
-            and isinstance(value, bpy.types.ID)
-            and value.library is None
-            and not prop.is_readonly
-        ):
+        elif prop.type == "POINTER" and isinstance(value, bpy.types.ID) and value.library is None and not prop.is_readonly:
             values[name] = value.name
         elif prop.type == "POINTER" and value is not None and not isinstance(value, bpy.types.ID) and depth < 3:
             values.update({f"{name}.{key}": v for key, v in _values(value, depth + 1).items()})

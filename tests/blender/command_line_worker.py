@@ -15,9 +15,7 @@ from unittest import mock
 
 ROOT = Path(__file__).resolve().parents[2]
 if "photo_diorama" not in sys.modules:
-    spec = importlib.util.spec_from_file_location(
-        "photo_diorama", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
-    )
+    spec = importlib.util.spec_from_file_location("photo_diorama", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
     sys.modules["photo_diorama"] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(sys.modules["photo_diorama"])
 

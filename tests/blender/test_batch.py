@@ -106,9 +106,7 @@ def wait_for(condition, process) -> None:
 @pytest.mark.parametrize("name, code", [("SIGKILL", -9), ("SIGTERM", 143), ("SIGINT", 130)])
 def test_a_stop_in_the_middle_and_going_on(place, home, name, code):
     (place / "photos/letter.jpg").unlink()
-    process = start(
-        "batch", "photos", "--output", "out", *QUICK, "--render", "{name}.mp4", "--frames", "9000", cwd=place, home=home
-    )
+    process = start("batch", "photos", "--output", "out", *QUICK, "--render", "{name}.mp4", "--frames", "9000", cwd=place, home=home)
     staging = place / "out" / ".photo-diorama-batch"
     wait_for(lambda: staging.is_dir() and list(staging.rglob("frame_0002.png")), process)
     process.send_signal(getattr(signal, name))
@@ -125,9 +123,7 @@ def test_a_stop_in_the_middle_and_going_on(place, home, name, code):
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are not told there")
 def test_no_worker_outlives_a_killed_batch(place, home):
-    process = start(
-        "batch", "photos", "--output", "out", *QUICK, "--render", "{name}.mp4", "--frames", "9000", cwd=place, home=home
-    )
+    process = start("batch", "photos", "--output", "out", *QUICK, "--render", "{name}.mp4", "--frames", "9000", cwd=place, home=home)
     staging = place / "out" / ".photo-diorama-batch"
     wait_for(lambda: staging.is_dir() and list(staging.rglob("frame_0002.png")), process)
     children = [int(p) for p in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
@@ -157,9 +153,7 @@ def test_the_tasks_of_a_farm(place, worker):
     """Scene, frames in chunks, movie; the chunks together are what one render makes; a bad photo stops nothing."""
 
     def farm(step, *flags, number=1):
-        return worker.run(
-            "farm", step, "photos", "--output", "out", *QUICK[:2], "--number", str(number), *flags, cwd=place
-        )
+        return worker.run("farm", step, "photos", "--output", "out", *QUICK[:2], "--number", str(number), *flags, cwd=place)
 
     assert "1 a.png" in farm("list").out
     done = farm("render")

@@ -48,7 +48,12 @@ def test_nobody_waits_on_standard_input_while_a_photo_is_made():
 @pytest.mark.skipif(os.name == "nt", reason="the parent is a shell")
 def test_it_ends_with_its_parent_in_the_middle_of_a_photo(tmp_path):
     script, log = tmp_path / "worker.py", tmp_path / "pid"
-    script.write_text(WORKER.replace("time.sleep(request.settings.scene.frames / 100)", f"open({str(log)!r}, 'w').write(str(__import__('os').getpid())); time.sleep(600)"))
+    script.write_text(
+        WORKER.replace(
+            "time.sleep(request.settings.scene.frames / 100)",
+            f"open({str(log)!r}, 'w').write(str(__import__('os').getpid())); time.sleep(600)",
+        )
+    )
     command = f'(echo \'{{"photo": "a.jpg"}}\'; sleep 600) | {sys.executable} {script} & wait'
     shell = subprocess.Popen(["sh", "-c", command], cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True)
     try:

@@ -18,12 +18,7 @@ def test_the_depth_opens_as_a_float_image_and_nothing_else_changes(blender, stre
     before, had = everything(), names()
     assert blender.ops.photo_diorama.edit_depth() == {"FINISHED"}
     depth = image(street_root)
-    assert (
-        depth.is_float
-        and depth.packed_file
-        and depth.colorspace_settings.name == "Non-Color"
-        and tuple(depth.size) == (160, 120)
-    )
+    assert depth.is_float and depth.packed_file and depth.colorspace_settings.name == "Non-Color" and tuple(depth.size) == (160, 120)
     assert np.unique(disparity(street_root)) == pytest.approx([1 / 6, 1 / 2]) and values(depth).max() <= 1
     assert np.array_equal(disparity(street_root), disparity(street_root, "photo_diorama_depth_original"))
     assert blender.context.scene.tool_settings.image_paint.canvas == depth
@@ -57,11 +52,7 @@ def test_painting_starts_on_the_photo_with_brushes_of_its_own(blender, street_ro
     assert tool.mode == "IMAGE" and tool.canvas == image(street_root)
     for kind, blend in (("NEARER", "ADD"), ("FARTHER", "SUB")):
         assert blender.ops.photo_diorama.depth_brush(kind=kind, strength=0.05) == {"FINISHED"}
-        assert (
-            tool.brush.blend == blend
-            and tool.brush.strength == pytest.approx(0.05)
-            and tool.canvas == image(street_root)
-        )
+        assert tool.brush.blend == blend and tool.brush.strength == pytest.approx(0.05) and tool.canvas == image(street_root)
     with pytest.raises(RuntimeError, match="Open the mask"):
         blender.ops.photo_diorama.depth_brush(kind="MASK")
     blender.ops.photo_diorama.paint_mask(target="PAINT")
@@ -183,13 +174,7 @@ def test_a_selection_in_edit_mode_is_the_region(blender, street_root):
     assert blender.context.mode == "OBJECT"
     changed = disparity(street_root) != disparity(street_root, "photo_diorama_depth_original")
     rows, columns = np.nonzero(changed)
-    assert (
-        changed[32:88, 56:104].all()
-        and rows.min() >= 30
-        and rows.max() < 90
-        and columns.min() >= 53
-        and columns.max() < 107
-    )
+    assert changed[32:88, 56:104].all() and rows.min() >= 30 and rows.max() < 90 and columns.min() >= 53 and columns.max() < 107
     select_faces(blender, street_root, 31, 89, 54, 106)
     assert blender.ops.photo_diorama.fill_mask(content="SELECTION") == {"FINISHED"}
     mask = values(image(street_root, "photo_diorama_mask"))
@@ -208,9 +193,7 @@ def test_same_depth_as_the_active_face_and_the_cursor(blender, street_root):
     mask_on(blender, street_root, (0, 120), (0, 40))
     street_root.location, street_root.scale = (3, 2, 1), (2, 2, 2)
     blender.context.view_layer.update()
-    blender.context.scene.cursor.location = street_root.matrix_world @ parts(street_root)["photo"].location.__class__(
-        (0, 2.0, 0)
-    )
+    blender.context.scene.cursor.location = street_root.matrix_world @ parts(street_root)["photo"].location.__class__((0, 2.0, 0))
     assert blender.ops.photo_diorama.same_depth(of="CURSOR") == {"FINISHED"}
     assert disparity(street_root)[5:115, 2:38] == pytest.approx(1 / 2)
     blender.context.scene.cursor.location = street_root.location + street_root.location.__class__((0, -5, 0))
@@ -292,9 +275,7 @@ def test_without_a_region_it_says_what_to_do_and_changes_nothing(blender, street
     with pytest.raises(RuntimeError, match="is no layer"):
         call(region="SELECTION", **CHANGES[name])
     blender.context.view_layer.objects.active = parts(street_root)["photo"]
-    parts(street_root)["photo"].data.polygons.foreach_set(
-        "select", np.zeros(len(parts(street_root)["photo"].data.polygons), bool)
-    )
+    parts(street_root)["photo"].data.polygons.foreach_set("select", np.zeros(len(parts(street_root)["photo"].data.polygons), bool))
     with pytest.raises(RuntimeError, match="No face of"):
         call(region="SELECTION", **CHANGES[name])
     assert not differences(before, everything()) and not differences(everything(), before)

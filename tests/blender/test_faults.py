@@ -73,9 +73,7 @@ def test_a_stage_that_fails_leaves_the_scene_alone(blender, street, import_photo
     assert operator(**arguments) == {"FINISHED"}
 
 
-@pytest.mark.parametrize(
-    "part", ["make_mesh", "atlas_image", "photo_image", "make_material", "renew_surfaces", "match_camera"]
-)
+@pytest.mark.parametrize("part", ["make_mesh", "atlas_image", "photo_image", "make_material", "renew_surfaces", "match_camera"])
 def test_a_rebuild_that_fails_half_way_leaves_no_new_datablock(blender, street, import_photo, monkeypatch, part):
     from photo_diorama.operators.build import rebuild
 
@@ -206,9 +204,7 @@ def full_disk(tmp_path):
     def mount(room: str):
         place.mkdir(exist_ok=True)
         try:
-            done = subprocess.run(
-                ["mount", "-t", "tmpfs", "-o", f"size={room}", "tmpfs", str(place)], capture_output=True
-            )
+            done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={room}", "tmpfs", str(place)], capture_output=True)
         except FileNotFoundError:
             pytest.skip("there is no mount")
         if done.returncode:
@@ -260,9 +256,7 @@ def test_a_studios_own_colour_configuration(home, tmp_path):
     two_planes(tmp_path)
     (tmp_path / "config.ocio").write_text(OTHER_COLOURS)
     script = f"import os; os.environ['OCIO'] = {str(tmp_path / 'config.ocio')!r}"
-    done = finish(
-        start("street.png", "--depth", "depth_of.npy", *FAST, "--json", cwd=tmp_path, home=home, before=script)
-    )
+    done = finish(start("street.png", "--depth", "depth_of.npy", *FAST, "--json", cwd=tmp_path, home=home, before=script))
     assert done.code == 0, done.err
     assert (tmp_path / "street.blend").is_file()
 

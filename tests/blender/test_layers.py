@@ -14,9 +14,7 @@ def street_root(blender, street, import_photo):
 
 
 def roles(root) -> set[str]:
-    return {
-        ob["photo_diorama_role"] for ob in root.children_recursive if ob.type == "MESH" and "photo_diorama_role" in ob
-    }
+    return {ob["photo_diorama_role"] for ob in root.children_recursive if ob.type == "MESH" and "photo_diorama_role" in ob}
 
 
 def layer(root, role):
@@ -240,9 +238,7 @@ def test_invented_layers_hide_and_come_back_and_stay_hidden_through_a_rebuild(bl
     wanted = {"ALL": behind | {"border"}, "HIDDEN": behind, "BORDER": {"border"}}[what]
 
     def hidden():
-        return {
-            ob["photo_diorama_role"] for ob in street_root.children_recursive if ob.hide_viewport and ob.hide_render
-        }
+        return {ob["photo_diorama_role"] for ob in street_root.children_recursive if ob.hide_viewport and ob.hide_render}
 
     assert blender.ops.photo_diorama.show_invented(show=False, what=what) == {"FINISHED"}
     assert hidden() == wanted
@@ -282,9 +278,7 @@ def test_a_rebuild_keeps_the_tint_and_it_still_comes_off(blender, street_root):
     blender.ops.photo_diorama.tint_invented(colour=(0, 1, 0), strength=1.0)
     blender.ops.photo_diorama.rebuild(hidden_width=0.03)
     shown = images_shown(layer(street_root, "hidden 1"))[0]
-    assert pixels(shown).reshape(-1, 4)[:, :3] == pytest.approx(
-        np.tile((0, 1, 0), (len(pixels(shown)) // 4, 1)), abs=0.01
-    )
+    assert pixels(shown).reshape(-1, 4)[:, :3] == pytest.approx(np.tile((0, 1, 0), (len(pixels(shown)) // 4, 1)), abs=0.01)
     assert len(names()["images"]) == len(had) + 1
     blender.ops.photo_diorama.tint_invented(show=False)
     assert names()["images"] == had
@@ -315,9 +309,7 @@ def test_the_panel_lists_every_layer(blender, street_root):
         panel.draw(SimpleNamespace(layout=layout), blender.context)
         drawn = [name.split(".")[1] for name, _ in layout.said("operator")]
         assert drawn.count("select_layer") == len(roles(street_root))
-        assert {"split_layer", "join_layer", "duplicate_layer", "show_invented", "tint_invented", "update_from"} <= set(
-            drawn
-        )
+        assert {"split_layer", "join_layer", "duplicate_layer", "show_invented", "tint_invented", "update_from"} <= set(drawn)
         blender.ops.photo_diorama.tint_invented()
         street_root["photo_diorama_source"] = json.dumps({})
 
@@ -344,5 +336,9 @@ def test_a_part_whose_surface_was_deleted_is_not_there_twice_after_a_rebuild(ble
     blender.ops.photo_diorama.rebuild()
     made = [ob["photo_diorama_role"] for ob in blender.data.objects if "photo_diorama_role" in ob and ob.type == "MESH"]
     assert set(made) == was and len(made) == len(was) and roles(street_root) == was
-    behind = [ob for ob in street_root.children_recursive if ob.get("photo_diorama_role", "").startswith("part 1 ") and ob["photo_diorama_role"] != "part 1 photo"]
+    behind = [
+        ob
+        for ob in street_root.children_recursive
+        if ob.get("photo_diorama_role", "").startswith("part 1 ") and ob["photo_diorama_role"] != "part 1 photo"
+    ]
     assert behind and all(ob.parent == layer(street_root, "part 1 photo") for ob in behind)

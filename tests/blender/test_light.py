@@ -228,9 +228,7 @@ def test_focus_is_at_the_real_distances(blender, root):
     assert dof.use_dof and dof.aperture_fstop == pytest.approx(1.4) and dof.focus_distance == pytest.approx(18, rel=0.01)
     ops(blender).depth_of_field(focus="POINT", point=(0.3, 0.99))
     slope = np.radians(PITCH) + np.arctan((0.99 - 0.5) * 120 / 160)
-    assert dof.focus_distance == pytest.approx(
-        2 * HEIGHT_M / np.sin(slope) * np.cos(slope - np.radians(PITCH)), rel=0.02
-    )
+    assert dof.focus_distance == pytest.approx(2 * HEIGHT_M / np.sin(slope) * np.cos(slope - np.radians(PITCH)), rel=0.02)
     with pytest.raises(RuntimeError, match="has no focus object"):
         ops(blender).depth_of_field(focus="OBJECT")
     root.photo_diorama_focus = mine

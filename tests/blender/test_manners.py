@@ -54,9 +54,7 @@ def test_somebody_who_edits_a_mesh_goes_on_editing_it(blender, street, import_ph
     blender.ops.object.mode_set(mode="OBJECT")
 
 
-@pytest.mark.parametrize(
-    "size, options", [((160, 120), {}), ((120, 200), dict(fov=75.0)), ((200, 150), dict(focal_px=431.0))]
-)
+@pytest.mark.parametrize("size, options", [((160, 120), {}), ((120, 200), dict(fov=75.0)), ((200, 150), dict(focal_px=431.0))])
 @pytest.mark.parametrize("moved", [False, True])
 def test_each_vertex_is_seen_at_its_own_place_in_the_photo(blender, tmp_path, import_photo, size, options, moved):
     from made_photos import sphere

@@ -172,9 +172,7 @@ def test_about_tells_what_is_kept_on_the_root(blender, ball, import_photo):
     triangles = sum(len(ob.data.polygons) for ob in root.children_recursive if ob.type == "MESH")
     assert rows["Photo"] == "ball.png" and rows["Size"] == "160 x 120 px" and rows["Worked at"] == "128 x 96 px"
     assert "139 px" in rows["Focal length"]  # 80 / tan(30 degrees)
-    assert (
-        rows["Triangles"] == f"{triangles:,}" and rows["Nearest"].startswith("2.0") and "unknown" not in rows["Nearest"]
-    )
+    assert rows["Triangles"] == f"{triangles:,}" and rows["Nearest"].startswith("2.0") and "unknown" not in rows["Nearest"]
     assert "fov" in rows["Focal length"] and "metric" in rows["Depth"]
 
 
@@ -248,20 +246,12 @@ def test_registering_twice_in_a_row_leaves_nothing_behind(extension):
     import photo_diorama
     from photo_diorama.operators.build import build_operator
 
-    before = {
-        name
-        for name in dir(extension.types)
-        if "PHOTO_DIORAMA" in name.upper().replace("PHOTODIORAMA", "PHOTO_DIORAMA")
-    }
+    before = {name for name in dir(extension.types) if "PHOTO_DIORAMA" in name.upper().replace("PHOTODIORAMA", "PHOTO_DIORAMA")}
     photo_diorama.unregister()
     try:
         gone = [name for name in dir(extension.types) if "PHOTO_DIORAMA" in name.upper()]
         assert not gone and not hasattr(extension.types.Scene, "photo_diorama") and not build_operator.kept.results
     finally:
         photo_diorama.register()
-    after = {
-        name
-        for name in dir(extension.types)
-        if "PHOTO_DIORAMA" in name.upper().replace("PHOTODIORAMA", "PHOTO_DIORAMA")
-    }
+    after = {name for name in dir(extension.types) if "PHOTO_DIORAMA" in name.upper().replace("PHOTODIORAMA", "PHOTO_DIORAMA")}
     assert after == before and before

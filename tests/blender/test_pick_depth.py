@@ -93,9 +93,7 @@ def test_from_beside_a_click_on_a_surface_is_where_the_photo_shows_it(blender, r
 def test_beside_the_photo_over_the_sidebar_and_in_other_editors_there_is_nothing(blender, root):
     from photo_diorama.operators.depth.pick_depth import place_under
 
-    other = SimpleNamespace(
-        type="OUTLINER", regions=[SimpleNamespace(type="WINDOW", x=0, y=300, width=900, height=100)]
-    )
+    other = SimpleNamespace(type="OUTLINER", regions=[SimpleNamespace(type="WINDOW", x=0, y=300, width=900, height=100)])
     context = window(blender, [view(blender, root), other])
     middle = BESIDE[1] + HEIGHT // 2
     for x, y in ((BESIDE[0] + WIDTH - 10, middle), (5, middle), (100, 350), (2000, 2000)):

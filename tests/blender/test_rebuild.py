@@ -91,9 +91,7 @@ def test_what_the_artist_did_stays(blender, street, import_photo, rebuild):
         "uv_",
     )
     changes = [line for line in differences(before, everything()) if "photo_diorama" not in line]
-    changes = [
-        line for line in changes if not line.startswith("meshes") and not any(word in line for word in made_anew)
-    ]
+    changes = [line for line in changes if not line.startswith("meshes") and not any(word in line for word in made_anew)]
     assert not changes, "\n".join(changes)
     assert after["my thing"] == mine and tree.nodes["mine"] and part["photo"].modifiers["mine"]
     assert [slot.material for slot in part["border"].material_slots][1] == own
@@ -246,9 +244,7 @@ def test_a_root_whose_properties_were_edited_is_rebuilt_with_defaults(blender, s
     root["photo_diorama_source"] = "{"
     with pytest.raises(RuntimeError, match="does not know its photo"):
         blender.ops.photo_diorama.rebuild()
-    told = blender.ops.photo_diorama.rebuild(
-        photo=str(street[0]), depth=str(street[1]), long_side=96, depth_kind="metric"
-    )
+    told = blender.ops.photo_diorama.rebuild(photo=str(street[0]), depth=str(street[1]), long_side=96, depth_kind="metric")
     assert told == {"FINISHED"} and json.loads(root["photo_diorama_settings"])["density"] == 1.0
 
 

@@ -21,9 +21,7 @@ def test_appended_and_linked_dioramas_follow_their_own_sliders(blender, ball, im
     root = blender.data.objects["ball"]
     assert np.ptp(distances(blender, root)) == pytest.approx(depth)
     if link:
-        root = blender.data.collections["ball"].override_hierarchy_create(
-            blender.context.scene, blender.context.view_layer
-        )
+        root = blender.data.collections["ball"].override_hierarchy_create(blender.context.scene, blender.context.view_layer)
         root = next(ob for ob in root.all_objects if ob["photo_diorama_role"] == "root")
     set_sliders(blender, root, relief=1.0)
     assert np.ptp(distances(blender, root)) > 2 * depth

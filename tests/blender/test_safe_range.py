@@ -166,16 +166,12 @@ def test_the_preview_tilts_the_view_and_leaves_nothing_behind(blender, root):
     stands = SimpleNamespace(_tilt=preview, _area=area, _region=region)
     stands.cancel = lambda context: TiltPreview.cancel(stands, context)
     context = SimpleNamespace(workspace=workspace)
-    move = SimpleNamespace(
-        type="MOUSEMOVE", value="NOTHING", mouse_x=region.x + region.width, mouse_y=region.y + region.height // 2
-    )
+    move = SimpleNamespace(type="MOUSEMOVE", value="NOTHING", mouse_x=region.x + region.width, mouse_y=region.y + region.height // 2)
     assert TiltPreview.modal(stands, context, move) == {"RUNNING_MODAL"}
     assert preview.camera.matrix_world.translation.x == pytest.approx(box.right, rel=0.05)
     focus = root["relief_focus"]
     seen = lambda data, x: data.lens / data.sensor_width * x / focus - data.shift_x
-    assert seen(preview.camera.data, -preview.camera.matrix_world.translation.x) == pytest.approx(
-        seen(own.data, 0.0), abs=1e-5
-    )
+    assert seen(preview.camera.data, -preview.camera.matrix_world.translation.x) == pytest.approx(seen(own.data, 0.0), abs=1e-5)
     assert place_in(SimpleNamespace(x=10, y=20, width=200, height=100), 110, 120) == (0.0, 1.0)
     escape = SimpleNamespace(type="ESC", value="PRESS")
     assert TiltPreview.modal(stands, context, escape) == {"CANCELLED"}

@@ -256,14 +256,23 @@ def test_what_came_meanwhile_is_not_replaced(tmp_path, monkeypatch, links):
     assert target.read_bytes() == b"later"
 
 
-@pytest.mark.parametrize("error", [
-    MemoryError(), RuntimeError("can't start new thread"), RuntimeError("could not create a memory object"), OSError(12, "Cannot allocate memory"), RuntimeError("std::bad_alloc"),
-    RuntimeError("[enforce fail at alloc_cpu.cpp:118] err == 0. DefaultCPUAllocator: can't allocate memory: "
-                 "you tried to allocate 9 bytes."),
-    ImportError("libtorch_cpu.so: failed to map segment from shared object"),
-    ValueError("OpenCV(4.11.0) alloc.cpp:73: error: (-4:Insufficient memory) "
-               "Failed to allocate 750000000 bytes in function 'OutOfMemoryError'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("can't start new thread"),
+        RuntimeError("could not create a memory object"),
+        OSError(12, "Cannot allocate memory"),
+        RuntimeError("std::bad_alloc"),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:118] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."
+        ),
+        ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+        ValueError(
+            "OpenCV(4.11.0) alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate 750000000 bytes in function 'OutOfMemoryError'"
+        ),
+    ],
+)
 def test_every_librarys_word_for_no_memory_is_the_sentence(error):
     from photo_diorama.ui.cli.exit_codes import explain
 

@@ -52,11 +52,7 @@ MADE_ANEW = (
 
 def kept_as_it_was(before) -> None:
     """Everything but the surfaces themselves, the relief's measured range and what is told about the diorama."""
-    lines = [
-        line
-        for line in differences(before, everything())
-        if "photo_diorama" not in line and not line.startswith("meshes")
-    ]
+    lines = [line for line in differences(before, everything()) if "photo_diorama" not in line and not line.startswith("meshes")]
     lines = [line for line in lines if not any(word in line for word in MADE_ANEW) and "hidden 2" not in line]
     lines = [line for line in lines if "bound_box" not in line and "dimensions" not in line and "matrix" not in line]
     assert not lines, "\n".join(lines)
@@ -83,9 +79,7 @@ def test_another_version_of_the_photo(blender, root, street, tmp_path):
     Image.fromarray(texture(240, 320, 7)).save(retouched)
     before, camera = everything(), parts(root)["camera"].data
     assert blender.ops.photo_diorama.update_from(filepath=str(retouched), what="PHOTO") == {"FINISHED"}
-    photo = next(
-        node.image for node in parts(root)["photo"].active_material.node_tree.nodes if node.type == "TEX_IMAGE"
-    )
+    photo = next(node.image for node in parts(root)["photo"].active_material.node_tree.nodes if node.type == "TEX_IMAGE")
     assert tuple(photo.size) == (320, 240) and json.loads(root["photo_diorama_source"])["photo"] == str(retouched)
     lens = camera.lens
     camera.lens = 77.0  # a photo of another size has another camera: that one follows
@@ -103,19 +97,13 @@ def test_a_fresh_estimate_by_a_model(blender, root, monkeypatch):
     assert told == {"FINISHED"}
     about = json.loads(root["photo_diorama_source"])
     assert about["depth"] == "" and "built-in" in about["depth_source"]
-    left = {
-        key: value
-        for key, value in before.items()
-        if "hidden" not in key and not key.startswith(("scenes", "collections"))
-    }
+    left = {key: value for key, value in before.items() if "hidden" not in key and not key.startswith(("scenes", "collections"))}
     kept_as_it_was(left)
 
 
 def test_another_setting(blender, root, street):
     before = everything()
-    assert blender.ops.photo_diorama.update_from(
-        filepath=str(street[1]), density=2.0, border=0.1, hidden_width=0.1
-    ) == {"FINISHED"}
+    assert blender.ops.photo_diorama.update_from(filepath=str(street[1]), density=2.0, border=0.1, hidden_width=0.1) == {"FINISHED"}
     kept_as_it_was(before)
     assert json.loads(root["photo_diorama_settings"])["density"] == 2.0
 
@@ -180,9 +168,7 @@ def test_redo_of_an_import_of_several_photos_repeats_no_slow_stage(blender, stre
             patch.setattr(find_depth, finds, lambda path: None)
         options["depth_kind"] = "auto"
         for density in (1.0, 2.0):
-            told = blender.ops.photo_diorama.import_photo(
-                directory=str(folder), files=files, **{**options, "density": density}
-            )
+            told = blender.ops.photo_diorama.import_photo(directory=str(folder), files=files, **{**options, "density": density})
             assert told == {"FINISHED"}
             if density == 1.0:
                 once = len(calls)

@@ -50,7 +50,12 @@ def test_the_middle_is_the_photo_and_the_pointer_tilts_it(page, ball):
         middle = browser.picture()
         assert middle.shape == photo.shape and psnr(middle, photo) > 35
         seen = [middle]
-        for x, y, at in ((width - 1, height / 2, (1, 0)), (1, height / 2, (-1, 0)), (width / 2, 1, (0, 1)), (width / 2, height - 1, (0, -1))):
+        for x, y, at in (
+            (width - 1, height / 2, (1, 0)),
+            (1, height / 2, (-1, 0)),
+            (width / 2, 1, (0, 1)),
+            (width / 2, height - 1, (0, -1)),
+        ):
             browser.mouse_to(x, y)
             assert np.allclose(browser.place(), at, atol=0.02)
             seen.append(browser.picture())
@@ -104,7 +109,9 @@ def test_a_phone_shows_it_whole_and_tilts_by_finger_and_by_turning(page, ball):
         height = round(390 * photo.shape[0] / photo.shape[1])
         assert abs(middle.shape[0] - height) <= 1 and middle.shape[1] == 390  # two pixels of the device for each of the page's
         assert psnr(cv2.resize(middle, photo.shape[1::-1], interpolation=cv2.INTER_AREA), photo) > 26  # enlarged and reduced again
-        left, top, right, bottom = browser.value("(r => [r.left, r.top, r.right, r.bottom])(document.querySelector('canvas').getBoundingClientRect())")
+        left, top, right, bottom = browser.value(
+            "(r => [r.left, r.top, r.right, r.bottom])(document.querySelector('canvas').getBoundingClientRect())"
+        )
         assert (left, right) == (0, 195) and top > 100 and abs(top + bottom - 390) <= 2  # in the middle of the screen
         browser.finger("touchStart", 120, 200)
         browser.finger("touchMove", 80, 200)

@@ -144,7 +144,5 @@ def test_uninstalling_leaves_no_file_of_it(built, tmp_path):
     """,
     )
     assert "ALL WELL" in said and "Traceback" not in said, said
-    left = [
-        p for p in (tmp_path / "user").rglob("*") if p.is_file() and "photo_diorama" in str(p.relative_to(tmp_path))
-    ]
+    left = [p for p in (tmp_path / "user").rglob("*") if p.is_file() and "photo_diorama" in str(p.relative_to(tmp_path))]
     assert not left

@@ -101,9 +101,7 @@ class Blender:
 
     def run(self, command: list[str]) -> str:
         started = time.monotonic()
-        done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=LIMIT, env=self.environment()
-        )
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=LIMIT, env=self.environment())
         said = done.stdout + done.stderr
         self.transcript.append(f"$ {shlex.join(command[:6])[:160]}  [{time.monotonic() - started:.1f} s]\n{said}")
         assert done.returncode == 0 and "Traceback" not in said, said

@@ -52,9 +52,7 @@ def blender(tmp_path_factory) -> Blender:
     if program:
         started = ProgramBlender(tmp_path_factory.mktemp("home"), program)
     elif root:
-        assert (Path(root) / "ready").exists(), (
-            f"{root} has no Blender; run tests/blender_real/debian_blender.sh {root}"
-        )
+        assert (Path(root) / "ready").exists(), f"{root} has no Blender; run tests/blender_real/debian_blender.sh {root}"
         started = DebianBlender(Path(root))
     else:
         pytest.importorskip("bpy", reason="needs Blender as a module: pip install bpy")

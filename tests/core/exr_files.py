@@ -52,9 +52,7 @@ def exr(parts: list[dict[str, np.ndarray]], compression: int, multi: bool | None
         for row in range(0, height, lines):
             plain = b"".join(channels[n][y].tobytes() for y in range(row, min(row + lines, height)) for n in names)
             data = packed(plain, compression)
-            blocks.append(
-                (struct.pack("<i", number) if multi else b"") + struct.pack("<ii", top + row, len(data)) + data
-            )
+            blocks.append((struct.pack("<i", number) if multi else b"") + struct.pack("<ii", top + row, len(data)) + data)
         bodies.append(blocks)
     head = struct.pack("<II", 20000630, 2 | (0x1000 if multi else 0)) + b"".join(heads) + (b"\0" if multi else b"")
     at, table = len(head) + 8 * sum(map(len, bodies)), b""

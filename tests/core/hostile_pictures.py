@@ -128,15 +128,24 @@ def exr(width: int, height: int, channels: int = 3) -> bytes:
 
 
 LARGEST = {
-    "progressive.jpg": lambda w, h: jpeg(w, h, 100), "four-colours.jpg": lambda w, h: jpeg(w, h, 100, 4),
-    "baseline.jpg": lambda w, h: jpeg(w, h, frame=0xC0), "flat.png": png, "grey.png": lambda w, h: png(w, h, 8, 0),
-    "palette.png": lambda w, h: png(w, h, 8, 3), "alpha.png": lambda w, h: png(w, h, 8, 6),
-    "deep.png": lambda w, h: png(w, h, 16, 2), "deep-alpha.png": lambda w, h: png(w, h, 16, 6), "deep-grey.png": lambda w, h: png(w, h, 16, 0),
-    "flat.webp": webp, "alpha.webp": lambda w, h: webp(w, h, "RGBA"),
+    "progressive.jpg": lambda w, h: jpeg(w, h, 100),
+    "four-colours.jpg": lambda w, h: jpeg(w, h, 100, 4),
+    "baseline.jpg": lambda w, h: jpeg(w, h, frame=0xC0),
+    "flat.png": png,
+    "grey.png": lambda w, h: png(w, h, 8, 0),
+    "palette.png": lambda w, h: png(w, h, 8, 3),
+    "alpha.png": lambda w, h: png(w, h, 8, 6),
+    "deep.png": lambda w, h: png(w, h, 16, 2),
+    "deep-alpha.png": lambda w, h: png(w, h, 16, 6),
+    "deep-grey.png": lambda w, h: png(w, h, 16, 0),
+    "flat.webp": webp,
+    "alpha.webp": lambda w, h: webp(w, h, "RGBA"),
     "one-strip.tif": lambda w, h: tiff(w, h, zlib.compress(bytes(w * h * 3), 9), h),
     "strips.tif": lambda w, h: tiff(w, h, zlib.compress(bytes(w * 3), 9), 1, shared=False),
     "deep.tif": lambda w, h: tiff(w, h, zlib.compress(bytes(w * 6), 9), 1, bits=16, shared=False),
-    "grid.heic": lambda w, h: heif_grid(h // 512, w // 512), "colour.exr": exr, "alpha.exr": lambda w, h: exr(w, h, 4),
+    "grid.heic": lambda w, h: heif_grid(h // 512, w // 512),
+    "colour.exr": exr,
+    "alpha.exr": lambda w, h: exr(w, h, 4),
     "grey.exr": lambda w, h: exr(w, h, 1),
-}  # fmt: skip
+}
 """By file name, a file of width x height pixels, each side a multiple of 512."""

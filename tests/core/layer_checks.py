@@ -20,7 +20,9 @@ def filled(name: str, settings: LayerSettings = BORDERED) -> LayeredDepthImage:
 
 
 @cache
-def meshed(name: str, settings: LayerSettings = BORDERED, density: float = 1.0, scale: int = 1, backdrop=False, lit=False, triangles=0) -> LayeredMesh:
+def meshed(
+    name: str, settings: LayerSettings = BORDERED, density: float = 1.0, scale: int = 1, backdrop=False, lit=False, triangles=0
+) -> LayeredMesh:
     """A scene by name as triangles, those of the layers alone; its photo is `scale` times as large as its depth."""
     return triangulate(filled(name, settings), EVERY[name]().photo(scale), True, MeshSettings(triangles, density, backdrop), lit=lit)
 
@@ -93,3 +95,14 @@ def covered(corners: np.ndarray, width: int, height: int) -> tuple[np.ndarray, n
     strictly = np.bincount(pixel[ok & (side > 1e-9).all(axis=0)], minlength=width * height)
     loosely = np.bincount(pixel[ok & (side > -1e-4).all(axis=0)], minlength=width * height)
     return strictly, loosely
+
+
+def assert_layers_are_sound(image) -> None:
+    """Links are mutual, and each layer lies behind what hides it."""
+    assert_links_are_mutual(image)
+    for k, layer in list(enumerate(image.layers))[1:]:
+        front = image.layers[k - 1]
+        assert layer.present.any() and front.present[layer.present].all()
+        assert (layer.disparity < front.disparity)[layer.present].all()
+        assert np.isfinite(layer.disparity[layer.present]).all() and (layer.disparity[layer.present] > 0).all()
+        assert (layer.colour[layer.present] >= 0).all() and (layer.colour[layer.present] <= 1).all()

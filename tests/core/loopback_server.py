@@ -80,8 +80,15 @@ class LoopbackServer:
     def address(self) -> str:
         return f"{self.scheme}://127.0.0.1:{self.http.server_port}"
 
-    def serve(self, path: str, content: bytes, faults: Iterable[Fault] = (), always: Fault | None = None,
-              etag: str | None = '"v1"', ranges: bool = True) -> str:
+    def serve(
+        self,
+        path: str,
+        content: bytes,
+        faults: Iterable[Fault] = (),
+        always: Fault | None = None,
+        etag: str | None = '"v1"',
+        ranges: bool = True,
+    ) -> str:
         """Puts a file there and returns its address; an earlier one of this path is replaced."""
         self.files[path] = Served(content, etag, ranges, list(faults), always)
         return self.address + path
@@ -172,7 +179,7 @@ def _handler_of(server: LoopbackServer) -> type[BaseHTTPRequestHandler]:
             step = 1 if fault.drip else BLOCK
             offset = 0
             while fault.endless or offset < end:
-                block = body[offset:min(offset + step, end)] or b"\0" * BLOCK
+                block = body[offset : min(offset + step, end)] or b"\0" * BLOCK
                 self._send(path, block, fault.chunked or fault.endless)
                 offset += len(block)
                 if fault.drip or fault.pace:

@@ -14,9 +14,18 @@ QUICK = {"stall_timeout": 10.0, "pause": 0.01}  # a busy machine makes even a go
 
 def entry(*urls: str, key: str = "net", content: bytes = CONTENT, **changes) -> Weights:
     """A catalogue entry `key` in `key`.pth, of known length and hash unless `changes` says otherwise."""
-    facts = {"key": key, "file": f"{key}.pth", "urls": urls or (f"https://weights.invalid/{key}",),
-             "bytes": len(content), "bytes_exact": True, "sha256": hashlib.sha256(content).hexdigest(),
-             "licence": "MIT", "commercial": True, "purpose": "a test", "kind": RELATIVE_DEPTH} | changes
+    facts = {
+        "key": key,
+        "file": f"{key}.pth",
+        "urls": urls or (f"https://weights.invalid/{key}",),
+        "bytes": len(content),
+        "bytes_exact": True,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "licence": "MIT",
+        "commercial": True,
+        "purpose": "a test",
+        "kind": RELATIVE_DEPTH,
+    } | changes
     return Weights(**facts)
 
 

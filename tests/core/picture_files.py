@@ -18,6 +18,7 @@ def forbid_decoding(monkeypatch) -> None:
     monkeypatch.setattr(ImageFile.ImageFile, "load", decode)
     monkeypatch.setattr(cv2, "imdecode", decode)
 
+
 P3_TO_XYZ = np.array([[0.515102, 0.291965, 0.157153], [0.241182, 0.692236, 0.066582], [-0.001050, 0.041882, 0.784378]])
 """Display P3's primaries as columns, adapted to the D50 of ICC profiles (Bradford)."""
 SRGB_TO_XYZ = np.array([[0.436066, 0.385151, 0.143078], [0.222488, 0.716873, 0.060608], [0.013916, 0.097076, 0.714096]])
@@ -97,8 +98,6 @@ def p3_profile() -> bytes:
         table += name + struct.pack(">II", at + len(body), len(data))
         body += data
     size = at + len(body)
-    head = struct.pack(
-        ">I4s4s4s4s4s12s4s", size, b"\0" * 4, b"\x04\0\0\0", b"mntr", b"RGB ", b"XYZ ", b"\0" * 12, b"acsp"
-    )
+    head = struct.pack(">I4s4s4s4s4s12s4s", size, b"\0" * 4, b"\x04\0\0\0", b"mntr", b"RGB ", b"XYZ ", b"\0" * 12, b"acsp")
     head += b"\0" * 28 + struct.pack(">3i", 63190, 65536, 54061)
     return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + body

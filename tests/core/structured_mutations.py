@@ -163,8 +163,15 @@ def _exr(data: bytes, rng) -> bytes:
         low, high = _one(rng, spans)
         return data[:low] + _flipped(data[low:high], rng, 1) + data[high:]
     place = data.index(b"compression\0compression\0") + 28
-    start = next(n for n in range(8, len(data) - 8) if (first := struct.unpack_from("<Q", data, n)[0]) < len(data) and first > n
-                 and (first - n) % 8 == 0 and data[n - 1] == 0 and struct.unpack_from("<i", data, first + 4)[0] <= len(data) - first - 8)
+    start = next(
+        n
+        for n in range(8, len(data) - 8)
+        if (first := struct.unpack_from("<Q", data, n)[0]) < len(data)
+        and first > n
+        and (first - n) % 8 == 0
+        and data[n - 1] == 0
+        and struct.unpack_from("<i", data, first + 4)[0] <= len(data) - first - 8
+    )
     offsets = struct.unpack_from(f"<{(struct.unpack_from('<Q', data, start)[0] - start) // 8}Q", data, start)
     number, blocks = int(rng.integers(len(offsets))), []
     for n, offset in enumerate(offsets):

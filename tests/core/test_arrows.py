@@ -19,8 +19,8 @@ NETWORKS = ROOT / "core" / "networks"
 LATE = {"torch", "torchvision", "timm", "cv2", "scipy", "PIL", "pillow_heif", "safetensors"}
 MOST_LINES, MOST_FILES = 400, 12
 ORDER = """
-core: errors fault_report | camera | models job built_in | settings shown_options | threads | raster | memory photo scene viewer | networks |
-      networks/depth networks/inpaint silhouettes | depth |
+core: errors fault_report | camera | models job built_in | settings shown_options | threads | raster | memory photo scene viewer |
+      networks | networks/depth networks/inpaint silhouettes | depth |
       layers batch | hidden_depth mesh | inpaint | pipeline | change_depth | change_parts
 operators: nodes | scene | light | staging | build | depth camera | output
 ui: cli drop menus panels | blender_command preferences
@@ -57,10 +57,7 @@ def imports(path: Path, top_level: bool = False):
 def broken(paths, wrong, top_level: bool = False) -> list[str]:
     """Where an import is `wrong`."""
     return [
-        f"{path.relative_to(ROOT)}:{line} {module}"
-        for path in paths
-        for line, module in imports(path, top_level)
-        if wrong(path, module)
+        f"{path.relative_to(ROOT)}:{line} {module}" for path in paths for line, module in imports(path, top_level) if wrong(path, module)
     ]
 
 
@@ -156,9 +153,7 @@ def test_core_imports_numpy_and_the_standard_library_at_module_level():
 
 
 def test_the_root_imports_no_blender_at_module_level():
-    assert not broken(
-        [ROOT / "__init__.py"], lambda path, module: module.split(".")[0] not in sys.stdlib_module_names, True
-    )
+    assert not broken([ROOT / "__init__.py"], lambda path, module: module.split(".")[0] not in sys.stdlib_module_names, True)
 
 
 def test_networks_are_imported_late():

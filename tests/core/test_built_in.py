@@ -25,8 +25,10 @@ def made_photo(height: int = 180, width: int = 240) -> np.ndarray:
     return np.repeat(grey[..., None], 3, 2).astype(np.uint8)
 
 
-@pytest.mark.parametrize(("shape", "size"), [
-    ((480, 640), (256, 320)), ((640, 480), (320, 256)), ((100, 100), (320, 320)), ((100, 2000), (64, 320)), ((3, 3000), (64, 320))])
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [((480, 640), (256, 320)), ((640, 480), (320, 256)), ((100, 100), (320, 320)), ((100, 2000), (64, 320)), ((3, 3000), (64, 320))],
+)
 def test_network_size_keeps_the_aspect_in_multiples_of_32(shape, size):
     assert network_size(*shape, 320) == size
 
@@ -50,10 +52,10 @@ def test_a_mirrored_photo_gives_the_mirrored_result():
 
 def test_a_floor_is_nearer_towards_the_viewer():
     disparity = estimate_built_in(made_photo())
-    rows = disparity[:, disparity.shape[1] // 4:-disparity.shape[1] // 4].mean(1)
-    lower = rows[len(rows) // 2 + 8:]
+    rows = disparity[:, disparity.shape[1] // 4 : -disparity.shape[1] // 4].mean(1)
+    lower = rows[len(rows) // 2 + 8 :]
     assert np.corrcoef(lower, np.arange(len(lower)))[0, 1] > 0.95
-    assert lower[-1] > rows[:len(rows) // 2].max()
+    assert lower[-1] > rows[: len(rows) // 2].max()
 
 
 def test_beats_the_small_published_network_on_real_truth(shared):
@@ -76,8 +78,9 @@ def test_beats_the_small_published_network_on_real_truth(shared):
     assert np.mean(scores) > 0.577 + 0.1  # METER's mean over the test split, and a clear margin.
 
 
-@pytest.mark.parametrize("photo", [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8),
-                                   np.zeros((8, 8, 3), np.float32), np.zeros((0, 8, 3), np.uint8)])
+@pytest.mark.parametrize(
+    "photo", [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8), np.zeros((8, 8, 3), np.float32), np.zeros((0, 8, 3), np.uint8)]
+)
 def test_what_is_no_rgb_photo_is_refused(photo):
     with pytest.raises(DioramaError, match="8-bit RGB"):
         estimate_built_in(photo)

@@ -58,12 +58,18 @@ def sentences():
 def test_no_sentence_shows_flags_in_the_window():
     found = list(sentences())
     assert len(found) > 100
-    assert not [place for place, words in found if " --" in f" {words}" and "pip install --target" not in words or "photo-diorama " in words]
+    assert not [
+        place for place, words in found if " --" in f" {words}" and "pip install --target" not in words or "photo-diorama " in words
+    ]
 
 
 def test_nobody_looks_into_a_sentence_to_know_what_happened():
     """Code asks an error for its kind."""
     asks = ("str(error).startswith", "in str(error)")
-    allowed = {"operators/output/check_complete.py", "operators/depth/pick_depth.py", "core/errors.py"}  # errors of Blender and libraries have no kind
+    allowed = {
+        "operators/output/check_complete.py",
+        "operators/depth/pick_depth.py",
+        "core/errors.py",
+    }  # errors of Blender and libraries have no kind
     code = [p for room in ("core", "operators", "ui") for p in (ROOT / room).rglob("*.py")]
     assert not [p for p in code if p.relative_to(ROOT).as_posix() not in allowed and any(a in p.read_text(encoding="utf-8") for a in asks)]

@@ -120,7 +120,5 @@ def test_the_job_type_of_flamenco_gives_the_same_tasks():
         assert (command["name"], command["settings"]["exe"]) == ("exec", "photo-diorama")
         given = parse(command["settings"]["args"])[1]
         assert task["name"].split()[:2] == [given.step, str(given.number)]
-    assert [
-        parse(t["commands"][0]["settings"]["args"])[1].first for n, t in tasks.items() if n.startswith("render 1")
-    ] == [1, 4, 7]
+    assert [parse(t["commands"][0]["settings"]["args"])[1].first for n, t in tasks.items() if n.startswith("render 1")] == [1, 4, 7]
     assert tasks["render 2 from 4"]["after"] == ["build 2"] and len(tasks["encode 2"]["after"]) == 3

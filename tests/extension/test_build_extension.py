@@ -74,9 +74,7 @@ def test_the_targets_share_out_the_blenders(lock):
 
 
 def test_nothing_that_blender_brings_is_bundled(lock):
-    named = {p.name.lower().replace("_", "-") for p in lock.packages.values()} | {
-        w.file.split("-")[0].lower() for w in lock.wheels
-    }
+    named = {p.name.lower().replace("_", "-") for p in lock.packages.values()} | {w.file.split("-")[0].lower() for w in lock.wheels}
     assert not named & {*NEVER}
     numpy = dataclasses.replace(lock.wheels[0], file=f"numpy-1.26.4-{TAG}.whl", package="numpy")
     with pytest.raises(BuildError, match="Blender brings numpy itself"):
@@ -169,9 +167,7 @@ def test_a_slim_wheel_is_the_same_less_what_is_left_out(tmp_path):
         assert {*before.namelist()} - names == {"inked/tests/test_ink.py"}  # the licence beside it stays
         for name in names - {"inked-1.0.dist-info/RECORD", "inked-1.0.dist-info/WHEEL"}:
             assert after.read(name) == before.read(name) and after.getinfo(name).date_time == (2026, 1, 2, 3, 4, 6)
-        record = dict(
-            line.rsplit(",", 2)[:2] for line in after.read("inked-1.0.dist-info/RECORD").decode().splitlines()
-        )
+        record = dict(line.rsplit(",", 2)[:2] for line in after.read("inked-1.0.dist-info/RECORD").decode().splitlines())
         assert {*record} == names
         assert all(record_hash(after.read(name)) == told for name, told in record.items() if told)
         assert b"Build: 1" in after.read("inked-1.0.dist-info/WHEEL")
@@ -285,9 +281,7 @@ def test_the_whole_way_with_a_small_wheel(tmp_path, monkeypatch):
     given = argparse.Namespace(bare=False, target=None, edition=None, wheels=cache, offline=True, output=out, no_repository=False)
     bare, full = builder.build(given)
     version = builder.source_manifest()["version"]
-    assert [z.path.name for z in (bare, full)] == [
-        f"photo_diorama-{version}-{n}.zip" for n in ("bare", "linux-blender-4.5-5.0-small")
-    ]
+    assert [z.path.name for z in (bare, full)] == [f"photo_diorama-{version}-{n}.zip" for n in ("bare", "linux-blender-4.5-5.0-small")]
     inside = [{*zipfile.ZipFile(z.path).namelist()} for z in (bare, full)]
     assert inside[1] - inside[0] == {f"wheels/inked-1.0-1-{TAG}.whl", builder.CREDITS}
     assert "inked 1.0 | 2026 Nobody | MIT" in zipfile.ZipFile(full.path).read(builder.CREDITS).decode()

@@ -27,9 +27,7 @@ def _resnet(shapes, key):
             if block == 0:
                 _conv(shapes, f"{here}.downsample.conv", outputs, inputs, 1, bias=False)
                 _norm(shapes, f"{here}.downsample.norm", outputs)
-            for index, (out, into, kernel) in enumerate(
-                [(middle, inputs, 1), (middle, middle, 3), (outputs, middle, 1)]
-            ):
+            for index, (out, into, kernel) in enumerate([(middle, inputs, 1), (middle, middle, 3), (outputs, middle, 1)]):
                 _conv(shapes, f"{here}.conv{index + 1}", out, into, kernel, bias=False)
                 _norm(shapes, f"{here}.norm{index + 1}", out)
             inputs = outputs

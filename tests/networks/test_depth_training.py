@@ -116,7 +116,7 @@ def test_held_back_scenes_stay_whole(tmp_path):
     paths = [Path(f"room_1_{scene:03d}-{view}.jpg") for scene in range(300) for view in range(4)]
     kept = [samples.is_held_back(path, 20) for path in paths]
     assert 0.01 < np.mean(kept) < 0.12
-    assert all(len(set(kept[4 * k:4 * k + 4])) == 1 for k in range(300))
+    assert all(len(set(kept[4 * k : 4 * k + 4])) == 1 for k in range(300))
 
 
 def run(script: str, *arguments: str) -> str:
@@ -210,5 +210,7 @@ def test_the_boundary_that_is_there_costs_less_than_one_beside_it(truth):
         sys.path.remove(str(FOLDER))
     boundary, valid = losses.occlusion_edges(truth).float(), torch.ones_like(truth)
     logit = (boundary * 2 - 1) * 8
-    right, beside, none = (float(edges.boundary_loss(each, boundary, valid)) for each in (logit, logit.roll(6, 2), torch.full_like(logit, -8)))
+    right, beside, none = (
+        float(edges.boundary_loss(each, boundary, valid)) for each in (logit, logit.roll(6, 2), torch.full_like(logit, -8))
+    )
     assert right < 0.05 < 0.5 < min(beside, none)

@@ -20,9 +20,9 @@ def test_strided_convolution_pads_as_tensorflow_does(kernel):
         got = layer(x)[0, 0].numpy()
     before = (kernel - 2) // 2
     padded = np.zeros((6 + kernel - 2, 6 + kernel - 2))
-    padded[before:before + 6, before:before + 6] = x[0, 0].numpy()
+    padded[before : before + 6, before : before + 6] = x[0, 0].numpy()
     weight = layer.weight.detach().numpy()[0, 0]
-    want = [[(padded[2 * i:2 * i + kernel, 2 * j:2 * j + kernel] * weight).sum() for j in range(3)] for i in range(3)]
+    want = [[(padded[2 * i : 2 * i + kernel, 2 * j : 2 * j + kernel] * weight).sum() for j in range(3)] for i in range(3)]
     np.testing.assert_allclose(got, want)
 
 

@@ -87,9 +87,7 @@ def test_metric_and_relative_heads_differ_by_their_last_function_alone(depth_any
 def test_prediction_is_the_network_on_the_prepared_photo(depth_anything_file):
     path, _ = depth_anything_file
     estimator = load_estimator("depth_anything_v2_small", path)
-    estimator = Estimator(
-        estimator.key, estimator.network, depth_anything.PhotoInput(side=56, multiple=14, fit="outside"), estimator.read
-    )
+    estimator = Estimator(estimator.key, estimator.network, depth_anything.PhotoInput(side=56, multiple=14, fit="outside"), estimator.read)
     photo = make_photo(60, 150)
     prediction = estimator.predict(photo)
     assert prediction.values.shape == (56, 140)

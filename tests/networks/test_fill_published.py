@@ -1,6 +1,5 @@
 """The authors' published networks at work: what each is given, what becomes of its answer, and that nothing else changes."""
 
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,22 +10,19 @@ import pytest
 torch = pytest.importorskip("torch")
 sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
 
-from layer_checks import assert_links_are_mutual, filled  # noqa: E402
+from layer_checks import assert_layers_are_sound, assert_links_are_mutual, filled  # noqa: E402
 from made_inpainters import (  # noqa: E402
-    KINDS,
     Watched,
     bring,
     mean_colour,
     narrow_files,
     no_edges,
-    official_files,
     same_depth,
     same_each_time,
 )
 from scenes import BORDERED, EVERY, FAR, relief, slanted_wall, t_junction, two_planes  # noqa: E402
 from scipy import ndimage  # noqa: E402
 
-from photo_diorama.core.errors import DioramaError  # noqa: E402
 from photo_diorama.core.hidden_depth import continue_edges  # noqa: E402
 from photo_diorama.core.hidden_depth.continue_edges import unit_of  # noqa: E402
 from photo_diorama.core.inpaint import inpaint  # noqa: E402
@@ -35,7 +31,6 @@ from photo_diorama.core.inpaint.published import Published, _behind_what_hides  
 from photo_diorama.core.layers.layered_depth_image import LEFT, RIGHT  # noqa: E402
 from photo_diorama.core.layers.regions import disocclude  # noqa: E402
 from photo_diorama.core.networks.inpaint import forward  # noqa: E402
-from photo_diorama.core.pipeline import Kept, build_diorama  # noqa: E402
 from photo_diorama.core.settings import InpaintSettings, Settings  # noqa: E402
 
 CHOSEN = InpaintSettings(inpainter="published")
@@ -272,18 +267,7 @@ def test_absurd_answers_leave_a_sound_image(monkeypatch, name, value):
         edge=lambda x: np.full_like(x[:, :1], 1), depth=lambda x, validity: np.full_like(x[:, :1], value), colour=mean_colour
     )
     with np.errstate(all="ignore"):
-        assert_sound(run(monkeypatch, networks, EVERY[name]().split(BORDERED))[0])
-
-
-def assert_sound(image) -> None:
-    """Links are mutual, and each layer lies behind what hides it."""
-    assert_links_are_mutual(image)
-    for k, layer in list(enumerate(image.layers))[1:]:
-        front = image.layers[k - 1]
-        assert layer.present.any() and front.present[layer.present].all()
-        assert (layer.disparity < front.disparity)[layer.present].all()
-        assert np.isfinite(layer.disparity[layer.present]).all() and (layer.disparity[layer.present] > 0).all()
-        assert (layer.colour[layer.present] >= 0).all() and (layer.colour[layer.present] <= 1).all()
+        assert_layers_are_sound(run(monkeypatch, networks, EVERY[name]().split(BORDERED))[0])
 
 
 def test_no_colour_of_the_foreground_enters(monkeypatch):
@@ -308,7 +292,7 @@ def test_large_grids_are_shrunk_before_the_networks(monkeypatch):
     line = border + 80 + (rows - border - 69) / 2
     left, right = at & (columns < line - 3) & (columns > border + 60), at & (columns > line + 3) & (columns < border + 110)
     assert np.allclose(after.disparity[rows, columns][left], 0.25) and np.allclose(after.disparity[rows, columns][right], 0.5)
-    assert_sound(run(monkeypatch, watched(edge=steep_edge), image)[0])
+    assert_layers_are_sound(run(monkeypatch, watched(edge=steep_edge), image)[0])
 
 
 def test_batches_hold_no_more_than_they_may_and_regions_share_them(monkeypatch):
@@ -340,7 +324,7 @@ def test_progress_is_told_and_may_stop_the_work(monkeypatch):
 def test_a_photo_becomes_the_same_diorama_each_time(models, tmp_path):
     first = same_each_time(t_junction().saved(tmp_path), SETTINGS, models)
     assert len(first.image.layers) >= 2
-    assert_sound(first.image)
+    assert_layers_are_sound(first.image)
 
 
 def test_the_photos_own_pixels_are_not_changed(models):
@@ -356,52 +340,6 @@ def test_the_photos_own_pixels_are_not_changed(models):
         assert np.array_equal(image.layers[0].links[before >= 0], before[before >= 0])
         hidden = image.layers[1]
         assert hidden.present.any() and hidden.colour[hidden.present].std() > 0
-
-
-def test_files_in_the_official_layout_work(monkeypatch, tmp_path):
-    """As large as the published ones, with their names, spectral norms and mask branch, imported and run."""
-    bring(monkeypatch, tmp_path / "models", official_files(tmp_path))
-    diorama = build_diorama(*t_junction().saved(tmp_path), SETTINGS.with_values({"passes": 1}), models=tmp_path / "models")
-    assert_sound(diorama.image)
-
-
-@pytest.mark.parametrize("key", KINDS)
-def test_a_missing_file_is_named_before_anything_is_done(monkeypatch, tmp_path, key):
-    files = narrow_files(tmp_path)
-    del files[key]
-    bring(monkeypatch, tmp_path / "models", files)
-    started = []
-    with pytest.raises(DioramaError) as told:
-        build_diorama(*t_junction().saved(tmp_path), SETTINGS, models=tmp_path / "models", progress=lambda *step: started.append(step))
-    message = str(told.value)
-    assert key in message and "import" in message and "download" in message and "diffusion" in message and not started
-    assert not any(other in message for other in KINDS if other != key)
-    assert ("CC-BY-NC-4.0" in message) == (key == "shih2020_edge")
-
-
-def test_no_models_folder_and_no_files_are_told_in_one_sentence(tmp_path):
-    photo, depth = t_junction().saved(tmp_path)
-    with pytest.raises(DioramaError, match="models folder"):
-        build_diorama(photo, depth, SETTINGS)
-    with pytest.raises(DioramaError) as told:
-        build_diorama(photo, depth, SETTINGS, models=tmp_path)
-    assert all(key in str(told.value) for key in KINDS)
-
-
-def test_a_file_that_nobody_checked_is_not_taken(models):
-    (models / "hashes.json").unlink()
-    with pytest.raises(DioramaError, match="never checked"):
-        Downloaded(models).paths("published")
-
-
-def test_the_kept_result_goes_with_the_files(models, tmp_path):
-    files, kept = t_junction().saved(tmp_path), Kept()
-    first = build_diorama(*files, SETTINGS, models=models, kept=kept)
-    assert build_diorama(*files, SETTINGS, models=models, kept=kept).image is first.image
-    os.utime(next(models.glob("color-model*")), ns=(1, 1))
-    assert build_diorama(*files, SETTINGS, models=models, kept=kept).image is not first.image
-    other = SETTINGS.with_values({"inpainter": "diffusion"})
-    assert build_diorama(*files, other, models=models, kept=kept).image is not first.image
 
 
 def test_what_the_depth_network_puts_behind_everything_stays_within_twice_the_farthest_thing():

@@ -42,7 +42,12 @@ def check_moge(network, arrays, tolerance, case):
     x = torch.from_numpy(arrays[f"{case}_input_x"])
     tokens = int(arrays[f"{case}_num_tokens"])
     raw = network.raw(x, tokens)
-    for name, recorded in (("points", "points_raw"), ("normal", "normal_raw"), ("mask", "mask_raw"), *((n,) * 2 for n in ("tokens", "cls", "metric_scale"))):
+    for name, recorded in (
+        ("points", "points_raw"),
+        ("normal", "normal_raw"),
+        ("mask", "mask_raw"),
+        *((n,) * 2 for n in ("tokens", "cls", "metric_scale")),
+    ):
         assert np.abs(raw[name].numpy() - arrays[f"{case}_{recorded}"]).max() < tolerance[recorded], recorded
     if f"{case}_points" not in arrays:
         return

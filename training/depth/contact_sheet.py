@@ -1,6 +1,6 @@
 """Puts photos beside their estimated inverse depth in false colour on one sheet, to be looked at and counted.
 
-    python training/depth/contact_sheet.py --photos DIR [DIR ...] --out docs/model_cards/SHEET.jpg
+python training/depth/contact_sheet.py --photos DIR [DIR ...] --out docs/model_cards/SHEET.jpg
 """
 # ruff: noqa: E402, I001  (the path comes first: these scripts are run from a checkout, not installed)
 
@@ -31,7 +31,7 @@ def cell(picture: np.ndarray) -> np.ndarray:
     factor = min(CELL[0] / picture.shape[1], CELL[1] / picture.shape[0])
     small = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
     place = np.full((CELL[1], CELL[0], 3), 255, np.uint8)
-    place[:small.shape[0], :small.shape[1]] = small[:CELL[1], :CELL[0]]
+    place[: small.shape[0], : small.shape[1]] = small[: CELL[1], : CELL[0]]
     return place
 
 
@@ -53,7 +53,7 @@ def main() -> None:
             cv2.putText(tile, str(number), (3, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, width, cv2.LINE_AA)
         tiles.append(np.pad(tile, ((2, 2), (3, 3), (0, 0)), constant_values=255))
     tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % options.columns)
-    rows = [np.hstack(tiles[k:k + options.columns]) for k in range(0, len(tiles), options.columns)]
+    rows = [np.hstack(tiles[k : k + options.columns]) for k in range(0, len(tiles), options.columns)]
     options.out.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(options.out), np.vstack(rows), [cv2.IMWRITE_JPEG_QUALITY, 85])
 

@@ -1,6 +1,6 @@
 """Scores depth networks on the test split: rank correlation, AbsRel after alignment, order of random pairs.
 
-    python training/depth/evaluate.py --data ../shared/data [--weights FILE.safetensors] [--json OUT]
+python training/depth/evaluate.py --data ../shared/data [--weights FILE.safetensors] [--json OUT]
 """
 # ruff: noqa: E402, I001  (the path comes first: these scripts are run from a checkout, not installed)
 
@@ -65,8 +65,7 @@ def meter(folder: Path) -> Estimator:
     """METER xxs as ONNX, its depth inverted."""
     import onnxruntime
 
-    sessions = [onnxruntime.InferenceSession(str(folder / f"meter_nyu_xxs_{name}.onnx"))
-                for name in ("192x256", "256x192_portrait")]
+    sessions = [onnxruntime.InferenceSession(str(folder / f"meter_nyu_xxs_{name}.onnx")) for name in ("192x256", "256x192_portrait")]
 
     def estimate(photo: np.ndarray) -> np.ndarray:
         upright = photo.shape[0] > photo.shape[1]
@@ -105,8 +104,7 @@ def table(estimators: dict[str, Estimator], pairs: list[Pair]) -> dict[str, dict
         scores: dict[str, list[dict[str, float]]] = {}
         for pair in pairs:
             scores.setdefault(pair.collection, []).append(score(estimate, pair))
-        rows = {collection: {m: float(np.mean([s[m] for s in some])) for m in MEASURES}
-                for collection, some in scores.items()}
+        rows = {collection: {m: float(np.mean([s[m] for s in some])) for m in MEASURES} for collection, some in scores.items()}
         rows["mean"] = {m: float(np.mean([row[m] for row in rows.values()])) for m in MEASURES}
         result[name] = rows
     return result
@@ -118,8 +116,7 @@ def markdown(result: dict) -> str:
     for measure in MEASURES:
         collections = list(next(iter(result.values())))
         lines += [f"| {measure} | " + " | ".join(collections) + " |", "|---" * (len(collections) + 1) + "|"]
-        lines += [f"| {name} | " + " | ".join(f"{rows[c][measure]:.3f}" for c in collections) + " |"
-                  for name, rows in result.items()]
+        lines += [f"| {name} | " + " | ".join(f"{rows[c][measure]:.3f}" for c in collections) + " |" for name, rows in result.items()]
         lines.append("")
     return "\n".join(lines)
 
@@ -147,9 +144,9 @@ def main() -> None:
         estimators |= {
             "METER": meter(options.data / "meter_baseline"),
             "constant": lambda photo: np.ones(photo.shape[:2], np.float32),
-            "vertical gradient": lambda photo: np.repeat(
-                np.linspace(0, 1, photo.shape[0], dtype=np.float32)[:, None], photo.shape[1], 1),
-            "untrained decoder": untrained()}
+            "vertical gradient": lambda photo: np.repeat(np.linspace(0, 1, photo.shape[0], dtype=np.float32)[:, None], photo.shape[1], 1),
+            "untrained decoder": untrained(),
+        }
     result = table(estimators, list(test_split(options.data)))
     print(markdown(result))
     if options.json:

@@ -1,6 +1,6 @@
 """Measures far over near, flatness and silhouettes on held-back renders, the courtyard, one posed room, indoor and stereo pictures.
 
-    python training/depth/evaluate_shape.py --rendered CACHE/rendered --data ../shared/data --weights A.safetensors [B ...] [--side 384]
+python training/depth/evaluate_shape.py --rendered CACHE/rendered --data ../shared/data --weights A.safetensors [B ...] [--side 384]
 """
 # ruff: noqa: E402, I001  (the path comes first: these scripts are run from a checkout, not installed)
 
@@ -43,7 +43,7 @@ class Scene:
 def held_back(rendered: Path, most: int, one_in: int) -> Iterator[Scene]:
     """Renders that training leaves out."""
     paths = [path for path in sorted(rendered.glob("*.jpg")) if is_held_back(path, one_in) and path.with_suffix(".png").exists()]
-    for path in paths[::max(1, len(paths) // most)][:most]:
+    for path in paths[:: max(1, len(paths) // most)][:most]:
         with Image.open(path.with_suffix(".png")) as stored:
             hfov = float(stored.text["hfov"]) if "hfov" in stored.text else None
             code = np.array(stored).astype(np.float32) / 65535

@@ -52,7 +52,7 @@ def gradient(guess: Tensor, truth: Tensor, valid: Tensor, scales: int = 4, weigh
     """Absolute gradients of the difference at `scales` scales (ibid., equation 11), weighted by (N, H, W); per image, (N,)."""
     total = torch.zeros(len(guess), device=guess.device)
     for k in range(scales):
-        step = 2 ** k
+        step = 2**k
         error, mask = (guess - truth)[:, ::step, ::step], valid[:, ::step, ::step].to(guess.dtype)
         if weight is not None:
             mask = mask * weight[:, ::step, ::step]
@@ -95,8 +95,8 @@ def flatness(guess: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
     for step in (4, 8):
         for axis in (1, 2):
             error, mask = (guess - truth).transpose(axis, 2), calm.transpose(axis, 2)
-            bend = (error[:, :, 2 * step:] - 2 * error[:, :, step:-step] + error[:, :, :-2 * step]).abs()
-            mask = mask[:, :, 2 * step:] * mask[:, :, step:-step] * mask[:, :, :-2 * step]
+            bend = (error[:, :, 2 * step :] - 2 * error[:, :, step:-step] + error[:, :, : -2 * step]).abs()
+            mask = mask[:, :, 2 * step :] * mask[:, :, step:-step] * mask[:, :, : -2 * step]
             total = total + (bend * mask).sum((1, 2)) / mask.sum((1, 2)).clamp(min=1)
     return total
 
@@ -117,9 +117,9 @@ def random_pairs(truth: Tensor, valid: Tensor, count: int, apart: float = 1.05, 
     first = torch.randint(height * width, (images, count), device=truth.device)
     second = torch.randint(height * width, (images, count), device=truth.device)
     offset = torch.randint(-reach, reach + 1, (2, images, count // 2), device=truth.device)
-    rows = (first[:, :count // 2] // width + offset[0]).clamp(0, height - 1)
-    columns = (first[:, :count // 2] % width + offset[1]).clamp(0, width - 1)
-    second = torch.cat([rows * width + columns, second[:, count // 2:]], 1)
+    rows = (first[:, : count // 2] // width + offset[0]).clamp(0, height - 1)
+    columns = (first[:, : count // 2] % width + offset[1]).clamp(0, width - 1)
+    second = torch.cat([rows * width + columns, second[:, count // 2 :]], 1)
     flat, known = truth.flatten(1), valid.flatten(1)
     a, b = flat.gather(1, first), flat.gather(1, second)
     differ = torch.maximum(a, b) > apart * torch.minimum(a, b) + 1e-6

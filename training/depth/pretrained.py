@@ -6,8 +6,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-BLOCK_ORDER = {True: ("_expand_conv", "_bn0", "_depthwise_conv", "_bn1", "_project_conv", "_bn2"),
-               False: ("_depthwise_conv", "_bn1", "_project_conv", "_bn2")}
+BLOCK_ORDER = {
+    True: ("_expand_conv", "_bn0", "_depthwise_conv", "_bn1", "_project_conv", "_bn2"),
+    False: ("_depthwise_conv", "_bn1", "_project_conv", "_bn2"),
+}
 
 
 def load_imagenet(encoder: nn.Module, variant: str = "lite0") -> None:

@@ -32,9 +32,12 @@ from scene_kinds.stage import Stage
 
 LONG_SIDE = 512
 CUT_OUTS = 0.08  # share of scenes
-SHARES = {**{layout: 0.36 * share for layout, share in LAYOUTS.items()},
-          **{layout: 0.33 * share for layout, share in HEROES.items()},
-          **{layout: 0.23 * share for layout, share in FRONTS.items()}, cut_out: CUT_OUTS}
+SHARES = {
+    **{layout: 0.36 * share for layout, share in LAYOUTS.items()},
+    **{layout: 0.33 * share for layout, share in HEROES.items()},
+    **{layout: 0.23 * share for layout, share in FRONTS.items()},
+    cut_out: CUT_OUTS,
+}
 WANTED = {"furniture": 46, "small": 46, "person": 14, "animal": 8, "vehicle": 9, "tree": 2, "plant": 9, "garden": 12}
 
 
@@ -95,8 +98,7 @@ def worth_keeping(inverse: np.ndarray, picture: np.ndarray) -> bool:
     """False when the camera stands inside or against something, or sees next to nothing; walls head-on are kept."""
     against = (inverse > 4).mean()  # nearer than 25 cm
     detail = np.abs(np.diff(picture.astype(np.int16), axis=1)).mean()
-    return (2e-3 < np.percentile(inverse, 98) < 12 and against < 0.5 and 14 < picture.std() and detail > 0.9
-            and 18 < picture.mean() < 240)
+    return 2e-3 < np.percentile(inverse, 98) < 12 and against < 0.5 and 14 < picture.std() and detail > 0.9 and 18 < picture.mean() < 240
 
 
 def usable(inverse: np.ndarray, picture: np.ndarray) -> bool:
@@ -213,8 +215,7 @@ def main() -> None:
             if worth_keeping(inverse, picture):
                 save(options.out, name, picture, inverse, notes)
                 done += 1
-        print(f"{done} pictures, {(time.process_time() - start) / max(done, 1):.2f} core-seconds each, {layout.__name__}",
-              flush=True)
+        print(f"{done} pictures, {(time.process_time() - start) / max(done, 1):.2f} core-seconds each, {layout.__name__}", flush=True)
 
 
 if __name__ == "__main__":

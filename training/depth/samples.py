@@ -35,8 +35,9 @@ def read_rendered(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return np.ascontiguousarray(picture[:, :, ::-1]), code
 
 
-def crop(photo: np.ndarray, inverse: np.ndarray, shape: tuple[int, int], rng: np.random.Generator,
-         smallest: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
+def crop(
+    photo: np.ndarray, inverse: np.ndarray, shape: tuple[int, int], rng: np.random.Generator, smallest: float = 0.5
+) -> tuple[np.ndarray, np.ndarray]:
     """A random window of the shape's aspect, at least `smallest` of the largest that fits, resized, often mirrored."""
     height, width = inverse.shape
     aspect = shape[1] / shape[0] * np.exp(rng.normal(scale=0.06))
@@ -135,8 +136,15 @@ def place(rgba: np.ndarray, code: np.ndarray, shape: tuple[int, int], rng: np.ra
 class Source:
     """Everything that samples are drawn from; pictures are decoded when they are drawn, new ones picked up by `refresh`."""
 
-    def __init__(self, rendered: Path, photos: list[np.ndarray], taught: list[np.ndarray] | None,
-                 real: list[tuple[np.ndarray, np.ndarray]], rng: np.random.Generator, held_back: int = 20):
+    def __init__(
+        self,
+        rendered: Path,
+        photos: list[np.ndarray],
+        taught: list[np.ndarray] | None,
+        real: list[tuple[np.ndarray, np.ndarray]],
+        rng: np.random.Generator,
+        held_back: int = 20,
+    ):
         self.folder, self.photos, self.taught, self.real, self.rng = rendered, photos, taught, real, rng
         self.held_back = held_back
         self.rendered: list[Path] = []
@@ -150,8 +158,11 @@ class Source:
         pictures = sorted(path for path in self.folder.glob("*.jpg") if path.with_suffix(".png").exists())
         self.rendered = [path for path in pictures if not is_held_back(path, self.held_back)]
         self.validation = [path for path in pictures if is_held_back(path, self.held_back)]
-        self.cut_outs = sorted(path for path in (self.folder.parent / "cut_outs").glob("*.png")
-                               if not path.stem.endswith("_depth") and not path.name.startswith("."))
+        self.cut_outs = sorted(
+            path
+            for path in (self.folder.parent / "cut_outs").glob("*.png")
+            if not path.stem.endswith("_depth") and not path.name.startswith(".")
+        )
 
     def _next(self) -> tuple[np.ndarray, np.ndarray]:
         if not self.queue:

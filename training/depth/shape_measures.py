@@ -48,7 +48,7 @@ def planes(truth: np.ndarray, valid: np.ndarray, focal: float, step: int) -> np.
     flat = np.linalg.norm(mean, axis=2) > np.cos(np.radians(2))
     known = cv2.erode((valid & (truth > 0)).astype(np.uint8), np.ones((reach, reach), np.uint8), borderValue=0) > 0
     inside = np.zeros_like(flat)
-    inside[2 * step:-2 * step, 2 * step:-2 * step] = True
+    inside[2 * step : -2 * step, 2 * step : -2 * step] = True
     return flat & known & inside
 
 

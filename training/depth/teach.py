@@ -1,6 +1,6 @@
 """Writes what a network of ours says of free photos, for `train.py --taught`: what it knows of real pictures is not unlearned.
 
-    python training/depth/teach.py --photos DIR [DIR ...] --weights OLD.safetensors --out CACHE/taught.npz
+python training/depth/teach.py --photos DIR [DIR ...] --weights OLD.safetensors --out CACHE/taught.npz
 """
 # ruff: noqa: E402, I001  (the path comes first: these scripts are run from a checkout, not installed)
 

@@ -64,14 +64,18 @@ def objective(guess: torch.Tensor, sky: torch.Tensor, batch: list[Sample], inver
     level, truth = losses.scaled(guess, valid), losses.scaled(inverse, valid).clamp(max=8)
     log_level, log_truth = losses.logarithm(level), losses.logarithm(truth)
     first, second, sign = losses.random_pairs(inverse, valid, 1500)
-    terms = {"scale": (losses.scale_only(level, truth, valid) * exact).sum(),
-             "gradient": 0.25 * ((losses.gradient(level, truth, valid)
-                                  + 0.4 * losses.gradient(log_level, log_truth, valid)) * exact).sum(),
-             "edges": 1.5 * (losses.edges_in_place(level, truth, valid) * exact).sum(),
-             "flat": 0.3 * (losses.flatness(level, truth, valid) * exact).sum(),
-             "order": 0.4 * (losses.order(level, first, second, sign) * (exact + ordered)).sum(),
-             "sky": 0.3 * (losses.mean_of(torch.nn.functional.binary_cross_entropy_with_logits(
-                 sky, (inverse <= 0).float(), reduction="none"), valid) * exact).sum()}
+    terms = {
+        "scale": (losses.scale_only(level, truth, valid) * exact).sum(),
+        "gradient": 0.25 * ((losses.gradient(level, truth, valid) + 0.4 * losses.gradient(log_level, log_truth, valid)) * exact).sum(),
+        "edges": 1.5 * (losses.edges_in_place(level, truth, valid) * exact).sum(),
+        "flat": 0.3 * (losses.flatness(level, truth, valid) * exact).sum(),
+        "order": 0.4 * (losses.order(level, first, second, sign) * (exact + ordered)).sum(),
+        "sky": 0.3
+        * (
+            losses.mean_of(torch.nn.functional.binary_cross_entropy_with_logits(sky, (inverse <= 0).float(), reduction="none"), valid)
+            * exact
+        ).sum(),
+    }
     if float(affine.sum()) > 0:
         standard = losses.affine_invariant(losses.standardise(guess, valid), losses.standardise(inverse, valid).clamp(-8, 8), valid)
         terms["affine"] = (standard * affine).sum()
@@ -113,8 +117,17 @@ def export(state: dict[str, torch.Tensor], path: Path) -> None:
 def save(run: Path, network, optimiser, average: Average, step: int, seconds: float) -> None:
     """The checkpoint to go on from, and the averaged weights as they would ship."""
     temporary = run / "checkpoint.part"
-    torch.save({"network": network.state_dict(), "optimiser": optimiser.state_dict(), "average": average.state,
-                "average_steps": average.steps, "step": step, "seconds": seconds}, temporary)
+    torch.save(
+        {
+            "network": network.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "average": average.state,
+            "average_steps": average.steps,
+            "step": step,
+            "seconds": seconds,
+        },
+        temporary,
+    )
     os.replace(temporary, run / "checkpoint.pt")
     export(average.state, run / "embedded_depth.safetensors")
 
@@ -163,6 +176,7 @@ def sources(options: argparse.Namespace, seed: int) -> Source:
             taught = [stored[name] for name in sorted(stored.files)]
     if options.real:
         from pairs import training_pairs
+
         real = [(cv2.resize(p.photo, p.inverse.shape[::-1]), p.inverse * p.valid) for p in training_pairs(options.real)]
     return Source(options.rendered, read_photos(options.photos), taught, real, np.random.default_rng(seed))
 
@@ -192,7 +206,7 @@ def begin(options: argparse.Namespace) -> EmbeddedDepthNet:
         if state[name].shape == value.shape:
             state[name].copy_(value)
         else:
-            state[name].zero_()[:value.shape[0]].copy_(value)
+            state[name].zero_()[: value.shape[0]].copy_(value)
     return network.to(options.device, memory_format=torch.channels_last)
 
 
@@ -227,8 +241,10 @@ def step_once(network: EmbeddedDepthNet, batch: list[Sample], frozen: bool) -> d
 def main() -> None:
     options = prepared()
     network = begin(options)
-    parameters = [{"params": network.decoder.parameters(), "share": 1.0},
-                  {"params": network.encoder.parameters(), "share": options.encoder_share}]
+    parameters = [
+        {"params": network.decoder.parameters(), "share": 1.0},
+        {"params": network.encoder.parameters(), "share": options.encoder_share},
+    ]
     batches = lambda seed: iter(torch.utils.data.DataLoader(Batches(options, seed), batch_size=None, num_workers=options.workers))
     learn(options, network, parameters, batches, step_once)
 
@@ -242,8 +258,13 @@ def prepared() -> argparse.Namespace:
     return options
 
 
-def learn(options: argparse.Namespace, network: EmbeddedDepthNet, parameters: list[dict], batches: Callable[[int], Iterator[list[Sample]]],
-          losses_of: Callable[[EmbeddedDepthNet, list[Sample], bool], dict[str, torch.Tensor]]) -> None:
+def learn(
+    options: argparse.Namespace,
+    network: EmbeddedDepthNet,
+    parameters: list[dict],
+    batches: Callable[[int], Iterator[list[Sample]]],
+    losses_of: Callable[[EmbeddedDepthNet, list[Sample], bool], dict[str, torch.Tensor]],
+) -> None:
     """Trains from the run's checkpoint, or from the network as it is, until its minutes are over.
 
     `parameters` are AdamW's groups, each with its share of the rate; `batches(seed)` yields batches; `losses_of(network, batch, frozen)`
@@ -262,8 +283,9 @@ def learn(options: argparse.Namespace, network: EmbeddedDepthNet, parameters: li
         frozen = spent < options.frozen * 60
         freeze(network, frozen)
         for group in optimiser.param_groups:
-            group["lr"] = options.top_rate * group["share"] * rate(
-                spent / 60, (spent - before) / (options.cool * 60) if options.cool else None)
+            group["lr"] = (
+                options.top_rate * group["share"] * rate(spent / 60, (spent - before) / (options.cool * 60) if options.cool else None)
+            )
         terms = losses_of(network, next(drawn), frozen)
         optimiser.zero_grad(set_to_none=True)
         sum(terms.values()).backward()

@@ -85,9 +85,7 @@ class Cast:
             self.sheets.append(thing.name.startswith("terrain"))
             total += len(mesh.vertices)
         self.owner = np.concatenate(owners)
-        self.tree = BVHTree.FromPolygons(
-            np.concatenate(points).tolist(), np.concatenate(triangles).tolist(), all_triangles=True
-        )
+        self.tree = BVHTree.FromPolygons(np.concatenate(points).tolist(), np.concatenate(triangles).tolist(), all_triangles=True)
 
     def hits(self, eye: Vector, ray: Vector, wanted: int) -> list[tuple[float, int]]:
         """(distance over the ray's length, object) of the first hit and of what is left behind when its object goes.

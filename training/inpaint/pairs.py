@@ -19,7 +19,10 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(os.environ.get("PHOTO_DIORAMA_ROOT", Path(__file__).resolve().parents[2])) / "tests")]
+sys.path[:0] = [
+    str(Path(__file__).resolve().parent),
+    str(Path(os.environ.get("PHOTO_DIORAMA_ROOT", Path(__file__).resolve().parents[2])) / "tests"),
+]
 
 import conftest  # noqa: E402, F401
 import cv2  # noqa: E402
@@ -179,7 +182,9 @@ def make_pair(truth: np.ndarray, known: np.ndarray, front: np.ndarray, shape: np
         "smooth": np.rint(255 * np.clip(parts.smooth[inner], 0, 1)).astype(np.uint8),
         "detail": as_bytes(parts.detail[inner]),
         "shown": as_bytes(shown[inner]),
-        "pieces": as_bytes(parts.pieces[inner]) if parts.pieces is not None else np.zeros((SIDE, SIDE, 3 * len(PATCH_RADII_AND_SEEDS)), np.int8),
+        "pieces": as_bytes(parts.pieces[inner])
+        if parts.pieces is not None
+        else np.zeros((SIDE, SIDE, 3 * len(PATCH_RADII_AND_SEEDS)), np.int8),
         "mask": (parts.source * SOURCE + (synthesis | rim) * HOLE + synthesis * SYNTHESIS)[inner].astype(np.uint8),
         "behind": np.where(synthesis, -1 - shape.astype(np.int16), 0)[inner].astype(np.uint8),
         "scale": np.float32([*mean, spread]),

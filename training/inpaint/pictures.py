@@ -132,7 +132,9 @@ def letters(rng: np.random.Generator, canvas: np.ndarray) -> None:
     font, x, y = FONTS[rng.integers(len(FONTS))], int(rng.integers(-side // 4, side // 2)), int(rng.integers(0, side))
     for row in range(int(rng.integers(1, 12))):
         text = "".join(LETTERS[k] for k in rng.integers(len(LETTERS), size=int(rng.integers(3, 40))))
-        cv2.putText(canvas, text, (x, int(y + row * 42 * size)), font, size, colour, max(1, int(2 * size * rng.uniform(0.6, 1.6))), cv2.LINE_AA)
+        cv2.putText(
+            canvas, text, (x, int(y + row * 42 * size)), font, size, colour, max(1, int(2 * size * rng.uniform(0.6, 1.6))), cv2.LINE_AA
+        )
 
 
 def ring(rng: np.random.Generator, canvas: np.ndarray) -> None:

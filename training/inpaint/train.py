@@ -1,6 +1,6 @@
 """Trains the network that completes hidden colour; checkpoints every few minutes and goes on from the last one.
 
-    python training/inpaint/train.py --pairs CACHE/pairs --run RUN_FOLDER --steps 5000
+python training/inpaint/train.py --pairs CACHE/pairs --run RUN_FOLDER --steps 5000
 """
 
 import argparse

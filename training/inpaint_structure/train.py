@@ -237,7 +237,10 @@ def main() -> None:
     files = sorted(file for file in options.crops.glob("*.npz") if not file.name.startswith("."))
     samples, held = read([f for f in files if not is_held_back(f)]), read([f for f in files if is_held_back(f)])
     order = orders(samples)
-    print(json.dumps({"samples": len(samples), "with target": len(order[0]) + len(order[1]), "held": len(held), "from step": step}), flush=True)
+    print(
+        json.dumps({"samples": len(samples), "with target": len(order[0]) + len(order[1]), "held": len(held), "from step": step}),
+        flush=True,
+    )
     saved, sums, end = time.time(), {}, min(options.steps, options.stop_at or options.steps)
     while step < end:
         terms = objective(network, batch(samples, order, np.random.default_rng([options.seed, step]), options.batch))

@@ -53,9 +53,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--number", type=int, default=1, metavar="N", help="which photo, from 1")
     parser.add_argument("--first", type=int, default=1, metavar="N", help="render: the first frame")
     parser.add_argument("--count", type=int, default=100000, metavar="N", help="render: at most so many frames")
-    parser.add_argument(
-        "--movie", choices=[*MOVIES, GIF], default=".mp4", metavar="ENDING", help="encode: default .mp4"
-    )
+    parser.add_argument("--movie", choices=[*MOVIES, GIF], default=".mp4", metavar="ENDING", help="encode: default .mp4")
     parser.add_argument("--fps", type=float, default=24.0, metavar="X", help="encode: frames a second (default 24)")
     add_output_options(parser)
     add_common(parser)

@@ -56,9 +56,7 @@ def _add_flag(parser, f) -> None:
     if choices:
         meanings = "; ".join(f"{value}: {meaning}" for value, meaning in choices.items()).replace("%", "%%")
         shown = "{" + ",".join(choices) + "}" if len(choices) <= 6 else "NAME"
-        parser.add_argument(
-            flag, choices=list(choices), default=default, metavar=shown, help=f"{about} (default {default}). {meanings}"
-        )
+        parser.add_argument(flag, choices=list(choices), default=default, metavar=shown, help=f"{about} (default {default}). {meanings}")
     elif isinstance(default, bool):
         parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=default, help=about)
     else:

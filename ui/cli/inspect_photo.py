@@ -109,8 +109,7 @@ def _lines(facts: dict, carried: EmbeddedDepth | None, lying: EmbeddedDepth | No
     lines = [
         f"{facts['photo']}: {facts['width']}x{facts['height']} pixels, {facts['pixels']}{alpha}",
         f"camera: {facts['camera'] or 'not named'}",
-        f"focal length: {facts['focal_px']:g} px ({facts['field_of_view']:.1f} degrees across the long side), "
-        f"{facts['focal_source']}",
+        f"focal length: {facts['focal_px']:g} px ({facts['field_of_view']:.1f} degrees across the long side), {facts['focal_source']}",
         f"principal point: ({x:g}, {y:g})",
     ]
     lines += _depth_lines(carried) if carried else ["depth: none in the file"]

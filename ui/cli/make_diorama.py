@@ -36,10 +36,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def add_passed_on(parser: argparse.ArgumentParser) -> None:
     """Flags that a batch hands on to each of its photos."""
     parser.add_argument(
-        "--render", type=Path, metavar="FILE|FOLDER",
-        help="movie (.mp4, .mkv, .mov, .gif), still (.png, .jpg, .exr, .tif), web page that tilts (.html) or folder of frames; for movies and folders "
-        "a camera that would stay swings",
-    )  # fmt: skip
+        "--render",
+        type=Path,
+        metavar="FILE|FOLDER",
+        help="movie (.mp4, .mkv, .mov, .gif), still (.png, .jpg, .exr, .tif), web page that tilts (.html) or folder of frames; "
+        "for movies and folders a camera that would stay swings",
+    )
     add_output_options(parser)
     add_common(parser)
     add_options(parser)

@@ -41,13 +41,9 @@ class PHOTO_DIORAMA_PT_layers(DioramaPanel, bpy.types.Panel):
         layout.label(text="Invented")
         row = layout.row(align=True)
         seen = any(is_invented(ob) and not ob.hide_viewport for ob in surfaces_of(root))
-        row.operator(
-            ShowInvented.bl_idname, text="Hide" if seen else "Show", icon="HIDE_ON" if seen else "HIDE_OFF"
-        ).show = not seen
+        row.operator(ShowInvented.bl_idname, text="Hide" if seen else "Show", icon="HIDE_ON" if seen else "HIDE_OFF").show = not seen
         tinted = TINT_KEY in root
-        row.operator(
-            TintInvented.bl_idname, text="Take Tint Off" if tinted else "Tint", icon="OVERLAY"
-        ).show = not tinted
+        row.operator(TintInvented.bl_idname, text="Take Tint Off" if tinted else "Tint", icon="OVERLAY").show = not tinted
         layout.label(text="Update From")
         row = layout.row(align=True)
         for what, name, icon in (
@@ -64,9 +60,7 @@ def draw_list(layout, root, active) -> None:
     for ob in sorted(surfaces_of(root), key=lambda ob: ob.name):
         row = rows.row(align=True)
         icon = "RADIOBUT_ON" if ob == active else "RADIOBUT_OFF"
-        row.operator(
-            SelectLayer.bl_idname, text=ob.name.removeprefix(root.name).strip() or ob.name, icon=icon
-        ).name = ob.name
+        row.operator(SelectLayer.bl_idname, text=ob.name.removeprefix(root.name).strip() or ob.name, icon=icon).name = ob.name
         row.prop(ob, "hide_viewport", text="")
         row.prop(ob, "hide_render", text="")
 

@@ -23,11 +23,17 @@ LONG_SIDE = 320
 STRIDE = 32
 
 # Expansion, kernel, stride, channels out, repeats: EfficientNet-B0 (Tan and Le 2019, Table 1).
-STAGES = ((1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3), (6, 5, 2, 192, 4),
-          (6, 3, 1, 320, 1))
+STAGES = ((1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3), (6, 5, 2, 192, 4), (6, 3, 1, 320, 1))
 # Lite2: 1.1 times as wide, 1.2 times as deep; first and last stage keep their depth, the stem its width.
-LITE2_STAGES = ((1, 3, 1, 16, 1), (6, 3, 2, 24, 3), (6, 5, 2, 48, 3), (6, 3, 2, 88, 4), (6, 5, 1, 120, 4), (6, 5, 2, 208, 5),
-                (6, 3, 1, 352, 1))
+LITE2_STAGES = (
+    (1, 3, 1, 16, 1),
+    (6, 3, 2, 24, 3),
+    (6, 5, 2, 48, 3),
+    (6, 3, 2, 88, 4),
+    (6, 5, 1, 120, 4),
+    (6, 5, 2, 208, 5),
+    (6, 3, 1, 352, 1),
+)
 VARIANTS = {"lite0": STAGES, "lite2": LITE2_STAGES}
 TAPS = (0, 1, 2, 4, 6)  # The last stage at each of the strides 2, 4, 8, 16, 32.
 DECODER_CHANNELS = (24, 40, 64, 96, 128)
@@ -60,8 +66,13 @@ class InvertedResidual(nn.Module):
         layers: list[nn.Module] = []
         if expansion != 1:
             layers += [nn.Conv2d(inputs, inner, 1, bias=False), _norm(inner), nn.ReLU6(inplace=True)]
-        layers += [SamePadConv(inner, inner, kernel, stride, groups=inner), _norm(inner), nn.ReLU6(inplace=True),
-                   nn.Conv2d(inner, outputs, 1, bias=False), _norm(outputs)]
+        layers += [
+            SamePadConv(inner, inner, kernel, stride, groups=inner),
+            _norm(inner),
+            nn.ReLU6(inplace=True),
+            nn.Conv2d(inner, outputs, 1, bias=False),
+            _norm(outputs),
+        ]
         self.layers = nn.Sequential(*layers)
         self.adds_input = stride == 1 and inputs == outputs
 
@@ -99,8 +110,12 @@ class ResidualUnit(nn.Module):
     def __init__(self, channels: int):
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv2d(channels, channels, 3, padding=1, bias=False), _norm(channels), nn.ReLU(inplace=True),
-            nn.Conv2d(channels, channels, 3, padding=1, bias=False), _norm(channels))
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            _norm(channels),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            _norm(channels),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.relu(x + self.layers(x))
@@ -112,15 +127,12 @@ class Decoder(nn.Module):
     def __init__(self, tap_channels: tuple[int, ...], outputs: int = 1):
         super().__init__()
         top = DECODER_CHANNELS[-1]
-        self.lateral = nn.ModuleList(
-            nn.Conv2d(c, d, 1) for c, d in zip(tap_channels, DECODER_CHANNELS, strict=True))
+        self.lateral = nn.ModuleList(nn.Conv2d(c, d, 1) for c, d in zip(tap_channels, DECODER_CHANNELS, strict=True))
         self.place = nn.Conv2d(2, top, 1)  # Where in the picture: ground is below, sky above.
         self.whole = nn.Sequential(nn.Linear(tap_channels[-1], top), nn.ReLU(inplace=True), nn.Linear(top, top))
         self.units = nn.ModuleList(ResidualUnit(c) for c in DECODER_CHANNELS)
-        self.narrow = nn.ModuleList(
-            nn.Conv2d(wide, slim, 1) for slim, wide in pairwise(DECODER_CHANNELS))
-        self.head = nn.Sequential(nn.Conv2d(DECODER_CHANNELS[0], 24, 3, padding=1), nn.ReLU(inplace=True),
-                                  nn.Conv2d(24, outputs, 1))
+        self.narrow = nn.ModuleList(nn.Conv2d(wide, slim, 1) for slim, wide in pairwise(DECODER_CHANNELS))
+        self.head = nn.Sequential(nn.Conv2d(DECODER_CHANNELS[0], 24, 3, padding=1), nn.ReLU(inplace=True), nn.Conv2d(24, outputs, 1))
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         deep = maps[-1]
@@ -130,8 +142,7 @@ class Decoder(nn.Module):
         x = self.lateral[-1](deep) + self.place(grid) + self.whole(deep.mean((2, 3)))[:, :, None, None]
         x = self.units[-1](functional.relu(x))
         for level in range(len(maps) - 2, -1, -1):
-            x = functional.interpolate(self.narrow[level](x), size=maps[level].shape[2:], mode="bilinear",
-                                       align_corners=False)
+            x = functional.interpolate(self.narrow[level](x), size=maps[level].shape[2:], mode="bilinear", align_corners=False)
             x = self.units[level](functional.relu(x + self.lateral[level](maps[level])))
         return self.head(x)
 
@@ -158,7 +169,6 @@ class EmbeddedDepthNet(nn.Module):
         half = self.decoder(self.encoder(photo * 2 - 1))
         answer = functional.interpolate(half, size=photo.shape[2:], mode="bilinear", align_corners=False)
         return functional.relu(answer[:, :1]), torch.sigmoid(answer[:, 1:])
-
 
     def silhouettes(self, photo: Tensor) -> tuple[Tensor, Tensor]:
         """Relative inverse depth that is sharp at silhouettes, and the probability of an occlusion boundary, both (N, 1, H/2, W/2),
@@ -190,22 +200,21 @@ def load_network(path: Path = WEIGHTS, device: str = "cpu") -> EmbeddedDepthNet:
         network.load_state_dict({name: value.float() for name, value in stored.items()}, strict=False)
         missing = set(network.state_dict()) - set(stored)
     except (OSError, SafetensorError, RuntimeError) as error:
-        raise DioramaError(f"{path}: the embedded depth network cannot be read ({error}); install the extension again."
-                           ) from error
+        raise DioramaError(f"{path}: the embedded depth network cannot be read ({error}); install the extension again.") from error
     if any(not name.endswith("num_batches_tracked") for name in missing):
         raise DioramaError(f"{path}: holds another network than this version's; install the extension again.")
     return network.eval().to(device)
 
 
-def infer(network: EmbeddedDepthNet, photo_rgb: np.ndarray, long_side: int = LONG_SIDE, flip: bool = True
-          ) -> np.ndarray:
+def infer(network: EmbeddedDepthNet, photo_rgb: np.ndarray, long_side: int = LONG_SIDE, flip: bool = True) -> np.ndarray:
     """Run a network on one photo, (H, W, 3) uint8 RGB, to (h, w) float32 relative inverse depth.
 
     `flip` averages with the mirrored photo's result.
     """
     if photo_rgb.ndim != 3 or photo_rgb.shape[2] != 3 or photo_rgb.dtype != np.uint8 or min(photo_rgb.shape[:2]) < 1:
-        raise DioramaError(f"The photo given to the depth network is {photo_rgb.dtype} {photo_rgb.shape}; "
-                           "pass 8-bit RGB of shape (H, W, 3).")
+        raise DioramaError(
+            f"The photo given to the depth network is {photo_rgb.dtype} {photo_rgb.shape}; pass 8-bit RGB of shape (H, W, 3)."
+        )
     device = next(network.parameters()).device
     size = network_size(photo_rgb.shape[0], photo_rgb.shape[1], long_side)
     with torch.inference_mode():

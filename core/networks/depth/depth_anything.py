@@ -83,9 +83,7 @@ class DepthAnything(nn.Module):
         self.reassemble = Reassemble(self.encoder.embed_dim, size.levels)
         self.decoder = FusionDecoder(size.levels, (size.channels,) * 4)
         inner = size.channels // 2
-        self.head = nn.ModuleList(
-            [nn.Conv2d(size.channels, inner, 3, padding=1), nn.Conv2d(inner, 32, 3, padding=1), nn.Conv2d(32, 1, 1)]
-        )
+        self.head = nn.ModuleList([nn.Conv2d(size.channels, inner, 3, padding=1), nn.Conv2d(inner, 32, 3, padding=1), nn.Conv2d(32, 1, 1)])
 
     def forward(self, x: torch.Tensor, half: bool = False) -> torch.Tensor:
         """x (N, 3, H, W), sides multiples of 14 -> (N, H, W): relative inverse depth >= 0, or metres."""

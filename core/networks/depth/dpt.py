@@ -86,15 +86,10 @@ class DPT(nn.Module):
         self.encoder.norm = nn.Identity()  # the levels are taken before it
         width = self.encoder.embed_dim
         self.reassemble = nn.ModuleDict(
-            {
-                str(level): Reassemble(width, size.levels[level], _resize(level, size.levels[level]))
-                for level in range(len(size.stages), 4)
-            }
+            {str(level): Reassemble(width, size.levels[level], _resize(level, size.levels[level])) for level in range(len(size.stages), 4)}
         )
         self.decoder = FusionDecoder(size.levels, (CHANNELS,) * 4)
-        self.head = nn.ModuleList(
-            [nn.Conv2d(CHANNELS, 128, 3, padding=1), nn.Conv2d(128, 32, 3, padding=1), nn.Conv2d(32, 1, 1)]
-        )
+        self.head = nn.ModuleList([nn.Conv2d(CHANNELS, 128, 3, padding=1), nn.Conv2d(128, 32, 3, padding=1), nn.Conv2d(32, 1, 1)])
 
     def forward(self, x: torch.Tensor, half: bool = False) -> torch.Tensor:
         """x (N, 3, H, W), sides multiples of 32 -> (N, H, W)."""

@@ -150,9 +150,7 @@ class Estimator:
         Raises DioramaError if the photo is not of that shape and type, or the network's answer is not finite.
         """
         if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8 or 0 in photo.shape:
-            raise DioramaError(
-                f"A photo must be an RGB image of 8 bits per channel to be estimated, not {photo.dtype} {photo.shape}."
-            )
+            raise DioramaError(f"A photo must be an RGB image of 8 bits per channel to be estimated, not {photo.dtype} {photo.shape}.")
         device = next(self.network.parameters()).device
         x = torch.from_numpy(self.photo_input.prepare(photo))[None].to(device)
         values = self._finite(x, half=device.type == "cuda" and self.network.half_safe)

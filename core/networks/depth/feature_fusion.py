@@ -51,8 +51,7 @@ class FusionDecoder(nn.Module):
         """`in_channels` of the four levels; `channels` to which each is brought and in which it is fused."""
         super().__init__()
         self.bring = nn.ModuleList(
-            nn.Conv2d(incoming, own, 3, padding=1, bias=False)
-            for incoming, own in zip(in_channels, channels, strict=True)
+            nn.Conv2d(incoming, own, 3, padding=1, bias=False) for incoming, own in zip(in_channels, channels, strict=True)
         )
         outgoing = (channels[0], *channels[:-1])
         self.fuse = nn.ModuleList(

@@ -45,9 +45,7 @@ class MidasSmall(nn.Module):
         super().__init__()
         self.encoder = efficientnet_lite3()
         self.decoder = FusionDecoder((32, 48, 136, 384), (64, 128, 256, 512))
-        self.head = nn.ModuleList(
-            [nn.Conv2d(64, 32, 3, padding=1), nn.Conv2d(32, 32, 3, padding=1), nn.Conv2d(32, 1, 1)]
-        )
+        self.head = nn.ModuleList([nn.Conv2d(64, 32, 3, padding=1), nn.Conv2d(32, 32, 3, padding=1), nn.Conv2d(32, 1, 1)])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """x (N, 3, H, W), sides multiples of 32 -> (N, H, W)."""

@@ -78,9 +78,7 @@ class Pyramid(nn.Module):
         enlarge = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)
         self.resamplers = nn.ModuleList([*steps, nn.Sequential(enlarge, conv3(*channels[-2:]))])
         counts = (0, units, units, units, 0)
-        self.res_blocks = nn.ModuleList(
-            nn.ModuleList(ResidualUnit(c) for _ in range(n)) for c, n in zip(channels, counts, strict=True)
-        )
+        self.res_blocks = nn.ModuleList(nn.ModuleList(ResidualUnit(c) for _ in range(n)) for c, n in zip(channels, counts, strict=True))
         self.output_blocks = nn.ModuleDict() if output is None else nn.ModuleDict({"4": nn.Conv2d(channels[-1], output, 1)})
 
     def forward(self, inputs: list[torch.Tensor]) -> list[torch.Tensor]:
@@ -118,9 +116,7 @@ class MoGe(nn.Module):
     def forward(self, x: torch.Tensor, half: bool = False) -> torch.Tensor:
         """x (N, 3, H, W) of any size; see the class."""
         raw = self.raw(x, self.tokens or TOKENS[x.device.type], half)
-        points, normal, mask = (
-            F.interpolate(raw[name], x.shape[2:], mode="bilinear", align_corners=False) for name in OUTPUTS
-        )
+        points, normal, mask = (F.interpolate(raw[name], x.shape[2:], mode="bilinear", align_corners=False) for name in OUTPUTS)
         z = points[:, 2:].exp()
         scale = raw["metric_scale"].view(-1, 1, 1, 1).expand(-1, 1, *x.shape[2:])
         return torch.cat([points[:, :2] * z, z, F.normalize(normal, dim=1), mask.sigmoid(), scale], 1)

@@ -56,9 +56,7 @@ class InpaintEdge(nn.Module):
         super().__init__()
         self.width, self.form = width, form
         norm = {"trainable": spectral_norm, "folded": _plain, "stored": _as_stored}[form]
-        self.encoder_0 = nn.Sequential(
-            nn.ReflectionPad2d(3), norm(nn.Conv2d(7, width, 7)), nn.InstanceNorm2d(width), nn.ReLU(True)
-        )
+        self.encoder_0 = nn.Sequential(nn.ReflectionPad2d(3), norm(nn.Conv2d(7, width, 7)), nn.InstanceNorm2d(width), nn.ReLU(True))
         self.encoder_1 = _level(norm(nn.Conv2d(width, 2 * width, 4, 2, 1)), 2 * width)
         self.encoder_2 = _level(norm(nn.Conv2d(2 * width, 4 * width, 4, 2, 1)), 4 * width)
         self.middle = nn.Sequential(*[ResidualBlock(4 * width, norm) for _ in range(RESIDUAL_BLOCKS)])
@@ -134,9 +132,7 @@ def load_inpaint_edge(path: Path | str, device: str = "cpu", trainable: bool = F
     network = build_from_state(lambda: InpaintEdge(width, layout), state, InpaintEdge.name, path)
     if trainable:
         if form == "folded":
-            raise DioramaError(
-                f"The weights file {path} is folded and cannot be trained on; start from a trainable one."
-            )
+            raise DioramaError(f"The weights file {path} is folded and cannot be trained on; start from a trainable one.")
         network.requires_grad_(True).train()
     elif form == "trainable":
         network = fold_spectral_norm(network)
@@ -155,6 +151,4 @@ def inpaint_edge(
     done after each batch and may raise.
     """
     outputs = forward_in_batches(network, [(edge_input(crop),) for crop in crops], step, batch_pixels)
-    return [
-        np.where(crop.synthesis, output[0], 0.0).astype(np.float32) for crop, output in zip(crops, outputs, strict=True)
-    ]
+    return [np.where(crop.synthesis, output[0], 0.0).astype(np.float32) for crop, output in zip(crops, outputs, strict=True)]

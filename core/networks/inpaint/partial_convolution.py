@@ -144,17 +144,11 @@ def collapse_official(kind: type[PartialUNet], official: State, source: Path | s
     state = rename_keys(official, kind.official_names)
     with torch.device("meta"):
         shapes = {key: tensor.shape for key, tensor in kind(PUBLISHED_WIDTH).state_dict().items()}
-    masks = {
-        key.replace(".input_conv.", ".mask_conv."): shape
-        for key, shape in shapes.items()
-        if ".input_conv.weight" in key
-    }
+    masks = {key.replace(".input_conv.", ".mask_conv."): shape for key, shape in shapes.items() if ".input_conv.weight" in key}
     check_state(state, shapes | masks, f"the published {kind.name}", source)
     for key in masks:
         if not bool((state.pop(key) == 1).all()):
-            raise DioramaError(
-                f"The weights file {source} has a mask branch that is not constant ({key}); get it again."
-            )
+            raise DioramaError(f"The weights file {source} has a mask branch that is not constant ({key}); get it again.")
     return build_from_state(lambda: kind(PUBLISHED_WIDTH), state, f"the published {kind.name}", source)
 
 

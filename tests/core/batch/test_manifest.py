@@ -115,9 +115,7 @@ def test_a_manifest_cut_at_any_byte_loses_one_record_at_most(tmp_path):
         assert "next" in Manifest(path).read() and len(Manifest(path).read()) in (lines + 1, lines + 2)
 
 
-@pytest.mark.parametrize(
-    "junk", [b"\0" * 99, b"[1, 2]\n", b'{"photo": 3}\n', b"\xff\xfe\n", b"[" * 100_000 + b"\n", b"x" * 3_000_000]
-)
+@pytest.mark.parametrize("junk", [b"\0" * 99, b"[1, 2]\n", b'{"photo": 3}\n', b"\xff\xfe\n", b"[" * 100_000 + b"\n", b"x" * 3_000_000])
 def test_what_is_no_record_is_passed_over(tmp_path, junk):
     path = tmp_path / "m.jsonl"
     Manifest(path).append(record("a"))

@@ -53,9 +53,16 @@ def test_impossible_options_are_refused(wrong):
         Request.from_json({"photo": "a.jpg"} | wrong)
 
 
-@pytest.mark.parametrize(("render", "move", "moves"), [
-    ("a.mp4", "none", "swing"), ("frames", "none", "swing"), ("a.gif", "circle", "circle"), ("a.png", "none", "none"), (None, "none", "none"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("render", "move", "moves"),
+    [
+        ("a.mp4", "none", "swing"),
+        ("frames", "none", "swing"),
+        ("a.gif", "circle", "circle"),
+        ("a.png", "none", "none"),
+        (None, "none", "none"),
+    ],
+)
 def test_films_without_a_move_swing(render, move, moves):
     settings = Settings().with_values({"camera_move": move})
     built = Request(Path("a.jpg"), render=render and Path(render), settings=settings).built_settings

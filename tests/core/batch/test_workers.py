@@ -132,9 +132,7 @@ def test_leaving_the_loop_ends_all_processes(pool):
 def test_a_process_that_dies_as_it_starts_is_started_again(tmp_path):
     mark = tmp_path / "mark"
     program = f"import os; m = {str(mark)!r}\nif not os.path.exists(m): open(m, 'w').close(); os.abort()\n{PROGRAM}"
-    pool = Pool(
-        lambda: Worker([sys.executable, "-c", program, "x"], os.environ), 1, LIMITS, lambda *_: None, lambda: None
-    )
+    pool = Pool(lambda: Worker([sys.executable, "-c", program, "x"], os.environ), 1, LIMITS, lambda *_: None, lambda: None)
     assert came(pool, "a", "b") == [("a", "a"), ("b", "b")]
 
 

@@ -45,11 +45,7 @@ def test_axes_are_right_down_forward():
 def test_fov_spans_the_long_side(size, fov):
     camera = Camera.from_fov(*size, fov)
     assert camera.fov_deg == pytest.approx(fov)
-    ends = (
-        [(0.0, camera.cy), (camera.width, camera.cy)]
-        if size[0] > size[1]
-        else [(camera.cx, 0.0), (camera.cx, camera.height)]
-    )
+    ends = [(0.0, camera.cy), (camera.width, camera.cy)] if size[0] > size[1] else [(camera.cx, 0.0), (camera.cx, camera.height)]
     a, b = (camera.unproject(u, v, 1.0) for u, v in ends)
     assert math.degrees(math.acos(a @ b / np.linalg.norm(a) / np.linalg.norm(b))) == pytest.approx(fov)
 

@@ -63,9 +63,13 @@ def test_a_principal_point_may_be_given(tmp_path):
 
 @pytest.mark.parametrize(
     "data, words",
-    [(b"", "cannot be read"), (b"fspx" + bytes(20), "no fSpy project"), (struct.pack("<4sIII", b"fspy", 1, 2, 0) + b"{}", "no solved camera"),
-     (struct.pack("<4sIII", b"fspy", 1, 4 << 20, 0) + b"[" * 100_000, "no solved camera")],
-)  # fmt: skip
+    [
+        (b"", "cannot be read"),
+        (b"fspx" + bytes(20), "no fSpy project"),
+        (struct.pack("<4sIII", b"fspy", 1, 2, 0) + b"{}", "no solved camera"),
+        (struct.pack("<4sIII", b"fspy", 1, 4 << 20, 0) + b"[" * 100_000, "no solved camera"),
+    ],
+)
 def test_other_files_are_told(tmp_path, data, words):
     (tmp_path / "a.fspy").write_bytes(data)
     with pytest.raises(DioramaError, match=words) as caught:
@@ -73,8 +77,16 @@ def test_other_files_are_told(tmp_path, data, words):
     assert "a.fspy" in str(caught.value)
 
 
-@pytest.mark.parametrize("more", [{"horizontalFieldOfView": float("nan")}, {"cameraTransform": {"rows": [[1, 2], [3]]}},
-                                  {"principalPoint": None}, {"imageWidth": 0}, {"cameraTransform": {"rows": np.ones((4, 4)).tolist()}}])  # fmt: skip
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"horizontalFieldOfView": float("nan")},
+        {"cameraTransform": {"rows": [[1, 2], [3]]}},
+        {"principalPoint": None},
+        {"imageWidth": 0},
+        {"cameraTransform": {"rows": np.ones((4, 4)).tolist()}},
+    ],
+)
 def test_impossible_cameras_are_told(tmp_path, more):
     with pytest.raises(DioramaError, match="holds no"):
         read_fspy(project(tmp_path / "a.fspy", **more), 1200, 800)

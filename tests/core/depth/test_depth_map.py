@@ -66,9 +66,7 @@ def test_metres_in_every_float_format(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["mm.png", "mm.tif", "mm.npy"])
-@pytest.mark.parametrize(
-    "settings", [DepthSettings(depth_scale=0.001), DepthSettings(depth_kind="metric", depth_scale=0.001)]
-)
+@pytest.mark.parametrize("settings", [DepthSettings(depth_scale=0.001), DepthSettings(depth_kind="metric", depth_scale=0.001)])
 def test_millimetres_with_a_scale(tmp_path, name, settings):
     depth = load(written(tmp_path, name, MILLIMETRES), settings)
     assert depth.metric and np.allclose(1 / depth.disparity, MILLIMETRES / 1000, rtol=1e-5)
@@ -231,9 +229,7 @@ def test_values_without_relief_are_refused(tmp_path, name, settings):
 
 def test_a_constant_disparity_is_refused_too(tmp_path):
     assert "same depth everywhere" in told(written(tmp_path, "equal.npy", EQUAL), DISPARITY)
-    assert "same depth everywhere" in told(
-        written(tmp_path, "zeros.npy", np.maximum(EQUAL * 0, ONE * 0 + 5)), DISPARITY
-    )
+    assert "same depth everywhere" in told(written(tmp_path, "zeros.npy", np.maximum(EQUAL * 0, ONE * 0 + 5)), DISPARITY)
 
 
 @pytest.mark.parametrize("metric", [False, True])
@@ -306,9 +302,7 @@ HUGE = {
 def test_huge_claims_are_refused_before_decoding(tmp_path, name, monkeypatch):
     from PIL import Image
 
-    monkeypatch.setattr(
-        Image, "MAX_IMAGE_PIXELS", 89478485
-    )  # Pillow's own, which a photo loaded before may have lifted
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 89478485)  # Pillow's own, which a photo loaded before may have lifted
     path = written(tmp_path, name, HUGE[name])
     forbid_decoding(monkeypatch)
     tracemalloc.start()

@@ -231,9 +231,7 @@ def test_results_of_several_photos_are_kept_while_there_is_room(tmp_path):
         place.mkdir()
     files, kept = [t_junction().saved(place) for place in places], Kept()
     first = [build_diorama(*each, SETTINGS, kept=kept) for each in files]
-    assert all(
-        build_diorama(*each, SETTINGS, kept=kept).mesh is was.mesh for each, was in zip(files, first, strict=True)
-    )
+    assert all(build_diorama(*each, SETTINGS, kept=kept).mesh is was.mesh for each, was in zip(files, first, strict=True))
     kept.room = 0
     last = build_diorama(*files[1], SETTINGS, kept=kept)
     assert {place[0] for place in kept.results} == {tuple(map(str, files[1]))} and last.mesh is first[1].mesh

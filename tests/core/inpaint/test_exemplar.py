@@ -176,7 +176,9 @@ def test_each_vote_counts_where_its_patch_lies_and_nowhere_else():
     total = np.zeros((SIDE, SIDE, 4))
     for row, column, from_row, from_column, share in zip(rows, columns, nnf.source_rows, nnf.source_columns, weight, strict=True):
         total[row - 2 : row + 3, column - 2 : column + 3, 3] += share
-        total[row - 2 : row + 3, column - 2 : column + 3, :3] += share * level.colour[from_row - 2 : from_row + 3, from_column - 2 : from_column + 3]
+        total[row - 2 : row + 3, column - 2 : column + 3, :3] += (
+            share * level.colour[from_row - 2 : from_row + 3, from_column - 2 : from_column + 3]
+        )
     result, voted = Voting(nnf, level, 2)(level.smooth), level.hole & (total[..., 3] > 0)
     assert voted.sum() > 500
     assert np.allclose(result[voted], total[voted][:, :3] / total[voted][:, 3:], atol=1e-5)

@@ -49,10 +49,14 @@ def test_a_plain_context_gives_that_colour(rim):
 
 def test_a_region_without_context_takes_the_nearest_colour_that_was_found_behind():
     """Not grey: that showed as a flat patch in a gap."""
-    left, right = (region_of(np.broadcast_to((0.1, 0.5, 0.8), (SIDE, SIDE, 3)), hole) for hole in (np.s_[20:40, 10:20], np.s_[20:40, 25:40]))
+    left, right = (
+        region_of(np.broadcast_to((0.1, 0.5, 0.8), (SIDE, SIDE, 3)), hole) for hole in (np.s_[20:40, 10:20], np.s_[20:40, 25:40])
+    )
     alone = replace(right, context=np.zeros_like(right.context))
     both = left.synthesis | right.synthesis
-    layer = Layer(both, both, np.ones((SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE, 3), np.float32), np.full((4, SIDE, SIDE), -1, np.int8))
+    layer = Layer(
+        both, both, np.ones((SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE, 3), np.float32), np.full((4, SIDE, SIDE), -1, np.int8)
+    )
     image = LayeredDepthImage((layer, layer), (0, 0, SIDE, SIDE), 0.01, 1.0)
     result = fill_colour([left, alone], image, choose_inpainter(InpaintSettings()), 0.0)
     assert np.abs(result[both] - (0.1, 0.5, 0.8)).max() < 1e-3

@@ -46,9 +46,7 @@ BOARD = box(30, 90, 50, 110)
 
 
 def test_without_parts_nothing_is_other(files):
-    plain, parts = (
-        build_diorama(*files, SETTINGS, parts=p) for p in (None, Parts(np.zeros((HEIGHT, WIDTH), np.uint8)))
-    )
+    plain, parts = (build_diorama(*files, SETTINGS, parts=p) for p in (None, Parts(np.zeros((HEIGHT, WIDTH), np.uint8))))
     assert [m.role for m in plain.mesh.meshes] == [m.role for m in parts.mesh.meshes]
     for a, b in zip(plain.mesh.meshes, parts.mesh.meshes, strict=True):
         # a few triangles differ, as soft silhouettes keep to their tiles where parts may be; outlines are held to 2 px, 0.1 m here
@@ -147,9 +145,7 @@ def test_what_is_hidden_behind_something_else_goes_with_its_part(files):
     top, left = diorama.image.frame[:2]
     part = layer.part[top : top + HEIGHT, left : left + WIDTH]
     there = layer.present[top : top + HEIGHT, left : left + WIDTH]
-    assert (part[40:80, 100:108][there[40:80, 100:108]] == 1).all() and (
-        part[40:80, 52:60][there[40:80, 52:60]] == 0
-    ).all()
+    assert (part[40:80, 100:108][there[40:80, 100:108]] == 1).all() and (part[40:80, 52:60][there[40:80, 52:60]] == 0).all()
     assert "part 1 hidden 1" in roles(diorama)
 
 

@@ -117,9 +117,7 @@ def test_context_reaches_as_far_as_told():
     (region,) = regions
     r, c = np.nonzero(region.context)
     top, left = region.window[0].start, region.window[1].start
-    outside = np.maximum(np.maximum(30 - r - top, r + top - 89), 0) + np.maximum(
-        np.maximum(50 - c - left, c + left - 109), 0
-    )
+    outside = np.maximum(np.maximum(30 - r - top, r + top - 89), 0) + np.maximum(np.maximum(50 - c - left, c + left - 109), 0)
     assert outside.max() <= round(BORDERLESS.context_width * WIDTH) and outside.min() == 1
     assert np.array_equal(region.distance[region.context], outside)
 

@@ -260,7 +260,9 @@ def test_no_dots_of_odd_colours_stand_on_the_wall_beside_something_overexposed()
     photo = replace(two_planes().photo(3), colour=colour)
     depth = DepthMap(np.where(hero, 0.9, 0.2).astype(np.float32), np.ones(hero.shape, bool), True, "made here")
     torn = split_into_layers(photo, depth, SOFT)
-    image, matte = add_skirt(*(lambda m: (inpaint(with_background_colours(torn, m), SOFT, InpaintSettings())[0], m))(find_matte(torn, SOFT)))
+    image, matte = add_skirt(
+        *(lambda m: (inpaint(with_background_colours(torn, m), SOFT, InpaintSettings())[0], m))(find_matte(torn, SOFT))
+    )
     texture = pack_soft(image, photo, matte).texture
     back = texture[:, texture.shape[1] // 2 :].astype(float) / 255
     off = (back[..., :3] - wall)[(back[..., 3] > 0) & (texture[:, : texture.shape[1] // 2, 3] < 250)]

@@ -20,9 +20,7 @@ def test_each_invented_pixel_is_at_its_place(name, settings):
         origin = atlas.origin[k, r // BLOCK, c // BLOCK]
         y, x = r + origin[:, 0], c + origin[:, 1]
         assert np.array_equal(atlas.texture[y, x], layer.colour[r, c])
-        for place, pixel in zip(
-            zip(y.tolist(), x.tolist(), strict=True), zip(r.tolist(), c.tolist(), strict=True), strict=True
-        ):
+        for place, pixel in zip(zip(y.tolist(), x.tolist(), strict=True), zip(r.tolist(), c.tolist(), strict=True), strict=True):
             assert taken.setdefault(place, (k, *pixel)) == (k, *pixel)  # no place is given twice
     assert np.isfinite(atlas.texture).all() and atlas.texture.dtype == np.float32
 

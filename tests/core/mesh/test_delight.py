@@ -50,7 +50,10 @@ def test_normals_of_light_explain_it_and_paint_stays():
     assert after[inner].std() < 0.6 * before[inner].std(), (after[inner].std(), before[inner].std())
     for tone in TONES:  # each paint is nearer to one colour than before
         own = (albedo == tone).all(axis=2)
-        assert np.log(found[own] + 1e-3).std(axis=0).mean() < 0.7 * np.log(linear_from_srgb(photo.colour[own] / np.float32(255)) + 1e-3).std(axis=0).mean()
+        assert (
+            np.log(found[own] + 1e-3).std(axis=0).mean()
+            < 0.7 * np.log(linear_from_srgb(photo.colour[own] / np.float32(255)) + 1e-3).std(axis=0).mean()
+        )
     assert 0.3 < found.mean() / linear_from_srgb(photo.colour / np.float32(255)).mean() < 3, "about as bright as before"
 
 

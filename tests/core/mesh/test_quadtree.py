@@ -16,9 +16,7 @@ def image_of(disparity: np.ndarray) -> LayeredDepthImage:
     right, down = np.ones((2, h, w), bool)
     right[:, -1], down[-1] = False, False
     nothing = np.zeros((h, w), bool)
-    layer = Layer(
-        ~nothing, nothing, disparity.astype(np.float32), np.zeros((h, w, 3), np.float32), mutual_links(right, down, 0)
-    )
+    layer = Layer(~nothing, nothing, disparity.astype(np.float32), np.zeros((h, w, 3), np.float32), mutual_links(right, down, 0))
     return LayeredDepthImage((layer,), (0, 0, h, w), 0.01, 1.0)
 
 

@@ -142,7 +142,9 @@ def test_what_is_lowered_lowers_what_it_hides_three_deep():
     one = np.ones((1, 3), bool)
     layers = []
     for present in (one, one, np.array([[True, False, False]])):
-        layers.append(Layer(present, ~present, np.ones((1, 3), np.float32), np.zeros((1, 3, 3), np.float32), np.full((4, 1, 3), -1, np.int8)))
+        layers.append(
+            Layer(present, ~present, np.ones((1, 3), np.float32), np.zeros((1, 3, 3), np.float32), np.full((4, 1, 3), -1, np.int8))
+        )
     image = LayeredDepthImage(tuple(layers), (0, 0, 1, 3), threshold=0.08, span=1.0)
     slots = [np.array([[row]] * 4) for row in ([0, 2, 3], [1, 3, 4], [2, 3, 4])]
     values = _behind_their_fronts(image, slots, np.array([3.0, 1.0, 2.0, 2.0, 2.0], np.float32))

@@ -23,6 +23,7 @@ def cancel_at(fraction_wanted: float, of: str = "Downloading"):
     def progress(fraction: float, text: str) -> None:
         if fraction >= fraction_wanted and text.startswith(of):
             raise Cancelled
+
     return progress
 
 
@@ -32,13 +33,13 @@ def within(seconds: float):
 
     def progress(fraction: float, text: str) -> None:
         assert time.monotonic() < deadline, text
+
     return progress
 
 
 def test_a_file_comes_whole_with_progress_that_rises_to_the_end(server, tmp_path):
     told = []
-    result = get(entry(server.serve("/net", CONTENT)), tmp_path / "made" / "models",
-                 lambda fraction, text: told.append((fraction, text)))
+    result = get(entry(server.serve("/net", CONTENT)), tmp_path / "made" / "models", lambda fraction, text: told.append((fraction, text)))
     assert_installed(tmp_path / "made" / "models")
     assert result.path == tmp_path / "made" / "models" / "net.pth"
     assert result.sha256 == SHA256
@@ -115,8 +116,17 @@ def test_cancel_is_felt_at_once_while_the_server_stalls(server, tmp_path):
     assert names(tmp_path) == {"net.pth.part"}
 
 
-@pytest.mark.parametrize("fault", [Fault(cut_after=MB + 5), Fault(stall_after=MB + 5), Fault(length_lie=1000),
-                                   Fault(chunked=True, cut_after=MB + 5), Fault(status=500), Fault(status=503)])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(cut_after=MB + 5),
+        Fault(stall_after=MB + 5),
+        Fault(length_lie=1000),
+        Fault(chunked=True, cut_after=MB + 5),
+        Fault(status=500),
+        Fault(status=503),
+    ],
+)
 def test_one_fault_is_mended_by_going_on_where_it_broke(server, tmp_path, fault):
     inexact = {"bytes_exact": False} if fault.length_lie else {}
     weights = entry(server.serve("/net", CONTENT, faults=[fault]), **inexact)
@@ -191,18 +201,20 @@ def test_a_range_answered_from_another_place_is_not_appended(server, tmp_path):
     assert server.ranges_asked("/net") == [None, f"bytes={MB}-", None]
 
 
-@pytest.mark.parametrize(("always", "sentence"), [
-    (Fault(cut_after=1000), r"cut the connection after 1,000 of 3,145,728 bytes \(3 attempts\)"),
-    (Fault(stall_after=1000), r"sent nothing for 0\.2 s \(3 attempts\)"),
-    (Fault(drip=0.02), r"sent (hardly any|no)thing for 0\.2 s \(3 attempts\)"),
-    (Fault(status=500), r"answers with a fault of its own \(500\) \(3 attempts\)"),
-])
+@pytest.mark.parametrize(
+    ("always", "sentence"),
+    [
+        (Fault(cut_after=1000), r"cut the connection after 1,000 of 3,145,728 bytes \(3 attempts\)"),
+        (Fault(stall_after=1000), r"sent nothing for 0\.2 s \(3 attempts\)"),
+        (Fault(drip=0.02), r"sent (hardly any|no)thing for 0\.2 s \(3 attempts\)"),
+        (Fault(status=500), r"answers with a fault of its own \(500\) \(3 attempts\)"),
+    ],
+)
 def test_attempts_are_bounded_and_the_sentence_says_why(server, tmp_path, always, sentence):
     ranges = not (always.cut_after or always.stall_after)  # so that no attempt makes headway
     weights = entry(server.serve("/net", CONTENT, always=always, ranges=ranges))
     with pytest.raises(DioramaError, match=rf"net\.pth could not be downloaded: 127\.0\.0\.1 {sentence}; try again"):
-        get(weights, tmp_path, within(20.0), attempts=3,
-            stall_timeout=0.2 if always.drip or always.stall_after else 10.0)
+        get(weights, tmp_path, within(20.0), attempts=3, stall_timeout=0.2 if always.drip or always.stall_after else 10.0)
     assert len(server.requests) == 3
     assert names(tmp_path) <= {"net.pth.part"}
 
@@ -214,20 +226,23 @@ def test_a_slow_line_that_breaks_often_arrives_as_long_as_it_gets_on(server, tmp
     assert len(server.requests) == 3
 
 
-@pytest.mark.parametrize(("fault", "sentence"), [
-    (Fault(status=404), r"does not have the file \(404\)"),
-    (Fault(status=403), r"refuses access \(403\)"),
-    (Fault(status=418), r"answers with an error \(418\)"),
-    (Fault(status=204), r"gave an answer that is no file \(204\)"),
-    (Fault(length_lie=-1000), r"offers a file of 3,144,728 bytes where 3,145,728 are expected"),
-    (Fault(length_lie=1000), r"offers a file of 3,146,728 bytes where 3,145,728 are expected"),
-    (Fault(wrong_bytes=True), rf"has another content than net\.pth should have \(sha256 \w{{16}}\.{{3}} .* {SHA256[:8]}"),
-    (Fault(encoding="gzip"), "sends the file compressed"),
-    (Fault(endless=True), "sends more than the 3,145,728 bytes expected"),
-    (Fault(redirect="file:///etc/passwd"), "redirects in a circle or to an address that is not http or https"),
-    (Fault(redirect="ftp://127.0.0.1/net"), r"redirects to an address that is not http or https \(ftp\)"),
-    (Fault(redirect="/net"), "redirects in a circle"),
-])
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        (Fault(status=404), r"does not have the file \(404\)"),
+        (Fault(status=403), r"refuses access \(403\)"),
+        (Fault(status=418), r"answers with an error \(418\)"),
+        (Fault(status=204), r"gave an answer that is no file \(204\)"),
+        (Fault(length_lie=-1000), r"offers a file of 3,144,728 bytes where 3,145,728 are expected"),
+        (Fault(length_lie=1000), r"offers a file of 3,146,728 bytes where 3,145,728 are expected"),
+        (Fault(wrong_bytes=True), rf"has another content than net\.pth should have \(sha256 \w{{16}}\.{{3}} .* {SHA256[:8]}"),
+        (Fault(encoding="gzip"), "sends the file compressed"),
+        (Fault(endless=True), "sends more than the 3,145,728 bytes expected"),
+        (Fault(redirect="file:///etc/passwd"), "redirects in a circle or to an address that is not http or https"),
+        (Fault(redirect="ftp://127.0.0.1/net"), r"redirects to an address that is not http or https \(ftp\)"),
+        (Fault(redirect="/net"), "redirects in a circle"),
+    ],
+)
 def test_a_source_that_fails_for_good_is_left_for_the_second(server, tmp_path, fault, sentence):
     """Told in a sentence where it is the only one; and nothing wrong is ever left in the folder."""
     url = server.serve("/net", CONTENT, always=fault)
@@ -258,8 +273,7 @@ def test_every_failing_source_is_named(server, tmp_path):
     missing = server.address + "/missing"
     with pytest.raises(DioramaError) as failure:
         get(entry(dead, missing, "http://nowhere.invalid/net"), tmp_path)
-    assert "127.0.0.1 refuses the connection; 127.0.0.1 does not have the file (404); nowhere.invalid" in str(
-        failure.value)
+    assert "127.0.0.1 refuses the connection; 127.0.0.1 does not have the file (404); nowhere.invalid" in str(failure.value)
     assert str(failure.value).endswith("or fetch the file by other means and import it.")
     assert names(tmp_path) == set()
 
@@ -305,9 +319,26 @@ def certificate(tmp_path_factory):
     """A certificate for 127.0.0.1 that nobody has signed."""
     folder = tmp_path_factory.mktemp("certificate")
     cert, key = str(folder / "cert.pem"), str(folder / "key.pem")
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-               "-days", "2", "-subj", "/CN=loopback", "-addext", "subjectAltName=IP:127.0.0.1", "-out", cert,
-               "-keyout", key]
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=loopback",
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+        "-out",
+        cert,
+        "-keyout",
+        key,
+    ]
     try:
         subprocess.run(command, check=True, capture_output=True, timeout=20)
     except (OSError, subprocess.SubprocessError):

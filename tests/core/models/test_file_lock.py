@@ -39,7 +39,7 @@ def test_a_write_that_fails_is_told_and_keeps_the_part(server, tmp_path):
             get(weights, tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert (tmp_path / "net.pth.part").read_bytes() == CONTENT[:MB + 17]
+    assert (tmp_path / "net.pth.part").read_bytes() == CONTENT[: MB + 17]
     get(weights, tmp_path)
     assert_installed(tmp_path)
 
@@ -72,8 +72,9 @@ print(download(weights, sys.argv[3], lambda fraction, text: print(text, flush=Tr
 
 def child(url: str, folder: Path) -> subprocess.Popen:
     tests = str(Path(__file__).parents[2])
-    return subprocess.Popen([sys.executable, "-c", CHILD, tests, url, str(folder), str(len(CONTENT)), SHA256],
-                            stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", CHILD, tests, url, str(folder), str(len(CONTENT)), SHA256], stdout=subprocess.PIPE, text=True
+    )
 
 
 def test_two_processes_download_one_file_once(server, tmp_path):

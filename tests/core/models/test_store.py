@@ -80,7 +80,8 @@ def test_the_sentence_before_a_download_names_size_source_and_licence():
     small, large, edge = map(models.weights_named, ("midas_v21_small", "depth_anything_v2_large", "shih2020_edge"))
     assert models.describe(small) == (
         "midas_v21_small: midas_v21_small-70d6b9c8.pt, 85.8 MB from github.com, licence MIT (commercial use allowed); "
-        "relative depth of any photo, the quickest, coarse.")
+        "relative depth of any photo, the quickest, coarse."
+    )
     assert "1,341.4 MB from huggingface.co, licence CC-BY-NC-4.0 (NOT for commercial use)" in models.describe(large)
     assert "about 46.0 MB" in models.describe(edge)
     assert "NOT for commercial use" in models.describe(edge)
@@ -93,12 +94,27 @@ def test_an_unknown_key_is_answered_with_the_nearest():
         models.weights_named("zzz")
 
 
-@pytest.mark.parametrize("changes", [
-    {"file": "../net.pth"}, {"file": "a/b.pth"}, {"file": "a\\b.pth"}, {"file": ".net"}, {"file": ""},
-    {"file": "c:net"}, {"urls": ()}, {"urls": ("file:///etc/passwd",)}, {"urls": ("ftp://host/net",)},
-    {"urls": ("https:///net",)}, {"sha256": "123"}, {"sha256": "x" * 64}, {"sha256": SHA256.upper()},
-    {"kind": "soup"}, {"bytes": -1}, {"bytes": 0, "bytes_exact": True},
-])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"file": "../net.pth"},
+        {"file": "a/b.pth"},
+        {"file": "a\\b.pth"},
+        {"file": ".net"},
+        {"file": ""},
+        {"file": "c:net"},
+        {"urls": ()},
+        {"urls": ("file:///etc/passwd",)},
+        {"urls": ("ftp://host/net",)},
+        {"urls": ("https:///net",)},
+        {"sha256": "123"},
+        {"sha256": "x" * 64},
+        {"sha256": SHA256.upper()},
+        {"kind": "soup"},
+        {"bytes": -1},
+        {"bytes": 0, "bytes_exact": True},
+    ],
+)
 def test_an_entry_that_could_do_harm_is_no_entry(changes):
     with pytest.raises(DioramaError, match="The weights 'net' do not have"):
         entry(**changes)
@@ -121,11 +137,14 @@ def test_an_imported_file_is_copied_checked_and_recorded(source, folder):
     assert told[-1] == (1.0, "Checking net.pth")
 
 
-@pytest.mark.parametrize(("content", "sentence"), [
-    (CONTENT[:-1] + b"?", r"has another content than net\.pth should have \(sha256 "),
-    (CONTENT[:-1], r"has 3,145,727 bytes where 3\.1 MB are expected"),
-    (b"", "has 0 bytes"),
-])
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (CONTENT[:-1] + b"?", r"has another content than net\.pth should have \(sha256 "),
+        (CONTENT[:-1], r"has 3,145,727 bytes where 3\.1 MB are expected"),
+        (b"", "has 0 bytes"),
+    ],
+)
 def test_another_file_is_not_imported(source, folder, content, sentence):
     source.write_bytes(content)
     with pytest.raises(DioramaError, match=sentence):
@@ -302,15 +321,30 @@ def test_the_list_tells_of_each_where_it_stands(source, folder):
     (folder / "loose.pth").write_bytes(b"1234")
     rows = models.list_models(folder, catalogue)
     assert [(row.key, row.state, row.bytes_on_disk) for row in rows] == [
-        ("net", "installed", len(CONTENT)), ("half", "partial", 3), ("loose", "unchecked", 4), ("none", "missing", 0)]
+        ("net", "installed", len(CONTENT)),
+        ("half", "partial", 3),
+        ("loose", "unchecked", 4),
+        ("none", "missing", 0),
+    ]
     assert (rows[3].licence, rows[3].commercial, rows[3].bytes) == ("CC-BY-NC-4.0", False, len(CONTENT))
     assert rows[0].description == models.describe(catalogue[0])
     assert [row.key for row in models.list_models(folder / "nowhere")] == [weights.key for weights in CATALOGUE]
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"net.pth": 1}', '{"net.pth": {"sha256": 1}}', '{"net.pth": {}}',
-                                  "[" * 100_000, "\xff", f'{{"net.pth": {{"sha256": "{SHA256}", "bytes": "9"}}}}',
-                                  f'{{"a": "{"x" * (1 << 20)}"}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '{"net.pth": 1}',
+        '{"net.pth": {"sha256": 1}}',
+        '{"net.pth": {}}',
+        "[" * 100_000,
+        "\xff",
+        f'{{"net.pth": {{"sha256": "{SHA256}", "bytes": "9"}}}}',
+        f'{{"a": "{"x" * (1 << 20)}"}}',
+    ],
+)
 def test_a_damaged_record_is_told_and_never_trusted(source, folder, text):
     models.import_file(entry(), source, folder)
     (folder / "hashes.json").write_text(text, encoding="latin-1")
@@ -337,13 +371,21 @@ def lay(folder: Path, weights: Weights) -> None:
 
 def test_auto_takes_the_best_network_that_is_there(folder):
     assert models.best_estimator(folder) is None
-    worst_to_best = ("lama", "shih2020_depth", "depth_anything_v2_metric_indoor_small", "midas_v21_small", "dpt_hybrid",
-                     "dpt_large", "depth_anything_v2_small", "depth_anything_v2_base", "depth_anything_v2_large")
+    worst_to_best = (
+        "lama",
+        "shih2020_depth",
+        "depth_anything_v2_metric_indoor_small",
+        "midas_v21_small",
+        "dpt_hybrid",
+        "dpt_large",
+        "depth_anything_v2_small",
+        "depth_anything_v2_base",
+        "depth_anything_v2_large",
+    )
     for key in worst_to_best:
         lay(folder, models.weights_named(key))
         best = models.best_estimator(folder)
-        assert best is (None if models.weights_named(key).kind not in (RELATIVE_DEPTH, METRIC_DEPTH)
-                        else models.weights_named(key))
+        assert best is (None if models.weights_named(key).kind not in (RELATIVE_DEPTH, METRIC_DEPTH) else models.weights_named(key))
 
 
 def test_among_equals_auto_takes_the_one_for_commercial_use(folder):

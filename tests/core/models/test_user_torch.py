@@ -38,8 +38,12 @@ def said_by(script: str) -> str:
 
 @pytest.mark.parametrize(
     ("version", "text", "gpu"),
-    [("2.13.0+cu130", CUDA, "CUDA 13.0"), ("2.4.1", CPU, ""), ("2.6.0", CPU.replace("hip: Optional[str] = None", "hip = '6.2'"), "ROCm 6.2")],
-)  # fmt: skip
+    [
+        ("2.13.0+cu130", CUDA, "CUDA 13.0"),
+        ("2.4.1", CPU, ""),
+        ("2.6.0", CPU.replace("hip: Optional[str] = None", "hip = '6.2'"), "ROCm 6.2"),
+    ],
+)
 def test_what_a_build_says_of_itself(tmp_path, version, text, gpu):
     build = user_torch.read_build(fake_torch(tmp_path, version, text))
     assert (build.version, build.gpu, build.folder) == (version, gpu, tmp_path)
@@ -122,9 +126,7 @@ try:
 except DioramaError as error:
     print(error)
 """)
-    assert said.startswith(
-        f"torch 2.9.0 from {tmp_path / 'theirs'} is loaded already, not the one in {tmp_path / 'mine'}"
-    )
+    assert said.startswith(f"torch 2.9.0 from {tmp_path / 'theirs'} is loaded already, not the one in {tmp_path / 'mine'}")
     assert said.count("\n") == 1
 
 
@@ -160,7 +162,4 @@ except ImportError as error:
 
 def test_no_conflict_with_what_is_installed():
     pytest.importorskip("torch")
-    assert (
-        said_by("from photo_diorama.core.models import user_torch\nimport torch, numpy\nprint(user_torch.conflict())")
-        == "None\n"
-    )
+    assert said_by("from photo_diorama.core.models import user_torch\nimport torch, numpy\nprint(user_torch.conflict())") == "None\n"

@@ -148,9 +148,7 @@ def refused_or(work):
         assert str(error).endswith(".") and "\n" not in str(error)
 
 
-ANY = settings(
-    max_examples=150, deadline=20_000, suppress_health_check=list(HealthCheck), derandomize=True, database=None
-)
+ANY = settings(max_examples=150, deadline=20_000, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
 BYTES = st.binary(max_size=600)
 MAGIC = st.sampled_from([
     b"", b"\xff\xd8", b"\xff\xd8\xff\xe1\0\x40http://ns.adobe.com/xap/1.0/\0", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"II*\0\x08\0\0\0",
@@ -158,9 +156,7 @@ MAGIC = st.sampled_from([
     b"\x93NUMPY\1\0\x76\0{'descr': '<f4', ", b"PK\3\4", b"Pf\n", b"PF\n4 4\n-1\n",
 ])  # fmt: skip
 TEXT = st.text(max_size=60)
-TREES = st.recursive(
-    TEXT, lambda inner: st.lists(inner, max_size=4).map(lambda c: "<r:li>" + "".join(c) + "</r:li>"), max_leaves=12
-)
+TREES = st.recursive(TEXT, lambda inner: st.lists(inner, max_size=4).map(lambda c: "<r:li>" + "".join(c) + "</r:li>"), max_leaves=12)
 
 
 @ANY

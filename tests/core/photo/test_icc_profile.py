@@ -29,11 +29,7 @@ def test_display_p3_in_16_bits():
 
 
 def para(kind: int, *numbers: float) -> bytes:
-    return (
-        b"para\0\0\0\0"
-        + struct.pack(">HH", kind, 0)
-        + struct.pack(f">{len(numbers)}i", *(round(n * 65536) for n in numbers))
-    )
+    return b"para\0\0\0\0" + struct.pack(">HH", kind, 0) + struct.pack(f">{len(numbers)}i", *(round(n * 65536) for n in numbers))
 
 
 TABLE = np.rint(65535 * np.linspace(0, 1, 1024) ** 2.2).astype(">u2").tobytes()

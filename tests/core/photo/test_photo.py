@@ -109,9 +109,7 @@ def test_focal_plane_resolution_of_a_portrait_stored_upright(tmp_path):
     assert photo.camera.focal_px == pytest.approx(50, rel=1e-6)
 
 
-@pytest.mark.parametrize(
-    "tags", [{}, {"mm35": 0}, {"mm": IFDRational(0, 0), "resolution": IFDRational(1)}, {"mm35": 65000}]
-)
+@pytest.mark.parametrize("tags", [{}, {"mm35": 0}, {"mm": IFDRational(0, 0), "resolution": IFDRational(1)}, {"mm35": 65000}])
 def test_without_a_focal_length_the_long_side_spans_53_degrees(tmp_path, tags):
     photo = load_photo(saved(tmp_path, "a.jpg", UPRIGHT, exif=exif(**tags)))
     assert photo.camera.focal_px == pytest.approx(60) and "53.13" in photo.focal_source

@@ -47,9 +47,7 @@ def test_colours_normals_and_unnamed_channels_are_left_to_others():
         assert read_depth_channel(exr([channels], 0), "a.exr", MOST) is None
 
 
-@pytest.mark.parametrize(
-    "channels", [{"Z": METRES}, {"R": OTHER, "G": OTHER, "B": OTHER, "Z": METRES}, {"depth": METRES}]
-)
+@pytest.mark.parametrize("channels", [{"Z": METRES}, {"R": OTHER, "G": OTHER, "B": OTHER, "Z": METRES}, {"depth": METRES}])
 def test_the_reader_of_depth_files_takes_it(tmp_path, channels):
     (tmp_path / "z.exr").write_bytes(exr_bytes(channels))
     found = read_depth(tmp_path / "z.exr", DepthSettings())

@@ -60,7 +60,9 @@ def test_things_of_the_demo_photo():
     """Boxes that hold the straw hat, the jug and the bowl of lemons, and points on them."""
     demo = Path(__file__).resolve().parents[3] / "docs" / "demo"
     colour = cv2.resize(cv2.imread(str(demo / "courtyard.jpg"))[..., ::-1], (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
-    metres = cv2.resize(cv2.imread(str(demo / "courtyard_depth.png"), -1).astype(np.float32), (WIDTH, HEIGHT), interpolation=cv2.INTER_NEAREST)
+    metres = cv2.resize(
+        cv2.imread(str(demo / "courtyard_depth.png"), -1).astype(np.float32), (WIDTH, HEIGHT), interpolation=cv2.INTER_NEAREST
+    )
     made = Scene(np.ascontiguousarray(colour), 1 / np.maximum(metres, 1))
     for point, (left, top, right, bottom), least in (
         ((0.25, 0.54), (190, 315, 285, 430), 0.6), ((0.71, 0.72), (620, 400, 740, 550), 0.6),

@@ -62,7 +62,9 @@ def a_page(title: str = "a photo", **more) -> str:
     uvs = np.zeros((len(triangles), 3, 2))
     pixels = np.random.default_rng(0).uniform(0, 1, (120, 160, 4)).astype(np.float32)
     tilt = Tilt(SafeRange(0.1, 0.1, 0.1, 0.1, 0, 0), 3.0, 0.05)
-    return write_page(title, [Surface(places, triangles, uvs, 0, False)], [Texture(pixels, True, True)], CAMERA, tilt, **{"side": 2048, **more})
+    return write_page(
+        title, [Surface(places, triangles, uvs, 0, False)], [Texture(pixels, True, True)], CAMERA, tilt, **{"side": 2048, **more}
+    )
 
 
 def test_a_page_needs_nothing_but_itself():

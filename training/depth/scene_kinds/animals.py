@@ -58,8 +58,9 @@ def quadruped(rng: np.random.Generator) -> tuple[list[Cone], float]:
             _chain(cones, [base, (base + tip) / 2 + [0, s * skull * 0.3, 0], tip], [skull * 0.18, skull * 0.14, skull * 0.07])
     tail, k = rng.uniform(0.05, 0.7), np.linspace(0, 1, 4)
     curl = rng.uniform(-1.2, 1.5)
-    path = np.stack([-0.5 - girth * 0.6 - tail * np.cos(curl * k) * k, rng.normal(0, 0.2) * k,
-                     rump_high + girth * 0.3 + tail * np.sin(curl * k) * k], 1)
+    path = np.stack(
+        [-0.5 - girth * 0.6 - tail * np.cos(curl * k) * k, rng.normal(0, 0.2) * k, rump_high + girth * 0.3 + tail * np.sin(curl * k) * k], 1
+    )
     path[:, 2] = np.maximum(path[:, 2], 0.04)
     _chain(cones, path, np.linspace(girth * 0.35, rng.uniform(0.02, 0.07), 4))
     return cones, float(rng.choice([0.3, 0.5, 0.7, 1.1, 1.6]))

@@ -15,10 +15,18 @@ from scene_kinds.stage import Stage
 
 SKIN = np.array([(0.78, 0.52, 0.4), (0.68, 0.42, 0.3), (0.5, 0.28, 0.17), (0.3, 0.16, 0.1), (0.12, 0.06, 0.04)])
 HAIR = np.array([(0.01, 0.008, 0.006), (0.05, 0.025, 0.012), (0.16, 0.08, 0.03), (0.45, 0.28, 0.1), (0.5, 0.48, 0.45)])
-FUR = np.array([(0.25, 0.14, 0.06), (0.45, 0.3, 0.15), (0.6, 0.55, 0.45), (0.03, 0.028, 0.026), (0.75, 0.72, 0.68),
-                (0.3, 0.29, 0.28), (0.5, 0.2, 0.06)])
-SHAPES = {"bare_tree": 7, "bicycle": 5, "lamp": 6, "boat": 5, "tuft": 10, "fern": 6, "flowers": 12, "seat": 8, "hoop": 4,
-          "cables": 3}
+FUR = np.array(
+    [
+        (0.25, 0.14, 0.06),
+        (0.45, 0.3, 0.15),
+        (0.6, 0.55, 0.45),
+        (0.03, 0.028, 0.026),
+        (0.75, 0.72, 0.68),
+        (0.3, 0.29, 0.28),
+        (0.5, 0.2, 0.06),
+    ]
+)
+SHAPES = {"bare_tree": 7, "bicycle": 5, "lamp": 6, "boat": 5, "tuft": 10, "fern": 6, "flowers": 12, "seat": 8, "hoop": 4, "cables": 3}
 
 
 class Cast(Stage):
@@ -46,8 +54,13 @@ class Cast(Stage):
         for name, count in SHAPES.items():
             made = [getattr(tubes, name)(rng) for _ in range(count)]
             self.shapes[name] = [(self._shape(shape), shape.materials, float(shape.points[:, 2].max())) for shape in made]
-        for mesh in [*self.people, *self.animals, *self.birds, *self.swimmers,
-                     *(entry[0] for pool in self.shapes.values() for entry in pool)]:
+        for mesh in [
+            *self.people,
+            *self.animals,
+            *self.birds,
+            *self.swimmers,
+            *(entry[0] for pool in self.shapes.values() for entry in pool),
+        ]:
             mesh.use_fake_user = True
 
     # -- materials ---------------------------------------------------------------------------------------------------
@@ -134,8 +147,17 @@ class Cast(Stage):
         mesh = self.people[self.rng.integers(len(self.people))]
         thing = self.add(mesh, at, turn, scale)
         clothes = lambda: self.material("cloth", "cloth", "plain", "noise", "photo")
-        self.dress(thing, [self.material("skin"), self.material("eyes"), clothes(), clothes(),
-                           self.material("dark", "cloth", "plain"), self.material("hair")])
+        self.dress(
+            thing,
+            [
+                self.material("skin"),
+                self.material("eyes"),
+                clothes(),
+                clothes(),
+                self.material("dark", "cloth", "plain"),
+                self.material("hair"),
+            ],
+        )
         return thing, scale * max(corner[2] for corner in thing.bound_box)
 
     def animal(self, at, turn: float | None = None, scale: float = 1.0, kind: str | None = None):
@@ -171,8 +193,9 @@ class Cast(Stage):
 
     def wall(self, start, end, low: float, high: float, material=None, repeat=(2.0, 1.0)) -> bpy.types.Object:
         """An upright rectangle between two points of the plan."""
-        return self.quad([(*start, low), (*end, low), (*end, high), (*start, high)],
-                         material or self.material("noise", "plain", "photo"), repeat)
+        return self.quad(
+            [(*start, low), (*end, low), (*end, high), (*start, high)], material or self.material("noise", "plain", "photo"), repeat
+        )
 
     def backlight(self) -> None:
         """A low sun that the camera (which looks along +y) has before it."""
@@ -189,5 +212,4 @@ class Cast(Stage):
     @staticmethod
     def toward(eye, turn: float, pitch: float, reach: float = 5.0) -> Vector:
         """The point that a camera at `eye` sees in its middle, turned from +y and raised by radians."""
-        return Vector(eye) + Vector((math.sin(turn) * math.cos(pitch), math.cos(turn) * math.cos(pitch),
-                                     math.sin(pitch))) * reach
+        return Vector(eye) + Vector((math.sin(turn) * math.cos(pitch), math.cos(turn) * math.cos(pitch), math.sin(pitch))) * reach

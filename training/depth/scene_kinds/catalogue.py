@@ -12,14 +12,15 @@ NAMED = {  # What the layouts ask for, by a pattern over the English name and th
     "person": r"\b(male|female|boy|girl|mannequin|woman|man)\b",
     "animal": r"\b(dog|cat|horse|deer|rabbit|chicken|bulldog|cow|sheep|duck|bird|fish)\b",
     "vehicle": r"\b(car|van|truck|bus|sedan|beetle|scooter|motorbike|motorcycle|bike|bicycle|focus|peugeot|chevrolet"
-               r"|leon)\b",
+    r"|leon)\b",
     "tree": r"\b(tree|palm|poplar|acacia|ficus|maple|cypress|fir|bonsai|bamboo|yucca)\b",
     "plant": r"\b(plant|flower|flowers|tulip|tulips|lily|orchids|cactus|bush|hedge|rock|spatifilum)\b",
 }
 REFUSED = re.compile(
     r"window|door|switch|plug|socket|arrow|fleche|stair|elevator|escalator|garage|rails|bath ?mat"
     r"|pool",
-    re.IGNORECASE)
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,7 @@ def read_catalogue(folder: Path, largest: int = 1_800_000) -> list[Model]:
         if REFUSED.search(entry.get("name", "")) or entry.get("doorOrWindow") == "true":
             continue
         size = tuple(float(entry[side]) / 100 for side in ("width", "depth", "height"))
-        kind = _kind(f"{entry.get('name', '')} {path.stem}".replace("_", " ").replace("-", " "),
-                     entry.get("category", ""), size)
+        kind = _kind(f"{entry.get('name', '')} {path.stem}".replace("_", " ").replace("-", " "), entry.get("category", ""), size)
         if path.stat().st_size <= largest * (3 if kind == "tree" else 1):
             models.append(Model(path.stem, path, kind, size))
     return models
@@ -87,7 +87,7 @@ def noise(rng: np.random.Generator, side: int = 256, coarsest: int = 4, roughnes
         grid = np.pad(rng.random((cells, cells), dtype=np.float32), 1, mode="wrap")
         step = side // cells
         big = cv2.resize(grid, None, fx=step, fy=step, interpolation=cv2.INTER_CUBIC)
-        total += gain * big[step:step + side, step:step + side]
+        total += gain * big[step : step + side, step : step + side]
         gain, cells = gain * roughness, cells * 2
     low, high = np.percentile(total, (1, 99))
     return np.clip((total - low) / (high - low), 0, 1)
@@ -96,12 +96,29 @@ def noise(rng: np.random.Generator, side: int = 256, coarsest: int = 4, roughnes
 def palette(photo: np.ndarray, rng: np.random.Generator, count: int = 3) -> np.ndarray:
     """Colours of neighbouring pixels of a photo, (count, 3) float32 in 0..1, so that they go together."""
     y, x = rng.integers(photo.shape[0] - 40), rng.integers(photo.shape[1] - 40)
-    patch = photo[y:y + 40, x:x + 40].reshape(-1, 3)
+    patch = photo[y : y + 40, x : x + 40].reshape(-1, 3)
     return patch[rng.integers(len(patch), size=count)].astype(np.float32) / 255
 
 
-EARTH = np.array([(70, 95, 40), (95, 110, 50), (50, 75, 30), (110, 90, 65), (140, 120, 90), (165, 150, 120),
-                  (95, 95, 95), (70, 70, 72), (130, 130, 128), (190, 180, 165), (235, 238, 242)], np.float32) / 255
+EARTH = (
+    np.array(
+        [
+            (70, 95, 40),
+            (95, 110, 50),
+            (50, 75, 30),
+            (110, 90, 65),
+            (140, 120, 90),
+            (165, 150, 120),
+            (95, 95, 95),
+            (70, 70, 72),
+            (130, 130, 128),
+            (190, 180, 165),
+            (235, 238, 242),
+        ],
+        np.float32,
+    )
+    / 255
+)
 
 
 def earth(rng: np.random.Generator) -> np.ndarray:
@@ -129,7 +146,7 @@ def facade(rng: np.random.Generator, photo: np.ndarray) -> np.ndarray:
     left, top = int(rng.integers(16, 44)), int(rng.integers(14, 40))
     right, bottom = 128 - left, 128 - int(rng.integers(14, 40))
     frame = rng.uniform(30, 240, 3)
-    wall[top - 4:bottom + 4, left - 4:right + 4] = frame
+    wall[top - 4 : bottom + 4, left - 4 : right + 4] = frame
     glass = rng.uniform(10, 120) + rng.uniform(0, 90) * noise(rng, 128, 2)[top:bottom, left:right, None]
     wall[top:bottom, left:right] = glass * rng.uniform(0.8, 1.1, 3)
     wall[top:bottom, 62:66] = frame
@@ -142,9 +159,12 @@ def sky(rng: np.random.Generator, width: int = 512) -> np.ndarray:
     up = np.clip(np.linspace(1, -1, height, dtype=np.float32), 0, 1)[:, None, None] ** rng.uniform(0.4, 1.0)
     mood = rng.choice(["clear", "cloudy", "grey", "dusk", "night"], p=[0.35, 0.3, 0.2, 0.12, 0.03])
     zenith, horizon = {
-        "clear": ((0.12, 0.3, 0.8), (0.6, 0.75, 0.95)), "cloudy": ((0.15, 0.32, 0.7), (0.65, 0.75, 0.9)),
-        "grey": ((0.5, 0.52, 0.56), (0.75, 0.76, 0.78)), "dusk": ((0.1, 0.14, 0.35), (0.95, 0.5, 0.25)),
-        "night": ((0.01, 0.012, 0.03), (0.06, 0.06, 0.08))}[mood]
+        "clear": ((0.12, 0.3, 0.8), (0.6, 0.75, 0.95)),
+        "cloudy": ((0.15, 0.32, 0.7), (0.65, 0.75, 0.9)),
+        "grey": ((0.5, 0.52, 0.56), (0.75, 0.76, 0.78)),
+        "dusk": ((0.1, 0.14, 0.35), (0.95, 0.5, 0.25)),
+        "night": ((0.01, 0.012, 0.03), (0.06, 0.06, 0.08)),
+    }[mood]
     shade = rng.uniform(0.8, 1.2, 3)
     image = (np.asarray(horizon) + (np.asarray(zenith) - np.asarray(horizon)) * up) * shade
     image = np.broadcast_to(image, (height, width, 3)).copy()

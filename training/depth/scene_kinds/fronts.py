@@ -44,7 +44,9 @@ def front(stage: Cast) -> Views:
         x, wide = k * step, step * rng.uniform(0.4, 0.6)
         hole = (x - wide / 2, x + wide / 2, 0.02, 2.2) if k == door else (x - wide / 2, x + wide / 2, 0.9, rng.uniform(1.9, 2.5))
         _holed(stage, x - step / 2, x + step / 2, 0, 3, hole, wall, deep)
-        stage.wall((hole[0], deep), (hole[1], deep), hole[2], hole[3], stage.material("bark", "plain", "cloth") if k == door else glass, (1, 1))
+        stage.wall(
+            (hole[0], deep), (hole[1], deep), hole[2], hole[3], stage.material("bark", "plain", "cloth") if k == door else glass, (1, 1)
+        )
         if k != door:
             stage.box((x, deep - 0.03, hole[2]), (0.05, 0.05, hole[3] - hole[2]), 0, frame)
             stage.box((x, deep - 0.03, (hole[2] + hole[3]) / 2), (wide, 0.05, 0.05), 0, frame)
@@ -88,7 +90,12 @@ def plain_wall(stage: Cast) -> Views:
             stage.box((0, -0.15, z), (rng.uniform(1.2, 2.4), 0.3, 0.025), 0, stage.material("bark", "plain"))
             for x in np.arange(-0.8, 0.8, rng.uniform(0.1, 0.4)):
                 if rng.random() < 0.6:
-                    stage.box((x, -0.14, z + 0.025), (rng.uniform(0.02, 0.1), 0.2, rng.uniform(0.12, 0.28)), 0, stage.material("cloth", "plain", "photo"))
+                    stage.box(
+                        (x, -0.14, z + 0.025),
+                        (rng.uniform(0.02, 0.1), 0.2, rng.uniform(0.12, 0.28)),
+                        0,
+                        stage.material("cloth", "plain", "photo"),
+                    )
                 elif rng.random() < 0.6:
                     stage.model("small", (x, -0.15, z + 0.025), height=rng.uniform(0.08, 0.25))
     for _ in range(rng.integers(0, 3)):
@@ -124,9 +131,17 @@ def columns(stage: Cast) -> Views:
             stage.box((*at[:2], high - 0.15), (2.6 * radius, 2.6 * radius, 0.15), 0, stone)
         stage.box((x, 4 * step, high), (2.4 * radius, 11 * step, rng.uniform(0.3, 1)), 0, stone)
     wide = rows * 1.6 + 1
-    stage.quad([(-wide, -9, 0.005), (wide, -9, 0.005), (wide, 9 * step, 0.005), (-wide, 9 * step, 0.005)], stage.material("noise", "photo", "plain"), (4, 16))
+    stage.quad(
+        [(-wide, -9, 0.005), (wide, -9, 0.005), (wide, 9 * step, 0.005), (-wide, 9 * step, 0.005)],
+        stage.material("noise", "photo", "plain"),
+        (4, 16),
+    )
     if indoors:
-        stage.quad([(-wide, -9, high + 0.3), (-wide, 9 * step, high + 0.3), (wide, 9 * step, high + 0.3), (wide, -9, high + 0.3)], stage.material("plain", "noise"), (4, 16))
+        stage.quad(
+            [(-wide, -9, high + 0.3), (-wide, 9 * step, high + 0.3), (wide, 9 * step, high + 0.3), (wide, -9, high + 0.3)],
+            stage.material("plain", "noise"),
+            (4, 16),
+        )
         for x in (-wide, wide):
             stage.wall((x, -9), (x, 9 * step), 0, high + 0.3, stage.material("plain", "noise"), (12, 2))
         stage.wall((-wide, 9 * step), (wide, 9 * step), 0, high + 0.3)
@@ -141,7 +156,10 @@ def columns(stage: Cast) -> Views:
         if rng.random() < 0.65:
             eye, turn = (rng.uniform(-0.8, 0.8) * (wide - 0.6), rng.uniform(-7, -1), rng.uniform(0.8, 2)), rng.normal(0, 0.25)
         else:
-            eye, turn = (-rng.uniform(3, 8) - wide * (not indoors), rng.uniform(0, 4) * step, rng.uniform(0.8, 2)), math.pi / 2 + rng.normal(0, 0.15)
+            eye, turn = (
+                (-rng.uniform(3, 8) - wide * (not indoors), rng.uniform(0, 4) * step, rng.uniform(0.8, 2)),
+                math.pi / 2 + rng.normal(0, 0.15),
+            )
             if indoors:
                 eye = (-wide * 0.9, *eye[1:])
         views.append((eye, stage.toward(eye, turn, rng.normal(0.03, 0.12)), rng.uniform(40, 80)))
@@ -169,7 +187,9 @@ def shop_window(stage: Cast) -> Views:
         lift = rng.choice([0, 0, 0.2, 0.5])
         if lift:
             stage.box(at, (0.35, 0.3, lift))
-        stage.model(["small", "small", "plant", "furniture"], (*at[:2], low + lift), height=rng.uniform(0.12, min(0.7, high - low - lift - 0.1)))
+        stage.model(
+            ["small", "small", "plant", "furniture"], (*at[:2], low + lift), height=rng.uniform(0.12, min(0.7, high - low - lift - 0.1))
+        )
     for _ in range(rng.choice([0, 1, 2])):
         stage.person((rng.uniform(-0.35, 0.35) * wide, rng.uniform(0.3, 0.8) * deep, low), rng.normal(0, 0.6), min(1.0, (high - low) / 1.9))
     stage.lamp((0, deep * 0.5, high - 0.05), rng.uniform(5, 80), 0.5)
@@ -223,8 +243,13 @@ def opening(stage: Cast) -> Views:
     wide, tall, squared = rng.uniform(0.5, 1.5), rng.uniform(0.6, 1.4), rng.choice([1.0, 1.0, 0.25])
     rough = 0.0 if squared < 1 else rng.uniform(0, 0.25)
     shape = 1 + rough * np.convolve(rng.normal(size=count + 6), np.ones(7) / 2.6, "valid")
-    hole = np.stack([wide * np.sign(np.cos(angle)) * np.abs(np.cos(angle)) ** squared * shape,
-                     1.2 + tall * np.sign(np.sin(angle)) * np.abs(np.sin(angle)) ** squared * shape], 1)
+    hole = np.stack(
+        [
+            wide * np.sign(np.cos(angle)) * np.abs(np.cos(angle)) ** squared * shape,
+            1.2 + tall * np.sign(np.sin(angle)) * np.abs(np.sin(angle)) ** squared * shape,
+        ],
+        1,
+    )
     y = -2.0
     rings = [np.c_[hole[:, 0], np.full(count, y + d), hole[:, 1]] for d in (rng.uniform(0.1, 1.5), 0.0)]
     outer = np.c_[np.cos(angle) * reach, np.full(count, y - rng.uniform(0, 3)), 1.2 + np.sin(angle) * reach]

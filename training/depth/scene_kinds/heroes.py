@@ -21,15 +21,20 @@ def _ground(stage: Cast, bump: float = 0.6) -> None:
     stage.quad([(-6e3, -6e3, -0.6), (6e3, -6e3, -0.6), (6e3, 6e3, -0.6), (-6e3, 6e3, -0.6)], stage.material("ground"), (900, 900))
     for _ in range(rng.integers(0, 4)):
         turn, far = rng.normal(0, 0.8), rng.uniform(400, 3000)
-        stage.terrain(far * 0.6, far * rng.uniform(0.1, 0.7), stage.material("ground", "leaf"), 30, 6,
-                      (math.sin(turn) * far, math.cos(turn) * far, -far * 0.03))
+        stage.terrain(
+            far * 0.6,
+            far * rng.uniform(0.1, 0.7),
+            stage.material("ground", "leaf"),
+            30,
+            6,
+            (math.sin(turn) * far, math.cos(turn) * far, -far * 0.03),
+        )
 
 
 def backdrop(stage: Cast) -> str:
     """What stands behind the hero: a wall, a park, houses, water, a room or a far photo; returns its name."""
     rng = stage.rng
-    form = str(rng.choice(["wall", "park", "houses", "water", "room", "photo", "grass"],
-                          p=[0.2, 0.2, 0.13, 0.13, 0.17, 0.07, 0.1]))
+    form = str(rng.choice(["wall", "park", "houses", "water", "room", "photo", "grass"], p=[0.2, 0.2, 0.13, 0.13, 0.17, 0.07, 0.1]))
     if form == "room":
         stage.ambient(rng.uniform(0.15, 0.7))
         w, back, h = rng.uniform(1.5, 4), rng.uniform(0.6, 5), rng.uniform(2.3, 3.4)
@@ -40,8 +45,11 @@ def backdrop(stage: Cast) -> str:
         stage.wall((w, -4), (w, back), 0, h, wall)
         stage.quad([(-w, -4, h), (-w, back, h), (w, back, h), (w, -4, h)], stage.material("plain"))
         for _ in range(rng.integers(1, 7)):
-            stage.model(["furniture", "furniture", "plant", "garden"], (rng.uniform(-w, w) * 0.9, rng.uniform(0.55, 0.97) * back + 0.2, 0),
-                        rng.choice([0, math.pi / 2, -math.pi / 2]))
+            stage.model(
+                ["furniture", "furniture", "plant", "garden"],
+                (rng.uniform(-w, w) * 0.9, rng.uniform(0.55, 0.97) * back + 0.2, 0),
+                rng.choice([0, math.pi / 2, -math.pi / 2]),
+            )
         for _ in range(rng.integers(1, 4)):
             stage.lamp((rng.uniform(-w, w) * 0.8, rng.uniform(-3, back) * 0.8, h - 0.1), rng.uniform(30, 130))
         return form
@@ -51,7 +59,9 @@ def backdrop(stage: Cast) -> str:
     _ground(stage)
     if form == "wall":
         back, high = rng.choice([0.35, 0.8, 2, 5]) * rng.uniform(0.7, 1.4), rng.uniform(1.2, 6)
-        stage.wall((-12, back + rng.normal(0, 0.6)), (12, back), 0, high, stage.material("noise", "photo", "plain", "facade"), (8, high / 3))
+        stage.wall(
+            (-12, back + rng.normal(0, 0.6)), (12, back), 0, high, stage.material("noise", "photo", "plain", "facade"), (8, high / 3)
+        )
     elif form == "park":
         for _ in range(rng.integers(2, 10)):
             stage.tree((rng.uniform(-14, 14), rng.uniform(2.5, 40), 0), rng.uniform(2.5, 12))
@@ -98,7 +108,9 @@ def people(stage: Cast) -> Views:
     backdrop(stage)
     tallest = 0.5
     for k in range(rng.choice([1, 1, 2, 3, 5])):
-        placed = stage.person((0.6 * ((k + 1) // 2) * (-1) ** k + rng.normal(0, 0.08), rng.normal(0, 0.15) + 0.2 * k, 0), rng.normal(0, 0.9))
+        placed = stage.person(
+            (0.6 * ((k + 1) // 2) * (-1) ** k + rng.normal(0, 0.08), rng.normal(0, 0.15) + 0.2 * k, 0), rng.normal(0, 0.9)
+        )
         tallest = max(tallest, placed[1] if placed else 0)
     if rng.random() < 0.3:
         stage.animal((rng.uniform(-0.8, 0.8), rng.uniform(-0.5, 0.2), 0))
@@ -191,8 +203,14 @@ def water(stage: Cast) -> Views:
     stage.water(0.0, 9000)
     for _ in range(rng.integers(0, 4)):
         turn, far = rng.normal(0, 0.7), rng.uniform(120, 2500)
-        stage.terrain(far * 0.5, far * rng.uniform(0.05, 0.6), stage.material("ground", "leaf"), 30, 6,
-                      (math.sin(turn) * far, math.cos(turn) * far, -far * 0.02))
+        stage.terrain(
+            far * 0.5,
+            far * rng.uniform(0.05, 0.6),
+            stage.material("ground", "leaf"),
+            30,
+            6,
+            (math.sin(turn) * far, math.cos(turn) * far, -far * 0.02),
+        )
     for _ in range(rng.integers(1, 7)):
         far = rng.choice([5, 12, 40, 120]) * rng.uniform(0.6, 1.6)
         stage.thin("boat", (rng.normal(0, 0.3) * far, far - 6, 0))

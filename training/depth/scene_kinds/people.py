@@ -121,16 +121,16 @@ def main() -> None:
         body["height"] = float(rng.uniform(0.4, 0.62))
         matrices = torch.eye(4)[None, None].repeat(1, len(labels), 1, 1)
         for name, turn in pose(rng).items():
-            matrices[0, labels.index(name), :3, :3] = torch.matrix_exp(torch.tensor(
-                [[0, -turn[2], turn[1]], [turn[2], 0, -turn[0]], [-turn[1], turn[0], 0]], dtype=torch.float32))
+            matrices[0, labels.index(name), :3, :3] = torch.matrix_exp(
+                torch.tensor([[0, -turn[2], turn[1]], [turn[2], 0, -turn[0]], [-turn[1], turn[0], 0]], dtype=torch.float32)
+            )
         made = model(pose_parameters=matrices, phenotype_kwargs=body)
         points, rest = made["vertices"][0].detach().numpy(), made["rest_vertices"][0].detach().numpy()
         part, off = dress(labels, owner, rest, rng)
         points = spread(points, faces, off)
         points -= [*points[:, :2].mean(0), points[:, 2].min()]
         corners = np.sort(part[faces], 1)
-        np.savez_compressed(options.out / f"person_{number:03d}.npz", points=points.astype(np.float32),
-                            part=corners[:, 1].astype(np.uint8))
+        np.savez_compressed(options.out / f"person_{number:03d}.npz", points=points.astype(np.float32), part=corners[:, 1].astype(np.uint8))
     print(f"{options.count} people in {options.out}")
 
 

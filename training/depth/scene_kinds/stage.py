@@ -41,7 +41,7 @@ class Stage:
         photo = self.photo()
         y = self.rng.integers(max(photo.shape[0] - side, 0) + 1)
         x = self.rng.integers(max(photo.shape[1] - side, 0) + 1)
-        return photo[y:y + side, x:x + side]
+        return photo[y : y + side, x : x + side]
 
     def material(self, *kinds: str) -> bpy.types.Material:
         kind = kinds[self.rng.integers(len(kinds))]
@@ -151,8 +151,7 @@ class Stage:
 
     def quad(self, corners, material, repeat=(1.0, 1.0)) -> bpy.types.Object:
         u, v = repeat
-        return self.add(self._mesh(corners, [[0, 1, 2, 3]], [[0, 0], [u, 0], [u, v], [0, v]]), (0, 0, 0),
-                        material=material)
+        return self.add(self._mesh(corners, [[0, 1, 2, 3]], [[0, 0], [u, 0], [u, v], [0, v]]), (0, 0, 0), material=material)
 
     def box(self, at, size, turn=0.0, material=None, tile: float = 1.0) -> bpy.types.Object:
         """A box with its foot at `at`; each side carries the texture, repeated every `tile` metres."""
@@ -161,8 +160,12 @@ class Stage:
         corners = [(-x, -y, 0), (x, -y, 0), (x, y, 0), (-x, y, 0), (-x, -y, h), (x, -y, h), (x, y, h), (-x, y, h)]
         faces = [(0, 1, 5, 4), (1, 2, 6, 5), (2, 3, 7, 6), (3, 0, 4, 7), (4, 5, 6, 7), (3, 2, 1, 0)]
         uv = [[(0, 0), (a, 0), (a, b), (0, b)] for a, b in ((w, h), (d, h), (w, h), (d, h), (w, d), (w, d))]
-        return self.add(self._mesh(corners, faces, np.array(uv).reshape(-1, 2) / tile), at, turn,
-                        material=material or self.material("noise", "photo", "plain"))
+        return self.add(
+            self._mesh(corners, faces, np.array(uv).reshape(-1, 2) / tile),
+            at,
+            turn,
+            material=material or self.material("noise", "photo", "plain"),
+        )
 
     def round(self, at, radius, height, material=None, top: float | None = None, sides: int = 14):
         """A cylinder or (top = 0..radius) a cone."""
@@ -183,8 +186,9 @@ class Stage:
             self._ball.use_fake_user = True
             self._ball.shade_smooth()
             bpy.data.objects.remove(source)
-        return self.add(self._ball, at, self.rng.uniform(0, 6), (radius, radius, radius * squash),
-                        material or self.material("noise", "photo", "plain"))
+        return self.add(
+            self._ball, at, self.rng.uniform(0, 6), (radius, radius, radius * squash), material or self.material("noise", "photo", "plain")
+        )
 
     def tree(self, at, height: float) -> None:
         at = Vector(at)
@@ -192,23 +196,31 @@ class Stage:
             self.model("tree", at, height=height)
             return
         leaf, trunk = self.material("leaf"), height * self.rng.uniform(0.15, 0.5)
-        self.round(at, height * self.rng.uniform(0.012, 0.035), trunk + 0.3 * height, self.material("noise"),
-                   height * 0.012, 8)
+        self.round(at, height * self.rng.uniform(0.012, 0.035), trunk + 0.3 * height, self.material("noise"), height * 0.012, 8)
         if self.rng.random() < 0.3:  # A conifer: balls that shrink upwards.
             for k in range(5):
                 radius = height * 0.22 * (1 - k / 5.5)
-                self.add(self.bushes[k], at + Vector((0, 0, trunk * 0.5 + k * (height - trunk) / 5)),
-                         self.rng.uniform(0, 6), (radius, radius, radius * 0.9), leaf)
+                self.add(
+                    self.bushes[k],
+                    at + Vector((0, 0, trunk * 0.5 + k * (height - trunk) / 5)),
+                    self.rng.uniform(0, 6),
+                    (radius, radius, radius * 0.9),
+                    leaf,
+                )
             return
         for _ in range(self.rng.integers(2, 6)):
             radius = height * self.rng.uniform(0.16, 0.3)
-            offset = Vector((*self.rng.normal(scale=height * 0.13, size=2),
-                             self.rng.uniform(trunk, height - radius)))
+            offset = Vector((*self.rng.normal(scale=height * 0.13, size=2), self.rng.uniform(trunk, height - radius)))
             self.add(self.bushes[self.rng.integers(8)], at + offset, self.rng.uniform(0, 6), radius, leaf)
 
     def bush(self, at, radius: float) -> None:
-        self.add(self.bushes[self.rng.integers(8)], Vector(at) + Vector((0, 0, radius * 0.5)),
-                 self.rng.uniform(0, 6), (radius, radius, radius * self.rng.uniform(0.6, 1.2)), self.material("leaf"))
+        self.add(
+            self.bushes[self.rng.integers(8)],
+            Vector(at) + Vector((0, 0, radius * 0.5)),
+            self.rng.uniform(0, 6),
+            (radius, radius, radius * self.rng.uniform(0.6, 1.2)),
+            self.material("leaf"),
+        )
 
     def house(self, at, size, turn=0.0) -> None:
         """A building with window bays; low ones get a gable roof."""
@@ -217,8 +229,7 @@ class Stage:
         if h < 9 and self.rng.random() < 0.8:
             rise, x, y = self.rng.uniform(0.25, 0.6) * d, w / 2 + 0.3, d / 2 + 0.3
             corners = [(-x, -y, 0), (x, -y, 0), (x, y, 0), (-x, y, 0), (-x, 0, rise), (x, 0, rise)]
-            roof = self._mesh(corners, [(0, 1, 5, 4), (2, 3, 4, 5)],
-                              [[0, 0], [3, 0], [3, 2], [0, 2]] * 2)
+            roof = self._mesh(corners, [(0, 1, 5, 4), (2, 3, 4, 5)], [[0, 0], [3, 0], [3, 2], [0, 2]] * 2)
             self.add(roof, Vector(at) + Vector((0, 0, h)), turn, material=self.material("noise", "plain"))
             gable = self._mesh(corners, [(3, 0, 4), (1, 2, 5)], [[0, 0], [1, 0], [0.5, 1]] * 2)
             self.add(gable, Vector(at) + Vector((0, 0, h)), turn, material=self.material("noise"))

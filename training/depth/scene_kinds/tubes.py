@@ -29,8 +29,13 @@ def join(pieces: list[tuple], materials: tuple[str, ...]) -> Shape:
         uv.append(piece_uv)
         parts.append(np.full(len(piece_faces), part))
         start += len(piece_points)
-    return Shape(np.concatenate(points).astype(np.float32), np.concatenate(faces).astype(np.int32),
-                 np.concatenate(uv).astype(np.float32), np.concatenate(parts).astype(np.int32), materials)
+    return Shape(
+        np.concatenate(points).astype(np.float32),
+        np.concatenate(faces).astype(np.int32),
+        np.concatenate(uv).astype(np.float32),
+        np.concatenate(parts).astype(np.int32),
+        materials,
+    )
 
 
 def tube(path, radius, part: int = 0, sides: int = 6, closed: bool = False) -> tuple:
@@ -85,8 +90,9 @@ def bare_tree(rng: np.random.Generator, height: float = 1.0, leaves: float | Non
     """Branches that fork four or five times; `leaves` is the share of twigs that carry some."""
     leaves = rng.choice([0.0, 0.3, 0.9]) if leaves is None else leaves
     pieces, tips = [], []
-    front = [(np.zeros(3), np.array([*rng.normal(scale=0.08, size=2), 1.0]), height * rng.uniform(0.22, 0.4),
-              height * rng.uniform(0.015, 0.035))]
+    front = [
+        (np.zeros(3), np.array([*rng.normal(scale=0.08, size=2), 1.0]), height * rng.uniform(0.22, 0.4), height * rng.uniform(0.015, 0.035))
+    ]
     for level in range(int(rng.integers(4, 6))):
         onward = []
         for foot, heading, length, thick in front:
@@ -96,8 +102,14 @@ def bare_tree(rng: np.random.Generator, height: float = 1.0, leaves: float | Non
             pieces.append(tube(path, np.linspace(thick, thick * 0.65, 4), 0, 6 if level < 2 else 4))
             for _ in range(rng.integers(2, 4)):
                 aside = heading + rng.normal(scale=0.55, size=3) + [0, 0, 0.12]
-                onward.append((path[int(rng.integers(2, 4))], aside / np.linalg.norm(aside), length * rng.uniform(0.5, 0.85),
-                               thick * rng.uniform(0.4, 0.65)))
+                onward.append(
+                    (
+                        path[int(rng.integers(2, 4))],
+                        aside / np.linalg.norm(aside),
+                        length * rng.uniform(0.5, 0.85),
+                        thick * rng.uniform(0.4, 0.65),
+                    )
+                )
         front = onward[:160]
         tips = front
     if leaves:
@@ -107,8 +119,7 @@ def bare_tree(rng: np.random.Generator, height: float = 1.0, leaves: float | Non
                     at = foot + heading * length * rng.uniform(0, 0.8) + rng.normal(scale=0.2 * length, size=3)
                     size = height * rng.uniform(0.012, 0.03)
                     lie = rng.normal(size=3)
-                    pieces.append(ribbon([at, at + lie * size / np.linalg.norm(lie)], [size * 0.2, size],
-                                         rng.normal(size=3), 1))
+                    pieces.append(ribbon([at, at + lie * size / np.linalg.norm(lie)], [size * 0.2, size], rng.normal(size=3), 1))
     return join(pieces, ("bark", "leaf"))
 
 
@@ -131,8 +142,9 @@ def bicycle(rng: np.random.Generator) -> Shape:
     pieces += [bar(seat, seat + [0, 0, 0.1], 0.012, 2), bar(head, head + [0.0, 0, 0.12], 0.012, 2)]
     pieces.append(tube([seat + [-0.12, 0, 0.12], seat + [0, 0, 0.12], seat + [0.14, 0, 0.11]], [0.07, 0.05, 0.015], 1, 8))
     top = head + [0.02, 0, 0.12]
-    pieces.append(tube([top + [-0.12, -0.3, 0.02], top + [0.05, -0.2, 0.02], top, top + [0.05, 0.2, 0.02],
-                        top + [-0.12, 0.3, 0.02]], 0.012, 2))
+    pieces.append(
+        tube([top + [-0.12, -0.3, 0.02], top + [0.05, -0.2, 0.02], top, top + [0.05, 0.2, 0.02], top + [-0.12, 0.3, 0.02]], 0.012, 2)
+    )
     pieces.append(ring(crank, 0.09, 0.006, 1, 2, 16))
     return join(pieces, ("plain", "dark", "metal"))
 
@@ -144,12 +156,13 @@ def lamp(rng: np.random.Generator, height: float | None = None) -> Shape:
     if rng.random() < 0.5:
         reach, k = rng.uniform(0.4, 1.6), np.linspace(0, 1, 6)
         arm = np.stack([reach * k, 0 * k, h + 0.4 * np.sin(k * math.pi / 2)], 1)
-        pieces += [tube(arm, thick * 0.5, 0), tube([arm[-1], arm[-1] - [0, 0, 0.05], arm[-1] - [0, 0, 0.2]],
-                                                   [0.05, 0.22, 0.14], 1, 10)]
+        pieces += [tube(arm, thick * 0.5, 0), tube([arm[-1], arm[-1] - [0, 0, 0.05], arm[-1] - [0, 0, 0.2]], [0.05, 0.22, 0.14], 1, 10)]
     else:
         wide = rng.uniform(0.1, 0.22)
-        pieces += [tube([(0, 0, h), (0, 0, h + 0.05), (0, 0, h + 0.5)], [0.03, wide * 0.6, wide], 1, 6),
-                   tube([(0, 0, h + 0.5), (0, 0, h + 0.7)], [wide * 1.15, 0.01], 0, 6)]
+        pieces += [
+            tube([(0, 0, h), (0, 0, h + 0.05), (0, 0, h + 0.5)], [0.03, wide * 0.6, wide], 1, 6),
+            tube([(0, 0, h + 0.5), (0, 0, h + 0.7)], [wide * 1.15, 0.01], 0, 6),
+        ]
     return join(pieces, ("dark", "light"))
 
 
@@ -184,8 +197,7 @@ def boat(rng: np.random.Generator) -> Shape:
     profile = np.clip(1 - np.abs(k) ** 2.6, 0.02, 1) ** 0.7
     rows = []
     for turn in np.linspace(0, math.pi, 9):
-        rows.append(np.stack([k * length / 2, math.cos(turn) * beam * profile,
-                              0.5 * depth - math.sin(turn) * depth * profile], 1))
+        rows.append(np.stack([k * length / 2, math.cos(turn) * beam * profile, 0.5 * depth - math.sin(turn) * depth * profile], 1))
     points = np.stack(rows).reshape(-1, 3)
     index = np.arange(9 * 13).reshape(9, 13)
     faces = np.stack([index[:-1, :-1], index[1:, :-1], index[1:, 1:], index[:-1, 1:]], -1).reshape(-1, 4)
@@ -200,8 +212,7 @@ def boat(rng: np.random.Generator) -> Shape:
         k = np.linspace(0, 1, 8)
         sail = np.stack([np.full(8, mast - 0.1), 0 * k, 1.0 + k * (tall - 1.3)], 1)
         away = np.stack([mast - length * 0.43 * (1 - k), 0.35 * np.sin(k * 3.1), 1.0 + k * (tall - 1.3)], 1)
-        pieces.append((np.concatenate([sail, away]), np.stack([np.r_[:7], np.r_[1:8], np.r_[9:16], np.r_[8:15]], 1),
-                       np.zeros((16, 2)), 3))
+        pieces.append((np.concatenate([sail, away]), np.stack([np.r_[:7], np.r_[1:8], np.r_[9:16], np.r_[8:15]], 1), np.zeros((16, 2)), 3))
         if rng.random() < 0.6:
             jib = np.array([(mast + 0.1, 0, 0.9), (length / 2, 0, 0.6), (mast + 0.1, 0.2, tall * 0.85)])
             pieces.append((jib, np.array([[0, 1, 2, -1]]), np.zeros((3, 2)), 3))
@@ -215,8 +226,8 @@ def tuft(rng: np.random.Generator, height: float = 0.5) -> Shape:
     for _ in range(rng.integers(12, 60)):
         turn, lean, long = rng.uniform(0, 2 * math.pi), rng.uniform(0.05, 0.9), height * rng.uniform(0.6, 1.2)
         out = np.array([math.cos(turn), math.sin(turn)])
-        spread = long * lean * (k + droop * k ** 2 * 0.5)
-        rise = long * (k - droop * lean * k ** 2 * 0.6)
+        spread = long * lean * (k + droop * k**2 * 0.5)
+        rise = long * (k - droop * lean * k**2 * 0.6)
         foot = rng.normal(scale=height * 0.05, size=2)
         path = np.c_[foot + out * spread[:, None], rise]
         pieces.append(ribbon(path, wide * np.sin(math.pi * (0.1 + 0.9 * k)), [-out[1], out[0], 0.3], 0))
@@ -229,7 +240,7 @@ def fern(rng: np.random.Generator, height: float = 0.6) -> Shape:
     for _ in range(rng.integers(5, 14)):
         turn, lean, long = rng.uniform(0, 2 * math.pi), rng.uniform(0.3, 1.0), height * rng.uniform(0.7, 1.3)
         out = np.array([math.cos(turn), math.sin(turn), 0])
-        path = out * (long * lean * k)[:, None] + [0, 0, 1] * (long * (k - 0.75 * lean * k ** 2))[:, None]
+        path = out * (long * lean * k)[:, None] + [0, 0, 1] * (long * (k - 0.75 * lean * k**2))[:, None]
         pieces.append(tube(path, height * 0.008, 1, 3))
         side = np.array([-out[1], out[0], 0.0])
         for number in range(2, 13):
@@ -247,7 +258,7 @@ def flowers(rng: np.random.Generator, height: float = 0.5) -> Shape:
         lean, h = rng.normal(scale=0.18, size=2) * height, height * rng.uniform(0.6, 1.1)
         foot = rng.normal(scale=0.15, size=2) * height
         k = np.linspace(0, 1, 6)
-        path = np.c_[foot + lean * (k ** 2)[:, None], h * k]
+        path = np.c_[foot + lean * (k**2)[:, None], h * k]
         pieces.append(tube(path, height * rng.uniform(0.006, 0.015), 0, 5))
         for _ in range(rng.integers(1, 5)):
             at, out = path[int(rng.integers(1, 5))], rng.normal(size=3) + [0, 0, 0.6]
@@ -274,8 +285,7 @@ def seat(rng: np.random.Generator) -> Shape:
     """A chair or a stool with thin legs."""
     wide, high, thin = rng.uniform(0.38, 0.5), rng.uniform(0.42, 0.75), rng.uniform(0.008, 0.022)
     half = wide / 2
-    pieces = [bar((s * half * 1.1, t * half * 1.1, 0), (s * half * 0.9, t * half * 0.9, high), thin, 0)
-              for s in (-1, 1) for t in (-1, 1)]
+    pieces = [bar((s * half * 1.1, t * half * 1.1, 0), (s * half * 0.9, t * half * 0.9, high), thin, 0) for s in (-1, 1) for t in (-1, 1)]
     pieces.append(tube([(0, 0, high), (0, 0, high + 0.03)], [half * 1.35, half * 1.35], 1, 4 if rng.random() < 0.5 else 16))
     lid = np.array([(math.cos(a) * half * 1.35, math.sin(a) * half * 1.35, high + 0.03) for a in np.arange(4) * math.pi / 2])
     pieces.append((lid, np.array([[0, 1, 2, 3]]), lid[:, :2], 1))
