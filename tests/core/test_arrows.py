@@ -20,7 +20,7 @@ LATE = {"torch", "torchvision", "timm", "cv2", "scipy", "PIL", "pillow_heif", "s
 MOST_LINES, MOST_FILES = 400, 12
 ORDER = """
 core: errors fault_report | camera | models job built_in | settings shown_options | threads | raster | memory photo scene viewer |
-      networks | networks/depth networks/inpaint silhouettes | depth |
+      networks | networks/depth networks/inpaint silhouettes depth_file | depth |
       layers batch | hidden_depth mesh | inpaint | pipeline | change_depth | change_parts
 operators: nodes | scene | light | staging | build | depth camera | output
 ui: cli drop menus panels | blender_command preferences
