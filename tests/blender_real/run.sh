@@ -3,7 +3,8 @@
 # Debian's program with the bare zip. Transcripts go to dist/transcripts. BLENDER_ROOT: Debian's folder; WHEELS: the wheels' cache.
 set -e
 cd "$(dirname "$0")/../.."
-mkdir -p dist/transcripts
+export DIORAMA_ANSWERS="$(pwd)/dist/answers"
+rm -rf dist/answers && mkdir -p dist/transcripts dist/answers
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' blender_manifest.toml)
 .venv/bin/python wheels/build_extension.py --target linux-x64-py311 --target linux-x64-py313 --wheels "${WHEELS:-dist/wheels}"
 
