@@ -12,6 +12,7 @@ from mathutils import Vector
 from ...core.camera.fspy import FoundCamera
 from ...core.camera.vanishing_points import camera_from_lines
 from ...core.errors import DioramaError
+from ..on_diorama import NAVIGATING, ActOnDiorama, calling_an_operator
 from ..scene.axes import to_blender
 from ..scene.root import find_root, kept_source
 from .depth_of_field import picked
@@ -21,7 +22,6 @@ LINES_KEY = "photo_diorama_lines"
 """Custom property of the root: the lines as JSON, by axis, each x, y of both ends from 0 to 1 right and down."""
 COLOURS = {"x": (1.0, 0.2, 0.3, 1.0), "y": (0.5, 0.85, 0.1, 1.0), "z": (0.2, 0.5, 1.0, 1.0)}
 KEYS = "Drag along edges: {0}   |   X, Y, Z: direction   |   Backspace: take the last back   |   Enter: find the camera   |   Esc: stop"
-NAVIGATING = {"MIDDLEMOUSE", "WHEELUPMOUSE", "WHEELDOWNMOUSE", "TRACKPADPAN", "TRACKPADZOOM"}
 
 
 def kept_lines(root: bpy.types.Object) -> dict[str, list[list[float]]]:
@@ -53,47 +53,34 @@ def stand_upright(root: bpy.types.Object, up: np.ndarray) -> None:
     root.scale = scale
 
 
-class CameraFromLines(bpy.types.Operator):
+class CameraFromLines(ActOnDiorama, bpy.types.Operator):
     """Find the camera of a photo that tells none: draw two or more lines along edges of each of two or three directions that are at
     right angles in the scene, such as those of a house. The diorama is built anew and stands upright"""
 
     bl_idname = "photo_diorama.camera_from_lines"
     bl_label = "Camera from Lines"
     bl_options = {"REGISTER", "UNDO"}
+    in_object_mode = True
+    _drawn = False
+    """Whether a person has drawn the lines and waits: the rebuild then runs in a thread."""
 
     lines: bpy.props.StringProperty(
         name="Lines", description='For scripts: {"x": [[x, y, x, y], ...], ...}, from 0 to 1 right and down', options={"SKIP_SAVE"}
     )
 
-    @classmethod
-    def poll(cls, context):
-        root = find_root(context.object)
-        if root is None or root.library is not None:
-            cls.poll_message_set("Select a diorama, or one of its layers")
-            return False
-        return context.mode == "OBJECT"
-
-    def execute(self, context):
-        root = find_root(context.object)
+    def act(self, context, root):
         if self.lines:
             root[LINES_KEY] = self.lines
-        return self._solve(context, root, "EXEC_DEFAULT")
-
-    def _solve(self, context, root, how: str) -> set[str]:
-        try:
-            found = found_camera(root)
-            camera = found.camera
-            stand_upright(root, found.up)
-            bpy.ops.photo_diorama.rebuild(how, focal_px=camera.focal_px, centre_x=camera.cx, centre_y=camera.cy, focal_mm=0.0, fov=0.0)
-        except DioramaError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        except RuntimeError as error:  # what the rebuild reported
-            self.report({"ERROR"}, str(error).strip().removeprefix("Error: "))
-            return {"CANCELLED"}
+        found = found_camera(root)
+        camera = found.camera
+        stand_upright(root, found.up)
+        with calling_an_operator():
+            bpy.ops.photo_diorama.rebuild(
+                "INVOKE_DEFAULT" if self._drawn else "EXEC_DEFAULT",
+                focal_px=camera.focal_px, centre_x=camera.cx, centre_y=camera.cy, focal_mm=0.0, fov=0.0,
+            )  # fmt: skip
         full_frame = camera.focal_px / np.hypot(camera.width, camera.height) * np.hypot(36, 24)
-        self.report({"INFO"}, f"The lens is {full_frame:.1f} mm as on full frame; the diorama stands upright.")
-        return {"FINISHED"}
+        return f"The lens is {full_frame:.1f} mm as on full frame; the diorama stands upright."
 
     def invoke(self, context, event):
         if bpy.app.background or context.region_data is None:
@@ -121,7 +108,8 @@ class CameraFromLines(bpy.types.Operator):
         elif event.type in {"RET", "NUMPAD_ENTER"} and event.value == "PRESS":
             root[LINES_KEY] = json.dumps(self._lines)
             self.cancel(context)
-            return self._solve(context, root, "INVOKE_DEFAULT")
+            self._drawn = True
+            return self.execute(context)
         elif event.type in {"LEFTMOUSE", "MOUSEMOVE"}:
             self._drag(context, root, event)
         self._tell(context)
@@ -198,9 +186,4 @@ def place_in_view(context, root: bpy.types.Object, u: float, v: float) -> tuple[
     return None if found is None else (found.x, found.y)
 
 
-def register() -> None:
-    bpy.utils.register_class(CameraFromLines)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(CameraFromLines)
+register, unregister = bpy.utils.register_classes_factory((CameraFromLines,))

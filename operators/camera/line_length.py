@@ -5,54 +5,36 @@
 import bpy
 
 from ...core.camera.known_length import line_from
-from ...core.errors import DioramaError
+from ..on_diorama import NAVIGATING, ActOnDiorama, calling_an_operator
 from ..scene.root import find_root
-from .camera_lines import NAVIGATING, draw_lines, place_on_photo
+from .camera_lines import draw_lines, place_on_photo
 from .shown_surfaces import photo_camera
 
 WHITE = (1.0, 1.0, 1.0, 1.0)
 KEYS = "Drag along something whose length you know, from one of its ends to the other   |   Esc: stop"
 
 
-class LineLength(bpy.types.Operator):
+class LineLength(ActOnDiorama, bpy.types.Operator):
     """Give the scene its metres: draw a line along something whose length you know, such as a door, and type its length"""
 
     bl_idname = "photo_diorama.line_length"
     bl_label = "Length of a Line"
     bl_options = {"REGISTER", "UNDO"}
+    in_object_mode = True
 
     line: bpy.props.StringProperty(name="Line", description="Both its ends: X,Y,X,Y in pixels of the photo", options={"SKIP_SAVE"})
     length: bpy.props.FloatProperty(
         name="Length", description="Its length in the scene", unit="LENGTH", min=0.001, max=1e5, default=1.0, options={"SKIP_SAVE"}
     )
 
-    @classmethod
-    def poll(cls, context):
-        root = find_root(context.object)
-        if root is None or root.library is not None:
-            cls.poll_message_set("Select a diorama, or one of its layers")
-            return False
-        return context.mode == "OBJECT"
-
     def draw(self, context):
         self.layout.prop(self, "length")
 
-    def execute(self, context):
-        return self._rebuild(context, "EXEC_DEFAULT")
-
-    def _rebuild(self, context, how: str) -> set[str]:
-        root = find_root(context.object)
-        try:
-            line_from(self.line, photo_camera(root))
-            bpy.ops.photo_diorama.rebuild(how, known_line=self.line, known_length=self.length)
-        except DioramaError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        except RuntimeError as error:  # what the rebuild reported
-            self.report({"ERROR"}, str(error).strip().removeprefix("Error: "))
-            return {"CANCELLED"}
-        self.report({"INFO"}, f"The line is {self.length:g} m long, so the scene is in metres.")
-        return {"FINISHED"}
+    def act(self, context, root):
+        line_from(self.line, photo_camera(root))
+        with calling_an_operator():
+            bpy.ops.photo_diorama.rebuild("EXEC_DEFAULT", known_line=self.line, known_length=self.length)
+        return f"The line is {self.length:g} m long, so the scene is in metres."
 
     def invoke(self, context, event):
         if self.line:  # drawn: now its length
@@ -103,9 +85,4 @@ class LineLength(bpy.types.Operator):
             self._area.tag_redraw()
 
 
-def register() -> None:
-    bpy.utils.register_class(LineLength)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(LineLength)
+register, unregister = bpy.utils.register_classes_factory((LineLength,))
