@@ -53,7 +53,50 @@ def stand_upright(root: bpy.types.Object, up: np.ndarray) -> None:
     root.scale = scale
 
 
-class CameraFromLines(ActOnDiorama, bpy.types.Operator):
+class DrawsLines:
+    """Mixin of modal operators that draw lines on the photo; they give `_act_on(context, root, event)`, for what is not
+    navigation or Esc, and `_lines_shown()`, the colour and the ends of each line."""
+
+    _handle = None
+
+    def _begin(self, context, root: bpy.types.Object) -> None:
+        self._root, self._area, self._start, self._end = root.name, context.area, None, None
+        self._handle = bpy.types.SpaceView3D.draw_handler_add(self._drawn_over, (), "WINDOW", "POST_PIXEL")
+        context.window_manager.modal_handler_add(self)
+
+    def modal(self, context, event):
+        root = bpy.data.objects.get(self._root)
+        if root is None or (event.type in {"ESC", "RIGHTMOUSE"} and event.value == "PRESS"):
+            self.cancel(context)
+            return {"CANCELLED"}
+        if event.type in NAVIGATING or event.type.startswith("NDOF"):
+            return {"PASS_THROUGH"}
+        return self._act_on(context, root, event)
+
+    def _drag(self, context, root, event) -> bool:
+        """Follows the mouse; whether a line was finished just now, from `_start` to `_end`."""
+        at = place_on_photo(context, root, (event.mouse_region_x, event.mouse_region_y))
+        if event.type == "LEFTMOUSE" and event.value == "PRESS":
+            self._start = at
+        self._end = at or self._end
+        self._area.tag_redraw()
+        return bool(event.type == "LEFTMOUSE" and event.value == "RELEASE" and self._start and self._end)
+
+    def _drawn_over(self) -> None:
+        root, context = bpy.data.objects.get(self._root), bpy.context
+        if root is not None and context.area == self._area:
+            draw_lines(context, root, self._lines_shown())
+
+    def cancel(self, context):
+        """Also called by Blender where it ends the operator itself."""
+        if self._handle is not None:
+            bpy.types.SpaceView3D.draw_handler_remove(self._handle, "WINDOW")
+            self._handle = None
+            context.workspace.status_text_set(None)
+            self._area.tag_redraw()
+
+
+class CameraFromLines(DrawsLines, ActOnDiorama, bpy.types.Operator):
     """Find the camera of a photo that tells none: draw two or more lines along edges of each of two or three directions that are at
     right angles in the scene, such as those of a house. The diorama is built anew and stands upright"""
 
@@ -86,21 +129,13 @@ class CameraFromLines(ActOnDiorama, bpy.types.Operator):
         if bpy.app.background or context.region_data is None:
             return self.execute(context)
         root = find_root(context.object)
-        self._root, self._axis, self._start, self._lines = root.name, "x", None, kept_lines(root)
+        self._axis, self._lines = "x", kept_lines(root)
         self._order = [axis for axis, lines in self._lines.items() for _ in lines]
-        self._handle = bpy.types.SpaceView3D.draw_handler_add(self._draw, (), "WINDOW", "POST_PIXEL")
-        self._end, self._area = None, context.area
-        context.window_manager.modal_handler_add(self)
+        self._begin(context, root)
         self._tell(context)
         return {"RUNNING_MODAL"}
 
-    def modal(self, context, event):
-        root = bpy.data.objects.get(self._root)
-        if root is None or (event.type in {"ESC", "RIGHTMOUSE"} and event.value == "PRESS"):
-            self.cancel(context)
-            return {"CANCELLED"}
-        if event.type in NAVIGATING or event.type.startswith("NDOF"):
-            return {"PASS_THROUGH"}
+    def _act_on(self, context, root, event) -> set[str]:
         if event.value == "PRESS" and event.type.lower() in COLOURS:
             self._axis = event.type.lower()
         elif event.type == "BACK_SPACE" and event.value == "PRESS" and self._order:
@@ -111,43 +146,25 @@ class CameraFromLines(ActOnDiorama, bpy.types.Operator):
             self._drawn = True
             return self.execute(context)
         elif event.type in {"LEFTMOUSE", "MOUSEMOVE"}:
-            self._drag(context, root, event)
+            if self._drag(context, root, event):
+                if np.hypot(self._end[0] - self._start[0], self._end[1] - self._start[1]) > 0.01:
+                    self._lines[self._axis].append([*self._start, *self._end])
+                    self._order.append(self._axis)
+                self._start = None
         self._tell(context)
         return {"RUNNING_MODAL"}
-
-    def _drag(self, context, root, event) -> None:
-        at = place_on_photo(context, root, (event.mouse_region_x, event.mouse_region_y))
-        if event.type == "LEFTMOUSE" and event.value == "PRESS":
-            self._start = at
-        self._end = at or self._end
-        if event.type == "LEFTMOUSE" and event.value == "RELEASE" and self._start and self._end:
-            if np.hypot(self._end[0] - self._start[0], self._end[1] - self._start[1]) > 0.01:
-                self._lines[self._axis].append([*self._start, *self._end])
-                self._order.append(self._axis)
-            self._start = None
 
     def _tell(self, context) -> None:
         drawn = ", ".join(f"{axis.upper()} {len(self._lines[axis])}" for axis in COLOURS)
         context.workspace.status_text_set(KEYS.format(f"{self._axis.upper()} now ({drawn})"))
         self._area.tag_redraw()
 
-    def _draw(self) -> None:
+    def _lines_shown(self) -> list[tuple[tuple, list[float]]]:
         """All lines in the colours of Blender's axes."""
-        root, context = bpy.data.objects.get(self._root), bpy.context
-        if root is None or context.area != self._area:
-            return
         shown = [(COLOURS[axis], line) for axis, lines in self._lines.items() for line in lines]
         if self._start and self._end:
             shown.append((COLOURS[self._axis], [*self._start, *self._end]))
-        draw_lines(context, root, shown)
-
-    def cancel(self, context):
-        """Also called by Blender where it ends the operator itself."""
-        if self._handle is not None:
-            bpy.types.SpaceView3D.draw_handler_remove(self._handle, "WINDOW")
-            self._handle = None
-        context.workspace.status_text_set(None)
-        self._area.tag_redraw()
+        return shown
 
 
 def draw_lines(context, root: bpy.types.Object, shown: list[tuple[tuple, list[float]]]) -> None:
