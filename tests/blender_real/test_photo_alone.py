@@ -35,7 +35,8 @@ def made(blender, zipped) -> dict:
         seconds = time.process_time() - started
         import cv2, numpy
         layers = built.image.layers
-        numpy.savez({blender.inside(blender.home)!r} + "/alone.npz", depth=built.original.disparity, levels=len(layers), opencv=cv2.__version__,
+        numpy.savez({blender.inside(blender.home)!r} + "/alone.npz", depth=built.original.disparity, levels=len(layers),
+                    opencv=cv2.__version__,
                     **{{f"present{{k}}": each.present for k, each in enumerate(layers)}},
                     **{{f"colour{{k}}": each.colour for k, each in enumerate(layers)}})
         try:
