@@ -16,7 +16,7 @@ from .camera.known_length import length_of, line_from
 from .camera.moves import MOVES, Length, border_needed
 from .depth.depth_map import DepthMap, depth_on_photo
 from .depth.edit_depth import DepthEdit, take_over
-from .depth.find_depth import FoundDepth, at_hand, find_depth, with_calibration
+from .depth.find_depth import FoundDepth, available_sources, find_depth, with_calibration
 from .depth.sharpen_depth import sharpen
 from .errors import DioramaError
 from .inpaint.choose_inpainter import resolved
@@ -172,7 +172,7 @@ def bring_depth(step: Steps, photo_path, depth_path, settings: Settings, models)
     project = find_fspy(Path(photo_path))
     photo = step("Reading the photo", 0.0, (stamp(photo_path), project and stamp(project), settings.photo),
                  lambda: load_photo(photo_path, settings.photo))  # fmt: skip
-    sources = stamp(depth_path) if depth_path else (str(models), at_hand(Path(photo_path), models))
+    sources = stamp(depth_path) if depth_path else (str(models), available_sources(Path(photo_path), models))
     by_itself = replace(settings.depth, known_length=0.0, known_line="")
     found = step("Finding the depth", 0.05, (sources, by_itself),
                  lambda: find_depth(photo, depth_path, settings.depth, models))  # fmt: skip

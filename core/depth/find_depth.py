@@ -165,7 +165,7 @@ def with_calibration(photo: Photo, found: FoundDepth, settings: PhotoSettings) -
     return replace(photo, camera=Camera(width, height, float(focal), float(cx), float(cy)), focal_source=source)
 
 
-def at_hand(photo_path: Path, models: Path | None) -> tuple:
+def available_sources(photo_path: Path, models: Path | None) -> tuple:
     """What `find_depth` may choose from without a depth file: changes when a network or a file beside the photo comes."""
     beside = find_sidecar_depth(photo_path) or find_named_depth(photo_path)
     return str(beside), beside.stat().st_mtime_ns if beside else 0, tuple(available_estimators(models))

@@ -156,13 +156,13 @@ def least_costly(candidates: np.ndarray, likely: np.ndarray) -> np.ndarray:
     return np.where(there.any(axis=1), chosen, 0).astype(np.float32)
 
 
-def expect(image: LayeredDepthImage, found: Disocclusion, network: Network) -> Disocclusion:
+def choose_surfaces(image: LayeredDepthImage, found: Disocclusion, network: Network) -> Disocclusion:
     """`found` with the disparity of the chosen surfaces, or what comes near them, as what is expected."""
     seen = find_candidates(image, found)
-    return with_expected(image, found, seen, choose(seen, network))
+    return with_hidden_disparity(image, found, seen, choose(seen, network))
 
 
-def with_expected(
+def with_hidden_disparity(
     image: LayeredDepthImage, found: Disocclusion, seen: Candidates, chosen: np.ndarray, another: float = ANOTHER
 ) -> Disocclusion:
     """`found`, expecting the (n,) disparity `chosen` for the pixels of `seen`, 0 for none; at most `another` thresholds from the

@@ -153,13 +153,13 @@ def _plan(network: EdgeNetwork, chunk: list[Junctions], scale: int, step: Callab
     plans: list[list[EdgePath]] = [[] for _ in chunk]
     changed = list(range(len(chunk)))
     for run in range(network.runs):
-        known = {at: _knowing(chunk[at].crop, plans[at]) for at in changed}
+        known = {at: _with_edges(chunk[at].crop, plans[at]) for at in changed}
         likely = network.ask([*known.values()], partial(step, run))
         for at, chance in zip(changed, likely, strict=True):
             synthesis = chunk[at].crop.synthesis
             predicted = (chance > network.likely_at) | (known[at].edge & synthesis)
             plans[at] = plan_paths(predicted, synthesis, ends[at], chance if network.weighed else None)
-        changed = [at for at in changed if (_knowing(chunk[at].crop, plans[at]).edge != known[at].edge).any()]
+        changed = [at for at in changed if (_with_edges(chunk[at].crop, plans[at]).edge != known[at].edge).any()]
         if not changed:  # the same question has the same answer
             break
     return plans
@@ -245,7 +245,7 @@ def _ends_at(region: Region, image: LayeredDepthImage, seen: SeenEdges) -> list[
     return find_ends(touching, seen.labels[-1][region.window], replace(image, layers=(part,)))
 
 
-def _knowing(crop, paths: list[EdgePath]):
+def _with_edges(crop, paths: list[EdgePath]):
     """The crop with the paths among its edges."""
     edge = crop.edge.copy()
     for path in paths:

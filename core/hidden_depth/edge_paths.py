@@ -141,7 +141,7 @@ def plan_paths(predicted: np.ndarray, synthesis: np.ndarray, ends: list[EdgeEnd]
         met = [end for end in ends if component[end.pixel] == number]
         if len(met) <= 2:
             for path in _paths_of(component == number, met, chance):
-                path = _until_taken(path, taken)
+                path = _up_to_crossing(path, taken)
                 if len(path.near) >= LEAST_PATH:
                     paths.append(path)
                     for pixel in (*path.near, *(far for _, far in path.torn)):
@@ -158,7 +158,7 @@ def _paths_of(component: np.ndarray, ends: list[EdgeEnd], chance: np.ndarray | N
     if len(path) < LEAST_PATH:
         return []
     back = path[::-1]
-    if _hand(path, first) == -_hand(back, other) != 0:  # the farther surface is on one hand all along
+    if _farther_hand(path, first) == -_farther_hand(back, other) != 0:  # the farther surface is on one hand all along
         return _with_tears(path, first, component.shape)
     usable = len(path) - (GAP if len(path) > LONG else 0)
     jumps = first.near - first.far, other.near - other.far
@@ -215,7 +215,7 @@ def _middles(chance: np.ndarray) -> np.ndarray:
     return most >= 3
 
 
-def _hand(path: list[tuple[int, int]], end: EdgeEnd) -> int:
+def _farther_hand(path: list[tuple[int, int]], end: EdgeEnd) -> int:
     """1 where the farther surface lies to the right of who walks along the path from its end, -1 to the left, 0 unknown."""
     if not path:
         return 0
@@ -226,7 +226,7 @@ def _hand(path: list[tuple[int, int]], end: EdgeEnd) -> int:
 
 def _with_tears(path: list[tuple[int, int]], end: EdgeEnd, shape: tuple[int, ...]) -> list[EdgePath]:
     """The path with the pairs of its pixels and the neighbours on its farther hand; none if that is not to be told."""
-    hand, on_path, torn = _hand(path, end), set(path), []
+    hand, on_path, torn = _farther_hand(path, end), set(path), []
     if hand == 0:
         return []
     for number, (row, column) in enumerate(path):
@@ -244,7 +244,7 @@ def _with_tears(path: list[tuple[int, int]], end: EdgeEnd, shape: tuple[int, ...
     return [EdgePath(tuple(path), tuple(torn), end)]
 
 
-def _until_taken(path: EdgePath, taken: np.ndarray) -> EdgePath:
+def _up_to_crossing(path: EdgePath, taken: np.ndarray) -> EdgePath:
     """The path up to where it meets one that is there already."""
     met = next((number for number, pixel in enumerate(path.near) if taken[pixel]), len(path.near))
     near = path.near[:met]

@@ -31,7 +31,7 @@ def propagate_across_edges(image: LayeredDepthImage, found: Disocclusion, behind
     torn &= found.hidden
     concerned = np.isin(behind, np.unique([behind[path.near[0]] for path in paths])) & found.hidden
     begin = np.where(concerned & (found.distance == 0) & ~wrong, np.arange(wrong.size).reshape(wrong.shape), -1)
-    reach = _territories(found)
+    reach = _flood_reach(found)
     if owning:
         _own_paths(begin, _nearest(image, torn, concerned, begin, reach).reshape(begin.shape), found, paths)
     owner = _nearest(image, torn, concerned, begin, reach)
@@ -84,7 +84,7 @@ def _open_links(image: LayeredDepthImage, torn: np.ndarray) -> np.ndarray:
     return own
 
 
-def _territories(found: Disocclusion) -> np.ndarray:
+def _flood_reach(found: Disocclusion) -> np.ndarray:
     """(pixels,) int32: how many steps the flood took from each silhouette pixel: a small jump reaches less far."""
     reach = np.zeros(found.hidden.size, np.int32)
     np.maximum.at(reach, found.seed[found.hidden], found.distance[found.hidden].astype(np.int32))

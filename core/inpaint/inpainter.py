@@ -89,9 +89,9 @@ class Deterministic:
         """
         if self.settings.hidden_depth != "learned" or found.part is not None or len(image.layers) > 1:
             return found
-        from ..hidden_depth.choose_surface import expect, load_network
+        from ..hidden_depth.choose_surface import choose_surfaces, load_network
 
-        return expect(image, found, load_network(HIDDEN_DEPTH))
+        return choose_surfaces(image, found, load_network(HIDDEN_DEPTH))
 
     def painter(self, canvas: np.ndarray, image: LayeredDepthImage, step: Step) -> Painter | None:
         return None

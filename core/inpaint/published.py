@@ -102,7 +102,7 @@ class Published:
             done += area
         if found.torn is not None:
             drawn = repropagate(image, found, drawn, band_of(image))
-        return _behind_what_hides(image, found, drawn)
+        return _keep_behind_occluder(image, found, drawn)
 
     def painter(self, canvas: np.ndarray, image: LayeredDepthImage, step: Step) -> Painter:
         """Paints the regions of the layer whose edges are known."""
@@ -154,7 +154,7 @@ def colour_crop(region: Region, source: np.ndarray, seen: SeenEdges | None):
     return Crop(colour, np.ones(source.shape, np.float32), edge, source, hole)
 
 
-def _behind_what_hides(image: LayeredDepthImage, found: Disocclusion, drawn: np.ndarray) -> np.ndarray:
+def _keep_behind_occluder(image: LayeredDepthImage, found: Disocclusion, drawn: np.ndarray) -> np.ndarray:
     """`drawn`, but the flood's guess where it is no number, comes too close to what hides it, or at the silhouette itself,
     whose pixels keep what they hang on; nowhere farther than twice the farthest thing."""
     limit = image.layers[-1].disparity - image.threshold / 2

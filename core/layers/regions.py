@@ -242,7 +242,7 @@ def _flood_contexts(image: LayeredDepthImage, labels: np.ndarray, steps: np.ndar
         new = np.unique(np.concatenate(reached))
         if allowed is not None:
             new = new[allowed[new % total]]
-        new = new[~_among(new, front) & ~_among(new, before)]
+        new = new[~_contained_in(new, front) & ~_contained_in(new, before)]
         if len(new) == 0:
             break
         keys.append(new)
@@ -254,7 +254,7 @@ def _flood_contexts(image: LayeredDepthImage, labels: np.ndarray, steps: np.ndar
     return every // total, every % total, np.concatenate(found_at)
 
 
-def _among(values: np.ndarray, ordered: np.ndarray) -> np.ndarray:
+def _contained_in(values: np.ndarray, ordered: np.ndarray) -> np.ndarray:
     """Which of `values` occur in the sorted `ordered`."""
     if len(ordered) == 0:
         return np.zeros(len(values), bool)

@@ -120,14 +120,14 @@ def find_band(image: LayeredDepthImage, width: int) -> Band | None:
     is_front = frame & (disparity > np.maximum(middle, farther + apart / 2)) & ~outer
     inner = is_front & (to_back <= width)
     within = is_front & ~inner & (to_back <= REACH * width)
-    within |= inner & _ridge(np.where(inner | within, to_back, 0))
+    within |= inner & _medial_axis(np.where(inner | within, to_back, 0))
     beyond = is_back & ~outer & (to_front <= REACH * width)
     edge = np.where(outer, width + 1 - to_front, np.where(inner, width + 1 - to_back, 0)).astype(np.float32)
     nearer, farther = np.where(is_back, nearer, disparity), np.where(is_back, disparity, farther)
     return Band(outer, inner & ~within, beyond, within, nearer, farther, apart, edge, width)
 
 
-def _ridge(distance: np.ndarray) -> np.ndarray:
+def _medial_axis(distance: np.ndarray) -> np.ndarray:
     """The middle of thin things, where all is near the silhouette: local maxima of the distance to the background."""
     import cv2
 
@@ -154,7 +154,7 @@ def _sample(colour: np.ndarray, disparity: np.ndarray, band: Band):
         return alpha, confidence, foreground, background
     fronts, off_front = _candidates(colour, disparity, band.within, band.front, pixels, band)
     backs, off_back = _candidates(colour, disparity, band.beyond, band.back, pixels, band)
-    flat, prior, noise = colour.reshape(-1, 3), alpha.ravel(), NOISE**2 + _busy(colour, band).ravel()
+    flat, prior, noise = colour.reshape(-1, 3), alpha.ravel(), NOISE**2 + _texture_variance(colour, band).ravel()
     for start in range(0, len(pixels), CHUNK):
         part = slice(start, start + CHUNK)
         own = pixels[part]
@@ -180,7 +180,7 @@ def _sample(colour: np.ndarray, disparity: np.ndarray, band: Band):
     return alpha, confidence, foreground, background
 
 
-def _busy(colour: np.ndarray, band: Band) -> np.ndarray:
+def _texture_variance(colour: np.ndarray, band: Band) -> np.ndarray:
     """(h, w) float32: by how much the known background's colours around vary (variance, perceived): what a texture explains is
     no evidence of foreground."""
     import cv2
@@ -267,7 +267,7 @@ def _halo(colour: np.ndarray, background: np.ndarray, band: Band, alpha: np.ndar
     need = least_alpha(colour, background, top)
     off = perceived(colour) - perceived(background)
     difference = np.sqrt((off * off).mean(axis=2))
-    deviation = difference / np.sqrt(NOISE**2 + _busy(colour, band) / BUSY)
+    deviation = difference / np.sqrt(NOISE**2 + _texture_variance(colour, band) / BUSY)
     beside = band.width + 1 - band.edge <= HALO * band.width
     moves = band.outer & (band.edge >= 2) & ((beside & (difference > VISIBLE)) | (deviation > ODD))
     least = np.where(band.outer & (band.edge >= 2) & (alpha > UNSEEN), need, 0)

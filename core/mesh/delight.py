@@ -57,7 +57,7 @@ def find_shading(image: LayeredDepthImage, camera: Camera) -> Shading:
     remainder, hue = (logs[0] - fitted[0]).mean(axis=2), hues(logs[0])
     paint = np.bincount(hue[seen], remainder[seen], HUES**2) / np.maximum(np.bincount(hue[seen], minlength=HUES**2), 1)
     remainder = np.clip(remainder - paint[hue], -1, 1)
-    slow = _slow(remainder, seen, image.layers[0].disparity, 4 * image.threshold, max(4, round(SLOW * image.long_side)))
+    slow = _smooth_within_surfaces(remainder, seen, image.layers[0].disparity, 4 * image.threshold, max(4, round(SLOW * image.long_side)))
     slow = np.clip(SLOW_PART * (slow - np.median(slow[seen])), -MOST_SLOW, MOST_SLOW)[..., None]
     shading = np.stack([f + slow for f in fitted])
     shading = np.clip(shading - np.median(shading[0][seen], axis=0), -MOST, MOST)
@@ -104,7 +104,7 @@ def _within(values: np.ndarray, group: np.ndarray, weight: np.ndarray) -> np.nda
     return values - means[group]
 
 
-def _slow(values: np.ndarray, known: np.ndarray, disparity: np.ndarray, apart: float, radius: int) -> np.ndarray:
+def _smooth_within_surfaces(values: np.ndarray, known: np.ndarray, disparity: np.ndarray, apart: float, radius: int) -> np.ndarray:
     """The slow part of `values` within surfaces, continued where nothing is known. A guided filter with the disparity as guide:
     disparity knows no paint, so patterns and things of another colour on one surface leave no trace."""
     weight = known.astype(np.float32) + np.float32(1e-4)

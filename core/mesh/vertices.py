@@ -94,14 +94,14 @@ def find_vertices(image: LayeredDepthImage) -> Vertices:
         step = np.array(SLOT_STEP)[slot]
         corner_of[mine] = (r + step[:, 0]) * (w + 1) + c + step[:, 1]
         slots[k].ravel()[own] = len(image.layers) * corner.size + mine
-    values = _behind_their_fronts(image, slots, np.concatenate([d.ravel() for d in disparity] + [mean.astype(np.float32)]))
+    values = _keep_vertices_behind_occluders(image, slots, np.concatenate([d.ravel() for d in disparity] + [mean.astype(np.float32)]))
     *disparity, mean = np.split(values, np.arange(1, len(disparity) + 1) * corner.size)
     disparity = tuple(d.reshape(corner.shape) for d in disparity)
     nudge = _nudges(image)
     return Vertices(tuple(slots), regular, disparity, corner_of, mean, nudge + _smooth_silhouettes(image), nudge)
 
 
-def _behind_their_fronts(image: LayeredDepthImage, slots, values: np.ndarray) -> np.ndarray:
+def _keep_vertices_behind_occluders(image: LayeredDepthImage, slots, values: np.ndarray) -> np.ndarray:
     """Disparity by vertex, lowered where means of pixels would bring a hidden corner out in front of the one that hides it."""
     behind = np.float32(image.threshold / 8)
     pairs = []

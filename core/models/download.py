@@ -50,7 +50,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How long a download goes on trying."""
 
     stall_timeout: float = 20.0  # [s] without data
@@ -58,7 +58,9 @@ class Patience:
     pause: float = 1.0  # [s] before the second attempt; doubled for each further one
 
 
-def fetch(urls: tuple[str, ...], part: Path, wanted: Wanted, accept: Callable[[Path], str], progress: Progress, patience: Patience) -> str:
+def fetch(
+    urls: tuple[str, ...], part: Path, wanted: Wanted, accept: Callable[[Path], str], progress: Progress, patience: RetryPolicy
+) -> str:
     """Fills `part` from the first of `urls` that gives an acceptable file, going on from what `part` already holds.
 
     Args:
@@ -83,7 +85,7 @@ def fetch(urls: tuple[str, ...], part: Path, wanted: Wanted, accept: Callable[[P
 
 
 def _fetch_from(
-    url: str, host: str | None, part: Path, wanted: Wanted, accept: Callable[[Path], str], progress: Progress, patience: Patience
+    url: str, host: str | None, part: Path, wanted: Wanted, accept: Callable[[Path], str], progress: Progress, patience: RetryPolicy
 ) -> str:
     """One source, with its bounded attempts."""
     failures, furthest = 0, size_of(part)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import DioramaError, Kind
 from .catalogue import CATALOGUE, METRIC_DEPTH, RELATIVE_DEPTH, Weights, weights_named
-from .download import Patience, Progress, Wanted, WrongContent, fetch
+from .download import Progress, RetryPolicy, Wanted, WrongContent, fetch
 from .file_lock import append, exclusive, open_fresh, reading, remove_planted, require_space, size_of, writing
 from .record import HASHES, read_record, write_record
 
@@ -187,7 +187,7 @@ def download(
             wanted,
             lambda path: _checked(weights, folder, path, progress),
             progress,
-            Patience(stall_timeout, attempts, pause),
+            RetryPolicy(stall_timeout, attempts, pause),
         )
         with writing(target):
             os.replace(part, target)

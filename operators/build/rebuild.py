@@ -24,7 +24,7 @@ from ..scene.keys import ROLE_KEY, SETTINGS_KEY, SOURCE_KEY
 from ..scene.materials import MATERIAL_OPTIONS, made_images, photo_image, texture_material, texture_of
 from ..on_diorama import OnDiorama
 from ..scene.root import find_root, kept_settings, kept_source, objects_by_role, source_files, source_of
-from ..scene.surfaces import image_nodes, image_nodes_of, images_of, still_there, surfaces_of
+from ..scene.surfaces import image_nodes, image_nodes_of, images_of, root_by_name, surfaces_of
 from ..scene.tint import kept_tint, tint, tinted_images
 from . import build_operator
 from .properties import depth_property, draw_options, option_properties, photo_property, set_values, settings_of
@@ -75,7 +75,7 @@ class Rebuilding(OnDiorama, build_operator.BuildOperator, OwnOptions):
         )  # fmt: skip
 
     def finish(self, context, built: Diorama):
-        rebuild(still_there(self._root), built, self._settings, source_of(built, *self._files), context.scene)
+        rebuild(root_by_name(self._root), built, self._settings, source_of(built, *self._files), context.scene)
 
 
 class Rebuild(Rebuilding, bpy.types.Operator):

@@ -16,7 +16,7 @@ from ..build.user_preferences import models_folder
 from ..on_diorama import OnDiorama, point_property
 from ..scene.depth_image import edit_on, keep_edit, parts_on
 from ..scene.root import find_root, kept_settings, source_files, source_of
-from ..scene.surfaces import still_there
+from ..scene.surfaces import root_by_name
 from .regions import place_on_photo, region_of, region_property, selected_triangles
 
 
@@ -56,7 +56,7 @@ class OnDepth(OnDiorama, build.BuildOperator):
         return root, self._source
 
     def finish(self, context, changed: Changed):
-        root = still_there(self._root)
+        root = root_by_name(self._root)
         keep_edit(root, changed.edit)
         if changed.built is not None:
             about = source_of(changed.built, self._source.photo, self._source.depth)

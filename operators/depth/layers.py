@@ -13,7 +13,7 @@ from ..scene.depth_image import edit_on, keep_parts
 from ..scene.keys import ROLE_KEY
 from ..scene.materials import texture_of
 from ..scene.root import find_root, objects_by_role, source_of
-from ..scene.surfaces import image_nodes, image_nodes_of, still_there, surfaces_of
+from ..scene.surfaces import image_nodes, image_nodes_of, root_by_name, surfaces_of
 from ..scene.tint import COLOUR, STRENGTH, TINT_KEY, take_off, tint, tinted_images
 from .edit_depth import OnDepth
 from .regions import region_of, region_property
@@ -23,7 +23,7 @@ class ChangesParts(OnDepth):
     """Mixin of operators that change what is split off."""
 
     def finish(self, context, split: Split):
-        root = still_there(self._root)
+        root = root_by_name(self._root)
         keep_parts(root, split.parts)
         about = source_of(split.built, self._source.photo, self._source.depth)
         rebuild(root, split.built, self._source.settings, about, context.scene)

@@ -24,7 +24,7 @@ from ..scene.depth_image import (
 )
 from ..scene.emit import short_name
 from ..scene.root import kept_source, objects_by_role
-from ..scene.surfaces import still_there
+from ..scene.surfaces import root_by_name
 from .edit_depth import OnDepth
 from .regions import selected_triangles
 
@@ -54,7 +54,7 @@ class EditDepth(OnDepth, bpy.types.Operator):
         return partial(current_depth, source, edit_on(root))
 
     def finish(self, context, changed):
-        root = still_there(self._root)
+        root = root_by_name(self._root)
         keep_edit(root, changed.edit)
         open_image(context, root, image_on(root, EDITED_KEY), self.target)
 

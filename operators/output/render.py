@@ -89,7 +89,7 @@ def rendering(target: Path, scene, frames: int, output: OutputSettings, view: Vi
                 fps = shot.render.fps / shot.render.fps_base
                 written = [_joined(files, Path(place), target, eye, kind, fps) for eye, files in pictures.items()]
                 if output.stereo == "vr180":
-                    tell_players(written[0][0])
+                    write_vr180_boxes(written[0][0])
         except RuntimeError as error:  # all that Blender has to say, whatever happened
             raise told(target, error) from None
         return _put(written, target, kind, output)
@@ -267,7 +267,7 @@ def join(files: list[Path], movie: Path, fps: float) -> None:
         _encode(files, movie, fps)
 
 
-def tell_players(movie: Path) -> None:
+def write_vr180_boxes(movie: Path) -> None:
     """Writes into a film of half spheres what it is; pictures and MKV have no place for it here."""
     if movie.suffix.lower() in MARKED:
         mark_vr180(movie)

@@ -13,7 +13,7 @@ from .root import find_root
 from .tint import untinted
 
 
-def still_there(name: str) -> bpy.types.Object:
+def root_by_name(name: str) -> bpy.types.Object:
     """The root of that name after a build, meanwhile anything may have happened; raises DioramaError where it is gone."""
     root = bpy.data.objects.get(name)
     if root is None or find_root(root) is not root:

@@ -154,7 +154,7 @@ def _encode(given: argparse.Namespace, session: Session, task: Task, base: Path)
     if _is_skipped(session, task, base):
         return
     from ...operators.output.check_complete import is_whole
-    from ...operators.output.render import join, tell_players
+    from ...operators.output.render import join, write_vr180_boxes
 
     movie, folder = _beside(base, given.movie), _beside(base, "_frames")
     eyes = ["_left", "_right"] if output_from(given).stereo == "pair" else [""]
@@ -171,7 +171,7 @@ def _encode(given: argparse.Namespace, session: Session, task: Task, base: Path)
             if not is_whole(made, len(files)):
                 raise could_not_save(target, f"Blender could not write all of it, {room(target.parent)}")
             if output_from(given).stereo == "vr180":
-                tell_players(made)
+                write_vr180_boxes(made)
             os.replace(made, target)
     session.say(*(f"{target}: {given.frames} frames" for target in targets))
     session.result({"photo": task.photo, "movies": [str(target) for target in targets], "frames": given.frames})
