@@ -1,4 +1,4 @@
-"""DepthMap: how far everything in the photo is, read from a depth file of any common kind."""
+"""DepthMap: disparity for every pixel of the photo's working grid, read from any common depth file."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class DepthMap:
 
     @property
     def span(self) -> float:
-        """Range of disparity that thresholds are parts of; the outermost half per mille of pixels has no say."""
+        """Range of disparity without the outermost half per mille of pixels; thresholds are parts of it."""
         low, high = np.percentile(self.disparity[::2, ::2].astype(float), (0.05, 99.95)).tolist()
         return float(max(high - low, 1e-3 * high))
 
@@ -60,7 +60,7 @@ class DepthMap:
 
 @dataclass(frozen=True)
 class DepthValues:
-    """Numbers as a source holds them, at their own size."""
+    """Numbers as a depth source stores them, at their own size."""
 
     values: np.ndarray  # (h, w) float32
     known: np.ndarray  # (h, w) bool
@@ -118,8 +118,7 @@ def _check_relief(values: np.ndarray, known: np.ndarray, name: str) -> None:
 def depth_on_photo(found: DepthValues, photo: Photo, settings: DepthSettings, long_side: int, name: str) -> DepthMap:
     """Brings depth values onto the photo's working grid: units, unknown pixels, size. `name` is for messages.
 
-    Raises DioramaError where they are another picture's by their aspect, or hold nothing: of a carried depth
-    or a network's that is not known before.
+    Raises DioramaError where their aspect is not the photo's, or no pixel is known.
     """
     _check_known(found.known, name)
     _check_relief(found.values, found.known, name)
@@ -164,7 +163,7 @@ def _disparity(found: DepthValues, settings: DepthSettings) -> np.ndarray:
 
 
 def _meaning(values, known, origin: str, settings: DepthSettings) -> tuple[str, float, str]:
-    """Kind, metres per unit, and the sentence that tells the user what the file was taken for and why."""
+    """Kind, metres per unit, and a sentence for the user: how the file was understood, and why."""
     kind, scale = settings.depth_kind, settings.depth_scale
     if kind == "disparity":
         return "disparity", 1.0, "inverse depth of unknown scale, as told"
@@ -199,9 +198,9 @@ def _grows_downwards(values, known) -> bool:
 
 
 def _zeros_are_holes(values, known, origin: str) -> bool:
-    """Whether the zeros of an inverse-depth file are holes: few of them, and a gap to the next value.
+    """Whether zeros of an inverse-depth file are holes: there are few of them, and a gap between 0 and the next value.
 
-    Stereo disparity leaves such holes; the maps that networks write use zero for the farthest point.
+    Stereo disparity has such holes; maps that networks write use zero for the farthest point.
     """
     if origin in ("NPY", "PFM", "EXR"):
         return bool((values == 0).mean() < 0.35)
@@ -286,9 +285,9 @@ def _read_array(path: Path, file) -> np.ndarray:
 
 
 def _read_array_header(file) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Shape, order and kind of an NPY file (NEP 1): how long the header is stands in four bytes at most, and is checked.
+    """Shape, order and kind of an NPY file (NEP 1); the header's claimed length, of up to four bytes, is checked first.
 
-    NumPy would read as much as they say, and then tell the user to trust the file.
+    NumPy would read as much as the header claims, and then tell the user to trust the file.
     """
     start = file.read(8)
     width = {b"\1\0": 2, b"\2\0": 4}.get(start[6:])
