@@ -123,7 +123,7 @@ class Worker:
                 return Outcome(line["answer"])
 
     def _over(self, limits: Limits, silent: float) -> Outcome | None:
-        """Kills a process that exceeded a limit, and returns the outcome."""
+        """Kills a process that exceeds a limit and returns its outcome; None within the limits."""
         used = self.memory()
         if limits.memory is not None and used is not None and used > limits.memory:
             self.kill()

@@ -110,7 +110,7 @@ def lens_factor(edge: FrameEdge, camera: Camera, path: Path, eyes: Eyes | None =
 
 
 def clean_factor(part_beyond: Callable[[float], float]) -> float:
-    """The smallest factor of the focal length, from 1 to `LONGEST`, with which the visible part outside the edge is within the tolerance."""
+    """The smallest factor of the focal length, 1 to `LONGEST`, with which the visible part outside the edge is within the tolerance."""
     if part_beyond(1.0) <= TOLERANCE:
         return 1.0
     good, bad = LONGEST, 1.0

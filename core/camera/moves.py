@@ -33,7 +33,7 @@ Shape = Callable[["Length", int], list[Key]]
 
 @dataclass(frozen=True)
 class Length:
-    """Duration data that the shape of a move may depend on."""
+    """Duration, easing, loop and seed: all that the shape of a move depends on."""
 
     seconds: float
     easing: str = "smooth"

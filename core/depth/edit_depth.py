@@ -30,7 +30,7 @@ Change = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class DepthEdit:
-    """An edited depth of a photo beside the original one; pixels with equal values are not edited."""
+    """Somebody's edited depth of a photo beside the depth that was found; where both are equal, nothing was edited."""
 
     original: np.ndarray  # (h, w) float32, 1/m
     edited: np.ndarray  # (h, w) float32, 1/m
@@ -49,10 +49,10 @@ class DepthEdit:
 
 
 def take_over(edit: DepthEdit | None, depth: DepthMap, photo: Photo) -> DepthMap:
-    """The depth that was found with the edited pixels put in.
+    """The depth that was found now with the edited pixels put in.
 
-    Where the depth is another now (other size, distance of the nearest point, network or file), the edited values follow
-    the scale and shift that bring the old depth onto the new one.
+    Where it is another one than at the time of the edit (other size, distance of the nearest point, network or file), the edited values
+    follow the scale and shift that map the old depth onto the new one.
     """
     if edit is None or not edit.changed.any():
         return depth

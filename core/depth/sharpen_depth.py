@@ -75,8 +75,8 @@ def _with_slopes(disparity: np.ndarray, ramp: np.ndarray, threshold: np.float32,
 
 
 def _ramps(disparity: np.ndarray, threshold: np.float32, reach: int) -> np.ndarray:
-    """(h, w) bool: disparity jumps the same way on both sides, along rows or columns, at least twice as steeply as anywhere within
-    `reach` on either side. So a plane, however steep, is no ramp."""
+    """(h, w) bool: disparity jumps the same way on both sides, along rows or columns, more than twice as steeply as at the flattest
+    place within `reach` on either side. So a plane, however steep, is no ramp."""
     import cv2
 
     ramp = np.zeros(disparity.shape, bool)
