@@ -1,4 +1,4 @@
-"""Reads the depth channel of an OpenEXR file by its name, which OpenCV cannot: a pass Z beside colours or alone, layers, parts.
+"""Reads the depth channel of an OpenEXR file by its name, which OpenCV cannot: a Z pass beside colours or alone, layers, parts.
 
 Scan line files without compression, with RLE or ZIP (Blender's default): the layout is the one of "OpenEXR File Layout",
 openexr.com. Other files are left to OpenCV.
@@ -62,10 +62,10 @@ class Part:
 
 
 def check_exr(data: bytes, name: str, most: int) -> None:
-    """Raises DioramaError, naming the file `name`, where reading an OpenEXR file would take more than a picture may.
+    """Raises DioramaError, naming the file `name`, where an OpenEXR file would need more memory than a picture may.
 
-    Looks at the headers alone: the number of pixels is at most `most`, a block and all blocks fit `MOST_IN_BLOCK` and
-    `MOST_IN_ALL`, and nothing is said twice, which readers understand in two ways.
+    Reads headers only: there are at most `most` pixels, a block and all blocks fit `MOST_IN_BLOCK` and
+    `MOST_IN_ALL`, and no attribute occurs twice, which readers interpret differently.
     """
     try:
         parts = _read_headers(data)[0]
@@ -98,10 +98,10 @@ def _size(part: Part) -> tuple[int, int]:
 
 
 def read_depth_channel(data: bytes, name: str, most: int) -> np.ndarray | None:
-    """(h, w) float32 of the channel that is called depth; None where no channel is, or the file is not of a kind read here.
+    """(h, w) float32 of the channel called depth; None without such a channel, or where the kind of file is not read here.
 
-    Raises DioramaError, naming the file `name`, where there is one in a compression that is not read, of more than `most`
-    pixels, or damaged.
+    Raises DioramaError, naming the file `name`, where the channel has an unsupported compression, more than `most`
+    pixels, or damaged data.
     """
     try:
         parts, chunks, flags = _read_headers(data)
@@ -116,11 +116,9 @@ def read_depth_channel(data: bytes, name: str, most: int) -> np.ndarray | None:
 
 
 def read_pixels(data: bytes) -> np.ndarray | None:
-    """(h, w) grey, (h, w, 2) with alpha, or (h, w, 3|4) B, G, R, alpha, float32, as OpenCV gives them.
+    """(h, w) grey, (h, w, 2) with alpha, or (h, w, 3|4) B, G, R, alpha, float32, as OpenCV returns them.
 
-    None where the file is not of a kind read here.
-
-    For an OpenCV that another add-on loaded before it was told to read OpenEXR.
+    None where the kind of file is not read here. Needed where another add-on loaded OpenCV with OpenEXR switched off.
     """
     try:
         parts, chunks, flags = _read_headers(data)
