@@ -11,7 +11,7 @@ import numpy as np
 from .depth.depth_map import DepthMap
 from .depth.edit_depth import Change, DepthEdit, change_region, take_over
 from .layers.parts import Parts
-from .pipeline import Diorama, Kept, Progress, build_diorama, find_original, silent
+from .pipeline import Diorama, Progress, StageCache, build_diorama, find_original, silent
 from .settings import Settings
 from .silhouettes.select_thing import Scene
 
@@ -29,7 +29,7 @@ class Source:
     depth: str | None
     settings: Settings
     models: Path | None
-    kept: Kept
+    kept: StageCache
     parts: Parts | None = None
 
 

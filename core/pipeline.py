@@ -65,7 +65,7 @@ class Diorama:
 
 
 @dataclass
-class Kept:
+class StageCache:
     """LRU cache of stage results by photo, so that a changed option repeats only the stages after it.
 
     The photos built last are kept, as many as fit into memory.
@@ -105,7 +105,7 @@ def build_diorama(
     depth_path: str | Path | None,
     settings: Settings = Settings(),
     progress: Progress = silent,
-    kept: Kept | None = None,
+    kept: StageCache | None = None,
     models: str | Path | None = None,
     edit: DepthEdit | None = None,
     parts: Parts | None = None,
@@ -117,7 +117,7 @@ def build_diorama(
     Raises DioramaError for input that cannot be used, Cancelled through `progress`.
     """
     layers, files = settings.layers, (str(photo_path), str(depth_path or ""))
-    step = Steps(progress, kept if kept is not None else Kept(), files)
+    step = Steps(progress, kept if kept is not None else StageCache(), files)
     downloaded = Downloaded(Path(models) if models else None, settings.depth.device)
     settings = replace(settings, inpaint=resolved(settings.inpaint))
     networks = downloaded.stamp(settings.inpaint.inpainter)  # before anything that takes long: one may be missing
@@ -157,12 +157,12 @@ def find_original(
     depth_path: str | Path | None,
     settings: Settings,
     progress: Progress = silent,
-    kept: Kept | None = None,
+    kept: StageCache | None = None,
     models: str | Path | None = None,
 ) -> tuple[Photo, DepthMap]:
     """Photo and depth that `build_diorama` finds for the same arguments, before any manual edit; raises as that does."""
     files = (str(photo_path), str(depth_path or ""))
-    step = Steps(progress, kept if kept is not None else Kept(), files)
+    step = Steps(progress, kept if kept is not None else StageCache(), files)
     return bring_depth(step, photo_path, depth_path, settings, models)[::2]
 
 
@@ -216,7 +216,7 @@ class Steps:
     A stage's result is reused while its own options and all earlier inputs are equal.
     """
 
-    def __init__(self, progress: Progress, kept: Kept, files: tuple = ()):
+    def __init__(self, progress: Progress, kept: StageCache, files: tuple = ()):
         self.progress, self.kept, self.files, self.stage = progress, kept, files, ""
         self.seconds: dict[str, float] = {}
         self.key: tuple = ()

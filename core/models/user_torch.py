@@ -145,7 +145,7 @@ def check() -> None:
 
 
 def _share_arrays(torch, numpy) -> bool:
-    """Checks that torch can exchange arrays with the loaded NumPy: it says so only when asked."""
+    """Whether torch can exchange arrays with the loaded NumPy, by trying it."""
     try:
         return torch.from_numpy(numpy.ones(2, numpy.float32)).numpy()[1] == 1
     except (RuntimeError, TypeError):

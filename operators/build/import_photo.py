@@ -1,4 +1,4 @@
-"""The operator that makes a diorama of a photo: File > Import, Add > Image, the sidebar, a drop, and scripts."""
+"""The operator that makes a diorama from a photo: for File > Import, Add > Image, the sidebar, drag and drop, and scripts."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -14,7 +14,7 @@ from ...core.depth.find_depth import BESIDE
 from ...core.depth.named_depth import pair
 from ...core.errors import DioramaError
 from ...core.memory import scarce_memory
-from ...core.pipeline import Diorama, Kept, Progress, build_diorama
+from ...core.pipeline import Diorama, StageCache, Progress, build_diorama
 from ...core.settings import Settings
 from ..scene.emit import emit
 from ..scene.root import source_of
@@ -126,13 +126,11 @@ def scarce_for(photos: Sequence[str], depths: dict[str, str], settings: Settings
 
 
 def build_each(
-    photos: Sequence[str], depths: dict[str, str], settings: Settings, models: Path, kept: Kept, progress: Progress
+    photos: Sequence[str], depths: dict[str, str], settings: Settings, models: Path, kept: StageCache, progress: Progress
 ) -> list[Built]:
-    """Builds photo after photo, `depths` by photo where a file holds it; free of Blender, for any thread.
+    """Builds several photos, one after another; `depths` are depth files by photo. Free of Blender, for any thread.
 
-    Of several photos, one that fails stops none of the others.
-
-    Raises DioramaError where not a single one can be built.
+    A photo that fails stops none of the others. Raises DioramaError where no photo can be built.
     """
     done: list[Built] = []
     for number, photo in enumerate(photos):
@@ -148,12 +146,12 @@ def build_each(
 
 
 def _tell(progress: Progress, photo: str, number: int, count: int, stage: str, fraction: float) -> None:
-    """One photo's progress as a part of all."""
+    """Progress of one photo as a part of all."""
     progress(stage if count == 1 else f"{Path(photo).name}: {stage}", (number + fraction) / count)
 
 
 def select(context: bpy.types.Context, roots: list[bpy.types.Object]) -> None:
-    """Selects what was made, the last as the active one; somebody in the middle of editing is left alone."""
+    """Selects the new dioramas, the last as the active one; does nothing in edit or paint mode."""
     if context.mode != "OBJECT":
         return
     for ob in context.selected_objects:

@@ -1,4 +1,4 @@
-"""Clicks on the photo that select the thing there: they fill the diorama's mask, which all that works on a region takes."""
+"""Selects things by clicks on the photo: they fill the diorama's mask, which all region operators use."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 

@@ -1,4 +1,4 @@
-"""Operators for painting: the depth or the mask as an image, or as a texture on the photo."""
+"""Operators for painting the depth or the mask, as an image or as a texture on the photo."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -127,7 +127,7 @@ def open_image(context: bpy.types.Context, root: bpy.types.Object, image: bpy.ty
 
 
 def show_image(context: bpy.types.Context, image: bpy.types.Image) -> None:
-    """The image becomes the canvas of texture paint, and what the Image Editor shows, ready for painting."""
+    """Makes the image the canvas of texture paint and shows it in the Image Editor, ready for painting."""
     canvas = context.scene.tool_settings.image_paint
     canvas.mode, canvas.canvas = "IMAGE", image
     found = image_editor(context)

@@ -1,4 +1,4 @@
-"""An eyedropper for depth: click on the photo, in a viewport or an Image Editor, and the region goes to the depth that is there."""
+"""An eyedropper for depth: a click on the photo, in a viewport or Image Editor, moves the region to the depth there."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 

@@ -1,4 +1,4 @@
-"""A layered mesh becomes objects, materials and a camera in Blender; core's axes become Blender's here and nowhere else."""
+"""Adds a layered mesh to Blender as objects, materials and a camera, in Blender's axes."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace, session: Session) -> None:
-    """Does one task. A photo that cannot be used is told in a file, and its task is done: it must not stop the others."""
+    """Does one task. A photo that cannot be used is noted in a file, and its task counts as done, so that the other tasks run."""
     output_from(given)
     tasks = find_tasks(real_path(given.folder), given.output, given.depth and real_path(given.depth))
     if given.step == "list":
@@ -82,7 +82,7 @@ def run(given: argparse.Namespace, session: Session) -> None:
 
 
 def _list(given: argparse.Namespace, session: Session, tasks: list[Task]) -> None:
-    """For a person; with --json the parameters of the job's template."""
+    """Prints the tasks for a person; with --json the parameters of the job's template."""
     session.say(*(f"{number:4} {task.photo}" for number, task in enumerate(tasks, 1)))
     session.result({"Photos": str(real_path(given.folder)), "Output": str(real_path(given.output)), "Count": len(tasks)})
 
@@ -178,7 +178,7 @@ def _encode(given: argparse.Namespace, session: Session, task: Task, base: Path)
 
 
 def _is_skipped(session: Session, task: Task, base: Path) -> bool:
-    """Whether the photo could not be used, which `build` has told."""
+    """Whether `build` noted that the photo cannot be used."""
     told = _beside(base, FAILED)
     if told.is_file():
         session.warn(f"{task.photo} is left out, see {told}")
@@ -186,5 +186,5 @@ def _is_skipped(session: Session, task: Task, base: Path) -> bool:
 
 
 def _beside(base: Path, ending: str) -> Path:
-    """The base may hold dots, so that it has no ending to replace."""
+    """A path with an ending added; the name may hold dots, so none is replaced."""
     return base.with_name(base.name + ending)
