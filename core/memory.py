@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import sys
 from pathlib import Path
@@ -75,6 +76,15 @@ def scarce_memory(photo: Path, long_side: int, networks: bool) -> str | None:
     if need <= free:
         return None
     return f"{photo} needs about {need / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are free; should it stop for lack of it"
+
+
+def give_back() -> None:
+    """Hands memory that was freed, and that the C library kept for later, back to the machine: a third of a diorama's peak.
+
+    GNU's keeps a heap for each thread (malloc_trim(3)); elsewhere this does nothing.
+    """
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # macOS has no such function, Windows no library without a name
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def free_caches(package: str) -> None:

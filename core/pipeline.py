@@ -26,6 +26,7 @@ from .layers.layered_depth_image import LayeredDepthImage
 from .layers.parts import Parts
 from .layers.soft_silhouettes import add_skirt, find_matte, with_background_colours
 from .layers.split import split_into_layers
+from .memory import give_back
 from .mesh.delight import delit_textures
 from .mesh.separate_parts import separate_parts
 from .mesh.triangulate import LayeredMesh, triangulate
@@ -132,6 +133,7 @@ def build_diorama(
     image, edges = step("Inpainting what is hidden", 0.3, (settings.inpaint, networks),
                         lambda: inpaint(with_background_colours(torn, matte), layers, settings.inpaint, step.within(0.3, 0.85),
                                         downloaded))  # fmt: skip
+    give_back()
     lit = settings.scene.shader == "principled"
     mesh = step("Triangulating", 0.85, (settings.mesh, lit),
                 lambda: _with_soft_edges(image, matte, photo, depth.metric, settings.mesh, lit))  # fmt: skip
@@ -139,6 +141,7 @@ def build_diorama(
         mesh = step("Taking off the light", 0.95, (), lambda: _with_albedo(mesh, image, matte, photo, settings.mesh))
     progress("Done", 1.0)
     step.kept.make_room(files)
+    give_back()
     return Diorama(photo, found, depth, original, image, mesh, edges, step.seconds)
 
 

@@ -39,7 +39,7 @@ class Start:
 def contrast(colours: np.ndarray) -> tuple[np.ndarray, float]:
     """(mean (3,) float32, spread) of the (n, 3) colours of a trusted context."""
     mean = colours.mean(axis=0)
-    return mean.astype(np.float32), float(max(LEAST_CONTRAST, np.sqrt(((colours - mean) ** 2).mean())))
+    return mean.astype(np.float32), float(max(LEAST_CONTRAST, np.sqrt(((colours - mean) ** 2).mean(dtype=float))))
 
 
 def network_input(start: Start) -> np.ndarray:

@@ -44,7 +44,7 @@ def find_depth(photo: Photo, depth_path: Path | None, settings: DepthSettings, m
     Raises DioramaError where there is none to be had, with what to do.
     """
     if depth_path is not None:
-        return FoundDepth(read_depth(depth_path, settings), "file")
+        return _from_file(read_depth(depth_path, settings, photo), photo, "file")
     if settings.estimator != "auto":
         return estimate_depth(photo, settings.estimator, settings.device, models)
     carried = read_embedded_depth(photo.path)
@@ -55,8 +55,8 @@ def find_depth(photo: Photo, depth_path: Path | None, settings: DepthSettings, m
         return _carried(read_sidecar_depth(sidecar, photo.path), BESIDE)
     named = find_named_depth(photo.path)
     if named is not None:
-        values = read_depth(named, settings)
-        return FoundDepth(replace(values, source=f"{values.source}; found beside the photo by its name"), BESIDE)
+        values = read_depth(named, settings, photo)
+        return _from_file(replace(values, source=f"{values.source}; found beside the photo by its name"), photo, BESIDE)
     best = best_estimator(models) if models is not None else None
     if best is None:
         return _by_built_in(photo, BETTER)
@@ -64,6 +64,11 @@ def find_depth(photo: Photo, depth_path: Path | None, settings: DepthSettings, m
         return _by_network(photo, best.key, settings.device, models)
     except ImportError as error:
         return _by_built_in(photo, f"{best.key} needs PyTorch, which cannot be loaded here ({error})")
+
+
+def _from_file(values: DepthValues, photo: Photo, origin: str) -> FoundDepth:
+    focal = values.focal_px and values.focal_px * photo.colour.shape[1]
+    return FoundDepth(values, origin, focal)
 
 
 def _carried(carried: EmbeddedDepth, origin: str) -> FoundDepth:

@@ -190,13 +190,19 @@ def _weighted_median(disparity, colour, band, radius: int = 2) -> np.ndarray:
     y0, x0 = np.rint(y).astype(np.int32), np.rint(x).astype(np.int32)
     count = (2 * radius + 1) ** 2
     values, weights = np.empty((len(r), count), np.float32), np.empty((len(r), count), np.float32)
-    offsets = [(dy, dx) for dy in range(-radius, radius + 1) for dx in range(-radius, radius + 1)]
-    for k, (dy, dx) in enumerate(offsets):
-        yy, xx = np.clip(y0 + dy, 0, h - 1), np.clip(x0 + dx, 0, w - 1)
-        values[:, k] = disparity[yy, xx]
-        far = ((yy - y) ** 2 + (xx - x) ** 2) / (2 * SPACE_SIGMA**2)
-        unlike = ((small[yy, xx] - own) ** 2).sum(axis=1) / (2 * COLOUR_SIGMA**2)
-        weights[:, k] = np.exp(-far - np.minimum(unlike, 60.0))
+    flat, shades = disparity.ravel(), small.reshape(-1, 3)
+    beside = range(-radius, radius + 1)
+    across = [(xx, (xx - x) ** 2) for dx in beside for xx in (np.clip(x0 + dx, 0, w - 1),)]
+    for i, dy in enumerate(beside):
+        yy = np.clip(y0 + dy, 0, h - 1)
+        down, line = (yy - y) ** 2, yy * w
+        for k, (xx, over) in enumerate(across, i * len(across)):
+            there = line + xx
+            values[:, k] = flat.take(there)
+            far = (down + over) / (2 * SPACE_SIGMA**2)
+            red, green, blue = (np.square(shades[:, c].take(there) - own[:, c]) for c in range(3))
+            unlike = (red + green + blue) / (2 * COLOUR_SIGMA**2)
+            weights[:, k] = np.exp(-far - np.minimum(unlike, 60.0))
     order = np.argsort(values, axis=1)
     summed = np.cumsum(np.take_along_axis(weights, order, axis=1), axis=1)
     middle = (summed >= 0.5 * summed[:, -1:]).argmax(axis=1)

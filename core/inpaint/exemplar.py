@@ -360,7 +360,8 @@ class Voting:
         weight = np.zeros(len(nnf.rows) + 1, np.float32)  # the last stands for "no patch here"
         weight[:-1] = 1
         if nnf.difference is not None and len(nnf.rows):
-            weight[:-1] /= nnf.difference + 1e-4 + np.percentile(nnf.difference, WEIGHT_PERCENTILE)
+            typical = float(np.percentile(nnf.difference.astype(float), WEIGHT_PERCENTILE))  # NumPy 2 keeps float32, and a scalar's type
+            weight[:-1] /= nnf.difference + 1e-4 + typical
         place = np.append(nnf.source_rows * self.hole.shape[1] + nnf.source_columns, 0)
         taken = self.colour.take(place.take(self.patch) + self.away, axis=0)
         total = np.einsum("pnc,pn->nc", taken, weight.take(self.patch))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..raster.colour_curves import linear_from_srgb, srgb_from_linear
+from ..raster.guided_filter import linear_model, window_mean
 from ..raster.nearest_known import nearest_known
 from ..settings import LayerSettings
 from .layered_depth_image import BACK, FRONT, OPPOSITE, Layer, LayeredDepthImage, neighbour
@@ -110,8 +111,8 @@ def find_band(image: LayeredDepthImage, width: int) -> Band | None:
         back |= neighbour(behind, OPPOSITE[side], False)
     if not (front & frame).any():
         return None
-    to_front, nearer = _nearest(front, disparity)
-    to_back, farther = _nearest(back, disparity)
+    (to_front, at_front), (to_back, at_back) = nearest_known(front), nearest_known(back)
+    nearer, farther = disparity.ravel()[at_front], disparity.ravel()[at_back]
     # between the two surfaces, not at a fixed step from one: either may bend a lot within the band
     middle = (nearer + farther) / 2
     is_back = frame & (disparity < np.minimum(middle, nearer - apart / 2))
@@ -124,14 +125,6 @@ def find_band(image: LayeredDepthImage, width: int) -> Band | None:
     edge = np.where(outer, width + 1 - to_front, np.where(inner, width + 1 - to_back, 0)).astype(np.float32)
     nearer, farther = np.where(is_back, nearer, disparity), np.where(is_back, disparity, farther)
     return Band(outer, inner & ~within, beyond, within, nearer, farther, apart, edge, width)
-
-
-def _nearest(seeds: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distance to the nearest seed, in pixels, and the seed's value."""
-    if not seeds.any():
-        return np.full(seeds.shape, np.inf, np.float32), values
-    distance, index = nearest_known(seeds)
-    return distance, values.reshape(seeds.size, *values.shape[2:])[index]
 
 
 def _ridge(distance: np.ndarray) -> np.ndarray:
@@ -207,7 +200,7 @@ def _candidates(colour, disparity, known: np.ndarray, expected: np.ndarray, pixe
 
     weight = known.astype(np.float32)
     mean = cv2.blur(colour * weight[..., None], (3, 3)) / np.maximum(cv2.blur(weight, (3, 3)), 1e-3)[..., None]
-    _, nearest = _nearest(known, np.arange(known.size, dtype=np.int32).reshape(known.shape))
+    _, nearest = nearest_known(known)
     r, c = np.divmod(pixels, known.shape[1])
     step = 1.5 * band.width
     found = []
@@ -235,22 +228,18 @@ def _with_portrait(alpha, confidence, portrait: np.ndarray, band: Band, image: L
 
 
 def _smooth(alpha: np.ndarray, confidence: np.ndarray, colour: np.ndarray, band: Band) -> np.ndarray:
-    """Alpha after a guided filter (He, Sun and Tang 2010) that follows the photo's brightness and trusts by confidence; sure
-    values at the band's two edges, so that it ends without a seam."""
+    """Alpha after a guided filter that follows the photo's brightness and weights by confidence; sure values at the band's two
+    edges, so that it ends without a seam."""
     import cv2
 
     inside = band.outer | band.inner
     guide = perceived(colour).mean(axis=2)
     near = inside | band.within | band.beyond
     weight = np.where(near, confidence, 0).astype(np.float32)
-    size = (2 * max(1, band.width // 3) + 1,) * 2
-    total = cv2.blur(weight, size) + 1e-6
-    mean = lambda values: cv2.blur(weight * values, size) / total  # noqa: E731
-    g, a = mean(guide), mean(alpha)
-    slope = (mean(guide * alpha) - g * a) / (mean(guide * guide) - g * g + 1e-3)
-    offset = a - slope * g
-    filtered = cv2.blur(slope * total, size) / cv2.blur(total, size) * guide
-    filtered += cv2.blur(offset * total, size) / cv2.blur(total, size)
+    radius = max(1, band.width // 3)
+    slope, offset = linear_model(alpha, guide, window_mean(radius, weight, 1e-6), 1e-3)
+    by_confidence = window_mean(radius, cv2.blur(weight, (2 * radius + 1,) * 2) + 1e-6)  # a window counts by what is sure in it
+    filtered = by_confidence(slope) * guide + by_confidence(offset)
     trust = np.clip(confidence, 0, 1) * 0.5
     result = np.where(inside, trust * alpha + (1 - trust) * np.clip(filtered, 0, 1), alpha)
     result = np.clip((result - NEARLY) / (1 - 2 * NEARLY), 0, 1)

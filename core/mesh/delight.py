@@ -17,6 +17,7 @@ from ..layers.layered_depth_image import LayeredDepthImage
 from ..layers.soft_silhouettes import Matte
 from ..photo.photo import Photo
 from ..raster.colour_curves import linear_from_srgb, srgb_from_linear
+from ..raster.guided_filter import guided_filter, window_mean
 from .atlas import pack_atlas, with_sheet
 from .backdrop import lay_backdrop
 from .normals import find_slopes, normal_map
@@ -104,17 +105,11 @@ def _within(values: np.ndarray, group: np.ndarray, weight: np.ndarray) -> np.nda
 
 
 def _slow(values: np.ndarray, known: np.ndarray, disparity: np.ndarray, apart: float, radius: int) -> np.ndarray:
-    """The slow part of `values` within surfaces: a guided filter with the disparity as guide, which knows no paint, so that
-    patterns and things of another colour on one surface leave no trace; continued where nothing is known."""
-    import cv2
-
-    size, weight = (2 * radius + 1,) * 2, known.astype(np.float32) + np.float32(1e-4)
+    """The slow part of `values` within surfaces, continued where nothing is known. A guided filter with the disparity as guide:
+    disparity knows no paint, so patterns and things of another colour on one surface leave no trace."""
+    weight = known.astype(np.float32) + np.float32(1e-4)
     values, guide = np.where(known, values, 0).astype(np.float32), disparity.astype(np.float32)
-    total = cv2.blur(weight, size)
-    mean = lambda v: cv2.blur(weight * v, size) / total  # noqa: E731
-    g, v = mean(guide), mean(values)
-    slope = (mean(guide * values) - g * v) / (np.maximum(mean(guide * guide) - g * g, 0) + apart**2)
-    return mean(slope) * guide + mean(v - slope * g)
+    return guided_filter(values, guide, window_mean(radius, weight), apart**2)
 
 
 def delit_textures(image: LayeredDepthImage, matte: Matte | None, photo: Photo, backdrop: bool) -> dict[str, np.ndarray]:

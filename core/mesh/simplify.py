@@ -292,7 +292,7 @@ def _edges_between(sheet: Sheet) -> np.ndarray:
     """(n, 2) int32: the edges that have not one triangle of the same label on each side."""
     start, end = sheet.triangles.ravel(), sheet.triangles[:, [1, 2, 0]].ravel()
     key = np.minimum(start, end).astype(np.int64) * sheet.points.shape[1] + np.maximum(start, end)
-    order = np.argsort(key)
+    order = np.argsort(key, kind="stable")  # or equal ones stand as that NumPy likes
     first = np.flatnonzero(np.diff(key[order], prepend=-1))
     count = np.diff(first, append=len(key))
     label = sheet.label[order // 3]

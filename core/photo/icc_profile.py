@@ -6,6 +6,8 @@ import struct
 
 import numpy as np
 
+from ..raster.colour_curves import linear_from_srgb, srgb_from_linear
+
 SRGB_TO_XYZ = np.array([[0.436066, 0.385151, 0.143078], [0.222488, 0.716873, 0.060608], [0.013916, 0.097076, 0.714096]])
 """Columns: sRGB's primaries as its own profile has them, adapted to the D50 of all profiles."""
 ROWS_AT_ONCE = 256
@@ -38,15 +40,12 @@ def to_srgb(colour: np.ndarray, profile: bytes) -> np.ndarray | None:
 
 
 def _encoded(linear: np.ndarray) -> np.ndarray:
-    """Linear 0..1 -> uint16 through the curve of IEC 61966-2-1."""
-    linear = np.clip(linear, 0, 1)
-    curved = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 1e-8) ** (1 / 2.4) - 0.055)
-    return np.rint(curved * (LEVELS - 1)).astype(np.uint16)
+    """Linear 0..1 -> uint16 sRGB."""
+    return np.rint(srgb_from_linear(np.clip(linear, 0, 1)) * (LEVELS - 1)).astype(np.uint16)
 
 
 def _srgb_curve() -> np.ndarray:
-    x = np.linspace(0, 1, LEVELS)
-    return np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
+    return linear_from_srgb(np.linspace(0, 1, LEVELS))
 
 
 def _tags(profile: bytes) -> dict[bytes, bytes]:

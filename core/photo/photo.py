@@ -17,7 +17,7 @@ from ..errors import DioramaError, reading_a_file
 from ..raster.colour_curves import srgb_from_linear
 from ..raster.decode import MAX_PIXELS, decode_pixels, exr_size, read_file
 from ..raster.decoder_errors import DECODER_ERRORS, damaged
-from ..raster.exr_depth import check_exr
+from ..raster.exr_header import check_exr
 from ..raster.open_picture import open_picture
 from ..raster.picture_bounds import bytes_a_pixel, channels_of, check_memory
 from ..settings import PhotoSettings

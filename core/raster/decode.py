@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DioramaError, is_out_of_memory
-from .exr_depth import MAX_ATTRIBUTES, read_pixels
+from .exr_header import MAX_ATTRIBUTES
+from .exr_read import read_pixels
 from .open_picture import open_picture, picture_kind
 
 MAX_PIXELS = 250_000_000

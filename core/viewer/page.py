@@ -16,6 +16,7 @@ from ..camera.camera import Camera
 from ..camera.framing import FrameEdge, beyond, clean_factor
 from ..camera.safe_range import SafeRange
 from ..errors import DioramaError
+from ..raster.colour_curves import linear_from_srgb
 from .pack import Surface, numbers_of, pack
 
 FARTHEST = 0.08
@@ -86,7 +87,7 @@ def write_page(title: str, surfaces: list[Surface], textures: list[Texture], cam
     frame = tuple(numbers_of(np.array([-camera.cx, -camera.cy, camera.width, camera.height]) / camera.focal_px))
     depths = [surface.places[:, 2] for surface in surfaces]
     low, high = min(d.min() for d in depths), max(d.max() for d in depths)
-    grey = (((BACKGROUND / 255) + 0.055) / 1.055) ** 2.4
+    grey = float(linear_from_srgb(np.float64(BACKGROUND / 255)))
     scene = {
         "size": [camera.width, camera.height],
         "frame": frame,

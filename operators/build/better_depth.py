@@ -76,9 +76,4 @@ def download_then(wanted: models.Weights, folder, online: bool, build: Work, pro
     return build(lambda stage, fraction: progress(stage, DOWNLOAD_PART + (1 - DOWNLOAD_PART) * fraction))
 
 
-def register() -> None:
-    bpy.utils.register_class(GetBetterDepth)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(GetBetterDepth)
+register, unregister = bpy.utils.register_classes_factory((GetBetterDepth,))

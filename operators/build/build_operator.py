@@ -10,7 +10,7 @@ from ...core.depth.find_depth import forget_models
 from ...core.errors import Cancelled, DioramaError
 from ...core.job import Job, Work
 from ...core.pipeline import Kept, silent
-from .failure import report_failure
+from ..on_diorama import report_failure
 from .roll_back import all_or_nothing
 
 kept = Kept()

@@ -36,14 +36,4 @@ class LoadDefaults(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (SaveDefaults, LoadDefaults)
-
-
-def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory((SaveDefaults, LoadDefaults))

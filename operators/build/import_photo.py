@@ -163,9 +163,4 @@ def select(context: bpy.types.Context, roots: list[bpy.types.Object]) -> None:
         context.view_layer.objects.active = root
 
 
-def register() -> None:
-    bpy.utils.register_class(ImportPhoto)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(ImportPhoto)
+register, unregister = bpy.utils.register_classes_factory((ImportPhoto,))

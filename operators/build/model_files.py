@@ -110,14 +110,4 @@ def redraw_preferences(context) -> None:
                 area.tag_redraw()
 
 
-CLASSES = (DownloadModel, ImportModel, RemoveModel)
-
-
-def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory((DownloadModel, ImportModel, RemoveModel))

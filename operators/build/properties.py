@@ -227,16 +227,14 @@ def draw_option(layout, data, f: dataclasses.Field) -> None:
         row.prop(data, percent_of(f.name) if shown(f.name).percent else f.name)
 
 
-CLASSES = (PhotoDioramaScene, PhotoDioramaDefaults)
+register_classes, unregister_classes = bpy.utils.register_classes_factory((PhotoDioramaScene, PhotoDioramaDefaults))
 
 
 def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
+    register_classes()
     bpy.types.Scene.photo_diorama = bpy.props.PointerProperty(type=PhotoDioramaScene)
 
 
 def unregister() -> None:
     del bpy.types.Scene.photo_diorama
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+    unregister_classes()

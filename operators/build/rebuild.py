@@ -22,6 +22,7 @@ from ..scene.depth_image import EDITED_KEY, edit_on, image_on, keep_edit, parts_
 from ..scene.emit import add_camera, edge_of, make_mesh, match_camera, set_up_scene, short_name
 from ..scene.keys import ROLE_KEY, SETTINGS_KEY, SOURCE_KEY
 from ..scene.materials import MATERIAL_OPTIONS, made_images, photo_image, texture_material, texture_of
+from ..on_diorama import OnDiorama
 from ..scene.root import find_root, kept_settings, kept_source, objects_by_role, source_files, source_of
 from ..scene.surfaces import image_nodes, image_nodes_of, images_of, still_there, surfaces_of
 from ..scene.tint import kept_tint, tint, tinted_images
@@ -33,16 +34,11 @@ OwnOptions = type("OwnOptions", (), {"__annotations__": option_properties(option
 OwnOptions.__doc__ = "Mixin: every option, never taken over from the last call, since each diorama has its own."
 
 
-class Rebuilding(build_operator.BuildOperator, OwnOptions):
+class Rebuilding(OnDiorama, build_operator.BuildOperator, OwnOptions):
     """Mixin of the operators that build a diorama anew with photo, depth and options that may be others."""
 
     photo: photo_property()
     depth: depth_property()
-
-    @classmethod
-    def poll(cls, context):
-        root = find_root(context.object)
-        return root is not None and root.library is None
 
     def invoke(self, context, event):
         self.take_over(find_root(context.object))
@@ -257,9 +253,4 @@ def renew_camera(objects: dict, built: Diorama, was: dict, move: SceneSettings |
         animate(rig, camera, built.mesh, move, scene, (edge_of(built.mesh), built.mesh.camera))
 
 
-def register() -> None:
-    bpy.utils.register_class(Rebuild)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(Rebuild)
+register, unregister = bpy.utils.register_classes_factory((Rebuild,))

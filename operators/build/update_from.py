@@ -56,9 +56,4 @@ class UpdateFrom(Rebuilding, bpy.types.Operator, ImportHelper):
         return super().prepare(context)
 
 
-def register() -> None:
-    bpy.utils.register_class(UpdateFrom)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(UpdateFrom)
+register, unregister = bpy.utils.register_classes_factory((UpdateFrom,))

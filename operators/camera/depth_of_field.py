@@ -6,12 +6,13 @@ import bpy
 from bpy_extras import view3d_utils
 
 from ...core.errors import DioramaError
+from ..on_diorama import ActOnDiorama, point_property
 from ..scene.focus_scale import SCALE_KEY
 from ..scene.photo_rays import PhotoRays
 from ..scene.root import find_root, kept_source, objects_by_role, world_scale
 
 
-class DepthOfField(bpy.types.Operator):
+class DepthOfField(ActOnDiorama, bpy.types.Operator):
     """Focus this diorama's own camera by the distances in the photo"""
 
     bl_idname = "photo_diorama.depth_of_field"
@@ -28,20 +29,12 @@ class DepthOfField(bpy.types.Operator):
             ("OFF", "Off", "All is sharp, as in the photo"),
         ],
     )
-    point: bpy.props.FloatVectorProperty(
-        name="Point", size=2, default=(0.5, 0.5), min=0.0, max=1.0,
-        description="The picked point: from the left and from the top of the photo, 0 to 1",
-    )  # fmt: skip
+    point: point_property("The picked point: from the left and from the top of the photo, 0 to 1")
     fstop: bpy.props.FloatProperty(
         name="F-Stop",
         description="Aperture: smaller numbers blur more; real where the depth is in metres",
         default=2.8, min=0.01, soft_max=32.0, precision=1,
     )  # fmt: skip
-
-    @classmethod
-    def poll(cls, context):
-        root = find_root(context.object)
-        return root is not None and root.library is None
 
     def invoke(self, context, event):
         if self.focus != "POINT" or bpy.app.background or context.region_data is None:
@@ -73,15 +66,8 @@ class DepthOfField(bpy.types.Operator):
         context.workspace.status_text_set(None)
         return result
 
-    def execute(self, context):
-        root = find_root(context.object)
-        try:
-            told = set_focus(root, self.focus, tuple(self.point), self.fstop, context)
-        except DioramaError as error:
-            self.report({"ERROR"}, error.in_window)
-            return {"CANCELLED"}
-        self.report({"INFO"}, told)
-        return {"FINISHED"}
+    def act(self, context, root):
+        return set_focus(root, self.focus, tuple(self.point), self.fstop, context)
 
 
 def picked(context, mouse: tuple[int, int]):
@@ -137,9 +123,4 @@ def set_focus(root: bpy.types.Object, focus: str, point: tuple[float, float], fs
     return f"Focus {where}, f/{fstop:g}{real}."
 
 
-def register() -> None:
-    bpy.utils.register_class(DepthOfField)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(DepthOfField)
+register, unregister = bpy.utils.register_classes_factory((DepthOfField,))

@@ -142,9 +142,4 @@ def place_in(region, mouse_x: int, mouse_y: int) -> tuple[float, float]:
     return (mouse_x - region.x - half[0]) / half[0], (mouse_y - region.y - half[1]) / half[1]
 
 
-def register() -> None:
-    bpy.utils.register_class(TiltPreview)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(TiltPreview)
+register, unregister = bpy.utils.register_classes_factory((TiltPreview,))

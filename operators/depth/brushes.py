@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import bpy
 
+from ...core.errors import DioramaError
+from ..on_diorama import ActOnDiorama
 from ..scene.depth_image import EDITED_KEY, MASK_KEY, image_on
-from ..scene.root import find_root
-from .edit_depth import OfDiorama, part
+from .edit_depth import part
 from .paint_depth import image_editor, show_image
 
 
@@ -33,7 +34,7 @@ LOOK_AGAIN = 0.3
 """Seconds between two looks at whether one of our brushes is still the one that paints."""
 
 
-class DepthBrush(bpy.types.Operator):
+class DepthBrush(ActOnDiorama, bpy.types.Operator):
     """Take a brush for the depth or for the mask, and the image it is meant for"""
 
     bl_idname = "photo_diorama.depth_brush"
@@ -49,23 +50,20 @@ class DepthBrush(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context):
-        if not OfDiorama.poll.__func__(cls, context):
+        if not super().poll(context):
             return False
         if context.mode != "PAINT_TEXTURE" and image_editor(context) is None:
             cls.poll_message_set("Open the depth or the mask for painting first")
             return False
         return True
 
-    def execute(self, context):
-        root = find_root(context.object)
+    def act(self, context, root):
         of_mask = self.kind in OF_MASK
         image = image_on(root, MASK_KEY if of_mask else EDITED_KEY)
         if image is None:
-            self.report({"ERROR"}, f"Open the {'mask' if of_mask else 'depth'} for painting first.")
-            return {"CANCELLED"}
+            raise DioramaError(f"Open the {'mask' if of_mask else 'depth'} for painting first.")
         show_image(context, image)
         take_brush(context, self.kind, 1.0 if of_mask else self.strength)
-        return {"FINISHED"}
 
 
 def take_brush(context: bpy.types.Context, kind: str, strength: float) -> None:

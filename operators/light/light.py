@@ -10,8 +10,9 @@ from mathutils import Vector
 
 from ...core.errors import DioramaError
 from ..nodes.catcher_nodes import catcher_nodes, insert, remove
+from ..on_diorama import ActOnDiorama
 from ..scene.keys import ROLE_KEY
-from ..scene.root import find_root, objects_by_role
+from ..scene.root import objects_by_role
 from ..scene.surfaces import surfaces_of
 from .ground import ground_of, put_ground, walls_of
 
@@ -22,12 +23,13 @@ NEARER = 0.998
 """Scale of a catcher's copy about the photo's camera, which sees it just before the photo."""
 
 
-class ShadowCatcher(bpy.types.Operator):
+class ShadowCatcher(ActOnDiorama, bpy.types.Operator):
     """Let other objects cast shadows on the photo's ground and walls; press again after the light has changed"""
 
     bl_idname = "photo_diorama.shadow_catcher"
     bl_label = "Shadow Catcher"
     bl_options = {"REGISTER", "UNDO"}
+    in_object_mode = True
 
     method: bpy.props.EnumProperty(
         name="Method",
@@ -53,26 +55,13 @@ class ShadowCatcher(bpy.types.Operator):
         name="Walls", description="The large walls of the photo catch shadows too, as far as light falls on them", default=True
     )
 
-    @classmethod
-    def poll(cls, context):
-        root = find_root(context.object)
-        return root is not None and root.library is None and context.mode == "OBJECT"
-
-    def execute(self, context):
-        root = find_root(context.object)
-        try:
-            if self.method == "NONE":
-                stop_catching(root)
-                told = "The photo catches nothing."
-            elif self.method == "PHOTO":
-                told = catch_on_photo(root, context, self.strength, self.reflection, self.roughness, self.walls)
-            else:
-                told = catch_for_compositing(root, context, self.roughness)
-        except DioramaError as error:
-            self.report({"ERROR"}, error.in_window)
-            return {"CANCELLED"}
-        self.report({"INFO"}, told)
-        return {"FINISHED"}
+    def act(self, context, root):
+        if self.method == "NONE":
+            stop_catching(root)
+            return "The photo catches nothing."
+        if self.method == "PHOTO":
+            return catch_on_photo(root, context, self.strength, self.reflection, self.roughness, self.walls)
+        return catch_for_compositing(root, context, self.roughness)
 
 
 def catch_on_photo(root, context, strength: float, reflection: float, roughness: float, walls: bool = True) -> str:
@@ -208,25 +197,18 @@ def light_on(scene, up: Vector) -> tuple[tuple[float, float, float], bool]:
     return tuple(total), unsure
 
 
-class Holdout(bpy.types.Operator):
+class Holdout(ActOnDiorama, bpy.types.Operator):
     """Cut this diorama out of the picture, so that only what stands before it is rendered; press again to show it"""
 
     bl_idname = "photo_diorama.holdout"
     bl_label = "Holdout"
     bl_options = {"REGISTER", "UNDO"}
 
-    @classmethod
-    def poll(cls, context):
-        root = find_root(context.object)
-        return root is not None and root.library is None
-
-    def execute(self, context):
-        root = find_root(context.object)
+    def act(self, context, root):
         on = not is_held_out(root)
         hold_out(root, on)
         shown = "held out; turn on Transparent under Render > Film to see through it" if on else "shown again"
-        self.report({"INFO"}, f"{root.name} is {shown}.")
-        return {"FINISHED"}
+        return f"{root.name} is {shown}."
 
 
 def is_held_out(root: bpy.types.Object) -> bool:
@@ -249,11 +231,4 @@ def catching(root: bpy.types.Object) -> str:
     return "PHOTO" if any(catcher_nodes(material) for material in materials) else "NONE"
 
 
-def register() -> None:
-    for cls in (ShadowCatcher, Holdout):
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in (Holdout, ShadowCatcher):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory((ShadowCatcher, Holdout))

@@ -18,6 +18,7 @@ from ..nodes.relief_sliders import (
     set_measured,
     set_sliders,
 )
+from ..on_diorama import ActOnDiorama
 from ..scene.focus_scale import SCALE_KEY
 from ..scene.root import find_root, objects_by_role
 
@@ -65,7 +66,7 @@ def bake_mesh(mesh: bpy.types.Mesh, relief: Relief) -> None:
     mesh.update()
 
 
-class ReliefOperator:
+class ReliefOperator(ActOnDiorama):
     """Mixin of the operators that need a diorama with sliders."""
 
     @classmethod
@@ -84,17 +85,10 @@ class BakeRelief(ReliefOperator, bpy.types.Operator):
     bl_label = "Bake Relief"
     bl_options = {"REGISTER", "UNDO"}
 
-    def execute(self, context):
+    def act(self, context, root):
         if context.mode != "OBJECT":
-            self.report({"ERROR"}, "Leave edit or paint mode, then bake.")
-            return {"CANCELLED"}
-        root = find_root(context.object)
-        try:
-            bake(root, context.evaluated_depsgraph_get())
-        except DioramaError as error:
-            self.report({"ERROR"}, error.in_window)
-            return {"CANCELLED"}
-        return {"FINISHED"}
+            raise DioramaError("Leave edit or paint mode, then bake.")
+        bake(root, context.evaluated_depsgraph_get())
 
 
 def bake(root: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> None:
@@ -131,12 +125,10 @@ class ResetRelief(ReliefOperator, bpy.types.Operator):
     bl_label = "Reset Relief"
     bl_options = {"REGISTER", "UNDO"}
 
-    def execute(self, context):
-        root = find_root(context.object)
+    def act(self, context, root):
         set_sliders(root, defaults_of(root))
         if animated_sliders(root):
             self.report({"WARNING"}, "Keyframes on the sliders will change them again; clear those to keep the reset.")
-        return {"FINISHED"}
 
 
 def _world_scale(root: bpy.types.Object) -> float:
@@ -153,12 +145,11 @@ def _set_world_scale(root: bpy.types.Object, value: float) -> None:
         camera.data[SCALE_KEY] = camera.data.get(SCALE_KEY, 1.0) * ratio
 
 
-CLASSES = (BakeRelief, ResetRelief)
+register_classes, unregister_classes = bpy.utils.register_classes_factory((BakeRelief, ResetRelief))
 
 
 def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
+    register_classes()
     bpy.types.Object.photo_diorama_world_scale = bpy.props.FloatProperty(
         name="World Scale", description="Scales the whole diorama round its camera: surfaces, camera moves, focus. It is the root's scale",
         min=0.0001, max=1e6, soft_min=0.01, soft_max=100.0, precision=3, options=set(), get=_world_scale, set=_set_world_scale,
@@ -167,5 +158,4 @@ def register() -> None:
 
 def unregister() -> None:
     del bpy.types.Object.photo_diorama_world_scale
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+    unregister_classes()

@@ -13,7 +13,7 @@ import bpy
 
 from ...core.errors import DioramaError
 from ...core.scene.gltf_animations import joined_animations
-from ..build.failure import report_failure
+from ..on_diorama import report_failure
 from ..scene.root import find_root, kept_source, objects_by_role
 from .camera_track import Track, track_of, write_chan
 from .export_parts import ExportOptions, exported_copies, has_surfaces, paint_vertices
@@ -221,9 +221,4 @@ def _move(work: Path, target: Path) -> list[Path]:
     return moved[::-1]
 
 
-def register() -> None:
-    bpy.utils.register_class(ExportDiorama)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(ExportDiorama)
+register, unregister = bpy.utils.register_classes_factory((ExportDiorama,))

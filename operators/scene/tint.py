@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import bpy
 import numpy as np
 
+from ...core.raster.colour_curves import linear_from_srgb
 from .keys import ROLE_KEY
 
 TINT_OF = "photo_diorama_tint_of"
@@ -54,7 +55,7 @@ def tinted_copy(image: bpy.types.Image, colour: tuple[float, float, float], stre
     image.pixels.foreach_get(pixels)
     wanted = np.array(colour, np.float32)
     if image.is_float:  # its values are linear
-        wanted = np.where(wanted <= 0.04045, wanted / 12.92, ((wanted + 0.055) / 1.055) ** 2.4).astype(np.float32)
+        wanted = linear_from_srgb(wanted)
     picture = pixels.reshape(-1, image.channels)
     picture[:, :3] += np.float32(strength) * (wanted - picture[:, :3])
     copy = image.copy()

@@ -7,6 +7,7 @@ import math
 import bpy
 
 from ...core.errors import DioramaError
+from ..on_diorama import ActOnDiorama
 from ..scene.emit import set_up_scene
 from ..scene.root import find_root, kept_source, objects_by_role
 
@@ -135,30 +136,13 @@ def _copied(value):
     return value.copy()
 
 
-class OfCamera:
-    """Mixin of the operators that need the photo's camera."""
-
-    @classmethod
-    def poll(cls, context):
-        if find_root(context.object) is None:
-            cls.poll_message_set("Select a diorama, or one of its layers")
-            return False
-        return True
-
-    def execute(self, context):
-        try:
-            return self.act(context, find_root(context.object))
-        except DioramaError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-
-
-class LookThrough(OfCamera, bpy.types.Operator):
+class LookThrough(ActOnDiorama, bpy.types.Operator):
     """Show the photo in this viewport, through its camera and with its textures; once more brings your view back"""
 
     bl_idname = "photo_diorama.look_through"
     bl_label = "Look Through the Photo"
     bl_options = {"REGISTER", "UNDO"}
+    may_be_linked = True
 
     def act(self, context, root):
         area = viewport(context)
@@ -166,15 +150,15 @@ class LookThrough(OfCamera, bpy.types.Operator):
             look_back(area)
         else:
             look_through(context, root)
-        return {"FINISHED"}
 
 
-class SetUpScene(OfCamera, bpy.types.Operator):
+class SetUpScene(ActOnDiorama, bpy.types.Operator):
     """Render the photo: make its camera the scene's, with the photo's resolution and its colours shown unchanged"""
 
     bl_idname = "photo_diorama.set_up_scene"
     bl_label = "Set Up Scene"
     bl_options = {"REGISTER", "UNDO"}
+    may_be_linked = True
 
     def act(self, context, root):
         camera = camera_of(root)
@@ -183,11 +167,10 @@ class SetUpScene(OfCamera, bpy.types.Operator):
         except (KeyError, TypeError, ValueError):
             raise DioramaError(f"{root.name} does not know its photo any more; rebuild it from its photo.") from None
         set_up_scene(context.scene, camera, width, height)
-        self.report({"INFO"}, f"The scene renders through {camera.name}, {width} x {height} px, colours as in the photo.")
-        return {"FINISHED"}
+        return f"The scene renders through {camera.name}, {width} x {height} px, colours as in the photo."
 
 
-CLASSES = (LookThrough, SetUpScene)
+register_classes, unregister_classes = bpy.utils.register_classes_factory((LookThrough, SetUpScene))
 
 
 @bpy.app.handlers.persistent
@@ -198,12 +181,10 @@ def after_load(*_) -> None:
 
 def register() -> None:
     bpy.app.handlers.load_post.append(after_load)
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
+    register_classes()
 
 
 def unregister() -> None:
     bpy.app.handlers.load_post.remove(after_load)
     _before.clear()
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+    unregister_classes()

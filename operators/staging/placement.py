@@ -59,7 +59,7 @@ def _on_ground(root: bpy.types.Object, context: bpy.types.Context) -> str:
     try:
         plane = ground_of(root, context)
     except DioramaError as error:
-        return str(error)
+        return error.in_window
     if plane is None:
         return f"{root.name} shows no ground that is found, so its camera stands at the origin."
     level(root, put_ground(root, plane))

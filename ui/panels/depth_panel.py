@@ -68,9 +68,4 @@ def draw_regions(layout, root, context) -> None:
     row.operator(RestoreDepth.bl_idname, text="Restore Region", icon="LOOP_BACK").where = "REGION"
 
 
-def register() -> None:
-    bpy.utils.register_class(PHOTO_DIORAMA_PT_depth)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(PHOTO_DIORAMA_PT_depth)
+register, unregister = bpy.utils.register_classes_factory((PHOTO_DIORAMA_PT_depth,))

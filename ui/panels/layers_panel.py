@@ -73,9 +73,4 @@ def middle_of(root) -> float:
         return 2.0
 
 
-def register() -> None:
-    bpy.utils.register_class(PHOTO_DIORAMA_PT_layers)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(PHOTO_DIORAMA_PT_layers)
+register, unregister = bpy.utils.register_classes_factory((PHOTO_DIORAMA_PT_layers,))

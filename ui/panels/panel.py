@@ -136,14 +136,4 @@ def _distance(metres: float, metric: bool) -> str:
     return f"{metres:.2f} m" + ("" if metric else ", scale unknown")
 
 
-CLASSES = (PHOTO_DIORAMA_PT_import, PHOTO_DIORAMA_PT_about)
-
-
-def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory((PHOTO_DIORAMA_PT_import, PHOTO_DIORAMA_PT_about))

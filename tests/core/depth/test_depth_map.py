@@ -331,10 +331,13 @@ def test_a_grey_picture_saved_with_colours_is_one(tmp_path, channels):
     assert not load(written(tmp_path, "grey.png", png_bytes(pixels)), DISPARITY).metric
 
 
-@pytest.mark.parametrize(("part", "holes"), [(0.3, True), (0.4, False), (0.9, False)])
-def test_zeros_of_disparity_are_holes_where_they_are_few(tmp_path, part, holes):
-    """Stereo leaves holes in up to a third of a picture; where more is zero, zero is the farthest value."""
+@pytest.mark.parametrize(("part", "top", "holes"), [(0.3, True, False), (0.01, True, False), (0.9, True, False), (0.1, False, True)])
+def test_zeros_of_disparity_are_far_where_they_are_a_sky_and_else_holes(tmp_path, part, top, holes):
+    """Stereo leaves small holes, scattered and along one side; one large region at the top is the sky."""
     values = np.linspace(5, 9, HEIGHT * WIDTH, dtype=np.float32).reshape(HEIGHT, WIDTH)
-    values[: round(part * HEIGHT)] = 0
+    if top:
+        values[: round(part * HEIGHT)] = 0
+    else:
+        values[:, : round(part * WIDTH)] = 0
     known = read_depth(written(tmp_path, "a.npy", values), DISPARITY).known
     assert known.mean() == (pytest.approx(1 - part, abs=0.01) if holes else 1)
