@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..depth_file.direction import small_bytes
+from ..depth_file.levels import Levels, levels_of, without_terraces
 from ..depth_file.read_file import read_raw
 from ..depth_file.reading import DepthReading, decide
 from ..errors import DioramaError, reading_a_file
@@ -23,6 +25,10 @@ FARTHEST_OF_METRIC = 2000.0
 AS_GOOD_AS_INFINITE = 1e9
 MAX_ASPECT_ERROR = 0.02
 MIN_KNOWN = 1e-3
+
+
+ASK_IN_WINDOW = "a guess: if the diorama is inside out, tick Invert Depth and rebuild"
+ASK_ON_COMMAND_LINE = "that is a guess: if the diorama is inside out, pass --invert-depth"
 
 
 @dataclass(frozen=True)
@@ -107,15 +113,6 @@ def told_range(settings: DepthSettings) -> tuple[float, float] | None:
     return near, far
 
 
-def small_bytes(photo: Photo) -> np.ndarray:
-    """(h, w, 3) uint8 sRGB of about 512 px: enough to see what is near."""
-    step = max(1, max(photo.colour.shape[:2]) // 512)
-    if photo.colour.dtype == np.uint8:
-        return np.ascontiguousarray(photo.colour[::step, ::step, :3])
-    height, width = photo.colour.shape[:2]
-    return (np.clip(photo.working_colour(height // step, width // step), 0, 1) * 255 + 0.5).astype(np.uint8)
-
-
 def _inverse_or_metres(reading: DepthReading, told: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray, bool]:
     """Metres of metric depth; else inverse depth, and whether its 1 is the near distance whatever the largest is. Far is far."""
     values, known, measured = reading.values, reading.known, reading.known & ~reading.far
@@ -164,7 +161,8 @@ def depth_on_photo(found: DepthValues, photo: Photo, settings: DepthSettings, lo
             f"{name} has {w}x{h} pixels and does not fit the photo {photo.path} of {width}x{height}: the aspects "
             f"differ by more than {MAX_ASPECT_ERROR:.0%}, so crop or rotate one of them."
         )
-    disparity = _disparity(found, settings)
+    disparity, a_value = _disparity(found, settings)
+    levels = levels_of(found.values, found.known)
     rows, columns = working_size(photo, long_side)
     if max(h, w) > 2 * max(rows, columns):  # the rest is work for nothing
         disparity, known = resample(disparity, found.known, None, rows, columns)
@@ -174,6 +172,10 @@ def depth_on_photo(found: DepthValues, photo: Photo, settings: DepthSettings, lo
         disparity = fill_unknown(disparity, known, photo.working_colour(*disparity.shape))
     if disparity.shape != (rows, columns):
         disparity, known = resample(disparity, known, photo.working_colour(rows, columns), rows, columns)
+    if levels is not None:
+        half = _half_level(levels, found.metric, disparity, a_value)
+        half[disparity <= disparity.min()] = 0  # the far end is no slope
+        disparity = np.maximum(without_terraces(disparity, half), disparity.min())
     if found.along_ray:
         disparity = disparity * _ray_lengths(photo, rows, columns)
     boundary = _resized(found.boundary, rows, columns)
@@ -194,9 +196,20 @@ def _resized(picture: np.ndarray | None, rows: int, columns: int) -> np.ndarray 
     return None if picture is None else cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_LINEAR)
 
 
-def _disparity(found: DepthValues, settings: DepthSettings) -> np.ndarray:
-    """(h, w) float32 in 1/m, bounded to a range of distances that a scene can hold; unknown pixels hold 0."""
-    values, known = found.values, found.known
+def _half_level(levels: Levels, metric: bool, disparity: np.ndarray, a_value: float) -> np.ndarray:
+    """(h, w) float32: half a level in disparity, by what is evenly spaced: values in 1/m, in m, or their inverses."""
+    if levels.inverse != metric:
+        # d(1/z) = dz / z^2
+        return np.float32(levels.step / 2 / a_value) * disparity * disparity
+    return np.full_like(disparity, levels.step / 2 * a_value)
+
+
+def _disparity(found: DepthValues, settings: DepthSettings) -> tuple[np.ndarray, float]:
+    """(h, w) float32 in 1/m, bounded to a range of distances that a scene can hold, and what a value of 1 more adds to it.
+
+    Unknown pixels hold 0. Of metric values the second is 1.
+    """
+    values, known, a_value = found.values, found.known, 1.0
     if found.metric:
         with np.errstate(divide="ignore"):
             disparity = np.where(known, 1.0 / np.maximum(values, 1e-9), 0.0)
@@ -205,6 +218,7 @@ def _disparity(found: DepthValues, settings: DepthSettings) -> np.ndarray:
         # relative inverse depth has an unknown shift: the farthest value is put at the far end (Shih et al. 2020)
         low = 0.0 if found.shift_known else values[known].min()
         high = 1.0 if found.scaled else values[known].max()
+        a_value = float(1 / (high - low) / settings.near_distance)
         disparity = np.where(known, (values - low) / (high - low), 0.0) / settings.near_distance
         floor = 1.0 / (FARTHEST_OF_RELATIVE * settings.near_distance)
-    return np.where(known, np.maximum(disparity, floor), 0.0).astype(np.float32)
+    return np.where(known, np.maximum(disparity, floor), 0.0).astype(np.float32), a_value

@@ -36,6 +36,7 @@ class FoundDepth:
     centre: tuple[float, float] | None = None  # principal point, px
     matte: np.ndarray | None = None  # (h, w) float32 0..1, 1 = foreground, of its own size
     seen_focal_px: float | None = None  # of the full photo, as a network saw it in the picture
+    read_by_settings: bool = False  # whether it is a file's numbers, which the depth options said how to take
 
 
 def find_depth(photo: Photo, depth_path: Path | None, settings: DepthSettings, models: Path | None) -> FoundDepth:
@@ -45,6 +46,21 @@ def find_depth(photo: Photo, depth_path: Path | None, settings: DepthSettings, m
     """
     if depth_path is not None:
         return _from_file(read_depth(depth_path, settings, photo), photo, "file")
+    found = _without_a_file(photo, settings, models)
+    return found if found.read_by_settings or not settings.invert_depth else replace(found, values=_turned(found.values))
+
+
+def _turned(values: DepthValues) -> DepthValues:
+    """Depth that no file's numbers were read for, end for end: what was nearest is the farthest."""
+    inverse, known = values.values, values.known
+    if values.metric:
+        known = known & (inverse > 0)
+        inverse = np.where(known, 1 / np.maximum(inverse, 1e-9), 0)
+    turned = np.where(known, inverse[known].min() + inverse[known].max() - inverse, 0).astype(np.float32) if known.any() else inverse
+    return replace(values, values=turned, known=known, metric=False, shift_known=False, source=f"{values.source}; inverted as told")
+
+
+def _without_a_file(photo: Photo, settings: DepthSettings, models: Path | None) -> FoundDepth:
     if settings.estimator != "auto":
         return estimate_depth(photo, settings.estimator, settings.device, models)
     carried = read_embedded_depth(photo.path)
@@ -68,7 +84,7 @@ def find_depth(photo: Photo, depth_path: Path | None, settings: DepthSettings, m
 
 def _from_file(values: DepthValues, photo: Photo, origin: str) -> FoundDepth:
     focal = values.focal_px and values.focal_px * photo.colour.shape[1]
-    return FoundDepth(values, origin, focal)
+    return FoundDepth(values, origin, focal, read_by_settings=True)
 
 
 def _carried(carried: EmbeddedDepth, origin: str) -> FoundDepth:

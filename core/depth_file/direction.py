@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..photo.photo import Photo
+
 SIDE = 256
 """Long side at which the numbers are looked at, px."""
 NETWORK, GROUND, SKY, PLANES = 2.0, 0.8, 0.6, 2.2
@@ -21,6 +23,15 @@ class Direction:
     nearer: float  # all of it, weighed
     planes: float  # -1: planes are straight in 1 / value, so the values are distances; 1: in the value itself, so inverse depth
     seen: bool  # whether the photo had a say
+
+
+def small_bytes(photo: Photo) -> np.ndarray:
+    """(h, w, 3) uint8 sRGB of about 512 px: enough to see what is near."""
+    step = max(1, max(photo.colour.shape[:2]) // 512)
+    if photo.colour.dtype == np.uint8:
+        return np.ascontiguousarray(photo.colour[::step, ::step, :3])
+    height, width = photo.colour.shape[:2]
+    return (np.clip(photo.working_colour(height // step, width // step), 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
 def direction_of(values: np.ndarray, known: np.ndarray, colour: np.ndarray | None, quantum: float) -> Direction:

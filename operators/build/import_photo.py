@@ -4,14 +4,17 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import bpy
 from bpy_extras.io_utils import ImportHelper
 
+from ...core.depth.depth_map import ASK_IN_WINDOW
 from ...core.depth.find_depth import BESIDE
-from ...core.depth.named_depth import pair
+from ...core.depth.named_depth import find_named_depth, pair
+from ...core.depth_file.shared_range import SharedRange
 from ...core.errors import DioramaError
 from ...core.memory import scarce_memory
 from ...core.pipeline import Diorama, Kept, Progress, build_diorama
@@ -104,6 +107,8 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
                 self.report({"INFO"}, told)
             if built.found.origin == BESIDE:
                 self.report({"INFO"}, f"The depth of {built.photo.name} is from {built.depth.source}.")
+            if built.depth.unsure:
+                self.report({"INFO"}, f"{built.depth.source}: {ASK_IN_WINDOW}.")
             if built.whole:
                 self.report({"INFO"}, f"Nothing in {built.photo.name} is torn, as its depth shows no silhouette that is sure: "
                             "choose a depth file or a better depth network for more")  # fmt: skip
@@ -135,10 +140,12 @@ def build_each(
     Raises DioramaError where not a single one can be built.
     """
     done: list[Built] = []
+    shared = SharedRange(settings.depth)
     for number, photo in enumerate(photos):
         try:
             tell, depth = partial(_tell, progress, photo, number, len(photos)), depths.get(photo)
-            built = build_diorama(photo, depth, settings, tell, kept, models)
+            own = shared.settings_of(Path(photo), Path(depth) if depth else find_named_depth(photo))
+            built = build_diorama(photo, depth, replace(settings, depth=own), tell, kept, models)
         except DioramaError as error:
             if not any(isinstance(b, Diorama) for _, _, b in done) and number == len(photos) - 1:
                 raise

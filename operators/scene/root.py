@@ -88,6 +88,7 @@ def source_of(built: Diorama, photo: str, depth: str | None) -> dict:
         "centre_px": [round(camera.cx, 3), round(camera.cy, 3)],
         "focal_source": built.photo.focal_source,
         "depth_source": built.depth.source,
+        "depth_unsure": built.depth.unsure,
         "metric": built.depth.metric,
         "photo_size": [camera.width, camera.height],
         "working_size": [built.image.frame[3], built.image.frame[2]],

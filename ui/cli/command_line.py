@@ -14,6 +14,7 @@ from ...core.threads import threads_used
 from ...operators.build.fallback_folder import NO_EXTENSION_FOLDER
 from . import batch, batch_worker, farm, inspect_photo, make_diorama, manage_models, write_depth
 from .exit_codes import EXIT_BAD_INPUT, FAULT, OK, explain
+from .flags import with_range_as_one
 from .session import CancelSignals, OwnWords, ProgressLine, Session, flush_streams, open_streams, plain, write_to
 
 OUT_OF_THREADS = "pthread_create failed"
@@ -68,6 +69,7 @@ def _run(arguments: list[str], models: Path | None, online: bool) -> int:
 
 def parse(arguments: list[str]):
     """The module of the command and its flags. Raises SystemExit after --help and where the flags make no sense."""
+    arguments = with_range_as_one(arguments)
     if arguments and arguments[0] in COMMANDS:
         name = arguments[0]
         command, about = COMMANDS[name]

@@ -67,6 +67,26 @@ def _add_flag(parser, f) -> None:
         )  # fmt: skip
 
 
+def with_range_as_one(arguments: list[str]) -> list[str]:
+    """`--depth-range NEAR FAR` as one word for argparse, which would take the photo for the range if it might have one or two."""
+    flag = "--depth-range"
+    if flag not in arguments:
+        return arguments
+    at = arguments.index(flag)
+    words = arguments[at + 1 : at + 3]
+    if len(words) < 2 or not all(_is_number(word) for word in words):
+        return arguments
+    return [*arguments[:at], f"{flag}={' '.join(words)}", *arguments[at + 3 :]]
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
 def settings_from(given: argparse.Namespace, only: Iterable[str] | None = None, **more) -> Settings:
     """Core's settings as the flags set them; raises DioramaError for a value out of range."""
     return Settings().with_values({name: getattr(given, name) for name in option_names(only)} | more)

@@ -289,3 +289,77 @@ def test_mist_and_deep_are_refused_in_a_sentence(tmp_path):
     OpenEXR.File({"type": OpenEXR.scanlineimage}, {"ViewLayer.Mist.Z": Z / 80}).write(str(tmp_path / "a.exr"))
     with pytest.raises(DioramaError, match="a.exr holds the pass Mist.*Z"):
         read(tmp_path / "a.exr")
+
+
+def normals(depth, photo) -> np.ndarray:
+    """(h, w, 3) of the surface."""
+    camera, z = photo.camera, 1 / depth.disparity.astype(float)
+    h, w = z.shape
+    x = ((np.arange(w) + 0.5) / w * camera.width - camera.cx) / camera.focal_px
+    y = ((np.arange(h) + 0.5) / h * camera.height - camera.cy) / camera.focal_px
+    points = np.dstack([x[None] * z, y[:, None] * z, z])
+    across = np.cross(np.gradient(points, axis=1), np.gradient(points, axis=0))
+    return across / np.linalg.norm(across, axis=2, keepdims=True)
+
+
+def apart(one, other) -> np.ndarray:
+    return np.degrees(np.arccos(np.clip((one * other).sum(axis=2), -1, 1)))
+
+
+def test_eight_bits_make_no_terraces():
+    photo = load_photo(CASES / "c15.jpg")
+    deep, flat = (read(name, "c15.jpg")[1] for name in ("c15_reference_depth.png", "c15_depth.png"))
+    assert np.percentile(apart(normals(deep, photo), normals(flat, photo)), 90) < 15
+    stored = cv2.imread(str(CASES / "c15_depth.png"), -1).astype(float)
+    least, most = stored.min(), stored.max()
+    moved = flat.disparity * (most - least) + least - stored
+    assert np.abs(moved[stored > least + 10]).max() <= 0.5 + 1e-3
+
+
+@pytest.mark.parametrize("levels", [255, 100])
+@pytest.mark.parametrize("kind", ["disparity", "relative"])
+def test_a_slope_and_a_step_in_few_levels(tmp_path, levels, kind):
+    """The slope loses its terraces, the step stays where it is and as high."""
+    rows, columns = np.mgrid[:240, :320]
+    exact = np.where(columns < 160, 0.35, 0.7) + rows / 240 * 0.08 + 0.05 * np.sin(columns / 60) + 0.002 * rows / 240
+    exact[:4, :4], exact[-4:, -4:] = 0, 1
+    cv2.imwrite(str(tmp_path / "a.png"), np.rint(exact * levels).astype(np.uint8))
+    cv2.imwrite(str(tmp_path / "b.png"), np.rint(exact * 65535).astype(np.uint16))
+    photo = load_photo(CASES / "yard.jpg")
+    few, many = (read(tmp_path / name, depth_kind=kind)[1] for name in ("a.png", "b.png"))
+    inner = np.s_[12:-12, 12:150]
+    assert np.percentile(apart(normals(many, photo), normals(few, photo))[inner], 90) < 15
+    step = np.abs(few.disparity - many.disparity)[40:-40]
+    assert np.abs(step[:, 158:162]).max() < np.abs(np.diff(many.disparity[40:-40, 158:162], axis=1)).max() / 10
+
+
+def test_frames_that_were_each_stretched_stand_at_one_scale():
+    from photo_diorama.core.depth_file.shared_range import SharedRange
+
+    shared = SharedRange(DepthSettings(depth_range="shared"))
+    walls = []
+    for number in range(3):
+        photo, depth = CASES / f"c28_{number}.jpg", CASES / f"c28_{number}_depth.png"
+        settings = shared.settings_of(photo, depth)
+        shown = load_photo(photo)
+        found = find_depth(shown, depth, settings, None)
+        z = 1 / depth_on_photo(found.values, shown, settings, 960, str(depth)).disparity
+        walls.append((z[WALL], z[GROUND], z.min()))
+    walls = np.array(walls)
+    assert np.ptp(walls[:, 0]) < 0.01 * walls[0, 0] and np.ptp(walls[:, 1]) < 0.01 * walls[0, 1]
+    assert walls[2, 2] == pytest.approx(0.75 * walls[0, 2], rel=0.02)
+
+
+def test_metres_of_several_frames_keep_their_scale(tmp_path):
+    from photo_diorama.core.depth_file.shared_range import SharedRange
+
+    shared = SharedRange(DepthSettings(depth_range="shared"))
+    settings = shared.settings_of(CASES / "yard.jpg", CASES / "c13b_depth.npy")
+    assert settings.depth_kind == "metric" and settings.depth_scale == 0.001
+
+
+def test_the_flag_takes_one_word_or_two_numbers():
+    from photo_diorama.ui.cli.command_line import parse
+
+    assert parse(["a.jpg", "--depth-range", "2", "-0.5", "--quiet"])[1].depth_range == "2 -0.5"
+    assert parse(["--depth-range", "shared", "a.jpg"])[1].depth_range == "shared"
