@@ -9,7 +9,7 @@ import tempfile
 import traceback
 from pathlib import Path
 
-LIBRARIES = ("numpy", "cv2", "scipy", "PIL", "pillow_heif", "torch", "timm", "bpy")
+LIBRARIES = ("numpy", "cv2", "scipy", "PIL", "pillow_heif", "OpenEXR", "torch", "timm", "bpy")
 MOST_WORDS = 20_000
 """Characters of what libraries said meanwhile that are kept."""
 

@@ -32,9 +32,8 @@ ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".exr", ".heic", "
 DEPTH_ENDINGS = (".npy", ".npz", ".pfm")
 """Of files that are a depth map and never a photo."""
 DEPTH_TOLD = (
-    "Depth: found as NAME_depth,",
-    "or choose its file too (Shift).",
-    "Later: Layers > New Depth.",
+    "A depth file is found by its name,",
+    "NAME_depth, or Ctrl click it too.",
 )
 """What a person reads where no button can ask for the depth's file."""
 Built = tuple[str, str | None, Diorama | DioramaError]
@@ -44,7 +43,7 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
     """Make a layered, camera-matched diorama of a photo"""
 
     bl_idname = "photo_diorama.import_photo"
-    bl_label = "Import Photo as Diorama"
+    bl_label = "Make Diorama"
     bl_options = {"REGISTER", "UNDO", "PRESET"}
 
     filter_glob: bpy.props.StringProperty(
@@ -71,8 +70,9 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
     def draw(self, context):
         if getattr(getattr(context, "space_data", None), "type", "") == "FILE_BROWSER":
             # Blender opens no second file browser, so a button for the depth's file would be dead
+            told = self.layout.column(align=True)
             for line in DEPTH_TOLD:
-                self.layout.label(text=line)
+                told.label(text=line)
         else:
             self.layout.prop(self, "depth")
         draw_options(self.layout, self)

@@ -66,7 +66,7 @@ def _preset():
     """Draft, Standard or Fine, by the options that these set; choosing one sets them."""
     names = [*PRESETS, OWN]
     items = [(name, name.title(), told, k) for k, (name, (told, _)) in enumerate(PRESETS.items())]
-    items.append((OWN, "Own", "Options that you chose yourself", len(items)))
+    items.append((OWN, "Custom", "Options that you chose yourself", len(items)))
 
     def get(self) -> int:
         held = ({k: _same(getattr(self, k), v) for k, v in values.items()} for _, values in PRESETS.values())
@@ -109,6 +109,8 @@ def _property(f: dataclasses.Field, flags: dict):
 
 
 def _worded(name: str) -> str:
+    if name == "auto":
+        return "Automatic"
     return name.replace("_", " ").replace("-", " ").title()
 
 
@@ -125,7 +127,7 @@ def photo_property():
 def depth_property():
     """A declared property for the photo's depth map."""
     help = "Depth map of the photo; left empty, depth is looked for in the photo and beside it"
-    return bpy.props.StringProperty(name="Depth", description=help, subtype="FILE_PATH", options=OF_ONE_PHOTO)
+    return bpy.props.StringProperty(name="Depth File", description=help, subtype="FILE_PATH", options=OF_ONE_PHOTO)
 
 
 Options = type("Options", (), {"__annotations__": option_properties()})
@@ -195,10 +197,11 @@ def draw_options(layout, data) -> None:
         header, body = advanced.panel(f"photo_diorama_{part}", default_closed=True)
         header.label(text=STAGES[part])
         if body:
-            body.use_property_split, body.use_property_decorate = True, False
+            column = body.column(align=True)  # rows close together: all of a stage is to fit on a screen
+            column.use_property_split, column.use_property_decorate = True, False
             for name, f in options:
                 if name == part and not shown(f.name).first:
-                    draw_option(body, data, f)
+                    draw_option(column, data, f)
 
 
 STAGES = {

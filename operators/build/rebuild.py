@@ -110,7 +110,7 @@ def rebuild(root: bpy.types.Object, built: Diorama, settings: Settings, source: 
     before, was = {**Settings().values(), **kept_settings(root)}, kept_source(root)
     changed = {name for name, value in settings.values().items() if value != before[name]}
     name, objects = short_name(built.mesh.name), objects_by_role(root)
-    meshes = {part.role: make_mesh(f"{name} {part.role}", part) for part in built.mesh.meshes}
+    meshes = {part.role: make_mesh(f"{name} {part.role}", part, built.mesh.camera) for part in built.mesh.meshes}
     images, old, overlaid = images_of(root), images_of(root), tinted_images(image_nodes_of(root))
     image_names = {texture: image.name for texture, image in old.items()}
     images = {k: image for k, image in images.items() if k == "photo"} | made_images(name, built.mesh, built.photo)

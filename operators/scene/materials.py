@@ -66,7 +66,15 @@ def texture_material(name: str, texture: str, images: dict, photo: Photo, settin
     )
     if texture == "soft":  # without the noise of dithering; there is one such object, so nothing needs sorting
         material.surface_render_method = "BLENDED"
+        show_in_solid(material.node_tree, images["photo"], settings)
     return material
+
+
+def show_in_solid(tree: bpy.types.NodeTree, photo: bpy.types.Image, settings: SceneSettings) -> None:
+    """A node that only the viewport's Solid mode goes by, which shows the active one: the photo, for what it cannot mix by alpha."""
+    node = _texture(tree, photo, (-700, 350), settings)
+    node.label = "Shown in Solid view"
+    tree.nodes.active = node
 
 
 def photo_image(name: str, photo: Photo) -> bpy.types.Image:

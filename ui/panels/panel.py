@@ -33,7 +33,7 @@ class PHOTO_DIORAMA_PT_import(TabPanel, bpy.types.Panel):
         if root is not None:
             draw_this_diorama(layout.box(), root, context)
         layout.prop(chosen, "photo", placeholder="Photo")
-        layout.prop(chosen, "depth", placeholder="Depth file, if you have one")
+        layout.prop(chosen, "depth", text="Depth", placeholder="Depth file, if you have one")
         if build_operator.running is not None:
             row = layout.row(align=True)
             build_operator.draw_progress(row)
@@ -76,7 +76,7 @@ class PHOTO_DIORAMA_PT_about(DioramaPanel, bpy.types.Panel):
     bl_idname = "PHOTO_DIORAMA_PT_about"
     bl_label = "About This Photo"
     bl_options = set()
-    bl_order = 1
+    bl_order = 20  # below all tools
 
     def draw(self, context):
         layout, root = self.layout, find_root(context.object)
@@ -101,7 +101,7 @@ def facts_told(source: dict, scale: float = 1.0) -> list[tuple[str, str]]:
     rows = [("Photo", lambda: bpy.path.basename(source["photo"]))]
     rows += [("Size", lambda: _size(*source["photo_size"]))]
     rows += [("Worked at", lambda: _size(*source["working_size"]))]
-    rows += [("Focal length", lambda: f"{_full_frame(source):.0f} mm as on full frame, {source['focal_px']:,.0f} px")]
+    rows += [("Focal length", lambda: f"{_full_frame(source):.0f}\u00a0mm as on full frame, {source['focal_px']:,.0f}\u00a0px")]
     rows += [("", lambda: source["focal_source"])]
     rows += [("Depth", lambda: source["depth_source"])]
     rows += [("", lambda: ASK_IN_WINDOW)] if source.get("depth_unsure") is True else []
