@@ -1,4 +1,4 @@
-"""DepthMap: how far everything in the photo is, read from a depth file of any common kind."""
+"""DepthMap: disparity for every pixel of the photo's working grid, read from any common depth file."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class DepthMap:
 
     @property
     def span(self) -> float:
-        """Range of disparity that thresholds are parts of; the outermost half per mille of pixels has no say."""
+        """Range of disparity without the outermost half per mille of pixels; thresholds are parts of it."""
         low, high = np.percentile(self.disparity[::2, ::2].astype(float), (0.05, 99.95)).tolist()
         return float(max(high - low, 1e-3 * high))
 
@@ -57,7 +57,7 @@ class DepthMap:
 
 @dataclass(frozen=True)
 class DepthValues:
-    """Numbers as a source holds them, at their own size."""
+    """Numbers as a depth source stores them, at their own size."""
 
     values: np.ndarray  # (h, w) float32
     known: np.ndarray  # (h, w) bool

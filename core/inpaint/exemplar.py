@@ -62,7 +62,7 @@ class PyramidLevel:
 
 @dataclass
 class NearestNeighbourField:
-    """For every patch that overlaps the hole, the context patch that is most like it."""
+    """For every patch that overlaps the hole, the most similar context patch."""
 
     rows: np.ndarray  # (n,) of the patches' centres
     columns: np.ndarray
@@ -80,7 +80,7 @@ class PatchCache:
     lock: Lock = field(default_factory=Lock)
 
     def recall(self, key: bytes) -> tuple[bool, np.ndarray | None]:
-        """(whether the result is there, the result)."""
+        """(whether a result is stored, the result)."""
         with self.lock:
             if key not in self.results:
                 return False, None
@@ -95,7 +95,7 @@ class PatchCache:
                 self.results.popitem(last=False)
 
     def cache_clear(self) -> None:
-        """Forgets everything."""
+        """Drops all results."""
         with self.lock:
             self.results.clear()
 

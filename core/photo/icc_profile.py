@@ -1,4 +1,4 @@
-"""Photos of 16 bits in another colour space than sRGB, by matrix profiles of the ICC; Pillow converts 8 bits only."""
+"""Converts 16-bit photos to sRGB by ICC matrix profiles; Pillow converts 8 bits only."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ LEVELS = 65536
 
 
 def to_srgb(colour: np.ndarray, profile: bytes) -> np.ndarray | None:
-    """(H, W, 3) uint16 in the profile's colour space -> uint16 sRGB, out of gamut clipped.
+    """(H, W, 3) uint16 in the profile's colour space -> uint16 sRGB, clipped to its gamut.
 
-    None where it is sRGB already, or the profile is damaged or no matrix with curves (ICC.1:2022, section
-    8.3.3): then the numbers are best taken as they are.
+    None where the profile is sRGB, damaged, or not a matrix with curves (ICC.1:2022, section 8.3.3): then the values are best used
+    unchanged.
     """
     try:
         tags = _tags(profile)

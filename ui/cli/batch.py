@@ -105,7 +105,7 @@ def _check(given: argparse.Namespace) -> None:
 
 
 def request_of(given: argparse.Namespace) -> Request:
-    """What is to be made of every photo, `{name}` in place of the photo's own name."""
+    """The request for every photo, with `{name}` in place of the photo's own name."""
     return request_from(given, Path(NAME))
 
 
@@ -141,7 +141,7 @@ class Batch:
         return self._report(len(tasks), before, time.perf_counter() - begun)
 
     def _is_taken(self, task: Task) -> bool:
-        """Whether the .blend is somebody else's file, which is then told."""
+        """Whether the .blend is a file that no run made; the user is told then."""
         name = f"{task.base}.blend"
         known = self.records.get(task.photo, {}).get("files") or ()
         if self.given.overwrite or name in known or not (self.output / name).exists():
@@ -177,7 +177,7 @@ class Batch:
         return named.to_json()
 
     def _conclude(self, task: Task, outcome: Outcome) -> None:
-        """Puts the results in their place and writes the record, also of what failed."""
+        """Puts the results in their place and writes the record, also of failures."""
         answer = outcome.answer or {"result": outcome.result, "error": outcome.error, "seconds": None}
         staged = self.staged.pop(task.photo)
         if answer.get("error"):  # where it was being made is of no interest
