@@ -65,18 +65,31 @@ def _turned(values: DepthValues) -> DepthValues:
 def _without_a_file(photo: Photo, settings: DepthSettings, models: Path | None) -> FoundDepth:
     if settings.estimator != "auto":
         return estimate_depth(photo, settings.estimator, settings.device, models)
+    found, passed_over = _given(photo, settings)
+    return _with_remark(found or _by_a_network(photo, settings, models), passed_over)
+
+
+def find_given_depth(photo: Photo, settings: DepthSettings) -> FoundDepth | None:
+    """The depth that lies in the photo or beside it, as `find_depth` takes it; None where a network would have to find it."""
+    found = _given(photo, settings)[0] if settings.estimator == "auto" else None
+    turned = found is not None and settings.invert_depth and not found.read_by_settings
+    return replace(found, values=_turned(found.values)) if found is not None and turned else found
+
+
+def _given(photo: Photo, settings: DepthSettings) -> tuple[FoundDepth | None, list[str]]:
+    """Depth in the photo or beside it, and why others that were there could not be used."""
     passed_over: list[str] = []
     for bring in (_in_the_photo, _beside_the_photo, _called_like_the_photo):
         try:
             found = bring(photo, settings)
             if found is not None:
                 check_usable(found.values, photo, str(photo.path))
-                return _with_remark(found, passed_over)
+                return found, passed_over
         except DioramaError as error:  # damaged or odd: another source is better than no diorama
             if error.kind is Kind.MISSING_PACKAGE:
                 raise
             passed_over.append(str(error).rstrip("."))
-    return _with_remark(_by_a_network(photo, settings, models), passed_over)
+    return None, passed_over
 
 
 def _with_remark(found: FoundDepth, passed_over: list[str]) -> FoundDepth:
