@@ -27,7 +27,7 @@ def _modules() -> tuple:
     from .depth import brushes, click_region, edit_depth, layers, mask_overlay, paint_depth, pick_depth
     from .light import ground, light, relief
     from .output import export_diorama, render_output
-    from .scene import depth_image, focus_scale
+    from .scene import depth_image, focus_scale, root
     from .staging import look_through
 
     return (
@@ -37,6 +37,7 @@ def _modules() -> tuple:
         rebuild,
         relief,
         depth_image,
+        root,
         edit_depth,
         paint_depth,
         brushes,
