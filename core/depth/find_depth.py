@@ -13,6 +13,7 @@ from ..camera.camera import Camera
 from ..errors import DioramaError, Kind
 from ..models.store import best_estimator, installed, path_of, weights_named
 from ..photo.photo import Photo
+from ..raster.open_picture import HEIF_ENDINGS
 from ..settings import DepthSettings, PhotoSettings
 from .carried_depth import EmbeddedDepth, read_embedded_depth, read_spatial_intrinsics
 from .depth_map import DepthValues, read_depth
@@ -22,7 +23,6 @@ from .named_depth import find_named_depth
 BUILT_IN = "built-in"
 BESIDE = "beside the photo"
 """Origin of depth that was found there, without anybody naming its file."""
-HEIF_ENDINGS = (".heic", ".heif", ".hif")
 BETTER = "a better network can be downloaded"
 
 

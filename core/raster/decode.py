@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import DioramaError, is_out_of_memory
 from .exr_depth import MAX_ATTRIBUTES, read_pixels
-from .open_picture import open_picture, picture_kind
+from .open_picture import HEAD, open_picture, picture_kind
 
 MAX_PIXELS = 250_000_000
 MAX_FILE_BYTES = 2_000_000_000
@@ -66,15 +66,25 @@ def size_by_header(path: Path) -> tuple[int, int] | None:
 
 def exr_size(data: bytes) -> tuple[int, int] | None:
     """Width and height in the header of OpenEXR bytes; None where it is damaged."""
+    window = exr_attribute(data, b"dataWindow")
+    if window is None or len(window) != 16:
+        return None
+    left, top, right, bottom = struct.unpack("<4i", window)
+    return max(0, right - left + 1), max(0, bottom - top + 1)
+
+
+def exr_attribute(data: bytes, wanted: bytes) -> bytes | None:
+    """The value of an attribute in the first header of OpenEXR bytes; None where it is not there, or the header is damaged."""
     at = 8
     try:
         for _ in range(MAX_ATTRIBUTES):
             name, kind, rest = data[at : at + 600].split(b"\0", 2)
             at += len(name) + len(kind) + 2
             (length,) = struct.unpack_from("<i", data, at)
-            if name == b"dataWindow":
-                left, top, right, bottom = struct.unpack_from("<4i", data, at + 4)
-                return max(0, right - left + 1), max(0, bottom - top + 1)
+            if not name:
+                return None
+            if name == wanted:
+                return data[at + 4 : at + 4 + max(0, length)]
             at += 4 + max(0, length)
     except (IndexError, ValueError, struct.error):
         pass
@@ -84,7 +94,7 @@ def exr_size(data: bytes) -> tuple[int, int] | None:
 def decode_pixels(data: bytes | np.ndarray) -> np.ndarray | None:
     """Bytes of a promised kind as OpenCV decodes them, at full depth (H, W[, channels B G R A]); None where it cannot."""
     data = np.frombuffer(data, np.uint8)
-    kind = picture_kind(data[:12].tobytes())
+    kind = picture_kind(data[:HEAD].tobytes())
     if kind not in ("JPEG", "PNG", "WEBP", "TIFF", "EXR"):
         return None
     import cv2

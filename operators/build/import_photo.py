@@ -15,6 +15,7 @@ from ...core.depth.named_depth import pair
 from ...core.errors import DioramaError
 from ...core.memory import scarce_memory
 from ...core.pipeline import Diorama, Kept, Progress, build_diorama
+from ...core.raster.open_picture import PHOTO_ENDINGS
 from ...core.settings import Settings
 from ..scene.emit import emit
 from ..scene.root import source_of
@@ -25,7 +26,6 @@ from .properties import OF_ONE_PHOTO, Options, depth_property, draw_options, set
 from .user_preferences import default_values, models_folder
 
 HIDDEN = {"HIDDEN", *OF_ONE_PHOTO}
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".exr", ".heic", ".heif")
 DEPTH_ENDINGS = (".npy", ".npz", ".pfm")
 """Of files that are a depth map and never a photo."""
 DEPTH_TOLD = (
@@ -45,7 +45,7 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
     bl_options = {"REGISTER", "UNDO", "PRESET"}
 
     filter_glob: bpy.props.StringProperty(
-        default=";".join("*" + ending for ending in (*ENDINGS, *DEPTH_ENDINGS)), options=HIDDEN
+        default=";".join("*" + ending for ending in (*PHOTO_ENDINGS, *DEPTH_ENDINGS)), options=HIDDEN
     )
     directory: bpy.props.StringProperty(subtype="DIR_PATH", options=HIDDEN)
     files: bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options=HIDDEN)
@@ -102,6 +102,8 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
             told = place(roots[-1], self._settings.scene.placement, context, built.photo.up)
             if told:
                 self.report({"INFO"}, told)
+            for note in built.photo.notes:
+                self.report({"INFO"}, f"{built.photo.name}: {note}.")
             if built.found.origin == BESIDE:
                 self.report({"INFO"}, f"The depth of {built.photo.name} is from {built.depth.source}.")
             if built.whole:
