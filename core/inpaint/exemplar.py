@@ -62,7 +62,7 @@ class PyramidLevel:
 
 @dataclass
 class NearestNeighbourField:
-    """For every patch that overlaps the hole, the context patch that is most like it."""
+    """For every patch that overlaps the hole, the most similar context patch."""
 
     rows: np.ndarray  # (n,) of the patches' centres
     columns: np.ndarray
@@ -80,7 +80,7 @@ class PatchCache:
     lock: Lock = field(default_factory=Lock)
 
     def recall(self, key: bytes) -> tuple[bool, np.ndarray | None]:
-        """(whether the result is there, the result)."""
+        """(whether a result is stored, the result)."""
         with self.lock:
             if key not in self.results:
                 return False, None
@@ -95,7 +95,7 @@ class PatchCache:
                 self.results.popitem(last=False)
 
     def cache_clear(self) -> None:
-        """Forgets everything."""
+        """Drops all results."""
         with self.lock:
             self.results.clear()
 
@@ -360,7 +360,8 @@ class Voting:
         weight = np.zeros(len(nnf.rows) + 1, np.float32)  # the last stands for "no patch here"
         weight[:-1] = 1
         if nnf.difference is not None and len(nnf.rows):
-            weight[:-1] /= nnf.difference + 1e-4 + np.percentile(nnf.difference, WEIGHT_PERCENTILE)
+            typical = float(np.percentile(nnf.difference.astype(float), WEIGHT_PERCENTILE))  # NumPy 2 keeps float32, and a scalar's type
+            weight[:-1] /= nnf.difference + 1e-4 + typical
         place = np.append(nnf.source_rows * self.hole.shape[1] + nnf.source_columns, 0)
         taken = self.colour.take(place.take(self.patch) + self.away, axis=0)
         total = np.einsum("pnc,pn->nc", taken, weight.take(self.patch))

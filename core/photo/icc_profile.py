@@ -53,7 +53,7 @@ def read_profile(profile: bytes) -> ColourSpace | None:
 
 
 def to_srgb(colour: np.ndarray, profile: bytes) -> np.ndarray | None:
-    """(H, W, 3) uint16 in the profile's colour space -> uint16 sRGB, out of gamut clipped.
+    """(H, W, 3) uint16 in the profile's colour space -> uint16 sRGB, clipped to its gamut.
 
     None where it is sRGB already, or the profile is damaged: then the numbers are best taken as they are.
     """

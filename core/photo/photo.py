@@ -40,7 +40,7 @@ class Photo:
 
     @property
     def focal_is_known(self) -> bool:
-        """Whether the focal length was told by somebody, and is not the usual angle for want of any."""
+        """Whether the focal length comes from a source, and is not the default angle."""
         return self.focal_source != ASSUMED
 
     @property
@@ -79,7 +79,7 @@ def load_photo(path: str | os.PathLike, settings: PhotoSettings = PhotoSettings(
 
 
 def _as_found(path: Path, camera: Camera, source: str, settings: PhotoSettings) -> tuple[Camera, str, np.ndarray | None]:
-    """The camera with what an fSpy project beside the photo and the user say; and the scene's upwards, if known."""
+    """The camera, overridden by an fSpy project beside the photo and by the user; and the scene's up direction, if known."""
     up, project = None, find_fspy(path)
     if project is not None:
         found = read_fspy(project, camera.width, camera.height)

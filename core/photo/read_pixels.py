@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DioramaError
-from ..raster.decode import MAX_PIXELS, decode_pixels, exr_attribute, exr_size
+from ..raster.decode import MAX_PIXELS, decode_pixels, exr_size
 from ..raster.decoder_errors import DECODER_ERRORS, damaged
-from ..raster.exr_depth import check_exr
+from ..raster.exr_header import check_exr
 from ..raster.open_picture import decode_deep_heif, not_read, open_picture, picture_kind
 from ..raster.picture_bounds import bytes_a_pixel, channels_of, check_memory, check_structure
 from .colour_space import ColourSpace, by_chromaticities, linear_curve, to_linear, to_srgb
@@ -276,7 +276,7 @@ def _read_exr(path: Path, data: bytes) -> Pixels:
     size = exr_size(data)
     if size:
         check_size(path, *size)
-    check_exr(data, str(path), MAX_PIXELS)
+    headers = check_exr(data, str(path), MAX_PIXELS)
     if size:
         check_memory(*size, bytes_a_pixel("EXR", 4, 32), str(path))
     pixels = decode_pixels(data) if size else None
@@ -290,8 +290,8 @@ def _read_exr(path: Path, data: bytes) -> Pixels:
         colour[..., channel] = pixels[..., source]
         np.nan_to_num(colour[..., channel], copy=False, nan=0.0, posinf=65504.0, neginf=0.0)
     alpha = np.ascontiguousarray(pixels[..., order[3]], np.float32) if len(order) == 4 else None
-    numbers = exr_attribute(data, b"chromaticities")
-    if numbers is not None and len(numbers) == 32:
+    numbers = headers.parts[0].attributes.get(b"chromaticities", b"")
+    if len(numbers) == 32:
         values = [float(v) for v in np.frombuffer(numbers, "<f4")]
         space = by_chromaticities(values[:6], values[6:], linear_curve)
         colour = colour if space is None else _brought(colour, space)
