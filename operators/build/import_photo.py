@@ -22,6 +22,7 @@ from ...core.raster.open_picture import PHOTO_ENDINGS
 from ...core.settings import Settings
 from ..scene.emit import emit
 from ..scene.root import source_of
+from ..staging.depth_preview import draw_depth_preview
 from ..staging.look_through import is_fresh, look_through
 from ..staging.placement import place
 from . import build_operator
@@ -75,6 +76,7 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
                 told.label(text=line)
         else:
             self.layout.prop(self, "depth")
+            draw_depth_preview(self.layout, self.filepath, self.depth, lambda: settings_of(self))
         draw_options(self.layout, self)
 
     def prepare(self, context):
