@@ -15,8 +15,8 @@ from ..depth.depth_sidecar import find_sidecar_depth
 from ..depth.named_depth import find_named_depth
 from ..errors import DioramaError
 from ..models.file_lock import real_path
+from ..raster.open_picture import PHOTO_ENDINGS
 
-PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".exr", ".heic", ".heif", ".hif")
 DEPTH_ENDINGS = (".png", ".tif", ".tiff", ".exr", ".npy", ".npz", ".pfm")
 DONE, BAD_INPUT, FAULT = "done", "bad input", "fault"
 CRASHED, OUT_OF_MEMORY, NO_PROGRESS = "crashed", "out of memory", "no progress"

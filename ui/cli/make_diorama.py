@@ -201,6 +201,7 @@ def _report(session: Session, known: dict, output: Path, rendered: list[Path], t
     metres = "m" if known["metric"] else "m, as assumed"
     session.say(
         f"{output}: {known['layers']} layers, {known['triangles']:,} triangles, {sum(known['seconds'].values()):.1f} s",
+        *(f"  photo: {note}" for note in known["photo_notes"]),
         f"  focal length {known['focal_px']:g} px: {known['focal_source']}",
         f"  depth: {known['depth_source']}; nearest {known['nearest_m']:g} {metres}",
     )
