@@ -1,4 +1,4 @@
-"""How much memory a diorama takes, by measured figures, and how much the machine has left: told before the work begins."""
+"""Estimates the memory that a diorama needs, from measured figures, and what the machine has left, before work begins."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MEMINFO, CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
 
 def free_memory() -> int | None:
-    """Bytes that this process may still take: of the machine, of its container and of its own limit; None where nobody tells."""
+    """Bytes that this process may still take: of the machine, its container and its own limit; None where unknown."""
     found = [read() for read in (_of_the_machine, _of_the_container, address_space_left)]
     told = [number for number in found if number is not None]
     return max(0, min(told)) if told else None
@@ -61,7 +61,7 @@ A_GRID_PIXEL, A_PHOTO_PIXEL = 440, 24
 
 
 def needed_memory(width: int, height: int, long_side: int, networks: bool) -> int:
-    """About how many bytes a photo of width x height takes at its peak, up to the .blend; by measured figures, for common photos."""
+    """Approximate peak bytes for a photo of width x height, up to the .blend; by measured figures, for common photos."""
     grid = width * height * min(1.0, long_side / max(width, height)) ** 2
     fixed = AT_REST + BLENDER + (NETWORKS if networks else 0)
     return int(fixed * 1e6 + A_GRID_PIXEL * grid + A_PHOTO_PIXEL * width * height)

@@ -1,4 +1,4 @@
-"""Operators for painting: the depth or the mask as an image, or as a texture on the photo."""
+"""Operators for painting the depth or the mask, as an image or as a texture on the photo."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -24,7 +24,7 @@ from ..scene.depth_image import (
 )
 from ..scene.emit import short_name
 from ..scene.root import kept_source, objects_by_role
-from ..scene.surfaces import still_there
+from ..scene.surfaces import root_by_name
 from .edit_depth import OnDepth
 from .regions import selected_triangles
 
@@ -54,9 +54,9 @@ class EditDepth(OnDepth, bpy.types.Operator):
         return partial(current_depth, source, edit_on(root))
 
     def finish(self, context, changed):
-        root = still_there(self._root)
+        root = root_by_name(self._root)
         keep_edit(root, changed.edit)
-        open_image(context, root, image_on(root, EDITED_KEY), self.target)
+        open_image(context, root, image_on(root, EDITED_KEY), self.target, "NEARER")
 
 
 class PaintMask(ActOnDiorama, bpy.types.Operator):
@@ -69,7 +69,7 @@ class PaintMask(ActOnDiorama, bpy.types.Operator):
     target: target_property()
 
     def act(self, context, root):
-        open_image(context, root, mask_image(root, mask_shape(root)), self.target)
+        open_image(context, root, mask_image(root, mask_shape(root)), self.target, "MASK")
 
 
 class FillMask(ActOnDiorama, bpy.types.Operator):
@@ -107,8 +107,11 @@ class FillMask(ActOnDiorama, bpy.types.Operator):
         put_on(root, MASK_KEY, new_image(f"{short_name(root.name)} mask", values, "mask", False))
 
 
-def open_image(context: bpy.types.Context, root: bpy.types.Object, image: bpy.types.Image, target: str) -> None:
-    """Shows an image of the diorama for painting, in an Image Editor or as the canvas of texture paint on the photo."""
+def open_image(context: bpy.types.Context, root: bpy.types.Object, image: bpy.types.Image, target: str, brush: str) -> None:
+    """Shows an image of the diorama for painting, in an Image Editor or as the canvas of texture paint on the photo.
+
+    On the photo the `brush` meant for it is taken: with another one, black at first, a stroke would make a hole.
+    """
     if target == "PAINT":
         photo = objects_by_role(root).get("photo")
         if photo is None or photo.type != "MESH":
@@ -124,10 +127,12 @@ def open_image(context: bpy.types.Context, root: bpy.types.Object, image: bpy.ty
         area = context.window_manager.windows[-1].screen.areas[0]
         area.type = "IMAGE_EDITOR"
     show_image(context, image)
+    if target == "PAINT":
+        bpy.ops.photo_diorama.depth_brush(kind=brush)
 
 
 def show_image(context: bpy.types.Context, image: bpy.types.Image) -> None:
-    """The image becomes the canvas of texture paint, and what the Image Editor shows, ready for painting."""
+    """Makes the image the canvas of texture paint and shows it in the Image Editor, ready for painting."""
     canvas = context.scene.tool_settings.image_paint
     canvas.mode, canvas.canvas = "IMAGE", image
     found = image_editor(context)

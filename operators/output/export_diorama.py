@@ -154,7 +154,7 @@ def export(context, root: bpy.types.Object, target: Path, format: str, options: 
 
 @contextmanager
 def frames_of(scene: bpy.types.Scene, track: Track | None) -> Iterator[None]:
-    """The scene's range is that of the move for as long, which USD and Alembic write."""
+    """A context in which the scene's frame range is the move's, which USD and Alembic write."""
     before = scene.frame_start, scene.frame_end
     if track is not None:
         scene.frame_start, scene.frame_end = track.frames[0], track.frames[-1]
@@ -206,7 +206,7 @@ def _moving_lens(moves: bool) -> dict:
 
 
 def _move(work: Path, target: Path) -> list[Path]:
-    """What was written takes its place; the file that names the others comes last, so that it never points to nothing."""
+    """Moves the written files to their place; the file that refers to the others comes last, so that it is never broken."""
     moved = []
     for source in sorted(work.iterdir(), key=lambda path: path.name == target.name):
         place = target.parent / source.name

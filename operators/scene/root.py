@@ -112,7 +112,7 @@ def _kept(root: bpy.types.Object, key: str) -> dict:
 
 
 def source_of(built: Diorama, photo: str, depth: str | None) -> dict:
-    """What is kept on the root beside the settings: the files, what was found and what was made, as plain values."""
+    """The facts stored on the root beside the settings: files, what was found and what was built, as plain values."""
     camera, mesh = built.photo.camera, built.mesh
     return {
         "photo": str(Path(photo).resolve()),
@@ -121,7 +121,9 @@ def source_of(built: Diorama, photo: str, depth: str | None) -> dict:
         "focal_px": round(camera.focal_px, 3),
         "centre_px": [round(camera.cx, 3), round(camera.cy, 3)],
         "focal_source": built.photo.focal_source,
+        "photo_notes": list(built.photo.notes),
         "depth_source": built.depth.source,
+        "depth_unsure": built.depth.unsure,
         "metric": built.depth.metric,
         "photo_size": [camera.width, camera.height],
         "working_size": [built.image.frame[3], built.image.frame[2]],

@@ -1,6 +1,8 @@
-"""Looking through the photo's camera in a viewport, with textures shown, and back; and setting the scene up for the photo."""
+"""Shows the photo in a viewport through its camera, and restores the view; sets the scene up to render the photo."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
+
+import math
 
 import bpy
 
@@ -12,9 +14,14 @@ from ..scene.root import find_root, kept_source, objects_by_role
 FACTORY = {"Camera": "CAMERA", "Cube": "MESH", "Light": "LIGHT"}
 """What stands in Blender's own startup scene."""
 OF_THE_SPACE = ("use_local_camera", "camera")
-OF_THE_SHADING = ("type", "color_type", "light")
+OF_THE_SHADING = ("type", "color_type", "light", "show_object_outline")
 OF_THE_OVERLAY = ("show_floor", "show_axis_x", "show_axis_y", "show_relationship_lines")
 OF_THE_VIEW = ("view_location", "view_rotation", "view_distance", "view_perspective", "view_camera_zoom", "view_camera_offset")
+
+MARGIN = 6
+"""Pixels that Blender leaves round a camera's frame when it centres it (view3d_navigate: view_center_camera)."""
+LEAST_ZOOM = -30.0
+"""Of a camera's view in Blender; the frame is (zoom / 50 + sqrt 2) ** 2 / 4 times as large as the viewport."""
 
 _before: dict[int, list[list]] = {}
 """By viewport: the values, in the order of `_owners`, of what looking through the photo has changed there."""
@@ -29,7 +36,7 @@ def _owners(area: bpy.types.Area) -> list[tuple]:
 
 
 def is_fresh(scene: bpy.types.Scene) -> bool:
-    """Whether nobody works in a scene yet: no camera is in use, or it is Blender's own startup scene, untouched."""
+    """Whether a scene is unused: it has no active camera, or is Blender's own startup scene, untouched."""
     if scene.camera is None:
         return True
     found = {ob.name: ob.type for ob in scene.objects}
@@ -62,6 +69,7 @@ def look_through(context: bpy.types.Context, root: bpy.types.Object) -> None:
     if space.shading.type in ("WIREFRAME", "SOLID"):  # what needs no shader to be compiled shows the photo at once
         space.shading.type = "SOLID"
         space.shading.light, space.shading.color_type = "FLAT", "TEXTURE"
+        space.shading.show_object_outline = False  # else a line runs round each layer, through the photo
     for name in OF_THE_OVERLAY:
         setattr(space.overlay, name, False)
     space.region_3d.view_perspective = "CAMERA"
@@ -69,10 +77,28 @@ def look_through(context: bpy.types.Context, root: bpy.types.Object) -> None:
         region = next(region for region in area.regions if region.type == "WINDOW")
         with context.temp_override(window=_window_of(context, area), area=area, region=region):
             bpy.ops.view3d.view_center_camera()
+        show_whole_photo(context.scene, root, space.region_3d, region)
+
+
+def show_whole_photo(scene: bpy.types.Scene, root: bpy.types.Object, view: bpy.types.RegionView3D, region: bpy.types.Region) -> None:
+    """Takes a view, centred on the frame that is rendered, back until the photo fits too: it may be higher than that frame."""
+    try:
+        photo_width, photo_height = kept_source(root)["photo_size"]
+        high = float(photo_height) / float(photo_width)
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return
+    render = scene.render
+    frame = render.resolution_y * render.pixel_aspect_y / (render.resolution_x * render.pixel_aspect_x)
+    width, height = region.width - MARGIN, region.height - MARGIN
+    across = min(width, height / frame)  # of the frame, and so of the photo, which is as wide
+    part = min(1.0, height / (across * high))
+    if part < 1:
+        zoom = math.sqrt(part) * (view.view_camera_zoom / 50 + math.sqrt(2)) - math.sqrt(2)
+        view.view_camera_zoom = max(LEAST_ZOOM, 50 * zoom)
 
 
 def look_back(area: bpy.types.Area) -> None:
-    """The viewport as it was before it looked through a photo."""
+    """Restores the viewport as it was before `look_through`."""
     kept = _before.pop(area.as_pointer(), None)
     for (owner, names), values in zip(_owners(area), kept or (), strict=kept is not None):
         for name, value in zip(names, values, strict=True):
