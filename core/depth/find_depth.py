@@ -15,6 +15,7 @@ from ..models.store import best_estimator, installed, path_of, weights_named
 from ..photo.photo import Photo
 from ..raster.decode import MAX_PIXELS, read_file
 from ..raster.exr_read import has_colour_and_depth
+from ..raster.open_picture import HEIF_ENDINGS
 from ..settings import DepthSettings, PhotoSettings
 from .carried_depth import EmbeddedDepth, read_embedded_depth, read_spatial_intrinsics
 from .depth_map import DepthValues, check_usable, read_depth
@@ -24,7 +25,6 @@ from .named_depth import find_named_depth
 BUILT_IN = "built-in"
 BESIDE = "beside the photo"
 """Origin of depth that was found there, without anybody naming its file."""
-HEIF_ENDINGS = (".heic", ".heif", ".hif")
 BETTER = "a better network can be downloaded"
 
 
