@@ -66,6 +66,8 @@ def disocclude(image: LayeredDepthImage, hidden_width: float) -> Disocclusion | 
     cut = None if part is None else (jump > 0) & (part != layer.part)
     if hidden_width == 0 and cut is not None:
         jump = np.where(cut, jump, 0)
+    if image.see_through is not None:
+        jump = np.where(image.see_through, 0, jump)
     seeds = np.flatnonzero(jump > 0)
     if len(seeds) == 0 or (hidden_width == 0 and cut is None):
         return None
@@ -85,6 +87,8 @@ def disocclude(image: LayeredDepthImage, hidden_width: float) -> Disocclusion | 
             from_ = front[own[side].ravel()[front]]
             to = from_ + STEPS[side][0] * layer.present.shape[1] + STEPS[side][1]
             new = (owner[to] < 0) & (steps < reach[owner[from_]])
+            if image.see_through is not None:
+                new &= ~image.see_through.ravel()[to]
             from_, to = from_[new], to[new]
             owner[to] = owner[from_]
             distance[to] = steps
