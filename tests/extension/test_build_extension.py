@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import hashlib
 import json
+import re
 import sys
 import tomllib
 import zipfile
@@ -302,6 +303,10 @@ def test_the_platform_edition_has_its_wheels_untouched_and_says_where_there_is_n
     }  # fmt: skip
     with pytest.raises(BuildError, match="no platform edition of linux-x64-py311.*OpenSSL"):
         builder.editions_to_build(lock, [lock.targets["linux-x64-py311"]], PLATFORM, ["linux-x64-py311"])
+
+
+def test_every_credit_begins_with_its_year_as_blenders_manifest_wants(lock):
+    assert not [name for name, package in lock.packages.items() if not re.match(r"\d{4}(-\d{4})? \S", package.credit)]
 
 
 def test_the_checkout_keeps_no_wheel(lock):
