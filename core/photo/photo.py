@@ -91,7 +91,7 @@ def load_photo(path: str | os.PathLike, settings: PhotoSettings = PhotoSettings(
     height, width = found.colour.shape[:2]
     check_size(path, width, height)
     notes = found.notes + told_of_panorama(path, found.colour, found.xmp, settings)
-    camera, focal_source = _camera(width, height, found.exif, settings)
+    camera, focal_source = _camera_by_exif(width, height, found.exif, settings)
     camera, focal_source, up = _as_found(path, camera, focal_source, settings)
     return Photo(
         name=path.stem, path=path, colour=np.ascontiguousarray(found.colour), alpha=found.alpha, camera=camera,
@@ -112,8 +112,8 @@ def _as_found(path: Path, camera: Camera, source: str, settings: PhotoSettings) 
     return camera, source, up
 
 
-def _camera(width: int, height: int, exif: dict, settings: PhotoSettings) -> tuple[Camera, str]:
-    """The photo's camera and where its focal length comes from: the user, EXIF, or the default angle."""
+def _camera_by_exif(width: int, height: int, exif: dict, settings: PhotoSettings) -> tuple[Camera, str]:
+    """The photo's camera and where its focal length comes from: the user's options, EXIF, or the default angle as a guess."""
     if settings.focal_px > 0:
         return Camera.from_focal(width, height, settings.focal_px), "as given, in pixels"
     if settings.focal_mm > 0:
