@@ -15,6 +15,7 @@ from ..layers.layered_depth_image import LayeredDepthImage
 from ..layers.regions import FEWEST, Disocclusion, Region
 from ..settings import HIDDEN_DEPTH, InpaintSettings
 from .deterministic import FillParts
+from .exemplar import QUICK, THOROUGH, Effort
 from .needed_networks import Downloaded
 
 Step = Callable[[float], None]
@@ -46,8 +47,14 @@ class Inpainter(Protocol):
     """
 
     needs: ClassVar[tuple[str, ...]]  # keys of the catalogue: networks that have to be downloaded first
-    uses_patch_match: ClassVar[bool]  # whether the deterministic fill beneath takes patches of the context (PatchMatch)
     depth_share: ClassVar[float]  # part of a pass's time that goes into edges and depth
+
+    @property
+    def effort(self) -> Effort | None:
+        """PatchMatch's, for the deterministic fill beneath; None: no patches of the context are used."""
+
+    def quick(self) -> Inpainter:
+        """The inpainter for what hardly ever shows: the border, and what invented surfaces hide."""
 
     @classmethod
     def load(cls, settings: InpaintSettings, downloaded: Downloaded) -> Self:
@@ -71,13 +78,16 @@ class Deterministic:
     """The deterministic fill alone, named diffusion. Hidden depth is chosen as the settings say; no network paints."""
 
     settings: InpaintSettings
+    effort: Effort | None = None
     needs: ClassVar[tuple[str, ...]] = ()
-    uses_patch_match: ClassVar[bool] = False
     depth_share: ClassVar[float] = 0.0
 
     @classmethod
     def load(cls, settings: InpaintSettings, downloaded: Downloaded) -> Self:
         return cls(settings)
+
+    def quick(self) -> Inpainter:
+        return Exemplar(self.settings, QUICK) if self.effort or self.needs else self
 
     def edges(self, image: LayeredDepthImage, found: Disocclusion, context_width: float, step: Step) -> tuple[Disocclusion, Self]:
         return found, self
@@ -101,7 +111,7 @@ class Deterministic:
 class Exemplar(Deterministic):
     """The deterministic fill with patches of the context, so that lines and texture go on."""
 
-    uses_patch_match: ClassVar[bool] = True
+    effort: Effort | None = THOROUGH
 
 
 class WholeRegions:
