@@ -23,8 +23,8 @@ def fill_border(
 ) -> np.ndarray:
     """(h, w, 3) float32 colours of the first layer with its border.
 
-    By the inpainter's quick form: a move that is framed to stay clean shows none of the border, and its area is larger than that of
-    all hidden regions together.
+    By a cheaper inpainter (`Inpainter.for_border`): a move that is framed to stay clean shows none of the border, and its area is
+    larger than that of all hidden regions together.
     """
     first = image.layers[0]
     if not first.synthesised.any():
@@ -36,7 +36,7 @@ def fill_border(
 
     return np.where(
         first.synthesised[..., None],
-        fill_colour(regions, apart, inpainter.quick(), settings.eroded_rim, progress, mirrored=False),
+        fill_colour(regions, apart, inpainter.for_border(), settings.eroded_rim, progress, mirrored=False),
         first.colour,
     )
 

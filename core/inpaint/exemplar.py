@@ -11,20 +11,21 @@ agree with what the photo shows there.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import blake2b
 from math import ceil, log, log2
-from threading import Lock
 
 import numpy as np
 
+from ..memory import ArrayCache
 from ..raster.nearest_known import nearest_known
 
 SEARCHES_FINE, SEARCHES_COARSE = 6, (20, 8, 8)
 """Rounds of searching and voting: on levels between those two; then on the finest level below both, the next one, all coarser."""
 PATCH_STEP = 2
 """Pixels between the centres of patches. They overlap; with step 1 the result hardly improves and takes four times as long."""
+LEAST_GAIN = 0.01
+"""A level is settled when two rounds lower the mean difference of its patches by no more than this part of it."""
 DEEPEST_HOLE = 3
 """The pyramid ends where no hole pixel is further than this from a known one, in pixels of that level."""
 SMALLEST, MOST_LEVELS, FEWEST_PATCHES = 24, 7, 40
@@ -81,36 +82,8 @@ class NearestNeighbourField:
     difference: np.ndarray | None = None  # (n,) float32 weighted mean square difference; None before a search
 
 
-@dataclass
-class PatchCache:
-    """LRU cache of results by a hash of the inputs: an edit of the depth changes few regions of a photo."""
-
-    room: int = 2**27  # bytes
-    results: OrderedDict[bytes, np.ndarray | None] = field(default_factory=OrderedDict)
-    lock: Lock = field(default_factory=Lock)
-
-    def recall(self, key: bytes) -> tuple[bool, np.ndarray | None]:
-        """(whether the result is there, the result)."""
-        with self.lock:
-            if key not in self.results:
-                return False, None
-            self.results.move_to_end(key)
-            return True, self.results[key]
-
-    def keep(self, key: bytes, result: np.ndarray | None) -> None:
-        """Stores a result; drops the least recently used ones until all fit into `room`."""
-        with self.lock:
-            self.results[key] = result
-            while sum(0 if kept is None else kept.nbytes for kept in self.results.values()) > self.room:
-                self.results.popitem(last=False)
-
-    def cache_clear(self) -> None:
-        """Forgets everything."""
-        with self.lock:
-            self.results.clear()
-
-
-patch_cache = PatchCache()
+patch_cache = ArrayCache()
+"""Results by a hash of the inputs: an edit of the depth changes few regions of a photo."""
 
 
 def inpaint_exemplar_cached(
@@ -200,15 +173,28 @@ def patch_match(level: PyramidLevel, radius: int, seed: int, long_side: int, eff
         if number < len(levels) - 1:
             picture = voting(picture)
         if number >= finest:
-            search = PatchSearch(nnf, now, radius)
-            for _ in range(SEARCHES_FINE if number < settled else SEARCHES_COARSE[min(number - settled, len(SEARCHES_COARSE) - 1)]):
-                search(with_rim_evidence(picture, now), rng)
-                picture = voting(picture)
+            rounds = SEARCHES_FINE if number < settled else SEARCHES_COARSE[min(number - settled, len(SEARCHES_COARSE) - 1)]
+            picture = searched(PatchSearch(nnf, now, radius), voting, picture, rounds, rng)
+    return picture
+
+
+def searched(search: PatchSearch, voting: Voting, picture: np.ndarray, rounds: int, rng: np.random.Generator) -> np.ndarray:
+    """(h, w, 3) float32: the picture after rounds of search and vote, fewer where two rounds in a row hardly gain any more."""
+    differences = []
+    for _ in range(rounds):
+        search(with_rim_evidence(picture, search.level), rng)
+        picture = voting(picture)
+        difference = search.nnf.difference
+        differences.append(float(difference.mean()) if difference is not None and difference.size else 0.0)
+        if len(differences) > 2 and differences[-1] >= (1 - LEAST_GAIN) * differences[-3]:
+            break
     return picture
 
 
 def with_rim_evidence(picture: np.ndarray, level: PyramidLevel) -> np.ndarray:
     """(h, w, 3) float32 to compare patches with: on the rim, what the photo shows, as far as the patches agree."""
+    if not level.rim.any():
+        return picture
     apart = level.colour[level.rim] - picture[level.rim]
     belief = np.exp(-(apart**2).mean(axis=1, keepdims=True) / RIM_TRUST**2)
     believed = picture.copy()
@@ -301,7 +287,7 @@ class PatchSearch:
     def __init__(self, nnf: NearestNeighbourField, level: PyramidLevel, radius: int):
         import cv2
 
-        self.nnf, self.shape, side = nnf, level.source.shape, 2 * radius + 1
+        self.nnf, self.level, self.shape, side = nnf, level, level.source.shape, 2 * radius + 1
         away = cv2.distanceTransform((~level.source).astype(np.uint8), cv2.DIST_L2, 3)
         certainty = np.where(level.source | level.hole, CERTAINTY ** -np.float32(away), 0).astype(np.float32)
         rows, columns = np.nonzero(level.centres)
@@ -384,7 +370,8 @@ class Voting:
         weight = np.zeros(len(nnf.rows) + 1, np.float32)  # the last stands for "no patch here"
         weight[:-1] = 1
         if nnf.difference is not None and len(nnf.rows):
-            weight[:-1] /= nnf.difference + 1e-4 + np.percentile(nnf.difference, WEIGHT_PERCENTILE)
+            middle = len(nnf.rows) * WEIGHT_PERCENTILE // 100
+            weight[:-1] /= nnf.difference + 1e-4 + np.partition(nnf.difference, middle)[middle]
         place = np.append(nnf.source_rows * self.hole.shape[1] + nnf.source_columns, 0)
         taken = self.colour.take(place.take(self.patch) + self.away, axis=0)
         total = np.einsum("pnc,pn->nc", taken, weight.take(self.patch))

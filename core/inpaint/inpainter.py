@@ -6,7 +6,7 @@ A new inpainter is a class with the methods of `Inpainter`, and a row in `choose
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol, Self
 
 import numpy as np
@@ -53,8 +53,11 @@ class Inpainter(Protocol):
     def effort(self) -> Effort | None:
         """PatchMatch's, for the deterministic fill beneath; None: no patches of the context are used."""
 
-    def quick(self) -> Inpainter:
-        """The inpainter for what hardly ever shows: the border, and what invented surfaces hide."""
+    def for_border(self) -> Inpainter:
+        """The inpainter for what lies outside the frame, which hardly ever shows."""
+
+    def for_nested(self) -> Inpainter:
+        """The inpainter for what invented surfaces hide in turn, which shows less than what the photo hides."""
 
     @classmethod
     def load(cls, settings: InpaintSettings, downloaded: Downloaded) -> Self:
@@ -86,8 +89,11 @@ class Deterministic:
     def load(cls, settings: InpaintSettings, downloaded: Downloaded) -> Self:
         return cls(settings)
 
-    def quick(self) -> Inpainter:
+    def for_border(self) -> Inpainter:
         return Exemplar(self.settings, QUICK) if self.effort or self.needs else self
+
+    def for_nested(self) -> Inpainter:
+        return replace(self, effort=QUICK) if self.effort else self
 
     def edges(self, image: LayeredDepthImage, found: Disocclusion, context_width: float, step: Step) -> tuple[Disocclusion, Self]:
         return found, self

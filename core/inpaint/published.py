@@ -56,8 +56,11 @@ class Published:
     def load(cls, settings: InpaintSettings, downloaded: Downloaded) -> Published:
         return load_published(downloaded)
 
-    def quick(self) -> Inpainter:
+    def for_border(self) -> Inpainter:
         return Exemplar(InpaintSettings(), QUICK)
+
+    def for_nested(self) -> Inpainter:
+        return self
 
     def edges(self, image: LayeredDepthImage, found: Disocclusion, context_width: float, step: Step) -> tuple[Disocclusion, Published]:
         """The edge network looks only behind what the photo shows, and only where another depth edge touches a silhouette.

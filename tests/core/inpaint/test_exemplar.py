@@ -15,6 +15,7 @@ from photo_diorama.core.inpaint.exemplar import (
     patches,
     upsampled_field,
 )
+from photo_diorama.core.memory import ArrayCache
 from photo_diorama.core.raster.push_pull import push_pull
 
 SIDE, LONG_SIDE = 96, 400
@@ -120,6 +121,7 @@ def test_a_fine_picture_is_searched_on_a_coarse_grid(monkeypatch):
             super().__call__(*given)
 
     monkeypatch.setattr(exemplar, "PatchSearch", Counted)
+    monkeypatch.setattr(exemplar, "LEAST_GAIN", -np.inf)  # no level settles early
     small = bands(0.5)
     counts = []
     for times in (1, 4, 8):
@@ -130,6 +132,43 @@ def test_a_fine_picture_is_searched_on_a_coarse_grid(monkeypatch):
         assert ((result - large)[hole] ** 2).mean() < 0.4 * ((smooth - large)[hole] ** 2).mean()
         counts.append(sum(places))
     assert counts[1] < 2.1 * counts[0] and counts[2] < 1.1 * counts[1]
+
+
+@pytest.mark.parametrize("settles", [True, False])
+def test_a_level_that_gains_nothing_is_left_early(monkeypatch, settles):
+    """Differences that stay take three rounds, differences that fall take all."""
+
+    class Made:
+        level = finest_level(*made(bands(0.5)), 2)
+        nnf = NearestNeighbourField(*(np.zeros(4, np.int64) for _ in range(4)))
+        rounds = 0
+
+        def __call__(self, picture, rng):
+            self.rounds += 1
+            self.nnf.difference = np.full(4, 1.0 if settles else 0.9**self.rounds, np.float32)
+
+    search = Made()
+    exemplar.searched(search, lambda picture: picture, search.level.smooth, 20, np.random.default_rng(1))
+    assert search.rounds == (3 if settles else 20)
+
+
+def test_a_quick_search_stays_on_the_coarse_levels(monkeypatch):
+    searched = []
+
+    class Seen(PatchSearch):
+        def __init__(self, nnf, level, radius):
+            searched.append((radius, max(level.source.shape)))
+            super().__init__(nnf, level, radius)
+
+    monkeypatch.setattr(exemplar, "PatchSearch", Seen)
+    colour, source, hole, smooth = made(bands(0.5), 40)
+    inpaint_exemplar(colour, source, hole, smooth, 1000, effort=exemplar.THOROUGH)
+    sides = {radius: max(side for own, side in searched if own == radius) for radius in (2, 3)}
+    assert sides == {2: SIDE, 3: SIDE}
+    searched.clear()
+    result = inpaint_exemplar(colour, source, hole, smooth, 1000, effort=exemplar.QUICK)
+    assert {radius for radius, _ in searched} == {3} and max(side for _, side in searched) < SIDE  # as coarse as the pyramid has
+    assert result.shape[2] == 6 and np.array_equal(result[..., :3], result[..., 3:]) and np.abs(result[hole]).max() > 0.02
 
 
 def test_too_little_context_gives_none():
@@ -172,7 +211,7 @@ def test_each_vote_counts_where_its_patch_lies_and_nowhere_else():
     rows, columns = rows[keep], columns[keep]
     nnf = NearestNeighbourField(rows, columns, rng.integers(2, SIDE - 2, len(rows)), rng.integers(60, SIDE - 2, len(rows)))
     nnf.difference = rng.random(len(rows)).astype(np.float32)
-    weight = 1 / (nnf.difference + 1e-4 + np.percentile(nnf.difference, exemplar.WEIGHT_PERCENTILE))
+    weight = 1 / (nnf.difference + 1e-4 + np.sort(nnf.difference)[len(rows) * exemplar.WEIGHT_PERCENTILE // 100])
     total = np.zeros((SIDE, SIDE, 4))
     for row, column, from_row, from_column, share in zip(rows, columns, nnf.source_rows, nnf.source_columns, weight, strict=True):
         total[row - 2 : row + 3, column - 2 : column + 3, 3] += share
@@ -223,7 +262,7 @@ def test_what_was_found_is_not_looked_for_again(monkeypatch):
         return inpaint_exemplar(*given)
 
     monkeypatch.setattr(exemplar, "inpaint_exemplar", counted)
-    monkeypatch.setattr(exemplar, "patch_cache", exemplar.PatchCache())
+    monkeypatch.setattr(exemplar, "patch_cache", ArrayCache())
     given = made(checks(5))
     first, second = (exemplar.inpaint_exemplar_cached(*given, LONG_SIDE) for _ in range(2))
     assert len(asked) == 1
