@@ -24,8 +24,6 @@ SEARCHES_FINE, SEARCHES_COARSE = 6, (20, 8, 8)
 """Rounds of searching and voting: on levels between those two; then on the finest level below both, the next one, all coarser."""
 PATCH_STEP = 2
 """Pixels between the centres of patches. They overlap; with step 1 the result hardly improves and takes four times as long."""
-LEAST_GAIN = 0.01
-"""A level is settled when two rounds lower the mean difference of its patches by no more than this part of it."""
 DEEPEST_HOLE = 3
 """The pyramid ends where no hole pixel is further than this from a known one, in pixels of that level."""
 SMALLEST, MOST_LEVELS, FEWEST_PATCHES = 24, 7, 40
@@ -174,20 +172,10 @@ def patch_match(level: PyramidLevel, radius: int, seed: int, long_side: int, eff
             picture = voting(picture)
         if number >= finest:
             rounds = SEARCHES_FINE if number < settled else SEARCHES_COARSE[min(number - settled, len(SEARCHES_COARSE) - 1)]
-            picture = searched(PatchSearch(nnf, now, radius), voting, picture, rounds, rng)
-    return picture
-
-
-def searched(search: PatchSearch, voting: Voting, picture: np.ndarray, rounds: int, rng: np.random.Generator) -> np.ndarray:
-    """(h, w, 3) float32: the picture after rounds of search and vote, fewer where two rounds in a row hardly gain any more."""
-    differences = []
-    for _ in range(rounds):
-        search(with_rim_evidence(picture, search.level), rng)
-        picture = voting(picture)
-        difference = search.nnf.difference
-        differences.append(float(difference.mean()) if difference is not None and difference.size else 0.0)
-        if len(differences) > 2 and differences[-1] >= (1 - LEAST_GAIN) * differences[-3]:
-            break
+            search = PatchSearch(nnf, now, radius)
+            for _ in range(rounds):
+                search(with_rim_evidence(picture, now), rng)
+                picture = voting(picture)
     return picture
 
 
@@ -287,7 +275,7 @@ class PatchSearch:
     def __init__(self, nnf: NearestNeighbourField, level: PyramidLevel, radius: int):
         import cv2
 
-        self.nnf, self.level, self.shape, side = nnf, level, level.source.shape, 2 * radius + 1
+        self.nnf, self.shape, side = nnf, level.source.shape, 2 * radius + 1
         away = cv2.distanceTransform((~level.source).astype(np.uint8), cv2.DIST_L2, 3)
         certainty = np.where(level.source | level.hole, CERTAINTY ** -np.float32(away), 0).astype(np.float32)
         rows, columns = np.nonzero(level.centres)

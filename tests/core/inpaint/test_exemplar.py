@@ -121,7 +121,6 @@ def test_a_fine_picture_is_searched_on_a_coarse_grid(monkeypatch):
             super().__call__(*given)
 
     monkeypatch.setattr(exemplar, "PatchSearch", Counted)
-    monkeypatch.setattr(exemplar, "LEAST_GAIN", -np.inf)  # no level settles early
     small = bands(0.5)
     counts = []
     for times in (1, 4, 8):
@@ -132,24 +131,6 @@ def test_a_fine_picture_is_searched_on_a_coarse_grid(monkeypatch):
         assert ((result - large)[hole] ** 2).mean() < 0.4 * ((smooth - large)[hole] ** 2).mean()
         counts.append(sum(places))
     assert counts[1] < 2.1 * counts[0] and counts[2] < 1.1 * counts[1]
-
-
-@pytest.mark.parametrize("settles", [True, False])
-def test_a_level_that_gains_nothing_is_left_early(monkeypatch, settles):
-    """Differences that stay take three rounds, differences that fall take all."""
-
-    class Made:
-        level = finest_level(*made(bands(0.5)), 2)
-        nnf = NearestNeighbourField(*(np.zeros(4, np.int64) for _ in range(4)))
-        rounds = 0
-
-        def __call__(self, picture, rng):
-            self.rounds += 1
-            self.nnf.difference = np.full(4, 1.0 if settles else 0.9**self.rounds, np.float32)
-
-    search = Made()
-    exemplar.searched(search, lambda picture: picture, search.level.smooth, 20, np.random.default_rng(1))
-    assert search.rounds == (3 if settles else 20)
 
 
 def test_a_quick_search_stays_on_the_coarse_levels(monkeypatch):
