@@ -68,7 +68,7 @@ test-versions: .venv/ready-dev
 	sh tests/other_versions.sh whole
 
 test-blender-real: .venv/ready-dev
-	BLENDER_ROOT="$(BLENDER_ROOT)" WHEELS="$(WHEELS)" sh tests/blender_real/run.sh
+	BLENDER_ROOT="$(BLENDER_ROOT)" WHEELS="$(WHEELS)" EDITION="$(EDITION)" sh tests/blender_real/run.sh
 
 test-zip: .venv/ready-dev
 	DIORAMA_ZIP="$(ZIP)" DIORAMA_PROGRAM="$(BLENDER)" $(BIN)/python -m pytest tests/blender_real -s --durations=0

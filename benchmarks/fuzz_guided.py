@@ -38,7 +38,8 @@ def targets() -> dict:
     from photo_diorama.core.photo.heif_boxes import read_heif_items
     from photo_diorama.core.photo.photo import load_photo
     from photo_diorama.core.photo.xmp import parse_xmp
-    from photo_diorama.core.raster.exr_depth import check_exr, read_depth_channel, read_pixels
+    from photo_diorama.core.raster.exr_header import check_exr
+    from photo_diorama.core.raster.exr_read import read_depth_channel, read_pixels
     from photo_diorama.core.settings import DepthSettings
 
     def photo(path: Path, data: bytes) -> bool:
@@ -168,16 +169,16 @@ def _watched_bodies() -> set[str]:
     from PIL import ImageFile
     from pillow_heif import HeifImageFile
 
-    from photo_diorama.core.depth import depth_map
-    from photo_diorama.core.raster import exr_depth
+    from photo_diorama.core.depth_file import numpy_file
+    from photo_diorama.core.raster import exr_read
 
     entered: set[str] = set()
     places = [
         (ImageFile.ImageFile, "load"),
         (HeifImageFile, "load"),
         (cv2, "imdecode"),
-        (depth_map, "_check_count"),
-        (exr_depth, "_read_channel"),
+        (numpy_file, "_read_array"),
+        (exr_read, "_read"),
     ]
     for owner, name in places:
         before = getattr(owner, name)

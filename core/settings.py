@@ -57,7 +57,31 @@ class DepthSettings:
             "auto": "Find out from the file's format and values, and say what was found",
             "metric": "Distance along the optical axis; multiplied by the depth scale it is metres",
             "disparity": "Inverse depth of unknown scale, larger is nearer",
+            "relative": "Distance without a unit, larger is farther",
         },
+    )
+    invert_depth: bool = option(False, "Take near for far and far for near, where a depth map turned out inside out")
+    depth_unknown: str = option(
+        "", "Number that means unknown in the depth file, or several with commas between; empty finds out and says what was found"
+    )
+    depth_sky: str = option(
+        "auto",
+        "What is infinitely far in the depth file, or zero in inverse depth",
+        choices={
+            "auto": "Farthest where it is large and connected as a sky is, unknown where it is small or scattered",
+            "farthest": "Always the farthest there is",
+            "unknown": "Always unknown, and filled from what is around it",
+        },
+    )
+    depth_range: str = option(
+        "",
+        "The depth file's own numbers for nearest and farthest, NEAR FAR, so that frames of one camera stay at one scale; shared takes "
+        "the first file's range for all of a batch; empty takes each file's own",
+    )
+    depth_measure: str = option(
+        "planar",
+        "Along what the depth file measures distances",
+        choices={"planar": "Along the optical axis, as most do", "ray": "From the camera straight to each point"},
     )
     depth_scale: float = option(
         0.0, "Metres per unit of a metric depth file, 0.001 for millimetres; 0 goes by the format", low=0.0, high=1e6

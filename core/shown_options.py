@@ -1,4 +1,4 @@
-"""How a window shows the options: in artists' words, those that matter first, parts of the width as percentages; and presets."""
+"""How the window shows options: artists' words, important ones first, parts of the width as percentages; and presets."""
 
 from __future__ import annotations
 
@@ -25,9 +25,14 @@ SHOWN = {
     "centre_x": Shown("Lens Centre X (pixels)"),
     "centre_y": Shown("Lens Centre Y (pixels)"),
     "fov": Shown("Field of View (°)"),
-    "estimator": Shown("Depth", first=True),
+    "estimator": Shown("Depth From", first=True),
     "device": Shown("Processor"),
     "depth_kind": Shown("Depth Kind"),
+    "invert_depth": Shown("Invert Depth", first=True),
+    "depth_unknown": Shown("Unknown Depth Is"),
+    "depth_sky": Shown("Infinite Depth Is"),
+    "depth_range": Shown("Depth Range (near far)"),
+    "depth_measure": Shown("Depth Runs Along"),
     "depth_scale": Shown("Depth Scale (metres per unit)"),
     "near_distance": Shown("Nearest Distance (m)"),
     "known_length": Shown("Length of the Line (m)"),
@@ -56,7 +61,7 @@ SHOWN = {
     "move_aim": Shown("Look at the Focus", needs=MOVING),
     "move_seed": Shown("Tremble", needs={"camera_move": ("handheld",)}),
     "frames": Shown("Length (frames)", needs=MOVING),
-    "placement": Shown("Stands", first=True),
+    "placement": Shown("Placement", first=True),
 }
 """By option; any other is shown under its own name."""
 

@@ -1,4 +1,4 @@
-"""Photos dropped on the viewport; only for users who ask for it, since every dropped image then opens a choice."""
+"""Photos dropped on the viewport; optional, since every dropped image then opens a choice."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PHOTO_DIORAMA_FH_photo(bpy.types.FileHandler):
 
 
 def set_drop(wanted: bool) -> None:
-    """Registers the handler or takes it away."""
+    """Registers or unregisters the handler."""
     if wanted and not PHOTO_DIORAMA_FH_photo.is_registered:
         bpy.utils.register_class(PHOTO_DIORAMA_FH_photo)
     elif not wanted and PHOTO_DIORAMA_FH_photo.is_registered:

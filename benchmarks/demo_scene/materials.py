@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import bpy
+import numpy as np
+
+from photo_diorama.core.raster.colour_curves import linear_from_srgb
 
 
 def colour(text: str) -> tuple[float, float, float, float]:
     """'#rrggbb' (sRGB) to linear RGBA."""
-    srgb = [int(text[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    return (*(c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in srgb), 1.0)
+    srgb = np.array([int(text[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    return (*linear_from_srgb(srgb).tolist(), 1.0)
 
 
 class Shader:

@@ -1,8 +1,10 @@
-"""Levels of a depth network at the size it was trained at, edges of the same network fed with more pixels."""
+"""Combines two runs of a depth network: levels from its training size, edges from a larger input."""
 
 from __future__ import annotations
 
 import numpy as np
+
+from ..raster.guided_filter import guided_filter, window_mean
 
 RADIUS = 0.05
 """Half the window of the guided filter, as a part of the long side."""
@@ -13,9 +15,9 @@ OWN_SHARE = 0.3
 
 
 def join_scales(levels: np.ndarray, edges: list[np.ndarray]) -> np.ndarray:
-    """Disparity with the levels of `levels` and the edges of `edges`, the mean of which guides (He, Sun and Tang 2010, eq. 5 and 6).
+    """Disparity with the levels of `levels` and the edges of `edges`: a guided filter whose guide is the mean of `edges`.
 
-    All are (h, w) float32 of one photo, of any sizes; the result has that of the last of `edges`.
+    All are (h, w) float32 of one photo, of any sizes; the result has the size of the last of `edges`.
     """
     import cv2
 
@@ -26,12 +28,7 @@ def join_scales(levels: np.ndarray, edges: list[np.ndarray]) -> np.ndarray:
     span = max(high - low, 1e-6)
     guide = np.sum([resized((each - low) / span) for each in edges], axis=0) / len(edges)
     levels = resized((levels - low) / span)
-    side = 2 * round(RADIUS * max(height, width)) + 1
-    mean = lambda values: cv2.blur(values, (side, side), borderType=cv2.BORDER_REFLECT)
-    guide_mean, level_mean = mean(guide), mean(levels)
-    slope = (mean(guide * levels) - guide_mean * level_mean) / (mean(guide * guide) - guide_mean**2 + LEAST_VARIANCE)
-    offset = level_mean - slope * guide_mean
-    joined = np.clip(mean(slope) * guide + mean(offset), 0, 1)
+    joined = np.clip(guided_filter(levels, guide, window_mean(round(RADIUS * max(height, width))), LEAST_VARIANCE), 0, 1)
     least, most = np.percentile(guide[::2, ::2].astype(float), (0.05, 99.95)).tolist()
     own = np.clip((guide - least) / max(most - least, 1e-6), 0, 1)
     joined += OWN_SHARE * (own - joined)

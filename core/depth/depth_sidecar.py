@@ -1,4 +1,4 @@
-"""Finds the depth file that lies beside a photo and knows its unit: Lens Blur pairs and the usual RGB-D recordings."""
+"""Finds a depth file beside a photo whose unit is known: Lens Blur pairs and the usual RGB-D recordings."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def find_sidecar_depth(path: str | Path) -> Path | None:
 
 
 def known_sidecar_unit(path: str | Path) -> SidecarUnit | None:
-    """What a depth file beside a photo means, known by its own name, its folder or a camera file there; else None.
+    """The unit of a depth file beside a photo, known by its name, its folder or a camera file there; else None.
 
     A camera file is JSON with "intrinsic_matrix" (column by column), "width", "height" and perhaps "depth_scale"
     (Open3D: units per metre; RealSense: metres per unit), in the file's folder or the one above.

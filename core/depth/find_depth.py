@@ -1,4 +1,4 @@
-"""The best depth that can be had for a photo: a file, what the photo itself carries, a downloaded network, the built-in one."""
+"""Chooses the best available depth for a photo: a file, depth inside the photo, a downloaded network, the built-in one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BETTER = "a better network can be downloaded"
 
 @dataclass(frozen=True)
 class FoundDepth:
-    """Depth values and what came with them."""
+    """Depth values, and what came with them."""
 
     values: DepthValues
     origin: str  # "file", "photo", "beside the photo", or the estimator's key
@@ -36,15 +36,31 @@ class FoundDepth:
     centre: tuple[float, float] | None = None  # principal point, px
     matte: np.ndarray | None = None  # (h, w) float32 0..1, 1 = foreground, of its own size
     seen_focal_px: float | None = None  # of the full photo, as a network saw it in the picture
+    read_by_settings: bool = False  # whether it is a file's numbers, which the depth options said how to take
 
 
 def find_depth(photo: Photo, depth_path: Path | None, settings: DepthSettings, models: Path | None) -> FoundDepth:
     """Depth for `photo`: from `depth_path` where given, else by `settings.estimator`. `models`: folder of downloads.
 
-    Raises DioramaError where there is none to be had, with what to do.
+    Raises DioramaError, with what to do, where no depth is available.
     """
     if depth_path is not None:
-        return FoundDepth(read_depth(depth_path, settings), "file")
+        return _from_file(read_depth(depth_path, settings, photo), photo, "file")
+    found = _without_a_file(photo, settings, models)
+    return found if found.read_by_settings or not settings.invert_depth else replace(found, values=_turned(found.values))
+
+
+def _turned(values: DepthValues) -> DepthValues:
+    """Depth that no file's numbers were read for, end for end: what was nearest is the farthest."""
+    inverse, known = values.values, values.known
+    if values.metric:
+        known = known & (inverse > 0)
+        inverse = np.where(known, 1 / np.maximum(inverse, 1e-9), 0)
+    turned = np.where(known, inverse[known].min() + inverse[known].max() - inverse, 0).astype(np.float32) if known.any() else inverse
+    return replace(values, values=turned, known=known, metric=False, shift_known=False, source=f"{values.source}; inverted as told")
+
+
+def _without_a_file(photo: Photo, settings: DepthSettings, models: Path | None) -> FoundDepth:
     if settings.estimator != "auto":
         return estimate_depth(photo, settings.estimator, settings.device, models)
     carried = read_embedded_depth(photo.path)
@@ -55,8 +71,8 @@ def find_depth(photo: Photo, depth_path: Path | None, settings: DepthSettings, m
         return _carried(read_sidecar_depth(sidecar, photo.path), BESIDE)
     named = find_named_depth(photo.path)
     if named is not None:
-        values = read_depth(named, settings)
-        return FoundDepth(replace(values, source=f"{values.source}; found beside the photo by its name"), BESIDE)
+        values = read_depth(named, settings, photo)
+        return _from_file(replace(values, source=f"{values.source}; found beside the photo by its name"), photo, BESIDE)
     best = best_estimator(models) if models is not None else None
     if best is None:
         return _by_built_in(photo, BETTER)
@@ -66,8 +82,13 @@ def find_depth(photo: Photo, depth_path: Path | None, settings: DepthSettings, m
         return _by_built_in(photo, f"{best.key} needs PyTorch, which cannot be loaded here ({error})")
 
 
+def _from_file(values: DepthValues, photo: Photo, origin: str) -> FoundDepth:
+    focal = values.focal_px and values.focal_px * photo.colour.shape[1]
+    return FoundDepth(values, origin, focal, read_by_settings=True)
+
+
 def _carried(carried: EmbeddedDepth, origin: str) -> FoundDepth:
-    """Embedded depth as values; inverse depth in 1/m is metres, other inverse depth keeps its unknown scale."""
+    """Depth inside the photo as values; inverse depth in 1/m becomes metric, other inverse depth keeps its unknown scale."""
     metric = carried.kind == "metric" or carried.metric_scale
     values = carried.values
     if metric and carried.kind == "disparity":
@@ -93,7 +114,7 @@ def estimate_depth(photo: Photo, key: str, device: str, models: Path | None) -> 
 
 
 def _by_built_in(photo: Photo, remark: str) -> FoundDepth:
-    """By the network that comes along, which needs no PyTorch."""
+    """Depth by the built-in network, which needs no PyTorch."""
     said = estimate_with_edges(_eight_bits(photo))
     found = _estimated(said.disparity, False, f"estimated by the built-in network; {remark}", BUILT_IN)
     return replace(found, values=replace(found.values, boundary=said.boundary))
@@ -118,19 +139,19 @@ def _estimated(values: np.ndarray, metric: bool, source: str, key: str, zero_is_
 
 @lru_cache(maxsize=1)
 def _loaded(key: str, path: str, device: str):
-    """The network, kept while the next photo asks for the same."""
+    """The network; it stays loaded for the next photo that asks for the same one."""
     from ..networks.depth.estimate import load_estimator
 
     return load_estimator(key, path, device)
 
 
 def forget_models() -> None:
-    """Gives back the memory of loaded networks."""
+    """Frees the memory of loaded networks."""
     _loaded.cache_clear()
 
 
 def available_estimators(models: Path | None) -> list[str]:
-    """Keys that can run now, best not necessarily first."""
+    """Keys of the estimators that can run now, in no order of quality."""
     return [BUILT_IN, *(w.key for w in (installed(models) if models else ()) if w.rank > 0)]
 
 
@@ -142,9 +163,9 @@ def _eight_bits(photo: Photo) -> np.ndarray:
 
 
 def with_calibration(photo: Photo, found: FoundDepth, settings: PhotoSettings) -> Photo:
-    """The photo with the camera it was calibrated with, by its depth or as a view of a spatial photo; the user's own comes first.
+    """The photo with its best known camera: the user's values, then the calibration of its depth or of a spatial photo's view.
 
-    Where the photo tells no focal length, what a network saw is better than the usual angle.
+    Where the photo does not state a focal length, a network's estimate is better than the default angle.
     """
     if settings.focal_px > 0 or settings.focal_mm > 0 or settings.fov > 0 or photo.up is not None:
         return photo
@@ -165,7 +186,7 @@ def with_calibration(photo: Photo, found: FoundDepth, settings: PhotoSettings) -
     return replace(photo, camera=Camera(width, height, float(focal), float(cx), float(cy)), focal_source=source)
 
 
-def at_hand(photo_path: Path, models: Path | None) -> tuple:
-    """What `find_depth` may choose from without a depth file: changes when a network or a file beside the photo comes."""
+def available_sources(photo_path: Path, models: Path | None) -> tuple:
+    """What `find_depth` can choose from without a depth file; changes when a network is installed or a file beside the photo appears."""
     beside = find_sidecar_depth(photo_path) or find_named_depth(photo_path)
     return str(beside), beside.stat().st_mtime_ns if beside else 0, tuple(available_estimators(models))

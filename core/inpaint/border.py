@@ -1,7 +1,7 @@
-"""Colour outside the photo's frame: what each surface shows inside it goes on, filled from that surface's own context.
+"""Colour outside the photo's frame: each surface continues outwards, filled from its own context.
 
-It is invented as what is hidden is: the border's pixels are the synthesis region, and the context is flooded from them into the
-photo along links, so nothing crosses a depth discontinuity and nothing is a mirror image of what stands beside it.
+The border is filled as hidden surfaces are: its pixels are the synthesis region, and the context is flooded from them into the
+photo along links, so nothing crosses a depth discontinuity, and nothing is a mirror image of what is beside it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def fill_border(
 
 
 def split_off_border(image: LayeredDepthImage) -> LayeredDepthImage:
-    """The first layer as two, the photo and its border, linked where they were."""
+    """The first layer as two, the photo and its border, with the links between them kept."""
     first = image.layers[0]
     outside = first.synthesised
     links = np.full_like(first.links, -1)

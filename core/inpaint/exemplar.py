@@ -71,7 +71,7 @@ class PyramidLevel:
 
 @dataclass
 class NearestNeighbourField:
-    """For every patch that overlaps the hole, the context patch that is most like it."""
+    """For every patch that overlaps the hole, the most similar context patch."""
 
     rows: np.ndarray  # (n,) of the patches' centres
     columns: np.ndarray

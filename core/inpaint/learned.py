@@ -1,4 +1,4 @@
-"""Colour of what is hidden by a network that completes the deterministic fill."""
+"""Colour of hidden surfaces by a network that completes the deterministic fill."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PIXELS_AT_ONCE = 1 << 20
 
 @dataclass(frozen=True)
 class Learned(Exemplar):
-    """The exemplar fill, completed by the networks that come with Photo Diorama."""
+    """The exemplar fill, completed by the built-in networks."""
 
     def edges(self, image: LayeredDepthImage, found: Disocclusion, context_width: float, step: Step) -> tuple[Disocclusion, Learned]:
         """Edges continue behind what the photo shows, where the settings ask for it."""
@@ -51,7 +51,7 @@ class Tile:
 
 
 class TilePainter:
-    """Completes regions on a canvas as they come, many tiles at once, in bounded memory."""
+    """Completes regions on a canvas, many tiles at once, in bounded memory."""
 
     def __init__(self, canvas: np.ndarray, network: Callable[[np.ndarray], np.ndarray]):
         """`canvas` is the (h, w, 3) float32 to be written to; `network` as for `built_in.colour.complete`."""

@@ -22,11 +22,9 @@ FLATTENS, NEARER = 2.0, 1.3
 
 
 def split_into_layers(photo: Photo, depth: DepthMap, settings: LayerSettings, parts: Parts | None = None) -> LayeredDepthImage:
-    """The photo's surface, torn at its depth discontinuities and continued outside the frame; nothing is hidden yet.
+    """The photo's surface, cut at its depth discontinuities and continued outside the frame; nothing is hidden yet.
 
-    `parts` are cut out of it, whether there is a jump of depth or not.
-
-    Colours of the border are left to the inpainting.
+    `parts` are cut out of it, with or without a jump of depth. Inpainting colours the border later.
     """
     height, width = depth.disparity.shape
     threshold = settings.tear * depth.span
@@ -47,7 +45,7 @@ def split_into_layers(photo: Photo, depth: DepthMap, settings: LayerSettings, pa
 
 
 def _with_border(disparity, right, down, colour, border: int, threshold: float) -> Layer:
-    """Continues the surface outwards: its disparity goes on as it comes to the frame, and tears go on straight out of it."""
+    """Continues the surface outwards: disparity keeps its slope at the frame, and cuts continue straight outwards."""
     pad = ((border, border), (border, border))
     present = np.ones((disparity.shape[0] + 2 * border, disparity.shape[1] + 2 * border), bool)
     synthesised = np.pad(np.zeros(disparity.shape, bool), pad, constant_values=True)
@@ -65,10 +63,10 @@ def _with_border(disparity, right, down, colour, border: int, threshold: float) 
 
 
 def _continued(disparity: np.ndarray, linked: np.ndarray, border: int, threshold: float) -> np.ndarray:
-    """(h, w + 2 border) float32: each row goes on at both ends with the slope that its surface has there, ever less steeply.
+    """(h, w + 2 border) float32: each row continues at both ends with its surface's slope there, which fades out.
 
-    `linked` (h, w - 1) says which neighbours in a row are of one surface. The slope is smooth from row to row, across tears too, so
-    what lies behind stays as far behind. Nothing comes much nearer than the nearest, or goes to infinity.
+    `linked` (h, w - 1) says which neighbours in a row are of one surface. The slope is smooth from row to row, across cuts too, so
+    that layers keep their distance. Nothing comes much nearer than the nearest pixel, or goes to infinity.
     """
     long_side = max(disparity.shape)
     reach = min(max(3, round(SLOPE_REACH * long_side)), disparity.shape[1] - 1)

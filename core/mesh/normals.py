@@ -10,6 +10,7 @@ import numpy as np
 
 from ..camera.camera import Camera
 from ..layers.layered_depth_image import DOWN, LEFT, RIGHT, UP, Layer, LayeredDepthImage, neighbour
+from ..raster.guided_filter import guided_filter, window_mean
 
 SMOOTHING = 0.005
 """Half the side of the window that slopes are averaged over, as a part of the long side."""
@@ -33,7 +34,7 @@ def find_slopes(image: LayeredDepthImage) -> np.ndarray:
 
 
 def _away_from_tears(layer: Layer, k: int, reach: int) -> np.ndarray:
-    """(h, w) float32: weight that falls towards a silhouette, where depth is flattened or mixed more often than not."""
+    """(h, w) float32: weight that falls towards a silhouette, where depth is often flattened or mixed."""
     import cv2
 
     whole = layer.present.copy()
@@ -43,17 +44,9 @@ def _away_from_tears(layer: Layer, k: int, reach: int) -> np.ndarray:
 
 
 def _smooth(slope, disparity, weight, radius: int, threshold: float) -> np.ndarray:
-    """A guided filter with the disparity as guide (He, Sun and Tang 2010), weighted: what jumps is averaged apart."""
-    import cv2
-
-    size = (2 * radius + 1,) * 2
+    """A weighted guided filter with the disparity as guide: surfaces at different depths are averaged apart."""
     guide = np.where(weight > 0, disparity, 0).astype(np.float32)
-    total = cv2.blur(weight, size) + 1e-6
-    mean = lambda values: cv2.blur(weight * values, size) / total  # noqa: E731
-    g, s = mean(guide), mean(slope)
-    a = (mean(guide * slope) - g * s) / (np.maximum(mean(guide * guide) - g * g, 0) + (threshold / 2) ** 2)
-    b = s - a * g
-    return mean(a) * guide + mean(b)
+    return guided_filter(slope, guide, window_mean(radius, weight, 1e-6), (threshold / 2) ** 2)
 
 
 def normals_at(

@@ -1,7 +1,7 @@
-"""Outlines: the lines that triangles may not melt across (tears, the frame, where what is shown changes), corner by corner.
+"""Outlines: lines that mesh simplification must keep (cuts, the frame, changes of texture), corner by corner.
 
-All surfaces that have an outline through the same corners of the pixel grid lose the same corners, so the two sides of a tear
-go on meeting in one line and the picture from the photo's camera stays covered exactly once.
+All surfaces with an outline through the same corners of the pixel grid lose the same corners. So both sides of a cut keep meeting in
+one line, and the photo's camera sees every place covered exactly once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ROUNDING = 1e-3
 
 @dataclass
 class Outlines:
-    """Segments between corners of the grid; a corner that lies between exactly two may be taken out, which joins them."""
+    """Segments between corners of the grid; a corner between exactly two segments may be removed, which joins them."""
 
     ends: np.ndarray  # (S, 2) int32: the two corners of each segment
     at: np.ndarray  # (corners, 2) int32: the two segments of each corner that may go, else -1
@@ -28,13 +28,13 @@ class Outlines:
     scale: np.ndarray  # (corners,) float32: what a pixel's distance counts
 
     def between(self, corner: np.ndarray, turn: int) -> tuple[np.ndarray, np.ndarray]:
-        """The neighbours of corners that may go: the one that stays behind, the one that it would move to; `turn` swaps them."""
+        """The neighbours of removable corners: the one that stays behind, and the one that the corner moves to; `turn` swaps them."""
         first = (corner * 7 + turn) & 1
         other = lambda segment: self.ends[segment].sum(axis=1) - corner  # noqa: E731
         return other(self.at[corner, first]), other(self.at[corner, 1 - first])
 
     def errors(self, corner: np.ndarray, turn: int) -> np.ndarray:
-        """How far, scaled, the outline would be off at the most were each of these corners alone taken out: (n,) float32."""
+        """(n,) float32: the largest scaled distance of the outline if each of these corners alone were removed."""
         error = np.zeros(len(self.at), np.float32)
         before, after = np.full((2, len(self.at)), -1, np.int32)
         before[corner], after[corner] = self.between(corner, turn)
@@ -56,7 +56,7 @@ class Outlines:
         return np.where(distance < ROUNDING, 0, distance) * self.scale[point]
 
     def take_out(self, corner: np.ndarray, turn: int) -> None:
-        """Takes corners out, no two of them neighbours: each one's two segments become one."""
+        """Removes corners, no two of them neighbours: the two segments of each become one."""
         first = (corner * 7 + turn) & 1
         kept, lost = self.at[corner, first], self.at[corner, 1 - first]
         after = self.ends[lost].sum(axis=1) - corner

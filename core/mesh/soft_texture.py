@@ -1,4 +1,4 @@
-"""The texture of soft silhouettes, in the photo's own pixels: foreground with alpha, and beside it what lies behind."""
+"""The texture of soft silhouettes at the photo's resolution: foreground with alpha, and the background beside it."""
 
 from __future__ import annotations
 

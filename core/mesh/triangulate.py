@@ -61,9 +61,9 @@ class LayeredMesh:
 def triangulate(
     image: LayeredDepthImage, photo: Photo, metric: bool, settings: MeshSettings, matte: Matte | None = None, lit: bool = False
 ) -> LayeredMesh:
-    """The surfaces as triangles, none across a tear, welded where pixels are linked: as many as are wanted, or else needed.
+    """The surfaces as triangles, none across a cut, with shared vertices where pixels are linked: as many as wanted, or as needed.
 
-    With `lit` the meshes have normals of their own, which only light makes visible and which take half as long again.
+    With `lit` the meshes have their own normals, which only light makes visible and which take half as long again.
     """
     with ThreadPoolExecutor(thread_count()) as pool:  # NumPy works outside Python's lock
         packing = pool.submit(pack_atlas, image)

@@ -1,4 +1,4 @@
-"""What can happen to a file on the user's disk: read, grow, want room, be worked on by one process at a time."""
+"""Safe file access in the models folder: no links followed, free space checked, one process at a time by a lock."""
 
 import contextlib
 import errno
@@ -38,9 +38,9 @@ def real_path(path: Path) -> Path:
 
 
 def open_fresh(path: Path) -> io.FileIO:
-    """A new file open for writing, unbuffered; whatever lay under the name goes.
+    """A new file open for writing, unbuffered; a file of that name is replaced.
 
-    Made exclusively: a link that somebody planted under a name of ours is removed or refused, and never written through.
+    Created exclusively: a link that somebody planted under our name is removed or refused, and never written through.
     """
     path.unlink(missing_ok=True)
     return io.FileIO(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OWN_FLAGS, 0o666), "w")
@@ -56,7 +56,7 @@ def open_to_continue(path: Path) -> io.FileIO:
 
 
 def remove_planted(path: Path) -> None:
-    """Removes what is under a name of ours and is no plain file of one name: links are not followed, their targets stay."""
+    """Removes what is under our name and is not a plain file with one name: links are not followed, their targets stay."""
     with contextlib.suppress(FileNotFoundError):
         if not _is_own(path.lstat()):
             with writing(path):
@@ -87,7 +87,7 @@ def require_space(path: Path, need: int) -> None:
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turns the disk's errors while reading into a sentence."""
+    """Turns disk errors while reading into a sentence."""
     try:
         yield
     except OSError as error:
@@ -96,7 +96,7 @@ def reading(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turns the disk's errors while writing into a sentence."""
+    """Turns disk errors while writing into a sentence."""
     try:
         yield
     except OSError as error:
@@ -111,8 +111,8 @@ def writing(path: Path) -> Iterator[None]:
 def exclusive(path: Path, busy: Callable[[], None]) -> Iterator[None]:
     """Holds `path` for this process (and thread) alone, by a lock of the operating system on `path`.lock.
 
-    Such a lock ends with its process, so a crash leaves none behind. `busy` is called again and again while another
-    holds it, and may raise to give up waiting.
+    Such a lock ends with its process, so a crash leaves none behind. `busy` is called repeatedly while another process holds it, and
+    may raise to give up waiting.
     """
     lock = path.with_name(path.name + ".lock")
     refused = 0

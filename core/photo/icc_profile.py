@@ -1,10 +1,12 @@
-"""Photos of 16 bits in another colour space than sRGB, by matrix profiles of the ICC; Pillow converts 8 bits only."""
+"""Converts 16-bit photos to sRGB by ICC matrix profiles; Pillow converts 8 bits only."""
 
 from __future__ import annotations
 
 import struct
 
 import numpy as np
+
+from ..raster.colour_curves import linear_from_srgb, srgb_from_linear
 
 SRGB_TO_XYZ = np.array([[0.436066, 0.385151, 0.143078], [0.222488, 0.716873, 0.060608], [0.013916, 0.097076, 0.714096]])
 """Columns: sRGB's primaries as its own profile has them, adapted to the D50 of all profiles."""
@@ -13,10 +15,10 @@ LEVELS = 65536
 
 
 def to_srgb(colour: np.ndarray, profile: bytes) -> np.ndarray | None:
-    """(H, W, 3) uint16 in the profile's colour space -> uint16 sRGB, out of gamut clipped.
+    """(H, W, 3) uint16 in the profile's colour space -> uint16 sRGB, clipped to its gamut.
 
-    None where it is sRGB already, or the profile is damaged or no matrix with curves (ICC.1:2022, section
-    8.3.3): then the numbers are best taken as they are.
+    None where the profile is sRGB, damaged, or not a matrix with curves (ICC.1:2022, section 8.3.3): then the values are best used
+    unchanged.
     """
     try:
         tags = _tags(profile)
@@ -38,15 +40,12 @@ def to_srgb(colour: np.ndarray, profile: bytes) -> np.ndarray | None:
 
 
 def _encoded(linear: np.ndarray) -> np.ndarray:
-    """Linear 0..1 -> uint16 through the curve of IEC 61966-2-1."""
-    linear = np.clip(linear, 0, 1)
-    curved = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 1e-8) ** (1 / 2.4) - 0.055)
-    return np.rint(curved * (LEVELS - 1)).astype(np.uint16)
+    """Linear 0..1 -> uint16 sRGB."""
+    return np.rint(srgb_from_linear(np.clip(linear, 0, 1)) * (LEVELS - 1)).astype(np.uint16)
 
 
 def _srgb_curve() -> np.ndarray:
-    x = np.linspace(0, 1, LEVELS)
-    return np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
+    return linear_from_srgb(np.linspace(0, 1, LEVELS))
 
 
 def _tags(profile: bytes) -> dict[bytes, bytes]:

@@ -17,7 +17,7 @@ from ..errors import DioramaError, reading_a_file
 from ..raster.colour_curves import srgb_from_linear
 from ..raster.decode import MAX_PIXELS, decode_pixels, exr_size, read_file
 from ..raster.decoder_errors import DECODER_ERRORS, damaged
-from ..raster.exr_depth import check_exr
+from ..raster.exr_header import check_exr
 from ..raster.open_picture import open_picture
 from ..raster.picture_bounds import bytes_a_pixel, channels_of, check_memory
 from ..settings import PhotoSettings
@@ -48,7 +48,7 @@ class Photo:
 
     @property
     def focal_is_known(self) -> bool:
-        """Whether the focal length was told by somebody, and is not the usual angle for want of any."""
+        """Whether the focal length comes from a source, and is not the default angle."""
         return self.focal_source != ASSUMED
 
     @property
@@ -104,7 +104,7 @@ def _check_size(path: Path, width: int, height: int) -> None:
 
 
 def _read_picture(path: Path, data: bytes) -> tuple[np.ndarray, np.ndarray | None, dict, bool]:
-    """Colour, alpha, EXIF values and whether Blender would show the file's own bytes as the same pixels."""
+    """Colour, alpha, EXIF values, and whether Blender would show the file itself with the same pixels."""
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -144,7 +144,7 @@ def _read_picture(path: Path, data: bytes) -> tuple[np.ndarray, np.ndarray | Non
 
 
 def _exif(image) -> dict:
-    """EXIF tags flat; an unreadable block counts as none, since a photo without EXIF is fine too."""
+    """EXIF tags as one dictionary; an unreadable block counts as none, since a photo without EXIF is fine too."""
     try:
         exif = image.getexif()
         return {**dict(exif), **dict(exif.get_ifd(EXIF_IFD))}
@@ -165,9 +165,9 @@ def _read_deep(path: Path, data: bytes) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def _eight_bits(image, profile: bytes | None) -> tuple[np.ndarray, np.ndarray | None, bool]:
-    """uint8 colour in sRGB, alpha, and whether the file's own pixels were changed on the way.
+    """uint8 colour in sRGB, alpha, and whether pixels of the file were changed on the way.
 
-    A few rows after the other: each step of Pillow's makes a picture of its own.
+    Works on a few rows at a time, since each of Pillow's steps makes a new picture.
     """
     width, height = image.size
     see_through = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
@@ -186,7 +186,7 @@ def _eight_bits(image, profile: bytes | None) -> tuple[np.ndarray, np.ndarray | 
 
 
 def _to_srgb(profile: bytes, mode: str):
-    """What converts a picture of `mode` to sRGB; None where it is that already or its profile cannot be used."""
+    """A conversion from the profile of a picture of `mode` to sRGB; None where it is sRGB or its profile cannot be used."""
     from PIL import ImageCms
 
     if mode not in ("RGB", "CMYK", "L"):
@@ -232,7 +232,7 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def _as_found(path: Path, camera: Camera, source: str, settings: PhotoSettings) -> tuple[Camera, str, np.ndarray | None]:
-    """The camera with what an fSpy project beside the photo and the user say; and the scene's upwards, if known."""
+    """The camera, overridden by an fSpy project beside the photo and by the user; and the scene's up direction, if known."""
     up, project = None, find_fspy(path)
     if project is not None:
         found = read_fspy(project, camera.width, camera.height)

@@ -1,4 +1,4 @@
-"""Opens pictures of strangers: the one place where a decoder is chosen, by the first bytes and from a short list."""
+"""Opens untrusted pictures: the one place where a decoder is chosen, by the first bytes and from a short list."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STARTS = {
 
 
 def picture_kind(head: bytes) -> str | None:
-    """JPEG, PNG, WEBP, TIFF, HEIF or EXR by the first 12 bytes of a file, None for all that is not promised."""
+    """JPEG, PNG, WEBP, TIFF, HEIF or EXR by the first 12 bytes of a file, None for every other format."""
     for kind, starts in STARTS.items():
         if head.startswith(starts):
             return kind
@@ -29,12 +29,11 @@ def picture_kind(head: bytes) -> str | None:
 
 
 def open_picture(source: bytes, name: str, kinds: tuple[str, ...] = PHOTO_KINDS):
-    """The picture as Pillow opens it, of which only the header was read; `name` is for messages.
+    """The picture as Pillow opens it, with only its header read; `name` is for messages.
 
-    The decoder is called by its class and not by Image.open: that tries every format that it knows, among them
-    such as start Ghostscript, and its limit on pixels is one variable for the whole process, which is not ours to
-    change. Callers check `size` before they load. Raises UnidentifiedImageError where the source is of none of
-    `kinds`, DioramaError where the decoder of HEIF is missing, and what Pillow raises for damaged files.
+    The decoder's class is called directly, not Image.open: that tries every format, among them some that start Ghostscript, and its
+    limit on pixels is one variable for the whole process. Callers check `size` before they load. Raises UnidentifiedImageError where
+    the source is of none of `kinds`, DioramaError where the HEIF decoder is missing, and Pillow's errors for damaged files.
     """
     from PIL import UnidentifiedImageError
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from .band import Band
 from .ramps import REFERENCE_SIDE, Ramps
+from .ridge_means import bilinear
 
 SAMPLES = (6, 30)
 """Colours of a side are counted between these distances from the ridge, px."""
@@ -15,79 +16,76 @@ CLUSTERS, LOCAL = 32, 22
 """Colours are counted in so many clusters, within a Gaussian of this sigma."""
 FLOOR = 1e-4
 """Share of a cluster that was not seen."""
-GRID = 4
+GRID = 8
 """Histograms are kept on every such px: they vary slowly."""
+PIECE = 1 << 15
+"""So many colours are compared with all clusters at once."""
 
 
 @dataclass(frozen=True)
 class ColourModels:
     """Shares of the colour clusters around every place, on the near and on the far side of the nearest ridge."""
 
-    cluster: np.ndarray  # (h, w) int32: each pixel's cluster
-    near: np.ndarray  # (CLUSTERS, h', w') float32: shares, on a grid of every `GRID` px
-    far: np.ndarray  # (CLUSTERS, h', w') float32
+    centres: np.ndarray  # (CLUSTERS, 3) float32: CIELAB
+    near: np.ndarray  # (h', w', CLUSTERS) float32: shares, on a grid of every `step` px
+    far: np.ndarray  # (h', w', CLUSTERS) float32
+    step: int
 
-    def log_ratio(self) -> np.ndarray:
-        """(h, w) float32: log of how much likelier each pixel's own colour is on the near side than on the far one."""
-        import cv2
-
-        ratio = np.zeros(self.cluster.shape, np.float32)
-        for k in range(CLUSTERS):
-            own = self.cluster == k
-            log = np.log(self.near[k] / self.far[k])
-            ratio[own] = cv2.resize(log, self.cluster.shape[::-1], interpolation=cv2.INTER_LINEAR)[own]
-        return ratio
+    def log_ratio(self, lab: np.ndarray, where: np.ndarray) -> np.ndarray:
+        """(n,) float32: log of how much likelier the colours of flat pixels `where` (n,) are on the near side than on the far one."""
+        rows, columns = np.divmod(where.astype(np.int32), np.int32(lab.shape[1]))
+        own = _nearest(lab.reshape(-1, 3)[where], self.centres)
+        return bilinear(np.log(self.near / self.far), rows, columns, self.step, own)
 
     def overlap(self, ramps: Ramps) -> np.ndarray:
         """(n,) float32 at each ridge pixel: Bhattacharyya coefficient of both sides' histograms, 1 where they are alike."""
-        rows, columns = self._places(ramps)
-        return np.sqrt(self.near[:, rows, columns] * self.far[:, rows, columns]).sum(axis=0)
-
-    def _places(self, ramps: Ramps) -> tuple[np.ndarray, np.ndarray]:
-        (h, w), (rows, columns) = self.cluster.shape, self.near.shape[1:]
-        return np.minimum(ramps.rows * rows // h, rows - 1), np.minimum(ramps.columns * columns // w, columns - 1)
+        return bilinear(np.sqrt(self.near * self.far), ramps.rows, ramps.columns, self.step).sum(axis=1)
 
 
-def learn_colours(band: Band, lab: np.ndarray) -> ColourModels:
-    """Colour models of both sides of every ridge of `band`; `lab` is (h, w, 3) float32 CIELAB."""
+def learn_colours(band: Band, lab: np.ndarray, centres: np.ndarray | None = None) -> ColourModels:
+    """Colour models of both sides of every ridge of `band`; `lab` is (h, w, 3) float32 CIELAB.
+
+    `centres`: clusters that were found before in the same photo; without them they are found anew.
+    """
     import cv2
 
     scale = max(lab.shape[:2]) / REFERENCE_SIDE
     low, high = SAMPLES[0] * scale, SAMPLES[1] * scale
-    sides = [(sign * band.distance > low) & (sign * band.distance < high) & (band.fade > 0.5) for sign in (1, -1)]
-    cluster = _clusters(lab, sides[0] | sides[1])
+    distance = np.where(band.fade > 0.5, band.distance, np.float32(0))
+    sides = [np.flatnonzero((sign * distance > low) & (sign * distance < high)) for sign in (1, -1)]
+    samples = [lab.reshape(-1, 3)[side] for side in sides]
+    if centres is None:
+        centres = _find_centres(np.concatenate(samples))
     step = max(1, round(GRID * scale))
-    small = (-(-lab.shape[1] // step), -(-lab.shape[0] // step))
-    sigma = LOCAL * scale / step
-
-    def spread(mask: np.ndarray) -> np.ndarray:
-        return cv2.GaussianBlur(cv2.resize(mask.astype(np.float32), small, interpolation=cv2.INTER_AREA), (0, 0), sigma)
-
+    cells = -(-lab.shape[0] // step), -(-lab.shape[1] // step)
     shares = []
-    for side in sides:
-        total = np.maximum(spread(side), 1e-6)
-        counted = np.stack([spread(side & (cluster == k)) / total for k in range(CLUSTERS)])
-        shares.append((counted + FLOOR) / (1 + CLUSTERS * FLOOR))
-    return ColourModels(cluster, *shares)
+    for side, colours in zip(sides, samples, strict=True):
+        rows, columns = np.divmod(side.astype(np.int32), np.int32(lab.shape[1]))
+        own = (rows // step * cells[1] + columns // step) * CLUSTERS + _nearest(colours, centres)
+        counted = np.bincount(own, minlength=cells[0] * cells[1] * CLUSTERS).reshape(*cells, CLUSTERS).astype(np.float32)
+        around = cv2.GaussianBlur(counted, (0, 0), LOCAL * scale / step)
+        total = np.maximum(around.sum(axis=2, keepdims=True), 1e-6 * step**2)
+        shares.append((around / total + FLOOR) / (1 + CLUSTERS * FLOOR))
+    return ColourModels(centres, *shares, step)
 
 
-def _clusters(lab: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """(h, w) int32: number of each pixel's colour; k-means on the pixels of `where`, from a start spread by brightness."""
+def _find_centres(samples: np.ndarray) -> np.ndarray:
+    """(CLUSTERS, 3) float32: k-means of (n, 3) colours, from a start spread by brightness; all alike where they are too few."""
     import cv2
 
-    samples = lab[where]
     samples = np.ascontiguousarray(samples[:: max(1, len(samples) // 6000)], np.float32)
     if len(samples) < CLUSTERS:
-        return np.zeros(lab.shape[:2], np.int32)
+        return np.zeros((CLUSTERS, 3), np.float32)
     start = np.zeros((len(samples), 1), np.int32)
     start[np.lexsort(samples.T[::-1]), 0] = np.arange(len(samples)) * CLUSTERS // len(samples)
     ends = (cv2.TERM_CRITERIA_MAX_ITER + cv2.TERM_CRITERIA_EPS, 8, 0.5)
-    _, _, centres = cv2.kmeans(samples, CLUSTERS, start, ends, 1, cv2.KMEANS_USE_INITIAL_LABELS)
-    flat = lab.reshape(-1, 3)
-    nearest, least = np.zeros(len(flat), np.int32), np.full(len(flat), np.inf, np.float32)
-    squares = (centres * centres).sum(axis=1)
-    for k in range(CLUSTERS):  # |p|^2 is the same for all
-        distance = squares[k] - 2 * (flat @ centres[k])
-        closer = distance < least
-        nearest[closer], least[closer] = k, distance[closer]
-    return nearest.reshape(lab.shape[:2])
+    return cv2.kmeans(samples, CLUSTERS, start, ends, 1, cv2.KMEANS_USE_INITIAL_LABELS)[2]
+
+
+def _nearest(colours: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """(n,) int32: the cluster of each of (n, 3) colours."""
+    result, halves = np.empty(len(colours), np.int32), (centres * centres).sum(axis=1) / 2
+    for start in range(0, len(colours), PIECE):
+        part = np.s_[start : start + PIECE]
+        result[part] = (halves - colours[part] @ centres.T).argmin(axis=1)  # |p|^2 is the same for all
+    return result

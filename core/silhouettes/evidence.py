@@ -8,6 +8,7 @@ import numpy as np
 
 from .colour_models import ColourModels
 from .ramps import REFERENCE_SIDE, Ramps, connected
+from .ridge_means import gaussian_means
 
 STRETCH = 30
 """The decision is made for stretches: evidence is smoothed along the ridge by a Gaussian of this sigma, px."""
@@ -39,14 +40,14 @@ def sure_stretches(ramps: Ramps, colours: ColourModels, shape: tuple[int, int], 
     if len(ramps) == 0:
         return ramps
     scale = max(shape) / REFERENCE_SIDE
-    overlap = _along(ramps, colours.overlap(ramps), shape, STRETCH * scale)
+    overlap = _along(ramps, colours.overlap(ramps), STRETCH * scale)
     strength = (ramps.near - ramps.far) * np.clip(1 - overlap, 0.05, 1)
-    strength = _along(ramps, strength, shape, STRETCH / 2 * scale)
-    inner = _along(ramps, _gives_way(ramps, strength, shape, scale).astype(np.float32), shape, STRETCH / 2 * scale) > 0.5
+    strength = _along(ramps, strength, STRETCH / 2 * scale)
+    inner = _along(ramps, _gives_way(ramps, strength, shape, scale).astype(np.float32), STRETCH / 2 * scale) > 0.5
     sure = (overlap < MOST_OVERLAP) & (strength > LEAST_STRENGTH)
     kept = ~inner & ((overlap < WEAK_OVERLAP) | sure)
     if boundary is not None:
-        likely = _along(ramps, _beside(boundary, BOUNDARY_REACH * scale)[ramps.rows, ramps.columns], shape, STRETCH * scale)
+        likely = _along(ramps, _beside(boundary, BOUNDARY_REACH * scale)[ramps.rows, ramps.columns], STRETCH * scale)
         sure = (sure & (likely > NO_BOUNDARY)) | ((likely > SURE_BOUNDARY) & (ramps.near - ramps.far > LEAST_JUMP))
         kept = ~inner & (sure | ((overlap < WEAK_OVERLAP) & (likely > NO_BOUNDARY)) | (likely > WEAK_BOUNDARY))
     return _with_sure_pixels(ramps.take(kept), sure[kept], shape, SHORTEST * scale)
@@ -59,37 +60,34 @@ def _beside(picture: np.ndarray, reach: float) -> np.ndarray:
     return cv2.dilate(picture, np.ones((2 * round(reach) + 1,) * 2, np.uint8))
 
 
-def _along(ramps: Ramps, values: np.ndarray, shape, sigma: float) -> np.ndarray:
-    """Means of (n,) values along each ridge (normalised convolution, ridge by ridge)."""
-    import cv2
-
+def _along(ramps: Ramps, values: np.ndarray, sigma: float) -> np.ndarray:
+    """Gaussian means of (n,) values along each ridge, ridge by ridge."""
     result = np.empty(len(ramps), np.float32)
-    for number in np.unique(ramps.ridge):
-        own = np.flatnonzero(ramps.ridge == number)
-        r, c, pad = ramps.rows[own], ramps.columns[own], int(2 * sigma) + 2
-        r, c = r - r.min() + pad, c - c.min() + pad
-        picture = np.zeros((2, r.max() + pad + 1, c.max() + pad + 1), np.float32)
-        picture[0, r, c], picture[1, r, c] = values[own], 1
-        blurred = [cv2.GaussianBlur(each, (0, 0), sigma)[r, c] for each in picture]
-        result[own] = blurred[0] / np.maximum(blurred[1], 1e-9)
+    order = np.argsort(ramps.ridge, kind="stable")
+    for own in np.split(order, np.flatnonzero(np.diff(ramps.ridge[order])) + 1):
+        r, c = ramps.rows[own] - ramps.rows[own].min(), ramps.columns[own] - ramps.columns[own].min()
+        result[own] = gaussian_means(r, c, values[own][None], (int(r.max()) + 1, int(c.max()) + 1), sigma)[0]
     return result
 
 
 def _gives_way(ramps: Ramps, strength: np.ndarray, shape, scale: float) -> np.ndarray:
     """(n,) bool: a pixel of another ridge that points the same way lies across within reach, and is the silhouette of both."""
-    number = np.full(shape, -1, np.int32)
+    import cv2
+
+    number = np.full(shape, -1, np.float32)  # exact up to 2**24; of 32-bit integers OpenCV finds no maximum
     number[ramps.rows, ramps.columns] = np.arange(len(ramps))
+    number = cv2.dilate(number, np.ones((3, 3), np.uint8)).astype(np.int32)  # so that every second px meets a thin line
     result = np.zeros(len(ramps), bool)
-    own, reach = np.arange(len(ramps)), round(PARALLEL_REACH * scale)
-    for step in [*range(-reach, -3), *range(4, reach + 1)]:
-        c = np.clip(np.rint(ramps.columns + step * ramps.normal[:, 0]).astype(int), 0, shape[1] - 1)
-        r = np.clip(np.rint(ramps.rows + step * ramps.normal[:, 1]).astype(int), 0, shape[0] - 1)
-        for dr, dc in ((0, 0), (0, 1), (1, 0)):  # so that a thin line is not missed
-            other = number[np.minimum(r + dr, shape[0] - 1), np.minimum(c + dc, shape[1] - 1)]
-            met = (other >= 0) & ((ramps.normal[own] * ramps.normal[other]).sum(axis=1) > 0.6)
-            met &= (np.abs(step) > 8) | (ramps.ridge[other] != ramps.ridge[own])
-            factor = 1 / OUTER_FACTOR if step < 0 else OUTER_FACTOR  # towards the far side lies the outer ridge
-            result |= met & (strength[other] > factor * strength)
+    reach = round(PARALLEL_REACH * scale)
+    for step in [*range(-reach, -3, 2), *range(4, reach + 1, 2)]:
+        c = np.clip(np.rint(ramps.columns + step * ramps.normal[:, 0]).astype(np.int32), 0, shape[1] - 1)
+        r = np.clip(np.rint(ramps.rows + step * ramps.normal[:, 1]).astype(np.int32), 0, shape[0] - 1)
+        own = np.flatnonzero(number[r, c] >= 0)
+        other = number[r[own], c[own]]
+        met = (ramps.normal[own] * ramps.normal[other]).sum(axis=1) > 0.6
+        met &= (np.abs(step) > 8) | (ramps.ridge[other] != ramps.ridge[own])
+        factor = 1 / OUTER_FACTOR if step < 0 else OUTER_FACTOR  # towards the far side lies the outer ridge
+        result[own[met & (strength[other] > factor * strength[own])]] = True
     return result
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .band import Band
+from .colour_models import ColourModels
 from .grid_system import links_of, solve
 from .ramps import REFERENCE_SIDE
 
@@ -26,11 +27,11 @@ ITERATIONS, TOLERANCE = 150, 1e-4
 
 
 def near_probability(
-    band: Band, lab: np.ndarray, log_ratio: np.ndarray, boundary: np.ndarray | None = None
+    band: Band, lab: np.ndarray, colours: ColourModels, boundary: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """(h, w) float32 probability that a pixel belongs to the near side, and (h, w) bool where that was open.
 
-    Elsewhere the side of the ridge decides. `lab` is (h, w, 3) float32 CIELAB, `log_ratio` (h, w) of near to far colours,
+    Elsewhere the side of the ridge decides. `lab` is (h, w, 3) float32 CIELAB, `colours` those of both sides,
     `boundary` (h, w) float32 0..1 the probability of an occlusion boundary, where it is known: links across it are weak.
     """
     scale = max(lab.shape[:2]) / REFERENCE_SIDE
@@ -38,7 +39,7 @@ def near_probability(
     side = (band.distance > 0).astype(np.float32)
     held = ~open_ & (band.fade > 0) & (np.abs(band.distance) < (WIDTH + 4) * scale)
     where = np.flatnonzero(open_)
-    told = (np.clip(log_ratio, -MOST_RATIO, MOST_RATIO) + band.distance / (DISTANCE_PULL * scale)).ravel()[where]
+    told = np.clip(colours.log_ratio(lab, where), -MOST_RATIO, MOST_RATIO) + band.distance.ravel()[where] / (DISTANCE_PULL * scale)
     told = 1 / (1 + np.exp(-told.astype(np.float64)))
     weight = _link_weights(band, lab, scale, boundary)
     result = side.copy()
@@ -49,12 +50,12 @@ def near_probability(
 
 def _link_weights(band: Band, lab: np.ndarray, scale: float, boundary: np.ndarray | None):
     """Weight of the link between flat indices a and b: high within one colour, none between unlike ridges' bands."""
-    flat, contrast = lab.reshape(-1, 3), _local_contrast(lab, scale).ravel()
+    planes, contrast = lab.reshape(-1, 3).T.copy(), _local_contrast(lab, scale).ravel()
     near, far = band.near.ravel(), band.far.ravel()
     passes = None if boundary is None else 1 - MOST_BARRIER * np.clip(boundary, 0, 1).ravel()
 
     def weight(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        change = ((flat[a] - flat[b]) ** 2).sum(axis=1)
+        change = sum(np.square(plane[a] - plane[b]) for plane in planes)
         link = np.exp(-change / (CONTRAST * (contrast[a] + contrast[b]) / 2 + LEAST_CONTRAST)) + LEAST_LINK
         if passes is not None:
             link *= passes[a] * passes[b]
@@ -68,7 +69,8 @@ def _local_contrast(lab: np.ndarray, scale: float) -> np.ndarray:
     import cv2
 
     change = np.zeros(lab.shape[:2], np.float32)
-    change[:, 1:] += ((lab[:, 1:] - lab[:, :-1]) ** 2).sum(axis=2)
-    change[1:] += ((lab[1:] - lab[:-1]) ** 2).sum(axis=2)
+    for plane in cv2.split(lab):
+        change[:, 1:] += np.square(plane[:, 1:] - plane[:, :-1])
+        change[1:] += np.square(plane[1:] - plane[:-1])
     side = 2 * round(CONTRAST_WINDOW / 2 * scale) + 1
     return cv2.blur(change / 2, (side, side))

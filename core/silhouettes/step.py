@@ -47,12 +47,13 @@ def step_at_silhouettes(
     if len(ramps) == 0:
         return disparity, sharp
     lab = cv2.cvtColor(np.ascontiguousarray(colour, np.float32), cv2.COLOR_RGB2LAB)
-    ramps = sure_stretches(ramps, learn_colours(band_around(ramps, shape), lab), shape, boundary)
+    colours = learn_colours(band_around(ramps, shape), lab)
+    ramps = sure_stretches(ramps, colours, shape, boundary)
     ramps = join_ends(ramps, shape)
     if len(ramps) == 0:
         return disparity, sharp
     band = band_around(ramps, shape)
-    probability, open_ = near_probability(band, lab, learn_colours(band, lab).log_ratio(), boundary)
+    probability, open_ = near_probability(band, lab, learn_colours(band, lab, colours.centres), boundary)
     near = _smooth_label(probability, band, open_)
     if rim > 0:
         near |= cv2.dilate(near.astype(np.uint8), np.ones((2 * rim + 1,) * 2, np.uint8)).astype(bool) & (band.fade > 0)

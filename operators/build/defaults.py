@@ -1,4 +1,4 @@
-"""The operators that keep a scene's options as the user's own defaults, and bring those back."""
+"""Operators that save a scene's options as the user's defaults, and load those."""
 
 from __future__ import annotations
 
@@ -36,14 +36,4 @@ class LoadDefaults(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (SaveDefaults, LoadDefaults)
-
-
-def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory((SaveDefaults, LoadDefaults))

@@ -1,20 +1,23 @@
-"""The operator that makes a diorama of a photo: File > Import, Add > Image, the sidebar, a drop, and scripts."""
+"""The operator that makes a diorama from a photo: for File > Import, Add > Image, the sidebar, drag and drop, and scripts."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import bpy
 from bpy_extras.io_utils import ImportHelper
 
+from ...core.depth.depth_map import ASK_IN_WINDOW
 from ...core.depth.find_depth import BESIDE
-from ...core.depth.named_depth import pair
+from ...core.depth.named_depth import find_named_depth, pair
+from ...core.depth_file.shared_range import SharedRange
 from ...core.errors import DioramaError
 from ...core.memory import scarce_memory
-from ...core.pipeline import Diorama, Kept, Progress, build_diorama
+from ...core.pipeline import Diorama, StageCache, Progress, build_diorama
 from ...core.settings import Settings
 from ..scene.emit import emit
 from ..scene.root import source_of
@@ -29,9 +32,8 @@ ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".exr", ".heic", "
 DEPTH_ENDINGS = (".npy", ".npz", ".pfm")
 """Of files that are a depth map and never a photo."""
 DEPTH_TOLD = (
-    "Depth: found as NAME_depth,",
-    "or choose its file too (Shift).",
-    "Later: Layers > New Depth.",
+    "A depth file is found by its name,",
+    "NAME_depth, or Ctrl click it too.",
 )
 """What a person reads where no button can ask for the depth's file."""
 Built = tuple[str, str | None, Diorama | DioramaError]
@@ -41,7 +43,7 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
     """Make a layered, camera-matched diorama of a photo"""
 
     bl_idname = "photo_diorama.import_photo"
-    bl_label = "Import Photo as Diorama"
+    bl_label = "Make Diorama"
     bl_options = {"REGISTER", "UNDO", "PRESET"}
 
     filter_glob: bpy.props.StringProperty(
@@ -68,8 +70,9 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
     def draw(self, context):
         if getattr(getattr(context, "space_data", None), "type", "") == "FILE_BROWSER":
             # Blender opens no second file browser, so a button for the depth's file would be dead
+            told = self.layout.column(align=True)
             for line in DEPTH_TOLD:
-                self.layout.label(text=line)
+                told.label(text=line)
         else:
             self.layout.prop(self, "depth")
         draw_options(self.layout, self)
@@ -104,6 +107,8 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
                 self.report({"INFO"}, told)
             if built.found.origin == BESIDE:
                 self.report({"INFO"}, f"The depth of {built.photo.name} is from {built.depth.source}.")
+            if built.depth.unsure:
+                self.report({"INFO"}, f"{built.depth.source}: {ASK_IN_WINDOW}.")
             if built.whole:
                 self.report({"INFO"}, f"Nothing in {built.photo.name} is torn, as its depth shows no silhouette that is sure: "
                             "choose a depth file or a better depth network for more")  # fmt: skip
@@ -126,19 +131,19 @@ def scarce_for(photos: Sequence[str], depths: dict[str, str], settings: Settings
 
 
 def build_each(
-    photos: Sequence[str], depths: dict[str, str], settings: Settings, models: Path, kept: Kept, progress: Progress
+    photos: Sequence[str], depths: dict[str, str], settings: Settings, models: Path, kept: StageCache, progress: Progress
 ) -> list[Built]:
-    """Builds photo after photo, `depths` by photo where a file holds it; free of Blender, for any thread.
+    """Builds several photos, one after another; `depths` are depth files by photo. Free of Blender, for any thread.
 
-    Of several photos, one that fails stops none of the others.
-
-    Raises DioramaError where not a single one can be built.
+    A photo that fails stops none of the others. Raises DioramaError where no photo can be built.
     """
     done: list[Built] = []
+    shared = SharedRange(settings.depth)
     for number, photo in enumerate(photos):
         try:
             tell, depth = partial(_tell, progress, photo, number, len(photos)), depths.get(photo)
-            built = build_diorama(photo, depth, settings, tell, kept, models)
+            own = shared.settings_of(Path(photo), Path(depth) if depth else find_named_depth(photo))
+            built = build_diorama(photo, depth, replace(settings, depth=own), tell, kept, models)
         except DioramaError as error:
             if not any(isinstance(b, Diorama) for _, _, b in done) and number == len(photos) - 1:
                 raise
@@ -148,12 +153,12 @@ def build_each(
 
 
 def _tell(progress: Progress, photo: str, number: int, count: int, stage: str, fraction: float) -> None:
-    """One photo's progress as a part of all."""
+    """Progress of one photo as a part of all."""
     progress(stage if count == 1 else f"{Path(photo).name}: {stage}", (number + fraction) / count)
 
 
 def select(context: bpy.types.Context, roots: list[bpy.types.Object]) -> None:
-    """Selects what was made, the last as the active one; somebody in the middle of editing is left alone."""
+    """Selects the new dioramas, the last as the active one; does nothing in edit or paint mode."""
     if context.mode != "OBJECT":
         return
     for ob in context.selected_objects:
@@ -163,9 +168,4 @@ def select(context: bpy.types.Context, roots: list[bpy.types.Object]) -> None:
         context.view_layer.objects.active = root
 
 
-def register() -> None:
-    bpy.utils.register_class(ImportPhoto)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(ImportPhoto)
+register, unregister = bpy.utils.register_classes_factory((ImportPhoto,))

@@ -1,4 +1,4 @@
-"""The operator that brings another depth, another photo or a fresh estimate into a diorama that is already there."""
+"""The operator that updates an existing diorama from another depth map, another photo or a new estimate."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -56,9 +56,4 @@ class UpdateFrom(Rebuilding, bpy.types.Operator, ImportHelper):
         return super().prepare(context)
 
 
-def register() -> None:
-    bpy.utils.register_class(UpdateFrom)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(UpdateFrom)
+register, unregister = bpy.utils.register_classes_factory((UpdateFrom,))

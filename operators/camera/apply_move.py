@@ -1,4 +1,4 @@
-"""The operator that makes the camera of an existing diorama move, and the focus object that belongs to a root."""
+"""The operator that gives an existing diorama's camera a move, and the root's focus object."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -14,6 +14,7 @@ from ...core.camera.framing import told as framing_told
 from ...core.errors import DioramaError
 from ...core.settings import Settings
 from ..build.properties import option_properties, set_values, values_of
+from ..on_diorama import ActOnDiorama
 from ..scene.camera_moves import MOVE_OPTIONS, animate
 from ..scene.keys import SETTINGS_KEY
 from ..scene.root import find_root, kept_settings, kept_source, objects_by_role
@@ -27,17 +28,12 @@ MoveOptions = type(
 MoveOptions.__doc__ = "Mixin: the options of a camera move, never taken over from the last call."
 
 
-class ApplyMove(bpy.types.Operator, MoveOptions):
+class ApplyMove(ActOnDiorama, bpy.types.Operator, MoveOptions):
     """Make this diorama's camera move; a move that it made before is replaced, everything else stays"""
 
     bl_idname = "photo_diorama.apply_move"
     bl_label = "Move Camera"
     bl_options = {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context):
-        root = find_root(context.object)
-        return root is not None and root.library is None
 
     @classmethod
     def description(cls, context, properties):
@@ -55,23 +51,16 @@ class ApplyMove(bpy.types.Operator, MoveOptions):
             wanted.pop("move_amount", None)  # an amount is of its move: what fills one's range leaves another's
         set_values(self, {name: v for name, v in wanted.items() if not self.properties.is_property_set(name)})
 
-    def execute(self, context):
-        root = find_root(context.object)
+    def act(self, context, root):
         self._take_over(root)
         context.view_layer.update()  # a focus object that was only just put in its place
-        try:
-            told = apply_move(root, values_of(self), context.scene)
-        except DioramaError as error:
-            self.report({"ERROR"}, error.in_window)
-            return {"CANCELLED"}
-        self.report({"INFO"}, told)
-        return {"FINISHED"}
+        return apply_move(root, values_of(self), context.scene)
 
 
 def apply_move(root: bpy.types.Object, values: dict, scene: bpy.types.Scene) -> str:
-    """Gives the root's rig the move that `values` say and keeps them on the root; returns what to tell.
+    """Gives the root's rig the move in `values` and stores these on the root; returns a sentence for the user.
 
-    Raises DioramaError where the diorama has no rig or no camera of its own any more, or does not know its distances.
+    Raises DioramaError where the diorama's rig or camera was deleted, or its distances are unknown.
     """
     objects, source = objects_by_role(root), kept_source(root)
     if not {"rig", "camera"} <= objects.keys() or objects["camera"].type != "CAMERA":
@@ -94,7 +83,7 @@ def apply_move(root: bpy.types.Object, values: dict, scene: bpy.types.Scene) -> 
 
 
 def photo_edge(root: bpy.types.Object) -> tuple[FrameEdge, Camera]:
-    """The edge of what was photographed, as the surfaces stand now, and the photo's camera."""
+    """The edge of the photographed surfaces as they are now, and the photo's camera."""
     camera, source = photo_camera(root), kept_source(root)
     surfaces, own = photographed(root), camera
     try:  # the artist may have given the camera another lens: the photo's edge stays where it is

@@ -1,4 +1,4 @@
-"""Lines drawn on the photo along edges that are parallel in the scene: its focal length, lens centre and horizon from them."""
+"""Lines drawn along edges that are parallel in the scene: focal length, principal point and horizon from vanishing points."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -12,6 +12,7 @@ from mathutils import Vector
 from ...core.camera.fspy import FoundCamera
 from ...core.camera.vanishing_points import camera_from_lines
 from ...core.errors import DioramaError
+from ..on_diorama import NAVIGATING, ActOnDiorama, calling_an_operator
 from ..scene.axes import to_blender
 from ..scene.root import find_root, kept_source
 from .depth_of_field import picked
@@ -21,7 +22,6 @@ LINES_KEY = "photo_diorama_lines"
 """Custom property of the root: the lines as JSON, by axis, each x, y of both ends from 0 to 1 right and down."""
 COLOURS = {"x": (1.0, 0.2, 0.3, 1.0), "y": (0.5, 0.85, 0.1, 1.0), "z": (0.2, 0.5, 1.0, 1.0)}
 KEYS = "Drag along edges: {0}   |   X, Y, Z: direction   |   Backspace: take the last back   |   Enter: find the camera   |   Esc: stop"
-NAVIGATING = {"MIDDLEMOUSE", "WHEELUPMOUSE", "WHEELDOWNMOUSE", "TRACKPADPAN", "TRACKPADZOOM"}
 
 
 def kept_lines(root: bpy.types.Object) -> dict[str, list[list[float]]]:
@@ -34,7 +34,7 @@ def kept_lines(root: bpy.types.Object) -> dict[str, list[list[float]]]:
 
 
 def found_camera(root: bpy.types.Object) -> FoundCamera:
-    """The camera that the root's lines tell. Raises DioramaError where they say too little."""
+    """The camera from the root's lines. Raises DioramaError where there are too few lines."""
     try:
         width, height = (int(length) for length in kept_source(root)["photo_size"])
     except (KeyError, TypeError, ValueError):
@@ -44,7 +44,7 @@ def found_camera(root: bpy.types.Object) -> FoundCamera:
 
 
 def stand_upright(root: bpy.types.Object, up: np.ndarray) -> None:
-    """Turns a root about the photo's place as little as brings the photo's upwards to the world's."""
+    """Rotates a root around the photo's viewpoint by the smallest turn that makes the photo's up direction the world's."""
     place, turn, scale = root.matrix_world.decompose()
     world = turn @ Vector(to_blender(np.asarray(up)[None])[0])
     made = (world.rotation_difference(Vector((0, 0, 1))) @ turn).to_matrix().to_4x4()
@@ -53,59 +53,16 @@ def stand_upright(root: bpy.types.Object, up: np.ndarray) -> None:
     root.scale = scale
 
 
-class CameraFromLines(bpy.types.Operator):
-    """Find the camera of a photo that tells none: draw two or more lines along edges of each of two or three directions that are at
-    right angles in the scene, such as those of a house. The diorama is built anew and stands upright"""
+class DrawsLines:
+    """Mixin of modal operators that draw lines on the photo; they give `_act_on(context, root, event)`, for what is not
+    navigation or Esc, and `_lines_shown()`, the colour and the ends of each line."""
 
-    bl_idname = "photo_diorama.camera_from_lines"
-    bl_label = "Camera from Lines"
-    bl_options = {"REGISTER", "UNDO"}
+    _handle = None
 
-    lines: bpy.props.StringProperty(
-        name="Lines", description='For scripts: {"x": [[x, y, x, y], ...], ...}, from 0 to 1 right and down', options={"SKIP_SAVE"}
-    )
-
-    @classmethod
-    def poll(cls, context):
-        root = find_root(context.object)
-        if root is None or root.library is not None:
-            cls.poll_message_set("Select a diorama, or one of its layers")
-            return False
-        return context.mode == "OBJECT"
-
-    def execute(self, context):
-        root = find_root(context.object)
-        if self.lines:
-            root[LINES_KEY] = self.lines
-        return self._solve(context, root, "EXEC_DEFAULT")
-
-    def _solve(self, context, root, how: str) -> set[str]:
-        try:
-            found = found_camera(root)
-            camera = found.camera
-            stand_upright(root, found.up)
-            bpy.ops.photo_diorama.rebuild(how, focal_px=camera.focal_px, centre_x=camera.cx, centre_y=camera.cy, focal_mm=0.0, fov=0.0)
-        except DioramaError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        except RuntimeError as error:  # what the rebuild reported
-            self.report({"ERROR"}, str(error).strip().removeprefix("Error: "))
-            return {"CANCELLED"}
-        full_frame = camera.focal_px / np.hypot(camera.width, camera.height) * np.hypot(36, 24)
-        self.report({"INFO"}, f"The lens is {full_frame:.1f} mm as on full frame; the diorama stands upright.")
-        return {"FINISHED"}
-
-    def invoke(self, context, event):
-        if bpy.app.background or context.region_data is None:
-            return self.execute(context)
-        root = find_root(context.object)
-        self._root, self._axis, self._start, self._lines = root.name, "x", None, kept_lines(root)
-        self._order = [axis for axis, lines in self._lines.items() for _ in lines]
-        self._handle = bpy.types.SpaceView3D.draw_handler_add(self._draw, (), "WINDOW", "POST_PIXEL")
-        self._end, self._area = None, context.area
+    def _begin(self, context, root: bpy.types.Object) -> None:
+        self._root, self._area, self._start, self._end = root.name, context.area, None, None
+        self._handle = bpy.types.SpaceView3D.draw_handler_add(self._drawn_over, (), "WINDOW", "POST_PIXEL")
         context.window_manager.modal_handler_add(self)
-        self._tell(context)
-        return {"RUNNING_MODAL"}
 
     def modal(self, context, event):
         root = bpy.data.objects.get(self._root)
@@ -114,6 +71,71 @@ class CameraFromLines(bpy.types.Operator):
             return {"CANCELLED"}
         if event.type in NAVIGATING or event.type.startswith("NDOF"):
             return {"PASS_THROUGH"}
+        return self._act_on(context, root, event)
+
+    def _drag(self, context, root, event) -> bool:
+        """Follows the mouse; whether a line was finished just now, from `_start` to `_end`."""
+        at = place_on_photo(context, root, (event.mouse_region_x, event.mouse_region_y))
+        if event.type == "LEFTMOUSE" and event.value == "PRESS":
+            self._start = at
+        self._end = at or self._end
+        self._area.tag_redraw()
+        return bool(event.type == "LEFTMOUSE" and event.value == "RELEASE" and self._start and self._end)
+
+    def _drawn_over(self) -> None:
+        root, context = bpy.data.objects.get(self._root), bpy.context
+        if root is not None and context.area == self._area:
+            draw_lines(context, root, self._lines_shown())
+
+    def cancel(self, context):
+        """Also called by Blender where it ends the operator itself."""
+        if self._handle is not None:
+            bpy.types.SpaceView3D.draw_handler_remove(self._handle, "WINDOW")
+            self._handle = None
+            context.workspace.status_text_set(None)
+            self._area.tag_redraw()
+
+
+class CameraFromLines(DrawsLines, ActOnDiorama, bpy.types.Operator):
+    """Find the camera of a photo that tells none: draw two or more lines along edges of each of two or three directions that are at
+    right angles in the scene, such as those of a house. The diorama is built anew and stands upright"""
+
+    bl_idname = "photo_diorama.camera_from_lines"
+    bl_label = "Camera from Lines"
+    bl_options = {"REGISTER", "UNDO"}
+    in_object_mode = True
+    _drawn = False
+    """Whether a person has drawn the lines and waits: the rebuild then runs in a thread."""
+
+    lines: bpy.props.StringProperty(
+        name="Lines", description='For scripts: {"x": [[x, y, x, y], ...], ...}, from 0 to 1 right and down', options={"SKIP_SAVE"}
+    )
+
+    def act(self, context, root):
+        if self.lines:
+            root[LINES_KEY] = self.lines
+        found = found_camera(root)
+        camera = found.camera
+        stand_upright(root, found.up)
+        with calling_an_operator():
+            bpy.ops.photo_diorama.rebuild(
+                "INVOKE_DEFAULT" if self._drawn else "EXEC_DEFAULT",
+                focal_px=camera.focal_px, centre_x=camera.cx, centre_y=camera.cy, focal_mm=0.0, fov=0.0,
+            )  # fmt: skip
+        full_frame = camera.focal_px / np.hypot(camera.width, camera.height) * np.hypot(36, 24)
+        return f"The lens is {full_frame:.1f} mm as on full frame; the diorama stands upright."
+
+    def invoke(self, context, event):
+        if bpy.app.background or context.region_data is None:
+            return self.execute(context)
+        root = find_root(context.object)
+        self._axis, self._lines = "x", kept_lines(root)
+        self._order = [axis for axis, lines in self._lines.items() for _ in lines]
+        self._begin(context, root)
+        self._tell(context)
+        return {"RUNNING_MODAL"}
+
+    def _act_on(self, context, root, event) -> set[str]:
         if event.value == "PRESS" and event.type.lower() in COLOURS:
             self._axis = event.type.lower()
         elif event.type == "BACK_SPACE" and event.value == "PRESS" and self._order:
@@ -121,45 +143,28 @@ class CameraFromLines(bpy.types.Operator):
         elif event.type in {"RET", "NUMPAD_ENTER"} and event.value == "PRESS":
             root[LINES_KEY] = json.dumps(self._lines)
             self.cancel(context)
-            return self._solve(context, root, "INVOKE_DEFAULT")
+            self._drawn = True
+            return self.execute(context)
         elif event.type in {"LEFTMOUSE", "MOUSEMOVE"}:
-            self._drag(context, root, event)
+            if self._drag(context, root, event):
+                if np.hypot(self._end[0] - self._start[0], self._end[1] - self._start[1]) > 0.01:
+                    self._lines[self._axis].append([*self._start, *self._end])
+                    self._order.append(self._axis)
+                self._start = None
         self._tell(context)
         return {"RUNNING_MODAL"}
-
-    def _drag(self, context, root, event) -> None:
-        at = place_on_photo(context, root, (event.mouse_region_x, event.mouse_region_y))
-        if event.type == "LEFTMOUSE" and event.value == "PRESS":
-            self._start = at
-        self._end = at or self._end
-        if event.type == "LEFTMOUSE" and event.value == "RELEASE" and self._start and self._end:
-            if np.hypot(self._end[0] - self._start[0], self._end[1] - self._start[1]) > 0.01:
-                self._lines[self._axis].append([*self._start, *self._end])
-                self._order.append(self._axis)
-            self._start = None
 
     def _tell(self, context) -> None:
         drawn = ", ".join(f"{axis.upper()} {len(self._lines[axis])}" for axis in COLOURS)
         context.workspace.status_text_set(KEYS.format(f"{self._axis.upper()} now ({drawn})"))
         self._area.tag_redraw()
 
-    def _draw(self) -> None:
+    def _lines_shown(self) -> list[tuple[tuple, list[float]]]:
         """All lines in the colours of Blender's axes."""
-        root, context = bpy.data.objects.get(self._root), bpy.context
-        if root is None or context.area != self._area:
-            return
         shown = [(COLOURS[axis], line) for axis, lines in self._lines.items() for line in lines]
         if self._start and self._end:
             shown.append((COLOURS[self._axis], [*self._start, *self._end]))
-        draw_lines(context, root, shown)
-
-    def cancel(self, context):
-        """Also called by Blender where it ends the operator itself."""
-        if self._handle is not None:
-            bpy.types.SpaceView3D.draw_handler_remove(self._handle, "WINDOW")
-            self._handle = None
-        context.workspace.status_text_set(None)
-        self._area.tag_redraw()
+        return shown
 
 
 def draw_lines(context, root: bpy.types.Object, shown: list[tuple[tuple, list[float]]]) -> None:
@@ -178,7 +183,7 @@ def draw_lines(context, root: bpy.types.Object, shown: list[tuple[tuple, list[fl
 
 
 def place_on_photo(context, root: bpy.types.Object, mouse: tuple[int, int]) -> tuple[float, float] | None:
-    """Where on the photo, 0 to 1 right and down, a place of the viewport shows it; None beside it."""
+    """The place on the photo, 0 to 1 right and down, under a place of the viewport; None outside the photo."""
     place = picked(context, mouse)
     if place is None:
         return None
@@ -191,16 +196,11 @@ def place_on_photo(context, root: bpy.types.Object, mouse: tuple[int, int]) -> t
 
 
 def place_in_view(context, root: bpy.types.Object, u: float, v: float) -> tuple[float, float] | None:
-    """The opposite, for what lies as far away as the photo's middle."""
+    """The inverse of `place_on_photo`, for points at the distance of the photo's middle."""
     camera, far = photo_camera(root), float(root.get("relief_focus", 1.0))
     x, z = (u * camera.width - camera.cx) / camera.focal_px * far, (camera.cy - v * camera.height) / camera.focal_px * far
     found = location_3d_to_region_2d(context.region, context.region_data, root.matrix_world @ Vector((x, far, z)))
     return None if found is None else (found.x, found.y)
 
 
-def register() -> None:
-    bpy.utils.register_class(CameraFromLines)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(CameraFromLines)
+register, unregister = bpy.utils.register_classes_factory((CameraFromLines,))

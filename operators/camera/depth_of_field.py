@@ -1,4 +1,4 @@
-"""The operator that focuses a diorama's own camera: on what is picked in the photo, on an object, or on its middle."""
+"""The operator that focuses a diorama's own camera: on a picked point, on an object, or on the middle of the photo."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -6,12 +6,13 @@ import bpy
 from bpy_extras import view3d_utils
 
 from ...core.errors import DioramaError
+from ..on_diorama import ActOnDiorama, point_property
 from ..scene.focus_scale import SCALE_KEY
 from ..scene.photo_rays import PhotoRays
 from ..scene.root import find_root, kept_source, objects_by_role, world_scale
 
 
-class DepthOfField(bpy.types.Operator):
+class DepthOfField(ActOnDiorama, bpy.types.Operator):
     """Focus this diorama's own camera by the distances in the photo"""
 
     bl_idname = "photo_diorama.depth_of_field"
@@ -28,20 +29,12 @@ class DepthOfField(bpy.types.Operator):
             ("OFF", "Off", "All is sharp, as in the photo"),
         ],
     )
-    point: bpy.props.FloatVectorProperty(
-        name="Point", size=2, default=(0.5, 0.5), min=0.0, max=1.0,
-        description="The picked point: from the left and from the top of the photo, 0 to 1",
-    )  # fmt: skip
+    point: point_property("The picked point: from the left and from the top of the photo, 0 to 1")
     fstop: bpy.props.FloatProperty(
         name="F-Stop",
         description="Aperture: smaller numbers blur more; real where the depth is in metres",
         default=2.8, min=0.01, soft_max=32.0, precision=1,
     )  # fmt: skip
-
-    @classmethod
-    def poll(cls, context):
-        root = find_root(context.object)
-        return root is not None and root.library is None
 
     def invoke(self, context, event):
         if self.focus != "POINT" or bpy.app.background or context.region_data is None:
@@ -73,19 +66,12 @@ class DepthOfField(bpy.types.Operator):
         context.workspace.status_text_set(None)
         return result
 
-    def execute(self, context):
-        root = find_root(context.object)
-        try:
-            told = set_focus(root, self.focus, tuple(self.point), self.fstop, context)
-        except DioramaError as error:
-            self.report({"ERROR"}, error.in_window)
-            return {"CANCELLED"}
-        self.report({"INFO"}, told)
-        return {"FINISHED"}
+    def act(self, context, root):
+        return set_focus(root, self.focus, tuple(self.point), self.fstop, context)
 
 
 def picked(context, mouse: tuple[int, int]):
-    """Where in the world a place of the viewport shows a surface; None where it shows none."""
+    """The world position of the surface under a place of the viewport; None where there is none."""
     start = view3d_utils.region_2d_to_origin_3d(context.region, context.region_data, mouse)
     along = view3d_utils.region_2d_to_vector_3d(context.region, context.region_data, mouse)
     hit, place, *_ = context.scene.ray_cast(context.evaluated_depsgraph_get(), start, along)
@@ -93,7 +79,7 @@ def picked(context, mouse: tuple[int, int]):
 
 
 def point_of(root: bpy.types.Object, place, rays: PhotoRays) -> tuple[float, float]:
-    """Where the photo shows a place of the world, 0 to 1 from the left and the top. Raises DioramaError outside."""
+    """The place on the photo of a world position, 0 to 1 from the left and the top. Raises DioramaError outside."""
     x, y, z = root.matrix_world.inverted_safe() @ place
     if y > 0:
         u, v = (x / y * rays.focal + rays.cx) / rays.width, (-z / y * rays.focal + rays.cy) / rays.height
@@ -103,7 +89,7 @@ def point_of(root: bpy.types.Object, place, rays: PhotoRays) -> tuple[float, flo
 
 
 def set_focus(root: bpy.types.Object, focus: str, point: tuple[float, float], fstop: float, context) -> str:
-    """Sets the diorama's camera, and only that; returns what to tell. Raises DioramaError where nothing can be sharp."""
+    """Focuses the diorama's camera and nothing else; returns a sentence for the user. Raises DioramaError where that fails."""
     camera = objects_by_role(root).get("camera")
     if camera is None or camera.type != "CAMERA":
         raise DioramaError(f"{root.name} has no camera of its own any more; rebuild it from its photo.")
@@ -137,9 +123,4 @@ def set_focus(root: bpy.types.Object, focus: str, point: tuple[float, float], fs
     return f"Focus {where}, f/{fstop:g}{real}."
 
 
-def register() -> None:
-    bpy.utils.register_class(DepthOfField)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(DepthOfField)
+register, unregister = bpy.utils.register_classes_factory((DepthOfField,))

@@ -1,111 +1,62 @@
-"""A line drawn on the photo and its length in metres: the diorama is built anew at the scale at which that is so."""
+"""A line on the photo with its length in metres: rebuilds the diorama at the scale where the line has that length."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
 import bpy
 
 from ...core.camera.known_length import line_from
-from ...core.errors import DioramaError
+from ..on_diorama import ActOnDiorama, calling_an_operator
 from ..scene.root import find_root
-from .camera_lines import NAVIGATING, draw_lines, place_on_photo
+from .camera_lines import DrawsLines
 from .shown_surfaces import photo_camera
 
 WHITE = (1.0, 1.0, 1.0, 1.0)
 KEYS = "Drag along something whose length you know, from one of its ends to the other   |   Esc: stop"
 
 
-class LineLength(bpy.types.Operator):
+class LineLength(DrawsLines, ActOnDiorama, bpy.types.Operator):
     """Give the scene its metres: draw a line along something whose length you know, such as a door, and type its length"""
 
     bl_idname = "photo_diorama.line_length"
     bl_label = "Length of a Line"
     bl_options = {"REGISTER", "UNDO"}
+    in_object_mode = True
 
     line: bpy.props.StringProperty(name="Line", description="Both its ends: X,Y,X,Y in pixels of the photo", options={"SKIP_SAVE"})
     length: bpy.props.FloatProperty(
         name="Length", description="Its length in the scene", unit="LENGTH", min=0.001, max=1e5, default=1.0, options={"SKIP_SAVE"}
     )
 
-    @classmethod
-    def poll(cls, context):
-        root = find_root(context.object)
-        if root is None or root.library is not None:
-            cls.poll_message_set("Select a diorama, or one of its layers")
-            return False
-        return context.mode == "OBJECT"
-
     def draw(self, context):
         self.layout.prop(self, "length")
 
-    def execute(self, context):
-        return self._rebuild(context, "EXEC_DEFAULT")
-
-    def _rebuild(self, context, how: str) -> set[str]:
-        root = find_root(context.object)
-        try:
-            line_from(self.line, photo_camera(root))
-            bpy.ops.photo_diorama.rebuild(how, known_line=self.line, known_length=self.length)
-        except DioramaError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        except RuntimeError as error:  # what the rebuild reported
-            self.report({"ERROR"}, str(error).strip().removeprefix("Error: "))
-            return {"CANCELLED"}
-        self.report({"INFO"}, f"The line is {self.length:g} m long, so the scene is in metres.")
-        return {"FINISHED"}
+    def act(self, context, root):
+        line_from(self.line, photo_camera(root))
+        with calling_an_operator():
+            bpy.ops.photo_diorama.rebuild("EXEC_DEFAULT", known_line=self.line, known_length=self.length)
+        return f"The line is {self.length:g} m long, so the scene is in metres."
 
     def invoke(self, context, event):
         if self.line:  # drawn: now its length
             return context.window_manager.invoke_props_dialog(self)
         if bpy.app.background or context.region_data is None:
             return self.execute(context)
-        self._root, self._start, self._end, self._area = find_root(context.object).name, None, None, context.area
-        self._handle = bpy.types.SpaceView3D.draw_handler_add(self._draw, (), "WINDOW", "POST_PIXEL")
-        context.window_manager.modal_handler_add(self)
+        self._begin(context, find_root(context.object))
         context.workspace.status_text_set(KEYS)
         return {"RUNNING_MODAL"}
 
-    def modal(self, context, event):
-        root = bpy.data.objects.get(self._root)
-        if root is None or (event.type in {"ESC", "RIGHTMOUSE"} and event.value == "PRESS"):
+    def _act_on(self, context, root, event) -> set[str]:
+        if event.type in {"LEFTMOUSE", "MOUSEMOVE"} and self._drag(context, root, event):
             self.cancel(context)
-            return {"CANCELLED"}
-        if event.type in NAVIGATING or event.type.startswith("NDOF"):
-            return {"PASS_THROUGH"}
-        if event.type in {"LEFTMOUSE", "MOUSEMOVE"}:
-            at = place_on_photo(context, root, (event.mouse_region_x, event.mouse_region_y))
-            if event.type == "LEFTMOUSE" and event.value == "PRESS":
-                self._start = at
-            self._end = at or self._end
-            self._area.tag_redraw()
-            if event.type == "LEFTMOUSE" and event.value == "RELEASE" and self._start and self._end:
-                self.cancel(context)
-                camera = photo_camera(root)
-                ends = [
-                    n * length for end in (self._start, self._end) for n, length in zip(end, (camera.width, camera.height), strict=True)
-                ]
-                line = ",".join(f"{n:.2f}" for n in ends)
-                bpy.ops.photo_diorama.line_length("INVOKE_DEFAULT", line=line, length=self.length)
-                return {"FINISHED"}
+            camera = photo_camera(root)
+            size = (camera.width, camera.height) * 2
+            line = ",".join(f"{n * length:.2f}" for n, length in zip([*self._start, *self._end], size, strict=True))
+            bpy.ops.photo_diorama.line_length("INVOKE_DEFAULT", line=line, length=self.length)
+            return {"FINISHED"}
         return {"RUNNING_MODAL"}
 
-    def _draw(self) -> None:
-        root = bpy.data.objects.get(self._root)
-        if root is not None and self._start and self._end and bpy.context.area == self._area:
-            draw_lines(bpy.context, root, [(WHITE, [*self._start, *self._end])])
-
-    def cancel(self, context):
-        """Also called by Blender where it ends the operator itself."""
-        if getattr(self, "_handle", None) is not None:
-            bpy.types.SpaceView3D.draw_handler_remove(self._handle, "WINDOW")
-            self._handle = None
-            context.workspace.status_text_set(None)
-            self._area.tag_redraw()
+    def _lines_shown(self) -> list[tuple[tuple, list[float]]]:
+        return [(WHITE, [*self._start, *self._end])] if self._start and self._end else []
 
 
-def register() -> None:
-    bpy.utils.register_class(LineLength)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(LineLength)
+register, unregister = bpy.utils.register_classes_factory((LineLength,))

@@ -1,4 +1,4 @@
-"""Measures how far a diorama's camera may move before gaps show, draws that as a box, and fits camera moves into it."""
+"""Measures the safe range of a diorama's camera, shows it as a box, and fits camera moves into it."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -8,9 +8,10 @@ import numpy as np
 from ...core.camera.safe_range import DIRECTIONS, SafeRange, safe_range
 from ...core.errors import DioramaError
 from ..nodes.relief_sliders import KEYS
+from ..on_diorama import ActOnDiorama
 from ..scene.camera_moves import curves_of
 from ..scene.keys import ROLE_KEY
-from ..scene.root import find_root, kept_settings, objects_by_role, world_scale
+from ..scene.root import kept_settings, objects_by_role, world_scale
 from .apply_move import apply_move
 from .shown_surfaces import photo_camera, shown_surfaces, triangles_of
 
@@ -30,7 +31,7 @@ def measured_range(root: bpy.types.Object) -> SafeRange | None:
 
 
 def is_current(root: bpy.types.Object) -> bool:
-    """Whether the surfaces and their relief are still those that were measured."""
+    """Whether the surfaces and their relief are still the measured ones."""
     return list(root.get(STATE_KEY, ())) == _state(root)
 
 
@@ -40,9 +41,9 @@ def _state(root: bpy.types.Object) -> list[float]:
 
 
 def measure(root: bpy.types.Object, depsgraph: bpy.types.Depsgraph, keep_focus: bool) -> SafeRange:
-    """Measures the range of the surfaces as they stand, keeps it on the root and renews the box that shows it.
+    """Measures the safe range of the current surfaces, stores it on the root and updates its box.
 
-    Raises DioramaError where there is nothing to measure.
+    Raises DioramaError where there is no surface.
     """
     focus = float(root.get("relief_focus", 0.0)) if keep_focus else 0.0
     found = safe_range(triangles_of(root, depsgraph), photo_camera(root), focus)
@@ -53,7 +54,7 @@ def measure(root: bpy.types.Object, depsgraph: bpy.types.Depsgraph, keep_focus: 
 
 
 def show_box(root: bpy.types.Object, found: SafeRange) -> bpy.types.Object:
-    """An empty in the shape of the range round the photo's place: a child of the root, which is never rendered."""
+    """An empty in the shape of the range around the photo's viewpoint: a child of the root, never rendered."""
     box = next((ob for ob in root.children if ob.get(ROLE_KEY) == BOX_ROLE), None)
     if box is None:
         box = bpy.data.objects.new(f"{root.name} safe range", None)
@@ -76,26 +77,7 @@ def path_of(rig: bpy.types.Object) -> np.ndarray:
     return np.array([[curves[k].evaluate(f) if k in curves else rig.location[k] for k in range(3)] for f in frames])
 
 
-class RangeOperator:
-    """Mixin of the operators that need a diorama of this file."""
-
-    @classmethod
-    def poll(cls, context):
-        root = find_root(context.object)
-        if root is None or root.library is not None:
-            cls.poll_message_set("Select a diorama")
-            return False
-        return True
-
-    def execute(self, context):
-        try:
-            return self.act(context, find_root(context.object))
-        except DioramaError as error:
-            self.report({"ERROR"}, error.in_window)
-            return {"CANCELLED"}
-
-
-class MeasureSafeRange(RangeOperator, bpy.types.Operator):
+class MeasureSafeRange(ActOnDiorama, bpy.types.Operator):
     """Find how far the camera may move each way until a thousandth of the picture is gaps, and show that as a box round it"""
 
     bl_idname = "photo_diorama.measure_safe_range"
@@ -110,11 +92,10 @@ class MeasureSafeRange(RangeOperator, bpy.types.Operator):
     def act(self, context, root):
         found = measure(root, context.evaluated_depsgraph_get(), self.keep_focus)
         side, up, _ = (distance * world_scale(root) for distance in found.centred)
-        self.report({"INFO"}, f"The camera may move {side:.3g} m sideways and {up:.3g} m up and down.")
-        return {"FINISHED"}
+        return f"The camera may move {side:.3g} m sideways and {up:.3g} m up and down."
 
 
-class FitMove(RangeOperator, bpy.types.Operator):
+class FitMove(ActOnDiorama, bpy.types.Operator):
     """Make the camera's move as large as the safe range allows, measuring that first where it is not known"""
 
     bl_idname = "photo_diorama.fit_move"
@@ -137,18 +118,7 @@ class FitMove(RangeOperator, bpy.types.Operator):
             if 1 - CLOSE < fits < 1 + CLOSE or (fits >= 1 and amount == MOST_AMOUNT):
                 break
             low, high = (amount, high) if fits > 1 else (low, amount)
-        self.report({"INFO"}, f"Amount {amount:.3g}. {told}")
-        return {"FINISHED"}
+        return f"Amount {amount:.3g}. {told}"
 
 
-CLASSES = (MeasureSafeRange, FitMove)
-
-
-def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory((MeasureSafeRange, FitMove))

@@ -1,4 +1,4 @@
-"""Clicks on the photo that select the thing there: they fill the diorama's mask, which all that works on a region takes."""
+"""Selects things by clicks on the photo: they fill the diorama's mask, which all region operators use."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -10,30 +10,24 @@ import numpy as np
 from ...core.change_depth import scene_to_click
 from ...core.errors import DioramaError
 from ...core.silhouettes.select_thing import Scene, select_thing
-from ..build.rebuild import still_there
+from ..build.rebuild import root_by_name
+from ..on_diorama import NAVIGATING, point_property
 from ..scene.depth_image import MASK_KEY, edit_on, image_on, new_image, put_on, values_of
 from ..scene.emit import short_name
 from . import mask_overlay
-from .edit_depth import OfDiorama
-from .pick_depth import NAVIGATING, WHERE, place_under
+from .edit_depth import OnDepth
+from .pick_depth import WHERE, place_under
 
 KEYS = "Click: add the thing there   |   Ctrl click: take it out   |   Backspace: empty   |   Enter, Esc, right click: done"
 
 
-class SelectByClick(OfDiorama, bpy.types.Operator):
+class SelectByClick(OnDepth, bpy.types.Operator):
     """Click on things in the photo to select them; Ctrl click takes them out again. The tools below then work on what is tinted"""
 
     bl_idname = "photo_diorama.select_by_click"
     bl_label = "Select by Click"
 
-    point: bpy.props.FloatVectorProperty(
-        name="Point",
-        description="Place on the photo, right and down from 0 to 1",
-        size=2,
-        default=(0.5, 0.5),
-        min=0.0,
-        max=1.0,
-    )
+    point: point_property()
     remove: bpy.props.BoolProperty(name="Take Out", description="Take the thing out of the mask instead of adding it")
     extend: bpy.props.BoolProperty(name="Extend", description="Keep what is in the mask", default=True)
     by_hand: bpy.props.BoolProperty(name="By Hand", description="The clicks were made in the window", options={"HIDDEN", "SKIP_SAVE"})
@@ -59,7 +53,7 @@ class SelectByClick(OfDiorama, bpy.types.Operator):
         return partial(scene_to_click, source, edit_on(root))
 
     def finish(self, context, scene: Scene):
-        root = still_there(self._root)
+        root = root_by_name(self._root)
         if self.by_hand:
             _clicked.clear()
             _clicked[root.name] = scene
@@ -85,7 +79,7 @@ def click(root: bpy.types.Object, scene: Scene, point: tuple[float, float], remo
     put_on(root, MASK_KEY, new_image(f"{short_name(root.name)} mask", mask.astype(np.float32), "mask", False))
 
 
-class ClickThings(OfDiorama, bpy.types.Operator):
+class ClickThings(OnDepth, bpy.types.Operator):
     """The clicks themselves, once the photo and its depth are at hand"""
 
     bl_idname = "photo_diorama.click_things"
@@ -112,7 +106,7 @@ class ClickThings(OfDiorama, bpy.types.Operator):
             return {"PASS_THROUGH"}
         try:
             if event.type == "BACK_SPACE" and event.value == "PRESS":
-                root = still_there(self._root)
+                root = root_by_name(self._root)
                 empty = np.zeros(self._scene.disparity.shape, np.float32)
                 put_on(root, MASK_KEY, new_image(f"{short_name(root.name)} mask", empty, "mask", False))
                 _redraw(context)
@@ -120,12 +114,12 @@ class ClickThings(OfDiorama, bpy.types.Operator):
                 self._click(context, event)
         except DioramaError as error:
             self.cancel(context)
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, error.in_window)
             return {"CANCELLED"}
         return {"RUNNING_MODAL"}
 
     def _click(self, context, event) -> None:
-        root = still_there(self._root)
+        root = root_by_name(self._root)
         place = place_under(context, root, event.mouse_x, event.mouse_y)
         if place is None:
             self.report({"WARNING"}, WHERE)
@@ -148,15 +142,13 @@ def _redraw(context: bpy.types.Context) -> None:
                 area.tag_redraw()
 
 
-CLASSES = (SelectByClick, ClickThings)
+register_classes, unregister_classes = bpy.utils.register_classes_factory((SelectByClick, ClickThings))
 
 
 def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
+    register_classes()
 
 
 def unregister() -> None:
     _clicked.clear()
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+    unregister_classes()

@@ -1,4 +1,4 @@
-"""Operators that change a diorama's depth by regions: one plane, behind what surrounds it, at another depth, nearer, smooth."""
+"""Operators that change depth by regions: make a plane, push behind the surroundings, set another depth, move, smooth."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -13,9 +13,10 @@ from ...core.settings import Settings
 from ..build import build_operator as build
 from ..build.rebuild import rebuild
 from ..build.user_preferences import models_folder
+from ..on_diorama import OnDiorama, point_property
 from ..scene.depth_image import edit_on, keep_edit, parts_on
 from ..scene.root import find_root, kept_settings, source_files, source_of
-from ..scene.surfaces import still_there
+from ..scene.surfaces import root_by_name
 from .regions import place_on_photo, region_of, region_property, selected_triangles
 
 
@@ -24,8 +25,15 @@ def part(name: str, description: str, default: float, low: float = 0.0, high: fl
     return bpy.props.FloatProperty(name=name, description=description, default=default, min=low, max=high, precision=3, step=0.5)
 
 
+def build_property():
+    """A declared property for whether the layers are built anew."""
+    return bpy.props.BoolProperty(
+        name="Rebuild", description="Build the layers anew at once; without, only the depth image changes", default=True
+    )
+
+
 def source_on(context: bpy.types.Context, root: bpy.types.Object) -> Source:
-    """What a diorama is built from, as it is kept on its root; raises DioramaError where it does not know its photo."""
+    """The build inputs stored on a root; raises DioramaError where the photo's path is lost."""
     photo, depth = source_files(root)
     if not photo:
         raise DioramaError(f"{root.name} does not know its photo any more; rebuild it with the photo's file first.")
@@ -34,20 +42,8 @@ def source_on(context: bpy.types.Context, root: bpy.types.Object) -> Source:
     return Source(*files, settings, models_folder(context), build.kept, parts_on(root))
 
 
-class OnDiorama:
-    """Mixin of operators that need a diorama of this file to be selected."""
-
-    @classmethod
-    def poll(cls, context):
-        root = find_root(context.object)
-        if root is None or root.library is not None:
-            cls.poll_message_set("Select a diorama, or one of its layers")
-            return False
-        return True
-
-
-class OfDiorama(OnDiorama, build.BuildOperator):
-    """Mixin of operators on the selected diorama's depth; they run in a thread for a person, in place for scripts."""
+class OnDepth(OnDiorama, build.BuildOperator):
+    """Mixin of operators on the selected diorama's depth; in a thread for a person, in place for scripts."""
 
     bl_options = {"REGISTER", "UNDO"}
 
@@ -60,15 +56,15 @@ class OfDiorama(OnDiorama, build.BuildOperator):
         return root, self._source
 
     def finish(self, context, changed: Changed):
-        root = still_there(self._root)
+        root = root_by_name(self._root)
         keep_edit(root, changed.edit)
         if changed.built is not None:
             about = source_of(changed.built, self._source.photo, self._source.depth)
             rebuild(root, changed.built, self._source.settings, about, context.scene)
 
 
-class ChangeDepth(OfDiorama):
-    """Mixin: `change_of(context, root)` returns what is to be done as a function of the depth as it is now."""
+class ChangeDepth(OnDepth):
+    """Mixin: `change_of(context, root)` returns a function from the current depth to the change."""
 
     region: region_property()
     feather: part(
@@ -77,9 +73,7 @@ class ChangeDepth(OfDiorama):
         0.0,
         high=0.5,
     )
-    build: bpy.props.BoolProperty(
-        name="Rebuild", description="Build the layers anew at once; without, only the depth image changes", default=True
-    )
+    build: build_property()
 
     def prepare(self, context):
         root, source = self.begin(context)
@@ -136,14 +130,7 @@ class SameDepth(ChangeDepth, bpy.types.Operator):
             ("POINT", "Point", "A place on the photo"),
         ],
     )
-    point: bpy.props.FloatVectorProperty(
-        name="Point",
-        description="Place on the photo, right and down from 0 to 1",
-        size=2,
-        default=(0.5, 0.5),
-        min=0.0,
-        max=1.0,
-    )
+    point: point_property()
     keep_relief: bpy.props.BoolProperty(
         name="Keep Relief",
         description="Bring the middle of the region there and keep its relief; without, it becomes flat",
@@ -200,7 +187,7 @@ class SmoothDepth(ChangeDepth, bpy.types.Operator):
         return lambda depth: core.smooth(radius * max(depth.disparity.shape))
 
 
-class RestoreDepth(OfDiorama, bpy.types.Operator):
+class RestoreDepth(OnDepth, bpy.types.Operator):
     """Take the changes of the depth back: all of them, or inside the region"""
 
     bl_idname = "photo_diorama.restore_depth"
@@ -211,9 +198,7 @@ class RestoreDepth(OfDiorama, bpy.types.Operator):
         description="Which changes are taken back",
         items=[("ALL", "Everywhere", "All changes"), ("REGION", "Region", "Changes inside the selection or mask")],
     )
-    build: bpy.props.BoolProperty(
-        name="Rebuild", description="Build the layers anew at once; without, only the depth image changes", default=True
-    )
+    build: build_property()
 
     def prepare(self, context):
         root, source = self.begin(context)
@@ -222,14 +207,4 @@ class RestoreDepth(OfDiorama, bpy.types.Operator):
         return partial(restore_depth, source, edit_on(root), region_of(context, root, "AUTO"), self.build)
 
 
-CLASSES = (FlattenDepth, PushDepth, SameDepth, MoveDepth, SmoothDepth, RestoreDepth)
-
-
-def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory((FlattenDepth, PushDepth, SameDepth, MoveDepth, SmoothDepth, RestoreDepth))

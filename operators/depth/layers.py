@@ -1,4 +1,4 @@
-"""Operators on a diorama's layers: split one off, join it again, duplicate, select, and show or hide what was invented."""
+"""Operators on layers: split off, join, duplicate, delete, select, show or hide invented surfaces."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -8,21 +8,22 @@ import bpy
 
 from ...core.change_parts import Split, join_part, split_range, split_region
 from ..build.rebuild import rebuild
+from ..on_diorama import ActOnDiorama
 from ..scene.depth_image import edit_on, keep_parts
 from ..scene.keys import ROLE_KEY
 from ..scene.materials import texture_of
 from ..scene.root import find_root, objects_by_role, source_of
-from ..scene.surfaces import image_nodes, image_nodes_of, still_there, surfaces_of
+from ..scene.surfaces import image_nodes, image_nodes_of, root_by_name, surfaces_of
 from ..scene.tint import COLOUR, STRENGTH, TINT_KEY, take_off, tint, tinted_images
-from .edit_depth import OfDiorama
+from .edit_depth import OnDepth
 from .regions import region_of, region_property
 
 
-class ChangesParts(OfDiorama):
+class ChangesParts(OnDepth):
     """Mixin of operators that change what is split off."""
 
     def finish(self, context, split: Split):
-        root = still_there(self._root)
+        root = root_by_name(self._root)
         keep_parts(root, split.parts)
         about = source_of(split.built, self._source.photo, self._source.depth)
         rebuild(root, split.built, self._source.settings, about, context.scene)
@@ -79,7 +80,7 @@ class JoinLayer(ChangesParts, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context):
-        if not OfDiorama.poll.__func__(cls, context):
+        if not super().poll(context):
             return False
         if not part_number(context.object):
             cls.poll_message_set("Select a layer that was split off")
@@ -158,7 +159,7 @@ class DeleteLayer(OfLayer, bpy.types.Operator):
 
 
 def make_own(ob: bpy.types.Object) -> None:
-    """Gives a copied layer everything that a rebuild would change, as its own; it is no layer of the diorama any more."""
+    """Makes a copied layer independent: it gets its own copies of what a rebuild would change, and is no layer any more."""
     if ob.data is not None:
         ob.data = ob.data.copy()
     role = ob.pop(ROLE_KEY, None)
@@ -204,7 +205,7 @@ class SelectLayer(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class ShowInvented(bpy.types.Operator):
+class ShowInvented(ActOnDiorama, bpy.types.Operator):
     """Show or hide what was invented, in the viewport and in renders: behind things, outside the frame, or both"""
 
     bl_idname = "photo_diorama.show_invented"
@@ -223,10 +224,8 @@ class ShowInvented(bpy.types.Operator):
     )
     part_only: bpy.props.BoolProperty(name="This Part Only", description="Only of the part that the active layer belongs to")
 
-    poll = classmethod(OfDiorama.poll.__func__)
-
-    def execute(self, context):
-        root, number = find_root(context.object), part_number(context.object)
+    def act(self, context, root):
+        number = part_number(context.object)
         chosen = [ob for ob in surfaces_of(root) if is_invented(ob, self.what)]
         chosen = [ob for ob in chosen if not self.part_only or part_number(ob) == number]
         if not chosen:
@@ -234,10 +233,9 @@ class ShowInvented(bpy.types.Operator):
             return {"CANCELLED"}
         for ob in chosen:
             ob.hide_viewport = ob.hide_render = not self.show
-        return {"FINISHED"}
 
 
-class TintInvented(bpy.types.Operator):
+class TintInvented(ActOnDiorama, bpy.types.Operator):
     """Tint all that was invented, in the viewport and in renders, to see what the photo did not show; or take the tint off.
     To be seen in Material Preview, Rendered and in Solid with the colour Texture"""
 
@@ -253,10 +251,7 @@ class TintInvented(bpy.types.Operator):
         name="Strength", description="How much of the tint covers the texture", default=STRENGTH, min=0.0, max=1.0
     )
 
-    poll = classmethod(OfDiorama.poll.__func__)
-
-    def execute(self, context):
-        root = find_root(context.object)
+    def act(self, context, root):
         nodes = image_nodes_of(root)
         take_off(nodes)
         if TINT_KEY in root:
@@ -265,26 +260,18 @@ class TintInvented(bpy.types.Operator):
             root[TINT_KEY] = (*self.colour, self.strength)
             tint(nodes, tuple(self.colour), self.strength)
             if not tinted_images(nodes):
-                self.report({"INFO"}, f"Nothing of {root.name} was invented, so nothing is tinted.")
-        return {"FINISHED"}
+                return f"Nothing of {root.name} was invented, so nothing is tinted."
+        return ""
 
 
 def is_invented(ob: bpy.types.Object, what: str = "ALL") -> bool:
-    """Whether a layer shows what was invented: behind things, in the border, or any of it."""
+    """Whether a layer shows invented content: behind things, in the border, or either."""
     words = str(ob.get(ROLE_KEY, "")).split()
     behind, outside = ("hidden", "backdrop"), ("border",)
     kinds = {"ALL": behind + outside, "HIDDEN": behind, "BORDER": outside}[what]
     return any(kind in words for kind in kinds)
 
 
-CLASSES = (SplitLayer, JoinLayer, DuplicateLayer, DeleteLayer, SelectLayer, ShowInvented, TintInvented)
-
-
-def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory(
+    (SplitLayer, JoinLayer, DuplicateLayer, DeleteLayer, SelectLayer, ShowInvented, TintInvented)
+)

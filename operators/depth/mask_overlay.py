@@ -1,4 +1,4 @@
-"""The mask as a tint over the photo, drawn on top of the viewport while somebody paints or picks it; no data changes."""
+"""Draws the mask as a tint over the photo in the viewport while somebody paints or picks it; no data changes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import bpy
 import numpy as np
 
 from ..scene.depth_image import MASK_KEY, image_on
+from ..scene.emit import SOLID_UV, UV
 from ..scene.keys import ROLE_KEY
 from ..scene.materials import texture_of
 from ..scene.root import find_root
@@ -26,7 +27,10 @@ FRAGMENT = """
 void main()
 {
   vec3 seen = clamp(texture(photo, at).rgb, 0.0, 1.0);  /* linear, as the viewport wants what is drawn into it */
-  colour = vec4(mix(seen, tint.rgb, tint.a * clamp(texture(mask, at).r, 0.0, 1.0)), 1.0);
+  float inside = clamp(texture(mask, at).r, 0.0, 1.0);
+  float off = abs(inside - 0.5) / max(fwidth(inside), 1e-4);  /* pixels of the screen to the region's edge */
+  vec3 line = vec3(off < 1.2 ? 1.0 : 0.0);  /* white within black shows on every photo, the tint not on a red one */
+  colour = vec4(off < 2.4 ? line : mix(seen, tint.rgb, tint.a * inside), 1.0);
 }
 """
 
@@ -38,7 +42,7 @@ _handle = None
 
 
 def shown(context: bpy.types.Context) -> tuple[bpy.types.Object, bpy.types.Image] | None:
-    """The root and the mask that the viewport shows over the photo; None where nobody works on a mask."""
+    """The root and the mask that the viewport shows over the photo; None while nobody works on a mask."""
     root = find_root(context.object)
     mask = image_on(root, MASK_KEY) if root is not None else None
     if mask is None:
@@ -49,7 +53,7 @@ def shown(context: bpy.types.Context) -> tuple[bpy.types.Object, bpy.types.Image
 
 
 def draw() -> None:
-    """Draws the photo, tinted where the mask is white, over the surfaces that show the photo."""
+    """Draws the photo, tinted where the mask is white, over the surfaces that show the photo and its soft silhouettes."""
     import gpu
 
     context = bpy.context
@@ -69,13 +73,14 @@ def draw() -> None:
     gpu.state.depth_test_set("LESS_EQUAL")
     depsgraph = context.evaluated_depsgraph_get()
     for ob in surfaces_of(root):
-        if texture_of(ob[ROLE_KEY]) == "photo" and ob.visible_get():
+        uv = {"photo": UV, "soft": SOLID_UV}.get(texture_of(ob[ROLE_KEY]))
+        if uv and uv in ob.data.uv_layers and ob.visible_get():
             shader.uniform_float("transform", context.region_data.perspective_matrix @ ob.matrix_world)
-            _batch_of(ob, depsgraph, shader).draw(shader)
+            _batch_of(ob, uv, depsgraph, shader).draw(shader)
     gpu.state.depth_test_set("NONE")
 
 
-def _batch_of(ob: bpy.types.Object, depsgraph: bpy.types.Depsgraph, shader):
+def _batch_of(ob: bpy.types.Object, uv: str, depsgraph: bpy.types.Depsgraph, shader):
     """The surface as it stands, kept until it changes."""
     from gpu_extras.batch import batch_for_shader
 
@@ -88,7 +93,7 @@ def _batch_of(ob: bpy.types.Object, depsgraph: bpy.types.Depsgraph, shader):
         mesh.vertices.foreach_get("co", places)
         mesh.loop_triangles.foreach_get("vertices", corners)
         mesh.loop_triangles.foreach_get("loops", loops)
-        mesh.uv_layers[0].uv.foreach_get("vector", uvs)
+        mesh.uv_layers[uv].uv.foreach_get("vector", uvs)
         points = {"place": places.reshape(-1, 3)[corners], "uv": uvs.reshape(-1, 2)[loops]}
         _batches[ob.name] = batch_for_shader(shader, "TRIS", points)
     return _batches[ob.name]

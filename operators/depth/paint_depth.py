@@ -1,4 +1,4 @@
-"""Operators for painting: the depth or the mask as an image, or as a texture on the photo."""
+"""Operators for painting the depth or the mask, as an image or as a texture on the photo."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -10,6 +10,7 @@ import numpy as np
 from ...core.change_depth import current_depth
 from ...core.depth.edit_depth import mask_of_triangles
 from ...core.errors import DioramaError
+from ..on_diorama import ActOnDiorama
 from ..scene.depth_image import (
     EDITED_KEY,
     MASK_KEY,
@@ -22,9 +23,9 @@ from ..scene.depth_image import (
     values_of,
 )
 from ..scene.emit import short_name
-from ..scene.root import find_root, kept_source, objects_by_role
-from ..scene.surfaces import still_there
-from .edit_depth import OfDiorama
+from ..scene.root import kept_source, objects_by_role
+from ..scene.surfaces import root_by_name
+from .edit_depth import OnDepth
 from .regions import selected_triangles
 
 
@@ -40,7 +41,7 @@ def target_property():
     )
 
 
-class EditDepth(OfDiorama, bpy.types.Operator):
+class EditDepth(OnDepth, bpy.types.Operator):
     """Open the depth as an image to paint on: white is near, black infinitely far. Rebuild takes over what was painted"""
 
     bl_idname = "photo_diorama.edit_depth"
@@ -53,12 +54,12 @@ class EditDepth(OfDiorama, bpy.types.Operator):
         return partial(current_depth, source, edit_on(root))
 
     def finish(self, context, changed):
-        root = still_there(self._root)
+        root = root_by_name(self._root)
         keep_edit(root, changed.edit)
-        open_image(context, root, image_on(root, EDITED_KEY), self.target)
+        open_image(context, root, image_on(root, EDITED_KEY), self.target, "NEARER")
 
 
-class PaintMask(bpy.types.Operator):
+class PaintMask(ActOnDiorama, bpy.types.Operator):
     """Open the mask as an image to paint on: white is the region that the depth and layer operators work on"""
 
     bl_idname = "photo_diorama.paint_mask"
@@ -67,15 +68,11 @@ class PaintMask(bpy.types.Operator):
 
     target: target_property()
 
-    poll = classmethod(OfDiorama.poll.__func__)
-
-    def execute(self, context):
-        root = find_root(context.object)
-        open_image(context, root, mask_image(root, mask_shape(root)), self.target)
-        return {"FINISHED"}
+    def act(self, context, root):
+        open_image(context, root, mask_image(root, mask_shape(root)), self.target, "MASK")
 
 
-class FillMask(bpy.types.Operator):
+class FillMask(ActOnDiorama, bpy.types.Operator):
     """Fill the mask from the faces that are selected in edit mode, or empty, fill or invert it"""
 
     bl_idname = "photo_diorama.fill_mask"
@@ -94,32 +91,27 @@ class FillMask(bpy.types.Operator):
         ],
     )
 
-    poll = classmethod(OfDiorama.poll.__func__)
-
-    def execute(self, context):
-        root = find_root(context.object)
-        try:
-            old = image_on(root, MASK_KEY)
-            values = values_of(old) if old is not None else np.zeros(mask_shape(root), np.float32)
-            if self.content == "NOTHING":
-                values = np.zeros_like(values)
-            elif self.content == "INVERTED":
-                values = 1 - values
-            else:
-                triangles = selected_triangles(root, context.object)
-                chosen = mask_of_triangles(triangles * np.array(values.shape[::-1]), values.shape).astype(np.float32)
-                if self.content == "ADD":
-                    chosen = np.maximum(values, chosen)
-                values = values * (1 - chosen) if self.content == "SUBTRACT" else chosen
-        except DioramaError as error:
-            self.report({"ERROR"}, error.in_window)
-            return {"CANCELLED"}
+    def act(self, context, root):
+        old = image_on(root, MASK_KEY)
+        values = values_of(old) if old is not None else np.zeros(mask_shape(root), np.float32)
+        if self.content == "NOTHING":
+            values = np.zeros_like(values)
+        elif self.content == "INVERTED":
+            values = 1 - values
+        else:
+            triangles = selected_triangles(root, context.object)
+            chosen = mask_of_triangles(triangles * np.array(values.shape[::-1]), values.shape).astype(np.float32)
+            if self.content == "ADD":
+                chosen = np.maximum(values, chosen)
+            values = values * (1 - chosen) if self.content == "SUBTRACT" else chosen
         put_on(root, MASK_KEY, new_image(f"{short_name(root.name)} mask", values, "mask", False))
-        return {"FINISHED"}
 
 
-def open_image(context: bpy.types.Context, root: bpy.types.Object, image: bpy.types.Image, target: str) -> None:
-    """Shows an image of the diorama for painting, in an Image Editor or as the canvas of texture paint on the photo."""
+def open_image(context: bpy.types.Context, root: bpy.types.Object, image: bpy.types.Image, target: str, brush: str) -> None:
+    """Shows an image of the diorama for painting, in an Image Editor or as the canvas of texture paint on the photo.
+
+    On the photo the `brush` meant for it is taken: with another one, black at first, a stroke would make a hole.
+    """
     if target == "PAINT":
         photo = objects_by_role(root).get("photo")
         if photo is None or photo.type != "MESH":
@@ -135,10 +127,12 @@ def open_image(context: bpy.types.Context, root: bpy.types.Object, image: bpy.ty
         area = context.window_manager.windows[-1].screen.areas[0]
         area.type = "IMAGE_EDITOR"
     show_image(context, image)
+    if target == "PAINT":
+        bpy.ops.photo_diorama.depth_brush(kind=brush)
 
 
 def show_image(context: bpy.types.Context, image: bpy.types.Image) -> None:
-    """The image becomes the canvas of texture paint, and what the Image Editor shows, ready for painting."""
+    """Makes the image the canvas of texture paint and shows it in the Image Editor, ready for painting."""
     canvas = context.scene.tool_settings.image_paint
     canvas.mode, canvas.canvas = "IMAGE", image
     found = image_editor(context)
@@ -169,14 +163,4 @@ def mask_shape(root: bpy.types.Object) -> tuple[int, int]:
         return 720, 960
 
 
-CLASSES = (EditDepth, PaintMask, FillMask)
-
-
-def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory((EditDepth, PaintMask, FillMask))

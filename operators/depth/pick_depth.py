@@ -1,4 +1,4 @@
-"""An eyedropper for depth: click on the photo, in a viewport or an Image Editor, and the region goes to the depth that is there."""
+"""An eyedropper for depth: a click on the photo, in a viewport or Image Editor, moves the region to the depth there."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -6,15 +6,14 @@ import bpy
 from bpy_extras import view3d_utils
 
 from ...core.errors import DioramaError
+from ..on_diorama import NAVIGATING, OnDiorama, calling_an_operator
 from ..scene.depth_image import EDITED_KEY, MASK_KEY, ORIGINAL_KEY, image_on
 from ..scene.root import find_root, world_scale
-from ..scene.surfaces import still_there
-from .edit_depth import OnDiorama
+from ..scene.surfaces import root_by_name
 from .regions import place_on_photo, region_of
 
 KEYS = "Click: take the depth there for the region   |   Esc, right click: stop"
 WHERE = "Nothing of the photo is there; click on it in a 3D viewport, or on its depth or mask in an Image Editor."
-NAVIGATING = {"MIDDLEMOUSE", "WHEELUPMOUSE", "WHEELDOWNMOUSE", "WHEELINMOUSE", "WHEELOUTMOUSE", "TRACKPADPAN", "TRACKPADZOOM"}
 
 
 class PickDepth(OnDiorama, bpy.types.Operator):
@@ -47,7 +46,7 @@ class PickDepth(OnDiorama, bpy.types.Operator):
         if not clicked and event.type != "MOUSEMOVE":
             return {"RUNNING_MODAL"}
         try:
-            place = place_under(context, still_there(self._root), event.mouse_x, event.mouse_y)
+            place = place_under(context, root_by_name(self._root), event.mouse_x, event.mouse_y)
         except DioramaError as error:
             self.cancel(context)
             self.report({"ERROR"}, error.in_window)
@@ -63,9 +62,10 @@ class PickDepth(OnDiorama, bpy.types.Operator):
 
     def _take(self, point: tuple[float, float]) -> set[str]:
         try:
-            bpy.ops.photo_diorama.same_depth("INVOKE_DEFAULT", of="POINT", point=point)
-        except RuntimeError as error:  # what that operator reported
-            self.report({"ERROR"}, str(error).strip().removeprefix("Error: "))
+            with calling_an_operator():
+                bpy.ops.photo_diorama.same_depth("INVOKE_DEFAULT", of="POINT", point=point)
+        except DioramaError as error:
+            self.report({"ERROR"}, error.in_window)
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -116,9 +116,4 @@ def _in_image(root, image, region, mouse) -> tuple[float, float, None] | None:
     return (u, 1 - up, None) if 0 <= u <= 1 and 0 <= up <= 1 else None
 
 
-def register() -> None:
-    bpy.utils.register_class(PickDepth)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(PickDepth)
+register, unregister = bpy.utils.register_classes_factory((PickDepth,))

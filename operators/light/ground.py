@@ -1,4 +1,4 @@
-"""The operator that finds the ground in a diorama and offers it as an empty; what it found is kept on that empty."""
+"""The operator that finds the ground of a diorama and adds it as an empty, with the result stored on it."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -6,16 +6,16 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
-from ...core.errors import DioramaError
 from ...core.scene.ground_plane import GroundPlane, find_ground, find_walls, normals_of
+from ..on_diorama import ActOnDiorama
 from ..scene.keys import ROLE_KEY
 from ..scene.photo_rays import PhotoRays
-from ..scene.root import find_root, kept_source, objects_by_role
+from ..scene.root import kept_source, objects_by_role
 
 RAYS_ACROSS = 128
 
 
-class FindGround(bpy.types.Operator):
+class FindGround(ActOnDiorama, bpy.types.Operator):
     """Find the ground of the photo and put an empty on it, with Z away from the ground, to place objects on"""
 
     bl_idname = "photo_diorama.find_ground"
@@ -28,18 +28,8 @@ class FindGround(bpy.types.Operator):
         default=False,
     )
 
-    @classmethod
-    def poll(cls, context):
-        root = find_root(context.object)
-        return root is not None and root.library is None
-
-    def execute(self, context):
-        root = find_root(context.object)
-        try:
-            plane = ground_of(root, context)
-        except DioramaError as error:
-            self.report({"ERROR"}, error.in_window)
-            return {"CANCELLED"}
+    def act(self, context, root):
+        plane = ground_of(root, context)
         if plane is None:
             self.report({"WARNING"}, f"{root.name} shows no ground that is found; place an empty on it by hand.")
             return {"CANCELLED"}
@@ -48,8 +38,7 @@ class FindGround(bpy.types.Operator):
             level(root, empty)
         unit = "m" if kept_source(root).get("metric") else "m, as assumed"
         told = f"The camera is {plane.height:.2f} {unit} above the ground, {plane.tilt_deg:.0f} degrees tilted to it"
-        self.report({"INFO"}, f"{told}; {plane.inliers.mean():.0%} of the photo is ground.")
-        return {"FINISHED"}
+        return f"{told}; {plane.inliers.mean():.0%} of the photo is ground."
 
 
 def ground_of(root: bpy.types.Object, context) -> GroundPlane | None:
@@ -94,7 +83,7 @@ def put_ground(root: bpy.types.Object, plane: GroundPlane) -> bpy.types.Object:
 
 
 def level(root: bpy.types.Object, ground: bpy.types.Object) -> None:
-    """Turns the root about as little as brings its ground's Z to the world's, and lifts its ground to Z = 0."""
+    """Rotates the root by the smallest turn that makes its ground's Z the world's, and moves its ground to Z = 0."""
     world = root.matrix_world @ ground.matrix_basis
     up = (world.to_3x3() @ Vector((0, 0, 1))).normalized()
     turn = up.rotation_difference(Vector((0, 0, 1))).to_matrix().to_4x4()
@@ -103,9 +92,4 @@ def level(root: bpy.types.Object, ground: bpy.types.Object) -> None:
     root.matrix_world = lift @ pivot @ turn @ pivot.inverted() @ root.matrix_world
 
 
-def register() -> None:
-    bpy.utils.register_class(FindGround)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(FindGround)
+register, unregister = bpy.utils.register_classes_factory((FindGround,))

@@ -10,8 +10,9 @@ from mathutils import Vector
 
 from ...core.errors import DioramaError
 from ..nodes.catcher_nodes import catcher_nodes, insert, remove
+from ..on_diorama import ActOnDiorama
 from ..scene.keys import ROLE_KEY
-from ..scene.root import find_root, objects_by_role
+from ..scene.root import objects_by_role
 from ..scene.surfaces import surfaces_of
 from .ground import ground_of, put_ground, walls_of
 
@@ -22,12 +23,13 @@ NEARER = 0.998
 """Scale of a catcher's copy about the photo's camera, which sees it just before the photo."""
 
 
-class ShadowCatcher(bpy.types.Operator):
+class ShadowCatcher(ActOnDiorama, bpy.types.Operator):
     """Let other objects cast shadows on the photo's ground and walls; press again after the light has changed"""
 
     bl_idname = "photo_diorama.shadow_catcher"
     bl_label = "Shadow Catcher"
     bl_options = {"REGISTER", "UNDO"}
+    in_object_mode = True
 
     method: bpy.props.EnumProperty(
         name="Method",
@@ -53,30 +55,17 @@ class ShadowCatcher(bpy.types.Operator):
         name="Walls", description="The large walls of the photo catch shadows too, as far as light falls on them", default=True
     )
 
-    @classmethod
-    def poll(cls, context):
-        root = find_root(context.object)
-        return root is not None and root.library is None and context.mode == "OBJECT"
-
-    def execute(self, context):
-        root = find_root(context.object)
-        try:
-            if self.method == "NONE":
-                stop_catching(root)
-                told = "The photo catches nothing."
-            elif self.method == "PHOTO":
-                told = catch_on_photo(root, context, self.strength, self.reflection, self.roughness, self.walls)
-            else:
-                told = catch_for_compositing(root, context, self.roughness)
-        except DioramaError as error:
-            self.report({"ERROR"}, error.in_window)
-            return {"CANCELLED"}
-        self.report({"INFO"}, told)
-        return {"FINISHED"}
+    def act(self, context, root):
+        if self.method == "NONE":
+            stop_catching(root)
+            return "The photo catches nothing."
+        if self.method == "PHOTO":
+            return catch_on_photo(root, context, self.strength, self.reflection, self.roughness, self.walls)
+        return catch_for_compositing(root, context, self.roughness)
 
 
 def catch_on_photo(root, context, strength: float, reflection: float, roughness: float, walls: bool = True) -> str:
-    """Materials of the root's surfaces take shadow; returns what to tell.
+    """Lets the root's materials take shadow; returns a sentence for the user.
 
     Raises DioramaError without light or ground.
     """
@@ -112,7 +101,7 @@ def catch_on_photo(root, context, strength: float, reflection: float, roughness:
 
 
 def catch_for_compositing(root, context, roughness: float) -> str:
-    """A catcher of Cycles just before the photo, and the photo held out; returns what to tell."""
+    """Adds a Cycles shadow catcher just before the photo, which is held out; returns a sentence for the user."""
     stop_catching(root)
     material = bpy.data.materials.new(f"{root.name} catcher")
     if bpy.app.version < (5, 0, 0):
@@ -127,7 +116,7 @@ def catch_for_compositing(root, context, roughness: float) -> str:
 
 
 def _catching_copy(ob: bpy.types.Object, root, material: bpy.types.Material) -> None:
-    """A second object with the same mesh, which a rebuild renews too; its own material, so it needs no second mesh."""
+    """A second object with the same mesh, which a rebuild updates too, and a material of its own."""
     copy = ob.copy()
     del copy[ROLE_KEY]
     copy.name, copy[COPY_KEY] = f"{ob.name} catcher", True
@@ -143,7 +132,7 @@ def _catching_copy(ob: bpy.types.Object, root, material: bpy.types.Material) -> 
 
 
 def stop_catching(root: bpy.types.Object) -> None:
-    """Everything as it was before the photo caught shadows."""
+    """Restores everything as it was before the photo caught shadows."""
     surfaces = surfaces_of(root)
     for material in {slot.material for ob in surfaces for slot in ob.material_slots if slot.material}:
         remove(material)
@@ -181,10 +170,11 @@ def _ground(root, context) -> bpy.types.Object:
 
 
 def light_on(scene, up: Vector) -> tuple[tuple[float, float, float], bool]:
-    """Red, green and blue of a white, matt surface facing `up` under the scene's suns and its even world alone.
+    """(red, green, blue) radiance of a white, matt surface facing `up` under the scene's suns and uniform world alone;
+    and whether the world's colour is a texture, which then counts by its strength only.
 
-    And whether the world shows a picture, which counts as its strength. Lamps with a place are light that is added.
-    Blender's sun of strength S gives a radiance of S / pi to such a surface, a world of strength B one of B.
+    Lamps with a place are not counted. Blender's sun of strength S gives a radiance of S / pi on such a surface, a world of strength
+    B one of B.
     """
     total = Vector((0, 0, 0))
     for ob in scene.objects:
@@ -208,25 +198,18 @@ def light_on(scene, up: Vector) -> tuple[tuple[float, float, float], bool]:
     return tuple(total), unsure
 
 
-class Holdout(bpy.types.Operator):
+class Holdout(ActOnDiorama, bpy.types.Operator):
     """Cut this diorama out of the picture, so that only what stands before it is rendered; press again to show it"""
 
     bl_idname = "photo_diorama.holdout"
     bl_label = "Holdout"
     bl_options = {"REGISTER", "UNDO"}
 
-    @classmethod
-    def poll(cls, context):
-        root = find_root(context.object)
-        return root is not None and root.library is None
-
-    def execute(self, context):
-        root = find_root(context.object)
+    def act(self, context, root):
         on = not is_held_out(root)
         hold_out(root, on)
         shown = "held out; turn on Transparent under Render > Film to see through it" if on else "shown again"
-        self.report({"INFO"}, f"{root.name} is {shown}.")
-        return {"FINISHED"}
+        return f"{root.name} is {shown}."
 
 
 def is_held_out(root: bpy.types.Object) -> bool:
@@ -249,11 +232,4 @@ def catching(root: bpy.types.Object) -> str:
     return "PHOTO" if any(catcher_nodes(material) for material in materials) else "NONE"
 
 
-def register() -> None:
-    for cls in (ShadowCatcher, Holdout):
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in (Holdout, ShadowCatcher):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory((ShadowCatcher, Holdout))

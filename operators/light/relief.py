@@ -1,4 +1,4 @@
-"""Operators and the world scale of a diorama's relief: bake it into the meshes, reset it, scale all of it round the camera."""
+"""Operators on relief: bake it into the meshes, reset it; and the world scale of a whole diorama."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -18,6 +18,7 @@ from ..nodes.relief_sliders import (
     set_measured,
     set_sliders,
 )
+from ..on_diorama import ActOnDiorama
 from ..scene.focus_scale import SCALE_KEY
 from ..scene.root import find_root, objects_by_role
 
@@ -28,7 +29,7 @@ def followers(root: bpy.types.Object) -> list[bpy.types.Object]:
 
 
 def relief_of(root: bpy.types.Object, values: dict[str, float] | None = None) -> Relief:
-    """What the sliders of a root, or `values` in their place, mean to core."""
+    """The sliders of a root, or `values` in their place, as core's Relief."""
     at, measured = values or {key: float(root[key]) for key in defaults_of(root)}, defaults_of(root)
     return Relief(
         at["relief"], at["relief_near"], at["relief_far"], at["relief_focus"], at["relief_flatten"],
@@ -65,7 +66,7 @@ def bake_mesh(mesh: bpy.types.Mesh, relief: Relief) -> None:
     mesh.update()
 
 
-class ReliefOperator:
+class ReliefOperator(ActOnDiorama):
     """Mixin of the operators that need a diorama with sliders."""
 
     @classmethod
@@ -84,21 +85,14 @@ class BakeRelief(ReliefOperator, bpy.types.Operator):
     bl_label = "Bake Relief"
     bl_options = {"REGISTER", "UNDO"}
 
-    def execute(self, context):
+    def act(self, context, root):
         if context.mode != "OBJECT":
-            self.report({"ERROR"}, "Leave edit or paint mode, then bake.")
-            return {"CANCELLED"}
-        root = find_root(context.object)
-        try:
-            bake(root, context.evaluated_depsgraph_get())
-        except DioramaError as error:
-            self.report({"ERROR"}, error.in_window)
-            return {"CANCELLED"}
-        return {"FINISHED"}
+            raise DioramaError("Leave edit or paint mode, then bake.")
+        bake(root, context.evaluated_depsgraph_get())
 
 
 def bake(root: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> None:
-    """Bakes every surface that follows the sliders, as it stands now; keyframes of the sliders are used up by this.
+    """Bakes the relief of every surface as it is now; keyframes of the sliders are removed.
 
     Raises DioramaError, with nothing changed, where a mesh cannot be baked.
     """
@@ -131,12 +125,10 @@ class ResetRelief(ReliefOperator, bpy.types.Operator):
     bl_label = "Reset Relief"
     bl_options = {"REGISTER", "UNDO"}
 
-    def execute(self, context):
-        root = find_root(context.object)
+    def act(self, context, root):
         set_sliders(root, defaults_of(root))
         if animated_sliders(root):
             self.report({"WARNING"}, "Keyframes on the sliders will change them again; clear those to keep the reset.")
-        return {"FINISHED"}
 
 
 def _world_scale(root: bpy.types.Object) -> float:
@@ -144,7 +136,7 @@ def _world_scale(root: bpy.types.Object) -> float:
 
 
 def _set_world_scale(root: bpy.types.Object, value: float) -> None:
-    """The root stands in the photo's camera, so its scale scales all round that: surfaces, moves and what was put under it."""
+    """The root is at the photo's camera, so its scale scales everything around that: surfaces, moves and child objects."""
     ratio = value / (_world_scale(root) or 1.0)
     root.scale = [s * ratio for s in root.scale] if _world_scale(root) else (value,) * 3
     camera = objects_by_role(root).get("camera")
@@ -153,12 +145,11 @@ def _set_world_scale(root: bpy.types.Object, value: float) -> None:
         camera.data[SCALE_KEY] = camera.data.get(SCALE_KEY, 1.0) * ratio
 
 
-CLASSES = (BakeRelief, ResetRelief)
+register_classes, unregister_classes = bpy.utils.register_classes_factory((BakeRelief, ResetRelief))
 
 
 def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
+    register_classes()
     bpy.types.Object.photo_diorama_world_scale = bpy.props.FloatProperty(
         name="World Scale", description="Scales the whole diorama round its camera: surfaces, camera moves, focus. It is the root's scale",
         min=0.0001, max=1e6, soft_min=0.01, soft_max=100.0, precision=3, options=set(), get=_world_scale, set=_set_world_scale,
@@ -167,5 +158,4 @@ def register() -> None:
 
 def unregister() -> None:
     del bpy.types.Object.photo_diorama_world_scale
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+    unregister_classes()

@@ -13,7 +13,7 @@ import bpy
 
 from ...core.errors import DioramaError
 from ...core.scene.gltf_animations import joined_animations
-from ..build.failure import report_failure
+from ..on_diorama import report_failure
 from ..scene.root import find_root, kept_source, objects_by_role
 from .camera_track import Track, track_of, write_chan
 from .export_parts import ExportOptions, exported_copies, has_surfaces, paint_vertices
@@ -154,7 +154,7 @@ def export(context, root: bpy.types.Object, target: Path, format: str, options: 
 
 @contextmanager
 def frames_of(scene: bpy.types.Scene, track: Track | None) -> Iterator[None]:
-    """The scene's range is that of the move for as long, which USD and Alembic write."""
+    """A context in which the scene's frame range is the move's, which USD and Alembic write."""
     before = scene.frame_start, scene.frame_end
     if track is not None:
         scene.frame_start, scene.frame_end = track.frames[0], track.frames[-1]
@@ -206,7 +206,7 @@ def _moving_lens(moves: bool) -> dict:
 
 
 def _move(work: Path, target: Path) -> list[Path]:
-    """What was written takes its place; the file that names the others comes last, so that it never points to nothing."""
+    """Moves the written files to their place; the file that refers to the others comes last, so that it is never broken."""
     moved = []
     for source in sorted(work.iterdir(), key=lambda path: path.name == target.name):
         place = target.parent / source.name
@@ -221,9 +221,4 @@ def _move(work: Path, target: Path) -> list[Path]:
     return moved[::-1]
 
 
-def register() -> None:
-    bpy.utils.register_class(ExportDiorama)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(ExportDiorama)
+register, unregister = bpy.utils.register_classes_factory((ExportDiorama,))

@@ -70,11 +70,11 @@ def render(
 
 
 def rendering(target: Path, scene, frames: int, output: OutputSettings, view: View) -> Rendering:
-    """Renders `frames` frames from the scene's first, or the present one to a still; yields how far it is before each.
+    """Renders `frames` frames from the scene's first, or the present one to a still; yields the fraction done before each.
 
-    Returns the files written. Closing it stops the render. Files are written beside the target and renamed when all are
-    whole; everything happens in a copy of the scene, which goes in the end. Raises DioramaError for a disk that is full
-    and a name that says no format.
+    Returns the files written. Closing the generator stops the render. Files are written beside the target and renamed when all are
+    complete; everything happens in a copy of the scene, which is removed at the end. Raises DioramaError for a full disk
+    and a name without a format.
     """
     check_target(target, output)
     kind = kind_of(target)
@@ -89,7 +89,7 @@ def rendering(target: Path, scene, frames: int, output: OutputSettings, view: Vi
                 fps = shot.render.fps / shot.render.fps_base
                 written = [_joined(files, Path(place), target, eye, kind, fps) for eye, files in pictures.items()]
                 if output.stereo == "vr180":
-                    tell_players(written[0][0])
+                    write_vr180_boxes(written[0][0])
         except RuntimeError as error:  # all that Blender has to say, whatever happened
             raise told(target, error) from None
         return _put(written, target, kind, output)
@@ -267,14 +267,14 @@ def join(files: list[Path], movie: Path, fps: float) -> None:
         _encode(files, movie, fps)
 
 
-def tell_players(movie: Path) -> None:
-    """Writes into a film of half spheres what it is; pictures and MKV have no place for it here."""
+def write_vr180_boxes(movie: Path) -> None:
+    """Marks a film of half spheres as VR180; pictures and MKV have no such metadata here."""
     if movie.suffix.lower() in MARKED:
         mark_vr180(movie)
 
 
 def _put(written: list[list[Path]], target: Path, kind: str, output: OutputSettings) -> list[Path]:
-    """Renames what is whole; returns where it is."""
+    """Renames complete files to their place; returns it."""
     if kind == "frames":
         target.mkdir(parents=True, exist_ok=True)
         pairs = [(file, target / file.name) for files in written for file in files]

@@ -9,8 +9,8 @@ import bpy
 
 from ...core.errors import DioramaError
 from ...core.scene.output import OutputSettings, kind_of, names_of
-from ..build.failure import report_failure
 from ..build.properties import OF_ONE_PHOTO, declared, values_of_fields
+from ..on_diorama import report_failure
 from ..scene.root import find_root, kept_settings, kept_source, objects_by_role, world_scale
 from .render import View, check_target, quality_told, rendering
 
@@ -182,9 +182,4 @@ def view_of(root: bpy.types.Object, scene) -> View:
     return View(camera, (width, height), nearest, focus, bool(source.get("metric")))
 
 
-def register() -> None:
-    bpy.utils.register_class(RenderOutput)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(RenderOutput)
+register, unregister = bpy.utils.register_classes_factory((RenderOutput,))

@@ -1,4 +1,4 @@
-"""A layered mesh becomes objects, materials and a camera in Blender; core's axes become Blender's here and nowhere else."""
+"""Adds a layered mesh to Blender as objects, materials and a camera, in Blender's axes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
+from ...core.camera.camera import Camera
 from ...core.camera.framing import FrameEdge, frame_edge
 from ...core.mesh.triangulate import LayeredMesh, TexturedMesh
 from ...core.photo.photo import Photo
@@ -22,6 +23,8 @@ from .materials import make_materials, texture_of
 
 SENSOR_MM = 36.0
 UV = "UVMap"
+SOLID_UV = "Photo"
+"""The photo's own places on a soft silhouette: the viewport's Solid mode cannot mix by alpha, so it shows the photo there."""
 LOOK_FORWARD = Matrix(((1, 0, 0, 0), (0, 0, -1, 0), (0, 1, 0, 0), (0, 0, 0, 1)))
 """From a camera's looking down to looking along +Y."""
 MAX_NAME = 48
@@ -46,7 +49,7 @@ def emit(mesh: LayeredMesh, photo: Photo, settings: Settings, source: dict, cont
     materials = make_materials(name, mesh, photo, settings.scene)
     surfaces = []
     for part in mesh.meshes:
-        ob = bpy.data.objects.new(f"{name} {part.role}", make_mesh(f"{name} {part.role}", part))
+        ob = bpy.data.objects.new(f"{name} {part.role}", make_mesh(f"{name} {part.role}", part, mesh.camera))
         ob[ROLE_KEY] = part.role
         ob.parent = root
         ob.data.materials.append(materials[part.texture])
@@ -71,8 +74,8 @@ def short_name(name: str) -> str:
     return name.encode(errors="ignore")[:MAX_NAME].decode(errors="ignore") or "Photo"
 
 
-def make_mesh(name: str, part: TexturedMesh) -> bpy.types.Mesh:
-    """Triangles with their UV map, and of each point its camera ray and disparity (operators/nodes/relief_nodes.py).
+def make_mesh(name: str, part: TexturedMesh, camera: Camera) -> bpy.types.Mesh:
+    """Triangles with their UV map, and of each point its ray from the camera and disparity (operators/nodes/relief_nodes.py).
 
     Attributes are written whole (float32, int32), which is fast at a million vertices.
     """
@@ -82,6 +85,12 @@ def make_mesh(name: str, part: TexturedMesh) -> bpy.types.Mesh:
     mesh = textured_mesh(name, ray * (1 / disparity)[:, None], part.triangles, part.uvs)
     mesh.attributes.new(RAY, "FLOAT_VECTOR", "POINT").data.foreach_set("vector", ray.ravel())
     mesh.attributes.new(DISPARITY, "FLOAT", "POINT").data.foreach_set("value", disparity)
+    if part.texture == "soft":
+        u, v = camera.project(part.vertices.astype(np.float64))
+        on_photo = np.stack([u / camera.width, 1 - v / camera.height], axis=1).astype(np.float32)
+        layer = mesh.uv_layers.new(name=SOLID_UV, do_init=False)
+        layer.uv.foreach_set("vector", on_photo[part.triangles].ravel())
+        mesh.uv_layers.active = layer  # what Solid mode goes by; shaders go by the one that is active for rendering, the first
     if part.normals is not None:  # free custom normals, which Blender takes as they are; the triangles' own are rough
         mesh.attributes.new("custom_normal", "FLOAT_VECTOR", "POINT").data.foreach_set("vector", to_blender(part.normals).ravel())
     return mesh
@@ -112,6 +121,7 @@ def add_camera(name: str, mesh: LayeredMesh, root, collection, rig=None) -> bpy.
     match_camera(data, mesh)
     data.display_size = mesh.nearest / 4
     data.dof.focus_distance = mesh.focus
+    data.show_passepartout = False  # it would dim parts of the photo where the scene renders another shape
     ob = bpy.data.objects.new(f"{name} camera", data)
     ob.rotation_euler = (np.pi / 2, 0.0, 0.0)  # LOOK_FORWARD
     ob.parent, ob[ROLE_KEY] = rig, "camera"
@@ -142,6 +152,7 @@ def match_camera(data: bpy.types.Camera, mesh: LayeredMesh) -> None:
 def set_up_scene(scene, camera, width: int, height: int) -> None:
     """The photo's camera, resolution and colours for the scene: what the user asked for, or the command line's own new file."""
     scene.camera = camera
+    camera.data.show_passepartout = True
     render = scene.render
     render.resolution_x, render.resolution_y, render.resolution_percentage = width, height, 100
     render.pixel_aspect_x = render.pixel_aspect_y = 1.0

@@ -55,8 +55,8 @@ def source_files(root: bpy.types.Object) -> tuple[str, str]:
 
 
 def _found_again(path: str, size: int | None) -> str:
-    """The path itself where the file is there, or nowhere. Else the longest end of it that is a file below a folder of the .blend,
-    and has so many bytes."""
+    """The path itself where it exists, or where no file is found. Else the longest end of it that is a file below a folder of the
+    .blend and has this size."""
     if not path or not bpy.data.filepath or Path(path).is_file():
         return path
     ends, here = PureWindowsPath(path).parts[1:][-DEEPEST:], Path(bpy.data.filepath).resolve().parent  # which takes both slashes
@@ -78,7 +78,7 @@ def _kept(root: bpy.types.Object, key: str) -> dict:
 
 
 def source_of(built: Diorama, photo: str, depth: str | None) -> dict:
-    """What is kept on the root beside the settings: the files, what was found and what was made, as plain values."""
+    """The facts stored on the root beside the settings: files, what was found and what was built, as plain values."""
     camera, mesh = built.photo.camera, built.mesh
     return {
         "photo": str(Path(photo).resolve()),
@@ -88,6 +88,7 @@ def source_of(built: Diorama, photo: str, depth: str | None) -> dict:
         "centre_px": [round(camera.cx, 3), round(camera.cy, 3)],
         "focal_source": built.photo.focal_source,
         "depth_source": built.depth.source,
+        "depth_unsure": built.depth.unsure,
         "metric": built.depth.metric,
         "photo_size": [camera.width, camera.height],
         "working_size": [built.image.frame[3], built.image.frame[2]],

@@ -1,4 +1,4 @@
-"""A tint over all that was invented: materials show a tinted copy of its texture, and the texture itself again afterwards."""
+"""Tints everything invented: materials show a tinted copy of its texture, and later the texture itself again."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import bpy
 import numpy as np
 
+from ...core.raster.colour_curves import linear_from_srgb
 from .keys import ROLE_KEY
 
 TINT_OF = "photo_diorama_tint_of"
@@ -54,7 +55,7 @@ def tinted_copy(image: bpy.types.Image, colour: tuple[float, float, float], stre
     image.pixels.foreach_get(pixels)
     wanted = np.array(colour, np.float32)
     if image.is_float:  # its values are linear
-        wanted = np.where(wanted <= 0.04045, wanted / 12.92, ((wanted + 0.055) / 1.055) ** 2.4).astype(np.float32)
+        wanted = linear_from_srgb(wanted)
     picture = pixels.reshape(-1, image.channels)
     picture[:, :3] += np.float32(strength) * (wanted - picture[:, :3])
     copy = image.copy()
@@ -67,7 +68,7 @@ def tinted_copy(image: bpy.types.Image, colour: tuple[float, float, float], stre
 
 
 def take_off(nodes: Iterable[bpy.types.Node]) -> None:
-    """Nodes show what was invented as it is again."""
+    """Removes the tint: nodes show the untinted texture again."""
     nodes = list(nodes)
     copies = tinted_images(nodes)
     for node in nodes:

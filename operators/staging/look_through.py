@@ -1,19 +1,27 @@
-"""Looking through the photo's camera in a viewport, with textures shown, and back; and setting the scene up for the photo."""
+"""Shows the photo in a viewport through its camera, and restores the view; sets the scene up to render the photo."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
+
+import math
 
 import bpy
 
 from ...core.errors import DioramaError
+from ..on_diorama import ActOnDiorama
 from ..scene.emit import set_up_scene
 from ..scene.root import find_root, kept_source, objects_by_role
 
 FACTORY = {"Camera": "CAMERA", "Cube": "MESH", "Light": "LIGHT"}
 """What stands in Blender's own startup scene."""
 OF_THE_SPACE = ("use_local_camera", "camera")
-OF_THE_SHADING = ("type", "color_type", "light")
+OF_THE_SHADING = ("type", "color_type", "light", "show_object_outline")
 OF_THE_OVERLAY = ("show_floor", "show_axis_x", "show_axis_y", "show_relationship_lines")
 OF_THE_VIEW = ("view_location", "view_rotation", "view_distance", "view_perspective", "view_camera_zoom", "view_camera_offset")
+
+MARGIN = 6
+"""Pixels that Blender leaves round a camera's frame when it centres it (view3d_navigate: view_center_camera)."""
+LEAST_ZOOM = -30.0
+"""Of a camera's view in Blender; the frame is (zoom / 50 + sqrt 2) ** 2 / 4 times as large as the viewport."""
 
 _before: dict[int, list[list]] = {}
 """By viewport: the values, in the order of `_owners`, of what looking through the photo has changed there."""
@@ -28,7 +36,7 @@ def _owners(area: bpy.types.Area) -> list[tuple]:
 
 
 def is_fresh(scene: bpy.types.Scene) -> bool:
-    """Whether nobody works in a scene yet: no camera is in use, or it is Blender's own startup scene, untouched."""
+    """Whether a scene is unused: it has no active camera, or is Blender's own startup scene, untouched."""
     if scene.camera is None:
         return True
     found = {ob.name: ob.type for ob in scene.objects}
@@ -61,6 +69,7 @@ def look_through(context: bpy.types.Context, root: bpy.types.Object) -> None:
     if space.shading.type in ("WIREFRAME", "SOLID"):  # what needs no shader to be compiled shows the photo at once
         space.shading.type = "SOLID"
         space.shading.light, space.shading.color_type = "FLAT", "TEXTURE"
+        space.shading.show_object_outline = False  # else a line runs round each layer, through the photo
     for name in OF_THE_OVERLAY:
         setattr(space.overlay, name, False)
     space.region_3d.view_perspective = "CAMERA"
@@ -68,10 +77,28 @@ def look_through(context: bpy.types.Context, root: bpy.types.Object) -> None:
         region = next(region for region in area.regions if region.type == "WINDOW")
         with context.temp_override(window=_window_of(context, area), area=area, region=region):
             bpy.ops.view3d.view_center_camera()
+        show_whole_photo(context.scene, root, space.region_3d, region)
+
+
+def show_whole_photo(scene: bpy.types.Scene, root: bpy.types.Object, view: bpy.types.RegionView3D, region: bpy.types.Region) -> None:
+    """Takes a view, centred on the frame that is rendered, back until the photo fits too: it may be higher than that frame."""
+    try:
+        photo_width, photo_height = kept_source(root)["photo_size"]
+        high = float(photo_height) / float(photo_width)
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return
+    render = scene.render
+    frame = render.resolution_y * render.pixel_aspect_y / (render.resolution_x * render.pixel_aspect_x)
+    width, height = region.width - MARGIN, region.height - MARGIN
+    across = min(width, height / frame)  # of the frame, and so of the photo, which is as wide
+    part = min(1.0, height / (across * high))
+    if part < 1:
+        zoom = math.sqrt(part) * (view.view_camera_zoom / 50 + math.sqrt(2)) - math.sqrt(2)
+        view.view_camera_zoom = max(LEAST_ZOOM, 50 * zoom)
 
 
 def look_back(area: bpy.types.Area) -> None:
-    """The viewport as it was before it looked through a photo."""
+    """Restores the viewport as it was before `look_through`."""
     kept = _before.pop(area.as_pointer(), None)
     for (owner, names), values in zip(_owners(area), kept or (), strict=kept is not None):
         for name, value in zip(names, values, strict=True):
@@ -109,30 +136,13 @@ def _copied(value):
     return value.copy()
 
 
-class OfCamera:
-    """Mixin of the operators that need the photo's camera."""
-
-    @classmethod
-    def poll(cls, context):
-        if find_root(context.object) is None:
-            cls.poll_message_set("Select a diorama, or one of its layers")
-            return False
-        return True
-
-    def execute(self, context):
-        try:
-            return self.act(context, find_root(context.object))
-        except DioramaError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-
-
-class LookThrough(OfCamera, bpy.types.Operator):
+class LookThrough(ActOnDiorama, bpy.types.Operator):
     """Show the photo in this viewport, through its camera and with its textures; once more brings your view back"""
 
     bl_idname = "photo_diorama.look_through"
     bl_label = "Look Through the Photo"
     bl_options = {"REGISTER", "UNDO"}
+    may_be_linked = True
 
     def act(self, context, root):
         area = viewport(context)
@@ -140,15 +150,15 @@ class LookThrough(OfCamera, bpy.types.Operator):
             look_back(area)
         else:
             look_through(context, root)
-        return {"FINISHED"}
 
 
-class SetUpScene(OfCamera, bpy.types.Operator):
+class SetUpScene(ActOnDiorama, bpy.types.Operator):
     """Render the photo: make its camera the scene's, with the photo's resolution and its colours shown unchanged"""
 
     bl_idname = "photo_diorama.set_up_scene"
     bl_label = "Set Up Scene"
     bl_options = {"REGISTER", "UNDO"}
+    may_be_linked = True
 
     def act(self, context, root):
         camera = camera_of(root)
@@ -157,11 +167,10 @@ class SetUpScene(OfCamera, bpy.types.Operator):
         except (KeyError, TypeError, ValueError):
             raise DioramaError(f"{root.name} does not know its photo any more; rebuild it from its photo.") from None
         set_up_scene(context.scene, camera, width, height)
-        self.report({"INFO"}, f"The scene renders through {camera.name}, {width} x {height} px, colours as in the photo.")
-        return {"FINISHED"}
+        return f"The scene renders through {camera.name}, {width} x {height} px, colours as in the photo."
 
 
-CLASSES = (LookThrough, SetUpScene)
+register_classes, unregister_classes = bpy.utils.register_classes_factory((LookThrough, SetUpScene))
 
 
 @bpy.app.handlers.persistent
@@ -172,12 +181,10 @@ def after_load(*_) -> None:
 
 def register() -> None:
     bpy.app.handlers.load_post.append(after_load)
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
+    register_classes()
 
 
 def unregister() -> None:
     bpy.app.handlers.load_post.remove(after_load)
     _before.clear()
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+    unregister_classes()

@@ -17,6 +17,8 @@ FLEETING = {
     "is_updated",
     "is_updated_data",
 }
+MADE_ANEW = (" vertices", " edges", " loops", " polygons", "attributes", "loop_triangles", "corner", "images", "uv_")
+"""What of meshes and images a rebuild makes anew."""
 PLAIN = {"BOOLEAN", "INT", "FLOAT", "STRING", "ENUM"}
 
 

@@ -65,3 +65,19 @@ def import_photo(blender):
         return blender.context.view_layer.objects.active
 
     return call
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A folder that stands for the user's own."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def worker(home):
+    """A process that runs command lines; its files are those of `home`."""
+    from command_lines import Worker
+
+    worker = Worker(home)
+    yield worker
+    worker.close()

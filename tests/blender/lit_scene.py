@@ -6,6 +6,8 @@ import numpy as np
 from made_photos import texture, write
 from PIL import Image
 
+from photo_diorama.core.raster.colour_curves import linear_from_srgb
+
 WIDTH, HEIGHT = 160, 120
 PITCH, HEIGHT_M, WALL_M = 12.0, 1.5, 9.0
 SUN_DEG = 40.0
@@ -89,3 +91,8 @@ def shot(bpy, root, folder: Path, samples: int = 1, engine: str = "cycles", alph
     told = bpy.ops.photo_diorama.render_output(filepath=str(path), samples=samples, engine=engine)
     assert told == {"FINISHED"}
     return np.asarray(Image.open(path).convert("RGBA" if alpha else "RGB"), float)
+
+
+def linear_of(levels: np.ndarray) -> np.ndarray:
+    """Linear light of sRGB levels from 0 to 255."""
+    return linear_from_srgb(levels / 255)

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from photo_diorama.core.raster.colour_curves import srgb_from_linear
+
 OPTIONS = dict(depth_kind="metric", long_side=128, border=0.2)
 """For quick builds. So small a photo has a border only where that is wide: borders are whole blocks of the mesh."""
 
@@ -60,7 +62,7 @@ def blades(folder: Path, name: str = "grass.png", width: int = 160, height: int 
     front = np.array([0.03, 0.09, 0.02]) * rng.uniform(0.6, 1.4, (height, width, 1))
     back = np.array([0.55, 0.5, 0.45]) * rng.uniform(0.9, 1.1, (height, width, 1))
     linear = alpha * front + (1 - alpha) * back
-    colour = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    colour = srgb_from_linear(linear)
     metres = np.full((height, width), 6.0)
     metres[body] = 2.0
     return write(folder, name, np.rint(colour * 255).astype(np.uint8), metres)

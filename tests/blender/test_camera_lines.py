@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -73,3 +74,57 @@ def test_a_line_of_known_length_gives_the_scene_its_metres(blender, street, impo
     with pytest.raises(RuntimeError, match="leaves the photo"):
         calls.line_length(line="10,20,1000,60", length=3.0)
     assert root["photo_diorama_settings"] == before and source["photo_size"] == now["photo_size"]
+
+
+class _Watched:
+    """A context and events as Blender gives them to a modal operator, and what it did with them."""
+
+    def __init__(self):
+        self.told = []
+        self.area = SimpleNamespace(tag_redraw=lambda: None)
+        self.workspace = SimpleNamespace(status_text_set=self.told.append)
+        self.window_manager = SimpleNamespace(modal_handler_add=lambda operator: None)
+        self.region_data = None
+
+    @staticmethod
+    def event(kind: str, value: str = "PRESS", at: tuple[float, float] = (0.0, 0.0)):
+        return SimpleNamespace(type=kind, value=value, mouse_region_x=at[0], mouse_region_y=at[1])
+
+
+def test_lines_are_drawn_with_the_mouse(blender, street, import_photo, monkeypatch):
+    """Press, move, release: a line of the direction at hand; Backspace takes it back, Enter finds the camera."""
+    from photo_diorama.operators.camera import camera_lines
+
+    root, context = import_photo(*street), _Watched()
+    monkeypatch.setattr(camera_lines, "place_on_photo", lambda context, root, mouse: mouse if max(mouse) <= 1 else None)
+    found = []
+
+    class Drawing(camera_lines.DrawsLines):
+        _tell, _act_on, _lines_shown = (getattr(camera_lines.CameraFromLines, n) for n in ("_tell", "_act_on", "_lines_shown"))
+
+        def execute(self, context):
+            found.append(json.loads(root[camera_lines.LINES_KEY]))
+            return {"FINISHED"}
+
+    operator = Drawing()
+    operator._axis, operator._lines, operator._order = "x", {"x": [], "y": [], "z": []}, []
+    operator._begin(context, root)
+
+    def line(start, end):
+        for event in (context.event("LEFTMOUSE", "PRESS", start), context.event("MOUSEMOVE", "NOTHING", (2.0, 2.0))):
+            assert operator.modal(context, event) == {"RUNNING_MODAL"}
+        assert operator.modal(context, context.event("LEFTMOUSE", "RELEASE", end)) == {"RUNNING_MODAL"}
+
+    assert operator.modal(context, context.event("MIDDLEMOUSE")) == {"PASS_THROUGH"}
+    line((0.1, 0.2), (0.5, 0.6))
+    line((0.3, 0.3), (0.3, 0.301))  # a click is no line
+    operator.modal(context, context.event("Y"))
+    line((0.1, 0.9), (0.5, 0.9))
+    line((0.1, 0.8), (0.5, 0.8))
+    assert [ends for _, ends in operator._lines_shown()] == [[0.1, 0.2, 0.5, 0.6], [0.1, 0.9, 0.5, 0.9], [0.1, 0.8, 0.5, 0.8]]
+    operator.modal(context, context.event("BACK_SPACE"))
+    assert operator.modal(context, context.event("RET")) == {"FINISHED"} and operator._handle is None and operator._drawn
+    assert found == [{"x": [[0.1, 0.2, 0.5, 0.6]], "y": [[0.1, 0.9, 0.5, 0.9]], "z": []}]
+    assert context.told[-1] is None, "the status bar is Blender's again"
+    operator._begin(context, root)
+    assert operator.modal(context, context.event("ESC")) == {"CANCELLED"} and operator._handle is None

@@ -20,18 +20,6 @@ from photo_diorama.core.settings import Settings, each_option
 pytest.importorskip("bpy", reason="needs Blender as a module: pip install bpy")
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
-def worker(home):
-    worker = Worker(home)
-    yield worker
-    worker.close()
-
-
 @pytest.fixture
 def make(worker, tmp_path):
     """Builds the photo of two planes with more flags; returns its outcome."""

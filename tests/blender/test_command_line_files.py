@@ -9,23 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_lines import FAST, Worker, files, finish, one_sentence, start
+from command_lines import FAST, files, finish, one_sentence, start
 from made_photos import texture, two_planes
 from PIL import Image
 
 pytest.importorskip("bpy", reason="needs Blender as a module: pip install bpy")
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
-def worker(home):
-    worker = Worker(home)
-    yield worker
-    worker.close()
 
 
 def picture(path: Path, width: int = 160, height: int = 120) -> Path:

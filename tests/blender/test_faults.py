@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 from blend_state import differences, everything, furnish
-from command_lines import FAST, Worker, files, finish, one_sentence, start
+from command_lines import FAST, files, finish, one_sentence, start
 from made_photos import OPTIONS, two_planes
 
 from photo_diorama.core.errors import Cancelled, DioramaError
@@ -93,18 +93,6 @@ def test_a_rebuild_that_fails_half_way_leaves_no_new_datablock(blender, street, 
     except RuntimeError:
         now = everything()
         assert not differences(before, now) and not differences(now, before)
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
-def worker(home):
-    worker = Worker(home)
-    yield worker
-    worker.close()
 
 
 TOLD = {"fault": 1, "cancel": 130, "full disk": 2, "memory": 2}

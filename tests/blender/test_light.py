@@ -1,15 +1,13 @@
 """Ground, shadow catcher, holdout and depth of field: measured in small renders, and put back to what it was."""
 
-import subprocess
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from blend_state import counts, differences, everything
+from eevee import seen_by_eevee
 from fake_layout import FakeLayout
-from lit_scene import HEIGHT_M, PITCH, add_block, add_sun, shot, yard
+from lit_scene import HEIGHT_M, PITCH, add_block, add_sun, linear_of, shot, yard
 
 PIXELS = {"sun": 2.0, "world": 0.4}
 
@@ -82,13 +80,12 @@ def test_a_block_casts_the_shadow_that_it_must(blender, root, tmp_path):
     image = shot(blender, root, tmp_path, samples=32)
     # 0.4 of world against 0.4 + 2 cos(40 degrees) / pi of both
     left = 0.4 / (0.4 + 2 * np.cos(np.radians(40)) / np.pi)
-    linear = lambda level: np.where(level <= 10.31475, level / 255 / 12.92, ((level / 255 + 0.055) / 1.055) ** 2.4)
-    ratio = linear(image[inside]).mean() / linear(plain[inside]).mean()
+    ratio = linear_of(image[inside]).mean() / linear_of(plain[inside]).mean()
     assert ratio == pytest.approx(left, rel=0.25) and ratio < 1.02 * left + 0.02, "the block also hides some of the world"
     assert np.abs(image[outside] - plain[outside]).mean() < 3
     ops(blender).shadow_catcher(method="PHOTO", strength=0.5)
     half = shot(blender, root, tmp_path, samples=32)
-    assert linear(half[inside]).mean() / linear(plain[inside]).mean() == pytest.approx((1 + ratio) / 2, rel=0.08)
+    assert linear_of(half[inside]).mean() / linear_of(plain[inside]).mean() == pytest.approx((1 + ratio) / 2, rel=0.08)
 
 
 def test_a_board_casts_its_shadow_on_the_wall(blender, root, tmp_path):
@@ -112,9 +109,8 @@ def test_a_board_casts_its_shadow_on_the_wall(blender, root, tmp_path):
     image = shot(blender, root, tmp_path, samples=32)
     middle = 80 - 160 * 1.5 * np.tan(np.radians(40)) / 9  # of the shadow, which reaches 0.6 m to both sides
     shadow = np.s_[60 - 24 : 60 - 11, round(middle) - 8 : round(middle) + 8]
-    linear = lambda level: np.where(level <= 10.31475, level / 255 / 12.92, ((level / 255 + 0.055) / 1.055) ** 2.4)
     left = 0.4 / (0.4 + 2 * along / np.pi)
-    ratio = linear(image[shadow]).mean() / linear(plain[shadow]).mean()
+    ratio = linear_of(image[shadow]).mean() / linear_of(plain[shadow]).mean()
     assert ratio == pytest.approx(left, rel=0.2) and ratio < 1.02 * left + 0.02, "the board also hides some of the world"
     assert np.abs(image[5:55, 5:40] - plain[5:55, 5:40]).mean() < 3
     ops(blender).shadow_catcher(method="PHOTO", walls=False)
@@ -278,46 +274,23 @@ def test_the_panel(blender, root):
 
 
 EEVEE = """
-import sys
-sys.path[:0] = [{tests!r}, {here!r}]
-import conftest, bpy, numpy as np, photo_diorama
-from pathlib import Path
 from lit_scene import add_block, add_sun, shot, yard
-from made_photos import OPTIONS
-photo_diorama.register()
-bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
-folder = Path({folder!r})
 photo, depth = yard(folder)
-ops = bpy.ops.photo_diorama
-ops.import_photo(filepath=str(photo), depth=str(depth), **{{**OPTIONS, "border": 0.0, "tear": 0.1}})
+ops.import_photo(filepath=str(photo), depth=str(depth), **{**OPTIONS, "border": 0.0, "tear": 0.1})
 root = bpy.context.view_layer.objects.active
 add_sun(bpy, root, sun=2.0, world=0.4)
-plain = shot(bpy, root, folder, samples=8, engine="eevee")
+seen["plain"] = shot(bpy, root, folder, samples=8, engine="eevee")
 ops.shadow_catcher(method="PHOTO")
-empty = shot(bpy, root, folder, samples=8, engine="eevee")
-inside, outside = add_block(bpy, root)
-block = shot(bpy, root, folder, samples=8, engine="eevee")
-np.savez(folder / "eevee.npz", plain=plain, empty=empty, block=block, inside=inside, outside=outside)
-import os
-os._exit(0)
+seen["empty"] = shot(bpy, root, folder, samples=8, engine="eevee")
+seen["inside"], seen["outside"] = add_block(bpy, root)
+seen["block"] = shot(bpy, root, folder, samples=8, engine="eevee")
 """
 
 
 def test_eevee_shows_the_same_shadow(tmp_path):
-    """In a process of its own: without a driver for graphics Blender does not raise but abort."""
-    pytest.importorskip("bpy", reason="needs Blender as a module: pip install bpy")
-    here = Path(__file__).parent
-    script = EEVEE.format(tests=str(here.parent), here=str(here), folder=str(tmp_path))
-    try:
-        subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=400, cwd=here.parents[1])
-    except subprocess.TimeoutExpired:
-        pytest.skip("EEVEE takes too long on this machine")
-    if not (tmp_path / "eevee.npz").is_file():
-        pytest.skip("EEVEE cannot render on this machine")
-    seen = np.load(tmp_path / "eevee.npz")
-    linear = lambda level: np.where(level <= 10.31475, level / 255 / 12.92, ((level / 255 + 0.055) / 1.055) ** 2.4)
+    seen = seen_by_eevee(EEVEE, tmp_path)
     assert np.abs(seen["empty"] - seen["plain"]).mean() < 3
     left = 0.4 / (0.4 + 2 * np.cos(np.radians(40)) / np.pi)
-    ratio = linear(seen["block"][seen["inside"]]).mean() / linear(seen["plain"][seen["inside"]]).mean()
+    ratio = linear_of(seen["block"][seen["inside"]]).mean() / linear_of(seen["plain"][seen["inside"]]).mean()
     assert ratio == pytest.approx(left, rel=0.25)
     assert np.abs(seen["block"][seen["outside"]] - seen["plain"][seen["outside"]]).mean() < 4

@@ -152,6 +152,24 @@ def test_soft_silhouettes_come_and_go_in_a_rebuild(blender, grass, import_photo)
     assert "soft" not in {ob["photo_diorama_role"] for ob in root.children if ob.type == "MESH"}
 
 
+def test_solid_view_shows_the_photo_on_soft_silhouettes(blender, ball, import_photo):
+    """It cuts by alpha and would show the colours of the thin parts, which are noise; shaders go on by the first UV map."""
+    root = import_photo(*ball, **SOFT)
+    roles = {ob["photo_diorama_role"]: ob for ob in root.children_recursive if "photo_diorama_role" in ob}
+    mesh, camera = roles["soft"].data, roles["camera"].data
+    active = roles["soft"].active_material.node_tree.nodes.active
+    assert active.image["photo_diorama_role"] == "photo" and not active.outputs[0].is_linked
+    assert mesh.uv_layers[0].active_render and mesh.uv_layers.active.name == "Photo"
+    corner, places, uvs = np.empty(len(mesh.loops), np.int32), np.empty(3 * len(mesh.vertices)), np.empty(2 * len(mesh.loops))
+    mesh.loops.foreach_get("vertex_index", corner)
+    mesh.vertices.foreach_get("co", places)
+    mesh.uv_layers["Photo"].uv.foreach_get("vector", uvs)
+    x, y, z = places.reshape(-1, 3)[corner].T
+    focal, (wide, high) = camera.lens / camera.sensor_width, json.loads(root["photo_diorama_source"])["photo_size"]
+    assert np.allclose(uvs.reshape(-1, 2), np.stack([0.5 + focal * x / y, 0.5 + focal * z / y * wide / high], axis=1), atol=1e-5)
+    assert all(len(ob.data.uv_layers) == 1 for role, ob in roles.items() if ob.type == "MESH" and role != "soft")
+
+
 def test_surfaces_carry_the_normals_of_the_depth(blender, ball, import_photo):
     """On the sphere of 1 m at 3 m the normals Blender shades with are the sphere's, also where triangles are large."""
     root = import_photo(*ball, shader="principled")
@@ -180,7 +198,7 @@ def test_delight_mixes_in_packed_albedo_for_principled_alone(blender, ball, impo
     for ob in root.children:
         if ob.type == "MESH":
             nodes = ob.active_material.node_tree.nodes
-            shown = [n.image["photo_diorama_role"] for n in nodes if n.type == "TEX_IMAGE"]
+            shown = [n.image["photo_diorama_role"] for n in nodes if n.type == "TEX_IMAGE" and n.outputs[0].is_linked]
             assert len(shown) == 2 and sum("albedo" in role for role in shown) == 1, "the original is kept beside it"
             assert next(n for n in nodes if n.type == "MIX").inputs[0].default_value == pytest.approx(0.6)
     pixels = {}

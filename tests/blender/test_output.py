@@ -281,7 +281,7 @@ def test_every_kind_of_still_shows_the_same(blender, shot, tmp_path, ending):
     render(blender, tmp_path / f"a{ending}", samples=4)
     if ending == ".exr":
         from photo_diorama.core.photo.photo import srgb_from_linear
-        from photo_diorama.core.raster.exr_depth import read_pixels
+        from photo_diorama.core.raster.exr_read import read_pixels
 
         found = srgb_from_linear(read_pixels((tmp_path / "a.exr").read_bytes())[..., ::-1].clip(0, 1)) * 255
     else:
@@ -325,7 +325,7 @@ def test_the_scenes_own_engine_and_samples_are_taken_and_told(blender, shot, tmp
 
 
 def test_passes_hold_metres_normals_objects_and_what_is_invented(blender, shot, tmp_path):
-    from photo_diorama.core.raster import exr_depth as exr
+    from photo_diorama.core.raster import exr_header, exr_read
 
     scene = blender.context.scene
     blender.ops.photo_diorama.apply_move(camera_move="swing", frames=2, framing="whole")
@@ -334,10 +334,10 @@ def test_passes_hold_metres_normals_objects_and_what_is_invented(blender, shot, 
     render(blender, tmp_path / "a.exr", render_passes=True, samples=1, render_side=128)
     assert not differences(before, everything())
     data = (tmp_path / "a.exr").read_bytes()
-    parts, chunks, flags = exr._read_headers(data)
-    names = [name for name, _ in parts[0].channels]
-    channel = lambda ending: exr._read_channel(
-        data, parts, chunks, flags, (parts[0], next(n for n in names if n.endswith(ending))), "", 10**9)  # fmt: skip
+    headers = exr_header.read_headers(data)
+    names = [name for name, _ in headers.parts[0].channels]
+    channel = lambda ending: exr_read._read(
+        data, headers, headers.parts[0], (next(n for n in names if n.endswith(ending)),), "")[0]  # fmt: skip
     near = 2.0 * (1 + 0.075)  # the swing begins behind the photo's place
     depth, origin = channel("Depth.Z") if any(n.endswith("Depth.Z") for n in names) else channel(".Z"), channel("IndexOB.X")
     assert depth[48, 64] == pytest.approx(near, rel=0.02) and depth[5, 64] == pytest.approx(6.15, rel=0.02)

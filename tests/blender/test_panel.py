@@ -171,7 +171,7 @@ def test_about_tells_what_is_kept_on_the_root(blender, ball, import_photo):
         rows[name] = f"{rows[name]} {line}" if name in rows else line
     triangles = sum(len(ob.data.polygons) for ob in root.children_recursive if ob.type == "MESH")
     assert rows["Photo"] == "ball.png" and rows["Size"] == "160 x 120 px" and rows["Worked at"] == "128 x 96 px"
-    assert "139 px" in rows["Focal length"]  # 80 / tan(30 degrees)
+    assert "139\u00a0px" in rows["Focal length"]  # 80 / tan(30 degrees)
     assert rows["Triangles"] == f"{triangles:,}" and rows["Nearest"].startswith("2.0") and "unknown" not in rows["Nearest"]
     assert "fov" in rows["Focal length"] and "metric" in rows["Depth"]
 

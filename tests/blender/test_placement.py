@@ -83,7 +83,7 @@ def view(blender) -> dict:
     """What a viewport shows and how."""
     space = area(blender).spaces.active
     told = {name: getattr(space, name) for name in ("use_local_camera", "camera")}
-    told |= {name: getattr(space.shading, name) for name in ("type", "color_type", "light")}
+    told |= {name: getattr(space.shading, name) for name in ("type", "color_type", "light", "show_object_outline")}
     told |= {name: getattr(space.overlay, name) for name in ("show_floor", "show_axis_x", "show_relationship_lines")}
     return told | {"perspective": space.region_3d.view_perspective}
 
@@ -95,6 +95,7 @@ def test_after_an_import_into_the_factory_scene_the_photo_is_seen(extension, str
     seen = view(extension)
     assert seen["perspective"] == "CAMERA" and seen["camera"].parent.parent == root and seen["use_local_camera"]
     assert (seen["type"], seen["color_type"], seen["light"]) == ("SOLID", "TEXTURE", "FLAT")
+    assert not seen["show_object_outline"], "no line runs round each layer, through the photo"
     assert extension.context.scene.camera == own, "the scene's own camera stays"
 
 

@@ -1,11 +1,13 @@
 #!/bin/sh
 # The zips as users get them, in each Blender that can be had here: bpy 4.5, 5.0 and 5.2 with nothing but the zip's own wheels, and
 # Debian's program with the bare zip. Transcripts go to dist/transcripts. BLENDER_ROOT: Debian's folder; WHEELS: the wheels' cache.
+# EDITION=small builds no full zip, which needs PyTorch's own index.
 set -e
 cd "$(dirname "$0")/../.."
-mkdir -p dist/transcripts
+export DIORAMA_ANSWERS="$(pwd)/dist/answers"
+rm -rf dist/answers && mkdir -p dist/transcripts dist/answers
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' blender_manifest.toml)
-.venv/bin/python wheels/build_extension.py --target linux-x64-py311 --target linux-x64-py313 --wheels "${WHEELS:-dist/wheels}"
+.venv/bin/python wheels/build_extension.py --target linux-x64-py311 --target linux-x64-py313 --wheels "${WHEELS:-dist/wheels}" ${EDITION:+--edition "$EDITION"}
 
 # module PYTHON BPY ZIP: a Python with Blender and without any package that the zip bundles
 module() {
@@ -25,7 +27,7 @@ module() {
 
 python313=$(command -v python3.13 || true)
 "${python313:-false}" -c "" 2>/dev/null || python313="$(pyenv root 2>/dev/null)/versions/3.13.0/bin/python3.13"
-module python3.11 4.5.15 linux-blender-4.5-5.0-full
+module python3.11 4.5.15 "linux-blender-4.5-5.0-${EDITION:-full}"
 module python3.11 5.0.1 linux-blender-4.5-5.0-small
 module "$python313" 5.2.3 linux-blender-5.1-and-later-small
 

@@ -27,6 +27,14 @@ with view():
     bpy.ops.photo_diorama.import_photo("EXEC_DEFAULT", filepath={photo!r}, depth={depth!r}, long_side=320, inpainter="diffusion")
 def root():
     return bpy.data.objects["courtyard"]
+with view() as area:
+    from bpy_extras.view3d_utils import location_3d_to_region_2d
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    bpy.ops.wm.redraw_timer(type="DRAW_WIN_SWAP", iterations=1)  # the view's matrix is the camera's from then on
+    photo = next(ob for ob in root().children_recursive if ob.get("photo_diorama_role") == "photo")
+    corners = [min((v.co for v in photo.data.vertices), key=lambda co: (sx * co.x + sz * co.z) / co.y) for sx in (-1, 1) for sz in (-1, 1)]
+    corners = [tuple(location_3d_to_region_2d(region, area.spaces.active.region_3d, photo.matrix_world @ co)) for co in corners]
+    whole = [*corners, (region.width, region.height)]
 bpy.context.scene.camera = next(ob for ob in root().children_recursive if ob.type == "CAMERA")
 bpy.context.scene.render.resolution_x, bpy.context.scene.render.resolution_y = 1536, 1024
 with view() as area:
@@ -69,13 +77,14 @@ def test_a_stroke_of_each_brush_paints_with_factory_settings(window, middle, kin
     """The colour that all brushes share is on and black there, which used to add nothing."""
     key = "mask" if "MASK" in kind else "depth"
     opening = "paint_mask" if key == "mask" else "edit_depth"
+    taken = kind in ("NEARER", "MASK")  # with the place to paint
     window.python(f"""
 if bpy.context.object.mode != "OBJECT":
     with view(): bpy.ops.object.mode_set(mode="OBJECT")
 before = shared()
 with view():
     bpy.ops.photo_diorama.{opening}("EXEC_DEFAULT", target="PAINT")
-    bpy.ops.photo_diorama.depth_brush("EXEC_DEFAULT", kind={kind!r})
+    {taken} or bpy.ops.photo_diorama.depth_brush("EXEC_DEFAULT", kind={kind!r})
 was = pixels({key!r}).copy()
 """)
     x, y = middle
@@ -98,7 +107,6 @@ def test_the_mask_is_painted_over_the_photo_without_holes(window, middle):
 with view():
     bpy.ops.photo_diorama.fill_mask(content="NOTHING")
     bpy.ops.photo_diorama.paint_mask("EXEC_DEFAULT", target="PAINT")
-    bpy.ops.photo_diorama.depth_brush("EXEC_DEFAULT", kind="MASK")
 """)
     x, y = middle
     window.mouse("mousemove", "5", "5", "sleep", "2")
@@ -115,12 +123,39 @@ with view():
         tinted = _seen(window)
     assert (tinted[y + 60, x] - photo[y + 60, x])[0] > (tinted[y + 60, x] - photo[y + 60, x])[2], "redder where painted"
     assert np.abs(tinted - photo)[y - 100, x - 60 : x + 60].max() <= 2, "and the photo as it is elsewhere"
+    down = tinted[y - 40 : y + 160, x]
+    assert (down.min(axis=1) > 240).sum() >= 4 and (down.max(axis=1) < 15).sum() >= 4, "a white line within black, on both sides"
     painted = np.array(json.loads(window.python("""
 from scipy.ndimage import binary_fill_holes
 mask = pixels("mask") > 0.5
 print(json.dumps([int(mask.sum()), int(binary_fill_holes(mask).sum())]))
 """)))  # fmt: skip
     assert painted[0] > 1000 and painted[0] > 0.99 * painted[1], "a third was holes"
+
+
+def test_after_the_import_all_of_the_photo_is_in_the_viewport(window):
+    """It is higher than the frame that the scene renders, whose centring used to cut heads off."""
+    *corners, (width, height) = json.loads(window.python("print(json.dumps(whole))"))
+    assert all(-1 <= x <= width + 1 and -1 <= y <= height + 1 for x, y in corners), (corners, width, height)
+    assert max(y for _, y in corners) - min(y for _, y in corners) > 0.9 * height, "and fills it"
+
+
+def test_the_viewport_shows_the_photo_with_soft_silhouettes_too(window, middle):
+    """Solid view cannot mix by alpha: white and black specks ran along each silhouette."""
+    window.python("""
+with view():
+    if bpy.context.object.mode != "OBJECT": bpy.ops.object.mode_set(mode="OBJECT")
+    bpy.context.space_data.show_region_ui = False
+bpy.context.view_layer.objects.active = root()
+""")
+    window.mouse("mousemove", "5", "5", "sleep", "2")
+    hard = _seen(window)
+    window.python("with view(): bpy.ops.photo_diorama.rebuild('EXEC_DEFAULT', soft_edge=0.01)", seconds=300)
+    assert int(window.python("print(sum(ob.get('photo_diorama_role') == 'soft' for ob in root().children_recursive))")) == 1
+    window.mouse("mousemove", "5", "5", "sleep", "2")
+    x, y = middle
+    off = np.abs(_seen(window) - hard)[y - 200 : y + 200, x - 300 : x + 300].max(axis=2)
+    assert (off > 24).mean() < 0.002, "from the photo's place it is the photo either way"
 
 
 def _seen(window) -> np.ndarray:

@@ -38,16 +38,23 @@ def packed(plain: bytes, compression: int) -> bytes:
 def exr(parts: list[dict[str, np.ndarray]], compression: int, multi: bool | None = None, top: int = 0) -> bytes:
     """Scan line parts of channels of half or float values, as Blender writes them."""
     multi, heads, bodies = len(parts) > 1 if multi is None else multi, [], []
+    sizes = [next(iter(channels.values())).shape for channels in parts]
+    whole = struct.pack("<4i", 0, top, max(w for _, w in sizes) - 1, top + max(h for h, _ in sizes) - 1)
     for number, channels in enumerate(parts):
-        height, width = next(iter(channels.values())).shape
+        height, width = sizes[number]
         names = sorted(channels)
         kinds = {name: 1 if channels[name].dtype == np.float16 else 2 for name in names}
         listed = b"".join(n.encode() + b"\0" + struct.pack("<iIii", kinds[n], 0, 1, 1) for n in names) + b"\0"
         box = struct.pack("<4i", 0, top, width - 1, top + height - 1)
         head = attribute("channels", "chlist", listed) + attribute("compression", "compression", bytes([compression]))
-        head += attribute("dataWindow", "box2i", box) + attribute("displayWindow", "box2i", box)
-        heads.append(head + (attribute("name", "string", b"part%d" % number) if multi else b"") + b"\0")
+        head += attribute("dataWindow", "box2i", box) + attribute("displayWindow", "box2i", whole)
+        head += attribute("lineOrder", "lineOrder", b"\0") + attribute("pixelAspectRatio", "float", struct.pack("<f", 1))
+        head += attribute("screenWindowCenter", "v2f", bytes(8)) + attribute("screenWindowWidth", "float", struct.pack("<f", 1))
         lines = {0: 1, 1: 1, 2: 1, 3: 16}[compression]
+        if multi:
+            head += attribute("name", "string", b"part%d" % number) + attribute("type", "string", b"scanlineimage")
+            head += attribute("chunkCount", "int", struct.pack("<i", -(-height // lines)))
+        heads.append(head + b"\0")
         blocks = []
         for row in range(0, height, lines):
             plain = b"".join(channels[n][y].tobytes() for y in range(row, min(row + lines, height)) for n in names)

@@ -16,13 +16,13 @@ RANK = {"core": 0, "operators": 1, "ui": 2}
 CODE = [ROOT / "__init__.py", *(p for folder in RANK for p in sorted((ROOT / folder).rglob("*.py")))]
 CORE = [p for p in CODE if p.is_relative_to(ROOT / "core")]
 NETWORKS = ROOT / "core" / "networks"
-LATE = {"torch", "torchvision", "timm", "cv2", "scipy", "PIL", "pillow_heif", "safetensors"}
+LATE = {"torch", "torchvision", "timm", "cv2", "scipy", "PIL", "pillow_heif", "OpenEXR", "safetensors"}
 MOST_LINES, MOST_FILES = 400, 12
 ORDER = """
-core: errors fault_report | camera | models job built_in | settings shown_options | threads | raster | memory photo scene viewer |
-      networks | networks/depth networks/inpaint silhouettes | depth |
+core: errors fault_report | camera | models job | settings shown_options | threads | raster | built_in memory photo scene viewer |
+      networks | networks/depth networks/inpaint silhouettes depth_file | depth |
       layers batch | hidden_depth mesh | inpaint | pipeline | change_depth | change_parts
-operators: nodes | scene | light | staging | build | depth camera | output
+operators: nodes | scene | on_diorama | light | staging | build | depth camera | output
 ui: cli drop menus panels | blender_command preferences
 """
 """Rooms, and files that lie beside rooms, from the ground up: each imports from those before a bar that it comes after, from no

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from ...core.batch.manifest import (
 )
 from ...core.batch.request import Request
 from ...core.batch.workers import Limits, Outcome, Pool, Worker
+from ...core.depth.named_depth import find_named_depth
+from ...core.depth_file.shared_range import SharedRange
 from ...core.errors import DioramaError
 from ...core.models.file_lock import exclusive, real_path
 from ...core.scene.output import kind_of
@@ -102,7 +105,7 @@ def _check(given: argparse.Namespace) -> None:
 
 
 def request_of(given: argparse.Namespace) -> Request:
-    """What is to be made of every photo, `{name}` in place of the photo's own name."""
+    """The request for every photo, with `{name}` in place of the photo's own name."""
     return request_from(given, Path(NAME))
 
 
@@ -112,6 +115,7 @@ class Batch:
     def __init__(self, given: argparse.Namespace, session: Session, request: Request, output: Path):
         self.given, self.session, self.request, self.output = given, session, request, output
         self.settings = {name: value for name, value in request.to_json().items() if name != "photo"}  # as the manifest keeps them
+        self.shared = SharedRange(request.settings.depth)
         self.manifest, self.staged = Manifest(output / MANIFEST), {}
         self.records, self.results = self.manifest.read(), Counter()
         if self.manifest.ignored:
@@ -121,6 +125,8 @@ class Batch:
         """Does what is not done; returns the exit code. Raises Cancelled once the user has asked to stop."""
         begun, stops = time.perf_counter(), self.session.progress.stops
         again = self.given.overwrite
+        for task in tasks[:1]:  # the range is the first photo's, also where a later run has others left
+            self.shared.settings_of(task.path, depth_of(task))
         to_do = [t for t in tasks if again or not is_done(self.records.get(t.photo), t, self.settings, self.output)]
         before = len(tasks) - len(to_do)
         self.session.say(f"{len(tasks)} photos, {before} of them done before" if before else f"{len(tasks)} photos")
@@ -135,7 +141,7 @@ class Batch:
         return self._report(len(tasks), before, time.perf_counter() - begun)
 
     def _is_taken(self, task: Task) -> bool:
-        """Whether the .blend is somebody else's file, which is then told."""
+        """Whether the .blend is a file that no run made; the user is told then."""
         name = f"{task.base}.blend"
         known = self.records.get(task.photo, {}).get("files") or ()
         if self.given.overwrite or name in known or not (self.output / name).exists():
@@ -166,10 +172,12 @@ class Batch:
         staged = self.staged[task.photo] = Path(tempfile.mkdtemp(dir=place))
         base = staged / task.base
         render = self.request.render and Path(str(base) + str(self.request.render).removeprefix(NAME))
-        return self.request.named(photo=task.path, depth=task.depth, output=Path(f"{base}.blend"), render=render).to_json()
+        settings = replace(self.request.settings, depth=self.shared.settings_of(task.path, depth_of(task)))
+        named = self.request.named(photo=task.path, depth=task.depth, output=Path(f"{base}.blend"), render=render, settings=settings)
+        return named.to_json()
 
     def _conclude(self, task: Task, outcome: Outcome) -> None:
-        """Puts the results in their place and writes the record, also of what failed."""
+        """Puts the results in their place and writes the record, also of failures."""
         answer = outcome.answer or {"result": outcome.result, "error": outcome.error, "seconds": None}
         staged = self.staged.pop(task.photo)
         if answer.get("error"):  # where it was being made is of no interest
@@ -230,6 +238,11 @@ class Batch:
             "seconds": round(seconds, 3), "manifest": str(self.output / MANIFEST),
         })  # fmt: skip
         return NOT_ALL if failed else 0
+
+
+def depth_of(task: Task) -> Path | None:
+    """The depth file of a photo, given or beside it by its name."""
+    return task.depth or find_named_depth(task.path)
 
 
 def _not_placed(error: Exception, task: Task) -> str:

@@ -14,6 +14,7 @@ from ...core.threads import threads_used
 from ...operators.build.fallback_folder import NO_EXTENSION_FOLDER
 from . import batch, batch_worker, farm, inspect_photo, make_diorama, manage_models, write_depth
 from .exit_codes import EXIT_BAD_INPUT, FAULT, OK, explain
+from .flags import with_range_as_one
 from .session import CancelSignals, OwnWords, ProgressLine, Session, flush_streams, open_streams, plain, write_to
 
 OUT_OF_THREADS = "pthread_create failed"
@@ -29,11 +30,10 @@ COMMANDS = {
 
 
 def main(arguments: list[str] | None = None, models: Path | None = None, online: bool = True) -> int:
-    """Runs the command line; returns the exit code: 0, 2 for bad input, 1 for a fault of ours, 130 for Ctrl-C.
+    """Runs the command line; returns the exit code: 0, 2 for bad input, 1 for a bug of ours, 130 for Ctrl-C, 143 for SIGTERM.
 
-    A request to end (SIGTERM) gives 143. Of a batch, 1 says that a photo has no diorama.
-
-    `models`: the folder of networks unless --models-dir names one; `online`: whether `models download` may go online.
+    Of a batch, 1 says that a photo has no diorama. `models`: the folder of networks unless --models-dir names one; `online`: whether
+    `models download` may go online.
     """
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # or it would chat about damaged files
     open_streams()
@@ -68,6 +68,7 @@ def _run(arguments: list[str], models: Path | None, online: bool) -> int:
 
 def parse(arguments: list[str]):
     """The module of the command and its flags. Raises SystemExit after --help and where the flags make no sense."""
+    arguments = with_range_as_one(arguments)
     if arguments and arguments[0] in COMMANDS:
         name = arguments[0]
         command, about = COMMANDS[name]
@@ -90,7 +91,7 @@ def main_parser() -> argparse.ArgumentParser:
 
 
 def _told(error: BaseException, stopped: int, chatter: str) -> int:
-    """Says on standard error why there is no result; returns the exit code."""
+    """Prints on standard error why there is no result; returns the exit code."""
     if isinstance(error, (KeyboardInterrupt, Cancelled)) and OUT_OF_THREADS in chatter:
         error = MemoryError()  # OpenBLAS sends its own process Ctrl-C where it cannot start a thread
     if isinstance(error, (KeyboardInterrupt, Cancelled)):

@@ -61,7 +61,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace, session: Session) -> None:
-    """Does one task. A photo that cannot be used is told in a file, and its task is done: it must not stop the others."""
+    """Does one task. A photo that cannot be used is noted in a file, and its task counts as done, so that the other tasks run."""
     output_from(given)
     tasks = find_tasks(real_path(given.folder), given.output, given.depth and real_path(given.depth))
     if given.step == "list":
@@ -82,7 +82,7 @@ def run(given: argparse.Namespace, session: Session) -> None:
 
 
 def _list(given: argparse.Namespace, session: Session, tasks: list[Task]) -> None:
-    """For a person; with --json the parameters of the job's template."""
+    """Prints the tasks for a person; with --json the parameters of the job's template."""
     session.say(*(f"{number:4} {task.photo}" for number, task in enumerate(tasks, 1)))
     session.result({"Photos": str(real_path(given.folder)), "Output": str(real_path(given.output)), "Count": len(tasks)})
 
@@ -154,7 +154,7 @@ def _encode(given: argparse.Namespace, session: Session, task: Task, base: Path)
     if _is_skipped(session, task, base):
         return
     from ...operators.output.check_complete import is_whole
-    from ...operators.output.render import join, tell_players
+    from ...operators.output.render import join, write_vr180_boxes
 
     movie, folder = _beside(base, given.movie), _beside(base, "_frames")
     eyes = ["_left", "_right"] if output_from(given).stereo == "pair" else [""]
@@ -171,14 +171,14 @@ def _encode(given: argparse.Namespace, session: Session, task: Task, base: Path)
             if not is_whole(made, len(files)):
                 raise could_not_save(target, f"Blender could not write all of it, {room(target.parent)}")
             if output_from(given).stereo == "vr180":
-                tell_players(made)
+                write_vr180_boxes(made)
             os.replace(made, target)
     session.say(*(f"{target}: {given.frames} frames" for target in targets))
     session.result({"photo": task.photo, "movies": [str(target) for target in targets], "frames": given.frames})
 
 
 def _is_skipped(session: Session, task: Task, base: Path) -> bool:
-    """Whether the photo could not be used, which `build` has told."""
+    """Whether `build` noted that the photo cannot be used."""
     told = _beside(base, FAILED)
     if told.is_file():
         session.warn(f"{task.photo} is left out, see {told}")
@@ -186,5 +186,5 @@ def _is_skipped(session: Session, task: Task, base: Path) -> bool:
 
 
 def _beside(base: Path, ending: str) -> Path:
-    """The base may hold dots, so that it has no ending to replace."""
+    """A path with an ending added; the name may hold dots, so none is replaced."""
     return base.with_name(base.name + ending)

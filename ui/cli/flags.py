@@ -67,13 +67,33 @@ def _add_flag(parser, f) -> None:
         )  # fmt: skip
 
 
+def with_range_as_one(arguments: list[str]) -> list[str]:
+    """`--depth-range NEAR FAR` as one word for argparse, which would take the photo for the range if it might have one or two."""
+    flag = "--depth-range"
+    if flag not in arguments:
+        return arguments
+    at = arguments.index(flag)
+    words = arguments[at + 1 : at + 3]
+    if len(words) < 2 or not all(_is_number(word) for word in words):
+        return arguments
+    return [*arguments[:at], f"{flag}={' '.join(words)}", *arguments[at + 3 :]]
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
 def settings_from(given: argparse.Namespace, only: Iterable[str] | None = None, **more) -> Settings:
     """Core's settings as the flags set them; raises DioramaError for a value out of range."""
     return Settings().with_values({name: getattr(given, name) for name in option_names(only)} | more)
 
 
 def add_common(parser: argparse.ArgumentParser, models_dir: bool = True, threads: bool = True) -> None:
-    """What every command understands; `threads` those that compute."""
+    """Flags of every command; with `threads` also those of commands that compute."""
     if models_dir:
         parser.add_argument(
             "--models-dir", type=Path, metavar="FOLDER",
@@ -86,5 +106,5 @@ def add_common(parser: argparse.ArgumentParser, models_dir: bool = True, threads
 
 
 def request_from(given: argparse.Namespace, photo: Path, depth: Path | None = None) -> Request:
-    """What the flags ask for of this photo; raises DioramaError for a value out of range."""
+    """The request for this photo as the flags set it; raises DioramaError for a value out of range."""
     return Request(photo, depth, render=getattr(given, "render", None), settings=settings_from(given), look=output_from(given))

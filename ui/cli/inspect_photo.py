@@ -1,4 +1,4 @@
-"""`photo-diorama inspect`: what a photo's file says of its camera and depth."""
+"""`photo-diorama inspect`: camera and depth in a photo's file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace, session: Session) -> None:
-    """Says size, camera, focal length and its source, depth kind, range, unit, matte and views."""
+    """Prints size, camera, focal length and its source, depth kind, range, unit, matte and views."""
     path = given.photo
     photo, data = load_photo(path), read_file(path)
     carried = depth_in(data, str(path))
@@ -70,7 +70,7 @@ def _focal(photo: Photo, calibrated: EmbeddedDepth | None) -> dict:
 
 
 def depth_facts(found: EmbeddedDepth) -> dict:
-    """Depth that lies in or beside the photo, as plain values; an end of its range that is infinite is None."""
+    """Depth in or beside the photo, as plain values; an infinite end of its range is None."""
     height, width = found.values.shape
     ends = None if found.range is None else [round(float(x), 6) if np.isfinite(x) else None for x in found.range]
     return {
@@ -124,12 +124,12 @@ def _lines(facts: dict, carried: EmbeddedDepth | None, lying: EmbeddedDepth | No
 
 
 def _depth_lines(found: EmbeddedDepth) -> list[str]:
-    """As core words it, less the focal length, which is told with the camera."""
+    """Core's description without the focal length, which is printed with the camera."""
     return [line for line in describe(found) if not line.startswith("focal length:")]
 
 
 def camera_name(path: Path) -> str:
-    """Maker and model by EXIF, "" where they are not told; the text is a stranger's."""
+    """Maker and model by EXIF, "" without; untrusted text."""
     from PIL import Image
 
     try:

@@ -1,4 +1,4 @@
-"""`photo-diorama depth`: the depth of a photo alone, in a file that other programs read."""
+"""`photo-diorama depth`: writes the depth of a photo to a file that other programs read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...core.depth.depth_map import depth_on_photo
+from ...core.depth.depth_map import ASK_ON_COMMAND_LINE, depth_on_photo
 from ...core.depth.find_depth import FoundDepth, find_depth
 from ...core.errors import DioramaError
 from ...core.photo.photo import Photo, load_photo
@@ -20,7 +20,10 @@ from .flags import add_common, add_options, settings_from
 from .output_paths import check_target, write_whole
 from .session import Session, peak_memory_mb
 
-OPTIONS = ("estimator", "device", "depth_kind", "depth_scale", "long_side")
+OPTIONS = (
+    "estimator", "device", "depth_kind", "invert_depth", "depth_unknown", "depth_sky", "depth_range", "depth_measure", "depth_scale",
+    "long_side",
+)  # fmt: skip
 ENDINGS = (".npy", ".exr", ".png")
 TOP = 65535
 FARTHEST = 1 / TOP
@@ -29,11 +32,12 @@ FARTHEST = 1 / TOP
 
 @dataclass(frozen=True)
 class WholeDepth:
-    """Depth known everywhere, as it is written."""
+    """Depth without unknown pixels, as it is written."""
 
     values: np.ndarray  # (h, w) float32: metres, or disparity from FARTHEST to 1, the nearest
     metric: bool
     source: str
+    unsure: bool = False  # whether that is a guess
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +54,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace, session: Session) -> None:
-    """Finds the depth as a diorama does, brings it onto the photo without holes, writes it and says what it is."""
+    """Finds depth as for a diorama, fills its holes on the photo, writes it and prints what it is."""
     started = time.perf_counter()
     settings = settings_from(given, OPTIONS)
     ending = given.output.suffix.lower()
@@ -77,16 +81,16 @@ def whole_depth(found: FoundDepth, photo: Photo, settings: Settings, long_side: 
         raise DioramaError(f"{name} has no known depth by {values.source}; use another source of depth.")
     if values.metric:
         disparity = depth_on_photo(values, photo, settings.depth, long_side, name).disparity
-        return WholeDepth(1 / disparity, True, values.source)
+        return WholeDepth(1 / disparity, True, values.source, values.unsure)
     low = 0.0 if values.shift_known else float(values.values[values.known].min())
     high = float(values.values[values.known].max())
     if not high > low:
         raise DioramaError(f"{name} has the same depth everywhere by {values.source}; use another source of depth.")
     # a scene bounds how far its farthest point is; from 1 to 2 instead of 0 to 1, nothing comes near that bound
     lifted = np.where(values.known, 1 + (values.values - low) / (high - low), 0).astype(np.float32)
-    lifted = replace(values, values=lifted, shift_known=True)
+    lifted = replace(values, values=lifted, shift_known=True, scaled=False)
     disparity = depth_on_photo(lifted, photo, DepthSettings(near_distance=1.0), long_side, name).disparity
-    return WholeDepth(np.clip(2 * disparity - 1, FARTHEST, 1).astype(np.float32), False, values.source)
+    return WholeDepth(np.clip(2 * disparity - 1, FARTHEST, 1).astype(np.float32), False, values.source, values.unsure)
 
 
 def encode(depth: WholeDepth, ending: str) -> bytes:
@@ -109,7 +113,7 @@ def encode(depth: WholeDepth, ending: str) -> bytes:
 
 
 def read_again(metric: bool, ending: str) -> str:
-    """The flags with which our own reader takes the file for what it is."""
+    """The flags with which our own reader understands the file correctly."""
     if not metric:
         return "--depth-kind disparity"
     return f"--depth-kind metric --depth-scale {0.001 if ending == '.png' else 1:g}"
@@ -126,12 +130,14 @@ def _report(session: Session, output: Path, depth: WholeDepth, ending: str, seco
         told = f"relative disparity, larger is nearer, {TOP if ending == '.png' else 1} the nearest; it has no unit"
     cut = int((depth.values * 1000 > TOP).sum()) if unit == "mm" else 0
     session.say(f"{output}: {width}x{height}, {told}", f"  depth: {depth.source}")
+    if depth.unsure:
+        session.say(f"  {ASK_ON_COMMAND_LINE}")
     session.say(f"  to use it again: --depth {output} {read_again(depth.metric, ending)}")
     if cut:
         most = f"{TOP / 1000:g} m, which 16 bits cannot hold"
         session.warn(f"{cut:,} pixels of {output} are farther than {most}; .exr and .npy can.")
     session.result({
         "output": str(output.absolute()), "kind": kind, "unit": unit, "width": width, "height": height,
-        "lowest": low, "highest": high, "cut_off": cut, "source": depth.source,
+        "lowest": low, "highest": high, "cut_off": cut, "source": depth.source, "unsure": depth.unsure,
         "read_with": read_again(depth.metric, ending), "seconds": round(seconds, 4), "peak_memory_mb": peak_memory_mb(),
     })  # fmt: skip

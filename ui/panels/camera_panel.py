@@ -1,4 +1,4 @@
-"""The sidebar's camera box: a button for each move, and the object that it turns on."""
+"""The sidebar's camera box: a button for each move, and the focus object."""
 
 from __future__ import annotations
 
@@ -46,9 +46,4 @@ class PHOTO_DIORAMA_PT_camera(DioramaPanel, bpy.types.Panel):
                 layout.label(text=part)
 
 
-def register() -> None:
-    bpy.utils.register_class(PHOTO_DIORAMA_PT_camera)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(PHOTO_DIORAMA_PT_camera)
+register, unregister = bpy.utils.register_classes_factory((PHOTO_DIORAMA_PT_camera,))

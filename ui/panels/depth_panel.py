@@ -1,4 +1,4 @@
-"""The sidebar's tools for the depth of the selected diorama: painting, regions, and back to the original."""
+"""The sidebar's depth box of the selected diorama: painting, regions, and restoring the original."""
 
 import bpy
 
@@ -31,7 +31,7 @@ def draw_painting(layout, root) -> None:
     layout.label(text="Paint Depth")
     row = layout.row(align=True)
     row.operator(EditDepth.bl_idname, text="Depth as Image", icon="IMAGE_DATA").target = "IMAGE"
-    row.operator(EditDepth.bl_idname, text="Depth on the Photo", icon="TPAINT_HLT").target = "PAINT"
+    row.operator(EditDepth.bl_idname, text="Depth on Photo", icon="TPAINT_HLT").target = "PAINT"
     row = layout.row(align=True)
     row.enabled = image_on(root, EDITED_KEY) is not None
     row.operator(DepthBrush.bl_idname, text="Brush Nearer", icon="ADD").kind = "NEARER"
@@ -43,11 +43,11 @@ def draw_regions(layout, root, context) -> None:
     layout.operator(SelectByClick.bl_idname, icon="RESTRICT_SELECT_OFF")
     row = layout.row(align=True)
     row.operator(PaintMask.bl_idname, text="Mask as Image", icon="IMAGE_ALPHA").target = "IMAGE"
-    row.operator(PaintMask.bl_idname, text="Mask on the Photo", icon="MOD_MASK").target = "PAINT"
+    row.operator(PaintMask.bl_idname, text="Mask on Photo", icon="MOD_MASK").target = "PAINT"
     row = layout.row(align=True)
     row.enabled = image_on(root, MASK_KEY) is not None
     row.operator(DepthBrush.bl_idname, text="Add to Mask", icon="ADD").kind = "MASK"
-    row.operator(DepthBrush.bl_idname, text="Take from Mask", icon="REMOVE").kind = "UNMASK"
+    row.operator(DepthBrush.bl_idname, text="Erase Mask", icon="REMOVE").kind = "UNMASK"
     row.operator(FillMask.bl_idname, text="", icon="ARROW_LEFTRIGHT").content = "INVERTED"
     row.operator(FillMask.bl_idname, text="", icon="X").content = "NOTHING"
     if context.mode == "EDIT_MESH":
@@ -68,9 +68,4 @@ def draw_regions(layout, root, context) -> None:
     row.operator(RestoreDepth.bl_idname, text="Restore Region", icon="LOOP_BACK").where = "REGION"
 
 
-def register() -> None:
-    bpy.utils.register_class(PHOTO_DIORAMA_PT_depth)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(PHOTO_DIORAMA_PT_depth)
+register, unregister = bpy.utils.register_classes_factory((PHOTO_DIORAMA_PT_depth,))

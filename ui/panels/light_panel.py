@@ -51,9 +51,4 @@ FOCUSES = (
 )
 
 
-def register() -> None:
-    bpy.utils.register_class(PHOTO_DIORAMA_PT_light)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(PHOTO_DIORAMA_PT_light)
+register, unregister = bpy.utils.register_classes_factory((PHOTO_DIORAMA_PT_light,))

@@ -1,4 +1,4 @@
-"""The sidebar's output box: what the selected diorama can be rendered to."""
+"""The sidebar's output box: renders of the selected diorama."""
 
 from __future__ import annotations
 
@@ -34,9 +34,4 @@ class PHOTO_DIORAMA_PT_output(DioramaPanel, bpy.types.Panel):
             button.format, button.stereo = kind, stereo
 
 
-def register() -> None:
-    bpy.utils.register_class(PHOTO_DIORAMA_PT_output)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(PHOTO_DIORAMA_PT_output)
+register, unregister = bpy.utils.register_classes_factory((PHOTO_DIORAMA_PT_output,))

@@ -1,4 +1,4 @@
-"""The sidebar tab: photo and options, progress, and what is known about the selected diorama."""
+"""The sidebar's first box: photo and options, progress, and facts about the selected diorama."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import textwrap
 
 import bpy
 
+from ...core.depth.depth_map import ASK_IN_WINDOW
 from ...operators.build import build_operator
 from ...operators.build.better_depth import GetBetterDepth, is_wanted, offered
 from ...operators.build.defaults import LoadDefaults, SaveDefaults
@@ -32,7 +33,7 @@ class PHOTO_DIORAMA_PT_import(TabPanel, bpy.types.Panel):
         if root is not None:
             draw_this_diorama(layout.box(), root, context)
         layout.prop(chosen, "photo", placeholder="Photo")
-        layout.prop(chosen, "depth", placeholder="Depth file, if you have one")
+        layout.prop(chosen, "depth", text="Depth", placeholder="Depth file, if you have one")
         if build_operator.running is not None:
             row = layout.row(align=True)
             build_operator.draw_progress(row)
@@ -48,7 +49,7 @@ class PHOTO_DIORAMA_PT_import(TabPanel, bpy.types.Panel):
 
 
 def draw_this_diorama(layout, root: bpy.types.Object, context: bpy.types.Context) -> None:
-    """What is wanted first of the selected diorama: to see it, to render it, to build it anew, and a better depth."""
+    """The most wanted buttons for the selected diorama: look through, set up, rebuild, better depth."""
     layout.label(text=root.name, icon="OUTLINER_OB_IMAGE")
     column = layout.column(align=True)
     looks = looks_through(context.area, root)
@@ -75,7 +76,7 @@ class PHOTO_DIORAMA_PT_about(DioramaPanel, bpy.types.Panel):
     bl_idname = "PHOTO_DIORAMA_PT_about"
     bl_label = "About This Photo"
     bl_options = set()
-    bl_order = 1
+    bl_order = 20  # below all tools
 
     def draw(self, context):
         layout, root = self.layout, find_root(context.object)
@@ -89,20 +90,21 @@ class PHOTO_DIORAMA_PT_about(DioramaPanel, bpy.types.Panel):
 
 
 def letters_beside(context: bpy.types.Context) -> int:
-    """How many letters fit beside the names in this sidebar, since labels do not wrap by themselves."""
+    """How many letters fit beside the names in this sidebar, since labels do not wrap."""
     letter = LETTER_PX * (context.preferences.system.ui_scale or 1.0)  # it is 0 without a window
     width = context.region.width if context.region else 0
     return max(24, int(width * (1 - NAMES_PART) / letter) - 2)
 
 
 def facts_told(source: dict, scale: float = 1.0) -> list[tuple[str, str]]:
-    """What is kept on a root of this scale in the world, as rows of a name and words; what is missing or no number any more is left out."""
+    """The facts on a root with this scale in the world, as rows of name and text; missing or damaged ones are left out."""
     rows = [("Photo", lambda: bpy.path.basename(source["photo"]))]
     rows += [("Size", lambda: _size(*source["photo_size"]))]
     rows += [("Worked at", lambda: _size(*source["working_size"]))]
-    rows += [("Focal length", lambda: f"{_full_frame(source):.0f} mm as on full frame, {source['focal_px']:,.0f} px")]
+    rows += [("Focal length", lambda: f"{_full_frame(source):.0f}\u00a0mm as on full frame, {source['focal_px']:,.0f}\u00a0px")]
     rows += [("", lambda: source["focal_source"])]
     rows += [("Depth", lambda: source["depth_source"])]
+    rows += [("", lambda: ASK_IN_WINDOW)] if source.get("depth_unsure") is True else []
     rows += [("Nearest", lambda: _distance(source["nearest_m"] * scale, source["metric"]))]
     rows += [("Middle", lambda: _distance(source["focus_m"] * scale, source["metric"]))]
     rows += [("Layers", lambda: _layers(source["layers"], sum(source["edges"])))]
@@ -136,14 +138,4 @@ def _distance(metres: float, metric: bool) -> str:
     return f"{metres:.2f} m" + ("" if metric else ", scale unknown")
 
 
-CLASSES = (PHOTO_DIORAMA_PT_import, PHOTO_DIORAMA_PT_about)
-
-
-def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory((PHOTO_DIORAMA_PT_import, PHOTO_DIORAMA_PT_about))

@@ -33,9 +33,4 @@ class PHOTO_DIORAMA_PT_relief(DioramaPanel, bpy.types.Panel):
         row.operator(BakeRelief.bl_idname, icon="MESH_DATA")
 
 
-def register() -> None:
-    bpy.utils.register_class(PHOTO_DIORAMA_PT_relief)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(PHOTO_DIORAMA_PT_relief)
+register, unregister = bpy.utils.register_classes_factory((PHOTO_DIORAMA_PT_relief,))

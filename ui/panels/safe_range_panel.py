@@ -1,4 +1,4 @@
-"""The safe range of the selected diorama's camera, told and measured, and the tilt preview."""
+"""The sidebar's safe range box: the measured range, measuring, and the tilt preview."""
 
 import bpy
 
@@ -33,9 +33,4 @@ class PHOTO_DIORAMA_PT_safe_range(DioramaPanel, bpy.types.Panel):
         layout.operator(TiltPreview.bl_idname, icon="VIEW_PAN")
 
 
-def register() -> None:
-    bpy.utils.register_class(PHOTO_DIORAMA_PT_safe_range)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(PHOTO_DIORAMA_PT_safe_range)
+register, unregister = bpy.utils.register_classes_factory((PHOTO_DIORAMA_PT_safe_range,))

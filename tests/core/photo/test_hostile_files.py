@@ -22,7 +22,7 @@ from photo_diorama.core.photo.jpeg_segments import appended_images, end_of_image
 from photo_diorama.core.photo.photo import load_photo
 from photo_diorama.core.photo.xmp import decode_base64, number, parse_xmp
 from photo_diorama.core.raster.decode import exr_size
-from photo_diorama.core.raster.exr_depth import read_depth_channel
+from photo_diorama.core.raster.exr_read import read_depth_channel
 from photo_diorama.core.settings import DepthSettings
 
 CASES, SLOWEST = 156, 60.0  # seconds of the processor, on any machine: what takes longer hangs

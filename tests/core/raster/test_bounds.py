@@ -20,7 +20,6 @@ from photo_diorama.core.depth.depth_map import read_depth
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.photo.photo import load_photo
 from photo_diorama.core.raster.decode import read_regular
-from photo_diorama.core.raster.exr_depth import read_depth_channel
 from photo_diorama.core.settings import DepthSettings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -179,15 +178,9 @@ def test_what_encoders_write_is_no_lie(tmp_path):
 
 
 def test_a_long_array_is_read_in_pieces(tmp_path, monkeypatch):
-    monkeypatch.setattr("photo_diorama.core.depth.depth_map.PIECE", 7)
+    monkeypatch.setattr("photo_diorama.core.depth_file.numpy_file.PIECE", 7)
     np.save(tmp_path / "d.npy", METRES.astype(np.float64))
     np.testing.assert_array_equal(read_depth(tmp_path / "d.npy", DepthSettings()).values, METRES)
-
-
-def test_runs_that_no_encoder_makes_are_not_counted_for_ever(monkeypatch):
-    monkeypatch.setattr("photo_diorama.core.raster.exr_depth.MOST_RUNS", 20)
-    with pytest.raises(DioramaError, match="damaged"):
-        read_depth_channel(exr([{"Z": np.full((45, 30), 2, np.float32)}], 1), "a.exr", 10**6)
 
 
 @pytest.mark.parametrize("channels", [{"Y": METRES, "A": METRES}, {"Y": METRES}])
@@ -220,7 +213,7 @@ def test_a_sound_file_without_memory_to_decode_it_is_not_called_damaged(tmp_path
     (tmp_path / "a.jpg").write_bytes(jpeg(photo_pixels()))
     np.save(tmp_path / "d.npy", METRES)
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", no_memory)
-    monkeypatch.setattr("photo_diorama.core.depth.depth_map._read_array", no_memory)
+    monkeypatch.setattr("photo_diorama.core.depth_file.numpy_file._read_array", no_memory)
     for read in (lambda: load_photo(tmp_path / "a.jpg"), lambda: read_depth(tmp_path / "d.npy", DepthSettings())):
         with pytest.raises(DioramaError, match="needs more memory to decode than there is"):
             read()

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from photo_diorama.core.raster.decode import decode_pixels
-from photo_diorama.core.raster.exr_depth import read_pixels
 from photo_diorama.core.raster.exr_encode import encode_exr
+from photo_diorama.core.raster.exr_read import read_pixels
 
 ROOT = Path(__file__).resolve().parents[3]
 

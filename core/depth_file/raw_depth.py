@@ -1,0 +1,26 @@
+"""A depth file's numbers as it holds them, with all that the file says of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class RawDepth:
+    """Numbers of which nobody has said yet what they mean."""
+
+    values: np.ndarray  # (h, w) float32, as the file holds them; NaN and infinity as they are
+    format: str  # "PNG", "JPEG", "WEBP", "TIFF", "EXR", "NPY", "NPZ" or "PFM"
+    bits: int = 0  # of whole numbers: 8, 16 or more; 0: floating point
+    name: str = ""  # of the channel or array that was taken
+    is_named: bool = False  # whether that name says depth
+    writer: str = ""  # the program, where the file tells
+    unknown: np.ndarray | None = None  # (h, w) bool: what the file itself calls unknown: transparent, masked
+    focal_px: float | None = None  # of a camera that lies beside the depth, in pixels of this raster
+    notes: tuple[str, ...] = ()
+
+    @property
+    def integers(self) -> bool:
+        return self.bits > 0

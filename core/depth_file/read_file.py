@@ -1,0 +1,133 @@
+"""A depth file of any kind that is promised, as the numbers that it holds."""
+
+from __future__ import annotations
+
+import tokenize
+import warnings
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DioramaError
+from ..raster.decode import MAX_PIXELS, decode_pixels, exr_size, read_file
+from ..raster.decoder_errors import DECODER_ERRORS, damaged
+from ..raster.exr_header import MAGIC, check_exr
+from ..raster.exr_read import read_depth_channel, read_pixels
+from ..raster.open_picture import DEPTH_KINDS, open_picture
+from ..raster.picture_bounds import bytes_a_pixel, channels_of, check_memory
+from .numpy_file import read_npy, read_npz
+from .raw_depth import RawDepth
+
+GREY_NOISE = 10 / 255
+"""Difference of the colours of one pixel, as a part of white, below which a picture is grey all the same: what lossy codecs leave."""
+MOST_COLOURED = 0.03
+"""Part of the pixels that may differ by more: silhouettes in lossy files, and white to which somebody added one."""
+
+
+def read_raw(path: Path, shape: tuple[int, int] | None = None) -> RawDepth:
+    """The numbers of a depth file; `shape` is the photo's height and width, where there is one.
+
+    Raises DioramaError where it is no depth map that can be read.
+    """
+    data = read_file(path, "depth map")
+    try:
+        if data[:6] == b"\x93NUMPY":
+            return read_npy(path, data)
+        if data[:2] == b"PK":
+            return read_npz(path, data, shape)
+        if data[:2] in (b"Pf", b"PF"):
+            return RawDepth(_read_pfm(data), "PFM")
+        if data[:4] == MAGIC:
+            return _read_exr(path, data)
+        return _read_picture(path, data)
+    except DioramaError:
+        raise
+    except (*DECODER_ERRORS, zipfile.BadZipFile, tokenize.TokenError) as error:
+        # of NumPy's reader of headers the last, where one is cut short
+        raise damaged(path, error, "write the depth map again") from None
+
+
+def _read_exr(path: Path, data: bytes) -> RawDepth:
+    check_exr(data, str(path), MAX_PIXELS)
+    check_memory(*(exr_size(data) or (0, 0)), bytes_a_pixel("EXR", 3, 32), str(path))
+    found = read_depth_channel(data, str(path), MAX_PIXELS)
+    if found is not None:
+        values = found.values
+        if found.is_named and not (values[np.isfinite(values)] > 0).any():
+            values = -values  # of a camera that looks along its negative z
+        return RawDepth(values, "EXR", 0, found.name, found.is_named, found.writer)
+    pixels = read_pixels(data, str(path))
+    if pixels is None:
+        raise DioramaError(f"{path} holds no channel that may be depth; export the pass Z (Depth) as OpenEXR.")
+    # a depth pass sits in the first channel; the order is B G R
+    values = pixels if pixels.ndim == 2 else pixels[..., 0 if pixels.shape[2] == 2 else 2]
+    return RawDepth(values, "EXR")
+
+
+def _read_pfm(data: bytes) -> np.ndarray:
+    """Portable float map: rows from the bottom, the sign of the scale gives the byte order."""
+    head = data[:256].split(b"\n")
+    if len(head) < 4:
+        raise ValueError("PFM header")
+    width, height = (int(x) for x in head[1].split())
+    channels = 3 if head[0].strip() == b"PF" else 1
+    if not (0 < width * height <= MAX_PIXELS) or min(width, height) < 2:
+        raise ValueError("PFM size")
+    order = "<" if float(head[2]) < 0 else ">"
+    start = sum(len(line) + 1 for line in head[:3])
+    values = np.frombuffer(data, order + "f4", width * height * channels, start).reshape(height, width, channels)
+    return values[::-1, :, 0].astype(np.float32)
+
+
+def _read_picture(path: Path, data: bytes) -> RawDepth:
+    from PIL import Image, UnidentifiedImageError
+
+    if data[:4] == b"GIF8":
+        raise DioramaError(f"{path} is a GIF, which has too few levels for depth and is not read; save the depth map as PNG.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = open_picture(data, str(path), DEPTH_KINDS)  # only the header, before anything is decoded
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                most = MAX_PIXELS // 10**6
+                raise DioramaError(f"{path} has {width}x{height} pixels, more than {most} million; scale it down first.")
+            channels, bits = channels_of(image, data)
+            check_memory(width, height, bytes_a_pixel(image.format, channels, bits), str(path))
+    except Image.DecompressionBombError:  # of WebP Pillow asks its own limit
+        raise DioramaError(f"{path} has more pixels than Pillow decodes of its kind; scale it down first.") from None
+    except UnidentifiedImageError:
+        raise DioramaError(f"{path} is no depth map that can be read; use PNG, TIFF, EXR, NPY or PFM.") from None
+    pixels = decode_pixels(data)
+    if pixels is None:
+        raise DioramaError(f"{path} is damaged or cut short; write the depth map again.")
+    if pixels.ndim not in (2, 3) or min(pixels.shape[:2]) < 2:
+        raise DioramaError(f"{path} is no depth map that can be read; use PNG, TIFF, EXR, NPY or PFM.")
+    unknown = None
+    if pixels.ndim == 3 and pixels.shape[2] in (2, 4) and pixels.dtype.kind == "u":
+        clear = pixels[..., -1] == 0
+        unknown = clear if clear.any() and not clear.all() else None
+    values = _grey(path, pixels)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is beyond float32 becomes infinite
+        return RawDepth(
+            values.astype(np.float32), image.format, 8 * pixels.dtype.itemsize if pixels.dtype.kind in "iu" else 0, unknown=unknown
+        )
+
+
+def _grey(path: Path, pixels: np.ndarray) -> np.ndarray:
+    """(h, w) of grey pixels, or of colours that are grey but for noise; raises DioramaError for a coloured picture."""
+    if pixels.ndim == 2:
+        return pixels
+    if pixels.shape[2] < 3:
+        return pixels[..., 0]
+    if pixels.dtype.kind == "f":
+        return pixels[..., 2]  # a depth pass sits in the first channel; OpenCV's order is B G R
+    white = np.iinfo(pixels.dtype).max
+    highest, lowest = pixels[..., :3].max(axis=2), pixels[..., :3].min(axis=2)
+    if not (highest - lowest > GREY_NOISE * white).mean() <= MOST_COLOURED:
+        raise DioramaError(f"{path} is a colour picture, not a depth map; a depth map is grey, so save it without colours.")
+    if np.array_equal(highest, lowest):
+        return highest
+    blue, green, red = (pixels[..., channel] for channel in range(3))
+    return np.maximum(np.minimum(blue, green), np.minimum(np.maximum(blue, green), red))  # the median

@@ -1,0 +1,229 @@
+"""The one place that decides what the numbers of a depth file mean, from all evidence together, and says how sure that is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DioramaError
+from ..settings import DepthSettings
+from .direction import Direction, direction_of
+from .raw_depth import RawDepth
+from .unknown import KnownDepth, find_unknown, without_strays, zeros_that_are_far
+
+MILLIMETRES, METRES = 0.001, 1.0
+FILLED = 60000
+"""A greatest whole number of 16 bits from which on the scale was stretched to it, as programs write that know no unit."""
+CAMERA_LEAST, CAMERA_MIDDLE, CAMERA_MOST = 50, 200, 20000
+"""Whole numbers of 16 bits as depth cameras write them, in millimetres: the least, the least median, the greatest."""
+
+SURE = -0.5
+"""A direction from which on the picture agrees that what is called depth grows with the distance."""
+STRAIGHT = 0.1
+"""Of `Direction.planes`: from here on numbers that grow with the distance are inverse depth turned end for end."""
+NEVER_SO_FLAT = 0.2
+"""Inverse depth as networks write it has its least value nearer to zero, measured by its greatest."""
+
+KILO = re.compile(r"mm|millimet(er|re)s?")
+METRIC = re.compile(r"met(er|re)s?|metric")
+DISPARITY = re.compile(r"disp|disparity|disparities|inverse|invdepth|idepth|inv|midas|dpt|parallax")
+RELATIVE = re.compile(r"marigold|lotus|geowizard|bw")
+KITTI = re.compile(r"kitti|zoe|zoedepth")
+FOLDERS = {
+    "disparity": DISPARITY, "disp": DISPARITY, "midas": DISPARITY, "vis_depth": DISPARITY,
+    "depth_bw": RELATIVE, "depth_npy": RELATIVE, "marigold": RELATIVE,
+}  # fmt: skip
+"""Whole names of folders into which programs write, and what they write there."""
+
+
+@dataclass(frozen=True)
+class DepthReading:
+    """What a depth file's numbers mean."""
+
+    kind: str  # "metric": distance, metres by `scale`; "disparity": inverse depth; "relative": distance without a unit
+    inverted: bool  # whether the numbers are to be turned end for end first
+    scale: float  # metres a unit, of metric
+    known: np.ndarray  # (h, w) bool
+    far: np.ndarray  # (h, w) bool: infinitely far; known too
+    values: np.ndarray  # (h, w) float32, strays cut off
+    sure: bool  # False: a guess, to be told as a question
+    told: str  # what it was taken for and why, after "taken for"
+    zero_is_far: bool = False  # of inverse depth: whether its shift is known
+
+
+@dataclass(frozen=True)
+class _Guess:
+    kind: str
+    scale: float
+    why: str
+    sure: bool = False
+    inverted: bool = False
+
+
+def decide(raw: RawDepth, settings: DepthSettings, path: Path, colour: np.ndarray | None = None) -> DepthReading:
+    """Weighs what the user said, names and metadata, the numbers, and the picture, in this order.
+
+    `colour` is the photo as (H, W, 3) uint8 sRGB, where there is one. Raises DioramaError where distances are negative.
+    """
+    found = find_unknown(raw, settings)
+    if not found.known.any():
+        guess = _Guess(settings.depth_kind if settings.depth_kind != "auto" else "metric", 1.0, "no numbers")
+    else:
+        guess = _as_told(raw, found, settings) or _by_name(raw, path) or _by_numbers(raw, found, colour)
+    if settings.invert_depth:
+        guess = _turned(guess, settings)
+    if guess.kind == "metric" and (found.values[found.known] < 0).any():
+        found = _without_negative(found, path)
+    elif guess.kind != "metric":
+        found = without_strays(found)
+    return _with_meaning(found, guess, settings)
+
+
+def _with_meaning(found: KnownDepth, guess: _Guess, settings: DepthSettings) -> DepthReading:
+    """Zeros and infinity by the kind: no distance is zero, and in inverse depth infinity is."""
+    known, far, notes = found.known, found.far, list(found.notes)
+    inverse, zero_is_far = guess.kind == "disparity" and not guess.inverted, False
+    if inverse:
+        endless = zeros_that_are_far(found, settings.depth_sky)
+        known = known | endless
+        zero_is_far = bool(endless.any() and not (found.values[found.known] < 0).any())
+        if found.zero.any():
+            count = int(found.zero.sum() - endless.sum())
+            notes.append("zero is the farthest" if not count else "zero is unknown" if not endless.any() else
+                         "zero is the farthest where it is as large as a sky, else unknown")  # fmt: skip
+    elif guess.kind == "metric":
+        if settings.depth_sky == "farthest":
+            far = far | found.zero
+    else:
+        known = known | found.zero  # the near end of a scale
+    told = "; ".join((guess.why, *notes))
+    return DepthReading(guess.kind, guess.inverted, guess.scale, known | far, far, found.values, guess.sure, told, zero_is_far)
+
+
+def _as_told(raw: RawDepth, found: KnownDepth, settings: DepthSettings) -> _Guess | None:
+    if settings.depth_kind == "disparity":
+        return _Guess("disparity", 1.0, "inverse depth of unknown scale, as told", True)
+    if settings.depth_kind == "relative":
+        return _Guess("relative", 1.0, "distance without a unit, as told", True)
+    if settings.depth_kind == "metric" or settings.depth_scale > 0:
+        small = raw.format in ("NPY", "NPZ") and np.median(found.values[found.known]) < CAMERA_MIDDLE
+        scale = settings.depth_scale or (MILLIMETRES if raw.integers and not small else METRES)
+        return _Guess("metric", scale, f"metric depth, {scale:g} m a unit, as told", True)
+    return None
+
+
+def _turned(guess: _Guess, settings: DepthSettings) -> _Guess:
+    """The same the other way round: what was told is turned end for end, what was guessed is the other guess."""
+    if settings.depth_kind == "auto" and not settings.depth_scale:
+        kind = {"disparity": "relative", "metric": "disparity", "relative": "disparity"}[guess.kind]
+        if guess.inverted:
+            return _Guess("disparity", 1.0, "inverse depth, inverted as told", True)
+        named = {"disparity": "inverse depth of unknown scale", "relative": "distance without a unit"}[kind]
+        return _Guess(kind, 1.0, f"{named}, inverted as told", True)
+    return replace(guess, inverted=True, why=f"{guess.why}, and inverted")
+
+
+def _by_name(raw: RawDepth, path: Path) -> _Guess | None:
+    """What array, file, folder or the program that wrote it say."""
+    words = {word for text in (raw.name, path.stem) for word in re.split(r"[^a-z]+", text.lower()) if word}
+    folder = FOLDERS.get(path.parent.name.lower())
+
+    def says(pattern: re.Pattern) -> bool:
+        return folder is pattern or any(pattern.fullmatch(word) for word in words)
+
+    named = f"named {raw.name}" if raw.name else "by its name"
+    if says(DISPARITY):
+        return _Guess("disparity", 1.0, f"inverse depth ({named})", True)
+    if says(RELATIVE) and raw.bits != 0:
+        return _Guess("relative", 1.0, f"distance without a unit ({named})", True)
+    if says(KITTI) and raw.bits == 16:
+        return _Guess("metric", 1 / 256, "metres times 256 (by its name)", True)
+    if says(KILO):
+        return _Guess("metric", MILLIMETRES, f"millimetres ({named})", True)
+    if says(METRIC) and not raw.integers:
+        return _Guess("metric", METRES, f"metres ({named})", True)
+    if raw.writer == "Blender":
+        return _Guess("metric", METRES, f"metres (OpenEXR by Blender, channel {raw.name})", True)
+    return None
+
+
+def _by_numbers(raw: RawDepth, found: KnownDepth, colour: np.ndarray | None) -> _Guess:
+    """Integer or float and their range, and what the picture says of the direction in which they grow."""
+    values = found.values[found.known]
+    least, middle, most = float(values.min()), float(np.median(values)), float(np.percentile(values, 99.9))
+    direction = direction_of(found.values, found.known, colour, _quantum(raw, values))
+    if raw.bits == 8:
+        return _without_unit(direction, 0.4, "8 bits")
+    if raw.integers:
+        return _of_integers(raw, direction, least, middle, most)
+    if least < 0 and (values < 0).sum() > 16:
+        return _without_unit(direction, 1.5, "it has negative values")
+    if raw.format == "PFM" and most > 1.001:
+        return _distance_or_inverse(raw, direction, 1.0, middle, "PFM")
+    if most <= 1.001:
+        if raw.is_named and direction.nearer < 0 and most < 0.97:
+            return _Guess("metric", METRES, f"metres ({_origin(raw)})")
+        return _without_unit(direction, 0.2, "values from 0 to 1")
+    prior = -2.0 if raw.is_named and raw.format == "EXR" else -1.0 if raw.format == "EXR" or raw.is_named else -0.1
+    if least > NEVER_SO_FLAT * most:
+        prior -= 0.7
+    return _distance_or_inverse(raw, direction, prior, middle, _origin(raw))
+
+
+def _of_integers(raw: RawDepth, direction: Direction, least: float, middle: float, most: float) -> _Guess:
+    if raw.bits == 16 and most >= FILLED:
+        return _without_unit(direction, 0.0, "16 bits, values stretched over all of them")
+    camera = least >= CAMERA_LEAST and middle >= CAMERA_MIDDLE and most <= CAMERA_MOST
+    if direction.nearer + (-0.85 if camera or raw.format in ("NPY", "NPZ") else 0.0) <= 0:
+        return _Guess("metric", MILLIMETRES, "millimetres (whole numbers as of a depth camera)")
+    return _Guess("disparity", 1.0, f"inverse depth ({_seen(direction, True)})")
+
+
+def _without_unit(direction: Direction, prior: float, why: str) -> _Guess:
+    """Inverse depth or distance without a unit, by the direction alone."""
+    if direction.nearer + prior > 0:
+        return _Guess("disparity", 1.0, f"inverse depth ({why}, {_seen(direction, True)})")
+    if direction.planes > STRAIGHT:
+        return _Guess("disparity", 1.0, f"inverse depth with small numbers near ({why}, {_seen(direction, False)})", inverted=True)
+    return _Guess("relative", 1.0, f"distance without a unit ({why}, {_seen(direction, False)})")
+
+
+def _distance_or_inverse(raw: RawDepth, direction: Direction, prior: float, middle: float, why: str) -> _Guess:
+    if direction.nearer + prior > 0:
+        return _Guess("disparity", 1.0, f"inverse depth ({why}, {_seen(direction, True)})")
+    if middle >= CAMERA_MIDDLE and not raw.is_named:
+        return _Guess("metric", MILLIMETRES, f"millimetres ({why}, {_seen(direction, False)})")
+    sure = raw.is_named and direction.nearer < SURE
+    return _Guess("metric", METRES, f"metres ({why}, {_seen(direction, False)})", sure)
+
+
+def _origin(raw: RawDepth) -> str:
+    kind = {"EXR": "OpenEXR", "NPY": "NPY", "NPZ": "NPZ"}.get(raw.format, raw.format)
+    return f"{kind}, {raw.name}" if raw.name else f"{kind}, floats"
+
+
+def _seen(direction: Direction, nearer: bool) -> str:
+    by = "as near and far lie in the photo" if direction.seen else "as its upper and lower part have it"
+    if (direction.nearer > 0) != nearer:
+        by = "as such files mostly have it"
+    return f"larger is {'nearer' if nearer else 'farther'}, {by}"
+
+
+def _quantum(raw: RawDepth, values: np.ndarray) -> float:
+    """The step of the numbers."""
+    if raw.integers:
+        return 1.0
+    some = np.unique(values[:: max(1, len(values) // 20_000)])
+    return float(np.median(np.diff(some))) if len(some) > 2 else float(np.abs(values).max()) / 256
+
+
+def _without_negative(found: KnownDepth, path: Path) -> KnownDepth:
+    """Of distances, a few negative numbers are unknown; raises DioramaError for more."""
+    negative = found.known & (found.values < 0)
+    if negative.sum() > max(4, 1e-3 * found.known.sum()):
+        raise DioramaError(f"{path} has negative distances", window="if it is inverse depth, set Depth Kind to Disparity",
+                           command_line="if it is inverse depth, pass --depth-kind disparity")  # fmt: skip
+    return replace(found, known=found.known & ~negative, notes=(*found.notes, "negative numbers are unknown"))

@@ -1,0 +1,193 @@
+"""Which numbers of a depth file are no distances: unknown, or infinitely far. Looked for before any range is taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..errors import DioramaError
+from ..settings import DepthSettings
+from .raw_depth import RawDepth
+
+LARGEST = 1e18
+"""No distance in any unit; squares of what is smaller are still floats."""
+FEWEST, REPEATED = 16, 2e-4
+"""How many pixels, at least, and which part of all, have one extreme value that stands for something else."""
+WIDE_GAP = 50.0
+"""A repeated greatest float that is so many times the next is no distance of the scene: Blender's background is at 1e10 m."""
+DEEPEST_CAMERA = 32768
+"""The greatest whole number beneath a repeated 65535 that a depth camera writes; above it, 65535 is the end of a scale."""
+SKY, LARGE, HUGE = 0.005, 0.02, 0.2
+"""Parts of the picture: at its top, anywhere above its lower edge, anywhere at all. Smaller regions are holes."""
+STRAY, FEW_STRAY = 0.5, 1e-4
+"""Beyond the range of the rest by so much of it are strays, and holes where they are no larger a part of the pixels."""
+
+
+@dataclass(frozen=True)
+class KnownDepth:
+    """What is known of a depth file's numbers. Of `zero` its meaning is open: nothing, or in inverse depth infinitely far."""
+
+    values: np.ndarray  # (h, w) float32
+    known: np.ndarray  # (h, w) bool: a number that is neither zero nor anything below
+    far: np.ndarray  # (h, w) bool: infinitely far
+    zero: np.ndarray  # (h, w) bool
+    notes: tuple[str, ...]
+
+
+def find_unknown(raw: RawDepth, settings: DepthSettings) -> KnownDepth:
+    """Parts what is known from what is unknown and what is infinite; raises DioramaError for an option that is no number."""
+    values, notes = raw.values, list(raw.notes)
+    barred = np.zeros(values.shape, bool) if raw.unknown is None else raw.unknown.copy()
+    if barred.any():
+        notes.append("transparent or masked pixels are unknown")
+    for number in told_unknown(settings):
+        barred |= np.isclose(values, np.float32(number), rtol=1e-6, atol=0, equal_nan=True)
+    framed = _letterbox(values)
+    if framed.any():
+        barred |= framed
+        notes.append("its black bars are unknown")
+    finite = np.abs(values) < LARGEST  # neither NaN nor infinite
+    endless = (values >= LARGEST) & ~barred
+    known = finite & ~barred
+    zero = known & (values == 0)
+    known &= ~zero
+    if known.any():
+        low, high = _repeated_low(values, known), _repeated_high(raw, values, known)
+        if low is not None:
+            known &= values != low
+            notes.append(f"{low:g} is unknown")
+        if high is not None and raw.integers:
+            known &= values != high
+            notes.append(f"{high:g} is unknown")
+        elif high is not None:
+            endless |= known & (values == high)
+            known &= values != high
+    far = _far_of(endless, raw.format == "EXR", settings.depth_sky)
+    if endless.any():
+        notes.append("what is infinite is the farthest" if far.any() else "what is infinite is unknown")
+    return KnownDepth(values, known, far, zero, tuple(notes))
+
+
+def told_unknown(settings: DepthSettings) -> list[float]:
+    """The numbers that the user calls unknown."""
+    words = settings.depth_unknown.replace(";", ",").replace(" ", ",").split(",")
+    try:
+        return [float(word) for word in words if word]
+    except ValueError:
+        raise DioramaError(
+            f"{settings.depth_unknown!r} is no number that could mean unknown depth",
+            window="set Unknown Depth Is to one such as -1 or 65535",
+            command_line="pass one such as --depth-unknown=-1",
+        ) from None
+
+
+def without_strays(found: KnownDepth) -> KnownDepth:
+    """Inverse depth or depth without a unit, whose range is its scale: single wild numbers are unknown, more are cut to the rest's."""
+    values = found.values[found.known]
+    if len(values) < FEWEST:
+        return found
+    low, high = (float(x) for x in np.percentile(values[:: max(1, len(values) // 200_000)], (0.05, 99.95)))
+    reach = STRAY * (high - low)
+    stray = found.known & ((found.values < low - reach) | (found.values > high + reach))
+    count = int(stray.sum())
+    if not count or high <= low:
+        return found
+    if count <= max(4, FEW_STRAY * found.known.size):
+        return replace(found, known=found.known & ~stray, notes=(*found.notes, f"{count} stray pixels are unknown"))
+    rest = found.values[found.known & ~stray]
+    return replace(found, values=np.clip(found.values, rest.min(), rest.max()), notes=(*found.notes, "stray values are cut off"))
+
+
+def zeros_that_are_far(found: KnownDepth, sky: str) -> np.ndarray:
+    """(h, w) bool: the zeros of inverse depth that are infinitely far.
+
+    Stereo leaves zeros where it knows nothing, small and scattered, along one side, with a gap to the next value; what networks write
+    is zero at the farthest point, and in one large region where that is the sky.
+    """
+    zero = found.zero
+    if sky == "farthest" or not zero.any():
+        return zero
+    if sky == "unknown":
+        return np.zeros_like(zero)
+    values = found.values[found.known]
+    no_gap = bool((values < 0).any()) or bool(np.percentile(values, 0.1) <= 0.02 * values.max())
+    return zero if no_gap else regions_as_of_a_sky(zero)
+
+
+def regions_as_of_a_sky(where: np.ndarray) -> np.ndarray:
+    """(h, w) bool: of `where` the connected regions that are as large and lie as a sky does."""
+    import cv2
+
+    count, labels, facts, _ = cv2.connectedComponentsWithStats(where.astype(np.uint8), connectivity=8)
+    area, top = facts[:, cv2.CC_STAT_AREA] / where.size, facts[:, cv2.CC_STAT_TOP]
+    above = top + facts[:, cv2.CC_STAT_HEIGHT] < where.shape[0]  # ends before the picture's lower edge
+    sky = (area >= HUGE) | (above & (area >= np.where(top == 0, SKY, LARGE)))
+    sky[0] = False
+    return sky[labels]
+
+
+def _far_of(endless: np.ndarray, rendered: bool, sky: str) -> np.ndarray:
+    """Where what is infinite is far: in renders always; else all of it where some of it is as a sky is."""
+    import cv2
+
+    if sky == "farthest" or not endless.any():
+        return endless
+    if sky == "unknown":
+        return np.zeros_like(endless)
+    if rendered:
+        return endless
+    count, labels, facts, _ = cv2.connectedComponentsWithStats(endless.astype(np.uint8), connectivity=8)
+    area = facts[1:, cv2.CC_STAT_AREA] / endless.size
+    at_top = facts[1:, cv2.CC_STAT_TOP] == 0
+    return endless if ((at_top & (area >= SKY)) | (area >= HUGE)).any() else np.zeros_like(endless)
+
+
+def _is_repeated(count: int, size: int) -> bool:
+    return count >= max(FEWEST, REPEATED * size)
+
+
+def _repeated_low(values: np.ndarray, known: np.ndarray) -> float | None:
+    """A negative number that stands for unknown: all that is negative has it, and the rest is positive."""
+    negative = known & (values < 0)
+    count = int(negative.sum())
+    if not count or count == known.sum():
+        return None
+    low = float(values[negative].min())
+    alike = int((values[negative] == low).sum())
+    return low if alike == count and (_is_repeated(count, values.size) or low in (-1.0, -9999.0, -32768.0)) else None
+
+
+def _repeated_high(raw: RawDepth, values: np.ndarray, known: np.ndarray) -> float | None:
+    """A greatest number that stands for something else than a distance."""
+    high = float(values[known].max())
+    top = known & (values == high)
+    rest = known & ~top
+    if not _is_repeated(int(top.sum()), values.size) or not rest.any():
+        return None
+    next_one = float(values[rest].max())
+    if raw.integers:
+        return high if high in (65535, 65534, 2**31 - 1, 2**32 - 1) and 0 < next_one <= DEEPEST_CAMERA else None
+    return high if high >= 1000 and high > WIDE_GAP * next_one > 0 else None
+
+
+def _letterbox(values: np.ndarray) -> np.ndarray:
+    """(h, w) bool: bars of one extreme value above and below, or on the left and right, alike on both sides but for a few pixels."""
+    framed = np.zeros(values.shape, bool)
+    for axis in (0, 1):
+        lines = values if axis == 0 else values.T
+        first, last = lines[0, 0], lines[-1, -1]
+        if first != last or not (first == 0 or first == lines.max()):
+            continue
+        even = (lines == first).all(axis=1)
+        if even.all():
+            continue
+        before, behind = int(np.argmin(even)), int(np.argmin(even[::-1]))
+        if before == 0 or behind == 0:
+            continue
+        if framed.any():  # on all four sides: that is what a cut-out stands before
+            return np.zeros(values.shape, bool)
+        if min(before, behind) >= 2 and abs(before - behind) <= max(2, 0.1 * max(before, behind)):
+            bars = framed if axis == 0 else framed.T
+            bars[:before], bars[len(lines) - behind :] = True, True
+    return framed
