@@ -147,11 +147,8 @@ def _check_relief(values: np.ndarray, known: np.ndarray, name: str) -> None:
         raise DioramaError(f"{name} has the same depth everywhere ({high:g}); a diorama needs relief, so use another depth map.")
 
 
-def depth_on_photo(found: DepthValues, photo: Photo, settings: DepthSettings, long_side: int, name: str) -> DepthMap:
-    """Brings depth values onto the photo's working grid: units, unknown pixels, size. `name` is for messages.
-
-    Raises DioramaError where their aspect is not the photo's, or no pixel is known.
-    """
+def check_usable(found: DepthValues, photo: Photo, name: str) -> None:
+    """Raises DioramaError where depth values hold nothing, or are another picture's by their aspect. `name` is for messages."""
     _check_known(found.known, name)
     _check_relief(found.values, found.known, name)
     (h, w), (height, width) = found.values.shape, photo.colour.shape[:2]
@@ -160,6 +157,16 @@ def depth_on_photo(found: DepthValues, photo: Photo, settings: DepthSettings, lo
             f"{name} has {w}x{h} pixels and does not fit the photo {photo.path} of {width}x{height}: the aspects "
             f"differ by more than {MAX_ASPECT_ERROR:.0%}, so crop or rotate one of them."
         )
+
+
+def depth_on_photo(found: DepthValues, photo: Photo, settings: DepthSettings, long_side: int, name: str) -> DepthMap:
+    """Brings depth values onto the photo's working grid: units, unknown pixels, size. `name` is for messages.
+
+    Raises DioramaError where they are another picture's by their aspect, or hold nothing: of a carried depth
+    or a network's that is not known before.
+    """
+    check_usable(found, photo, name)
+    h, w = found.values.shape
     disparity, a_value = _disparity(found, settings)
     levels = levels_of(found.values, found.known)
     rows, columns = working_size(photo, long_side)

@@ -13,9 +13,11 @@ from ..camera.camera import Camera
 from ..errors import DioramaError, Kind
 from ..models.store import best_estimator, installed, path_of, weights_named
 from ..photo.photo import Photo
+from ..raster.decode import MAX_PIXELS, read_file
+from ..raster.exr_read import has_colour_and_depth
 from ..settings import DepthSettings, PhotoSettings
 from .carried_depth import EmbeddedDepth, read_embedded_depth, read_spatial_intrinsics
-from .depth_map import DepthValues, read_depth
+from .depth_map import DepthValues, check_usable, read_depth
 from .depth_sidecar import find_sidecar_depth, read_sidecar_depth
 from .named_depth import find_named_depth
 
@@ -63,16 +65,52 @@ def _turned(values: DepthValues) -> DepthValues:
 def _without_a_file(photo: Photo, settings: DepthSettings, models: Path | None) -> FoundDepth:
     if settings.estimator != "auto":
         return estimate_depth(photo, settings.estimator, settings.device, models)
+    passed_over: list[str] = []
+    for bring in (_in_the_photo, _beside_the_photo, _called_like_the_photo):
+        try:
+            found = bring(photo, settings)
+            if found is not None:
+                check_usable(found.values, photo, str(photo.path))
+                return _with_remark(found, passed_over)
+        except DioramaError as error:  # damaged or odd: another source is better than no diorama
+            if error.kind is Kind.MISSING_PACKAGE:
+                raise
+            passed_over.append(str(error).rstrip("."))
+    return _with_remark(_by_a_network(photo, settings, models), passed_over)
+
+
+def _with_remark(found: FoundDepth, passed_over: list[str]) -> FoundDepth:
+    """The same, telling which sources of depth could not be used."""
+    if not passed_over:
+        return found
+    told = "; ".join(f"not used: {why}" for why in passed_over)
+    return replace(found, values=replace(found.values, source=f"{found.values.source}; {told}"))
+
+
+def _in_the_photo(photo: Photo, settings: DepthSettings) -> FoundDepth | None:
+    if photo.path.suffix.lower() == ".exr":
+        if not has_colour_and_depth(read_file(photo.path), str(photo.path), MAX_PIXELS):
+            return None
+        values = read_depth(photo.path, settings, photo)
+        return _from_file(replace(values, source=f"{values.source}; in the photo's own file"), photo, "photo")
     carried = read_embedded_depth(photo.path)
-    if carried is not None:
-        return _carried(carried, "photo")
+    return None if carried is None else _carried(carried, "photo")
+
+
+def _beside_the_photo(photo: Photo, settings: DepthSettings) -> FoundDepth | None:
     sidecar = find_sidecar_depth(photo.path)
-    if sidecar is not None:
-        return _carried(read_sidecar_depth(sidecar, photo.path), BESIDE)
+    return None if sidecar is None else _carried(read_sidecar_depth(sidecar, photo.path), BESIDE)
+
+
+def _called_like_the_photo(photo: Photo, settings: DepthSettings) -> FoundDepth | None:
     named = find_named_depth(photo.path)
-    if named is not None:
-        values = read_depth(named, settings, photo)
-        return _from_file(replace(values, source=f"{values.source}; found beside the photo by its name"), photo, BESIDE)
+    if named is None:
+        return None
+    values = read_depth(named, settings, photo)
+    return _from_file(replace(values, source=f"{values.source}; found beside the photo by its name"), photo, BESIDE)
+
+
+def _by_a_network(photo: Photo, settings: DepthSettings, models: Path | None) -> FoundDepth:
     best = best_estimator(models) if models is not None else None
     if best is None:
         return _by_built_in(photo, BETTER)
