@@ -87,7 +87,7 @@ def write_page(title: str, surfaces: list[Surface], textures: list[Texture], cam
     frame = tuple(numbers_of(np.array([-camera.cx, -camera.cy, camera.width, camera.height]) / camera.focal_px))
     depths = [surface.places[:, 2] for surface in surfaces]
     low, high = min(d.min() for d in depths), max(d.max() for d in depths)
-    grey = float(linear_from_srgb(np.float64(BACKGROUND / 255)))
+    grey = float(linear_from_srgb(np.array(BACKGROUND / 255)))
     scene = {
         "size": [camera.width, camera.height],
         "frame": frame,
