@@ -15,6 +15,7 @@ from ..models.store import best_estimator, installed, path_of, weights_named
 from ..photo.photo import Photo
 from ..raster.decode import MAX_PIXELS, read_file
 from ..raster.exr_read import has_colour_and_depth
+from ..raster.open_picture import HEIF_ENDINGS
 from ..settings import DepthSettings, PhotoSettings
 from .carried_depth import EmbeddedDepth, read_embedded_depth, read_spatial_intrinsics
 from .depth_map import DepthValues, check_usable, read_depth
@@ -24,7 +25,6 @@ from .named_depth import find_named_depth
 BUILT_IN = "built-in"
 BESIDE = "beside the photo"
 """Origin of depth that was found there, without anybody naming its file."""
-HEIF_ENDINGS = (".heic", ".heif", ".hif")
 BETTER = "a better network can be downloaded"
 
 
@@ -65,18 +65,31 @@ def _turned(values: DepthValues) -> DepthValues:
 def _without_a_file(photo: Photo, settings: DepthSettings, models: Path | None) -> FoundDepth:
     if settings.estimator != "auto":
         return estimate_depth(photo, settings.estimator, settings.device, models)
+    found, passed_over = _given(photo, settings)
+    return _with_remark(found or _by_a_network(photo, settings, models), passed_over)
+
+
+def find_given_depth(photo: Photo, settings: DepthSettings) -> FoundDepth | None:
+    """The depth that lies in the photo or beside it, as `find_depth` takes it; None where a network would have to find it."""
+    found = _given(photo, settings)[0] if settings.estimator == "auto" else None
+    turned = found is not None and settings.invert_depth and not found.read_by_settings
+    return replace(found, values=_turned(found.values)) if found is not None and turned else found
+
+
+def _given(photo: Photo, settings: DepthSettings) -> tuple[FoundDepth | None, list[str]]:
+    """Depth in the photo or beside it, and why others that were there could not be used."""
     passed_over: list[str] = []
     for bring in (_in_the_photo, _beside_the_photo, _called_like_the_photo):
         try:
             found = bring(photo, settings)
             if found is not None:
                 check_usable(found.values, photo, str(photo.path))
-                return _with_remark(found, passed_over)
+                return found, passed_over
         except DioramaError as error:  # damaged or odd: another source is better than no diorama
             if error.kind is Kind.MISSING_PACKAGE:
                 raise
             passed_over.append(str(error).rstrip("."))
-    return _with_remark(_by_a_network(photo, settings, models), passed_over)
+    return None, passed_over
 
 
 def _with_remark(found: FoundDepth, passed_over: list[str]) -> FoundDepth:

@@ -291,12 +291,10 @@ class PatchSearch:
         self.steps = steps * (self.whose[:, None] >= 0)  # where there is no neighbour the last patch's place does no harm
 
     def __call__(self, picture: np.ndarray, rng: np.random.Generator) -> None:
-        """One round: each patch takes the best of its match, its neighbours' matches moved along, and random ones around its own."""
+        """One round: each patch takes the best of its match, those that propagate from its neighbours, and random ones."""
         nnf, (height, width) = self.nnf, self.shape
         place = np.stack([nnf.source_rows, nnf.source_columns])
-        reach = max(height, width) / 2 * RADIUS_RATIO ** -np.arange(max(1, ceil(log(max(height, width) / 2, RADIUS_RATIO))))
-        tries = place + np.rint(reach[:, None, None] * rng.uniform(-1, 1, (len(reach), *place.shape))).astype(np.int64)
-        offers = np.concatenate([place[None], place[:, self.whose].swapaxes(0, 1) - self.steps, tries])
+        offers = np.concatenate([place[None], self._propagated(place), self._random_search(place, rng)])
         rows, columns = np.clip(offers[:, 0], 0, height - 1), np.clip(offers[:, 1], 0, width - 1)
         number = self.number[rows, columns]
         difference = np.full(number.shape, np.inf, np.float32)
@@ -306,6 +304,16 @@ class PatchSearch:
         nnf.source_rows, nnf.source_columns, nnf.difference = (
             np.take_along_axis(array, best, axis=0)[0] for array in (rows, columns, difference)
         )
+
+    def _propagated(self, place: np.ndarray) -> np.ndarray:
+        """(4, 2, n): the matches of the four neighbours, moved by the step from the neighbour to the patch."""
+        return place[:, self.whose].swapaxes(0, 1) - self.steps
+
+    def _random_search(self, place: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """(k, 2, n): random places around the matches (2, n), in ever smaller windows."""
+        half = max(self.shape) / 2
+        reach = half * RADIUS_RATIO ** -np.arange(max(1, ceil(log(half, RADIUS_RATIO))))
+        return place + np.rint(reach[:, None, None] * rng.uniform(-1, 1, (len(reach), *place.shape))).astype(np.int64)
 
     def _differences(self, picture: np.ndarray, patch: np.ndarray, place: np.ndarray) -> np.ndarray:
         """(n,) float32 differences between these patches and the context patches of these numbers."""

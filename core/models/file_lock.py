@@ -155,8 +155,8 @@ def _locked(handle, lock: Path) -> bool:
         else:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK):
-            return False
+        if error.errno in (0, errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK):
+            return False  # 0 is what Wine says
         handle.close()
         raise DioramaError(
             f"{lock.parent} is on a disk without file locks ({error.strerror}): choose a models folder on a local disk."

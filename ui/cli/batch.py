@@ -16,6 +16,7 @@ from pathlib import Path
 from ...core.batch.manifest import (
     BAD_INPUT,
     DONE,
+    STAGING,
     Manifest,
     Pace,
     Task,
@@ -37,7 +38,7 @@ from .flags import request_from
 from .output_paths import check_target, make_folder
 from .session import Session
 
-MANIFEST, STAGING, NAME = "batch.jsonl", ".photo-diorama-batch", "{name}"
+MANIFEST, NAME = "batch.jsonl", "{name}"
 NOT_ALL = 1
 """Exit code where at least one photo has no diorama."""
 ROOT = Path(__file__).resolve().parents[2]

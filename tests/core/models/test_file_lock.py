@@ -169,7 +169,12 @@ def test_an_import_writes_through_nothing_planted(planted, tmp_path, kind):
 def test_what_is_planted_while_the_file_is_made_is_refused(tmp_path, monkeypatch):
     (tmp_path / "precious").write_bytes(b"mine")
     monkeypatch.setattr(Path, "unlink", lambda *a, **k: None)  # whoever plants is quicker
-    (tmp_path / "own.part").symlink_to(tmp_path / "precious")
+    try:
+        (tmp_path / "own.part").symlink_to(tmp_path / "precious")
+    except OSError:
+        pytest.skip("no links here")
+    if not (tmp_path / "own.part").is_symlink():  # as under Wine
+        pytest.skip("no links here")
     for opened in (open_fresh, open_to_continue):
         with pytest.raises(OSError):
             opened(tmp_path / "own.part")
