@@ -27,7 +27,7 @@ def _modules() -> tuple:
     from .depth import brushes, click_region, edit_depth, invert_depth, layers, mask_overlay, paint_depth, pick_depth
     from .light import ground, light, relief
     from .output import export_diorama, render_output
-    from .scene import depth_image, focus_scale
+    from .scene import depth_image, focus_scale, root
     from .staging import depth_preview, look_through
 
     return (
@@ -39,6 +39,7 @@ def _modules() -> tuple:
         depth_preview,
         relief,
         depth_image,
+        root,
         edit_depth,
         paint_depth,
         brushes,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .unknown import sample
+
 MOST_LEVELS, FEWEST_LEVELS = 257, 8
 SAMPLES = 200_000
 UNEVEN = 0.08
@@ -30,8 +32,7 @@ def levels_of(values: np.ndarray, known: np.ndarray) -> Levels | None:
     """The levels of (h, w) values where `known`; None where there are many, they are uneven, or they form no terraces."""
     if not known.any():
         return None
-    some = values[known]
-    some = np.unique(some[:: max(1, len(some) // SAMPLES)]).astype(np.float64)
+    some = np.unique(sample(values, known, SAMPLES)).astype(np.float64)
     some = some[np.abs(some) < 1e8]
     if not FEWEST_LEVELS <= len(some) <= MOST_LEVELS:
         return None

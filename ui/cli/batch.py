@@ -16,6 +16,7 @@ from pathlib import Path
 from ...core.batch.manifest import (
     BAD_INPUT,
     DONE,
+    STAGING,
     Manifest,
     Pace,
     Task,
@@ -30,14 +31,14 @@ from ...core.batch.workers import Limits, Outcome, Pool, Worker
 from ...core.depth.named_depth import find_named_depth
 from ...core.depth_file.shared_range import SharedRange
 from ...core.errors import DioramaError
-from ...core.models.file_lock import exclusive, real_path
+from ...core.models.file_lock import exclusive, make_folder_in, real_path
 from ...core.scene.output import kind_of
 from . import make_diorama
 from .flags import request_from
 from .output_paths import check_target, make_folder
 from .session import Session
 
-MANIFEST, STAGING, NAME = "batch.jsonl", ".photo-diorama-batch", "{name}"
+MANIFEST, NAME = "batch.jsonl", "{name}"
 NOT_ALL = 1
 """Exit code where at least one photo has no diorama."""
 ROOT = Path(__file__).resolve().parents[2]
@@ -169,7 +170,7 @@ class Batch:
         if place.is_symlink():
             place.unlink()
         place.mkdir(exist_ok=True)
-        staged = self.staged[task.photo] = Path(tempfile.mkdtemp(dir=place))
+        staged = self.staged[task.photo] = make_folder_in(place, "")
         base = staged / task.base
         render = self.request.render and Path(str(base) + str(self.request.render).removeprefix(NAME))
         settings = replace(self.request.settings, depth=self.shared.settings_of(task.path, depth_of(task)))
