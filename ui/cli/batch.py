@@ -32,7 +32,7 @@ from ...core.depth.depth_map import ASK_ON_COMMAND_LINE
 from ...core.depth.named_depth import find_named_depth
 from ...core.depth_file.shared_range import SharedRange
 from ...core.errors import DioramaError
-from ...core.models.file_lock import exclusive, real_path
+from ...core.models.file_lock import exclusive, make_folder_in, real_path
 from ...core.scene.output import kind_of
 from . import make_diorama
 from .flags import request_from
@@ -175,7 +175,7 @@ class Batch:
         if place.is_symlink():
             place.unlink()
         place.mkdir(exist_ok=True)
-        staged = self.staged[task.photo] = Path(tempfile.mkdtemp(dir=place))
+        staged = self.staged[task.photo] = make_folder_in(place, "")
         base = staged / task.base
         render = self.request.render and Path(str(base) + str(self.request.render).removeprefix(NAME))
         settings = replace(self.request.settings, depth=self.shared.settings_of(task.path, depth_of(task)))
