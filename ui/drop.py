@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import bpy
 
-from ..operators.build.import_photo import ENDINGS, ImportPhoto
+from ..core.raster.open_picture import PHOTO_ENDINGS
+from ..operators.build.import_photo import ImportPhoto
 from ..operators.build.user_preferences import preferences
 
 
@@ -14,7 +15,7 @@ class PHOTO_DIORAMA_FH_photo(bpy.types.FileHandler):
     bl_idname = "PHOTO_DIORAMA_FH_photo"
     bl_label = "Photo as Diorama"
     bl_import_operator = ImportPhoto.bl_idname
-    bl_file_extensions = ";".join(ENDINGS)
+    bl_file_extensions = ";".join(PHOTO_ENDINGS)
 
     @classmethod
     def poll_drop(cls, context):

@@ -15,14 +15,16 @@ from ..depth.depth_sidecar import find_sidecar_depth
 from ..depth.named_depth import find_named_depth
 from ..errors import DioramaError
 from ..models.file_lock import real_path
+from ..raster.open_picture import PHOTO_ENDINGS
 
-PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".exr", ".heic", ".heif", ".hif")
 DEPTH_ENDINGS = (".png", ".tif", ".tiff", ".exr", ".npy", ".npz", ".pfm")
 DONE, BAD_INPUT, FAULT = "done", "bad input", "fault"
 CRASHED, OUT_OF_MEMORY, NO_PROGRESS = "crashed", "out of memory", "no progress"
 MAX_NAME_BYTES = 200
 """Of an output's name without its ending; file systems take 255 with it."""
 MAX_LINE = 1 << 20
+STAGING = ".photo-diorama-batch"
+"""Folder in the output folder in which each result is made, in a folder of its own, until it is whole."""
 
 
 @dataclass(frozen=True)
@@ -224,6 +226,19 @@ def put_in_place(staged: Path, output: Path, files: dict[str, int], record: Call
         for place in moved:
             place.unlink(missing_ok=True)
         raise
+
+
+def final_folder(folder: Path) -> Path:
+    """Where what is made in a folder is moved to when it is whole: the folder itself but for those of a batch.
+
+    >>> final_folder(Path("/out/.photo-diorama-batch/x1/trip")).as_posix()
+    '/out/trip'
+    """
+    parts = folder.parts
+    if STAGING not in parts:
+        return folder
+    start = parts.index(STAGING)
+    return Path(*parts[:start], *parts[start + 2 :])
 
 
 class Pace:

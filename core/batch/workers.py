@@ -232,7 +232,7 @@ class Pool:
                 except Empty:
                     break
                 if worker is None:
-                    worker = self._ready_worker()
+                    worker = self._start_worker()
                 outcome = worker.run_task(request(task), self.limits, self.stop, lambda *told, task=task: self.tell(task, *told))
                 outcomes.put((task, outcome))
                 if fresh or self._is_spent(worker, outcome):
@@ -247,7 +247,7 @@ class Pool:
                 worker.kill()
             outcomes.put(None)
 
-    def _ready_worker(self) -> Worker:
+    def _start_worker(self) -> Worker:
         """A process that has started; raises DioramaError where several in a row fail to start."""
         for left in reversed(range(STARTS)):
             worker = self.start()

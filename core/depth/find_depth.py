@@ -13,16 +13,18 @@ from ..camera.camera import Camera
 from ..errors import DioramaError, Kind
 from ..models.store import best_estimator, installed, path_of, weights_named
 from ..photo.photo import Photo
+from ..raster.decode import MAX_PIXELS, read_file
+from ..raster.exr_read import has_colour_and_depth
+from ..raster.open_picture import HEIF_ENDINGS
 from ..settings import DepthSettings, PhotoSettings
 from .carried_depth import EmbeddedDepth, read_embedded_depth, read_spatial_intrinsics
-from .depth_map import DepthValues, read_depth
+from .depth_map import DepthValues, check_usable, read_depth
 from .depth_sidecar import find_sidecar_depth, read_sidecar_depth
 from .named_depth import find_named_depth
 
 BUILT_IN = "built-in"
 BESIDE = "beside the photo"
 """Origin of depth that was found there, without anybody naming its file."""
-HEIF_ENDINGS = (".heic", ".heif", ".hif")
 BETTER = "a better network can be downloaded"
 
 
@@ -63,16 +65,65 @@ def _turned(values: DepthValues) -> DepthValues:
 def _without_a_file(photo: Photo, settings: DepthSettings, models: Path | None) -> FoundDepth:
     if settings.estimator != "auto":
         return estimate_depth(photo, settings.estimator, settings.device, models)
+    found, passed_over = _given(photo, settings)
+    return _with_remark(found or _by_a_network(photo, settings, models), passed_over)
+
+
+def find_given_depth(photo: Photo, settings: DepthSettings) -> FoundDepth | None:
+    """The depth that lies in the photo or beside it, as `find_depth` takes it; None where a network would have to find it."""
+    found = _given(photo, settings)[0] if settings.estimator == "auto" else None
+    turned = found is not None and settings.invert_depth and not found.read_by_settings
+    return replace(found, values=_turned(found.values)) if found is not None and turned else found
+
+
+def _given(photo: Photo, settings: DepthSettings) -> tuple[FoundDepth | None, list[str]]:
+    """Depth in the photo or beside it, and why others that were there could not be used."""
+    passed_over: list[str] = []
+    for bring in (_in_the_photo, _beside_the_photo, _called_like_the_photo):
+        try:
+            found = bring(photo, settings)
+            if found is not None:
+                check_usable(found.values, photo, str(photo.path))
+                return found, passed_over
+        except DioramaError as error:  # damaged or odd: another source is better than no diorama
+            if error.kind is Kind.MISSING_PACKAGE:
+                raise
+            passed_over.append(str(error).rstrip("."))
+    return None, passed_over
+
+
+def _with_remark(found: FoundDepth, passed_over: list[str]) -> FoundDepth:
+    """The same, telling which sources of depth could not be used."""
+    if not passed_over:
+        return found
+    told = "; ".join(f"not used: {why}" for why in passed_over)
+    return replace(found, values=replace(found.values, source=f"{found.values.source}; {told}"))
+
+
+def _in_the_photo(photo: Photo, settings: DepthSettings) -> FoundDepth | None:
+    if photo.path.suffix.lower() == ".exr":
+        if not has_colour_and_depth(read_file(photo.path), str(photo.path), MAX_PIXELS):
+            return None
+        values = read_depth(photo.path, settings, photo)
+        return _from_file(replace(values, source=f"{values.source}; in the photo's own file"), photo, "photo")
     carried = read_embedded_depth(photo.path)
-    if carried is not None:
-        return _carried(carried, "photo")
+    return None if carried is None else _carried(carried, "photo")
+
+
+def _beside_the_photo(photo: Photo, settings: DepthSettings) -> FoundDepth | None:
     sidecar = find_sidecar_depth(photo.path)
-    if sidecar is not None:
-        return _carried(read_sidecar_depth(sidecar, photo.path), BESIDE)
+    return None if sidecar is None else _carried(read_sidecar_depth(sidecar, photo.path), BESIDE)
+
+
+def _called_like_the_photo(photo: Photo, settings: DepthSettings) -> FoundDepth | None:
     named = find_named_depth(photo.path)
-    if named is not None:
-        values = read_depth(named, settings, photo)
-        return _from_file(replace(values, source=f"{values.source}; found beside the photo by its name"), photo, BESIDE)
+    if named is None:
+        return None
+    values = read_depth(named, settings, photo)
+    return _from_file(replace(values, source=f"{values.source}; found beside the photo by its name"), photo, BESIDE)
+
+
+def _by_a_network(photo: Photo, settings: DepthSettings, models: Path | None) -> FoundDepth:
     best = best_estimator(models) if models is not None else None
     if best is None:
         return _by_built_in(photo, BETTER)

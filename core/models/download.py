@@ -159,6 +159,7 @@ class _Transfer:
                 if chunk is not None:
                     have += len(chunk)
                     if have > (total or self.wanted.most):
+                        file.close()  # Windows removes no file that is open
                         self.part.unlink()
                         raise _SourceFailed(f"sends more than the {self.wanted.most:,} bytes expected")
                     with writing(self.part):

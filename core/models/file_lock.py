@@ -4,6 +4,7 @@ import contextlib
 import errno
 import io
 import os
+import secrets
 import shutil
 import stat
 import time
@@ -44,6 +45,26 @@ def open_fresh(path: Path) -> io.FileIO:
     """
     path.unlink(missing_ok=True)
     return io.FileIO(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OWN_FLAGS, 0o666), "w")
+
+
+@contextlib.contextmanager
+def folder_beside(folder: Path, prefix: str) -> Iterator[Path]:
+    """A new folder in `folder` for what is moved out of it when it is whole; it goes with all that is left in it.
+
+    `tempfile` makes private ones, and on Windows (Python 3.11.10 and later) what is moved out of those stays private.
+    """
+    made = make_folder_in(folder, prefix)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def make_folder_in(folder: Path, prefix: str) -> Path:
+    """A new folder of a name that is free, with the rights that everything new in `folder` has; raises OSError."""
+    made = folder.absolute() / f"{prefix}{secrets.token_hex(6)}"
+    made.mkdir()
+    return made
 
 
 def open_to_continue(path: Path) -> io.FileIO:
@@ -155,8 +176,8 @@ def _locked(handle, lock: Path) -> bool:
         else:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK):
-            return False
+        if error.errno in (0, errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK):
+            return False  # 0 is what Wine says
         handle.close()
         raise DioramaError(
             f"{lock.parent} is on a disk without file locks ({error.strerror}): choose a models folder on a local disk."

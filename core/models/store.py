@@ -177,7 +177,7 @@ def download(
         remove_planted(part)
         if target.is_file():
             try:
-                sha256 = _checked(weights, folder, target, progress)
+                sha256 = _check_hash(weights, folder, target, progress)
                 return _enter(weights, folder, sha256)
             except WrongContent as wrong:
                 log.warning("%s %s and is downloaded anew", target, wrong)
@@ -185,7 +185,7 @@ def download(
             weights.urls,
             part,
             wanted,
-            lambda path: _checked(weights, folder, path, progress),
+            lambda path: _check_hash(weights, folder, path, progress),
             progress,
             RetryPolicy(stall_timeout, attempts, pause),
         )
@@ -209,7 +209,7 @@ def import_file(weights: Weights, path: str | Path, folder: str | Path, progress
     with exclusive(target, lambda: progress(0.0, f"Waiting for another download of {weights.file}")):
         try:
             _copy(weights, source, copy, progress)
-            sha256 = _checked(weights, folder, copy, progress)
+            sha256 = _check_hash(weights, folder, copy, progress)
             with writing(target):
                 os.replace(copy, target)
         except WrongContent as wrong:
@@ -230,7 +230,7 @@ def verify(weights: Weights, folder: str | Path, progress: Progress = _silent) -
     if not target.is_file():
         raise DioramaError(f"{weights.key} is not in {folder}: download or import it first.")
     try:
-        return _enter(weights, folder, _checked(weights, folder, target, progress))
+        return _enter(weights, folder, _check_hash(weights, folder, target, progress))
     except WrongContent as wrong:
         _forget(weights, folder)
         raise DioramaError(f"{target} {wrong}: remove {weights.key} and download it again.") from None
@@ -308,7 +308,7 @@ def _copy(weights: Weights, source: Path, copy: Path, progress: Progress) -> Non
                 os.fsync(into.fileno())
 
 
-def _checked(weights: Weights, folder: Path, path: Path, progress: Progress) -> str:
+def _check_hash(weights: Weights, folder: Path, path: Path, progress: Progress) -> str:
     """The sha256 of `path`; raises WrongContent where its length or hash is not what is known of the weights."""
     least, most = _bounds(weights)
     length = size_of(path)

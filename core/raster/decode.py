@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import DioramaError, is_out_of_memory
 from .exr_header import MAX_ATTRIBUTES
 from .exr_read import read_pixels
-from .open_picture import open_picture, picture_kind
+from .open_picture import HEAD, open_picture, picture_kind
 
 MAX_PIXELS = 250_000_000
 MAX_FILE_BYTES = 2_000_000_000
@@ -85,7 +85,7 @@ def exr_size(data: bytes) -> tuple[int, int] | None:
 def decode_pixels(data: bytes | np.ndarray) -> np.ndarray | None:
     """Bytes of a supported kind decoded by OpenCV, at full depth (H, W[, channels B G R A]); None where it fails."""
     data = np.frombuffer(data, np.uint8)
-    kind = picture_kind(data[:12].tobytes())
+    kind = picture_kind(data[:HEAD].tobytes())
     if kind not in ("JPEG", "PNG", "WEBP", "TIFF", "EXR"):
         return None
     import cv2

@@ -59,6 +59,8 @@ def channels_of(image, data: bytes) -> tuple[int, int]:
         return {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(data[25], 4), data[24]
     if image.format == "TIFF":
         return image.tag_v2.get(277, 1), max(image.tag_v2.get(258, (8,)))
+    if image.format == "HEIF":
+        return len(image.getbands()), int(image.info.get("bit_depth", 8))
     return len(image.getbands()), 8
 
 

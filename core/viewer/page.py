@@ -87,7 +87,7 @@ def write_page(title: str, surfaces: list[Surface], textures: list[Texture], cam
     frame = tuple(numbers_of(np.array([-camera.cx, -camera.cy, camera.width, camera.height]) / camera.focal_px))
     depths = [surface.places[:, 2] for surface in surfaces]
     low, high = min(d.min() for d in depths), max(d.max() for d in depths)
-    grey = float(linear_from_srgb(np.float64(BACKGROUND / 255)))
+    grey = linear_from_srgb(np.array([BACKGROUND / 255])).tolist()
     scene = {
         "size": [camera.width, camera.height],
         "frame": frame,
@@ -95,7 +95,7 @@ def write_page(title: str, surfaces: list[Surface], textures: list[Texture], cam
         "pivot": 1 / tilt.focus,
         "tighter": tilt.tighter,
         "depths": numbers_of(np.array([low, 1 / max(high - low, 1e-12)])),
-        "background": [grey] * 3,
+        "background": 3 * grey,
         "textures": [encoded(texture, side) for texture in textures],
         "meshes": [pack(surface, frame) for surface in sorted(surfaces, key=lambda surface: surface.soft)],
     }

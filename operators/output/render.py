@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -13,10 +12,12 @@ import bpy
 import numpy as np
 
 from ...core.errors import DioramaError
+from ...core.models.file_lock import folder_beside
 from ...core.raster.decode import decode_pixels
 from ...core.raster.exr_encode import encode_exr
 from ...core.raster.supersample import FACTOR, LARGEST, reduce
 from ...core.scene.output import GIF, OutputSettings, eye_distance, kind_of, names_of, picture_size
+from ...core.scene.output_names import check_name
 from ...core.scene.vr180_metadata import MARKED, mark_vr180
 from ..scene.camera_moves import framed
 from ..scene.colour_management import show_as_the_photo
@@ -46,6 +47,7 @@ class View:
 
 def check_target(target: Path, output: OutputSettings | None = None) -> None:
     """Raises DioramaError for a name that says no format, or one that cannot be written here or hold what is asked for."""
+    check_name(target)
     if kind_of(target) == "gif":
         check_pillow()
     if output is not None and output.stereo != "none" and kind_of(target) == "viewer":
@@ -81,13 +83,13 @@ def rendering(target: Path, scene, frames: int, output: OutputSettings, view: Vi
     target.parent.mkdir(parents=True, exist_ok=True)
     if kind == "viewer":
         return (yield from writing_page(target, find_root(view.camera), output))
-    with tempfile.TemporaryDirectory(prefix=".rendering-", dir=target.parent.absolute()) as place:
+    with folder_beside(target.parent, ".rendering-") as place:
         try:
             with _copy_of(scene, view, kind, output) as shot:
                 finish = _finish_of(shot, view, output)
-                pictures = yield from _pictures(shot, Path(place), target, kind, frames, output, finish)
+                pictures = yield from _pictures(shot, place, target, kind, frames, output, finish)
                 fps = shot.render.fps / shot.render.fps_base
-                written = [_joined(files, Path(place), target, eye, kind, fps) for eye, files in pictures.items()]
+                written = [_joined(files, place, target, eye, kind, fps) for eye, files in pictures.items()]
                 if output.stereo == "vr180":
                     write_vr180_boxes(written[0][0])
         except RuntimeError as error:  # all that Blender has to say, whatever happened

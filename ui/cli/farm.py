@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from ...core.batch.manifest import Task, find_tasks
 from ...core.errors import DioramaError, Kind
-from ...core.models.file_lock import real_path
+from ...core.models.file_lock import folder_beside, real_path
 from ...core.scene.output import GIF, MOVIES
 from . import make_diorama
 from .flags import add_common, add_options, add_output_options, output_from, request_from
@@ -120,7 +119,7 @@ def _render(given: argparse.Namespace, session: Session, task: Task, base: Path)
     folder = _beside(base, "_frames")
     make_folder(folder)
     scene.frame_start = given.first
-    with tempfile.TemporaryDirectory(prefix=".rendering-", dir=folder) as place, session.progress.stops.deferred():
+    with folder_beside(folder, ".rendering-") as place, session.progress.stops.deferred():
         chunk = last - given.first + 1
         files = render(Path(place, "chunk"), scene, chunk, session.progress, output_from(given), view)
         for file in files:
@@ -159,7 +158,7 @@ def _encode(given: argparse.Namespace, session: Session, task: Task, base: Path)
     movie, folder = _beside(base, given.movie), _beside(base, "_frames")
     eyes = ["_left", "_right"] if output_from(given).stereo == "pair" else [""]
     targets = [_beside(base, f"{eye}{given.movie}") for eye in eyes]
-    with tempfile.TemporaryDirectory(prefix=".encoding-", dir=movie.parent) as place, session.progress.stops.deferred():
+    with folder_beside(movie.parent, ".encoding-") as place, session.progress.stops.deferred():
         for eye, target in zip(eyes, targets, strict=True):
             session.progress("Encoding", 0.0)
             files = [folder / f"frame_{number:04}{eye}.png" for number in range(1, given.frames + 1)]

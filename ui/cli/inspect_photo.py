@@ -42,6 +42,7 @@ def run(given: argparse.Namespace, session: Session) -> None:
         "height": photo.camera.height,
         "pixels": {"uint8": "8-bit sRGB", "uint16": "16-bit sRGB"}.get(photo.colour.dtype.name, "float, linear"),
         "alpha": photo.alpha is not None,
+        "notes": list(photo.notes),
         "camera": camera_name(path),
         **_focal(photo, carried or lying),
         "depth": None if carried is None else depth_facts(carried),
@@ -108,6 +109,7 @@ def _lines(facts: dict, carried: EmbeddedDepth | None, lying: EmbeddedDepth | No
     x, y = facts["principal_point"]
     lines = [
         f"{facts['photo']}: {facts['width']}x{facts['height']} pixels, {facts['pixels']}{alpha}",
+        *(f"note: {note}" for note in facts["notes"]),
         f"camera: {facts['camera'] or 'not named'}",
         f"focal length: {facts['focal_px']:g} px ({facts['field_of_view']:.1f} degrees across the long side), {facts['focal_source']}",
         f"principal point: ({x:g}, {y:g})",

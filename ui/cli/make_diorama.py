@@ -176,9 +176,13 @@ def save_blend(output: Path, overwrite: bool = True) -> None:
     """
     import bpy
 
+    from ...operators.scene.root import keep_places
+
     make_folder(output.parent)
     fresh = beside(output.absolute())  # Blender has an idea of its own of what a relative path is relative to
     try:
+        if not bpy.app.handlers.save_pre.count(keep_places):  # where the add-on is not switched on
+            keep_places(str(fresh))
         bpy.ops.wm.save_as_mainfile(filepath=str(fresh), copy=True, compress=False, relative_remap=False)
         put(fresh, output, overwrite)
     except (RuntimeError, OSError) as error:
@@ -201,6 +205,7 @@ def _report(session: Session, known: dict, output: Path, rendered: list[Path], t
     metres = "m" if known["metric"] else "m, as assumed"
     session.say(
         f"{output}: {known['layers']} layers, {known['triangles']:,} triangles, {sum(known['seconds'].values()):.1f} s",
+        *(f"  photo: {note}" for note in known["photo_notes"]),
         f"  focal length {known['focal_px']:g} px: {known['focal_source']}",
         f"  depth: {known['depth_source']}; nearest {known['nearest_m']:g} {metres}",
     )

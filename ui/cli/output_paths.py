@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ...core.errors import DioramaError, Kind
 from ...core.models.file_lock import append, open_fresh
+from ...core.scene.output_names import check_name
 
 MAX_NAME_BYTES = 255
 
@@ -26,6 +27,7 @@ def check_target(target: Path, overwrite: bool, sources: Iterable[Path | None], 
 
     `sources` are files that must never be overwritten. `folder`: the target is to be a folder.
     """
+    check_name(target)
     try:
         exists, is_folder = target.exists(), target.is_dir()
         if any(source is not None and exists and source.exists() and target.samefile(source) for source in sources):

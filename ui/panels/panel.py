@@ -12,9 +12,11 @@ from ...operators.build import build_operator
 from ...operators.build.better_depth import GetBetterDepth, is_wanted, offered
 from ...operators.build.defaults import LoadDefaults, SaveDefaults
 from ...operators.build.import_photo import ImportPhoto
-from ...operators.build.properties import draw_options, set_values, values_of
+from ...operators.build.properties import draw_options, set_values, settings_of, values_of
 from ...operators.build.rebuild import Rebuild
+from ...operators.depth.invert_depth import InvertDepth
 from ...operators.scene.root import find_root, kept_source, world_scale
+from ...operators.staging.depth_preview import draw_depth_preview
 from ...operators.staging.look_through import LookThrough, SetUpScene, looks_through
 from .tab import DioramaPanel, TabPanel
 
@@ -34,6 +36,7 @@ class PHOTO_DIORAMA_PT_import(TabPanel, bpy.types.Panel):
             draw_this_diorama(layout.box(), root, context)
         layout.prop(chosen, "photo", placeholder="Photo")
         layout.prop(chosen, "depth", text="Depth", placeholder="Depth file, if you have one")
+        draw_depth_preview(layout, chosen.photo, chosen.depth, lambda: settings_of(chosen))
         if build_operator.running is not None:
             row = layout.row(align=True)
             build_operator.draw_progress(row)
@@ -56,7 +59,9 @@ def draw_this_diorama(layout, root: bpy.types.Object, context: bpy.types.Context
     text, icon = ("Back to My View", "LOOP_BACK") if looks else ("Look Through the Photo", "OUTLINER_OB_CAMERA")
     column.operator(LookThrough.bl_idname, text=text, icon=icon)
     column.operator(SetUpScene.bl_idname, icon="SCENE_DATA")
-    column.operator(Rebuild.bl_idname, text="Rebuild", icon="FILE_REFRESH")
+    row = column.row(align=True)
+    row.operator(Rebuild.bl_idname, text="Rebuild", icon="FILE_REFRESH")
+    row.operator(InvertDepth.bl_idname, text="Invert Depth", icon="ARROW_LEFTRIGHT")
     if not is_wanted(root, context):
         return
     offer, better = layout.column(align=True), offered()
