@@ -149,7 +149,7 @@ def main() -> None:
             made = near_sides(after.disparity, told & found.hidden, image.threshold) & close
             edges[name] = edges.get(name, 0) + np.array(edge_figures(made, true_edges, asked), float)
             if paths or name == "none":
-                filled = fill(image, learned.expect(image, after, choice))
+                filled = fill(image, learned.choose_surfaces(image, after, choice))
                 beside = known & grown(asked, BESIDE)
                 figures = errors(filled[known], true[known], image.span)
                 near = errors(filled[beside], true[beside], image.span) if beside.sum() > 50 else [np.nan] * 4

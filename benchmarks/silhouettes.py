@@ -256,7 +256,7 @@ def by_links(photo: Path, depth: Path | None, shape: tuple[int, int], options: l
     from photo_diorama.core.depth.edit_depth import take_over
     from photo_diorama.core.depth.sharpen_depth import sharpen
     from photo_diorama.core.layers.split import split_into_layers
-    from photo_diorama.core.pipeline import Kept, Steps, bring_depth, silent
+    from photo_diorama.core.pipeline import StageCache, Steps, bring_depth, silent
     from photo_diorama.core.settings import Settings, each_option
 
     kinds = {field.name: type(field.default) for _, field in each_option()}
@@ -264,7 +264,7 @@ def by_links(photo: Path, depth: Path | None, shape: tuple[int, int], options: l
     named = {name.replace("-", "_"): value for name, value in pairs}
     settings = Settings().with_values({name: kinds[name](value) for name, value in named.items()})
     started = time.process_time()
-    step = Steps(silent, Kept(), (str(photo), str(depth or "")))
+    step = Steps(silent, StageCache(), (str(photo), str(depth or "")))
     read, _, original = bring_depth(step, photo, depth, settings, None)
     depth = take_over(None, original, read)
     sharp = sharpen(depth, read.working_colour(*depth.disparity.shape), settings.layers)

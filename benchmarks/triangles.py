@@ -18,7 +18,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 import conftest  # noqa: E402, F401  makes the checkout importable
 
-from photo_diorama.core.pipeline import Kept, build_diorama  # noqa: E402
+from photo_diorama.core.pipeline import StageCache, build_diorama  # noqa: E402
 from photo_diorama.core.raster.colour_curves import srgb_from_linear  # noqa: E402
 from photo_diorama.core.settings import MeshSettings, Settings  # noqa: E402
 
@@ -48,7 +48,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|---|")
     for name in given.names:
         photo, depth = (path and given.shared / path for path in PHOTOS[name])
-        settings, kept = Settings().with_values({"long_side": given.long_side}), Kept()
+        settings, kept = Settings().with_values({"long_side": given.long_side}), StageCache()
         truth = None
         for number, density in ((0, 10.0), *((n, 1.0) for n in NUMBERS)):
             wanted = replace(settings, mesh=MeshSettings(number, density))

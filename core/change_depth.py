@@ -1,4 +1,4 @@
-"""One change of a photo's depth by hand, from the depth as it is now to the diorama that is built from the changed one."""
+"""Applies one manual edit to a photo's depth and rebuilds the diorama from the result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from .depth.depth_map import DepthMap
 from .depth.edit_depth import Change, DepthEdit, change_region, take_over
 from .layers.parts import Parts
-from .pipeline import Diorama, Kept, Progress, build_diorama, find_original, silent
+from .pipeline import Diorama, Progress, StageCache, build_diorama, find_original, silent
 from .settings import Settings
 from .silhouettes.select_thing import Scene
 
@@ -23,32 +23,32 @@ ChangeOf = Callable[[DepthMap], Change]
 
 @dataclass(frozen=True)
 class Source:
-    """What a diorama is built from; the arguments of `build_diorama` that a change of depth leaves alone."""
+    """Inputs of `build_diorama` that an edit of the depth does not change."""
 
     photo: str
     depth: str | None
     settings: Settings
     models: Path | None
-    kept: Kept
+    kept: StageCache
     parts: Parts | None = None
 
 
 @dataclass(frozen=True)
 class Changed:
-    """The depth after a change, and what was built from it; None where it was not asked for."""
+    """The depth after an edit, and what was built from it; None where no build was asked for."""
 
     edit: DepthEdit
     built: Diorama | None
 
 
 def current_depth(source: Source, edit: DepthEdit | None, progress: Progress = silent) -> Changed:
-    """The depth of a photo as it is now, nothing changed and nothing built; raises as `build_diorama` does."""
+    """The current depth of a photo, without an edit or a build; raises as `build_diorama` does."""
     photo, original = find_original(source.photo, source.depth, source.settings, progress, source.kept, source.models)
     return Changed(DepthEdit(original.disparity, take_over(edit, original, photo).disparity), None)
 
 
 def scene_to_click(source: Source, edit: DepthEdit | None, progress: Progress = silent) -> Scene:
-    """The photo and its depth as it is now, for clicks on things; raises as `build_diorama` does."""
+    """The photo and its current depth, for selecting things by click; raises as `build_diorama` does."""
     photo, original = find_original(source.photo, source.depth, source.settings, progress, source.kept, source.models)
     disparity = take_over(edit, original, photo).disparity
     colour = np.clip(photo.working_colour(*disparity.shape), 0, 1)
@@ -64,7 +64,7 @@ def change_depth(
     build: bool,
     progress: Progress = silent,
 ) -> Changed:
-    """Makes the change inside the mask, faded in over `feather` (part of the long side) from its rim, and builds again.
+    """Applies the change inside the mask, blended in over `feather` (part of the long side) from its edge, and rebuilds.
 
     Raises DioramaError for an empty region or input that cannot be used, Cancelled through `progress`.
     """
@@ -76,7 +76,7 @@ def change_depth(
 
 
 def restore_depth(source: Source, edit: DepthEdit | None, mask: Mask | None, build: bool, progress: Progress = silent) -> Changed:
-    """Takes the changes inside the mask back, or all of them without one; raises as `change_depth` does."""
+    """Undoes the edits inside the mask, or all of them without a mask; raises as `change_depth` does."""
     photo, original = find_original(source.photo, source.depth, source.settings, progress, source.kept, source.models)
     restored = original.disparity
     if mask is not None:
@@ -86,7 +86,7 @@ def restore_depth(source: Source, edit: DepthEdit | None, mask: Mask | None, bui
 
 
 def finish(source: Source, edit: DepthEdit, build: bool, progress: Progress) -> Changed:
-    """Builds from the changed depth where that is wanted; one without any change is no edit."""
+    """Builds from the edited depth where that is wanted; an edit that equals the original depth counts as none."""
     return Changed(edit, build_from(source, edit if edit.changed.any() else None, progress) if build else None)
 
 

@@ -1,4 +1,4 @@
-"""Splitting a part off a diorama, by a region or by distance, and joining it again."""
+"""Splits a part off a diorama, by a region or by distance, and joins it again."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def split_range(source: Source, edit: DepthEdit | None, near: float, far: float,
 
 
 def join_part(source: Source, edit: DepthEdit | None, number: int, progress: Progress = silent) -> Split:
-    """Joins a part to the surface that it was split off; raises DioramaError where there is none of that number."""
+    """Joins a part to the surface that it was split off from; raises DioramaError where no part has that number."""
     if source.parts is None or not (source.parts.labels == number).any():
         raise DioramaError(f"There is no part {number} any more; rebuild the diorama.")
     parts = without_part(source.parts, number)

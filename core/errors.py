@@ -1,4 +1,4 @@
-"""The two ways in which a diorama does not come about: what the user is told in one sentence, and the user's own cancel."""
+"""Why no diorama was made: DioramaError, a sentence for the user, or Cancelled, by the user."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OF_THE_DISK = {
 
 
 class Kind(Enum):
-    """What stood in the way, for code that has to choose what to do next; people read the sentence."""
+    """Category of an error, for code that must choose what to do next; people read the sentence."""
 
     BAD_INPUT = "bad input"  # an option, or files that do not fit together
     UNUSABLE_FILE = "unusable file"  # the photo or its depth: missing, damaged, of a format that is not promised
@@ -25,10 +25,10 @@ class Kind(Enum):
 
 
 class DioramaError(ValueError):
-    """Input that cannot be used, told in one sentence: which file, what is wrong, what to do.
+    """Input that cannot be used, as one sentence for the user: which file, what is wrong, what to do.
 
-    Where what to do is called otherwise in Blender's window and on the command line, `fault` ends before it, and `window`
-    and `command_line` go on.
+    Where the remedy has another name in Blender's window than on the command line, `fault` ends before the remedy, and `window`
+    and `command_line` complete the sentence.
 
     >>> error = DioramaError("a.npy has negative distances", window="set Depth Kind", command_line="pass --depth-kind")
     >>> error.in_window
@@ -44,7 +44,7 @@ class DioramaError(ValueError):
 
 
 class Cancelled(Exception):
-    """The user asked to stop; raised at the next step of the work, which leaves nothing half done."""
+    """The user asked to stop. Raised by the next call of the progress function; nothing is left half done."""
 
 
 NO_MEMORY = (
@@ -56,7 +56,7 @@ NO_MEMORY = (
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:
-    """Whether an error, or one that it came of, means that there was no memory, whatever type a library gave it."""
+    """Whether an error, or one of its causes, means that memory ran out, whatever type a library raised."""
     for _ in range(8):
         if error is None or isinstance(error, DioramaError):
             return False
@@ -70,7 +70,7 @@ def is_out_of_memory(error: BaseException | None) -> bool:
 
 @contextmanager
 def reading_a_file() -> Iterator[None]:
-    """What is refused within, for whatever reason, is the fault of a photo's or a depth map's file."""
+    """A context in which every DioramaError of bad input becomes one of an unusable file."""
     try:
         yield
     except DioramaError as error:
@@ -80,14 +80,14 @@ def reading_a_file() -> Iterator[None]:
 
 
 def without_torch(inpainter: str, error: ImportError, instead: str) -> DioramaError:
-    """What to raise where an inpainter's networks cannot run."""
+    """The error to raise where an inpainter's networks need PyTorch and cannot have it."""
     return DioramaError(
         f'The inpainter "{inpainter}" needs PyTorch, which cannot be loaded here ({error}); choose "{instead}".', Kind.MISSING_PACKAGE
     )
 
 
 def in_a_sentence(error: BaseException) -> DioramaError | None:
-    """What Python raised, told to the user: lack of memory, a missing package, a disk. None for a fault of ours."""
+    """An exception as an error for the user: out of memory, a missing package, a disk error. None for a bug of ours."""
     if isinstance(error, DioramaError):
         return error
     if is_out_of_memory(error):

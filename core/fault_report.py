@@ -1,4 +1,4 @@
-"""What is kept of a fault of ours, for whoever reports it: a file with the traceback and the versions."""
+"""Writes a report of a bug of ours that the user can send: traceback and versions."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ MOST_WORDS = 20_000
 
 
 def report_fault(error: BaseException, chatter: str = "") -> str:
-    """Writes the report and returns what to ask the user for, the end of a sentence: which file to send.
+    """Writes the report and returns the end of a sentence that asks the user to send it.
 
-    `chatter`: what libraries wrote on standard error. Without a folder to write to, the console's lines are all there is.
+    `chatter`: what libraries wrote on standard error. Where no folder is writable, the user is asked for the console's lines.
     """
     lines = [
         "Photo Diorama: report of a fault. Look through it for names of files that you would rather not send.",

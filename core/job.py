@@ -1,4 +1,4 @@
-"""A piece of slow work in a thread of its own: how far it is, a way to stop it, and what came of it."""
+"""Runs slow work in its own thread, with progress, cancelling and a result."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ ENOUGH_DONE, ENOUGH_SECONDS = 0.1, 1.0
 
 
 class Job:
-    """Runs `work(progress)` in a thread from the moment it is made.
+    """Runs `work(progress)` in a thread, started at once.
 
-    Whoever waits for it asks `poll()` now and then; nothing of his is ever called from the thread.
+    The owner polls with `poll()`; the thread never calls code of the owner.
     """
 
     def __init__(self, work: Work):
@@ -52,7 +52,7 @@ class Job:
 
     @property
     def seconds_stopping(self) -> float:
-        """How long ago somebody asked the work to stop; 0 where nobody did. Whoever waits need not wait for a network."""
+        """Seconds since `cancel`; 0 without. The owner need not wait for a network that cannot be interrupted."""
         return time.monotonic() - self._asked_at if self._asked_at else 0.0
 
     @property
@@ -61,7 +61,7 @@ class Job:
 
     @property
     def seconds_left(self) -> float | None:
-        """How long the rest takes if it goes on as it went; None while too little is done to say."""
+        """Estimated seconds until the end; None while too little is done to say."""
         spent = time.monotonic() - self.started
         if self.fraction < ENOUGH_DONE or spent < ENOUGH_SECONDS:
             return None

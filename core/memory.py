@@ -1,4 +1,4 @@
-"""How much memory a diorama takes, by measured figures, and how much the machine has left: told before the work begins."""
+"""Estimates the memory that a diorama needs, from measured figures, and what the machine has left; caches of bounded size."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import contextlib
 import ctypes
 import os
 import sys
+from collections import OrderedDict
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
+
+import numpy as np
 
 from .raster.decode import MAX_PIXELS, size_by_header
 
@@ -14,7 +19,7 @@ MEMINFO, CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
 
 def free_memory() -> int | None:
-    """Bytes that this process may still take: of the machine, of its container and of its own limit; None where nobody tells."""
+    """Bytes that this process may still take: of the machine, its container and its own limit; None where unknown."""
     found = [read() for read in (_of_the_machine, _of_the_container, address_space_left)]
     told = [number for number in found if number is not None]
     return max(0, min(told)) if told else None
@@ -61,7 +66,7 @@ A_GRID_PIXEL, A_PHOTO_PIXEL = 440, 24
 
 
 def needed_memory(width: int, height: int, long_side: int, networks: bool) -> int:
-    """About how many bytes a photo of width x height takes at its peak, up to the .blend; by measured figures, for common photos."""
+    """Approximate peak bytes for a photo of width x height, up to the .blend; by measured figures, for common photos."""
     grid = width * height * min(1.0, long_side / max(width, height)) ** 2
     fixed = AT_REST + BLENDER + (NETWORKS if networks else 0)
     return int(fixed * 1e6 + A_GRID_PIXEL * grid + A_PHOTO_PIXEL * width * height)
@@ -98,3 +103,32 @@ def free_caches(package: str) -> None:
                 clear = None if isinstance(value, type) else getattr(value, "cache_clear", None)
                 if callable(clear):
                     clear()
+
+
+@dataclass
+class ArrayCache:
+    """LRU cache of arrays, or of None where there is no result, by keys of bytes; several threads may use it."""
+
+    room: int = 2**27  # bytes
+    results: OrderedDict[bytes, np.ndarray | None] = field(default_factory=OrderedDict)
+    lock: Lock = field(default_factory=Lock)
+
+    def recall(self, key: bytes) -> tuple[bool, np.ndarray | None]:
+        """(whether the result is there, the result)."""
+        with self.lock:
+            if key not in self.results:
+                return False, None
+            self.results.move_to_end(key)
+            return True, self.results[key]
+
+    def keep(self, key: bytes, result: np.ndarray | None) -> None:
+        """Stores a result; drops the least recently used ones until all fit into `room`."""
+        with self.lock:
+            self.results[key] = result
+            while sum(0 if kept is None else kept.nbytes for kept in self.results.values()) > self.room:
+                self.results.popitem(last=False)
+
+    def cache_clear(self) -> None:
+        """Forgets everything."""
+        with self.lock:
+            self.results.clear()

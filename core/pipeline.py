@@ -1,4 +1,4 @@
-"""From a photo's file to a layered mesh: the stages in their order, each done once while what it depends on stays the same."""
+"""From a photo's file to a layered mesh: the stages in order, each repeated only when what it depends on has changed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .camera.known_length import length_of, line_from
 from .camera.moves import MOVES, Length, border_needed
 from .depth.depth_map import DepthMap, depth_on_photo
 from .depth.edit_depth import DepthEdit, take_over
-from .depth.find_depth import FoundDepth, at_hand, find_depth, with_calibration
+from .depth.find_depth import FoundDepth, available_sources, find_depth, with_calibration
 from .depth.sharpen_depth import sharpen
 from .errors import DioramaError
 from .inpaint.choose_inpainter import resolved
@@ -43,12 +43,12 @@ MOST_BORDER = 0.25
 
 
 def silent(stage: str, fraction: float) -> None:
-    """Progress that nobody watches."""
+    """The default progress function: does nothing."""
 
 
 @dataclass(frozen=True)
 class Diorama:
-    """What the pipeline hands on: the mesh, and what it was made of and how."""
+    """Result of the pipeline: the mesh, what it was made of, and how."""
 
     photo: Photo
     found: FoundDepth
@@ -61,22 +61,22 @@ class Diorama:
 
     @property
     def whole(self) -> bool:
-        """Whether nothing is torn: the depth shows no sure silhouette, and the photo is one sheet."""
+        """Whether nothing is cut: the depth shows no certain silhouette, and the photo is one sheet."""
         return not self.edges
 
 
 @dataclass
-class Kept:
-    """Results of the last run of each photo by stage, so that a changed option repeats only the stages from there on.
+class StageCache:
+    """LRU cache of stage results by photo, so that a changed option repeats only the stages after it.
 
-    Of several photos the ones that were built last are kept, as many as there is room for.
+    The photos built last are kept, as many as fit into memory.
     """
 
     results: dict[tuple, tuple[Any, Any]] = field(default_factory=dict)  # by (photo and depth file, stage): key, result
     room: int = 2**30  # bytes
 
     def make_room(self, files: tuple) -> None:
-        """Lets the photos go that were built longest ago until the rest fits; `files` is the one built last and stays."""
+        """Drops the photos built longest ago until the rest fits; `files` is the one built last and stays."""
         for place in [place for place in self.results if place[0] == files]:
             self.results[place] = self.results.pop(place)  # to the end
         while len(photos := list(dict.fromkeys(place[0] for place in self.results))) > 1:
@@ -106,19 +106,19 @@ def build_diorama(
     depth_path: str | Path | None,
     settings: Settings = Settings(),
     progress: Progress = silent,
-    kept: Kept | None = None,
+    kept: StageCache | None = None,
     models: str | Path | None = None,
     edit: DepthEdit | None = None,
     parts: Parts | None = None,
 ) -> Diorama:
-    """Photo in, layered mesh out; the depth is a file's or the best that is to be had (`find_depth`, `models` its folder).
+    """Photo in, layered mesh out; depth comes from a file or the best available source (`find_depth`; `models` is its folder).
 
-    `edit` is what somebody changed of that depth by hand, `parts` what was split off.
+    `edit` is a manual edit of that depth, `parts` what was split off.
 
     Raises DioramaError for input that cannot be used, Cancelled through `progress`.
     """
     layers, files = settings.layers, (str(photo_path), str(depth_path or ""))
-    step = Steps(progress, kept if kept is not None else Kept(), files)
+    step = Steps(progress, kept if kept is not None else StageCache(), files)
     downloaded = Downloaded(Path(models) if models else None, settings.depth.device)
     settings = replace(settings, inpaint=resolved(settings.inpaint))
     networks = downloaded.stamp(settings.inpaint.inpainter)  # before anything that takes long: one may be missing
@@ -146,7 +146,7 @@ def build_diorama(
 
 
 def wide_enough(layers: LayerSettings, scene: SceneSettings, camera: Camera) -> LayerSettings:
-    """A border as wide as the scene's own move sees where nothing is cropped, however near the edge is; else as it was."""
+    """The settings with a border as wide as the scene's own move needs where nothing is cropped; unchanged otherwise."""
     if scene.framing == "clean" or scene.camera_move == "none" or not layers.border:
         return layers
     move = MOVES[scene.camera_move]
@@ -160,22 +160,22 @@ def find_original(
     depth_path: str | Path | None,
     settings: Settings,
     progress: Progress = silent,
-    kept: Kept | None = None,
+    kept: StageCache | None = None,
     models: str | Path | None = None,
 ) -> tuple[Photo, DepthMap]:
-    """Photo and depth that `build_diorama` finds for the same arguments, before anybody edited it; raises as that does."""
+    """Photo and depth that `build_diorama` finds for the same arguments, before any manual edit; raises as that does."""
     files = (str(photo_path), str(depth_path or ""))
-    step = Steps(progress, kept if kept is not None else Kept(), files)
+    step = Steps(progress, kept if kept is not None else StageCache(), files)
     return bring_depth(step, photo_path, depth_path, settings, models)[::2]
 
 
 def bring_depth(step: Steps, photo_path, depth_path, settings: Settings, models) -> tuple[Photo, FoundDepth, DepthMap]:
-    """The first stages: the photo with its camera, what was found of its depth, and that on the photo's working grid."""
+    """The first stages: the photo with its camera, the depth source, and depth on the photo's working grid."""
     hand_on_threads()
     project = find_fspy(Path(photo_path))
     photo = step("Reading the photo", 0.0, (stamp(photo_path), project and stamp(project), settings.photo),
                  lambda: load_photo(photo_path, settings.photo))  # fmt: skip
-    sources = stamp(depth_path) if depth_path else (str(models), at_hand(Path(photo_path), models))
+    sources = stamp(depth_path) if depth_path else (str(models), available_sources(Path(photo_path), models))
     by_itself = replace(settings.depth, known_length=0.0, known_line="")
     found = step("Finding the depth", 0.05, (sources, by_itself),
                  lambda: find_depth(photo, depth_path, settings.depth, models))  # fmt: skip
@@ -189,7 +189,7 @@ def bring_depth(step: Steps, photo_path, depth_path, settings: Settings, models)
 
 
 def _in_metres(depth: DepthMap, camera: Camera, settings: DepthSettings) -> DepthMap:
-    """The depth at the scale at which the known line has its length."""
+    """The depth scaled so that the known line has its length."""
     scale = length_of(line_from(settings.known_line, camera), depth.disparity, camera) / settings.known_length
     told = f"{depth.source}; in metres by a line of {settings.known_length:g} m"
     return replace(depth, disparity=(depth.disparity * np.float32(scale)), metric=True, source=told)
@@ -205,7 +205,7 @@ def _with_soft_edges(image, matte, photo: Photo, metric: bool, settings: MeshSet
 
 
 def stamp(path: str | Path) -> tuple:
-    """What changes when a file does: its place, size and time of writing."""
+    """A value that changes when a file does: its place, size and modification time."""
     try:
         status = Path(path).stat()
     except OSError as error:
@@ -214,12 +214,12 @@ def stamp(path: str | Path) -> tuple:
 
 
 class Steps:
-    """Runs stages one after the other: tells the progress, times them, and recalls what was kept.
+    """Runs stages in order: reports progress, measures times, and reuses cached results.
 
-    A stage's result is recalled while its own options and all that came before are equal.
+    A stage's result is reused while its own options and all earlier inputs are equal.
     """
 
-    def __init__(self, progress: Progress, kept: Kept, files: tuple = ()):
+    def __init__(self, progress: Progress, kept: StageCache, files: tuple = ()):
         self.progress, self.kept, self.files, self.stage = progress, kept, files, ""
         self.seconds: dict[str, float] = {}
         self.key: tuple = ()
@@ -237,5 +237,5 @@ class Steps:
         return result
 
     def within(self, start: float, end: float) -> Callable[[float], None]:
-        """Progress inside the running stage: takes its own fraction 0 to 1."""
+        """Progress inside the running stage, whose fraction goes from 0 to 1."""
         return lambda fraction: self.progress(self.stage, start + (end - start) * fraction)

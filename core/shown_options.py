@@ -1,4 +1,4 @@
-"""How a window shows the options: in artists' words, those that matter first, parts of the width as percentages; and presets."""
+"""How the window shows options: artists' words, important ones first, parts of the width as percentages; and presets."""
 
 from __future__ import annotations
 

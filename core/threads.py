@@ -1,4 +1,4 @@
-"""How many threads the work may take: one number for the whole process, which changes how long it takes and nothing else."""
+"""The number of threads, one for the whole process; it changes the time that work takes and no result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST = 8
 
 @dataclass(frozen=True)
 class ThreadSettings:
-    """An option of the machine, not of a diorama: no scene keeps it, and nothing is built anew when it changes."""
+    """An option of the machine, not of a diorama: no scene stores it, and a change rebuilds nothing."""
 
     threads: int = option(0, "Processor cores that building a diorama may take; 0 is all of them", label="Threads", low=0, high=1024)
 
@@ -27,7 +27,7 @@ _own: dict[str, int] = {}
 
 
 def use_threads(count: int) -> None:
-    """From now on the work takes `count` threads, 0 as many as it likes. Raises DioramaError for an impossible number."""
+    """Sets the number of threads from now on, 0 for no limit. Raises DioramaError for an impossible number."""
     global _asked
     check_option(fields(ThreadSettings)[0], count)
     _asked = count
@@ -36,7 +36,7 @@ def use_threads(count: int) -> None:
 
 @contextmanager
 def threads_used(count: int) -> Iterator[None]:
-    """Meanwhile `count` threads; 0 leaves what was asked for before. Raises DioramaError for an impossible number."""
+    """A context with `count` threads; 0 keeps the number set before. Raises DioramaError for an impossible number."""
     before = _asked
     use_threads(count or before)
     try:
@@ -46,14 +46,14 @@ def threads_used(count: int) -> Iterator[None]:
 
 
 def thread_count() -> int:
-    """Threads for a pool of ours."""
+    """Number of threads for our own pools."""
     return _asked or min(MOST, os.cpu_count() or 1)
 
 
 def hand_on_threads() -> None:
-    """Tells OpenCV and PyTorch, where they are loaded; they are left alone while nobody has asked for a number.
+    """Passes the number to OpenCV and PyTorch where they are loaded; does nothing while no number was set.
 
-    PyTorch keeps the number for each thread, so whoever works in a thread of its own calls this there.
+    PyTorch keeps the number per thread, so work in a thread of its own calls this there.
     """
     for name, get, tell in (("cv2", "getNumThreads", "setNumThreads"), ("torch", "get_num_threads", "set_num_threads")):
         library = sys.modules.get(name)

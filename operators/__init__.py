@@ -24,19 +24,22 @@ def _modules() -> tuple:
         update_from,
     )
     from .camera import apply_move, camera_lines, depth_of_field, line_length, safe_range, tilt_preview
-    from .depth import brushes, click_region, edit_depth, layers, mask_overlay, paint_depth, pick_depth
+    from .depth import brushes, click_region, edit_depth, invert_depth, layers, mask_overlay, paint_depth, pick_depth
     from .light import ground, light, relief
     from .output import export_diorama, render_output
-    from .scene import depth_image, focus_scale
-    from .staging import look_through
+    from .scene import depth_image, focus_scale, root
+    from .staging import depth_preview, look_through
 
     return (
         properties,
         build_operator,
         import_photo,
         rebuild,
+        invert_depth,
+        depth_preview,
         relief,
         depth_image,
+        root,
         edit_depth,
         paint_depth,
         brushes,

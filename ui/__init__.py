@@ -1,4 +1,4 @@
-"""Where people meet the operators: panel, menus, preferences and the command line."""
+"""The user interface: panels, menus, preferences and the command line."""
 
 
 def register() -> None:

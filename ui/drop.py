@@ -1,10 +1,11 @@
-"""Photos dropped on the viewport; only for users who ask for it, since every dropped image then opens a choice."""
+"""Photos dropped on the viewport; optional, since every dropped image then opens a choice."""
 
 from __future__ import annotations
 
 import bpy
 
-from ..operators.build.import_photo import ENDINGS, ImportPhoto
+from ..core.raster.open_picture import PHOTO_ENDINGS
+from ..operators.build.import_photo import ImportPhoto
 from ..operators.build.user_preferences import preferences
 
 
@@ -14,7 +15,7 @@ class PHOTO_DIORAMA_FH_photo(bpy.types.FileHandler):
     bl_idname = "PHOTO_DIORAMA_FH_photo"
     bl_label = "Photo as Diorama"
     bl_import_operator = ImportPhoto.bl_idname
-    bl_file_extensions = ";".join(ENDINGS)
+    bl_file_extensions = ";".join(PHOTO_ENDINGS)
 
     @classmethod
     def poll_drop(cls, context):
@@ -22,7 +23,7 @@ class PHOTO_DIORAMA_FH_photo(bpy.types.FileHandler):
 
 
 def set_drop(wanted: bool) -> None:
-    """Registers the handler or takes it away."""
+    """Registers or unregisters the handler."""
     if wanted and not PHOTO_DIORAMA_FH_photo.is_registered:
         bpy.utils.register_class(PHOTO_DIORAMA_FH_photo)
     elif not wanted and PHOTO_DIORAMA_FH_photo.is_registered:

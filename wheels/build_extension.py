@@ -1,6 +1,6 @@
 """Builds the extension's zips, with their wheels or bare, checks each with Blender's own tool, and makes a repository of them.
 
-python wheels/build_extension.py [--target linux-x64-py311 ...] [--edition small] [--bare] [--wheels FOLDER] [--output dist]
+python wheels/build_extension.py [--target linux-x64-py311 ...] [--edition small|platform] [--bare] [--wheels FOLDER] [--output dist]
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fetch_wheels import copy_or_link, fetch_all
-from read_lock import FULL, SMALL, BuildError, Lock, Target, Wheel, check_complete, read_lock
+from read_lock import FULL, PLATFORM, SMALL, BuildError, Lock, Target, Wheel, check_complete, read_lock
 from slim_wheel import slim
 from windows_runtime import check_runtime
 
@@ -40,7 +40,11 @@ class Built:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--target", action="append", help="one of the lock's targets; again for more; all when not given")
-    parser.add_argument("--edition", choices=(FULL, SMALL), help="with PyTorch or without; both when not given")
+    parser.add_argument(
+        "--edition",
+        choices=(FULL, SMALL, PLATFORM),
+        help="with PyTorch or without, or for Blender's extension platform; the first two when not given",
+    )
     parser.add_argument("--bare", action="store_true", help="only the zip without wheels, for a Blender whose Python has them")
     parser.add_argument("--wheels", type=Path, help="folder that keeps the downloaded wheels (default: OUTPUT/wheels)")
     parser.add_argument("--offline", action="store_true", help="download nothing")
@@ -64,7 +68,7 @@ def build(given: argparse.Namespace) -> list[Built]:
     tool = builder_tool()
     targets = [] if given.bare else chosen(lock, given.target)
     cache = given.wheels or given.output / "wheels"
-    zips = [(t, edition) for t in targets for edition in lock.editions_of(t) if given.edition in (None, edition)]
+    zips = editions_to_build(lock, targets, given.edition, given.target)
     wanted = {wheel.file: wheel for target, edition in zips for wheel in lock.wheels_of(target, edition)}
     fetch_all(wanted.values(), lock.targets, cache, given.offline)
     for target, edition in zips:
@@ -79,6 +83,16 @@ def build(given: argparse.Namespace) -> list[Built]:
             if listed:
                 make_repository(listed, given.output / ("repository" if edition == FULL else f"repository-{edition}"), tool)
     return built
+
+
+def editions_to_build(lock: Lock, targets: list[Target], edition: str | None, named: list[str] | None) -> list[tuple[Target, str]]:
+    """Each target with its editions; raises BuildError where a target that was named cannot be for Blender's platform."""
+    if edition != PLATFORM:
+        return [(target, each) for target in targets for each in lock.editions_of(target) if edition in (None, each)]
+    for target in targets:
+        if target.not_for_platform and named:
+            raise BuildError(f"There is no {PLATFORM} edition of {target.name}: {target.not_for_platform}.")
+    return [(target, edition) for target in targets if not target.not_for_platform]
 
 
 def best_of(edition: str, built: list[Built]) -> list[Built]:
@@ -101,7 +115,7 @@ def build_one(target: Target | None, edition: str, lock: Lock, cache: Path, fold
     name = f"{target.label}-{edition}" if target else BARE
     staged = folder / name
     wheels = lock.wheels_of(target, edition) if target else []
-    stage(staged, target, lock, wheels, bundle(wheels, lock, cache, staged) if target else [])
+    stage(staged, target, lock, wheels, bundle(wheels, lock, cache, staged, edition) if target else [])
     made = folder / f"{name}.zip"
     run_tool(tool, "build", "--source-dir", str(staged), "--output-filepath", str(made))
     run_tool(tool, "validate", str(made))
@@ -112,13 +126,14 @@ def build_one(target: Target | None, edition: str, lock: Lock, cache: Path, fold
     return Built(final, target, edition, final.stat().st_size)
 
 
-def bundle(wheels: list[Wheel], lock: Lock, cache: Path, staged: Path) -> list[str]:
-    """The wheels, slim, in the staged folder; their names."""
+def bundle(wheels: list[Wheel], lock: Lock, cache: Path, staged: Path, edition: str) -> list[str]:
+    """The wheels, slim or, for Blender's platform, as they are, in the staged folder; their names."""
     into = staged / "wheels"
     into.mkdir(parents=True)
     names = []
     for wheel in wheels:
-        slimmed = slim(cache / wheel.file, lock.packages[wheel.package], into)
+        whole = cache / wheel.file
+        slimmed = whole if edition == PLATFORM else slim(whole, lock.packages[wheel.package], into)
         if slimmed.parent != into:
             copy_or_link(slimmed, into / slimmed.name)
         names.append(slimmed.name)

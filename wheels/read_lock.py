@@ -20,6 +20,8 @@ PLATFORM_TAGS = {
 """The wheel tags that Blender's platforms take, those for the oldest systems first."""
 FULL, SMALL = "full", "small"
 """The two editions of a target: with PyTorch for networks that are downloaded, and without."""
+PLATFORM = "platform"
+"""The small edition for Blender's extension platform, which wants wheels as the package index has them; made when asked for."""
 
 
 class BuildError(Exception):
@@ -44,6 +46,7 @@ class Target:
     why: str = ""
     runtime: str = ""
     versions: dict[str, str] = field(default_factory=dict)
+    not_for_platform: str = ""  # why Blender's extension platform cannot take a zip of it
 
     def version_of(self, package: Package) -> str:
         return self.versions.get(package.name, package.version)

@@ -1,4 +1,4 @@
-"""What a batch over a folder of photos has to do, has done, and writes down so that a later run goes on from there."""
+"""The manifest of a batch: which photos a folder holds, which are done, and a record on disk so that a later run can resume."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ from ..depth.depth_sidecar import find_sidecar_depth
 from ..depth.named_depth import find_named_depth
 from ..errors import DioramaError
 from ..models.file_lock import real_path
+from ..raster.open_picture import PHOTO_ENDINGS
 
-PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".exr", ".heic", ".heif", ".hif")
 DEPTH_ENDINGS = (".png", ".tif", ".tiff", ".exr", ".npy", ".npz", ".pfm")
 DONE, BAD_INPUT, FAULT = "done", "bad input", "fault"
 CRASHED, OUT_OF_MEMORY, NO_PROGRESS = "crashed", "out of memory", "no progress"
 MAX_NAME_BYTES = 200
 """Of an output's name without its ending; file systems take 255 with it."""
 MAX_LINE = 1 << 20
+STAGING = ".photo-diorama-batch"
+"""Folder in the output folder in which each result is made, in a folder of its own, until it is whole."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,9 @@ class Task:
 
 
 def find_tasks(folder: Path, output: Path, depths: Path | None = None) -> list[Task]:
-    """A task for each photo below `folder`, in the order of their names; hidden files and `output` are left out.
+    """A task for each photo below `folder`, sorted by name; hidden files and the folder `output` are left out.
 
-    A depth map that lies beside its photo is none. `depths` holds depth maps of the photos' names and sub-folders.
+    A depth file beside its photo is not a task of its own. `depths` is a folder of depth files with the photos' names and sub-folders.
     Raises DioramaError where `folder` or `depths` cannot be read or holds no photo.
     """
     paths = _photos_below(folder, real_path(output))
@@ -70,7 +72,7 @@ def _photos_below(folder: Path, output: Path) -> list[Path]:
 
 
 def _depth_beside(path: Path) -> Iterator[Path]:
-    """Depth files beside a photo; whatever goes wrong over one photo is told when its turn comes, and stops no other."""
+    """Depth files beside a photo. An error with one photo is reported when that photo's turn comes and stops no other."""
     for find in (find_sidecar_depth, find_named_depth):
         with contextlib.suppress(Exception):  # files of strangers: the guard of this photo and of no other
             if (found := find(path)) is not None:
@@ -91,7 +93,7 @@ def _depth_of(photo: str, depths: Path) -> Path | None:
 
 
 def _bases(photos: Sequence[str]) -> Iterator[str]:
-    """Names without ending; where two would be the same, on any file system, the ending stays in both names."""
+    """Names without ending. Where two photos would get the same name (on any file system), both keep their ending in it."""
     plain = [_cut(PurePosixPath(photo).with_suffix("")) for photo in photos]
     count, taken = Counter(name.casefold() for name in plain), set()
     for photo, name in zip(photos, plain, strict=True):
@@ -110,9 +112,9 @@ def _cut(path: PurePosixPath) -> str:
 
 
 class Manifest:
-    """A file of JSON Lines: a record for each photo that was worked on, the newest last. One process at a time writes it.
+    """A file of JSON Lines with one record for each photo that was worked on; the last record of a photo counts.
 
-    A line that a kill or a full disk cut short is passed over, and what is written next begins a line of its own.
+    One process at a time writes it. A line that a kill or a full disk cut short is ignored, and the next record starts a new line.
     """
 
     def __init__(self, path: Path):
@@ -198,10 +200,10 @@ def files_below(folder: Path) -> dict[str, int]:
 
 
 def put_in_place(staged: Path, output: Path, files: dict[str, int], record: Callable[[], None], old: dict | None) -> None:
-    """Moves whole results to where they belong; `record` writes them down, `old` is the record of an earlier run.
+    """Moves finished results to their final names; `record` writes the manifest, `old` is the record of an earlier run.
 
-    What is to be replaced goes first: killed at any moment, no record speaks of files that are there but another's.
-    Raises DioramaError where a place is taken by a folder, before anything is moved, and OSError of the disk.
+    Old files are removed first, so that after a kill at any moment no record describes files of another run.
+    Raises DioramaError where a folder has the name of a result, before anything is moved, and OSError of the disk.
     """
     for name in files:
         if (output / name).is_dir():
@@ -226,8 +228,21 @@ def put_in_place(staged: Path, output: Path, files: dict[str, int], record: Call
         raise
 
 
+def final_folder(folder: Path) -> Path:
+    """Where what is made in a folder is moved to when it is whole: the folder itself but for those of a batch.
+
+    >>> final_folder(Path("/out/.photo-diorama-batch/x1/trip")).as_posix()
+    '/out/trip'
+    """
+    parts = folder.parts
+    if STAGING not in parts:
+        return folder
+    start = parts.index(STAGING)
+    return Path(*parts[:start], *parts[start + 2 :])
+
+
 class Pace:
-    """How long the rest will take, by what this run has done so far."""
+    """Estimates how long the rest of a batch will take from what this run has done so far."""
 
     def __init__(self, count: int, now: float | None = None):
         self.count, self.done, self.begun = count, 0, time.monotonic() if now is None else now
@@ -240,7 +255,7 @@ class Pace:
 
 
 def in_words(seconds: float) -> str:
-    """A time that somebody waits for."""
+    """A duration for people to read."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

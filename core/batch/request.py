@@ -1,4 +1,4 @@
-"""Request: what is to be made of one photo. The command line, a batch's workers and a farm hand it to the one that makes it."""
+"""Request: one photo's job. The command line, batch workers and farm tasks all hand it to the same function."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Request:
 
     @property
     def built_settings(self) -> Settings:
-        """The settings for a file that holds this diorama alone: its scene is set up, and a film without a chosen move swings."""
+        """The settings for a .blend that holds this diorama alone: the scene is set up, and a film without a chosen move uses swing."""
         moves = self.render is not None and self.render.suffix.lower() in ("", GIF, *MOVIES)
         swing = {"camera_move": "swing"} if moves and self.settings.scene.camera_move == "none" else {}
         return self.settings.with_values({"set_up_scene": True} | swing)
@@ -49,7 +49,7 @@ class Request:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Request:
-        """The request that `to_json` told. Raises DioramaError for an option that is unknown or out of range."""
+        """The inverse of `to_json`. Raises DioramaError for an option that is unknown or out of range."""
         files = {name: Path(values[name]) for name in PATHS if name in values}
         options = {name: value for name, value in values.items() if name not in (*PATHS, "overwrite")}
         look = {f.name: options.pop(f.name) for f in fields(OutputSettings) if f.name in options}
@@ -57,5 +57,5 @@ class Request:
         return cls(**files, overwrite=values.get("overwrite", False), settings=settings, look=OutputSettings(**look))
 
     def named(self, **files: Any) -> Request:
-        """The same with other files, or with other files allowed to be written over."""
+        """A copy with other files, or with permission to overwrite."""
         return replace(self, **files)

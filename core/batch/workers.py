@@ -1,4 +1,4 @@
-"""Worker processes that do tasks one after another: a crash, a hang or a lack of memory costs one task, not the rest."""
+"""Worker processes that do tasks one after another, so that a crash, a hang or a lack of memory costs one task only."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SIGKILL = -9
 
 @dataclass(frozen=True)
 class Limits:
-    """What a worker may take."""
+    """Time and memory limits of a worker."""
 
     memory: int | None  # bytes of resident memory, None without bound; looked at where the system tells (Linux)
     patience: float  # seconds without any sign of progress
@@ -39,7 +39,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one task."""
+    """Result of one task."""
 
     answer: dict | None  # the worker's own, or None where it did not live to give one
     result: str = ""  # in that case: crashed, out of memory or no progress
@@ -47,11 +47,11 @@ class Outcome:
 
 
 class Stopped(Exception):
-    """The run is being stopped; the task was given up without an outcome."""
+    """Raised where the run is being stopped: the task was given up and has no outcome."""
 
 
 class Worker:
-    """One process that reads a JSON request a line and writes marked lines: {"tell": [stage, fraction]}, {"answer": ...}."""
+    """One process that reads one JSON request per line and writes marked lines: {"tell": [stage, fraction]}, {"answer": ...}."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]):
         self.done = 0
@@ -76,7 +76,7 @@ class Worker:
         self._lines.put(None)
 
     def wait_until_ready(self, stop: threading.Event) -> None:
-        """Raises DioramaError with what the process said where it does not come up, Stopped where `stop` is set."""
+        """Waits for the process to start. Raises DioramaError with its standard error where it does not, Stopped once `stop` is set."""
         begun = time.monotonic()
         while time.monotonic() - begun < SLOWEST_START:
             if stop.is_set():
@@ -94,7 +94,7 @@ class Worker:
                            "run `photo-diorama` on one photo to see why.")  # fmt: skip
 
     def run_task(self, request: dict, limits: Limits, stop: threading.Event, tell: Callable[[str, float], None]) -> Outcome:
-        """Does one task; raises Stopped, the process killed, once `stop` is set."""
+        """Does one task. Once `stop` is set, kills the process and raises Stopped."""
         assert self.process.stdin is not None
         try:
             self.process.stdin.write(json.dumps(request).encode() + b"\n")
@@ -123,7 +123,7 @@ class Worker:
                 return Outcome(line["answer"])
 
     def _over(self, limits: Limits, silent: float) -> Outcome | None:
-        """The end of a process that takes more than it may."""
+        """Kills a process that exceeds a limit and returns its outcome; None within the limits."""
         used = self.memory()
         if limits.memory is not None and used is not None and used > limits.memory:
             self.kill()
@@ -149,13 +149,13 @@ class Worker:
             return None
 
     def last_words(self) -> str:
-        """The end of what the process wrote on standard error."""
+        """The last lines that the process wrote to standard error."""
         size = self.said.seek(0, os.SEEK_END)
         self.said.seek(max(0, size - TAIL))
         return self.said.read().decode(errors="replace").strip()
 
     def kill(self) -> int:
-        """Ends the process at once, whatever it does; returns its exit status. It is of no use afterwards."""
+        """Kills the process at once and returns its exit status. The worker cannot be used afterwards."""
         self.process.kill()
         code = self.process.wait()
         if self.process.stdin is not None:
@@ -168,10 +168,10 @@ class Worker:
 
 
 class Pool:
-    """Works on tasks in several processes at once.
+    """Runs tasks in several processes at once.
 
-    `start` makes a worker that is yet to get ready. `tell(task, stage, fraction)` is called from threads. `check` is
-    called again and again by the thread that waits, and may raise to stop.
+    `start` makes a worker that is not ready yet. `tell(task, stage, fraction)` is called from threads. `check` is called repeatedly
+    by the waiting thread and may raise to stop the run.
     """
 
     def __init__(self, start: Callable[[], Worker], jobs: int, limits: Limits, tell: Callable[[Any, str, float], None],
@@ -180,10 +180,10 @@ class Pool:
         self.stop = threading.Event()
 
     def run(self, tasks: Sequence, request: Callable[[Any], dict]):
-        """Yields (task, Outcome) as they come, in the thread that asks.
+        """Yields (task, Outcome) as tasks finish, in the calling thread.
 
-        A task that cost its process is tried a second time after the others, alone: it may have lacked memory that a
-        neighbour held. Raises DioramaError where processes do not start. However it ends, no process is left.
+        A task whose process died is tried once more after all others, alone, since it may have lacked memory that another worker
+        held. Raises DioramaError where processes do not start. No process is left behind, however this ends.
         """
         again = []
         for task, outcome in self._run(tasks, request, self.jobs):
@@ -232,7 +232,7 @@ class Pool:
                 except Empty:
                     break
                 if worker is None:
-                    worker = self._ready_worker()
+                    worker = self._start_worker()
                 outcome = worker.run_task(request(task), self.limits, self.stop, lambda *told, task=task: self.tell(task, *told))
                 outcomes.put((task, outcome))
                 if fresh or self._is_spent(worker, outcome):
@@ -247,8 +247,8 @@ class Pool:
                 worker.kill()
             outcomes.put(None)
 
-    def _ready_worker(self) -> Worker:
-        """A process that has come up; raises DioramaError where several in a row do not, which no next one would mend."""
+    def _start_worker(self) -> Worker:
+        """A process that has started; raises DioramaError where several in a row fail to start."""
         for left in reversed(range(STARTS)):
             worker = self.start()
             try:

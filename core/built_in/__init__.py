@@ -1,1 +1,1 @@
-"""The networks that come with Photo Diorama, run by OpenCV, so that every Blender has them: no PyTorch is needed here."""
+"""The networks that come with Photo Diorama. OpenCV runs them, so they work in every Blender without PyTorch."""

@@ -13,7 +13,7 @@ BATCH_PIXELS = 1 << 18
 
 
 def no_step(fraction: float) -> None:
-    """The default observer: nobody watches."""
+    """The default progress callback: does nothing."""
 
 
 def run_in_batches(
@@ -23,11 +23,11 @@ def run_in_batches(
     batch_pixels: int = BATCH_PIXELS,
     multiple: int = MULTIPLE,
 ) -> list[np.ndarray]:
-    """Each item of `inputs` is one crop: the network's arguments, (C, h, w) arrays of equal h and w.
+    """Runs a network over `inputs`; each item is one crop: the network's arguments, (C, h, w) arrays of equal h and w.
 
-    `run` takes each argument as (N, C, H, W) float32 and answers with (N, C_out, H, W). Every argument is zero-padded, centred, to
+    `run` takes each argument as (N, C, H, W) float32 and returns (N, C_out, H, W). Every argument is centred and zero-padded to
     multiples of `multiple`; items of equal padded size share a batch of at most `batch_pixels` padded pixels, or one item. Returns
-    one (C_out, h, w) float32 array per item, in order. `step` hears the fraction done after each batch and may raise.
+    one (C_out, h, w) float32 array per item, in order. `step` is called with the fraction done after each batch and may raise.
     """
     sizes = [padded_size(item[0].shape[1], item[0].shape[2], multiple) for item in inputs]
     results: list[np.ndarray] = [np.empty(0, np.float32)] * len(inputs)

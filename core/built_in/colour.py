@@ -1,9 +1,8 @@
-"""Completes the deterministic colour behind a foreground by the network that comes along.
+"""Completes the deterministic colour behind a foreground with the built-in colour network.
 
-It is given what the deterministic fill made of a region (a smooth continuation of the trusted context, the context's fine
-detail mirrored at its border, and pieces of the context that may go on there) and says for every pixel how much of each
-belongs there and what to add. It also sees the rim that is not trusted, and has learned how much of it is foreground.
-`networks/hidden_colour.py` is the network.
+The network sees what the deterministic fill made of a region: a smooth continuation of the trusted context, the context's fine
+detail mirrored at its border, and PatchMatch results. For every pixel it predicts how much of each to use and what to add. It also
+sees the untrusted rim, and has learned how much of the rim is foreground. `networks/inpaint/hidden_colour.py` is the network.
 """
 
 from __future__ import annotations
@@ -64,9 +63,9 @@ def complete(
     step: Callable[[float], None] = no_step,
     batch_pixels: int = BATCH_PIXELS,
 ) -> list[np.ndarray]:
-    """One (h, w, 3) float32 of completed colour per start, not clipped; where nothing is to be invented it means nothing.
+    """One (h, w, 3) float32 of completed colour per start, not clipped; values are meaningless outside the hole.
 
-    `run` is the network, (N, 18, H, W) to (N, 3, H, W). `step` hears the fraction done after each batch and may raise.
+    `run` is the network, (N, 18, H, W) to (N, 3, H, W). `step` is called with the fraction done after each batch and may raise.
     """
     inputs = [(network_input(start),) for start in starts]
     outputs = run_in_batches(run, inputs, step, batch_pixels, MULTIPLE)

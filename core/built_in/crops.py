@@ -1,4 +1,4 @@
-"""What an inpainting network is given: a crop of a layer with its regions, closed, padded and batched."""
+"""The input of an inpainting network: a crop of a layer with its regions, closed, padded and batched."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,9 +13,8 @@ MULTIPLE = 128
 class Crop:
     """One synthesis region with its context, cut out of a layer; all arrays share the first two dimensions.
 
-    Outside `context` colour and depth are never seen by a network, so they may be anything.
-    For colour, a caller who wants the silhouette's mixed rim repainted takes the rim out of `context` and puts it into
-    `synthesis`; for depth the rim stays in `context`.
+    No network sees colour and depth outside `context`, so these may hold anything there. For colour, a caller that wants the mixed
+    pixels at the silhouette repainted moves that rim from `context` to `synthesis`; for depth the rim stays in `context`.
 
     Raises ValueError if shapes or types differ, the regions overlap, there is no context, or a context depth is not
     positive and finite.
@@ -48,10 +47,10 @@ class Crop:
 
 
 def shrink(crop: Crop, scale: int) -> Crop:
-    """The crop with every `scale` x `scale` pixels in one, filled up with nothing on the right and below.
+    """The crop reduced: `scale` x `scale` pixels become one, zero-padded on the right and below.
 
-    One with any synthesis in it is synthesis, one with any context otherwise is context, with the mean of its context's colour
-    and depth; one with any edge that a network may know has an edge.
+    A pixel that covers any synthesis is synthesis; otherwise one that covers any context is context, with the mean colour and depth
+    of that context. A pixel that covers any edge a network may know has an edge.
     """
     if scale == 1:
         return crop
@@ -75,11 +74,10 @@ def shrink(crop: Crop, scale: int) -> Crop:
 
 
 def close_synthesis(synthesis: np.ndarray, context: np.ndarray, size: int) -> np.ndarray:
-    """(h, w) bool: `synthesis` joined with the gaps that closing (synthesis | context) by a square fills.
+    """(h, w) bool: `synthesis` and the gaps that morphological closing of (synthesis | context) by a square fills.
 
-    Small holes between and inside the two regions would otherwise be walls for a partial convolution. The closing is
-    the one of the whole plane: what lies beyond the crop is empty, so the crop's margin does not fill up.
-    `size` is the side of the square in pixels; the paper's 41 belongs to a long side of 1000 pixels.
+    Small holes between and inside the two regions would be barriers for a partial convolution. The area outside the crop counts as
+    empty, so the crop's margin does not fill up. `size` is the side of the square in pixels; the paper's 41 is for a long side of 1000.
     """
     radius = max(int(size), 1) // 2
     region = np.pad(synthesis | context, radius)
@@ -102,7 +100,7 @@ def _window_count(region: np.ndarray, radius: int, axis: int) -> np.ndarray:
 
 
 def padded_size(height: int, width: int, multiple: int = MULTIPLE) -> tuple[int, int]:
-    """The least height and width that hold the crop and are multiples of `multiple`.
+    """The smallest height and width that hold the crop and are multiples of `multiple`.
 
     >>> padded_size(100, 128, 32)
     (128, 128)

@@ -1,4 +1,4 @@
-"""Relative inverse depth of one photo by the network that comes along, at any size."""
+"""Relative inverse depth of one photo by the built-in network, at any size."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ LARGEST_ENLARGEMENT = 2
 def estimate_built_in(colour: np.ndarray, long_side: int | None = None, mirrored: bool = True) -> np.ndarray:
     """(h', w') float32 relative inverse depth of (h, w, 3) uint8 sRGB: larger is nearer, scale and shift are unknown.
 
-    The network sees the whole photo with its longer side at about `long_side` pixels (`network_size`; None: the size it was trained
-    for) and answers at that size, whose aspect differs from the photo's by the rounding: map it to the photo by resizing.
-    With `mirrored` the answer is the mean with the mirrored photo's. Raises DioramaError for another array, or without the network.
+    The network sees the whole photo with its longer side at about `long_side` pixels (`network_size`; None: the training size). The
+    result has that size; its aspect differs from the photo's by rounding, so resize it to the photo. With `mirrored` the result is
+    averaged with that of the mirrored photo. Raises DioramaError for another kind of array, or without the network.
     """
     return predict(colour, long_side, mirrored)["disparity"]
 
 
 @dataclass(frozen=True)
 class BuiltInDepth:
-    """What the built-in networks say of a photo."""
+    """Output of the built-in networks for one photo."""
 
     disparity: np.ndarray  # (h, w) float32 relative inverse depth: larger is nearer, scale and shift are unknown
     boundary: np.ndarray | None  # (h, w) float32 0..1: probability of an occlusion boundary; None for a photo too small to tell
 
 
 def estimate_with_edges(colour: np.ndarray) -> BuiltInDepth:
-    """Levels of `estimate_built_in`, with the silhouettes that a second decoder of the network sees when it is fed with more pixels.
+    """Depth levels as `estimate_built_in`, with silhouettes from a second decoder that sees a larger input.
 
-    About levels the network is right at the size that it was trained for; ears, legs and hands show at larger ones. A photo is
-    enlarged for that, but not more than `LARGEST_ENLARGEMENT` times.
+    The network's levels are right at its training size; ears, legs and hands show only at larger sizes. The photo is enlarged for
+    that, at most `LARGEST_ENLARGEMENT` times.
     """
     levels = estimate_built_in(colour)
     sides = [side for side in EDGE_SIDES if side <= LARGEST_ENLARGEMENT * max(colour.shape[:2])]
@@ -61,7 +61,7 @@ def _mean(maps: list[np.ndarray]) -> np.ndarray:
 def predict(
     colour: np.ndarray, long_side: int | None = None, mirrored: bool = True, network: OnnxNetwork | None = None
 ) -> dict[str, np.ndarray]:
-    """All that the network says, (h', w') float32 by name; the rest as `estimate_built_in`. `network` None: the one that comes along."""
+    """All outputs of the network, (h', w') float32 by name; arguments as `estimate_built_in`. `network` None: the built-in one."""
     if colour.ndim != 3 or colour.shape[2] != 3 or colour.dtype != np.uint8 or min(colour.shape[:2]) < 1:
         raise DioramaError(f"The photo given to the depth network is {colour.dtype} {colour.shape}; pass 8-bit RGB of shape (H, W, 3).")
     network = network or load(WEIGHTS)
@@ -84,13 +84,13 @@ def network_size(height: int, width: int, long_side: int, multiple: int = 32) ->
 
 
 def place_of(rows: int, columns: int) -> np.ndarray:
-    """(1, 2, rows, columns) float32, -1..1: row and column of each of the network's coarsest cells; ground is below, sky above."""
+    """(1, 2, rows, columns) float32, -1..1: row and column of each of the network's coarsest cells, a hint: ground is below, sky above."""
     grid = np.meshgrid(np.linspace(-1, 1, rows), np.linspace(-1, 1, columns), indexing="ij")
     return np.stack(grid)[None].astype(np.float32)
 
 
 def shrunk(colour: np.ndarray, height: int, width: int) -> np.ndarray:
-    """(height, width, 3) uint8 of (h, w, 3) uint8, averaged by a triangle that spans two new pixels: what the network was trained on."""
+    """(height, width, 3) uint8 of (h, w, 3) uint8, averaged by a triangle filter two new pixels wide, as in training."""
     from PIL import Image
 
     return np.asarray(Image.fromarray(np.ascontiguousarray(colour)).resize((width, height), Image.Resampling.BILINEAR))

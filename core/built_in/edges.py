@@ -1,4 +1,4 @@
-"""What the network that continues depth edges is given, by ours as by the published one (`networks/inpaint_edge.py`)."""
+"""Input of the networks that continue depth edges, ours and the published one (`networks/inpaint/inpaint_edge.py`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .crops import Crop
 def edge_input(crop: Crop) -> np.ndarray:
     """(7, h, w) float32 as the network expects it; colour and disparity are 0 outside context.
 
-    Disparity is 1 / depth over its maximum on context, so that it knows no unit.
+    Disparity is divided by its maximum on context, so that the input has no unit.
     """
     disparity = np.where(crop.context, 1.0 / np.where(crop.context, crop.depth, 1.0), 0.0)
     disparity = disparity / disparity.max()

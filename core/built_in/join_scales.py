@@ -1,4 +1,4 @@
-"""Levels of a depth network at the size it was trained at, edges of the same network fed with more pixels."""
+"""Combines two runs of a depth network: levels from its training size, edges from a larger input."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ OWN_SHARE = 0.3
 
 
 def join_scales(levels: np.ndarray, edges: list[np.ndarray]) -> np.ndarray:
-    """Disparity with the levels of `levels` and the edges of `edges`, the mean of which guides (He, Sun and Tang 2010, eq. 5 and 6).
+    """Disparity with the levels of `levels` and the edges of `edges`: a guided filter whose guide is the mean of `edges`.
 
-    All are (h, w) float32 of one photo, of any sizes; the result has that of the last of `edges`.
+    All are (h, w) float32 of one photo, of any sizes; the result has the size of the last of `edges`.
     """
     import cv2
 

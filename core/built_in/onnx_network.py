@@ -19,7 +19,7 @@ KEPT = 1 << 19
 
 
 class OnnxNetwork:
-    """Loaded once, for inputs of any size; the same input gives the same bytes on one machine. Threads wait for each other."""
+    """A loaded network for inputs of any size. One machine gives the same bytes for the same input. Threads run one after another."""
 
     def __init__(self, content: np.ndarray, facts: dict):
         """`content` is the file, uint8; `facts` is what `training/export_onnx.py` wrote beside it: names of "inputs" and "outputs",
@@ -77,5 +77,5 @@ class OnnxNetwork:
 
 @lru_cache(maxsize=4)
 def load(path: Path) -> OnnxNetwork:
-    """The network of a file, read once. Raises DioramaError where it cannot be had."""
+    """The network of a file, read once. Raises DioramaError where it cannot be read."""
     return OnnxNetwork.read(path)

@@ -1,7 +1,7 @@
-"""The pinhole camera of a photo: THE place for axes, pixel centres and focal length.
+"""The pinhole camera of a photo. This file defines axes, pixel centres and focal length for all of core.
 
 Axes are OpenCV's: x right, y down, z forward. Image coordinates (u, v) run from (0, 0) at the outer corner of the top left
-pixel to (width, height); the centre of the first pixel is (0.5, 0.5). Blender's axes are made in `operators/scene/axes.py`.
+pixel to (width, height); the centre of the first pixel is (0.5, 0.5). `operators/scene/axes.py` converts to Blender's axes.
 """
 
 from __future__ import annotations

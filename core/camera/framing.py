@@ -1,8 +1,8 @@
-"""How much longer a move's lens must be so that no frame of it shows what lies beyond the photo's frame.
+"""How much a move's focal length must grow so that no frame shows what lies outside the photo's frame.
 
-What was photographed ends at the frame, at the depth that it has there. Seen by a camera that has moved, that edge is a curve
-that no longer fits the picture's sides; a longer lens brings the sides back inside it. Nothing is rendered: the edge is
-projected for every frame, and the strips that would show between it and the picture's sides are added up.
+The photographed part ends at the photo's frame, at the depth of the pixels there. From a moved camera that edge is a curve that
+no longer fits the sides of the picture; a longer lens brings the sides back inside it. Nothing is rendered: the edge is projected
+for every frame, and the area between it and the picture's sides is added up.
 """
 
 from __future__ import annotations
@@ -91,9 +91,9 @@ def frame_edge(surfaces: Iterable[tuple[np.ndarray, np.ndarray]], camera: Camera
 
 
 def lens_factor(edge: FrameEdge, camera: Camera, path: Path, eyes: Eyes | None = None) -> float:
-    """By how much the lens must be longer throughout, at least 1 and `LONGEST` at most, so that every frame is clean.
+    """The factor of the focal length, at least 1 and at most `LONGEST`, with which every frame is clean.
 
-    `camera` is the one that makes the move, at rest: its picture may be smaller than the photo. With `eyes`: for both of them.
+    `camera` makes the move, at rest: its picture may be smaller than the photo. With `eyes` both eyes are clean.
     """
     if not len(edge.points) or not len(path.places):
         return 1.0
@@ -110,7 +110,7 @@ def lens_factor(edge: FrameEdge, camera: Camera, path: Path, eyes: Eyes | None =
 
 
 def clean_factor(part_beyond: Callable[[float], float]) -> float:
-    """The least factor of the lens, between 1 and `LONGEST`, at which the part that lies beyond the edge is within the tolerance."""
+    """The smallest factor of the focal length, 1 to `LONGEST`, with which the visible part outside the edge is within the tolerance."""
     if part_beyond(1.0) <= TOLERANCE:
         return 1.0
     good, bad = LONGEST, 1.0
@@ -121,18 +121,18 @@ def clean_factor(part_beyond: Callable[[float], float]) -> float:
 
 
 def closer_start(path: Path, nearest: float, amount: float) -> float:
-    """How much nearer the whole path may be brought: half of what a zoom goes back, as further ahead more gaps open.
+    """How far the whole path may be moved forward: half the distance that a zoom goes back, as further ahead more gaps open.
 
-    Things far away are hardly cropped by it, as they would be by a longer lens. It is no more than what the path goes back.
+    Unlike a longer lens it hardly crops distant things. It is never more than the path goes back.
     """
     back, ahead = -path.places[:, 2].min(), path.places[:, 2].max()
     return float(max(0.0, min(CLOSER * amount * nearest, back, AHEAD * nearest - ahead)))
 
 
 def beyond(u: np.ndarray, v: np.ndarray, length: np.ndarray, side: np.ndarray, camera: Camera, factor: float) -> float:
-    """The largest part of a frame that lies beyond the edge, of all frames, with a lens that is longer by `factor`.
+    """The largest part of a frame outside the edge, over all frames, with the focal length multiplied by `factor`.
 
-    u, v, length: (f, p), the edge as the moved camera with its own lens sees it, over the photo's focal length.
+    u, v, length: (f, p), the edge as the moved camera sees it with its own lens, divided by the photo's focal length.
     """
     left, right, top, bottom = (bound / factor for bound in _bounds(camera))
     upright = (side == LEFT) | (side == RIGHT)
@@ -150,7 +150,7 @@ def _bounds(camera: Camera) -> tuple[float, float, float, float]:
 
 
 def told(factor: float, amount: float) -> str:
-    """What to tell of a framing, one sentence; "" where the photo's own lens did."""
+    """One sentence about a framing for the user; "" where the photo's own lens was enough."""
     crop = 1 - 1 / factor
     if crop < 0.0005:
         return ""

@@ -1,4 +1,4 @@
-"""A camera that somebody found with fSpy, by lines drawn along edges: its project file beside the photo, NAME.fspy.
+"""Reads a camera that somebody found with fSpy from lines along edges: the project file NAME.fspy beside the photo.
 
 Format: the magic "fspy", then as little-endian uint32 the version (1), the bytes of a JSON text and of a picture, then both
 (https://github.com/stuffmatic/fSpy, project file format).
@@ -26,7 +26,7 @@ MAX_ASPECT_ERROR = 0.01
 
 @dataclass(frozen=True)
 class FoundCamera:
-    """What fSpy tells of a photo."""
+    """Camera and up direction of a photo."""
 
     camera: Camera
     up: np.ndarray  # (3,) float64, unit: the scene's upwards in the camera's axes, x right, y down, z forward
@@ -41,7 +41,7 @@ def find_fspy(photo: Path) -> Path | None:
 def read_fspy(path: Path, width: int, height: int) -> FoundCamera:
     """The camera of a project file for a photo of width x height pixels.
 
-    Raises DioramaError where the file is none, solves no camera or is of a picture of another shape.
+    Raises DioramaError where the file is no fSpy project, has no solved camera or is of a picture with another aspect.
     """
     found = _parameters(path)
     try:

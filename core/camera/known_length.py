@@ -1,4 +1,4 @@
-"""Metres from one line on the photo: its length in the scene is known, so the whole scene's scale is."""
+"""The scene's scale in metres from one line on the photo whose real length is known."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def line_from(text: str, camera: Camera) -> np.ndarray:
 
 
 def length_of(ends: np.ndarray, disparity: np.ndarray, camera: Camera) -> float:
-    """Length in the scene, in units of 1 / `disparity` (h, w), of a straight line that is seen between (2, 2) `ends` in the photo's
+    """Length in the scene, in units of 1 / `disparity` (h, w), of a straight line seen between (2, 2) `ends` in the photo's
     pixels; `camera` is the photo's.
 
-    Inverse depth is linear along it on the picture. What lies before it, or behind where it is drawn beside its edge, does not
-    count: the fit is to the most of it.
+    Inverse depth is linear along the line in the picture. The fit follows most of the samples, so things in front of the line, or the
+    background where it is drawn slightly off the edge, do not count.
     """
     h, w = disparity.shape
     places = ends * (w / camera.width, h / camera.height)
@@ -50,7 +50,7 @@ def length_of(ends: np.ndarray, disparity: np.ndarray, camera: Camera) -> float:
 
 
 def _line_through(t: np.ndarray, values: np.ndarray) -> tuple[float, float]:
-    """Slope and start of the line that most values lie on: the median slope of pairs, then least squares of what is near."""
+    """Slope and offset of the line through most values: the median slope of pairs (Theil-Sen), then least squares of values near it."""
     half = len(t) // 2
     slope = float(np.median((values[half : 2 * half] - values[:half]) / (t[half : 2 * half] - t[:half])))
     start = float(np.median(values - slope * t))

@@ -1,4 +1,4 @@
-"""The camera's moves: how each goes round the place of the photo, as keys that an artist can edit."""
+"""Camera moves: their shapes around the photo's viewpoint, as keyframes that an artist can edit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EASINGS = {
 
 @dataclass(frozen=True)
 class Key:
-    """A value of one channel, and how it goes on to the next key: in Blender's words for key frames."""
+    """One keyframe of a channel, with its interpolation to the next in Blender's terms."""
 
     at: float  # 0 where the move begins, 1 where it ends
     value: float
@@ -33,7 +33,7 @@ Shape = Callable[["Length", int], list[Key]]
 
 @dataclass(frozen=True)
 class Length:
-    """What the shape of a move may depend on."""
+    """Duration, easing, loop and seed: all that the shape of a move depends on."""
 
     seconds: float
     easing: str = "smooth"
@@ -42,7 +42,7 @@ class Length:
 
 
 def through(length: Length, channel: int) -> list[Key]:
-    """From -1 to 1, and back where the move is to loop; each way eased alike."""
+    """From -1 to 1, and back for a loop; both directions with the same easing."""
     how = {
         "smooth": ("SINE", "EASE_IN_OUT"),
         "linear": ("LINEAR", "AUTO"),
@@ -55,7 +55,7 @@ def through(length: Length, channel: int) -> list[Key]:
 
 
 def cosine(turns: int) -> Shape:
-    """cos(2 pi turns t), exactly: half a wave is what Blender's sinusoidal easing goes through between two keys."""
+    """cos(2 pi turns t), exactly: Blender's sinusoidal easing between two keys is half a wave."""
 
     def keys(length: Length, channel: int) -> list[Key]:
         return [Key(n / (2 * turns), (-1.0) ** n, "SINE", "EASE_IN_OUT") for n in range(2 * turns + 1)]
@@ -64,7 +64,7 @@ def cosine(turns: int) -> Shape:
 
 
 def sine(turns: int) -> Shape:
-    """sin(2 pi turns t), exactly: quarter waves at both ends."""
+    """sin(2 pi turns t), exactly, with quarter waves at both ends."""
 
     def keys(length: Length, channel: int) -> list[Key]:
         tops = [Key((n + 0.5) / (2 * turns), (-1.0) ** n, "SINE", "EASE_IN_OUT") for n in range(2 * turns)]
@@ -78,7 +78,7 @@ KEYS_A_SECOND, CALM_HZ, FASTEST_HZ = 8, 0.5, 2.5
 
 
 def trembling(length: Length, channel: int) -> list[Key]:
-    """Noise between -1 and 1 that a hand makes: mostly slow, up to 2.5 Hz, equal at both ends; the same for the same seed."""
+    """Hand shake: noise between -1 and 1, mostly slow, up to 2.5 Hz, equal at both ends, deterministic for a seed."""
     count = max(8, round(length.seconds * KEYS_A_SECOND))
     hertz = np.fft.rfftfreq(count, length.seconds / count)
     strength = np.where((hertz > 0) & (hertz <= FASTEST_HZ), 1 / (1 + (hertz / CALM_HZ) ** 2), 0.0)
@@ -107,10 +107,10 @@ class Move:
 
 
 def border_needed(move: Move, length: Length, amount: float, focal: float) -> float:
-    """How far beyond the photo's frame the move sees where the nearest things stand at the edge, as a part of the long side.
+    """How far outside the photo's frame the move sees where the nearest things stand at its edge, as a part of the long side.
 
-    `focal` is the focal length as a part of the long side. A camera `back` behind the photo's place and `aside` of it sees, at the
-    nearest distance, half a long side times `back` and the focal length times `aside` more.
+    `focal` is the focal length as a part of the long side. At the nearest distance, a camera `back` behind the photo's viewpoint and
+    `aside` of it sees half a long side times `back` and the focal length times `aside` more.
     """
     keys = move.keys(length)
     reach = lambda channel: max((abs(k.value) for k in keys.get(channel, ())), default=0.0)

@@ -1,8 +1,8 @@
-"""How far the camera may leave the photo's place before gaps show that nothing was photographed or invented for.
+"""How far the camera may leave the photo's viewpoint before gaps (disocclusions without a surface) show.
 
-A camera that moves without turning sees every point move along a fixed line of the picture: parallel lines for a step aside
+For a camera that moves without turning, every point moves along a fixed line of the picture: parallel lines for a step aside
 or up, lines through the principal point for a step forward (the epipolar lines, Hartley and Zisserman 2004, section 9.1).
-So coverage is looked at line by line, exactly, from where the triangles cross each line; nothing is rendered.
+So coverage is computed exactly, line by line, from where the triangles cross each line; nothing is rendered.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ DIRECTIONS = {"left": (0, -1), "right": (0, 1), "down": (1, -1), "up": (1, 1), "
 
 @dataclass(frozen=True)
 class SafeRange:
-    """Distances that the camera may move each way, in the units of the points; gaps stay below the tolerance up to there."""
+    """Largest distances in each direction, in the units of the points, at which gaps stay below the tolerance."""
 
     left: float
     right: float
@@ -41,7 +41,7 @@ class SafeRange:
 
     @property
     def centred(self) -> tuple[float, float, float]:
-        """What both senses of each axis allow: sideways, upwards, forwards."""
+        """The smaller of both directions on each axis: sideways, upwards, forwards."""
         return min(self.left, self.right), min(self.down, self.up), min(self.back, self.forward)
 
     def holds(self, side: float, forward: float, up: float) -> bool:
@@ -50,7 +50,7 @@ class SafeRange:
         return inside and -self.back <= forward <= self.forward
 
     def largest_amount(self, offsets: np.ndarray) -> float:
-        """How often the (n, 3) offsets to the right, forwards and upwards fit into the box; inf for none at all."""
+        """The largest factor with which the (n, 3) offsets right, forwards and upwards fit into the box; inf where they are all 0."""
         ends = np.array([[self.left, self.back, self.down], [self.right, self.forward, self.up]])
         offsets = np.asarray(offsets, float).reshape(-1, 3)
         room = np.where(offsets < 0, ends[0], ends[1])
@@ -69,10 +69,10 @@ class Crossings:
 
 
 def safe_range(surfaces: Iterable[tuple[np.ndarray, np.ndarray]], camera: Camera, focus: float = 0.0) -> SafeRange:
-    """The range of a camera among `surfaces`: (points, triangles), (V, 3) x right, y down, z forward and (T, 3).
+    """The safe range among `surfaces`: (points, triangles), (V, 3) x right, y down, z forward and (T, 3).
 
-    With a `focus` distance the camera is taken to keep that distance in place in its picture, by a shift of its lens (or by
-    turning, which is nearly the same) and, moving forward, by its focal length; 0 is a camera that only moves.
+    With a `focus` distance the camera keeps that distance in place in its picture, by lens shift (nearly the same as turning) and, when
+    it moves forward, by focal length; 0 is a camera that only moves.
     """
     surfaces = [(np.asarray(p, np.float64), t) for p, t in surfaces if len(t)]
     if not surfaces:
@@ -88,7 +88,7 @@ def safe_range(surfaces: Iterable[tuple[np.ndarray, np.ndarray]], camera: Camera
 
 
 def _largest(gaps_at, nearest: float, limit: float) -> float:
-    """The distance up to which gaps stay below the tolerance: outwards in growing steps, then halving the last one."""
+    """The distance up to which gaps stay below the tolerance: growing steps outwards, then bisection of the last one."""
     good, bad = 0.0, 0.0
     allowed = gaps_at(0.0) + TOLERANCE  # what is missing at the photo's own place is no fault of the move
     for t in np.geomspace(NEAREST_STEP * nearest, limit, STEPS) if limit > NEAREST_STEP * nearest else ():
@@ -103,7 +103,7 @@ def _largest(gaps_at, nearest: float, limit: float) -> float:
 
 
 def gaps(crossed: Crossings, axis: int, step: float, pivot: float = 0.0) -> float:
-    """The part of the picture that shows nothing after a `step` along an axis; `pivot` is the disparity kept in place."""
+    """The part of the picture that shows no surface after a `step` along an axis; `pivot` is the disparity kept in place."""
     place, disparity = crossed.place, crossed.disparity
     if axis == 0:
         seen = place - step * (disparity - pivot)

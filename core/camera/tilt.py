@@ -1,4 +1,4 @@
-"""A phone-like tilt: where the camera goes for a place of the pointer, and the lens shift that keeps the focus where it is."""
+"""A phone-like tilt: camera offset for a pointer position, and the lens shift that keeps the focus distance in place."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from .safe_range import SafeRange
 
 
 def tilt(x: float, y: float, box: SafeRange) -> tuple[float, float]:
-    """Offset of the camera to the right and upwards for the pointer at (x, y), (0, 0) the middle, 1 its right and upper rim.
+    """Camera offset to the right and upwards for the pointer at (x, y); (0, 0) is the middle, 1 the right and upper edge.
 
-    The pointer's picture is a disc: its rim is the ellipse that touches the box on all four sides, so that no corner of the
-    box is reached, where gaps of both axes would add up. Beyond the rim nothing moves on.
+    The unit disc of pointer positions maps to the ellipse that touches all four sides of the box, so no corner of the box is reached,
+    where the gaps of both axes would add up. Outside the disc the offset stays on the ellipse.
     """
     length = max(1.0, math.hypot(x, y))
     x, y = x / length, y / length
@@ -19,8 +19,8 @@ def tilt(x: float, y: float, box: SafeRange) -> tuple[float, float]:
 
 
 def keeping_shift(side: float, up: float, focus: float, focal: float) -> tuple[float, float]:
-    """What to add to a lens shift so that surfaces at the `focus` distance stay in place in the picture.
+    """What to add to the lens shift so that surfaces at the `focus` distance stay in place in the picture.
 
-    `focal` and the result are parts of the sensor's width; the shift is Blender's: positive takes in more on the right, above.
+    `focal` and the result are parts of the sensor's width, as Blender has the shift: positive shows more on the right, above.
     """
     return -side / focus * focal, -up / focus * focal

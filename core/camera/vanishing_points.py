@@ -22,8 +22,8 @@ AXES = {"x": "X", "y": "Y", "z": "Z"}
 def camera_from_lines(width: int, height: int, lines: Mapping[str, np.ndarray]) -> FoundCamera:
     """The camera of a photo of width x height from `lines` by axis, "x", "y" or "z" (upwards): (n, 2, 2) ends in pixels.
 
-    Two axes need two lines each, and the principal point is the photo's middle; three axes find that too.
-    Raises DioramaError where the lines say too little or cannot be.
+    Two axes need two lines each and take the photo's middle as principal point; three axes give the principal point too.
+    Raises DioramaError where there are too few lines or no camera fits them.
     """
     drawn = {axis: np.asarray(ends, np.float64) for axis, ends in lines.items() if len(ends) >= 2}
     if len(drawn) < 2:

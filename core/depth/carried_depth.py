@@ -1,4 +1,4 @@
-"""Depth that a photo file carries, brought onto the photo as it is shown: Apple, Google, Dynamic Depth, Samsung."""
+"""Depth inside a photo's file, brought onto the photo as it is shown: Apple, Google, Dynamic Depth, Samsung."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ class EmbeddedDepth:
 
 @reading_a_file()
 def read_embedded_depth(path: str | Path) -> EmbeddedDepth | None:
-    """The depth that the photo file carries; None where it carries none.
+    """The depth inside the photo's file; None where there is none.
 
-    Raises DioramaError, one sentence, where the file cannot be read, or carries depth that is damaged or hostile.
+    Raises DioramaError where the file cannot be read, or its depth is damaged or hostile.
     Of a spatial photo (two views) this is None: the first view is the photo, see `inspect_depth`.
     """
     path = Path(path)
@@ -97,7 +97,7 @@ def read_embedded_original(path: str | Path) -> bytes | None:
 def place_on_photo(stored: StoredDepth, width: int, height: int, orientation: int, name: str) -> EmbeddedDepth:
     """Turns and crops stored depth onto a photo whose file stores width x height pixels to be shown by `orientation`.
 
-    Raises DioramaError where the depth lies across the photo, so that nobody can say which way to turn it.
+    Raises DioramaError where portrait depth comes with a landscape photo or the reverse: the way to turn it is then unknown.
     """
     orientation = orientation if 1 <= orientation <= 8 else 1
     notes, matte, camera = list(stored.notes), stored.matte, stored.intrinsics

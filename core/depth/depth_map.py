@@ -1,4 +1,4 @@
-"""DepthMap: how far everything in the photo is, read from a depth file of any common kind."""
+"""DepthMap: disparity for every pixel of the photo's working grid, read from any common depth file."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ..depth_file.direction import small_bytes
 from ..depth_file.levels import Levels, levels_of, without_terraces
 from ..depth_file.read_file import read_raw
 from ..depth_file.reading import DepthReading, decide
+from ..depth_file.unknown import extremes
 from ..errors import DioramaError, reading_a_file
 from ..photo.photo import Photo
 from ..settings import DepthSettings
@@ -45,7 +46,7 @@ class DepthMap:
 
     @property
     def span(self) -> float:
-        """Range of disparity that thresholds are parts of; the outermost half per mille of pixels has no say."""
+        """Range of disparity without the outermost half per mille of pixels; thresholds are parts of it."""
         low, high = np.percentile(self.disparity[::2, ::2].astype(float), (0.05, 99.95)).tolist()
         return float(max(high - low, 1e-3 * high))
 
@@ -57,7 +58,7 @@ class DepthMap:
 
 @dataclass(frozen=True)
 class DepthValues:
-    """Numbers as a source holds them, at their own size."""
+    """Numbers as a depth source stores them, at their own size."""
 
     values: np.ndarray  # (h, w) float32
     known: np.ndarray  # (h, w) bool
@@ -116,7 +117,7 @@ def told_range(settings: DepthSettings) -> tuple[float, float] | None:
 def _inverse_or_metres(reading: DepthReading, told: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray, bool]:
     """Metres of metric depth; else inverse depth, and whether its 1 is the near distance whatever the largest is. Far is far."""
     values, known, measured = reading.values, reading.known, reading.known & ~reading.far
-    low, high = float(values[measured].min()), float(values[measured].max())
+    low, high = extremes(values, measured)
     if reading.kind == "metric":
         turned = np.where(measured, low + high - values if reading.inverted else values, 0) * np.float32(reading.scale)
         return np.where(reading.far, np.float32(AS_GOOD_AS_INFINITE), turned), known, False
@@ -142,17 +143,13 @@ def _check_known(known: np.ndarray, name: str) -> None:
 
 
 def _check_relief(values: np.ndarray, known: np.ndarray, name: str) -> None:
-    low, high = values[known].min(), values[known].max()
+    low, high = extremes(values, known)
     if high - low <= 1e-6 * max(abs(high), abs(low)):
         raise DioramaError(f"{name} has the same depth everywhere ({high:g}); a diorama needs relief, so use another depth map.")
 
 
-def depth_on_photo(found: DepthValues, photo: Photo, settings: DepthSettings, long_side: int, name: str) -> DepthMap:
-    """Brings depth values onto the photo's working grid: units, unknown pixels, size. `name` is for messages.
-
-    Raises DioramaError where they are another picture's by their aspect, or hold nothing: of a carried depth
-    or a network's that is not known before.
-    """
+def check_usable(found: DepthValues, photo: Photo, name: str) -> None:
+    """Raises DioramaError where depth values hold nothing, or are another picture's by their aspect. `name` is for messages."""
     _check_known(found.known, name)
     _check_relief(found.values, found.known, name)
     (h, w), (height, width) = found.values.shape, photo.colour.shape[:2]
@@ -161,6 +158,16 @@ def depth_on_photo(found: DepthValues, photo: Photo, settings: DepthSettings, lo
             f"{name} has {w}x{h} pixels and does not fit the photo {photo.path} of {width}x{height}: the aspects "
             f"differ by more than {MAX_ASPECT_ERROR:.0%}, so crop or rotate one of them."
         )
+
+
+def depth_on_photo(found: DepthValues, photo: Photo, settings: DepthSettings, long_side: int, name: str) -> DepthMap:
+    """Brings depth values onto the photo's working grid: units, unknown pixels, size. `name` is for messages.
+
+    Raises DioramaError where they are another picture's by their aspect, or hold nothing: of a carried depth
+    or a network's that is not known before.
+    """
+    check_usable(found, photo, name)
+    h, w = found.values.shape
     disparity, a_value = _disparity(found, settings)
     levels = levels_of(found.values, found.known)
     rows, columns = working_size(photo, long_side)
@@ -216,8 +223,8 @@ def _disparity(found: DepthValues, settings: DepthSettings) -> tuple[np.ndarray,
         floor = float(np.percentile(disparity[known].astype(float), 99.9)) / FARTHEST_OF_METRIC
     else:
         # relative inverse depth has an unknown shift: the farthest value is put at the far end (Shih et al. 2020)
-        low = 0.0 if found.shift_known else values[known].min()
-        high = 1.0 if found.scaled else values[known].max()
+        least, most = extremes(values, known)
+        low, high = 0.0 if found.shift_known else least, 1.0 if found.scaled else most
         a_value = float(1 / (high - low) / settings.near_distance)
         disparity = np.where(known, (values - low) / (high - low), 0.0) / settings.near_distance
         floor = 1.0 / (FARTHEST_OF_RELATIVE * settings.near_distance)

@@ -1,4 +1,4 @@
-"""Depth as a photo file stores it, before it is turned and cropped to the photo: rasters, their scale, calibration."""
+"""Depth as a photo's file stores it, before it is turned and cropped to the photo: pixels, their scale, calibration."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Intrinsics:
         return Intrinsics(width, height, self.focal_px * scale, cx, cy)
 
     def is_plausible(self) -> bool:
-        """Whether a lens could be so: calibration in a hostile or half-written file may hold anything."""
+        """Whether a real lens could have these values: calibration in a hostile or half-written file may hold anything."""
         numbers = [self.width, self.height, self.focal_px, self.cx or 0.0, self.cy or 0.0]
         if not all(np.isfinite(numbers)) or min(self.width, self.height) < 1:
             return False

@@ -1,4 +1,4 @@
-"""Finds the depth file that lies beside a photo and knows its unit: Lens Blur pairs and the usual RGB-D recordings."""
+"""Finds a depth file beside a photo whose unit is known: Lens Blur pairs and the usual RGB-D recordings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from .depth_raster import Intrinsics, StoredDepth, decode_grey
 
 MAX_ASPECT_ERROR = 0.02
 MAX_CAMERA_BYTES = 65536
-COLOUR_FOLDERS = ("color", "colour", "rgb", "image", "images")
+COLOUR_FOLDERS = ("color", "colour", "rgb", "image", "images", "corrected_images")
+CAMERA_FOLDERS = ("corrected_cameras", "cameras")
+"""Of Polycam's raw data: a camera for each picture."""
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png")
 MILLIMETRE_CAMERAS = ("primesense", "kinect", "realsense", "orbbec", "astra", "femto", "xtion", "arkit", "scannet")
 _SCENE = re.compile(r"scene\d{4}_\d{2}$")  # ScanNet's folders
@@ -42,7 +44,7 @@ def find_sidecar_depth(path: str | Path) -> Path | None:
 
     Looked for, in this order: NAME-depth.jpg|png for NAME-image or NAME-alternative (Lens Blur pairs);
     NAME.depth.png for NAME.color (7-Scenes), NAME_depth.png for NAME_color (Open3D, RealSense viewer);
-    depth/NAME.png for color/NAME or rgb/NAME (ScanNet, Open3D, TUM with equal names); arkit_depth.png for image.
+    depth/NAME.png for color/NAME, rgb/NAME or images/NAME (ScanNet, Open3D, TUM with equal names, Polycam); arkit_depth.png for image.
     All but Lens Blur's must be 16-bit grey PNG, and every one must have a known unit and the photo's aspect:
     a file called so by chance, or an 8-bit map of which nobody can say which end is near, is not taken.
     """
@@ -56,7 +58,7 @@ def find_sidecar_depth(path: str | Path) -> Path | None:
 
 
 def known_sidecar_unit(path: str | Path) -> SidecarUnit | None:
-    """What a depth file beside a photo means, known by its own name, its folder or a camera file there; else None.
+    """The unit of a depth file beside a photo, known by its name, its folder or a camera file there; else None.
 
     A camera file is JSON with "intrinsic_matrix" (column by column), "width", "height" and perhaps "depth_scale"
     (Open3D: units per metre; RealSense: metres per unit), in the file's folder or the one above.
@@ -77,6 +79,10 @@ def known_sidecar_unit(path: str | Path) -> SidecarUnit | None:
         unit = _unit_by_camera_file(folder)
         if unit is not None:
             return unit
+    for folder in CAMERA_FOLDERS:
+        camera_of_picture = _read_flat_camera(path.parent.parent / folder / f"{path.stem}.json")
+        if camera_of_picture is not None:
+            return SidecarUnit("metric", 0.001, f"Polycam, {folder}/{path.stem}.json, millimetres", intrinsics=camera_of_picture)
     if _is_seven_scenes(path):
         matrix = _text_matrix(path.with_name("camera-intrinsics.txt"))
         return SidecarUnit("metric", 0.001, "7-Scenes, millimetres", none_values=(0, 65535), intrinsics=matrix)
@@ -194,6 +200,17 @@ def _read_camera(file: Path) -> tuple[Intrinsics | None, float | None] | None:
     # these files count from the first pixel's centre, we from its outer corner
     camera = Intrinsics(width, height, (matrix[0] + matrix[4]) / 2, matrix[6] + 0.5, matrix[7] + 0.5)
     return (camera.with_plausible_centre() if camera.is_plausible() else None), scale
+
+
+def _read_flat_camera(file: Path) -> Intrinsics | None:
+    """Intrinsics of a JSON file with "fx", "fy", "cx", "cy", "width" and "height" of its own, as Polycam writes them; None for others."""
+    try:
+        content = json.loads(read_regular(file, MAX_CAMERA_BYTES) or b"")
+        width, height, fx, fy, cx, cy = (float(content[name]) for name in ("width", "height", "fx", "fy", "cx", "cy"))
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, AttributeError, OverflowError):
+        return None
+    camera = Intrinsics(width, height, (fx + fy) / 2, cx, cy)
+    return camera.with_plausible_centre() if camera.is_plausible() else None
 
 
 def _text_matrix(file: Path) -> Intrinsics | None:

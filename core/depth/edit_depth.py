@@ -1,6 +1,6 @@
-"""Changes of a photo's depth by hand: a region made one plane, pushed behind what surrounds it, put at another's depth.
+"""Manual edits of a photo's depth: make a region one plane, push it behind its surroundings, put it at another depth.
 
-Everything is in disparity (1/m), in which planes are linear over the picture and equal steps look alike from the camera.
+All values are disparity (1/m): planes are linear over the picture, and equal steps look alike from the camera.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Change = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class DepthEdit:
-    """Somebody's own depth of a photo beside the depth that was found; where both are equal nothing was changed."""
+    """Somebody's edited depth of a photo beside the depth that was found; where both are equal, nothing was edited."""
 
     original: np.ndarray  # (h, w) float32, 1/m
     edited: np.ndarray  # (h, w) float32, 1/m
@@ -49,10 +49,10 @@ class DepthEdit:
 
 
 def take_over(edit: DepthEdit | None, depth: DepthMap, photo: Photo) -> DepthMap:
-    """The depth that was found with the edited pixels put in.
+    """The depth that was found now with the edited pixels put in.
 
-    Where the depth is another now (other size, distance of the nearest point, network or file), the edited values follow
-    the scale and shift that bring the old depth onto the new one.
+    Where it is another one than at the time of the edit (other size, distance of the nearest point, network or file), the edited values
+    follow the scale and shift that map the old depth onto the new one.
     """
     if edit is None or not edit.changed.any():
         return depth
@@ -76,7 +76,7 @@ def _at_size(edit: DepthEdit, shape: tuple[int, ...], photo: Photo) -> tuple[np.
 
 
 def _fit(old: np.ndarray, new: np.ndarray, changed: np.ndarray) -> tuple[float, float]:
-    """Scale and shift from the old disparity to the new, by least squares without what lies far off."""
+    """Scale and shift from the old disparity to the new: least squares without outliers."""
     if old.shape == new.shape and np.allclose(old, new, rtol=1e-5, atol=0):
         return 1.0, 0.0
     use = ~changed if changed.mean() < 0.95 else np.ones_like(changed)
@@ -96,9 +96,9 @@ def _fit(old: np.ndarray, new: np.ndarray, changed: np.ndarray) -> tuple[float, 
 
 
 def change_region(disparity: np.ndarray, mask: np.ndarray, change: Change, feather: float = 0.0) -> np.ndarray:
-    """Disparity (h, w) float32 with `change` made inside `mask`; over `feather` pixels from its rim inwards it fades in.
+    """Disparity (h, w) float32 with `change` applied inside `mask`, blended in over `feather` pixels from its edge inwards.
 
-    Raises DioramaError where the region is too small for anything.
+    Raises DioramaError where the region is too small.
     """
     if mask.sum() < FEWEST_PIXELS:
         raise DioramaError("The region is empty or a few pixels only; paint a mask over it or select its faces first.")
@@ -113,7 +113,7 @@ def change_region(disparity: np.ndarray, mask: np.ndarray, change: Change, feath
 
 
 def fade(mask: np.ndarray, feather: float) -> np.ndarray:
-    """(h, w) float32: 0 outside the mask, 1 inside, with a smooth step over `feather` pixels; the frame is no rim."""
+    """(h, w) float32: 0 outside the mask, 1 inside, a smooth step over `feather` pixels; the photo's frame is no edge."""
     import cv2
 
     if feather <= 0:
@@ -135,9 +135,9 @@ def _window(mask: np.ndarray, margin: int) -> tuple[slice, slice]:
 
 
 def make_plane(disparity: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """One plane in space through the region, held by most of its pixels; up to nearly half of them may be something else.
+    """Fits one plane in space to the region; up to nearly half of its pixels may belong to something else.
 
-    Least median of squares (Rousseeuw 1984) over random triples of pixels, then least squares over what lies near.
+    Least median of squares (Rousseeuw 1984) over random triples of pixels, then least squares over the inliers.
     """
     rows, columns = np.nonzero(mask)
     points = np.stack([columns, rows, np.ones(len(rows))], axis=1).astype(np.float64)
@@ -168,7 +168,7 @@ def make_plane(disparity: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def surroundings(disparity: np.ndarray, mask: np.ndarray, ring: int = 3) -> np.ndarray:
-    """(h, w) float32: the disparity just outside the region continued smoothly over it; unchanged elsewhere.
+    """(h, w) float32: inside the region, the disparity of its surroundings continued smoothly; unchanged elsewhere.
 
     Raises DioramaError where the region is the whole picture.
     """
@@ -188,10 +188,9 @@ def surroundings(disparity: np.ndarray, mask: np.ndarray, ring: int = 3) -> np.n
 
 
 def push(gap: float, front: bool = False, keep_relief: bool = True) -> Change:
-    """Puts the region `gap` (1/m) behind what surrounds it, or in front of it.
+    """Puts the region `gap` (1/m) behind its surroundings, or in front of them.
 
-    With its own relief it moves as a whole until nearly all of it (95 %) is there, and the rest is cut off; without,
-    it follows its surroundings.
+    With its own relief it moves as a whole until 95 % of it is there, and the rest is clipped; without, it follows its surroundings.
     """
     sign = np.float32(1 if front else -1)
 
@@ -231,7 +230,7 @@ def move(amount: float) -> Change:
 
 
 def smooth(radius: float) -> Change:
-    """Smooths the region within itself: a Gaussian of so many pixels that sees nothing outside."""
+    """Smooths the region by a Gaussian of so many pixels that ignores everything outside the region."""
     import cv2
 
     def change(disparity: np.ndarray, mask: np.ndarray) -> np.ndarray:

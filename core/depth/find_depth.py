@@ -1,4 +1,4 @@
-"""The best depth that can be had for a photo: a file, what the photo itself carries, a downloaded network, the built-in one."""
+"""Chooses the best available depth for a photo: a file, depth inside the photo, a downloaded network, the built-in one."""
 
 from __future__ import annotations
 
@@ -13,22 +13,24 @@ from ..camera.camera import Camera
 from ..errors import DioramaError, Kind
 from ..models.store import best_estimator, installed, path_of, weights_named
 from ..photo.photo import Photo
+from ..raster.decode import MAX_PIXELS, read_file
+from ..raster.exr_read import has_colour_and_depth
+from ..raster.open_picture import HEIF_ENDINGS
 from ..settings import DepthSettings, PhotoSettings
 from .carried_depth import EmbeddedDepth, read_embedded_depth, read_spatial_intrinsics
-from .depth_map import DepthValues, read_depth
+from .depth_map import DepthValues, check_usable, read_depth
 from .depth_sidecar import find_sidecar_depth, read_sidecar_depth
 from .named_depth import find_named_depth
 
 BUILT_IN = "built-in"
 BESIDE = "beside the photo"
 """Origin of depth that was found there, without anybody naming its file."""
-HEIF_ENDINGS = (".heic", ".heif", ".hif")
 BETTER = "a better network can be downloaded"
 
 
 @dataclass(frozen=True)
 class FoundDepth:
-    """Depth values and what came with them."""
+    """Depth values, and what came with them."""
 
     values: DepthValues
     origin: str  # "file", "photo", "beside the photo", or the estimator's key
@@ -42,7 +44,7 @@ class FoundDepth:
 def find_depth(photo: Photo, depth_path: Path | None, settings: DepthSettings, models: Path | None) -> FoundDepth:
     """Depth for `photo`: from `depth_path` where given, else by `settings.estimator`. `models`: folder of downloads.
 
-    Raises DioramaError where there is none to be had, with what to do.
+    Raises DioramaError, with what to do, where no depth is available.
     """
     if depth_path is not None:
         return _from_file(read_depth(depth_path, settings, photo), photo, "file")
@@ -63,16 +65,65 @@ def _turned(values: DepthValues) -> DepthValues:
 def _without_a_file(photo: Photo, settings: DepthSettings, models: Path | None) -> FoundDepth:
     if settings.estimator != "auto":
         return estimate_depth(photo, settings.estimator, settings.device, models)
+    found, passed_over = _given(photo, settings)
+    return _with_remark(found or _by_a_network(photo, settings, models), passed_over)
+
+
+def find_given_depth(photo: Photo, settings: DepthSettings) -> FoundDepth | None:
+    """The depth that lies in the photo or beside it, as `find_depth` takes it; None where a network would have to find it."""
+    found = _given(photo, settings)[0] if settings.estimator == "auto" else None
+    turned = found is not None and settings.invert_depth and not found.read_by_settings
+    return replace(found, values=_turned(found.values)) if found is not None and turned else found
+
+
+def _given(photo: Photo, settings: DepthSettings) -> tuple[FoundDepth | None, list[str]]:
+    """Depth in the photo or beside it, and why others that were there could not be used."""
+    passed_over: list[str] = []
+    for bring in (_in_the_photo, _beside_the_photo, _called_like_the_photo):
+        try:
+            found = bring(photo, settings)
+            if found is not None:
+                check_usable(found.values, photo, str(photo.path))
+                return found, passed_over
+        except DioramaError as error:  # damaged or odd: another source is better than no diorama
+            if error.kind is Kind.MISSING_PACKAGE:
+                raise
+            passed_over.append(str(error).rstrip("."))
+    return None, passed_over
+
+
+def _with_remark(found: FoundDepth, passed_over: list[str]) -> FoundDepth:
+    """The same, telling which sources of depth could not be used."""
+    if not passed_over:
+        return found
+    told = "; ".join(f"not used: {why}" for why in passed_over)
+    return replace(found, values=replace(found.values, source=f"{found.values.source}; {told}"))
+
+
+def _in_the_photo(photo: Photo, settings: DepthSettings) -> FoundDepth | None:
+    if photo.path.suffix.lower() == ".exr":
+        if not has_colour_and_depth(read_file(photo.path), str(photo.path), MAX_PIXELS):
+            return None
+        values = read_depth(photo.path, settings, photo)
+        return _from_file(replace(values, source=f"{values.source}; in the photo's own file"), photo, "photo")
     carried = read_embedded_depth(photo.path)
-    if carried is not None:
-        return _carried(carried, "photo")
+    return None if carried is None else _carried(carried, "photo")
+
+
+def _beside_the_photo(photo: Photo, settings: DepthSettings) -> FoundDepth | None:
     sidecar = find_sidecar_depth(photo.path)
-    if sidecar is not None:
-        return _carried(read_sidecar_depth(sidecar, photo.path), BESIDE)
+    return None if sidecar is None else _carried(read_sidecar_depth(sidecar, photo.path), BESIDE)
+
+
+def _called_like_the_photo(photo: Photo, settings: DepthSettings) -> FoundDepth | None:
     named = find_named_depth(photo.path)
-    if named is not None:
-        values = read_depth(named, settings, photo)
-        return _from_file(replace(values, source=f"{values.source}; found beside the photo by its name"), photo, BESIDE)
+    if named is None:
+        return None
+    values = read_depth(named, settings, photo)
+    return _from_file(replace(values, source=f"{values.source}; found beside the photo by its name"), photo, BESIDE)
+
+
+def _by_a_network(photo: Photo, settings: DepthSettings, models: Path | None) -> FoundDepth:
     best = best_estimator(models) if models is not None else None
     if best is None:
         return _by_built_in(photo, BETTER)
@@ -88,7 +139,7 @@ def _from_file(values: DepthValues, photo: Photo, origin: str) -> FoundDepth:
 
 
 def _carried(carried: EmbeddedDepth, origin: str) -> FoundDepth:
-    """Embedded depth as values; inverse depth in 1/m is metres, other inverse depth keeps its unknown scale."""
+    """Depth inside the photo as values; inverse depth in 1/m becomes metric, other inverse depth keeps its unknown scale."""
     metric = carried.kind == "metric" or carried.metric_scale
     values = carried.values
     if metric and carried.kind == "disparity":
@@ -114,7 +165,7 @@ def estimate_depth(photo: Photo, key: str, device: str, models: Path | None) -> 
 
 
 def _by_built_in(photo: Photo, remark: str) -> FoundDepth:
-    """By the network that comes along, which needs no PyTorch."""
+    """Depth by the built-in network, which needs no PyTorch."""
     said = estimate_with_edges(_eight_bits(photo))
     found = _estimated(said.disparity, False, f"estimated by the built-in network; {remark}", BUILT_IN)
     return replace(found, values=replace(found.values, boundary=said.boundary))
@@ -139,19 +190,19 @@ def _estimated(values: np.ndarray, metric: bool, source: str, key: str, zero_is_
 
 @lru_cache(maxsize=1)
 def _loaded(key: str, path: str, device: str):
-    """The network, kept while the next photo asks for the same."""
+    """The network; it stays loaded for the next photo that asks for the same one."""
     from ..networks.depth.estimate import load_estimator
 
     return load_estimator(key, path, device)
 
 
 def forget_models() -> None:
-    """Gives back the memory of loaded networks."""
+    """Frees the memory of loaded networks."""
     _loaded.cache_clear()
 
 
 def available_estimators(models: Path | None) -> list[str]:
-    """Keys that can run now, best not necessarily first."""
+    """Keys of the estimators that can run now, in no order of quality."""
     return [BUILT_IN, *(w.key for w in (installed(models) if models else ()) if w.rank > 0)]
 
 
@@ -163,9 +214,9 @@ def _eight_bits(photo: Photo) -> np.ndarray:
 
 
 def with_calibration(photo: Photo, found: FoundDepth, settings: PhotoSettings) -> Photo:
-    """The photo with the camera it was calibrated with, by its depth or as a view of a spatial photo; the user's own comes first.
+    """The photo with its best known camera: the user's values, then the calibration of its depth or of a spatial photo's view.
 
-    Where the photo tells no focal length, what a network saw is better than the usual angle.
+    Where the photo does not state a focal length, a network's estimate is better than the default angle.
     """
     if settings.focal_px > 0 or settings.focal_mm > 0 or settings.fov > 0 or photo.up is not None:
         return photo
@@ -186,7 +237,7 @@ def with_calibration(photo: Photo, found: FoundDepth, settings: PhotoSettings) -
     return replace(photo, camera=Camera(width, height, float(focal), float(cx), float(cy)), focal_source=source)
 
 
-def at_hand(photo_path: Path, models: Path | None) -> tuple:
-    """What `find_depth` may choose from without a depth file: changes when a network or a file beside the photo comes."""
+def available_sources(photo_path: Path, models: Path | None) -> tuple:
+    """What `find_depth` can choose from without a depth file; changes when a network is installed or a file beside the photo appears."""
     beside = find_sidecar_depth(photo_path) or find_named_depth(photo_path)
     return str(beside), beside.stat().st_mtime_ns if beside else 0, tuple(available_estimators(models))

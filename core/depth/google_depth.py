@@ -101,9 +101,10 @@ def _read_dynamic_depth(data: bytes, name: str, trees: list[XmpNode]) -> StoredD
         return node.get(DEPTH_MAP, local)
 
     units, near, far = (get("Units") or "").lower(), get("Near"), get("Far")
-    if units == "diopters":
-        near, far = _from_dioptres(name, near, far)
     unit = 1.0 if units in ("meters", "diopters") else None
+    if units == "diopters":
+        near, far, in_order = _from_dioptres(name, near, far)
+        unit = unit if in_order else None
     encoding = _encoding(name, get("Format"), near, far, unit, get("MeasureType"))
     image = _item(data, trees, get("DepthURI") or "", name)
     confidence = get("ConfidenceURI")
@@ -126,11 +127,13 @@ def _encoding(name: str, form, near, far, metres: float | None, measure) -> _Enc
     return _Encoding(inverse, near, far, metres, (measure or "").lower() == "opticray")
 
 
-def _from_dioptres(name: str, near: str | None, far: str | None) -> tuple[str, str]:
+def _from_dioptres(name: str, near: str | None, far: str | None) -> tuple[str, str, bool]:
+    """Distances, and whether near and far are in order: some phones exchange them, and then mean no metres either."""
     strong, weak = number(near), number(far)
-    if strong is None or weak is None or not strong > weak >= 0:
+    if strong is None or weak is None or strong == weak or not min(strong, weak) >= 0:
         raise DioramaError(f"{name} holds depth between impossible dioptres, {strong} and {weak}; use another source.")
-    return str(1 / strong), str(1 / weak if weak > 0 else np.inf)
+    near, far = (str(1 / each if each > 0 else FARTHEST) for each in (strong, weak))
+    return near, far, strong > weak
 
 
 def _decode(name, image, confidence, encoding: _Encoding, format_name, camera, original) -> StoredDepth:

@@ -1,4 +1,4 @@
-"""The depth file that belongs to a photo by its name alone: NAME_depth, NAME-depth or NAME.depth beside NAME."""
+"""Finds depth by name alone: NAME_depth, NAME-depth or NAME.depth beside the photo NAME."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def find_named_depth(photo: str | Path) -> Path | None:
 
 
 def pair(photos: list[str]) -> tuple[list[str], dict[str, str]]:
-    """Files that were chosen together: the photos, and by photo the depth file that came with it.
+    """Sorts files that were chosen together into the photos, and by photo its depth file.
 
-    A file is another's depth by its name as above, or where the two are all there is and one is called depth.
+    A file is the depth of another by its name as above, or where there are only two and one is called depth.
     """
     by_name = {str(Path(photo)): photo for photo in photos}
     depths = {}

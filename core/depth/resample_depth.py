@@ -1,4 +1,4 @@
-"""Depth at another size and without gaps: unknown pixels come from their surface, edges follow the photo's."""
+"""Resizes depth and fills its gaps: unknown pixels are filled from their own surface, edges follow the photo's."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ MOST_ITERATIONS = 250
 
 
 def fill_unknown(disparity: np.ndarray, known: np.ndarray, colour: np.ndarray) -> np.ndarray:
-    """Each unknown pixel is given to a surface beside its gap; each surface is stretched over its part as a membrane.
+    """Assigns each unknown pixel to a surface beside its gap; each surface is continued over its pixels as a membrane.
 
-    Which surface, `grow_surfaces` tells by colour. Where the parts of two known pixels meet, they are of one surface
-    if it is no steeper between them than a surface may be and no edge of colour lies there: a plane, which is linear
-    in disparity, goes on through a gap as that plane, and a gap astride a silhouette keeps the step.
+    `grow_surfaces` chooses the surface by colour. Where the areas of two known pixels meet, they are one surface if the step
+    between them is no steeper than a surface may be and no colour edge lies there: so a plane, linear in disparity, continues through
+    a gap, and a gap across a silhouette keeps the step.
     disparity (h, w) float32, known (h, w) bool, colour (h, w, 3) 0..1.
     """
     grey = _smooth_grey(colour)
@@ -42,7 +42,7 @@ def _smooth_grey(colour: np.ndarray) -> np.ndarray:
 
 
 def _grow(disparity: np.ndarray, known: np.ndarray, grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Disparity, each unknown pixel at its owner's, and (h, w) the owners' flat indices; known ones own themselves."""
+    """Disparity where each unknown pixel has its owner's value, and (h, w) flat indices of the owners; known pixels own themselves."""
     import cv2
     from scipy import ndimage
 
@@ -57,7 +57,7 @@ def _grow(disparity: np.ndarray, known: np.ndarray, grey: np.ndarray) -> tuple[n
 
 
 def edge_of(values: np.ndarray) -> np.float32:
-    """The jump of disparity that parts surfaces; a few stray values do not stretch it."""
+    """The jump of disparity that separates surfaces, robust to a few outliers."""
     low, high = np.percentile(values[:: max(1, len(values) // 100_000)].astype(float), (0.05, 99.95)).tolist()
     return np.float32(EDGE * max(high - low, 1e-3 * abs(high)))
 
@@ -135,11 +135,11 @@ def _smooth_within(disparity: np.ndarray, where: np.ndarray, known: np.ndarray, 
 
 
 def resample(disparity, known, colour, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
-    """Disparity and what is known of it at (rows, columns); no value in between two surfaces is invented.
+    """Disparity and its known mask sampled at (rows, columns); no value between two surfaces is invented.
 
-    Smaller: area average, but a sample where the area holds two surfaces. Larger: linear, but in the band of a depth
-    discontinuity the weighted median of the samples nearby, weighted by distance and by likeness of colour (joint
-    bilateral upsampling, Kopf et al. 2007, with the median of Ma et al. 2013 so that silhouettes follow the photo's).
+    Smaller: area average, or one sample where the area holds two surfaces. Larger: linear, but near a depth discontinuity the
+    weighted median of the samples around, weighted by distance and colour similarity (joint bilateral upsampling, Kopf et al. 2007,
+    with the median of Ma et al. 2013, so that silhouettes follow the photo's).
     """
     import cv2
 
@@ -166,9 +166,9 @@ def resample(disparity, known, colour, rows: int, columns: int) -> tuple[np.ndar
 
 
 def _bends(disparity: np.ndarray, limit: float | np.floating) -> np.ndarray:
-    """(h, w) float32, 1 within two pixels of where disparity is not linear along rows or columns by more than `limit`.
+    """(h, w) float32: 1 within two pixels of where disparity is not linear along rows or columns by more than `limit`.
 
-    A range of values would do for steps, but slopes have one too, and the median makes stairs of them.
+    A threshold on the range of values would also find slopes, and the median turns these into stairs.
     """
     import cv2
 

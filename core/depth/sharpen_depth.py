@@ -17,12 +17,11 @@ WINDOWS = (7, 7, 5, 5)
 
 
 def sharpen(depth: DepthMap, colour: np.ndarray, settings: LayerSettings) -> DepthMap:
-    """Soft depth gets one step at each silhouette; the short ramps of any other are cleared by `_sharpen_short_ramps`.
+    """Gives soft depth one step at each silhouette; short ramps of other depth are cleared by `_sharpen_short_ramps`.
 
-    Soft is what has wide ramps, as estimators have (`is_soft`), or comes from one that tells where
-    silhouettes lie; depth that was measured has short ones, and keeps its values
-    elsewhere. `colour` is (h, w, 3) float32 0..1. Where a step is made, the pixels beside it whose colour mixes both sides
-    go to the foreground, unless the silhouette is to be soft: then they are shared by their alpha.
+    Depth counts as soft where its ramps are wide, as estimators' are (`is_soft`), or where the estimator also predicts silhouettes;
+    measured depth has short ramps and keeps its values elsewhere. `colour` is (h, w, 3) float32 0..1. At a step, the neighbouring
+    pixels whose colour mixes both sides go to the foreground, unless the silhouette is to be soft: then alpha divides them.
     """
     low = float(np.percentile(depth.disparity[::2, ::2].astype(float), 0.05))
     relative = ((depth.disparity - low) / depth.span).astype(np.float32)
@@ -62,7 +61,7 @@ def _sharpen_short_ramps(depth: DepthMap, colour: np.ndarray, tear: float) -> De
 
 
 def _with_slopes(disparity: np.ndarray, ramp: np.ndarray, threshold: np.float32, reach: int) -> np.ndarray:
-    """The ramps and their shoulders: pixels within `reach` of a ramp that still slope, joined to it."""
+    """The ramps and the pixels within `reach` of a ramp that still slope and are connected to it."""
     import cv2
 
     row, column = np.gradient(disparity)
@@ -76,8 +75,8 @@ def _with_slopes(disparity: np.ndarray, ramp: np.ndarray, threshold: np.float32,
 
 
 def _ramps(disparity: np.ndarray, threshold: np.float32, reach: int) -> np.ndarray:
-    """(h, w) bool: jumps the same way on both sides, along rows or columns, and twice as steep as it gets within
-    `reach` on either side. So a plane is no ramp, however steep."""
+    """(h, w) bool: disparity jumps the same way on both sides, along rows or columns, more than twice as steeply as at the flattest
+    place within `reach` on either side. So a plane, however steep, is no ramp."""
     import cv2
 
     ramp = np.zeros(disparity.shape, bool)

@@ -34,10 +34,11 @@ def small_bytes(photo: Photo) -> np.ndarray:
     return (np.clip(photo.working_colour(height // step, width // step), 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def direction_of(values: np.ndarray, known: np.ndarray, colour: np.ndarray | None, quantum: float) -> Direction:
+def direction_of(values: np.ndarray, known: np.ndarray, colour: np.ndarray | None, quantum: float, prior: float = 0.0) -> Direction:
     """Looks at (h, w) values where `known`, and at the photo's (H, W, 3) uint8 sRGB, where there is one.
 
-    `quantum` is the step of the values, below which they say nothing.
+    `quantum` is the step of the values, below which they say nothing; `prior` is what else speaks for larger being nearer. The network
+    is asked only where it could change the answer.
     """
     small, where = _small(values, known)
     if where.sum() < 64:
@@ -48,7 +49,10 @@ def direction_of(values: np.ndarray, known: np.ndarray, colour: np.ndarray | Non
     planes = straightness(values, known, quantum)
     if colour is None:
         return Direction(nearer, planes, False)
-    return Direction(nearer + NETWORK * _by_network(small, where, colour) + PLANES * planes, planes, True)
+    nearer += PLANES * planes
+    if abs(nearer + prior) <= NETWORK:
+        nearer += NETWORK * _by_network(small, where, colour)
+    return Direction(nearer, planes, True)
 
 
 def _small(values: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

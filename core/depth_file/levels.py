@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .unknown import sample
+
 MOST_LEVELS, FEWEST_LEVELS = 257, 8
 SAMPLES = 200_000
 UNEVEN = 0.08
 """How far from a whole number of steps two levels may lie apart, in steps: what rounding to float leaves."""
 EDGE = 1.6
 """Levels between neighbours from which on there is an edge."""
-OCTAVES, SWEEPS = 5, 24
+OCTAVES, SWEEPS = 5, 12
 """Halvings of the grid, and sweeps over each."""
 OVER = 1.7
 """Over-relaxation of a sweep."""
@@ -30,8 +32,7 @@ def levels_of(values: np.ndarray, known: np.ndarray) -> Levels | None:
     """The levels of (h, w) values where `known`; None where there are many, they are uneven, or they form no terraces."""
     if not known.any():
         return None
-    some = values[known]
-    some = np.unique(some[:: max(1, len(some) // SAMPLES)]).astype(np.float64)
+    some = np.unique(sample(values, known, SAMPLES)).astype(np.float64)
     some = some[np.abs(some) < 1e8]
     if not FEWEST_LEVELS <= len(some) <= MOST_LEVELS:
         return None

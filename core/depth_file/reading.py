@@ -12,7 +12,7 @@ from ..errors import DioramaError
 from ..settings import DepthSettings
 from .direction import Direction, direction_of
 from .raw_depth import RawDepth
-from .unknown import KnownDepth, find_unknown, without_strays, zeros_that_are_far
+from .unknown import KnownDepth, extremes, find_unknown, sample, without_strays, zeros_that_are_far
 
 MILLIMETRES, METRES = 0.001, 1.0
 FILLED = 60000
@@ -75,7 +75,7 @@ def decide(raw: RawDepth, settings: DepthSettings, path: Path, colour: np.ndarra
         guess = _as_told(raw, found, settings) or _by_name(raw, path) or _by_numbers(raw, found, colour)
     if settings.invert_depth:
         guess = _turned(guess, settings)
-    if guess.kind == "metric" and (found.values[found.known] < 0).any():
+    if guess.kind == "metric" and found.known.any() and extremes(found.values, found.known)[0] < 0:
         found = _without_negative(found, path)
     elif guess.kind != "metric":
         found = without_strays(found)
@@ -89,7 +89,7 @@ def _with_meaning(found: KnownDepth, guess: _Guess, settings: DepthSettings) -> 
     if inverse:
         endless = zeros_that_are_far(found, settings.depth_sky)
         known = known | endless
-        zero_is_far = bool(endless.any() and not (found.values[found.known] < 0).any())
+        zero_is_far = bool(endless.any() and not (found.known.any() and extremes(found.values, found.known)[0] < 0))
         if found.zero.any():
             count = int(found.zero.sum() - endless.sum())
             notes.append("zero is the farthest" if not count else "zero is unknown" if not endless.any() else
@@ -152,8 +152,8 @@ def _by_name(raw: RawDepth, path: Path) -> _Guess | None:
 
 def _by_numbers(raw: RawDepth, found: KnownDepth, colour: np.ndarray | None) -> _Guess:
     """Integer or float and their range, and what the picture says of the direction in which they grow."""
-    values = found.values[found.known]
-    least, middle, most = float(values.min()), float(np.median(values)), float(np.percentile(values, 99.9))
+    values = sample(found.values, found.known)
+    least, middle, most = extremes(found.values, found.known)[0], float(np.median(values)), float(np.percentile(values, 99.9))
     direction = direction_of(found.values, found.known, colour, _quantum(raw, values))
     if raw.bits == 8:
         return _without_unit(direction, 0.4, "8 bits")

@@ -20,6 +20,8 @@ DEEPEST_CAMERA = 32768
 """The greatest whole number beneath a repeated 65535 that a depth camera writes; above it, 65535 is the end of a scale."""
 SKY, LARGE, HUGE = 0.005, 0.02, 0.2
 """Parts of the picture: at its top, anywhere above its lower edge, anywhere at all. Smaller regions are holes."""
+COARSE = 1024
+"""Long side at which regions are looked for, px."""
 STRAY, FEW_STRAY = 0.5, 1e-4
 """Beyond the range of the rest by so much of it are strays, and holes where they are no larger a part of the pixels."""
 
@@ -47,11 +49,12 @@ def find_unknown(raw: RawDepth, settings: DepthSettings) -> KnownDepth:
     if framed.any():
         barred |= framed
         notes.append("its black bars are unknown")
-    finite = np.abs(values) < LARGEST  # neither NaN nor infinite
-    endless = (values >= LARGEST) & ~barred
-    known = finite & ~barred
+    known, endless = ~barred, np.zeros(values.shape, bool)
+    if not raw.integers:
+        endless = (values >= LARGEST) & known
+        known &= np.abs(values) < LARGEST  # neither NaN nor infinite
     zero = known & (values == 0)
-    known &= ~zero
+    known ^= zero
     if known.any():
         low, high = _repeated_low(values, known), _repeated_high(raw, values, known)
         if low is not None:
@@ -69,6 +72,13 @@ def find_unknown(raw: RawDepth, settings: DepthSettings) -> KnownDepth:
     return KnownDepth(values, known, far, zero, tuple(notes))
 
 
+def sample(values: np.ndarray, where: np.ndarray, most: int = 200_000) -> np.ndarray:
+    """About so many of the values at which (h, w) `where` is true, all of them where they are fewer."""
+    step = max(1, values.size // most)
+    some = values.ravel()[::step][where.ravel()[::step]]
+    return some if len(some) >= FEWEST or step == 1 else values[where]
+
+
 def told_unknown(settings: DepthSettings) -> list[float]:
     """The numbers that the user calls unknown."""
     words = settings.depth_unknown.replace(";", ",").replace(" ", ",").split(",")
@@ -82,13 +92,23 @@ def told_unknown(settings: DepthSettings) -> list[float]:
         ) from None
 
 
+def extremes(values: np.ndarray, where: np.ndarray) -> tuple[float, float]:
+    """The least and the greatest of (h, w) float32 values where (h, w) bool is true, which has to be so somewhere."""
+    import cv2
+
+    low, high, _, _ = cv2.minMaxLoc(values, where.view(np.uint8))
+    return low, high
+
+
 def without_strays(found: KnownDepth) -> KnownDepth:
     """Inverse depth or depth without a unit, whose range is its scale: single wild numbers are unknown, more are cut to the rest's."""
-    values = found.values[found.known]
-    if len(values) < FEWEST:
+    if np.count_nonzero(found.known) < FEWEST:
         return found
-    low, high = (float(x) for x in np.percentile(values[:: max(1, len(values) // 200_000)], (0.05, 99.95)))
+    low, high = (float(x) for x in np.percentile(sample(found.values, found.known), (0.05, 99.95)))
     reach = STRAY * (high - low)
+    least, most = extremes(found.values, found.known)
+    if least >= low - reach and most <= high + reach:
+        return found
     stray = found.known & ((found.values < low - reach) | (found.values > high + reach))
     count = int(stray.sum())
     if not count or high <= low:
@@ -110,21 +130,31 @@ def zeros_that_are_far(found: KnownDepth, sky: str) -> np.ndarray:
         return zero
     if sky == "unknown":
         return np.zeros_like(zero)
-    values = found.values[found.known]
-    no_gap = bool((values < 0).any()) or bool(np.percentile(values, 0.1) <= 0.02 * values.max())
+    if not found.known.any():
+        return zero
+    least, most = extremes(found.values, found.known)
+    no_gap = least < 0 or bool(np.percentile(sample(found.values, found.known), 0.1) <= 0.02 * most)
     return zero if no_gap else regions_as_of_a_sky(zero)
 
 
 def regions_as_of_a_sky(where: np.ndarray) -> np.ndarray:
-    """(h, w) bool: of `where` the connected regions that are as large and lie as a sky does."""
+    """(h, w) bool: of `where` the connected regions that are as large and lie as a sky does; looked for at up to `COARSE` px."""
     import cv2
 
-    count, labels, facts, _ = cv2.connectedComponentsWithStats(where.astype(np.uint8), connectivity=8)
-    area, top = facts[:, cv2.CC_STAT_AREA] / where.size, facts[:, cv2.CC_STAT_TOP]
-    above = top + facts[:, cv2.CC_STAT_HEIGHT] < where.shape[0]  # ends before the picture's lower edge
+    height, width = where.shape
+    step = max(1, max(height, width) // COARSE)
+    small = where[::step, ::step]
+    count, labels, facts, _ = cv2.connectedComponentsWithStats(small.astype(np.uint8), connectivity=8)
+    area, top = facts[:, cv2.CC_STAT_AREA] / small.size, facts[:, cv2.CC_STAT_TOP]
+    above = top + facts[:, cv2.CC_STAT_HEIGHT] < small.shape[0]  # ends before the picture's lower edge
     sky = (area >= HUGE) | (above & (area >= np.where(top == 0, SKY, LARGE)))
     sky[0] = False
-    return sky[labels]
+    found = sky[labels]
+    if step > 1:  # what borders on it within a step belongs to it
+        grown = cv2.dilate(found.astype(np.uint8), np.ones((3, 3), np.uint8))
+        whole = np.repeat(np.repeat(grown.astype(bool), step, axis=0), step, axis=1)[:height, :width]
+        return whole & where
+    return found
 
 
 def _far_of(endless: np.ndarray, rendered: bool, sky: str) -> np.ndarray:
@@ -149,6 +179,8 @@ def _is_repeated(count: int, size: int) -> bool:
 
 def _repeated_low(values: np.ndarray, known: np.ndarray) -> float | None:
     """A negative number that stands for unknown: all that is negative has it, and the rest is positive."""
+    if extremes(values, known)[0] >= 0:
+        return None
     negative = known & (values < 0)
     count = int(negative.sum())
     if not count or count == known.sum():
@@ -160,14 +192,16 @@ def _repeated_low(values: np.ndarray, known: np.ndarray) -> float | None:
 
 def _repeated_high(raw: RawDepth, values: np.ndarray, known: np.ndarray) -> float | None:
     """A greatest number that stands for something else than a distance."""
-    high = float(values[known].max())
+    high = extremes(values, known)[1]
+    if (high not in (65535, 65534, 2**31 - 1, 2**31, 2**32)) if raw.integers else high < 1000:
+        return None
     top = known & (values == high)
     rest = known & ~top
     if not _is_repeated(int(top.sum()), values.size) or not rest.any():
         return None
     next_one = float(values[rest].max())
     if raw.integers:
-        return high if high in (65535, 65534, 2**31 - 1, 2**32 - 1) and 0 < next_one <= DEEPEST_CAMERA else None
+        return high if 0 < next_one <= DEEPEST_CAMERA else None
     return high if high >= 1000 and high > WIDE_GAP * next_one > 0 else None
 
 
@@ -177,6 +211,8 @@ def _letterbox(values: np.ndarray) -> np.ndarray:
     for axis in (0, 1):
         lines = values if axis == 0 else values.T
         first, last = lines[0, 0], lines[-1, -1]
+        if not ((lines[0] == first).all() and (lines[-1] == last).all()):
+            continue
         if first != last or not (first == 0 or first == lines.max()):
             continue
         even = (lines == first).all(axis=1)

@@ -1,1 +1,1 @@
-"""The depth of what is hidden: which surface goes on behind the foreground, and where it ends."""
+"""The depth of hidden surfaces: which surface continues behind the foreground, and where it ends."""

@@ -1,8 +1,8 @@
-"""Which surface goes on behind a foreground: candidates seen around it, weighed by the network that comes with Photo Diorama.
+"""Chooses which surface continues behind a foreground: candidates seen around it, scored by a small built-in network.
 
-Shih et al. 2020 let a network draw hidden depth. Here it only chooses: for each hidden pixel the surfaces on eight sides,
-each as it is, continued along its slope, or on the line to the opposite one, and the flood's guess. So planes stay planes,
-steps stay sharp, and the network is small enough to need no torch.
+Shih et al. 2020 let a network draw hidden depth. Here a network only chooses: the candidates of each hidden pixel are the surfaces
+on eight sides, each as it is, extrapolated along its slope, or interpolated to the opposite side, and the flood's guess. So planes
+stay planes, steps stay sharp, and the network is small enough to run without PyTorch.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ OWN, AROUND = 25, 71
 
 
 def describe(seen: Candidates) -> tuple[np.ndarray, np.ndarray]:
-    """What the network is told, the same for every scale of the scene: (n, k, OWN) float32 of each candidate and (n, AROUND)
+    """The network's input, independent of the scene's scale: (n, k, OWN) float32 of each candidate and (n, AROUND)
     of the pixel."""
     candidates, hiding = seen.candidates, seen.hiding
     count, n = candidates.shape
@@ -93,10 +93,10 @@ def describe(seen: Candidates) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True)
 class Network:
-    """Gives every candidate a score from what is told of it, of the pixel, and of all candidates together.
+    """Scores every candidate from its own features, the pixel's, and those of all candidates together.
 
-    First layer of each candidate: its own numbers, and the pixel's through a layer of theirs; second: that, and the mean of
-    the first over all candidates that are there. `arrays`: weight (out, in) and bias (out,) float32 of each of LAYERS.
+    First layer, for each candidate: its own features, and the pixel's through a layer of their own. Second layer: that, and the mean of
+    the first over all candidates present. `arrays`: weight (out, in) and bias (out,) float32 of each of LAYERS.
     """
 
     arrays: dict[str, np.ndarray]
@@ -120,8 +120,8 @@ def _gelu(x: np.ndarray) -> np.ndarray:
 
 
 def choose(seen: Candidates, network: Network) -> np.ndarray:
-    """(n,) float32 disparity of the candidate that costs least on average, by how likely the network takes each to be true; 0 where
-    there is none, as behind what only the sky at infinity surrounds."""
+    """(n,) float32 disparity of the candidate with the least expected cost under the network's probabilities; 0 where there is
+    no candidate, as behind something that only the sky at infinity surrounds."""
     parts = [seen.at(slice(start, start + AT_ONCE)) for start in range(0, len(seen.where), AT_ONCE)]
     with ThreadPoolExecutor(thread_count()) as pool:  # NumPy works outside Python's lock, and no pixel knows of another
         return np.concatenate([np.zeros(0, np.float32), *pool.map(lambda part: _chosen(part, network), parts)])
@@ -137,10 +137,10 @@ def _chosen(seen: Candidates, network: Network) -> np.ndarray:
 
 
 def least_costly(candidates: np.ndarray, likely: np.ndarray) -> np.ndarray:
-    """(n,) of (n, k) disparities, 0 for none, the one of least expected cost where each is true with probability `likely`.
+    """(n,) of (n, k) disparities, 0 for none: the one with the least expected cost where each is true with probability `likely`.
 
-    Cost of d where t is true: |ln d - ln t| + RELATIVE |t / d - 1|. Sorted, both sums over all t are differences of sums
-    from the left.
+    Cost of d where t is true: |ln d - ln t| + RELATIVE |t / d - 1|. With sorted disparities, both sums over all t are differences of
+    cumulative sums.
     """
     order = np.argsort(candidates, axis=1, kind="stable")
     disparity, weight = (np.take_along_axis(values, order, axis=1).astype(np.float64) for values in (candidates, likely))
@@ -156,17 +156,19 @@ def least_costly(candidates: np.ndarray, likely: np.ndarray) -> np.ndarray:
     return np.where(there.any(axis=1), chosen, 0).astype(np.float32)
 
 
-def expect(image: LayeredDepthImage, found: Disocclusion, network: Network) -> Disocclusion:
-    """`found` with the disparity of the chosen surfaces, or what comes near them, as what is expected."""
+def choose_surfaces(image: LayeredDepthImage, found: Disocclusion, network: Network) -> Disocclusion:
+    """`found` with `expected` set to the disparity of the chosen surfaces."""
     seen = find_candidates(image, found)
-    return with_expected(image, found, seen, choose(seen, network))
+    return with_hidden_disparity(image, found, seen, choose(seen, network))
 
 
-def with_expected(
+def with_hidden_disparity(
     image: LayeredDepthImage, found: Disocclusion, seen: Candidates, chosen: np.ndarray, another: float = ANOTHER
 ) -> Disocclusion:
-    """`found`, expecting the (n,) disparity `chosen` for the pixels of `seen`, 0 for none; at most `another` thresholds from the
-    flood's guess, always behind what hides it. The silhouette's own pixels keep what they hang on.
+    """`found` with the (n,) disparity `chosen` expected at the pixels of `seen`, 0 for none.
+
+    It is limited to `another` thresholds around the flood's guess, and always lies behind the occluder. Silhouette pixels keep the
+    disparity of the surface they continue.
     """
     grid = np.zeros((len(seen.rows), len(seen.columns)), np.float32)
     guess, most = seen.candidates[0], another * image.threshold
@@ -180,7 +182,7 @@ def with_expected(
 
 
 def _between_samples(grid: np.ndarray, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, ...], threshold: float) -> np.ndarray:
-    """(n,) at pixels of the canvas: linear between samples of one surface, never across a step; 0 where no sample is near."""
+    """(n,) values at pixels of the canvas: linear between samples of one surface, never across a step; 0 without a sample nearby."""
     if grid.shape == shape:
         return grid[rows, columns]
     (r0, r1, fr), (c0, c1, fc) = (_neighbours(side, count) for side, count in zip(shape, grid.shape, strict=True))

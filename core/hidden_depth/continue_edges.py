@@ -1,4 +1,4 @@
-"""Depth edges that end at a silhouette, continued behind it by an edge network: what it is given, and paths from its answer."""
+"""Continues depth edges that end at a silhouette behind it: input of an edge network, and paths from its output."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LEAST, MOST = 0.05, 3.0
 
 @dataclass(frozen=True)
 class Unit:
-    """Disparity as the networks were trained on it: the photo's range, stray pixels left out, is `LEAST` to `MOST`."""
+    """Unit of disparity in which the networks were trained: the photo's range without outliers becomes `LEAST` to `MOST`."""
 
     low: float  # 1/m
     span: float
@@ -55,7 +55,7 @@ def unit_of(image: LayeredDepthImage) -> Unit:
 
 @dataclass(frozen=True)
 class EdgeNetwork:
-    """An edge network and how it wants to be asked."""
+    """An edge network and how to call it."""
 
     ask: Callable[[list[Crop], Callable[[float], None]], list[np.ndarray]]
     """(h, w) float32 for each crop: likelihood of a depth edge. Tells its second argument the fraction done."""
@@ -71,7 +71,7 @@ class EdgeNetwork:
 
 @dataclass(frozen=True)
 class Junctions:
-    """A region at whose silhouette other depth edges end (T-junctions), and how an edge network sees it."""
+    """A region at whose silhouette other depth edges end (T-junctions), and the edge network's input for it."""
 
     region: Region
     ends: list[EdgeEnd]  # in the region's own pixels
@@ -100,7 +100,7 @@ class SeenEdges:
 
 
 def see_edges(image: LayeredDepthImage, found: Disocclusion, earlier: tuple[np.ndarray, ...] = ()) -> SeenEdges:
-    """The depth edges of the layer that `found` is behind, beside the labels of those of earlier layers."""
+    """The depth edges of the layer in front of `found`, with the labels of those of earlier layers."""
     silhouette = found.hidden & (found.distance == 0)
     own = label_depth_edges(silhouette, image.layers[-1], len(image.layers) - 1)
     own += np.where(own > 0, max((int(known.max(initial=0)) for known in earlier), default=0), 0).astype(np.int32)
@@ -109,7 +109,7 @@ def see_edges(image: LayeredDepthImage, found: Disocclusion, earlier: tuple[np.n
 
 
 def regions_behind(image: LayeredDepthImage, found: Disocclusion, seen: SeenEdges, context_width: float) -> list[Region]:
-    """One region for every silhouette with all the context around it, of whatever surface, and the networks' margin."""
+    """One region for every silhouette, with all surfaces around it as context and the networks' margin."""
     earlier, links = link_hidden(image, found)
     layer = Layer(found.hidden, found.hidden, found.disparity, image.layers[-1].colour, links)
     layers = tuple(replace(known, links=own) for known, own in zip(image.layers, earlier, strict=True))
@@ -130,9 +130,9 @@ def junctions(image: LayeredDepthImage, seen: SeenEdges, regions: list[Region], 
 def continue_edges(
     network: EdgeNetwork, image: LayeredDepthImage, seen: SeenEdges, regions: list[Region], step: Callable[[float], None]
 ) -> list[EdgePath]:
-    """Paths on the canvas by which the depth edges that end at the regions' silhouettes go on behind them.
+    """Paths on the canvas along which depth edges that end at the regions' silhouettes continue behind them.
 
-    `step` hears the fraction done, 0 to 1, and may raise.
+    `step` is called with the fraction done, 0 to 1, and may raise.
     """
     scale, paths = network.scale(image), []
     chunks = list(in_chunks(junctions(image, seen, regions, scale), lambda met: met.region.context.size))
@@ -148,30 +148,30 @@ def continue_edges(
 
 
 def _plan(network: EdgeNetwork, chunk: list[Junctions], scale: int, step: Callable[[int, float], None]) -> list[list[EdgePath]]:
-    """Paths in each crop's own pixels. The network is shown what it drew and asked again, until nothing changes."""
+    """Paths in each crop's own pixels. The network sees the paths so far and runs again until they no longer change."""
     ends = [list({coarse.pixel: coarse for coarse in (_coarse(end, scale) for end in met.ends)}.values()) for met in chunk]
     plans: list[list[EdgePath]] = [[] for _ in chunk]
     changed = list(range(len(chunk)))
     for run in range(network.runs):
-        known = {at: _knowing(chunk[at].crop, plans[at]) for at in changed}
+        known = {at: _with_edges(chunk[at].crop, plans[at]) for at in changed}
         likely = network.ask([*known.values()], partial(step, run))
         for at, chance in zip(changed, likely, strict=True):
             synthesis = chunk[at].crop.synthesis
             predicted = (chance > network.likely_at) | (known[at].edge & synthesis)
             plans[at] = plan_paths(predicted, synthesis, ends[at], chance if network.weighed else None)
-        changed = [at for at in changed if (_knowing(chunk[at].crop, plans[at]).edge != known[at].edge).any()]
+        changed = [at for at in changed if (_with_edges(chunk[at].crop, plans[at]).edge != known[at].edge).any()]
         if not changed:  # the same question has the same answer
             break
     return plans
 
 
 def scale_of(image: LayeredDepthImage) -> int:
-    """By what whole number the edge and depth networks see the grid shrunk."""
+    """The integer factor by which the grid is shrunk for the edge and depth networks."""
     return max(1, round(image.long_side / TUNED_FOR))
 
 
 def band_of(image: LayeredDepthImage) -> int:
-    """Half the width in pixels of the band beside a continued edge that is filled anew."""
+    """Half the width in pixels of the band beside a continued edge that is filled again."""
     return max(1, round(BAND * image.long_side / TUNED_FOR))
 
 
@@ -190,20 +190,20 @@ def disparity_of(region: Region, image: LayeredDepthImage) -> np.ndarray:
 
 
 def crop_of(region: Region, image: LayeredDepthImage, unit: Unit, edge: np.ndarray, scale: int):
-    """What the edge and depth networks are given of a region: all of its context, depth in their unit, shrunk by `scale`."""
+    """Input of the edge and depth networks for a region: its context, with depth in their unit, shrunk by `scale`."""
     depth = np.where(region.context, unit.depth(disparity_of(region, image)), 1).astype(np.float32)
     return shrink(Crop(region.colour, depth, edge, region.context, region.synthesis), scale)
 
 
 def _label_silhouettes(image: LayeredDepthImage, hidden: np.ndarray) -> np.ndarray:
-    """(h, w) int32: hidden pixels that one connected piece of a surface hides, numbered from 1; 0 elsewhere."""
+    """(h, w) int32: hidden pixels numbered from 1 by the connected piece of surface that hides them; 0 elsewhere."""
     own = image.layers[-1].links == len(image.layers) - 1
     links = (own[side] & hidden & neighbour(hidden, side, False) for side in (RIGHT, DOWN))
     return label_surfaces(hidden, *links)[0]
 
 
 def _widened(region: Region, image: LayeredDepthImage) -> Region:
-    """The region with a margin of nothing, as far as the canvas goes."""
+    """The region with an empty margin, as far as the canvas allows."""
     margin = round(MARGIN * image.long_side / TUNED_FOR)
     spans = [(max(0, at.start - margin), min(side, at.stop + margin)) for at, side in zip(region.window, image.shape, strict=True)]
     pad = [(at.start - low, high - at.stop) for at, (low, high) in zip(region.window, spans, strict=True)]
@@ -213,7 +213,7 @@ def _widened(region: Region, image: LayeredDepthImage) -> Region:
 
 
 def _touching(silhouette: np.ndarray, behind: np.ndarray, labels: tuple[np.ndarray, ...]) -> dict[int, np.ndarray]:
-    """For each silhouette by its number: the depth edges that come within one pixel of it and are no part of it."""
+    """For each silhouette, by its number: depth edges within one pixel of it that are not part of it."""
     height, width = silhouette.shape
     rows, columns = np.nonzero(silhouette)
     numbers, found = behind[rows, columns], []
@@ -245,8 +245,8 @@ def _ends_at(region: Region, image: LayeredDepthImage, seen: SeenEdges) -> list[
     return find_ends(touching, seen.labels[-1][region.window], replace(image, layers=(part,)))
 
 
-def _knowing(crop, paths: list[EdgePath]):
-    """The crop with the paths among its edges."""
+def _with_edges(crop, paths: list[EdgePath]):
+    """The crop with the paths added to its edges."""
     edge = crop.edge.copy()
     for path in paths:
         edge[tuple(np.transpose(path.near))] = True
@@ -278,7 +278,7 @@ def is_worth(region: Region) -> bool:
 
 
 def in_chunks(works: list, size: Callable[[Any], int]) -> Iterator[list]:
-    """The works in order, in lists of at most `PIXELS_AT_ONCE`, or of one."""
+    """Splits the work into lists of at most `PIXELS_AT_ONCE` pixels, or of one item, in order."""
     chunk: list = []
     total = 0
     for work in works:

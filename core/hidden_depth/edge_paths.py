@@ -1,8 +1,8 @@
-"""Where depth edges go on behind a foreground: linked depth edges, and paths along what the edge network predicts.
+"""Linked depth edges, and paths along the edge network's prediction where they continue behind a foreground.
 
-Shih et al. 2020, section 3.3, as its released code does it: where an earlier depth edge touches a synthesis region, the edge
-network extends it; what it answers is thinned to a shortest path. The near path belongs to the nearer surface, and beside it
-on the other hand lies the far path; the links between the two are torn.
+Shih et al. 2020, section 3.3, as in its released code: where an earlier depth edge touches a synthesis region, the edge network
+extends it, and its prediction is thinned to a shortest path. The near path belongs to the nearer surface; the far path lies beside
+it on the farther surface; the links between the two are cut.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def label_depth_edges(silhouette: np.ndarray, layer: Layer, number: int) -> np.n
 def find_ends(touching: np.ndarray, labels: np.ndarray, image: LayeredDepthImage) -> list[EdgeEnd]:
     """One end for each place at which a depth edge of the last layer touches the silhouette that is being filled behind.
 
-    `touching` (h, w) bool are the pixels that touch, `labels` (h, w) the depth edges. An end whose farther side is not to be
-    told is left out.
+    `touching` (h, w) bool are the touching pixels, `labels` (h, w) the depth edges. An end is left out where its farther side cannot
+    be determined.
     """
     import cv2
 
@@ -102,7 +102,7 @@ def find_ends(touching: np.ndarray, labels: np.ndarray, image: LayeredDepthImage
 
 
 def _end_at(row: int, column: int, edge: np.ndarray, layer: Layer) -> EdgeEnd | None:
-    """The end at that pixel; where the farther surface lies is told by all of the edge's tears nearby."""
+    """The end at that pixel; all of the edge's cut links nearby decide on which side the farther surface lies."""
     height, width = edge.shape
     away, near, far = np.zeros(2), [], []
     for r in range(max(0, row - TELLING), min(height, row + TELLING + 1)):
@@ -123,12 +123,12 @@ def _end_at(row: int, column: int, edge: np.ndarray, layer: Layer) -> EdgeEnd | 
 
 
 def plan_paths(predicted: np.ndarray, synthesis: np.ndarray, ends: list[EdgeEnd], chance: np.ndarray | None = None) -> list[EdgePath]:
-    """Near paths through the predicted edge pixels, each with the links that it tears.
+    """Near paths through the predicted edge pixels, each with the links that it cuts.
 
-    `predicted` and `synthesis` are (h, w) bool of one crop, whose pixels the ends are in too. A connected prediction that
-    meets one end is followed to its farthest pixel; one that meets two joins them, or is shared between them by their jumps
-    where their farther sides do not agree; others are dropped. `chance` (h, w), the likelihood of an edge, keeps paths to the
-    middle of what is likely.
+    `predicted` and `synthesis` are (h, w) bool of one crop; the ends are in its pixels too. A connected component of the prediction
+    that meets one end is followed to its farthest pixel. One that meets two ends joins them, or, where their farther sides do not
+    agree, is divided between them by their jumps. Others are dropped. `chance` (h, w), the probability of an edge, keeps paths in the
+    middle of likely pixels.
     """
     import cv2
 
@@ -141,7 +141,7 @@ def plan_paths(predicted: np.ndarray, synthesis: np.ndarray, ends: list[EdgeEnd]
         met = [end for end in ends if component[end.pixel] == number]
         if len(met) <= 2:
             for path in _paths_of(component == number, met, chance):
-                path = _until_taken(path, taken)
+                path = _up_to_crossing(path, taken)
                 if len(path.near) >= LEAST_PATH:
                     paths.append(path)
                     for pixel in (*path.near, *(far for _, far in path.torn)):
@@ -158,7 +158,7 @@ def _paths_of(component: np.ndarray, ends: list[EdgeEnd], chance: np.ndarray | N
     if len(path) < LEAST_PATH:
         return []
     back = path[::-1]
-    if _hand(path, first) == -_hand(back, other) != 0:  # the farther surface is on one hand all along
+    if _farther_hand(path, first) == -_farther_hand(back, other) != 0:  # the farther surface is on one hand all along
         return _with_tears(path, first, component.shape)
     usable = len(path) - (GAP if len(path) > LONG else 0)
     jumps = first.near - first.far, other.near - other.far
@@ -169,10 +169,10 @@ def _paths_of(component: np.ndarray, ends: list[EdgeEnd], chance: np.ndarray | N
 def _shortest(
     component: np.ndarray, start: tuple[int, int], goal: tuple[int, int] | None, chance: np.ndarray | None = None
 ) -> list[tuple[int, int]]:
-    """Pixels of the shortest 8-connected way from `start`, which is left out, to `goal` or to the farthest pixel.
+    """Pixels of the shortest 8-connected path from `start` (left out) to `goal`, or to the farthest pixel.
 
-    With `chance` a step costs more the less likely it is, and the farthest pixel is one in the middle of a likely line,
-    the likelier the better.
+    With `chance` a step costs more the less likely its pixel is, and the farthest pixel is one in the middle of a likely line; more
+    likely ones are preferred.
     """
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import dijkstra
@@ -203,9 +203,9 @@ def _shortest(
 
 
 def _middles(chance: np.ndarray) -> np.ndarray:
-    """(h, w) bool: the likeliest pixel along at least three of the four lines of five pixels through it.
+    """(h, w) bool: pixels that are the most likely one along at least three of the four lines of five pixels through them.
 
-    Beside the middle of a line that is so along one at most, which keeps its height, and a neighbour of that.
+    A pixel beside the middle of a line is so along one of them at most.
     """
     height, width = chance.shape
     wide, most = np.pad(chance, 2), np.zeros(chance.shape, np.uint8)
@@ -215,8 +215,8 @@ def _middles(chance: np.ndarray) -> np.ndarray:
     return most >= 3
 
 
-def _hand(path: list[tuple[int, int]], end: EdgeEnd) -> int:
-    """1 where the farther surface lies to the right of who walks along the path from its end, -1 to the left, 0 unknown."""
+def _farther_hand(path: list[tuple[int, int]], end: EdgeEnd) -> int:
+    """1 where the farther surface lies on the right along the path from its end, -1 on the left, 0 unknown."""
     if not path:
         return 0
     ahead = path[min(TELLING, len(path)) - 1]
@@ -225,8 +225,8 @@ def _hand(path: list[tuple[int, int]], end: EdgeEnd) -> int:
 
 
 def _with_tears(path: list[tuple[int, int]], end: EdgeEnd, shape: tuple[int, ...]) -> list[EdgePath]:
-    """The path with the pairs of its pixels and the neighbours on its farther hand; none if that is not to be told."""
-    hand, on_path, torn = _hand(path, end), set(path), []
+    """The path with pairs of its pixels and their neighbours on the farther side; no pairs where that side is unknown."""
+    hand, on_path, torn = _farther_hand(path, end), set(path), []
     if hand == 0:
         return []
     for number, (row, column) in enumerate(path):
@@ -244,8 +244,8 @@ def _with_tears(path: list[tuple[int, int]], end: EdgeEnd, shape: tuple[int, ...
     return [EdgePath(tuple(path), tuple(torn), end)]
 
 
-def _until_taken(path: EdgePath, taken: np.ndarray) -> EdgePath:
-    """The path up to where it meets one that is there already."""
+def _up_to_crossing(path: EdgePath, taken: np.ndarray) -> EdgePath:
+    """The path up to where it meets an earlier path."""
     met = next((number for number, pixel in enumerate(path.near) if taken[pixel]), len(path.near))
     near = path.near[:met]
     kept, here = tuple((one, far) for one, far in path.torn if one in near and not taken[far]), len(near) == len(path.near)
@@ -253,7 +253,7 @@ def _until_taken(path: EdgePath, taken: np.ndarray) -> EdgePath:
 
 
 def refine(path: EdgePath, scale: int, synthesis: np.ndarray, end: EdgeEnd) -> EdgePath | None:
-    """The path on a grid `scale` times as fine, from `end` there, as far as it stays within `synthesis`; None if it is nothing."""
+    """The path on a grid `scale` times as fine, from `end` there, while it stays within `synthesis`; None where nothing is left."""
     corners = [end.pixel, *((row * scale + scale // 2, column * scale + scale // 2) for row, column in path.near)]
     fine: list[tuple[int, int]] = []
     for start, stop in zip(corners[:-1], corners[1:], strict=True):
@@ -271,7 +271,7 @@ def refine(path: EdgePath, scale: int, synthesis: np.ndarray, end: EdgeEnd) -> E
 
 
 def _connected(path: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The path up to its first leap."""
+    """The path up to its first gap."""
     for number in range(1, len(path)):
         if max(abs(path[number][0] - path[number - 1][0]), abs(path[number][1] - path[number - 1][1])) > 1:
             return path[:number]

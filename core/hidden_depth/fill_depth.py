@@ -1,4 +1,4 @@
-"""Depth of what is hidden: a membrane stretched over the hidden pixels and fixed to the surfaces they go on in."""
+"""Depth of hidden pixels: a membrane (discrete Laplace equation), fixed to the surfaces that they continue."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ MOST_ITERATIONS = 50
 
 
 def fill_depth(image: LayeredDepthImage, found: Disocclusion, links: np.ndarray) -> np.ndarray:
-    """(h, w) float32 disparity of the hidden pixels, always behind the surface that hides them.
+    """(h, w) float32 disparity of the hidden pixels, always behind the occluder.
 
-    Discrete Laplace equation in disparity, in which planes are linear, over the links: linked hidden pixels pull on each
-    other, linked pixels of earlier layers hold their disparity. Conjugate gradients with a bounded number of steps from the
-    first guess, so that the cost grows with the pixels.
+    Discrete Laplace equation in disparity, in which planes are linear, over the links: linked hidden pixels are neighbours in the
+    equation, linked pixels of earlier layers are fixed. Conjugate gradients with a bounded number of steps from a first guess, so
+    that the cost grows linearly with the pixels.
     """
     from scipy.sparse import coo_matrix, identity
     from scipy.sparse.linalg import cg

@@ -1,7 +1,7 @@
-"""Continues depth edges behind a foreground by the edge network that comes with Photo Diorama, before hidden depth is chosen.
+"""Continues depth edges behind a foreground with the built-in edge network, before hidden depth is chosen.
 
-Shih et al. 2020, section 3.3: where another depth edge ends at a silhouette, a network draws how it goes on in the synthesis
-region; the hidden surface is torn there, and each side continues its own surface. Ours was trained on made scenes without
+Shih et al. 2020, section 3.3: where another depth edge ends at a silhouette, a network draws its continuation in the synthesis
+region; the hidden surface is cut there, and each side continues its own surface. Our network was trained on made scenes without
 colour (`training/inpaint_structure`).
 """
 
@@ -38,10 +38,10 @@ MULTIPLE = 32
 def extend_edges(
     image: LayeredDepthImage, found: Disocclusion, context_width: float, network, step: Callable[[float], None] = lambda part: None
 ) -> Disocclusion:
-    """`found` torn along depth edges that `network` continues, every hidden pixel continuing the silhouette of its own side.
+    """`found`, cut along the depth edges that `network` continues; every hidden pixel continues the silhouette on its own side.
 
-    What the flood found stays where no other edge touches a silhouette, and where the photo was split into parts. `network` answers
-    (N, 7, H, W) float32, items as by `edge_input`, with (N, 1, H, W): likelihoods of an edge.
+    The flood's result stays where no other edge touches a silhouette, and where the photo was split into parts. `network` takes
+    (N, 7, H, W) float32, items as by `edge_input`, and returns (N, 1, H, W): probabilities of an edge.
     """
     if found.part is not None:
         return found
@@ -56,7 +56,7 @@ def extend_edges(
 def answers(
     network: Callable[[np.ndarray], np.ndarray], crops: list[Crop], step: Callable[[float], None] = lambda part: None
 ) -> list[np.ndarray]:
-    """One (h, w) float32 for each crop: the likelihood of an edge on its synthesis region near the ends of its edges, 0 elsewhere."""
+    """One (h, w) float32 per crop: probability of an edge on its synthesis region near the ends of its edges, 0 elsewhere."""
     places = [(number, place) for number, crop in enumerate(crops) for place in windows(crop)]
     parts = []
     for number, place in places:
@@ -70,7 +70,7 @@ def answers(
 
 
 def windows(crop: Crop) -> list[tuple[slice, slice]]:
-    """Squares of `WINDOW` pixels, or less at the crop's sides, such that every end of an edge is near the middle of one."""
+    """Squares of `WINDOW` pixels, smaller at the crop's sides, such that every end of an edge is near the middle of one."""
     import cv2
 
     beside = cv2.dilate(crop.synthesis.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0

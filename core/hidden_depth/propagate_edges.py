@@ -14,10 +14,10 @@ NEAR_SIDE, FAR_SIDE = 1, 2
 
 
 def propagate_across_edges(image: LayeredDepthImage, found: Disocclusion, behind: np.ndarray, paths: list[EdgePath], owning: bool = True):
-    """(`found` torn along the paths; (h, w) bool near paths): hidden pixels continue the nearest silhouette of their side.
+    """(`found` cut along the paths; (h, w) bool near paths): hidden pixels continue the nearest silhouette on their side.
 
-    Only behind silhouettes that a path begins at, by their numbers in `behind`. Silhouette pixels on a path whose farther
-    surface is that of the other side begin nothing. With `owning` paths begin what continues their surfaces too, all along.
+    Only behind silhouettes at which a path starts, by their numbers in `behind`. Silhouette pixels on a path whose farther surface is
+    that of the other side start nothing. With `owning`, paths start the continuation of their surfaces too, along all their length.
     """
     torn = np.zeros((2, *found.hidden.shape), bool)
     sides, wrong = sides_of(found.hidden.shape, paths), np.zeros(found.hidden.shape, bool)
@@ -31,7 +31,7 @@ def propagate_across_edges(image: LayeredDepthImage, found: Disocclusion, behind
     torn &= found.hidden
     concerned = np.isin(behind, np.unique([behind[path.near[0]] for path in paths])) & found.hidden
     begin = np.where(concerned & (found.distance == 0) & ~wrong, np.arange(wrong.size).reshape(wrong.shape), -1)
-    reach = _territories(found)
+    reach = _flood_reach(found)
     if owning:
         _own_paths(begin, _nearest(image, torn, concerned, begin, reach).reshape(begin.shape), found, paths)
     owner = _nearest(image, torn, concerned, begin, reach)
@@ -41,7 +41,7 @@ def propagate_across_edges(image: LayeredDepthImage, found: Disocclusion, behind
 
 
 def _own_paths(begin: np.ndarray, owner: np.ndarray, found: Disocclusion, paths: list[EdgePath]) -> None:
-    """Lets paths begin what continues their surfaces: all along, each side continues what it does at its start.
+    """Lets paths start the continuation of their surfaces: each side continues what it does at the path's start.
 
     `begin` (h, w) int64, changed in place: flat index of the silhouette pixel that a pixel continues from the start, -1 for none.
     """
@@ -75,7 +75,7 @@ def _tear(torn: np.ndarray, one: tuple[int, int], other: tuple[int, int]) -> Non
 
 
 def _open_links(image: LayeredDepthImage, torn: np.ndarray) -> np.ndarray:
-    """(4, h, w) bool: links of the surface that hides, except where what it hides is torn."""
+    """(4, h, w) bool: links of the occluder, except where the surface behind it is cut."""
     own = image.layers[-1].links == len(image.layers) - 1
     own[RIGHT] &= ~torn[0]
     own[LEFT] &= ~neighbour(torn[0], LEFT, False)
@@ -84,8 +84,8 @@ def _open_links(image: LayeredDepthImage, torn: np.ndarray) -> np.ndarray:
     return own
 
 
-def _territories(found: Disocclusion) -> np.ndarray:
-    """(pixels,) int32: how many steps the flood took from each silhouette pixel: a small jump reaches less far."""
+def _flood_reach(found: Disocclusion) -> np.ndarray:
+    """(pixels,) int32: how many steps the flood took from each silhouette pixel; after a small jump it takes fewer."""
     reach = np.zeros(found.hidden.size, np.int32)
     np.maximum.at(reach, found.seed[found.hidden], found.distance[found.hidden].astype(np.int32))
     return reach
@@ -94,7 +94,7 @@ def _territories(found: Disocclusion) -> np.ndarray:
 def _nearest(image: LayeredDepthImage, torn: np.ndarray, within: np.ndarray, begin: np.ndarray, reach: np.ndarray) -> np.ndarray:
     """(pixels,) int64: the number in `begin` (h, w), where not -1, that reaches each pixel first over links; -1 for none.
 
-    Each within its `reach` (pixels,) first; then what is left over is taken by any.
+    First each only within its `reach` (pixels,); then the rest goes to whatever reaches it.
     """
     links, width = _open_links(image, torn).reshape(4, -1), within.shape[1]
     free, owner = within.ravel(), begin.ravel().copy()
@@ -116,10 +116,10 @@ def _nearest(image: LayeredDepthImage, torn: np.ndarray, within: np.ndarray, beg
 
 
 def repropagate(image: LayeredDepthImage, found: Disocclusion, drawn: np.ndarray, width: int) -> np.ndarray:
-    """`drawn` (h, w) with the bands of `width` pixels beside torn links filled anew, each from its own side only.
+    """`drawn` (h, w) with the bands of `width` pixels beside cut links filled again, each from its own side only.
 
-    A network blurs the step that it was told of (section 7.4 of the released code: both bands are discarded and refilled ring
-    by ring with the mean of the known neighbours).
+    A network blurs the step at the edges that it was given (section 7.4 of the released code: both bands are discarded and filled again
+    ring by ring with the mean of the known neighbours).
     """
     assert found.torn is not None, "nothing is torn"
     links = _open_links(image, found.torn)
@@ -145,7 +145,7 @@ def repropagate(image: LayeredDepthImage, found: Disocclusion, drawn: np.ndarray
 
 
 def smooth(depth: np.ndarray, synthesis: np.ndarray, context: np.ndarray, rounds: int) -> np.ndarray:
-    """(h, w) float32: what was synthesised averaged over its four neighbours in either region, so many times (released code)."""
+    """(h, w) float32: synthesised values averaged over their four neighbours in either region, so many times (released code)."""
     known = synthesis | context
     count = sum(neighbour(known, side, False).astype(np.float32) for side in range(4))
     change = synthesis & (count > 0)

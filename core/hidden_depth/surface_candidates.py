@@ -1,4 +1,4 @@
-"""Which surfaces are seen on eight sides of what a foreground hides, and how each of them goes on: what is chosen from."""
+"""Candidates for hidden depth: the surfaces seen on eight sides of each hidden pixel, and their continuations."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NEAR_END, FAR_END = 2, 8
 
 @dataclass(frozen=True)
 class Candidates:
-    """What is chosen from: n hidden pixels of the grid, k candidates each."""
+    """Candidate surfaces of n hidden pixels of the grid, k each."""
 
     rows: np.ndarray  # (h,) rows of the canvas that the grid samples
     columns: np.ndarray  # (w,) columns
@@ -47,7 +47,7 @@ class Candidates:
 
 
 def find_candidates(image: LayeredDepthImage, found: Disocclusion) -> Candidates:
-    """Samples the canvas and finds for each hidden pixel the surfaces seen beside what hides it."""
+    """Samples the canvas and finds for each hidden pixel the surfaces around its occluder."""
     step = max(1.0, image.long_side / GRID)
     rows, columns = (_samples(side, step) for side in found.hidden.shape)
     picked = np.ix_(rows, columns)

@@ -1,1 +1,1 @@
-"""The colour of what is hidden, by one of five inpainters."""
+"""The colour of hidden surfaces, by one of five inpainters."""

@@ -1,7 +1,7 @@
-"""Colour outside the photo's frame: what each surface shows inside it goes on, filled from that surface's own context.
+"""Colour outside the photo's frame: each surface continues outwards, filled from its own context.
 
-It is invented as what is hidden is: the border's pixels are the synthesis region, and the context is flooded from them into the
-photo along links, so nothing crosses a depth discontinuity and nothing is a mirror image of what stands beside it.
+The border is filled as hidden surfaces are: its pixels are the synthesis region, and the context is flooded from them into the
+photo along links, so nothing crosses a depth discontinuity, and nothing is a mirror image of what is beside it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..layers.layered_depth_image import DOWN, RIGHT, Layer, LayeredDepthImage, 
 from ..layers.regions import find_regions
 from ..settings import InpaintSettings, LayerSettings
 from .fill_colour import fill_colour
-from .inpainter import Exemplar, Inpainter, Step
+from .inpainter import Inpainter, Step
 
 
 def fill_border(
@@ -23,13 +23,12 @@ def fill_border(
 ) -> np.ndarray:
     """(h, w, 3) float32 colours of the first layer with its border.
 
-    By the inpainter; where that needs downloaded networks, by exemplar.
+    By a cheaper inpainter (`Inpainter.for_border`): a move that is framed to stay clean shows none of the border, and its area is
+    larger than that of all hidden regions together.
     """
     first = image.layers[0]
     if not first.synthesised.any():
         return first.colour.copy()
-    if inpainter.needs:
-        inpainter = Exemplar(settings)
     apart = split_off_border(image)
     border = apart.layers[1]
     labels, _ = label_surfaces(border.present, border.links[RIGHT] == 1, border.links[DOWN] == 1)
@@ -37,13 +36,13 @@ def fill_border(
 
     return np.where(
         first.synthesised[..., None],
-        fill_colour(regions, apart, inpainter, settings.eroded_rim, progress, mirrored=False),
+        fill_colour(regions, apart, inpainter.for_border(), settings.eroded_rim, progress, mirrored=False),
         first.colour,
     )
 
 
 def split_off_border(image: LayeredDepthImage) -> LayeredDepthImage:
-    """The first layer as two, the photo and its border, linked where they were."""
+    """The first layer as two, the photo and its border, with the links between them kept."""
     first = image.layers[0]
     outside = first.synthesised
     links = np.full_like(first.links, -1)

@@ -1,4 +1,4 @@
-"""The inpainters by the names that the settings have for them."""
+"""The inpainters by their names in the settings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INPAINTERS: dict[str, type[Inpainter]] = {
 
 
 def resolved(settings: InpaintSettings) -> InpaintSettings:
-    """The settings with the inpainter that `automatic` stands for: `learned`, whose networks come along."""
+    """The settings with `automatic` replaced by `learned`, whose networks are built in."""
     return replace(settings, inpainter="learned") if settings.inpainter == "automatic" else settings
 
 

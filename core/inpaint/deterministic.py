@@ -1,4 +1,4 @@
-"""The deterministic fill of one region: a smooth continuation of its context, mirrored detail and pieces on top."""
+"""The deterministic fill of one region: smooth continuation of its context, plus mirrored detail and PatchMatch results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from ..layers.regions import Region
 from ..raster.nearest_known import nearest_known
 from ..raster.push_pull import push_pull
-from .exemplar import PATCH_RADII_AND_SEEDS, inpaint_exemplar_cached
+from .exemplar import RUNS, THOROUGH, Effort, inpaint_exemplar_cached
 
 FEWEST_SOURCES = 12
 DETAIL = 0.6
@@ -24,10 +24,10 @@ DETAIL_SIGMA = 0.006
 
 
 def trusted_context(region: Region, rim: int) -> np.ndarray:
-    """The context without the rim beside the silhouette, into which the foreground's colour has leaked.
+    """The context without the rim beside the silhouette, where the foreground's colour may have leaked.
 
-    Shih et al. 2020 call it the dilation of the synthesis region (section 3.2 and table 3: 1.84 dB in the holes). Where that
-    would leave too little, the rim is narrower.
+    Shih et al. 2020 call this the dilation of the synthesis region (section 3.2 and table 3: 1.84 dB in the holes). Where too little
+    context would be left, the rim is narrower.
     """
     while rim > 0:
         trusted = region.context & (region.distance > rim)
@@ -39,17 +39,18 @@ def trusted_context(region: Region, rim: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class FillParts:
-    """What the deterministic fill of a region is made of."""
+    """The components of the deterministic fill of a region."""
 
     source: np.ndarray  # (h, w) bool: trusted context
     smooth: np.ndarray  # (h, w, 3) float32: the context's colour on `source`, a smooth continuation elsewhere
     detail: np.ndarray  # (h, w, 3) float32: fine detail for the synthesis pixels and the rim, 0 elsewhere
     pieces: np.ndarray | None = None  # (h, w, 6) float32: two times what pieces of the context would add there, 0 elsewhere
-    long_side: int = 0  # of the whole picture in pixels, where there are pieces
+    long_side: int = 0  # of the whole picture, pixels
 
 
-def fill_parts(region: Region, rim: int, sigma: float, long_side: int = 0) -> FillParts | None:
-    """The smooth fill and the detail of one region, with pieces of its context where `long_side` is given; None without context."""
+def fill_parts(region: Region, rim: int, sigma: float, long_side: int, effort: Effort | None = THOROUGH) -> FillParts | None:
+    """The smooth fill and the detail of one region, with pieces of its context by PatchMatch unless `effort` is None; None without
+    context. `long_side` is the whole picture's, in pixels."""
     source = trusted_context(region, rim)
     if not source.any():
         return None
@@ -57,12 +58,12 @@ def fill_parts(region: Region, rim: int, sigma: float, long_side: int = 0) -> Fi
     hole = region.synthesis | untrusted
     detail[hole] = mirrored_detail(region.colour, source, hole, sigma)
     smooth = push_pull(region.colour, source)
-    found = inpaint_exemplar_cached(region.colour, source, hole, smooth, long_side, untrusted) if long_side else None
+    found = inpaint_exemplar_cached(region.colour, source, hole, smooth, long_side, untrusted, effort) if effort else None
     return FillParts(source, smooth, detail, found, long_side)
 
 
 def on_the_rim(region: Region, parts: FillParts) -> tuple[np.ndarray, np.ndarray]:
-    """(h, w) bool, the context that is not trusted, and (h, w, 3) float32, what the photo shows there less the smooth fill, 0
+    """(h, w) bool, the untrusted context, and (h, w, 3) float32, the photo's colour there minus the smooth fill, 0
     elsewhere."""
     rim = region.context & ~parts.source
     return rim, np.where(rim[..., None], region.colour - parts.smooth, 0).astype(np.float32)
@@ -78,7 +79,7 @@ def compose(region: Region, parts: FillParts | None) -> np.ndarray:
     if parts.pieces is None:
         painted = parts.smooth[wanted] + DETAIL * parts.detail[wanted]
     else:
-        found = parts.pieces[wanted].reshape(-1, len(PATCH_RADII_AND_SEEDS), 3)
+        found = parts.pieces[wanted].reshape(-1, RUNS, 3)
         first = np.ascontiguousarray(parts.pieces[..., :3])
         crisp = found[:, 0] - cv2.GaussianBlur(first, (0, 0), max(1.0, CRISP_SIGMA * parts.long_side))[wanted]
         painted = parts.smooth[wanted] + BESIDE_PIECES * parts.detail[wanted] + PIECES * found.mean(axis=1) + CRISP * crisp
@@ -88,8 +89,8 @@ def compose(region: Region, parts: FillParts | None) -> np.ndarray:
 def mirrored_detail(colour: np.ndarray, source: np.ndarray, wanted: np.ndarray, sigma: float) -> np.ndarray:
     """(n, 3) float32 fine detail for the wanted pixels: the context's, mirrored at the nearest trusted pixel.
 
-    Detail is what remains of the context's colour without its average over a few pixels of context, so that no foreground
-    and no shading comes along. Where the mirrored place is no context, or where two meet at one silhouette, there is none.
+    Detail is the context's colour minus its local average over context, so it holds no foreground and no shading. It is 0 where the
+    mirrored place is not context, or where two of them meet at one silhouette.
     """
     import cv2
 

@@ -1,4 +1,4 @@
-"""Colour of what is hidden, from its context only, so that no foreground can bleed in."""
+"""Colour of hidden surfaces from their own context only, so that no foreground colour leaks in."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ..layers.regions import Region
 from ..raster.nearest_known import nearest_known
 from ..threads import thread_count
 from .deterministic import DETAIL_SIGMA, compose, fill_parts
+from .exemplar import Effort
 from .inpainter import Inpainter, Painter, Step
 
 QUICK = 0.1
@@ -28,8 +29,8 @@ def fill_colour(
 ) -> np.ndarray:
     """(h, w, 3) float32 sRGB colours of the last layer, each region painted from its own context.
 
-    `eroded_rim` is the rim of the context that is not trusted, as a part of the long side. `mirrored`: whether fine detail may
-    be the context's, mirrored at the region's edge.
+    `eroded_rim` is the width of the untrusted rim of the context, as a part of the long side. `mirrored`: whether fine detail may be
+    the context's, mirrored at the region's edge.
     """
     colour = image.layers[-1].colour.copy()
     rim, sigma = round(eroded_rim * image.long_side), max(2.0, DETAIL_SIGMA * image.long_side)
@@ -37,8 +38,8 @@ def fill_colour(
     painter = inpainter.painter(colour, image, lambda part: progress(quick + (1 - quick) * part))
     done, all_ = 0, sum(int(region.synthesis.sum()) for region in regions) or 1
     with ThreadPoolExecutor(thread_count()) as pool:  # regions know nothing of each other, and OpenCV works outside Python's lock
-        long_side = image.long_side if inpainter.uses_patch_match else 0
-        work = pool.map(lambda region: _paint(region, rim, sigma, long_side, painter, mirrored), regions)
+        paint = lambda region: _paint(region, rim, sigma, image.long_side, inpainter.effort, painter, mirrored)
+        work = pool.map(paint, regions)
         for region, (painted, cut) in zip(regions, work, strict=True):
             colour[region.window][region.synthesis] = painted
             if painter:
@@ -51,7 +52,7 @@ def fill_colour(
 
 
 def _without_context(colour: np.ndarray, regions: list[Region], image: LayeredDepthImage) -> np.ndarray:
-    """The colours, where a region had no context those of the nearest one that had; without any those in front."""
+    """The colours; regions without context take those of the nearest region that has one, or else the foreground's."""
     lost = np.zeros(image.shape, bool)
     for region in regions:
         if not region.context.any():
@@ -66,9 +67,11 @@ def _without_context(colour: np.ndarray, regions: list[Region], image: LayeredDe
     return colour
 
 
-def _paint(region: Region, rim: int, sigma: float, long_side: int, painter: Painter | None, mirrored: bool) -> tuple[np.ndarray, list]:
-    """The region's deterministic colours as by `compose`, and what the painter is to see of it."""
-    parts = fill_parts(region, rim, sigma, long_side)
+def _paint(
+    region: Region, rim: int, sigma: float, long_side: int, effort: Effort | None, painter: Painter | None, mirrored: bool
+) -> tuple[np.ndarray, list]:
+    """The region's deterministic colours as by `compose`, and the painter's input for it."""
+    parts = fill_parts(region, rim, sigma, long_side, effort)
     if parts and not mirrored:
         parts = replace(parts, detail=np.zeros_like(parts.detail))
     return compose(region, parts), painter.cut(region, parts) if painter and parts else []

@@ -1,4 +1,4 @@
-"""Invents what the photo does not show: the border outside its frame, then what each layer hides, until nothing new is hidden."""
+"""Invents what the photo does not show: its border, then layer by layer the hidden surfaces, until nothing new is hidden."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def inpaint(
     progress: Step = lambda fraction: None,
     downloaded: Downloaded = Downloaded(),
 ) -> tuple[LayeredDepthImage, tuple[int, ...]]:
-    """The same image with its border coloured and a layer more for every nesting of hidden surfaces.
+    """The image with its border coloured and one layer more for every level of hidden surfaces.
 
-    Each pass finds the discontinuities in what was made last and fills behind them (Shih et al. 2020, section 3.3), until
-    none is left or `layers.passes` are done. Returns the image and the count of depth edges filled behind in each pass.
+    Each pass finds the discontinuities of the last layer and fills behind them (Shih et al. 2020, section 3.3), until
+    none is left or `layers.passes` are done. Returns the image and the number of depth edges filled behind in each pass.
     Raises DioramaError where the inpainter needs a network that is not `downloaded`.
     """
     inpainter = choose_inpainter(settings, downloaded)
@@ -45,6 +45,8 @@ def inpaint(
         found = disocclude(image, layers.hidden_width)
         if found is None or found.hidden.sum() < FEWEST_HIDDEN:
             break
+        if turn == 1:
+            inpainter = inpainter.for_nested()
         found, inpainter = inpainter.edges(image, found, layers.context_width, within(told, 0, EDGES_SHARE * share))
         found = inpainter.depth(image, found, within(told, EDGES_SHARE * share, share))
         image, distance = add_hidden_layer(image, found)
@@ -61,8 +63,8 @@ def with_front_colour(image: LayeredDepthImage, colour: np.ndarray) -> LayeredDe
 
 
 def add_hidden_layer(image: LayeredDepthImage, found: Disocclusion) -> tuple[LayeredDepthImage, np.ndarray]:
-    """The image with a layer of what `found` hides, linked and at depth, without colour; and each pixel's distance from its
-    silhouette."""
+    """The image with a new layer of the pixels in `found`, with links and depth but no colour; and each pixel's distance from
+    its silhouette."""
     found = absorb_islands(image, found)
     earlier, links = link_hidden(image, found)
     disparity = fill_depth(image, found, links)

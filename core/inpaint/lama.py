@@ -1,7 +1,7 @@
-"""Colour of what is hidden by LaMa (Suvorov et al. 2022), a published network that paints large holes and goes on with patterns.
+"""Colour of hidden surfaces by LaMa (Suvorov et al. 2022), a published network for large holes and repeating patterns.
 
-The TorchScript file is a program, so it is loaded only if its bytes are those that the catalogue knows. It is given each
-region's trusted context and nothing else: all other pixels are masked.
+The TorchScript file is a program, so it is loaded only if its sha256 is the catalogue's. The network sees each region's trusted
+context and nothing else: all other pixels are masked.
 """
 
 from __future__ import annotations
@@ -89,10 +89,10 @@ class LamaPainter(WholeRegions):
 
 
 def paint_region(network: LamaNetwork, region: Region, source: np.ndarray) -> np.ndarray:
-    """(n, 3) float32 colours of the region's synthesis pixels, in their raster order.
+    """(n, 3) float32 colours of the region's synthesis pixels, in raster order.
 
-    `source` (h, w) bool is the trusted context. A large region is painted smaller; the fine detail that is lost by that comes
-    from the context, mirrored at its border as in the deterministic fill.
+    `source` (h, w) bool is the trusted context. A large region is painted at reduced size; the fine detail lost by that is replaced by
+    the context's, mirrored at its border as in the deterministic fill.
     """
     import cv2
 
@@ -120,7 +120,7 @@ def working_size(height: int, width: int, side: int = WORKING_SIDE) -> tuple[int
 
 
 def load_lama(downloaded: Downloaded) -> LamaNetwork:
-    """The network from the models folder; raises DioramaError where it or torch is missing or its bytes are others'."""
+    """The network from the models folder; raises DioramaError where the file or torch is missing or the sha256 differs."""
     (path,) = downloaded.paths("lama")
     try:
         from ..networks.device import choose_device, torch

@@ -1,4 +1,4 @@
-"""Colour of what is hidden by a network that completes the deterministic fill."""
+"""Colour of hidden surfaces by a network that completes the deterministic fill."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..layers.layered_depth_image import LayeredDepthImage
 from ..layers.regions import FEWEST, Disocclusion, Region
 from ..settings import HIDDEN_COLOUR, HIDDEN_EDGES
 from .deterministic import FillParts, on_the_rim
-from .exemplar import PATCH_RADII_AND_SEEDS
+from .exemplar import RUNS
 from .inpainter import Exemplar, Painter, Step
 
 BLOCK, MARGIN = 112, 24
@@ -25,7 +25,7 @@ PIXELS_AT_ONCE = 1 << 20
 
 @dataclass(frozen=True)
 class Learned(Exemplar):
-    """The exemplar fill, completed by the networks that come with Photo Diorama."""
+    """The exemplar fill, completed by the built-in networks."""
 
     def edges(self, image: LayeredDepthImage, found: Disocclusion, context_width: float, step: Step) -> tuple[Disocclusion, Learned]:
         """Edges continue behind what the photo shows, where the settings ask for it."""
@@ -51,7 +51,7 @@ class Tile:
 
 
 class TilePainter:
-    """Completes regions on a canvas as they come, many tiles at once, in bounded memory."""
+    """Completes regions on a canvas, many tiles at once, in bounded memory."""
 
     def __init__(self, canvas: np.ndarray, network: Callable[[np.ndarray], np.ndarray]):
         """`canvas` is the (h, w, 3) float32 to be written to; `network` as for `built_in.colour.complete`."""
@@ -85,7 +85,7 @@ def cut_tiles(region: Region, parts: FillParts) -> list[Tile]:
     colours = trusted.min(axis=0), trusted.max(axis=0)  # so that nothing is tinted as nothing around it is
     rim, shown = on_the_rim(region, parts)
     hole = region.synthesis | rim
-    pieces = np.zeros((*hole.shape, 3 * len(PATCH_RADII_AND_SEEDS)), np.float32) if parts.pieces is None else parts.pieces
+    pieces = np.zeros((*hole.shape, 3 * RUNS), np.float32) if parts.pieces is None else parts.pieces
     given = (parts.smooth, parts.detail, pieces, parts.source, hole, rim, shown)
     tiles = []
     for box, seen in blocks(region.synthesis):

@@ -1,4 +1,4 @@
-"""Which networks an inpainter needs that somebody has to download, where they lie, and which processor they run on."""
+"""Which downloaded networks an inpainter needs, where their files are, and which device they run on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NEEDED = {"published": ("shih2020_edge", "shih2020_depth", "shih2020_color"), "l
 
 @dataclass(frozen=True)
 class Downloaded:
-    """The models folder and the device that networks run on."""
+    """The models folder, and the device that networks run on."""
 
     folder: Path | None = None
     device: str = "cpu"
@@ -43,15 +43,15 @@ class Downloaded:
         return tuple(path_of(weights, self.folder) for weights in wanted)  # which says what to do with an unchecked one
 
     def stamp(self, inpainter: str) -> tuple:
-        """What changes when a result of this inpainter may: device, and place, size and time of each file."""
+        """A value that changes when an inpainter's results may change: device, and place, size and time of each file."""
         files = [(path, path.stat()) for path in self.paths(inpainter)]
         return (self.device, *((str(path), at.st_size, at.st_mtime_ns) for path, at in files)) if files else ()
 
 
 def checked_content(key: str, path: Path) -> bytes:
-    """The whole file, hashed as it is read: what is taken for a program must be what its publisher made, now.
+    """The whole file, hashed while it is read: a file that will run as a program must be the publisher's at this moment.
 
-    Raises DioramaError where it cannot be read or is not the file that the catalogue knows by its whole sha256.
+    Raises DioramaError where it cannot be read or its sha256 is not the catalogue's.
     """
     try:
         content = path.read_bytes()

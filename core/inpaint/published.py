@@ -1,7 +1,7 @@
 """Hidden depth and colour by the networks that the method's authors published: edges, then depth, then colour.
 
-Shih et al. 2020, sections 3.2 and 3.3, with the inputs that its released code gives to the published weights. What hangs
-together and is torn, and that nothing comes in front of what hides it, is settled as for every other fill.
+Shih et al. 2020, sections 3.2 and 3.3, with the inputs that its released code gives to the published weights. Links and the rule
+that nothing comes in front of its occluder are the same as for every other fill.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ from ..layers.layered_depth_image import LayeredDepthImage
 from ..layers.link_layers import absorb_islands
 from ..layers.regions import Disocclusion, Region
 from ..settings import InpaintSettings
-from .inpainter import Painter, Step, WholeRegions, within
+from .exemplar import QUICK
+from .inpainter import Exemplar, Inpainter, Painter, Step, WholeRegions, within
 from .needed_networks import NEEDED, Downloaded
 
 
@@ -48,17 +49,23 @@ class Published:
     seen: SeenEdges | None = None
     regions: tuple[Region, ...] = ()
     needs: ClassVar[tuple[str, ...]] = NEEDED["published"]
-    uses_patch_match: ClassVar[bool] = False
+    effort: None = None
     depth_share: ClassVar[float] = 0.5
 
     @classmethod
     def load(cls, settings: InpaintSettings, downloaded: Downloaded) -> Published:
         return load_published(downloaded)
 
-    def edges(self, image: LayeredDepthImage, found: Disocclusion, context_width: float, step: Step) -> tuple[Disocclusion, Published]:
-        """The edge network looks only behind what the photo shows, and only where another depth edge touches a silhouette.
+    def for_border(self) -> Inpainter:
+        return Exemplar(InpaintSettings(), QUICK)
 
-        Where the photo was split into parts the flood's guess stays, as it alone knows which part a surface belongs to.
+    def for_nested(self) -> Inpainter:
+        return self
+
+    def edges(self, image: LayeredDepthImage, found: Disocclusion, context_width: float, step: Step) -> tuple[Disocclusion, Published]:
+        """Runs the edge network only behind the photo's own surface, where another depth edge touches a silhouette.
+
+        Where the photo was split into parts the flood's guess stays: only the flood knows which part a surface belongs to.
         """
         from ..networks.inpaint.inpaint_edge import inpaint_edge
 
@@ -77,7 +84,7 @@ class Published:
         return found, replace(self, seen=seen, regions=tuple(regions))
 
     def depth(self, image: LayeredDepthImage, found: Disocclusion, step: Step) -> Disocclusion:
-        """By the depth network, always behind what hides it."""
+        """Depth by the depth network, always behind the occluder."""
         if found.part is not None or self.seen is None:
             return found
         return replace(found, expected=self._expected(image, found, self.seen, step))
@@ -102,7 +109,7 @@ class Published:
             done += area
         if found.torn is not None:
             drawn = repropagate(image, found, drawn, band_of(image))
-        return _behind_what_hides(image, found, drawn)
+        return _keep_behind_occluder(image, found, drawn)
 
     def painter(self, canvas: np.ndarray, image: LayeredDepthImage, step: Step) -> Painter:
         """Paints the regions of the layer whose edges are known."""
@@ -147,16 +154,16 @@ def load_published(downloaded: Downloaded) -> Published:
 
 
 def colour_crop(region: Region, source: np.ndarray, seen: SeenEdges | None):
-    """What the colour network is given: the rim of the context that is not trusted belongs to what is to be painted."""
+    """The colour network's input; the untrusted rim of the context belongs to what is painted."""
     edge = seen.of(region) if seen else np.zeros(source.shape, bool)
     colour = np.where(source[..., None], region.colour, 0).astype(np.float32)
     hole = region.synthesis | (region.context & ~source)
     return Crop(colour, np.ones(source.shape, np.float32), edge, source, hole)
 
 
-def _behind_what_hides(image: LayeredDepthImage, found: Disocclusion, drawn: np.ndarray) -> np.ndarray:
-    """`drawn`, but the flood's guess where it is no number, comes too close to what hides it, or at the silhouette itself,
-    whose pixels keep what they hang on; nowhere farther than twice the farthest thing."""
+def _keep_behind_occluder(image: LayeredDepthImage, found: Disocclusion, drawn: np.ndarray) -> np.ndarray:
+    """`drawn`, with the flood's guess where it is NaN, too close to its occluder, or at the silhouette itself, whose pixels keep the
+    disparity of the surface they continue; nothing is farther than twice the farthest pixel."""
     limit = image.layers[-1].disparity - image.threshold / 2
     floor = min(float(layer.disparity[layer.present].min()) for layer in image.layers) / 2
     usable = found.hidden & (found.distance > 1) & np.isfinite(drawn) & (drawn < limit)

@@ -1,1 +1,1 @@
-"""The layered depth image: cut at depth discontinuities, split into layers, linked where they hang together."""
+"""The layered depth image: cut at depth discontinuities, split into layers, linked where pixels belong to one surface."""

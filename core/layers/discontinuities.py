@@ -1,7 +1,7 @@
-"""Where the photo's surface is torn: disparity jumps, cleaned of bridges, islands, short cracks and dangling ends.
+"""Cuts the photo's surface at depth discontinuities, cleaned of bridges, islands, short cracks and dangling ends.
 
 Links are arrays: `right[r, c]` says that pixel (r, c) and (r, c + 1) are of one surface, `down[r, c]` the same for (r + 1, c).
-A torn link lies on a segment between two corners of the pixel grid; torn segments that share a corner form one crack.
+A cut link is a segment between two corners of the pixel grid; segments that share a corner form one crack.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ def _neighbours(array: np.ndarray):
 def cut_discontinuities(
     disparity: np.ndarray, threshold: float, steps: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Disparity (islands moved to the surface beside them) and the links `right` and `down`, (h, w) bool each.
+    """Disparity, with islands moved to the surface beside them, and the links `right` and `down`, (h, w) bool each.
 
-    `steps` (2, h, w) bool are the links right and down that alone may be torn; None: any.
+    With `steps` (2, h, w) bool only these links, right and down, may be cut.
     """
     long_side = max(disparity.shape)
     disparity = _without_islands(disparity, threshold, ISLAND_AREA * long_side**2, steps)
@@ -65,7 +65,7 @@ def _links(disparity: np.ndarray, threshold: float, steps: np.ndarray | None = N
 
 
 def _without_bridges(right: np.ndarray, down: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Cuts a link whose neighbours on both sides, across the same line, are torn."""
+    """Cuts a link whose neighbours on both sides, across the same line, are cut."""
     torn = ~right[:, :-1]
     right = right.copy()
     right[1:-1, :-1] &= ~(torn[:-2] & torn[2:])
@@ -76,13 +76,13 @@ def _without_bridges(right: np.ndarray, down: np.ndarray) -> tuple[np.ndarray, n
 
 
 def label_surfaces(present: np.ndarray, right: np.ndarray, down: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(h, w) int32 labels of linked pieces, 0 where not present, and the count of pixels per label.
+    """(h, w) int32 labels of connected pieces, 0 where not present, and the number of pixels per label.
 
-    Pixels and links side by side on a grid of twice the size are an ordinary picture whose components OpenCV labels.
+    Pixels and links form a picture of twice the size, whose connected components OpenCV labels.
 
     >>> everywhere, right = np.ones((2, 3), bool), np.array([[True, False, False]] * 2)
     >>> down = np.array([[True] * 3, [False] * 3])
-    >>> labels, sizes = label_surfaces(everywhere, right, down)  # torn between the second and the third column
+    >>> labels, sizes = label_surfaces(everywhere, right, down)  # cut between the second and the third column
     >>> labels.tolist(), sizes.tolist()
     ([[1, 1, 2], [1, 1, 2]], [0, 4, 2])
     """
@@ -104,9 +104,9 @@ def label_surfaces(present: np.ndarray, right: np.ndarray, down: np.ndarray) -> 
 
 
 def _without_islands(disparity: np.ndarray, threshold: float, area: float, steps: np.ndarray | None = None) -> np.ndarray:
-    """Pieces of fewer than `area` pixels go to a larger one: the nearest, unless they touch one of likelier disparity.
+    """Joins pieces of fewer than `area` pixels to a larger one: the nearest, unless they touch one of more similar disparity.
 
-    So the rim of a round thing, which falls away so steeply that it comes to pieces, does not end up on the wall behind it.
+    So the rim of a round thing, which is steep enough to fall into pieces, does not end up on the wall behind it.
     """
     right, down = _links(disparity, threshold, steps)
     labels, sizes = label_surfaces(np.ones(disparity.shape, bool), right, down)
@@ -120,7 +120,7 @@ def _without_islands(disparity: np.ndarray, threshold: float, area: float, steps
 
 
 def _likeliest(disparity: np.ndarray, labels: np.ndarray, island: np.ndarray) -> np.ndarray:
-    """For each label of an island the disparity beside it, outside of all islands, to which it jumps least; NaN without."""
+    """For each island's label, the disparity outside all islands beside it to which its jump is least; NaN without."""
     pieces, jumps, values = [], [], []
     for here, there in _neighbours(disparity):
         touching = island[here] & ~island[there]
@@ -135,7 +135,7 @@ def _likeliest(disparity: np.ndarray, labels: np.ndarray, island: np.ndarray) ->
 
 
 def torn_segments(right: np.ndarray, down: np.ndarray):
-    """Torn links as segments between corners: for each kind (rows, columns of the first pixel) and the two corner indices.
+    """Cut links as segments between corners: for each kind (rows, columns of the first pixel) and the two corner indices.
 
     Corners are numbered on the (h + 1, w + 1) grid; corner (r, c) is the top left one of pixel (r, c).
     """
@@ -147,7 +147,7 @@ def torn_segments(right: np.ndarray, down: np.ndarray):
 
 
 def _heal(disparity, right, down, threshold: float, short: float) -> tuple[np.ndarray, np.ndarray]:
-    """Closes cracks of at most `short` segments, and prunes dangling ends of others where the jump is small."""
+    """Joins cracks of at most `short` segments again, and prunes dangling ends of others where the jump is small."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 

@@ -1,4 +1,4 @@
-"""LayeredDepthImage: several surfaces a pixel, and which neighbours belong to the same surface."""
+"""LayeredDepthImage: several surfaces per pixel, with links between neighbours of the same surface."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ PHOTO, INVENTED, FRONT, BACK = range(4)
 
 @dataclass(frozen=True)
 class Layer:
-    """One sheet of pixels on the canvas, linked to those of its neighbours that belong to the same surface.
+    """One sheet of pixels on the canvas, with links to the neighbours that belong to the same surface.
 
-    A neighbour may be on another layer: what was invented behind a foreground goes on in the photo beside it. So a link names
-    the layer; -1 is a tear or nothing there. Links are mutual, one a side.
+    A neighbour may be on another layer: a hidden surface continues in the photo beside its occluder. So a link holds the number of
+    the neighbour's layer; -1 means cut, or no pixel there. Links are mutual, one per side.
     """
 
     present: np.ndarray  # (h, w) bool
@@ -46,6 +46,7 @@ class LayeredDepthImage:
     threshold: float  # jump of disparity at which surfaces are torn, 1/m
     span: float  # range of disparity of the photo, 1/m
     estimated: bool = False  # torn at steps that were found in soft depth: a tear may end before its silhouette does
+    see_through: np.ndarray | None = None  # (h, w) bool: the photo is not opaque, so nothing is invented behind; None without
     skirt: int = 0  # the layer in which foregrounds go on over what is behind, to end softly; 0 without
 
     @property
@@ -74,7 +75,7 @@ def neighbour(array: np.ndarray, side: int, outside) -> np.ndarray:
 
 
 def beside(pixels: np.ndarray, side: int, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Flat indices of the neighbours of flat indices on that side, and which of them lie on the canvas (others: unchanged)."""
+    """Flat indices of the neighbours on that side, and a mask of those on the canvas (others: unchanged)."""
     rows, columns = STEPS[side]
     r, c = np.divmod(pixels, shape[1])
     inside = (r + rows >= 0) & (r + rows < shape[0]) & (c + columns >= 0) & (c + columns < shape[1])

@@ -1,4 +1,4 @@
-"""How hidden pixels hang together: with each other, and with the surfaces beside them that they continue."""
+"""Links of hidden pixels: to each other, and to the surfaces beside them that they continue."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ FAR_APART = 6.0
 def link_hidden(image: LayeredDepthImage, found: Disocclusion) -> tuple[list[np.ndarray], np.ndarray]:
     """Links of the earlier layers, now also into the new one, and of the new layer: (4, h, w) int8 each.
 
-    A hidden pixel goes on in the pixel beside it that has a free side there and about the same disparity, on any layer; but
-    never in one that is nearer than what hides it, so that no part of it comes out in front.
+    A hidden pixel links to a pixel beside it, on any layer, that has no link on that side and about the same disparity; never to one
+    nearer than the occluder, so that no hidden surface comes out in front.
     """
     new = len(image.layers)
     earlier = [layer.links.copy() for layer in image.layers]
@@ -55,8 +55,8 @@ def link_hidden(image: LayeredDepthImage, found: Disocclusion) -> tuple[list[np.
 def _pairs_of_one_surface(image: LayeredDepthImage, found: Disocclusion, side: int) -> tuple[np.ndarray, np.ndarray]:
     """Flat indices of hidden pixels and their hidden neighbours on that side that continue one surface.
 
-    Behind silhouette pixels side by side that means within two thresholds: more is a junction of three surfaces. The further
-    apart those pixels are, the more a slanting surface may differ between them.
+    Behind adjacent silhouette pixels their disparities must be within two thresholds: a larger difference is a junction of three
+    surfaces. The larger the distance of the silhouette pixels, the more a slanted surface may differ between them.
     """
     one = np.flatnonzero(found.hidden)
     other, inside = beside(one, side, found.hidden.shape)
@@ -75,11 +75,11 @@ def _pairs_of_one_surface(image: LayeredDepthImage, found: Disocclusion, side: i
 
 
 def absorb_islands(image: LayeredDepthImage, found: Disocclusion) -> Disocclusion:
-    """Gives pieces that are no surfaces of their own to the nearest one that is.
+    """Joins pieces that are no real surfaces to the nearest one that is.
 
-    Too small ones, as single silhouette pixels leave many behind; those that reach no silhouette, on which alone they could
-    go on; and those that come close to the surface that hides them, which happens where that surface falls away, and would
-    leave what is behind both unfilled.
+    These are pieces that are too small, as single silhouette pixels leave many behind; that reach no silhouette, where alone they could
+    be visible; or that come close to their occluder, which happens where that falls away, and would leave the surface behind both
+    unfilled.
     """
     linked = np.zeros((2, found.hidden.size), bool)
     for way, side in enumerate((RIGHT, DOWN)):

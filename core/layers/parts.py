@@ -28,9 +28,9 @@ class Parts:
 
 
 def cut_parts(parts: Parts, right: np.ndarray, down: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Part of each pixel (h, w) uint8, its outline at the silhouettes beside it; and the links, cut where two parts meet.
+    """Part of each pixel (h, w) uint8, its outline moved to silhouettes nearby; and the links, cut where two parts meet.
 
-    `right` and `down`, (h, w) bool: links of the torn surface.
+    `right` and `down`, (h, w) bool: links of the cut surface.
     """
     import cv2
 
@@ -46,7 +46,7 @@ def cut_parts(parts: Parts, right: np.ndarray, down: np.ndarray) -> tuple[np.nda
 def snap(labels: np.ndarray, right: np.ndarray, down: np.ndarray, reach: int) -> np.ndarray:
     """Labels (h, w) uint8 in which pixels up to `reach` from an outline go to the part that reaches them first along links.
 
-    So an outline that runs beside a silhouette jumps onto it, and one across a surface stays in the middle, where it was.
+    So an outline beside a silhouette moves onto it, and one across a surface stays where it was.
     """
     import cv2
 
@@ -70,9 +70,9 @@ def snap(labels: np.ndarray, right: np.ndarray, down: np.ndarray, reach: int) ->
 
 
 def with_part(parts: Parts | None, mask: np.ndarray) -> Parts:
-    """Parts with the mask's pixels as a new one; what other parts it covers are smaller by it. Their numbers stay.
+    """Parts with the mask's pixels as a new one, taken away from other parts. Numbers of other parts stay.
 
-    Raises ValueError where there is no number left; pieces of the mask that are slips of the brush are left out.
+    Raises ValueError where no number is free; tiny pieces of the mask, slips of the brush, are ignored.
     """
     import cv2
 
@@ -88,6 +88,6 @@ def with_part(parts: Parts | None, mask: np.ndarray) -> Parts:
 
 
 def without_part(parts: Parts, number: int) -> Parts | None:
-    """Parts with one joined to what nobody split off again; None where none is left."""
+    """Parts without this one, whose pixels join the unsplit surface; None where no part is left."""
     labels = np.where(parts.labels == number, np.uint8(0), parts.labels)
     return Parts(labels) if labels.any() else None

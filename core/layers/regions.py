@@ -1,4 +1,4 @@
-"""Which parts of a surface hide something, and what may tell how it looks: synthesis and context regions.
+"""Finds which surfaces hide something: synthesis and context regions behind each silhouette.
 
 Shih et al. 2020, section 3.2: from every depth discontinuity the synthesis region is flooded over the nearer surface and the
 context region over the farther one, both along links, so neither ever crosses a silhouette.
@@ -29,7 +29,7 @@ SAME_SILHOUETTE = 0.012
 
 @dataclass(frozen=True)
 class Disocclusion:
-    """Where the last layer hides something, before it is known what."""
+    """Pixels of the last layer behind which a surface is hidden, before that is known."""
 
     hidden: np.ndarray  # (h, w) bool: positions at which the next layer has a pixel
     disparity: np.ndarray  # (h, w) float32: of the farther pixel across the nearest silhouette, a first guess
@@ -44,7 +44,7 @@ class Disocclusion:
 
 @dataclass(frozen=True)
 class Region:
-    """One connected invented surface and the surroundings of the same surface that it continues."""
+    """One connected hidden surface, and its context: the surroundings of the same surface that it continues."""
 
     window: tuple[slice, slice]  # rows and columns of the canvas
     synthesis: np.ndarray  # (h', w') bool within the window
@@ -57,8 +57,8 @@ class Region:
 def disocclude(image: LayeredDepthImage, hidden_width: float) -> Disocclusion | None:
     """Floods the nearer side of every discontinuity of the last layer; None where it hides nothing.
 
-    The flood runs along links for `hidden_width` (part of the long side) at most, less where the jump is small, as a small
-    jump uncovers little. Every pixel belongs to the silhouette that reaches it first.
+    The flood follows links for at most `hidden_width` (part of the long side), less where the jump is small, as a small
+    jump uncovers little. Every pixel belongs to the silhouette pixel that reaches it first.
     """
     last = len(image.layers) - 1
     far, jump, part = _farther_side(image)
@@ -66,6 +66,8 @@ def disocclude(image: LayeredDepthImage, hidden_width: float) -> Disocclusion | 
     cut = None if part is None else (jump > 0) & (part != layer.part)
     if hidden_width == 0 and cut is not None:
         jump = np.where(cut, jump, 0)
+    if image.see_through is not None:
+        jump = np.where(image.see_through, 0, jump)
     seeds = np.flatnonzero(jump > 0)
     if len(seeds) == 0 or (hidden_width == 0 and cut is None):
         return None
@@ -85,6 +87,8 @@ def disocclude(image: LayeredDepthImage, hidden_width: float) -> Disocclusion | 
             from_ = front[own[side].ravel()[front]]
             to = from_ + STEPS[side][0] * layer.present.shape[1] + STEPS[side][1]
             new = (owner[to] < 0) & (steps < reach[owner[from_]])
+            if image.see_through is not None:
+                new &= ~image.see_through.ravel()[to]
             from_, to = from_[new], to[new]
             owner[to] = owner[from_]
             distance[to] = steps
@@ -101,7 +105,7 @@ def disocclude(image: LayeredDepthImage, hidden_width: float) -> Disocclusion | 
 def _reach(image: LayeredDepthImage, jump: np.ndarray, hidden_width: float) -> np.ndarray:
     """(pixels,) int32: steps of the flood from each silhouette pixel, by the largest jump nearby.
 
-    Nearby, because a silhouette often falls in two steps a few pixels apart, and what shows behind it is behind both.
+    Nearby, because a silhouette often falls in two steps a few pixels apart, and the surface behind it is behind both.
     """
     import cv2
 
@@ -112,7 +116,7 @@ def _reach(image: LayeredDepthImage, jump: np.ndarray, hidden_width: float) -> n
 
 
 def _smooth_along(far: np.ndarray, seeds: np.ndarray, threshold: float, rounds: int = 6) -> np.ndarray:
-    """Averages the disparity of the farther side along silhouettes, within one surface: single far pixels are often mixed."""
+    """Averages the farther side's disparity along silhouettes, within one surface: single far pixels are often mixed."""
     r, c = np.nonzero(seeds)
     for _ in range(rounds):
         padded = np.pad(np.where(seeds, far, np.float32(np.inf)), 1, constant_values=np.inf)
@@ -130,11 +134,11 @@ def _smooth_along(far: np.ndarray, seeds: np.ndarray, threshold: float, rounds: 
 
 
 def _farther_side(image: LayeredDepthImage) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """For each silhouette pixel of the last layer the disparity across its tear, the jump, and the part that lies there; 0
+    """For each silhouette pixel of the last layer the disparity across its cut, the jump, and the part there; 0
     elsewhere.
 
-    Across a tear lies the nearest surface of any layer that is behind and ends there too. Of several sides the farthest counts.
-    Where a part was cut off without a jump it counts as in front of what has a lower number.
+    Across a cut lies the nearest surface of any layer that is behind and ends there too. Of several sides the farthest counts.
+    A part that was split off without a jump counts as in front of parts with a lower number.
     """
     layer = image.layers[-1]
     far = np.full(layer.present.size, np.inf, np.float32)
@@ -169,7 +173,7 @@ def _farther_side(image: LayeredDepthImage) -> tuple[np.ndarray, np.ndarray, np.
 
 
 def _count_edges(seeds: np.ndarray, own: np.ndarray, shape: tuple[int, ...]) -> int:
-    """Connected silhouettes: seed pixels joined where they are linked, or diagonal neighbours across a linked pixel."""
+    """Number of connected silhouettes: silhouette pixels joined where linked, or diagonal across a linked pixel."""
     import cv2
 
     picture = np.zeros(shape, np.uint8)
@@ -178,13 +182,13 @@ def _count_edges(seeds: np.ndarray, own: np.ndarray, shape: tuple[int, ...]) -> 
 
 
 def find_regions(image: LayeredDepthImage, context_width: float, distance: np.ndarray, labels: np.ndarray | None = None) -> list[Region]:
-    """The connected invented surfaces of the last layer, each with its context, largest first; or for every number of `labels`
-    (h, w) int32 above 0 what bears it.
+    """The connected hidden surfaces of the last layer, each with its context, largest first; or with `labels` (h, w) int32
+    one region for every number above 0.
 
-    The context is flooded along links from the synthesis region into earlier layers, somewhat further than what is invented
-    is wide, but at most `context_width` of the long side. `distance` (h, w): steps of invented pixels from their silhouette.
-    Where depth was estimated a tear may end before the silhouette does: there the flood also stops halfway from the far to the
-    near side, or the context would reach round the tear's end and bring the foreground's colours.
+    The context is flooded along links from the synthesis region into earlier layers, a little further than the hidden surface
+    is wide, but at most `context_width` of the long side. `distance` (h, w): steps of hidden pixels from their silhouette.
+    In estimated depth a cut may end before the silhouette does: there the flood also stops halfway from the far to the near side,
+    or the context would go around the end of the cut and take the foreground's colours.
     """
     last = len(image.layers) - 1
     layer, own = image.layers[last], labels is None
@@ -206,7 +210,7 @@ def find_regions(image: LayeredDepthImage, context_width: float, distance: np.nd
 
 
 def _farther_side_only(image: LayeredDepthImage) -> np.ndarray:
-    """(layers * pixels,) bool: nodes that are no nearer than the middle between what the nearest invented pixel hides behind and itself."""
+    """(layers * pixels,) bool: nodes no nearer than the middle between the nearest hidden pixel and its occluder."""
     *before, last = image.layers
     front = np.max([np.where(layer.present, layer.disparity, 0) for layer in before], axis=0)
     middle = np.maximum((front + last.disparity) / 2, last.disparity + image.threshold)
@@ -215,9 +219,9 @@ def _farther_side_only(image: LayeredDepthImage) -> np.ndarray:
 
 
 def _flood_contexts(image: LayeredDepthImage, labels: np.ndarray, steps: np.ndarray, allowed: np.ndarray | None):
-    """Breadth first over (region, node) pairs, all regions at once; a node is layer * pixels + pixel. Only `allowed` nodes; None: all.
+    """Breadth-first search over (region, node) pairs, all regions at once; a node is layer * pixels + pixel. Only `allowed` nodes.
 
-    On an undirected graph a neighbour of the front is in the front, the one before or the next, so two fronts are remembered.
+    In an undirected graph a neighbour of the front is in the front, the previous or the next one, so only two fronts are kept.
     """
     last, pixels, width = len(image.layers) - 1, labels.size, labels.shape[1]
     links = [layer.links.reshape(4, -1) for layer in image.layers]
@@ -242,7 +246,7 @@ def _flood_contexts(image: LayeredDepthImage, labels: np.ndarray, steps: np.ndar
         new = np.unique(np.concatenate(reached))
         if allowed is not None:
             new = new[allowed[new % total]]
-        new = new[~_among(new, front) & ~_among(new, before)]
+        new = new[~_contained_in(new, front) & ~_contained_in(new, before)]
         if len(new) == 0:
             break
         keys.append(new)
@@ -254,7 +258,7 @@ def _flood_contexts(image: LayeredDepthImage, labels: np.ndarray, steps: np.ndar
     return every // total, every % total, np.concatenate(found_at)
 
 
-def _among(values: np.ndarray, ordered: np.ndarray) -> np.ndarray:
+def _contained_in(values: np.ndarray, ordered: np.ndarray) -> np.ndarray:
     """Which of `values` occur in the sorted `ordered`."""
     if len(ordered) == 0:
         return np.zeros(len(values), bool)
@@ -262,23 +266,36 @@ def _among(values: np.ndarray, ordered: np.ndarray) -> np.ndarray:
     return ordered[place] == values
 
 
-def _cut_out(image, labels, sizes, region, node, found_at) -> list[Region]:
-    """Regions as small pictures, one for each label."""
-    from scipy import ndimage
+def bounding_boxes(labels: np.ndarray) -> np.ndarray:
+    """(n, 4) int64 top, left, bottom, right (the last two exclusive) of the numbers 1 to n in (h, w) `labels`, each of which occurs.
 
+    >>> bounding_boxes(np.array([[0, 2, 2], [1, 0, 2]])).tolist()
+    [[1, 0, 2, 1], [0, 1, 2, 3]]
+    """
+    place = np.flatnonzero(labels)
+    number = labels.ravel()[place]
+    order = np.argsort(number, kind="stable")
+    first = np.searchsorted(number[order], np.arange(1, number.max(initial=0) + 1))
+    rows, columns = np.divmod(place[order], labels.shape[1])
+    ends = [at.reduceat(side, first) for side in (rows, columns) for at in (np.minimum, np.maximum)] if len(first) else [rows] * 4
+    return np.stack([ends[0], ends[2], ends[1] + 1, ends[3] + 1], axis=1)
+
+
+def _cut_out(image, labels, sizes, region, node, found_at) -> list[Region]:
+    """Regions as small pictures, one per label."""
     pixels, width = labels.size, labels.shape[1]
     order = np.argsort(region, kind="stable")
     region, node, found_at = region[order], node[order], found_at[order]
     bounds = np.searchsorted(region, np.arange(len(sizes) + 1))
-    boxes = ndimage.find_objects(labels)
+    boxes = bounding_boxes(labels)
     result = []
     for label in np.argsort(-sizes[1:], kind="stable") + 1:
         part = slice(bounds[label], bounds[label + 1])
         layer, pixel = np.divmod(node[part], pixels)
         r, c = np.divmod(pixel, width)
         box = boxes[label - 1]
-        top, left = min([box[0].start, *r[:1], *([r.min()] if len(r) else [])]), min([box[1].start, *([c.min()] if len(c) else [])])
-        bottom, right = max([box[0].stop, *([r.max() + 1] if len(r) else [])]), max([box[1].stop, *([c.max() + 1] if len(c) else [])])
+        top, left = min(box[0], r.min(initial=box[0])), min(box[1], c.min(initial=box[1]))
+        bottom, right = max(box[2], r.max(initial=-1) + 1), max(box[3], c.max(initial=-1) + 1)
         window = (slice(int(top), int(bottom)), slice(int(left), int(right)))
         synthesis = labels[window] == label
         context, distance = np.zeros(synthesis.shape, bool), np.zeros(synthesis.shape, np.int16)

@@ -1,8 +1,8 @@
-"""Soft silhouettes: an alpha matte in a narrow band at foreground edges, and what colour belongs to which side there.
+"""Soft silhouettes: alpha matting in a narrow band at foreground edges, with the colours of both sides.
 
-Compositing is in linear light, as renderers do it: photo = alpha * foreground + (1 - alpha) * background. The foreground's
-sheet goes on over the background to the band's outer edge, as a skirt; there the background keeps its own surface, cleaned
-of foreground colour. In the band's inner half what lies behind is the hidden layer.
+Alpha compositing is in linear light, as in renderers: photo = alpha * foreground + (1 - alpha) * background. The foreground's
+sheet continues over the background to the band's outer edge, as a skirt; there the background keeps its own surface, with the
+foreground's colour removed. In the band's inner half the hidden layer lies behind.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ CHUNK = 16384
 
 @dataclass(frozen=True)
 class Band:
-    """The neighbourhood of the photo's silhouettes on the canvas."""
+    """The pixels around the photo's silhouettes on the canvas."""
 
     outer: np.ndarray  # (h, w) bool: background, in front of which the foreground may go on
     inner: np.ndarray  # (h, w) bool: foreground that may let the background through
@@ -62,7 +62,7 @@ class Band:
 
 @dataclass(frozen=True)
 class Matte:
-    """What the band's pixels are mixed of, on the canvas. Linear Rec.709."""
+    """Alpha, foreground and background of the band's pixels, on the canvas. Linear Rec.709."""
 
     band: Band
     alpha: np.ndarray  # (h, w) float32: 1 on the foreground, 0 on the background near the band
@@ -73,10 +73,10 @@ class Matte:
 def find_matte(
     image: LayeredDepthImage, settings: LayerSettings, portrait: np.ndarray | None = None, estimated: bool = False
 ) -> Matte | None:
-    """The matte at the silhouettes of a torn photo; None where they are to be hard or nothing is torn.
+    """The matte at the silhouettes of a cut photo; None where silhouettes are to be hard or nothing is cut.
 
-    `portrait` is a matte of any size that came with the photo, (h', w') 0..1; it counts wherever it tells the two sides apart.
-    `estimated` says that the silhouettes were found in soft depth: the setting's automatic then makes them soft.
+    `portrait` is a matte of any size that came with the photo, (h', w') 0..1; it is used wherever it separates the two sides.
+    `estimated` says that the silhouettes were found in soft depth: then the setting's automatic value makes them soft.
     """
     part = settings.soft_edge
     if part < 0:
@@ -100,7 +100,7 @@ def find_matte(
 
 
 def find_band(image: LayeredDepthImage, width: int) -> Band | None:
-    """Pixels of the photo up to `width` away from a tear of its surface, and those a bit further; None without tears."""
+    """Pixels of the photo up to `width` from a cut of its surface, and known ones a bit further; None without cuts."""
     layer = image.layers[0]
     disparity, frame, apart = layer.disparity, ~layer.synthesised, JUMP * image.threshold
     front, back = np.zeros(frame.shape, bool), np.zeros(frame.shape, bool)
@@ -120,31 +120,31 @@ def find_band(image: LayeredDepthImage, width: int) -> Band | None:
     is_front = frame & (disparity > np.maximum(middle, farther + apart / 2)) & ~outer
     inner = is_front & (to_back <= width)
     within = is_front & ~inner & (to_back <= REACH * width)
-    within |= inner & _ridge(np.where(inner | within, to_back, 0))
+    within |= inner & _medial_axis(np.where(inner | within, to_back, 0))
     beyond = is_back & ~outer & (to_front <= REACH * width)
     edge = np.where(outer, width + 1 - to_front, np.where(inner, width + 1 - to_back, 0)).astype(np.float32)
     nearer, farther = np.where(is_back, nearer, disparity), np.where(is_back, disparity, farther)
     return Band(outer, inner & ~within, beyond, within, nearer, farther, apart, edge, width)
 
 
-def _ridge(distance: np.ndarray) -> np.ndarray:
-    """The middle of thin things, where all is near the silhouette: local maxima of the distance to the background."""
+def _medial_axis(distance: np.ndarray) -> np.ndarray:
+    """The middle of thin things, where everything is near the silhouette: local maxima of the distance to the background."""
     import cv2
 
     return (distance >= cv2.dilate(distance, np.ones((3, 3), np.uint8))) & (distance > 2.5)
 
 
 def perceived(linear: np.ndarray) -> np.ndarray:
-    """A steady stand-in for the sRGB curve, in which differences are about as visible everywhere."""
+    """A square root in place of the sRGB curve: differences are about equally visible everywhere, and it has no kink."""
     return np.sqrt(np.maximum(linear, 0))
 
 
 def _sample(colour: np.ndarray, disparity: np.ndarray, band: Band):
-    """Alpha, its confidence, foreground and background: of several pairs of known colours nearby the one that explains the
+    """Alpha, its confidence, foreground and background: the pair of known colours nearby that explains the
     pixel best (after Gastal and Oliveira 2010, "Shared sampling for real-time alpha matting", here in linear light).
 
-    Alpha is the pair's projection of the pixel; what the colours leave open is decided by depth. A colour counts the less
-    the further its surface lies from the two that meet here.
+    Alpha is the projection of the pixel onto the pair's line; where the colours decide nothing, depth decides. A colour counts less
+    the further its surface is from the two that meet here.
     """
     alpha = np.where(band.outer | band.beyond, np.float32(0), np.float32(1))
     confidence = (band.beyond | band.within).astype(np.float32)
@@ -154,7 +154,7 @@ def _sample(colour: np.ndarray, disparity: np.ndarray, band: Band):
         return alpha, confidence, foreground, background
     fronts, off_front = _candidates(colour, disparity, band.within, band.front, pixels, band)
     backs, off_back = _candidates(colour, disparity, band.beyond, band.back, pixels, band)
-    flat, prior, noise = colour.reshape(-1, 3), alpha.ravel(), NOISE**2 + _busy(colour, band).ravel()
+    flat, prior, noise = colour.reshape(-1, 3), alpha.ravel(), NOISE**2 + _texture_variance(colour, band).ravel()
     for start in range(0, len(pixels), CHUNK):
         part = slice(start, start + CHUNK)
         own = pixels[part]
@@ -180,8 +180,8 @@ def _sample(colour: np.ndarray, disparity: np.ndarray, band: Band):
     return alpha, confidence, foreground, background
 
 
-def _busy(colour: np.ndarray, band: Band) -> np.ndarray:
-    """(h, w) float32: by how much the known background's colours around vary (variance, perceived): what a texture explains is
+def _texture_variance(colour: np.ndarray, band: Band) -> np.ndarray:
+    """(h, w) float32: variance (perceived) of the known background's colours nearby: what its texture explains is
     no evidence of foreground."""
     import cv2
 
@@ -194,8 +194,8 @@ def _busy(colour: np.ndarray, band: Band) -> np.ndarray:
 
 
 def _candidates(colour, disparity, known: np.ndarray, expected: np.ndarray, pixels: np.ndarray, band: Band):
-    """(n, 5, 3) colours of known pixels round each of `pixels`: the nearest one, and those nearest to four places around; and
-    (n, 5) how far their disparity is from what is expected there, squared, in differences that make two surfaces."""
+    """(n, 5, 3) colours of known pixels around each of `pixels`: the nearest one, and those nearest to four places around; and
+    (n, 5) the squared difference of their disparity from the expected one, in units of the jump that separates surfaces."""
     import cv2
 
     weight = known.astype(np.float32)
@@ -249,7 +249,7 @@ def _smooth(alpha: np.ndarray, confidence: np.ndarray, colour: np.ndarray, band:
 
 
 def _spread(colour: np.ndarray, band: Band, sure: np.ndarray, width: int) -> np.ndarray:
-    """One side's colours, in the band averaged over a few pixels; sampled colours jump from pixel to pixel."""
+    """One side's colours, averaged over a few pixels in the band, since sampled colours jump from pixel to pixel."""
     import cv2
 
     weight = ((band.outer | band.inner) * np.float32(0.2) + sure).astype(np.float32)
@@ -259,15 +259,15 @@ def _spread(colour: np.ndarray, band: Band, sure: np.ndarray, width: int) -> np.
 
 
 def _halo(colour: np.ndarray, background: np.ndarray, band: Band, alpha: np.ndarray, top: float) -> np.ndarray:
-    """(h, w) float32 alpha: how much foreground the band's outer half needs so that the background is left as it is further out.
+    """(h, w) float32 alpha that the band's outer half needs so that the background stays as it is further out.
 
-    Beside a silhouette photos have lines that no mixture explains: a camera that sharpens leaves them light or dark, a lens
-    coloured. They move with the foreground, wholly: of a part of it the rest would be a line of odd colours on the background.
+    Beside a silhouette photos have lines that no mixture explains: sharpening in a camera makes them light or dark, a lens coloured.
+    They move with the foreground as a whole: the rest of a part of them would be a line of odd colours on the background.
     """
     need = least_alpha(colour, background, top)
     off = perceived(colour) - perceived(background)
     difference = np.sqrt((off * off).mean(axis=2))
-    deviation = difference / np.sqrt(NOISE**2 + _busy(colour, band) / BUSY)
+    deviation = difference / np.sqrt(NOISE**2 + _texture_variance(colour, band) / BUSY)
     beside = band.width + 1 - band.edge <= HALO * band.width
     moves = band.outer & (band.edge >= 2) & ((beside & (difference > VISIBLE)) | (deviation > ODD))
     least = np.where(band.outer & (band.edge >= 2) & (alpha > UNSEEN), need, 0)
@@ -276,7 +276,7 @@ def _halo(colour: np.ndarray, background: np.ndarray, band: Band, alpha: np.ndar
 
 
 def least_alpha(seen: np.ndarray, background: np.ndarray, top: float) -> np.ndarray:
-    """(...) alpha from which on a foreground between 0 and `top` makes `seen` (..., 3) over `background` as it is.
+    """(...) the least alpha with which a foreground between 0 and `top` composites to `seen` (..., 3) over `background`.
 
     With less, the background would have to change, each channel by another amount: dots of odd colours.
     """
@@ -288,26 +288,26 @@ def least_alpha(seen: np.ndarray, background: np.ndarray, top: float) -> np.ndar
 def split_composite(seen, alpha, foreground, background, top: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """Foreground and background, (..., 3) each, that composite to exactly `seen` with `alpha` (..., 1), near those given.
 
-    What the given ones leave unexplained goes to the foreground where it is seen at all: it stays there when the background
-    comes into view beside it, and no outline of the old silhouette is left in the air. Then the background is brought into
-    the range that leaves the foreground one from 0 to `top`.
+    The residual goes to the foreground where that is visible at all: there it stays when the background becomes visible beside it,
+    and no outline of the old silhouette remains. Then the background is clipped to the range that leaves the foreground in 0 to `top`.
     """
     rest = seen - alpha * foreground - (1 - alpha) * background
     behind = 1 - np.clip((alpha - UNSEEN) / (SEEN - UNSEEN), 0, 1)  # share of the rest that the background takes
     through = np.maximum(1 - alpha, 1e-6)
     background = background + rest * behind / through
-    background = np.clip(background, np.maximum((seen - alpha * top) / through, 0), np.minimum(seen / through, top))
+    most = np.where(alpha < 1, np.minimum(seen / through, top), top)  # what is opaque asks nothing of what it hides
+    background = np.clip(background, np.where(alpha < 1, np.maximum((seen - alpha * top) / through, 0), 0), most)
     return foreground_of(seen, alpha, foreground, background, top), background
 
 
 def foreground_of(seen, alpha, foreground, background, top: float = 1.0) -> np.ndarray:
-    """The foreground that composites to `seen` over a background that is settled; the given one where alpha is 0."""
+    """The foreground that composites to `seen` over a fixed background; the given one where alpha is 0."""
     exact = (seen - (1 - alpha) * background) / np.maximum(alpha, 1e-6)
     return np.clip(np.where(alpha > 0, exact, foreground), 0, top)
 
 
 def with_background_colours(image: LayeredDepthImage, matte: Matte | None) -> LayeredDepthImage:
-    """The photo's surface with the background's own colours in the outer band, which the fill then goes on from."""
+    """The photo's surface with pure background colours in the outer band, from which the fill then continues."""
     if matte is None:
         return image
     layer = image.layers[0]
@@ -320,7 +320,7 @@ def with_background_colours(image: LayeredDepthImage, matte: Matte | None) -> La
 
 
 def add_skirt(image: LayeredDepthImage, matte: Matte | None) -> tuple[LayeredDepthImage, Matte | None]:
-    """The inpainted image with the foreground's skirt as a further layer, and the matte with the hidden layer's colours.
+    """The inpainted image with the foreground's skirt as one more layer, and the matte with the hidden layer's colours.
 
     Foreground with nothing hidden behind it stays opaque.
     """

@@ -8,29 +8,32 @@ import numpy as np
 
 from ..depth.depth_map import DepthMap
 from ..photo.photo import Photo
+from ..raster.nearest_known import nearest_known
 from ..settings import LayerSettings
 from .discontinuities import cut_discontinuities, grow_foreground
-from .layered_depth_image import Layer, LayeredDepthImage, mutual_links
+from .layered_depth_image import DOWN, RIGHT, Layer, LayeredDepthImage, mutual_links, neighbour
 from .parts import Parts, cut_parts
 
 BORDER_STEP, SMALL_BORDER_STEP, SMALL = 32, 8, 640
 """The border is a multiple of this, so that the frame falls on the blocks of the mesh; of less on a grid below `SMALL`."""
 SLOPE_REACH, SLOPE_ALONG = 0.04, 0.03
 """How far into the picture, and along the frame to each side, the slope of disparity there is looked at; parts of the long side."""
+CLEAR_RIM = 2
+"""Working pixels that the surface goes on for where the photo becomes transparent."""
 FLATTENS, NEARER = 2.0, 1.3
 """Widths of the border in which its slope falls to a third; how much nearer than the nearest it may come."""
 
 
 def split_into_layers(photo: Photo, depth: DepthMap, settings: LayerSettings, parts: Parts | None = None) -> LayeredDepthImage:
-    """The photo's surface, torn at its depth discontinuities and continued outside the frame; nothing is hidden yet.
+    """The photo's surface, cut at its depth discontinuities and continued outside the frame; nothing is hidden yet.
 
-    `parts` are cut out of it, whether there is a jump of depth or not.
-
-    Colours of the border are left to the inpainting.
+    `parts` are cut out of it, with or without a jump of depth. Inpainting colours the border later.
     """
     height, width = depth.disparity.shape
     threshold = settings.tear * depth.span
-    disparity = depth.disparity
+    disparity, seen = depth.disparity, photo.seen(height, width)
+    if seen is not None and seen.any():  # so that no jump of depth beside the silhouette pulls at what is seen
+        disparity = np.where(seen, disparity, disparity.ravel()[nearest_known(seen)[1]])
     if depth.steps is None:
         disparity = grow_foreground(disparity, threshold, settings.rim_width(max(height, width)))
     disparity, right, down = cut_discontinuities(disparity, threshold, depth.steps)
@@ -43,11 +46,36 @@ def split_into_layers(photo: Photo, depth: DepthMap, settings: LayerSettings, pa
     layer = _with_border(disparity, right, down, colour, border, threshold)
     if part is not None:
         layer = replace(layer, part=np.pad(part, border, mode="edge"))
-    return LayeredDepthImage((layer,), (border, border, height, width), threshold, depth.span, depth.steps is not None)
+    layer, see_through = _without_what_is_clear(layer, photo, border)
+    return LayeredDepthImage((layer,), (border, border, height, width), threshold, depth.span, depth.steps is not None, see_through)
+
+
+def _without_what_is_clear(layer: Layer, photo: Photo, border: int) -> tuple[Layer, np.ndarray | None]:
+    """The layer without pixels of which nothing is seen, torn all around them; and (h, w) bool where one sees through the photo.
+
+    A rim of `CLEAR_RIM` stays, on which the photo's own alpha ends more exactly than the grid does. Outside the frame nothing goes
+    on beside what is not opaque.
+    """
+    import cv2
+
+    height, width = (side - 2 * border for side in layer.present.shape)
+    opaque = photo.opaque(height, width)
+    if opaque is None:
+        return layer, None
+    seen = photo.seen(height, width)
+    seen = (
+        np.ones(opaque.shape, bool)
+        if seen is None
+        else cv2.dilate(seen.view(np.uint8), np.ones((2 * CLEAR_RIM + 1,) * 2, np.uint8)).view(bool)
+    )
+    present = np.where(layer.synthesised, np.pad(opaque, border, mode="edge"), np.pad(seen, border))
+    right, down = ((layer.links[side] >= 0) & present & neighbour(present, side, False) for side in (RIGHT, DOWN))
+    torn = replace(layer, present=present, synthesised=layer.synthesised & present, links=mutual_links(right, down, 0))
+    return torn, ~np.pad(opaque, border, mode="edge")
 
 
 def _with_border(disparity, right, down, colour, border: int, threshold: float) -> Layer:
-    """Continues the surface outwards: its disparity goes on as it comes to the frame, and tears go on straight out of it."""
+    """Continues the surface outwards: disparity keeps its slope at the frame, and cuts continue straight outwards."""
     pad = ((border, border), (border, border))
     present = np.ones((disparity.shape[0] + 2 * border, disparity.shape[1] + 2 * border), bool)
     synthesised = np.pad(np.zeros(disparity.shape, bool), pad, constant_values=True)
@@ -65,10 +93,10 @@ def _with_border(disparity, right, down, colour, border: int, threshold: float) 
 
 
 def _continued(disparity: np.ndarray, linked: np.ndarray, border: int, threshold: float) -> np.ndarray:
-    """(h, w + 2 border) float32: each row goes on at both ends with the slope that its surface has there, ever less steeply.
+    """(h, w + 2 border) float32: each row continues at both ends with its surface's slope there, which fades out.
 
-    `linked` (h, w - 1) says which neighbours in a row are of one surface. The slope is smooth from row to row, across tears too, so
-    what lies behind stays as far behind. Nothing comes much nearer than the nearest, or goes to infinity.
+    `linked` (h, w - 1) says which neighbours in a row are of one surface. The slope is smooth from row to row, across cuts too, so
+    that layers keep their distance. Nothing comes much nearer than the nearest pixel, or goes to infinity.
     """
     long_side = max(disparity.shape)
     reach = min(max(3, round(SLOPE_REACH * long_side)), disparity.shape[1] - 1)

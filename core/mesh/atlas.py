@@ -1,4 +1,4 @@
-"""One packed texture for everything invented: the tiles of each layer's canvas that hold some, gathered into rectangles."""
+"""The texture atlas of all invented surfaces: tiles of each layer's canvas, packed as rectangles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The backdrop: one smooth sheet behind everything, so that a gap shows a plausible colour and never the void."""
+"""The backdrop: one smooth sheet behind everything, so that a gap shows a plausible colour and never the empty world."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def _with_apron(places: np.ndarray, width: float) -> np.ndarray:
 def lay_backdrop(image: LayeredDepthImage) -> Backdrop:
     """The sheet behind an inpainted image.
 
-    Inpainting ends somewhere: after the last pass, a hidden width behind each silhouette, beside ragged silhouettes where
-    single pixels are left over, and outside the border.
+    Inpainted surfaces end: after the last pass, one hidden width behind each silhouette, at single leftover pixels beside ragged
+    silhouettes, and outside the border.
     """
     import cv2
 
@@ -84,8 +84,8 @@ def farthest_surface(image: LayeredDepthImage) -> tuple[np.ndarray, np.ndarray]:
 def _behind(least: np.ndarray, reach: int, image: LayeredDepthImage) -> np.ndarray:
     """(rows + 1, columns + 1) float32 disparity at the corners of the cells, smooth and everywhere behind `least`.
 
-    An average over one reach of what is least within two is nowhere above any value within one; a cell is narrower, so
-    triangles between its corners stay behind as well.
+    The mean over one reach of the minimum within two is nowhere above any value within one reach; a cell is narrower, so triangles
+    between its corners stay behind as well.
     """
     import cv2
 

@@ -1,8 +1,8 @@
-"""Delight: an estimate of what the light of the photo did, to be divided out, so that other light can fall on it.
+"""Delight: estimates the shading in the photo so that it can be divided out and new light can fall on the scene.
 
 Shading is what follows the normals: within colours of one hue, log radiance is fitted by spherical harmonics of order two of
-the normal (Ramamoorthi and Hanrahan 2001: nine of them hold diffuse light), one fit for each channel, so that warm sun and
-blue sky are taken off by their own colours. What is left is smoothed within surfaces, and half of its slow part taken for cast light.
+the normal (Ramamoorthi and Hanrahan 2001: nine of them describe diffuse light), one fit per channel, so that warm sun and blue sky
+are removed with their own colours. The rest is smoothed within surfaces, and half of its slow part is taken for cast light.
 It is an estimate: paint that gets darker with the slope of a surface looks like shading, and hard shadows stay.
 """
 
@@ -40,7 +40,7 @@ BRIGHTEST = 0.9
 
 @dataclass(frozen=True)
 class Shading:
-    """By what to multiply linear colours to take the light off, for each layer of the canvas."""
+    """Factors of linear colours that remove the light, for each layer of the canvas."""
 
     factor: np.ndarray  # (layers, h, w, 3) float32, above 0
     frame: tuple[int, int, int, int]  # top, left, height, width of the photo on the canvas
@@ -57,7 +57,7 @@ def find_shading(image: LayeredDepthImage, camera: Camera) -> Shading:
     remainder, hue = (logs[0] - fitted[0]).mean(axis=2), hues(logs[0])
     paint = np.bincount(hue[seen], remainder[seen], HUES**2) / np.maximum(np.bincount(hue[seen], minlength=HUES**2), 1)
     remainder = np.clip(remainder - paint[hue], -1, 1)
-    slow = _slow(remainder, seen, image.layers[0].disparity, 4 * image.threshold, max(4, round(SLOW * image.long_side)))
+    slow = _smooth_within_surfaces(remainder, seen, image.layers[0].disparity, 4 * image.threshold, max(4, round(SLOW * image.long_side)))
     slow = np.clip(SLOW_PART * (slow - np.median(slow[seen])), -MOST_SLOW, MOST_SLOW)[..., None]
     shading = np.stack([f + slow for f in fitted])
     shading = np.clip(shading - np.median(shading[0][seen], axis=0), -MOST, MOST)
@@ -68,13 +68,13 @@ def find_shading(image: LayeredDepthImage, camera: Camera) -> Shading:
 
 
 def harmonics(normals: np.ndarray) -> np.ndarray:
-    """(..., 3) unit normals -> (..., 8) float32: real spherical harmonics of order 1 and 2, unscaled; the constant is paint's."""
+    """(..., 3) unit normals -> (..., 8) float32: real spherical harmonics of order 1 and 2, unscaled; the constant is left to albedo."""
     x, y, z = np.moveaxis(normals, -1, 0)
     return np.stack([x, y, z, x * y, y * z, x * z, x * x - y * y, 3 * z * z - 1], axis=-1).astype(np.float32)
 
 
 def _fit(basis: np.ndarray, logs: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """(8, 3) weights of the harmonics for each channel: robust least squares, each hue with a paint of its own."""
+    """(8, 3) weights of the harmonics per channel: robust least squares with one albedo per hue."""
     rows = np.flatnonzero(seen)
     rows = rows[:: max(1, len(rows) // SAMPLES)]
     b, target = basis.reshape(-1, basis.shape[-1])[rows].astype(np.float64), logs.reshape(-1, 3)[rows].astype(np.float64)
@@ -92,19 +92,19 @@ def _fit(basis: np.ndarray, logs: np.ndarray, seen: np.ndarray) -> np.ndarray:
 
 
 def hues(logs: np.ndarray) -> np.ndarray:
-    """(..., 3) log colours -> (...) int: the bin of their chroma, HUES squared of them, which brightness does not change."""
+    """(..., 3) log colours -> (...) int: bin of their chroma, HUES squared bins, independent of brightness."""
     chroma = logs - logs.mean(axis=-1, keepdims=True)
     return np.clip(np.floor((chroma[..., [0, 2]] + 1.2) / 2.4 * HUES), 0, HUES - 1).astype(int) @ [HUES, 1]
 
 
 def _within(values: np.ndarray, group: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Values less the weighted mean of their group: what is constant within a hue explains nothing."""
+    """Values minus the weighted mean of their group: what is constant within a hue explains nothing."""
     total = np.maximum(np.bincount(group, weight), 1e-9)
     means = np.stack([np.bincount(group, weight * column) / total for column in values.T], axis=1)
     return values - means[group]
 
 
-def _slow(values: np.ndarray, known: np.ndarray, disparity: np.ndarray, apart: float, radius: int) -> np.ndarray:
+def _smooth_within_surfaces(values: np.ndarray, known: np.ndarray, disparity: np.ndarray, apart: float, radius: int) -> np.ndarray:
     """The slow part of `values` within surfaces, continued where nothing is known. A guided filter with the disparity as guide:
     disparity knows no paint, so patterns and things of another colour on one surface leave no trace."""
     weight = known.astype(np.float32) + np.float32(1e-4)
@@ -113,15 +113,15 @@ def _slow(values: np.ndarray, known: np.ndarray, disparity: np.ndarray, apart: f
 
 
 def delit_textures(image: LayeredDepthImage, matte: Matte | None, photo: Photo, backdrop: bool) -> dict[str, np.ndarray]:
-    """All textures of a diorama with the light taken off: "photo", "atlas" and, with a matte, "soft", each laid out as the
-    texture that it stands for. `image` and `matte` are what was triangulated."""
+    """All textures of a diorama with the shading removed: "photo", "atlas" and, with a matte, "soft", each with the layout of the
+    texture that it replaces. `image` and `matte` are what was triangulated."""
     shading = find_shading(image, photo.camera)
     layers = [
         replace(layer, colour=srgb_from_linear(linear_from_srgb(layer.colour) * factor))
         for layer, factor in zip(image.layers, shading.factor, strict=True)
     ]
     without = replace(image, layers=tuple(layers))
-    atlas, sheet = pack_atlas(without), lay_backdrop(without) if backdrop else None
+    atlas, sheet = pack_atlas(without), lay_backdrop(without) if backdrop and image.see_through is None else None
     if sheet is not None:
         atlas, _ = with_sheet(atlas, sheet.colour)
     plain = replace(photo, colour=delit(photo, shading))
@@ -134,7 +134,7 @@ def delit_textures(image: LayeredDepthImage, matte: Matte | None, photo: Photo, 
 
 
 def delit(photo: Photo, shading: Shading) -> np.ndarray:
-    """The photo's colours with its light taken off, (H, W, 3) of their own type: uint8 or uint16 sRGB, float32 linear."""
+    """The photo's colours with its shading removed, (H, W, 3) of their own type: uint8 or uint16 sRGB, float32 linear."""
     import cv2
 
     top, left, height, width = shading.frame

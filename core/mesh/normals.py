@@ -34,7 +34,7 @@ def find_slopes(image: LayeredDepthImage) -> np.ndarray:
 
 
 def _away_from_tears(layer: Layer, k: int, reach: int) -> np.ndarray:
-    """(h, w) float32: weight that falls towards a silhouette, where depth is flattened or mixed more often than not."""
+    """(h, w) float32: weight that falls towards a silhouette, where depth is often flattened or mixed."""
     import cv2
 
     whole = layer.present.copy()

@@ -1,8 +1,8 @@
-"""Outlines: the lines that triangles may not melt across (tears, the frame, where what is shown changes), corner by corner.
+"""Outlines: lines that mesh simplification must keep (cuts, the frame, changes of texture), corner by corner.
 
-All surfaces that have an outline through the same corners of the pixel grid lose the same corners, so the two sides of a tear
-go on meeting in one line and the picture from the photo's camera stays covered exactly once. A corner where more than two lines
-meet, a junction, may slide along one of them into the next corner, which takes the others over.
+All surfaces with an outline through the same corners of the pixel grid lose the same corners. So both sides of a cut keep meeting in
+one line, and the photo's camera sees every place covered exactly once. A corner where more than two outlines meet, a
+junction, may slide along one of them into the next corner, which takes the others over.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Slides:
 
 @dataclass
 class Outlines:
-    """Segments between corners of the grid; a corner that lies between exactly two may be taken out, which joins them."""
+    """Segments between corners of the grid; a corner between exactly two segments may be removed, which joins them."""
 
     ends: np.ndarray  # (S, 2) int32: the two corners of each segment, -1 of one that is gone
     at: np.ndarray  # (corners, 2) int32: the two segments of each corner that may go, else -1
@@ -46,13 +46,13 @@ class Outlines:
     most_off: float = MOST_OFF
 
     def between(self, corner: np.ndarray, turn: int) -> tuple[np.ndarray, np.ndarray]:
-        """The neighbours of corners that may go: the one that stays behind, the one that it would move to; `turn` swaps them."""
+        """The neighbours of removable corners: the one that stays behind, and the one that the corner moves to; `turn` swaps them."""
         first = (corner * 7 + turn) & 1
         other = lambda segment: self.ends[segment].sum(axis=1) - corner  # noqa: E731
         return other(self.at[corner, first]), other(self.at[corner, 1 - first])
 
     def errors(self, corner: np.ndarray, turn: int) -> np.ndarray:
-        """How far, scaled, the outline would be off at the most were each of these corners alone taken out: (n,) float32."""
+        """(n,) float32: the largest scaled distance of the outline if each of these corners alone were removed."""
         error = np.zeros(len(self.at), np.float32)
         before, after = np.full((2, len(self.at)), -1, np.int32)
         before[corner], after[corner] = self.between(corner, turn)
@@ -133,7 +133,7 @@ class Outlines:
         self.at[slides.onto] = -1
 
     def take_out(self, corner: np.ndarray, turn: int) -> None:
-        """Takes corners out, no two of them neighbours: each one's two segments become one."""
+        """Removes corners, no two of them neighbours: the two segments of each become one."""
         first = (corner * 7 + turn) & 1
         kept, lost = self.at[corner, first], self.at[corner, 1 - first]
         after = self.ends[lost].sum(axis=1) - corner

@@ -1,4 +1,4 @@
-"""Which pixels of a layer one quad may stand for: blocks of 1, 2, 4 ... pixels, coarse where the surface is plain; as triangles."""
+"""Quadtree of a layer: blocks of 1, 2, 4 ... pixels, coarse where the surface is plain; as triangles."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ texel that belongs to one place on the picture is off by at most (sqrt q - 1) / 
 
 @dataclass(frozen=True)
 class Leaves:
-    """The blocks of one level that are drawn."""
+    """The blocks of one level that become triangles."""
 
     size: int  # side in pixels
     row: np.ndarray  # (n,) int32 of the top left pixel
@@ -38,7 +38,7 @@ class Leaves:
 
 @dataclass(frozen=True)
 class Pieces:
-    """Triangles of all layers, and what each is a piece of."""
+    """Triangles of all layers, with the block and layer that each comes from."""
 
     triangles: np.ndarray  # (T, 3) int32: numbers of `Vertices`, counter-clockwise seen from the camera
     layer: np.ndarray  # (T,) uint8
@@ -57,9 +57,9 @@ class Pieces:
 
 
 def cut_into_blocks(layer: Layer, k: int, corners: Vertices, tolerance: float, texels: float) -> Pieces:
-    """The layer's blocks, see `find_leaves`, as triangles.
+    """The layer's blocks (see `find_leaves`) as triangles.
 
-    A block beside smaller ones is a fan round its centre, so that it meets their vertices; the others are two triangles.
+    A block beside smaller ones is a fan around its centre, so that it meets their vertices; the others are two triangles.
     """
     slots, stride, kinds = corners.slots[k], layer.present.shape[1] + 1, layer.shown
     triangles, blocks = [], []  # the triangles' vertices, and their block's row, column and size
@@ -96,7 +96,7 @@ def cut_into_blocks(layer: Layer, k: int, corners: Vertices, tolerance: float, t
 def _better_diagonal(four: list[np.ndarray], corners: Vertices) -> np.ndarray:
     """(n,) bool: whether single pixels, whose corners may be shifted, are split from top left to bottom right.
 
-    Of the two ways the one whose smaller triangle is larger: a corner pushed inwards can turn a triangle over.
+    Of both ways the one whose smaller triangle is larger: a corner moved inwards can flip a triangle.
     """
     falling = np.ones(len(four[0]), bool)
     odd = np.flatnonzero(np.any([f >= len(corners.regular) * corners.regular[0].size for f in four], axis=0))

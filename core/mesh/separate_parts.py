@@ -1,4 +1,4 @@
-"""The meshes of a diorama taken apart where an artist split the photo's surface: each part gets its own, with what it hides."""
+"""Splits the meshes where an artist split the photo's surface: each part gets its own meshes, with what it hides."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Fewer triangles: vertices collapse into a neighbour as long as neither the surfaces nor their outlines leave their place.
+"""Mesh simplification: vertices collapse into a neighbour while surfaces and outlines keep their place within a tolerance.
 
-Row, column and disparity are all that counts: a plane in space is a plane in disparity over the picture. A collapse is allowed
-where no triangle turns over on the picture or becomes a sliver, the surface stays within a tolerance of disparity, the photo
+Only row, column and disparity count: a plane in space is a plane in disparity over the picture. A collapse is allowed
+where no triangle flips on the picture or becomes a sliver, the surface stays within a tolerance of disparity, the photo
 shifts by less than a tenth of its pixel, and outlines (core/mesh/outlines.py) stay within a part of a pixel. Errors add up
-over the collapses of a place, so the tolerance is a bound. Each round takes out many vertices of which no two are neighbours.
+over the collapses of a place, so the tolerance is a bound. Each round removes many vertices, no two of them neighbours.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ FOLLOWING = np.array([1, 2, 0, 1])
 
 @dataclass
 class Sheet:
-    """Triangles of all surfaces on one canvas, welded where a surface goes on."""
+    """Triangles of all surfaces on one canvas, with shared vertices where a surface continues."""
 
     triangles: np.ndarray  # (T, 3) int32
     label: np.ndarray  # (T,) int32: triangles of different labels never melt
@@ -60,9 +60,9 @@ class Sheet:
 def simplified(
     pieces: Pieces, image: LayeredDepthImage, corners: Vertices, textures, tolerance: float, texels: float, wanted: int
 ) -> Pieces:
-    """Fewer pieces of the same surfaces: as few as `tolerance` (1/m) allows, or as many as are `wanted`, within a few.
+    """Fewer triangles of the same surfaces: as few as `tolerance` (1/m) allows, or about as many as are `wanted`.
 
-    `textures` are atlas and texture of soft silhouettes or None, `texels` the photo's pixels along a working pixel.
+    `textures` are atlas and texture of soft silhouettes or None, `texels` the photo's pixels per working pixel.
     """
     if wanted >= len(pieces.triangles):
         return pieces
@@ -84,9 +84,9 @@ def simplified(
 
 
 def _labels(pieces: Pieces, textures, layers: int, split: bool) -> tuple[np.ndarray, np.ndarray]:
-    """(T,) int32: equal for what lies on one piece of texture, so that one triangle can; and (labels,) bool which are hidden.
+    """(T,) int32: equal for triangles on one piece of texture, which one triangle can replace; and (labels,) bool which are hidden.
 
-    Where parts are split off, soft silhouettes keep to their tiles, so that each triangle is of one part as its pixels are.
+    Where parts are split off, soft silhouettes keep their tiles, so that each triangle belongs to one part.
     """
     atlas, soft = textures
     place = np.zeros(len(pieces.triangles), np.int32)
@@ -103,7 +103,7 @@ def _labels(pieces: Pieces, textures, layers: int, split: bool) -> tuple[np.ndar
 
 
 def _outline_scale(image: LayeredDepthImage, seen: np.ndarray) -> np.ndarray:
-    """(corners,) float32: by how much an outline may be off, inverse, in 1/px. `seen`: corners where something is visible."""
+    """(corners,) float32: inverse of the allowed distance of an outline, in 1/px. `seen`: corners where something is visible."""
     h, w = image.shape
     scale = np.full((h + 1, w + 1), 1 / HIDDEN_OUTLINE, np.float32)
     scale.ravel()[seen] = 1 / OUTLINE
@@ -113,7 +113,7 @@ def _outline_scale(image: LayeredDepthImage, seen: np.ndarray) -> np.ndarray:
 
 
 def simplify(sheet: Sheet, outline_scale: np.ndarray, least: int = 0) -> Sheet:
-    """The sheet with as few triangles as the tolerances allow; with `least` that many, within a few, whatever it takes.
+    """The sheet with as few triangles as the tolerances allow; with `least` about that many, whatever it takes.
 
     `outline_scale` (corners,) float32: 1 / allowed distance of an outline there, in 1/px.
     """
@@ -134,7 +134,7 @@ def simplify(sheet: Sheet, outline_scale: np.ndarray, least: int = 0) -> Sheet:
 
 
 class _Work:
-    """A sheet on its way. What goes at once is an item: a vertex within a surface, or all vertices of outlines in one corner."""
+    """State of a simplification. An item collapses as a whole: a vertex within a surface, or all outline vertices in one corner."""
 
     def __init__(self, sheet: Sheet, outline_scale: np.ndarray):
         self.triangles, self.label, self.origin, self.error = sheet.triangles, sheet.label, sheet.origin, sheet.error.copy()
@@ -154,7 +154,7 @@ class _Work:
         self.slides_too, self.outlines.most_off = True, LAST_OFF
 
     def round(self, tolerance: float, turn: int, most: int) -> None:
-        """Takes out what may go, no two neighbours; not more than `most` triangles."""
+        """Collapses allowed items, no two neighbours; at most `most` triangles."""
         target = np.full(self.vertices, -1, np.int32)
         self._aim_inside(target)
         corners, outline_error = self._aim_along(target, tolerance, turn)
@@ -231,7 +231,7 @@ class _Work:
         return cost, spared
 
     def _off(self, v, u, x, y, triangle) -> np.ndarray:
-        """(n,) float32: how far the triangles (v, x, y) would be off in tolerances if v became u."""
+        """(n,) float32: distance of the triangles (v, x, y), in tolerances, if v became u."""
         row, column, d = self.row[u], self.column[u], self.disparity[u]
         xr, xc, xd = self.row[x] - row, self.column[x] - column, self.disparity[x] - d
         yr, yc, yd = self.row[y] - row, self.column[y] - column, self.disparity[y] - d
@@ -258,7 +258,7 @@ class _Work:
         self.tries[corners] += 1
 
     def _pick(self, allowed: np.ndarray, turn: int) -> np.ndarray:
-        """Numbers of the allowed items picked, none beside another."""
+        """Numbers of the allowed items to collapse now, no two of them neighbours."""
         beside = [self.item[column] for column in self.triangles.T]
         picked, left = np.zeros(len(allowed), bool), allowed.copy()
         rank = (np.arange(len(allowed), dtype=np.uint32) + np.uint32(turn)) * np.uint32(2654435761)  # shuffled, none twice

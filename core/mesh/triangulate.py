@@ -61,13 +61,13 @@ class LayeredMesh:
 def triangulate(
     image: LayeredDepthImage, photo: Photo, metric: bool, settings: MeshSettings, matte: Matte | None = None, lit: bool = False
 ) -> LayeredMesh:
-    """The surfaces as triangles, none across a tear, welded where pixels are linked: as many as are wanted, or else needed.
+    """The surfaces as triangles, none across a cut, with shared vertices where pixels are linked: as many as wanted, or as needed.
 
-    With `lit` the meshes have normals of their own, which only light makes visible and which take half as long again.
+    With `lit` the meshes have their own normals, which only light makes visible and which take half as long again.
     """
     with ThreadPoolExecutor(thread_count()) as pool:  # NumPy works outside Python's lock
         packing = pool.submit(pack_atlas, image)
-        laying = pool.submit(lay_backdrop, image) if settings.backdrop else None
+        laying = pool.submit(lay_backdrop, image) if settings.backdrop and image.see_through is None else None
         softening = pool.submit(pack_soft, image, photo, matte) if matte is not None else None
         sloping = pool.submit(find_slopes, image) if lit else None
         corners = find_vertices(image)

@@ -1,8 +1,8 @@
 """Vertices: the corners of the pixel grid, one for every surface that meets there.
 
-A pixel's square spans four corners, so the squares of the photo's surface cover the picture exactly, tears or not. Around a
-corner, linked pixels share one vertex at the mean of their disparities; a tear gives each side its own. Most corners are
-regular, all four pixels linked within their layer, and need no search; the others are few and are joined as a graph.
+A pixel is a square between four corners, so the squares of the photo's surface cover the picture exactly, with or without cuts. At
+a corner, linked pixels share one vertex at the mean of their disparities; a cut gives each side its own. Most corners are
+regular, all four pixels linked within their layer, and need no search; the few others are joined as a graph.
 """
 
 from __future__ import annotations
@@ -94,15 +94,15 @@ def find_vertices(image: LayeredDepthImage) -> Vertices:
         step = np.array(SLOT_STEP)[slot]
         corner_of[mine] = (r + step[:, 0]) * (w + 1) + c + step[:, 1]
         slots[k].ravel()[own] = len(image.layers) * corner.size + mine
-    values = _behind_their_fronts(image, slots, np.concatenate([d.ravel() for d in disparity] + [mean.astype(np.float32)]))
+    values = _keep_vertices_behind_occluders(image, slots, np.concatenate([d.ravel() for d in disparity] + [mean.astype(np.float32)]))
     *disparity, mean = np.split(values, np.arange(1, len(disparity) + 1) * corner.size)
     disparity = tuple(d.reshape(corner.shape) for d in disparity)
     nudge = _nudges(image)
     return Vertices(tuple(slots), regular, disparity, corner_of, mean, nudge + _smooth_silhouettes(image), nudge)
 
 
-def _behind_their_fronts(image: LayeredDepthImage, slots, values: np.ndarray) -> np.ndarray:
-    """Disparity by vertex, lowered where means of pixels would bring a hidden corner out in front of the one that hides it."""
+def _keep_vertices_behind_occluders(image: LayeredDepthImage, slots, values: np.ndarray) -> np.ndarray:
+    """Disparity by vertex, lowered where the mean of pixels would bring a hidden vertex in front of its occluder."""
     behind = np.float32(image.threshold / 8)
     pairs = []
     for k in range(1, image.skirt or len(image.layers)):
@@ -183,8 +183,8 @@ def _join(image: LayeredDepthImage, irregular: list[np.ndarray]) -> tuple[np.nda
 def _smooth_silhouettes(image: LayeredDepthImage) -> np.ndarray:
     """(corners, 2) float32 shifts that make the photo's silhouettes smooth lines instead of stairs of pixels.
 
-    Corners where exactly two torn segments meet move towards the middle of their neighbours along the tear. Every surface at
-    a corner moves with it and so does its UV, so the picture from the photo's camera stays what it is.
+    Corners where exactly two cut segments meet move towards the middle of their neighbours along the cut. Every surface at a corner
+    moves with it, and so does its UV, so the picture from the photo's camera stays the same.
     """
     h, w = image.shape
     offset = np.zeros(((h + 1) * (w + 1), 2), np.float32)

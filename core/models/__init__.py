@@ -1,1 +1,1 @@
-"""Networks that are downloaded: which there are, where they lie, how they get there."""
+"""Networks to download: the catalogue, the models folder, and the download itself."""

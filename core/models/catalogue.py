@@ -1,4 +1,4 @@
-"""The published weights that a user may download, as data: sources, length, hash, licence, purpose."""
+"""The downloadable networks as data: sources, length, hash, licence, purpose."""
 
 import difflib
 from dataclasses import dataclass

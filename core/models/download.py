@@ -1,4 +1,4 @@
-"""Transfers one file over HTTP: resumed after a cut, bounded, from the next source where one fails."""
+"""Downloads one file over HTTP: bounded, resumed after an interruption, from the next source where one fails."""
 
 import contextlib
 import http.client
@@ -29,20 +29,20 @@ LONGEST_PAUSE = 30.0  # [s] between attempts
 
 
 class WrongContent(Exception):
-    """The bytes are all there and are not the file; its text continues a sentence that begins with the source."""
+    """The file is complete but not the expected one; the text continues a sentence that begins with the source."""
 
 
 class _SourceFailed(Exception):
-    """This source cannot give the file; the next one is asked."""
+    """This source cannot give the file; the next one is tried."""
 
 
 class _Interrupted(Exception):
-    """The transfer broke off in a way that another attempt may mend."""
+    """The transfer broke off; another attempt may succeed."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is known of the file before it comes."""
+    """What is known of the file before the download."""
 
     least: int  # bytes; equal to most where the length is known exactly
     most: int  # bytes; never is more written
@@ -50,7 +50,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How long a download goes on trying."""
 
     stall_timeout: float = 20.0  # [s] without data
@@ -58,8 +58,10 @@ class Patience:
     pause: float = 1.0  # [s] before the second attempt; doubled for each further one
 
 
-def fetch(urls: tuple[str, ...], part: Path, wanted: Wanted, accept: Callable[[Path], str], progress: Progress, patience: Patience) -> str:
-    """Fills `part` from the first of `urls` that gives an acceptable file, going on from what `part` already holds.
+def fetch(
+    urls: tuple[str, ...], part: Path, wanted: Wanted, accept: Callable[[Path], str], progress: Progress, patience: RetryPolicy
+) -> str:
+    """Downloads into `part` from the first of `urls` that gives an acceptable file, resuming from what `part` already holds.
 
     Args:
         accept: hashes the complete `part` and returns its sha256; raises WrongContent where it is another file.
@@ -83,9 +85,9 @@ def fetch(urls: tuple[str, ...], part: Path, wanted: Wanted, accept: Callable[[P
 
 
 def _fetch_from(
-    url: str, host: str | None, part: Path, wanted: Wanted, accept: Callable[[Path], str], progress: Progress, patience: Patience
+    url: str, host: str | None, part: Path, wanted: Wanted, accept: Callable[[Path], str], progress: Progress, patience: RetryPolicy
 ) -> str:
-    """One source, with its bounded attempts."""
+    """Downloads from one source, with a bounded number of attempts."""
     failures, furthest = 0, size_of(part)
     transfer = _Transfer(url, part, wanted, progress, patience.stall_timeout)
     while True:
@@ -157,6 +159,7 @@ class _Transfer:
                 if chunk is not None:
                     have += len(chunk)
                     if have > (total or self.wanted.most):
+                        file.close()  # Windows removes no file that is open
                         self.part.unlink()
                         raise _SourceFailed(f"sends more than the {self.wanted.most:,} bytes expected")
                     with writing(self.part):

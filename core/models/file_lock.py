@@ -1,9 +1,10 @@
-"""What can happen to a file on the user's disk: read, grow, want room, be worked on by one process at a time."""
+"""Safe file access in the models folder: no links followed, free space checked, one process at a time by a lock."""
 
 import contextlib
 import errno
 import io
 import os
+import secrets
 import shutil
 import stat
 import time
@@ -38,12 +39,32 @@ def real_path(path: Path) -> Path:
 
 
 def open_fresh(path: Path) -> io.FileIO:
-    """A new file open for writing, unbuffered; whatever lay under the name goes.
+    """A new file open for writing, unbuffered; a file of that name is replaced.
 
-    Made exclusively: a link that somebody planted under a name of ours is removed or refused, and never written through.
+    Created exclusively: a link that somebody planted under our name is removed or refused, and never written through.
     """
     path.unlink(missing_ok=True)
     return io.FileIO(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OWN_FLAGS, 0o666), "w")
+
+
+@contextlib.contextmanager
+def folder_beside(folder: Path, prefix: str) -> Iterator[Path]:
+    """A new folder in `folder` for what is moved out of it when it is whole; it goes with all that is left in it.
+
+    `tempfile` makes private ones, and on Windows (Python 3.11.10 and later) what is moved out of those stays private.
+    """
+    made = make_folder_in(folder, prefix)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def make_folder_in(folder: Path, prefix: str) -> Path:
+    """A new folder of a name that is free, with the rights that everything new in `folder` has; raises OSError."""
+    made = folder.absolute() / f"{prefix}{secrets.token_hex(6)}"
+    made.mkdir()
+    return made
 
 
 def open_to_continue(path: Path) -> io.FileIO:
@@ -56,7 +77,7 @@ def open_to_continue(path: Path) -> io.FileIO:
 
 
 def remove_planted(path: Path) -> None:
-    """Removes what is under a name of ours and is no plain file of one name: links are not followed, their targets stay."""
+    """Removes what is under our name and is not a plain file with one name: links are not followed, their targets stay."""
     with contextlib.suppress(FileNotFoundError):
         if not _is_own(path.lstat()):
             with writing(path):
@@ -87,7 +108,7 @@ def require_space(path: Path, need: int) -> None:
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turns the disk's errors while reading into a sentence."""
+    """Turns disk errors while reading into a sentence."""
     try:
         yield
     except OSError as error:
@@ -96,7 +117,7 @@ def reading(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turns the disk's errors while writing into a sentence."""
+    """Turns disk errors while writing into a sentence."""
     try:
         yield
     except OSError as error:
@@ -111,8 +132,8 @@ def writing(path: Path) -> Iterator[None]:
 def exclusive(path: Path, busy: Callable[[], None]) -> Iterator[None]:
     """Holds `path` for this process (and thread) alone, by a lock of the operating system on `path`.lock.
 
-    Such a lock ends with its process, so a crash leaves none behind. `busy` is called again and again while another
-    holds it, and may raise to give up waiting.
+    Such a lock ends with its process, so a crash leaves none behind. `busy` is called repeatedly while another process holds it, and
+    may raise to give up waiting.
     """
     lock = path.with_name(path.name + ".lock")
     refused = 0
@@ -155,8 +176,8 @@ def _locked(handle, lock: Path) -> bool:
         else:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK):
-            return False
+        if error.errno in (0, errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK):
+            return False  # 0 is what Wine says
         handle.close()
         raise DioramaError(
             f"{lock.parent} is on a disk without file locks ({error.strerror}): choose a models folder on a local disk."

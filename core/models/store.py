@@ -1,4 +1,4 @@
-"""Which published weights there are, which of them lie in a folder, and how they get there, checked, or go."""
+"""The models folder: which networks are installed, and how files are downloaded, imported, checked and removed."""
 
 import hashlib
 import logging
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import DioramaError, Kind
 from .catalogue import CATALOGUE, METRIC_DEPTH, RELATIVE_DEPTH, Weights, weights_named
-from .download import Patience, Progress, Wanted, WrongContent, fetch
+from .download import Progress, RetryPolicy, Wanted, WrongContent, fetch
 from .file_lock import append, exclusive, open_fresh, reading, remove_planted, require_space, size_of, writing
 from .record import HASHES, read_record, write_record
 
@@ -74,7 +74,7 @@ def describe(weights: Weights) -> str:
 
 
 def installed(folder: str | Path, catalogue: Iterable[Weights] = CATALOGUE) -> tuple[Weights, ...]:
-    """The weights whose file lies in `folder` and was checked on its way in; looks at lengths, not at the content."""
+    """Networks whose file lies in `folder` and was checked when it came; looks at lengths, not at the content."""
     record = read_record(Path(folder))
     return tuple(weights for weights in catalogue if _is_installed(weights, Path(folder), record))
 
@@ -86,7 +86,7 @@ def best_estimator(folder: str | Path, catalogue: Iterable[Weights] = CATALOGUE)
 
 
 def path_of(weights: Weights, folder: str | Path) -> Path:
-    """Where the checked file lies; raises DioramaError that names the download when it does not."""
+    """Path of the checked file; raises DioramaError that names the download where it is missing."""
     if _is_installed(weights, Path(folder), read_record(Path(folder))):
         return Path(folder) / weights.file
     if (Path(folder) / weights.file).is_file():
@@ -131,7 +131,7 @@ def list_models(folder: str | Path, catalogue: Iterable[Weights] = CATALOGUE) ->
 
 
 def _silent(fraction: float, text: str) -> None:
-    """Nobody listens."""
+    """The default progress callback: does nothing."""
 
 
 def download(
@@ -177,7 +177,7 @@ def download(
         remove_planted(part)
         if target.is_file():
             try:
-                sha256 = _checked(weights, folder, target, progress)
+                sha256 = _check_hash(weights, folder, target, progress)
                 return _enter(weights, folder, sha256)
             except WrongContent as wrong:
                 log.warning("%s %s and is downloaded anew", target, wrong)
@@ -185,9 +185,9 @@ def download(
             weights.urls,
             part,
             wanted,
-            lambda path: _checked(weights, folder, path, progress),
+            lambda path: _check_hash(weights, folder, path, progress),
             progress,
-            Patience(stall_timeout, attempts, pause),
+            RetryPolicy(stall_timeout, attempts, pause),
         )
         with writing(target):
             os.replace(part, target)
@@ -209,7 +209,7 @@ def import_file(weights: Weights, path: str | Path, folder: str | Path, progress
     with exclusive(target, lambda: progress(0.0, f"Waiting for another download of {weights.file}")):
         try:
             _copy(weights, source, copy, progress)
-            sha256 = _checked(weights, folder, copy, progress)
+            sha256 = _check_hash(weights, folder, copy, progress)
             with writing(target):
                 os.replace(copy, target)
         except WrongContent as wrong:
@@ -221,25 +221,25 @@ def import_file(weights: Weights, path: str | Path, folder: str | Path, progress
 
 
 def verify(weights: Weights, folder: str | Path, progress: Progress = _silent) -> InstalledFile:
-    """Hashes the whole file again; one that lay there unchecked is entered as installed when it is right.
+    """Hashes the whole file again; an unchecked file is recorded as installed when it is right.
 
-    Raises DioramaError where there is none or it is another file, which from then on does not count as installed.
+    Raises DioramaError where the file is missing or is another one, which then no longer counts as installed.
     """
     folder = Path(folder)
     target = folder / weights.file
     if not target.is_file():
         raise DioramaError(f"{weights.key} is not in {folder}: download or import it first.")
     try:
-        return _enter(weights, folder, _checked(weights, folder, target, progress))
+        return _enter(weights, folder, _check_hash(weights, folder, target, progress))
     except WrongContent as wrong:
         _forget(weights, folder)
         raise DioramaError(f"{target} {wrong}: remove {weights.key} and download it again.") from None
 
 
 def remove(weights: Weights, folder: str | Path) -> int:
-    """Deletes the file and what a cut download left of it; returns the bytes freed, 0 where nothing lay there.
+    """Deletes the file and an interrupted download of it; returns the bytes freed, 0 where nothing was there.
 
-    A hash recorded at the first download is kept, and so is checked when the file comes again.
+    A hash recorded at the first download is kept and checked when the file comes again.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -308,7 +308,7 @@ def _copy(weights: Weights, source: Path, copy: Path, progress: Progress) -> Non
                 os.fsync(into.fileno())
 
 
-def _checked(weights: Weights, folder: Path, path: Path, progress: Progress) -> str:
+def _check_hash(weights: Weights, folder: Path, path: Path, progress: Progress) -> str:
     """The sha256 of `path`; raises WrongContent where its length or hash is not what is known of the weights."""
     least, most = _bounds(weights)
     length = size_of(path)
@@ -360,7 +360,7 @@ def _already(weights: Weights, folder: Path) -> InstalledFile:
 
 
 def _enter(weights: Weights, folder: Path, sha256: str) -> InstalledFile:
-    """Records the checked file, and says against what it was checked."""
+    """Records the checked file, and what it was checked against."""
     path = folder / weights.file
     known = weights.file in read_record(folder)
     write_record(folder, weights.file, {"sha256": sha256, "bytes": size_of(path)})
@@ -379,7 +379,7 @@ def _enter(weights: Weights, folder: Path, sha256: str) -> InstalledFile:
 
 
 def _forget(weights: Weights, folder: Path) -> None:
-    """The file no longer counts as installed; its hash stays, to be checked when it comes again."""
+    """Marks the file as not installed; its hash stays, to be checked when it comes again."""
     entry = read_record(folder).get(weights.file)
     if entry:
         write_record(folder, weights.file, {"sha256": entry["sha256"]})

@@ -1,4 +1,4 @@
-"""A torch of the user's own, such as a CUDA build in a folder of site-packages: checked, preferred, its conflicts told."""
+"""The user's own PyTorch, such as a CUDA build in a folder of site-packages: checked, preferred, conflicts reported."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class TorchBuild:
 
 
 class _Preferred:
-    """A finder before all others: only torch and what is built for it comes from the folder."""
+    """An import finder before all others: only torch and its companion packages come from the folder."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -56,7 +56,7 @@ class _Preferred:
 
 
 class _Last(_Preferred):
-    """A finder behind all others: what torch needs besides and nobody else has."""
+    """An import finder after all others: what torch needs besides and nobody else provides."""
 
     def find_spec(self, name: str, path=None, target=None):
         if path is None and name in BESIDE:
@@ -110,10 +110,7 @@ def preferred() -> Path | None:
 
 
 def conflict() -> str | None:
-    """One sentence on another add-on's torch or NumPy that is in the way in this process; None where there is none.
-
-    Looks only at what is loaded already.
-    """
+    """One sentence about another add-on's torch or NumPy that is loaded in this process; None where there is none."""
     torch, folder = sys.modules.get("torch"), preferred()
     numpy = sys.modules.get("numpy")
     if torch is not None and getattr(torch, "__file__", None):
@@ -148,7 +145,7 @@ def check() -> None:
 
 
 def _share_arrays(torch, numpy) -> bool:
-    """torch says only when asked that it cannot speak with the NumPy that is loaded."""
+    """Whether torch can exchange arrays with the loaded NumPy, by trying it."""
     try:
         return torch.from_numpy(numpy.ones(2, numpy.float32)).numpy()[1] == 1
     except (RuntimeError, TypeError):

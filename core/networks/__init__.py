@@ -1,4 +1,4 @@
-"""The networks as plain torch modules, one file each; imported only where one is run."""
+"""The networks as plain torch modules, one file each; imported only where one runs."""
 
 from ..models.user_torch import check
 from ..threads import hand_on_threads

@@ -1,4 +1,4 @@
-"""Reads and writes state dicts: files from anywhere are checked key by key before a network takes them."""
+"""Reads and writes state dicts: every key of a file is checked before a network takes it."""
 
 import json
 import os

@@ -1,1 +1,1 @@
-"""The photo's file: pixels, colour profile, camera and what else it carries."""
+"""The photo's file: pixels, colour profile, camera and embedded data."""

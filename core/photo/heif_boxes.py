@@ -1,6 +1,6 @@
-"""Finds the items of a HEIF file (ISO/IEC 23008-12): how they refer to each other, how they are turned, their bytes.
+"""Finds the items of a HEIF file (ISO/IEC 23008-12): their references, rotations and bytes.
 
-libheif decodes the pictures; it does not hand out the XMP that Apple attaches to an auxiliary picture, so this does.
+libheif decodes the pictures, but gives no access to the XMP that Apple attaches to an auxiliary picture; this file does.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class HeifItems:
 
 
 def read_heif_items(data: bytes) -> HeifItems | None:
-    """The items of a file; None where its `meta` box is missing or malformed: libheif then decides what it shows."""
+    """The items of a file; None where its `meta` box is missing or malformed, in which case libheif decides what is shown."""
     try:
         for kind, start, end in _boxes(data, 0, len(data)):
             if kind == b"meta":

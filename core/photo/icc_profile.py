@@ -1,51 +1,122 @@
-"""Photos of 16 bits in another colour space than sRGB, by matrix profiles of the ICC; Pillow converts 8 bits only."""
+"""Colour profiles of the ICC: matrices with curves and grey ones by their numbers; tables, and all of 8 bits, by LittleCMS.
+
+What a profile is called says nothing: "sRGB" stands in the names of many that are not.
+"""
 
 from __future__ import annotations
 
+import io
 import struct
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
-from ..raster.colour_curves import linear_from_srgb, srgb_from_linear
+from .colour_space import NEARLY, ColourSpace, Curve, by_codes
+from .colour_space import to_srgb as converted
 
 SRGB_TO_XYZ = np.array([[0.436066, 0.385151, 0.143078], [0.222488, 0.716873, 0.060608], [0.013916, 0.097076, 0.714096]])
 """Columns: sRGB's primaries as its own profile has them, adapted to the D50 of all profiles."""
 ROWS_AT_ONCE = 256
 LEVELS = 65536
+MODES = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK", b"Lab ": "LAB"}
+"""Pillow's modes for the colours that a profile speaks of."""
+DAMAGED = (KeyError, IndexError, ValueError, ZeroDivisionError, OverflowError, struct.error)
 
 
-def to_srgb(colour: np.ndarray, profile: bytes) -> np.ndarray | None:
-    """(H, W, 3) uint16 in the profile's colour space -> uint16 sRGB, out of gamut clipped.
+def read_profile(profile: bytes) -> ColourSpace | None:
+    """The colour space of a profile of code points, of a matrix with curves, or of grey (ICC.1:2022, sections 8.3.3, 8.3.4, 9.2.17).
 
-    None where it is sRGB already, or the profile is damaged or no matrix with curves (ICC.1:2022, section
-    8.3.3): then the numbers are best taken as they are.
+    None where it is damaged, or consists of tables, which `deep_by_tables` and `eight_bits` understand.
     """
     try:
         tags = _tags(profile)
-        matrix = np.stack([_xyz(tags[name]) for name in (b"rXYZ", b"gXYZ", b"bXYZ")], axis=1)
-        curves = [_curve(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC")]
-    except (KeyError, IndexError, ValueError, ZeroDivisionError, OverflowError, struct.error):
+        if b"cicp" in tags:
+            primaries, transfer, _, full = tags[b"cicp"][8:12]
+            told = by_codes(primaries, transfer, bool(full))
+            if told is not None and told.hdr:
+                return told
+        if b"A2B0" in tags:  # which is to be preferred
+            return None
+        if profile[16:20] == b"GRAY":
+            matrix, curves = np.eye(3), (_curve(tags[b"kTRC"]),) * 3
+        else:
+            columns = np.stack([_xyz(tags[name]) for name in (b"rXYZ", b"gXYZ", b"bXYZ")], axis=1)
+            matrix = np.linalg.inv(SRGB_TO_XYZ) @ columns
+            curves = (_curve(tags[b"rTRC"]), _curve(tags[b"gTRC"]), _curve(tags[b"bTRC"]))
+    except DAMAGED:
         return None
-    if not np.isfinite(matrix).all() or not all(np.isfinite(curve).all() for curve in curves):
+    levels = np.linspace(0, 1, 256)
+    if not np.isfinite(matrix).all() or not all(np.isfinite(curve(levels)).all() for curve in curves):
         return None
-    if np.abs(matrix - SRGB_TO_XYZ).max() < 2e-3 and all(np.abs(c - _srgb_curve()).max() < 2e-3 for c in curves):
+    return ColourSpace(matrix, curves)
+
+
+def to_srgb(colour: np.ndarray, profile: bytes) -> np.ndarray | None:
+    """(H, W, 3) uint16 in the profile's colour space -> uint16 sRGB, clipped to its gamut.
+
+    None where it is sRGB already, or the profile is damaged: then the numbers are best taken as they are.
+    """
+    space = read_profile(profile)
+    if space is not None:
+        return None if space.is_srgb() or space.hdr else converted(colour, space)
+    return deep_by_tables(colour, profile)
+
+
+def deep_by_tables(colour: np.ndarray, profile: bytes) -> np.ndarray | None:
+    """The same through LittleCMS, which Pillow lends for 8 bits alone: between the two levels of 8 bits beside each value.
+
+    Exact to half a level of 8 bits, without steps: along each channel in turn it goes on to the next level by what is left.
+    """
+    from PIL import Image
+
+    convert = eight_bits(profile, "RGB")
+    if convert is None:
         return None
-    mixed = (np.linalg.inv(SRGB_TO_XYZ) @ matrix).astype(np.float32)
     result = np.empty_like(colour)
-    for start in range(0, len(colour), ROWS_AT_ONCE):  # bounds the memory
-        part = colour[start : start + ROWS_AT_ONCE]
-        linear = np.stack([curves[k][part[..., k]] for k in range(3)], axis=-1) @ mixed.T
-        result[start : start + ROWS_AT_ONCE] = _encoded(linear)
+    for start in range(0, len(colour), ROWS_AT_ONCE):
+        part = colour[start : start + ROWS_AT_ONCE].astype(np.int32)
+        low = part // 257
+        left = (part - 257 * low) / np.float32(257)
+
+        def look_up(levels: np.ndarray) -> np.ndarray:
+            return np.asarray(convert(Image.fromarray(levels.astype(np.uint8)))).astype(np.float32)
+
+        corner = look_up(low)
+        mixed = corner.copy()
+        for channel in range(3):
+            beside = low.copy()
+            beside[..., channel] = np.minimum(beside[..., channel] + 1, 255)
+            mixed += (look_up(beside) - corner) * left[..., channel : channel + 1]
+        result[start : start + ROWS_AT_ONCE] = np.rint(np.clip(mixed, 0, 255) * 257).astype(np.uint16)
     return result
 
 
-def _encoded(linear: np.ndarray) -> np.ndarray:
-    """Linear 0..1 -> uint16 sRGB."""
-    return np.rint(srgb_from_linear(np.clip(linear, 0, 1)) * (LEVELS - 1)).astype(np.uint16)
+def mode_of(profile: bytes) -> str | None:
+    """Pillow's mode of the pictures that a profile is for; None where there is none such."""
+    return MODES.get(profile[16:20])
 
 
-def _srgb_curve() -> np.ndarray:
-    return linear_from_srgb(np.linspace(0, 1, LEVELS))
+def eight_bits(profile: bytes, mode: str) -> Callable | None:
+    """What makes of a Pillow picture of `mode` one of mode RGB in sRGB; None where it is that already. Lab needs no profile.
+
+    Raises ValueError where the profile is damaged or for pictures of another kind.
+    """
+    from PIL import Image, ImageCms
+
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile)) if profile else ImageCms.createProfile("LAB")
+        transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+        convert = partial(ImageCms.applyTransform, transform=transform)  # which raises only for pictures of another mode
+        if mode in ("RGB", "L"):
+            steps = np.linspace(0, 255, 18 if mode == "RGB" else 256).round().astype(np.uint8)
+            grid = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(len(steps), -1, 3) if mode == "RGB" else steps[None]
+            got = np.asarray(convert(Image.fromarray(grid))).astype(int)
+            if np.abs(got - (grid if mode == "RGB" else grid[..., None])).max() <= NEARLY * 255:
+                return None
+    except (ImageCms.PyCMSError, OSError, TypeError) as error:
+        raise ValueError(str(error)) from None
+    return convert
 
 
 def _tags(profile: bytes) -> dict[bytes, bytes]:
@@ -64,22 +135,27 @@ def _xyz(data: bytes) -> np.ndarray:
     return np.array(struct.unpack_from(">3i", data, 8)) / LEVELS
 
 
-def _curve(data: bytes) -> np.ndarray:
-    """(65536,) float32: linear value of each level, from a `curv` (section 10.6) or a `para` (section 10.18)."""
-    x = np.linspace(0, 1, LEVELS)
+def _curve(data: bytes) -> Curve:
+    """Encoded 0..1 to linear, from a `curv` (section 10.6) or a `para` (section 10.18); above 1 it goes on as it came."""
     if data[:4] == b"curv":
         (count,) = struct.unpack_from(">I", data, 8)
         if count == 0:
-            return x.astype(np.float32)
+            return lambda x: x
         values = np.frombuffer(data, ">u2", count, 12).astype(np.float64)
-        result = x ** (values[0] / 256) if count == 1 else np.interp(x, np.linspace(0, 1, count), values / (LEVELS - 1))
-        return result.astype(np.float32)
+        if count == 1:
+            return lambda x: np.maximum(x, 0) ** (values[0] / 256)
+        places = np.linspace(0, 1, count)
+        return lambda x: np.interp(x, places, values / (LEVELS - 1)) * np.maximum(x, 1)
     if data[:4] != b"para":
         raise ValueError("no curve")
     (kind,) = struct.unpack_from(">H", data, 8)
     g, a, b, c, d, e, f = _parameters(kind, data)
-    with np.errstate(all="ignore"):
-        return np.where(x >= d, np.maximum(a * x + b, 0) ** g + e, c * x + f).astype(np.float32)
+
+    def parametric(x: np.ndarray) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            return np.where(x >= d, np.maximum(a * x + b, 0) ** g + e, c * x + f)
+
+    return parametric
 
 
 def _parameters(kind: int, data: bytes) -> tuple[float, ...]:

@@ -1,4 +1,4 @@
-"""Walks the segments of a JPEG file: XMP packets and their extensions, images appended by MPF, the end of an image."""
+"""Reads the segments of a JPEG file: XMP packets and their extensions, images appended by MPF, the end of an image."""
 
 from __future__ import annotations
 
@@ -29,8 +29,7 @@ class XmpChunk:
 def segments(data: bytes, start: int = 0) -> Iterator[tuple[int, int, bytes]]:
     """Marker, offset of the payload in `data` and payload of each segment before the first scan.
 
-    Ends silently where the bytes stop being segments: a damaged header hides what follows, and who needs
-    a segment says that it is missing.
+    Ends silently at bytes that are no segment: a damaged header hides what follows, and the caller reports the segment it misses.
     """
     position = start + 2
     for _ in range(MAX_SEGMENTS):
@@ -72,8 +71,8 @@ def xmp_segments(data: bytes, start: int = 0) -> tuple[bytes | None, list[XmpChu
 def appended_images(data: bytes) -> list[tuple[int, int]]:
     """Start and end in `data` of the JPEG images listed by MPF after the first (CIPA DC-007, 5.2.3).
 
-    Entries that point outside the file or at something that is no JPEG are left out: previews of other
-    makers' files are none of our business. An end behind the file's is cut to it.
+    Entries that point outside the file or at something that is no JPEG are left out, such as previews of other makers. An end
+    behind the file's is clipped to it.
     """
     for marker, offset, payload in segments(data):
         if marker == 0xE2 and payload.startswith(MPF_HEADER):
@@ -106,7 +105,7 @@ def _mpf_entries(data: bytes, tiff: bytes, base: int) -> list[tuple[int, int]]:
 
 
 def end_of_image(data: bytes, start: int = 0) -> int | None:
-    """The offset behind the EOI marker of the JPEG that begins at `start`; None where none is found."""
+    """The offset after the EOI marker of the JPEG that begins at `start`; None without one."""
     position = start + 2
     for _ in range(MAX_SEGMENTS):
         match = _NEXT_MARKER.search(data, position)

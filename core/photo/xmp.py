@@ -1,4 +1,4 @@
-"""Reads XMP, which is hostile input: bounded size and depth, no DTD, no entities, extensions checked by MD5."""
+"""Reads XMP, treated as hostile input: bounded size and depth, no DTD, no entities, extensions checked by MD5."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def parse_xmp(packet: bytes, name: str) -> XmpNode:
 
 
 class _TreeBuilder:
-    """Collects expat's events; the parser itself refuses what the search for a DTD could have missed."""
+    """Collects expat's events; the parser itself refuses a DTD that the search before could have missed."""
 
     def __init__(self, name: str):
         self.name, self.count, self.depth = name, 0, 0
@@ -142,9 +142,9 @@ def assemble_extension(chunks: list[XmpChunk], guid: str, name: str) -> bytes:
 
 
 def read_jpeg_xmp(data: bytes, name: str, namespaces: tuple[str, ...], start: int = 0) -> list[XmpNode]:
-    """Trees of the main and the extended XMP of the JPEG at `start`, only where one of `namespaces` is spoken of.
+    """Trees of the main and the extended XMP of the JPEG at `start`, only where one of `namespaces` occurs.
 
-    The XMP of photos that carry no depth is not even parsed, so that its faults stop nobody.
+    XMP without these is not even parsed, so that its errors disturb no photo without depth.
     """
     packet, chunks = xmp_segments(data, start)
     wanted = [namespace.encode() for namespace in namespaces]

@@ -1,1 +1,1 @@
-"""Work on plain pixel arrays that several rooms need."""
+"""Functions on pixel arrays that several rooms need."""

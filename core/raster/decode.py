@@ -1,4 +1,4 @@
-"""A picture's file as bytes, and bytes as pixels."""
+"""Reads a picture's file, and decodes its bytes to pixels."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ import numpy as np
 from ..errors import DioramaError, is_out_of_memory
 from .exr_header import MAX_ATTRIBUTES
 from .exr_read import read_pixels
-from .open_picture import open_picture, picture_kind
+from .open_picture import HEAD, open_picture, picture_kind
 
 MAX_PIXELS = 250_000_000
 MAX_FILE_BYTES = 2_000_000_000
 
 
 def read_file(path: Path, kind: str = "photo") -> bytes:
-    """The file's bytes; raises DioramaError with the reason where it cannot be read or is empty."""
+    """The file's bytes; raises DioramaError where it cannot be read or is empty."""
     try:
         if path.is_dir():
             raise DioramaError(f"{path} is a folder; name the {kind} inside it.")
@@ -39,9 +39,9 @@ def read_file(path: Path, kind: str = "photo") -> bytes:
 
 
 def read_regular(path: Path, most: int) -> bytes | None:
-    """The bytes of a plain file, None where it has more than `most`, whatever it says of its size.
+    """The bytes of a regular file, None where there are more than `most`, whatever size it claims.
 
-    Raises OSError, also for a pipe or device, which could be read for ever; nothing is waited for.
+    Raises OSError, also for a pipe or device, which could be endless; it never blocks.
     """
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     with io.FileIO(handle) as file:
@@ -56,7 +56,7 @@ def read_regular(path: Path, most: int) -> bytes | None:
 
 
 def size_by_header(path: Path) -> tuple[int, int] | None:
-    """Width and height as they stand in a picture's first bytes; None where that cannot be told, which reading it will explain."""
+    """Width and height from a picture's first bytes; None where they cannot be read, in which case reading it reports why."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -83,9 +83,9 @@ def exr_size(data: bytes) -> tuple[int, int] | None:
 
 
 def decode_pixels(data: bytes | np.ndarray) -> np.ndarray | None:
-    """Bytes of a promised kind as OpenCV decodes them, at full depth (H, W[, channels B G R A]); None where it cannot."""
+    """Bytes of a supported kind decoded by OpenCV, at full depth (H, W[, channels B G R A]); None where it fails."""
     data = np.frombuffer(data, np.uint8)
-    kind = picture_kind(data[:12].tobytes())
+    kind = picture_kind(data[:HEAD].tobytes())
     if kind not in ("JPEG", "PNG", "WEBP", "TIFF", "EXR"):
         return None
     import cv2

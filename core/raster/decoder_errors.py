@@ -1,4 +1,4 @@
-"""What decoders of pictures raise on damaged files, and their words fit for a sentence."""
+"""Exceptions that picture decoders raise on damaged files, and their messages as parts of a sentence."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ DECODER_ERRORS = (
 
 
 def damaged(name: object, error: Exception, what_to_do: str) -> DioramaError:
-    """The sentence for a file that a decoder gave up on; it may be sound where there was no memory to decode it."""
+    """The error for a file that a decoder rejected; where memory ran out, the file itself may be sound."""
     if is_out_of_memory(error):
         return DioramaError(f"{name} needs more memory to decode than there is; close other programs or scale it down.", Kind.MEMORY)
     return DioramaError(f"{name} is damaged or cut short ({in_one_line(error)}); {what_to_do}.")
 
 
 def in_one_line(error: Exception) -> str:
-    """A decoder's own words, made fit for the inside of a sentence."""
+    """A decoder's message, cleaned up for use inside a sentence."""
     return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__

@@ -1,4 +1,4 @@
-"""Writes pictures as OpenEXR files of floats, ZIP compressed, without OpenCV, whose writer is off where another add-on loaded it first.
+"""Writes pictures as OpenEXR files (float32, ZIP), without OpenCV, whose writer is off where another add-on loaded it first.
 
 The layout is the one of "OpenEXR File Layout", openexr.com: scan lines, blocks of 16.
 """

@@ -49,8 +49,21 @@ def read_depth_channel(data: bytes, name: str, most: int) -> ExrDepth | None:
         return None
     (part, channel), has_colour = found, _colours(headers) is not None
     values = placed(_read(data, headers, part, (channel,), name)[0], part, np.nan)
-    is_named = not channel.endswith("V") and any(pattern.fullmatch(channel) for pattern in DEPTH_NAMES)
-    return ExrDepth(values, channel, is_named or "epth" in channel, has_colour, _writer(headers))
+    return ExrDepth(values, channel, _is_named(channel), has_colour, _writer(headers))
+
+
+def has_colour_and_depth(data: bytes, name: str, most: int) -> bool:
+    """Whether an OpenEXR is a photo with its own depth, as a render of several passes is; by the headers alone."""
+    headers = check_exr(data, name, most)
+    found = _depth_of(headers, name)
+    return found is not None and _is_named(found[1]) and _colours(headers) is not None
+
+
+def _is_named(channel: str) -> bool:
+    """Whether a channel calls itself depth."""
+    if channel.endswith("V"):
+        return "epth" in channel
+    return any(pattern.fullmatch(channel) for pattern in DEPTH_NAMES)
 
 
 def read_pixels(data: bytes, name: str = "the picture") -> np.ndarray | None:

@@ -1,7 +1,7 @@
-"""What a picture's decoder may be made to do, bounded by the file's structure before the decoder sees it.
+"""Limits on what a picture's decoder may be made to do, checked on the file's structure before decoding.
 
-Memory: a kind's largest need for a pixel, as measured, times the pixels that the header names. Time: what is repeated without
-making a pixel (scans, chunks, strips) is counted, and nothing may be decoded twice. benchmarks/hostile_pictures.py measures both.
+Memory: the largest need per pixel of a format, as measured, times the pixels in the header. Time: what repeats without making
+a pixel (scans, chunks, strips) is counted, and nothing may be decoded twice. benchmarks/hostile_pictures.py measures both.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def check_memory(width: int, height: int, a_pixel: float, name: str) -> None:
 
 
 def bytes_a_pixel(kind: str, channels: int, bits: int) -> float:
-    """At the peak of decoding."""
+    """Bytes per pixel at the peak of decoding."""
     return A_PIXEL[kind] if bits <= 8 else COPIES * max(channels, 3) * bits / 8
 
 
@@ -59,6 +59,8 @@ def channels_of(image, data: bytes) -> tuple[int, int]:
         return {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(data[25], 4), data[24]
     if image.format == "TIFF":
         return image.tag_v2.get(277, 1), max(image.tag_v2.get(258, (8,)))
+    if image.format == "HEIF":
+        return len(image.getbands()), int(image.info.get("bit_depth", 8))
     return len(image.getbands()), 8
 
 
@@ -100,7 +102,7 @@ def has_more_scans(data: bytes, most: int) -> bool:
 
 
 def _behind(match: re.Match, data: bytes) -> int:
-    """Where a JPEG's part ends of which the marker was found."""
+    """Where the JPEG segment ends whose marker was found."""
     stands_alone = data[match.start() + 1] == 0x01
     return match.end() + (0 if stands_alone else int.from_bytes(data[match.end() : match.end() + 2], "big"))
 
@@ -115,7 +117,7 @@ def _check_png(data: bytes, name: str) -> None:
 
 
 def _check_tiff(data: bytes, name: str) -> None:
-    """The same bytes may not be decoded again and again, nor a piece's pixels gone over."""
+    """Raises where bytes would be decoded repeatedly, or a strip's pixels written repeatedly."""
     try:
         places = _strips(data)
     except (struct.error, KeyError):

@@ -1,9 +1,9 @@
-"""From a picture rendered at twice the size to one as sharp as the photo, with smooth silhouettes.
+"""Downsamples a picture rendered at twice the size to one as sharp as the photo, with smooth silhouettes.
 
-Cycles takes a texel where a ray meets the texture and blends the four nearest linearly. Seen at the photo's own size and place,
-rays at a quarter and three quarters of a pixel give (1/8, 3/4, 1/8) of a pixel and its neighbours along each axis, which an inverse
-filter takes back to the very pixels of the photo. At other sizes less is blurred, and less is taken back: as much as brings the
-picture nearest to the photo reduced by an area filter. At silhouettes nothing is, where it would leave a bright or dark line.
+Cycles samples a texture by bilinear interpolation. At the photo's own size and place, rays at a quarter and three quarters of a
+pixel give (1/8, 3/4, 1/8) of a pixel and its neighbours along each axis, which an inverse filter turns back into exactly the photo's
+pixels. At other sizes less is blurred, and the filter is weaker: as strong as brings the picture nearest to the photo reduced by an
+area filter. At silhouettes it is off where it would leave a bright or dark line.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ UNLIKE_PART = 0.3
 
 
 def blur_of(texels: float) -> float:
-    """What a reduced picture has of each neighbour, where `texels` of the photo lie along one of its pixels; 0 for none."""
+    """Weight of each neighbour in a reduced picture with `texels` of the photo along one of its pixels; 0 for none."""
     if texels <= 0:
         return 0.0
     if abs(texels - 1) < 1e-6:
@@ -56,7 +56,7 @@ def reduce(picture: np.ndarray, texels: float) -> np.ndarray:
 
 
 def silhouettes(picture: np.ndarray) -> np.ndarray:
-    """(h, w) bool: pixels near which two neighbouring rays met surfaces that do not blend, of a picture (2 h, 2 w, c) of the
+    """(h, w) bool: pixels near which two neighbouring rays met different surfaces, in a picture (2 h, 2 w, c) of the
     photo's own size."""
     import cv2
 

@@ -1,4 +1,4 @@
-"""One animation in a binary glTF file: Blender writes place and lens of a camera as two, of which players show the first."""
+"""Merges the animations of a binary glTF: Blender writes a camera's place and lens as two, and players show the first only."""
 
 from __future__ import annotations
 

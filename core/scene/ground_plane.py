@@ -1,4 +1,4 @@
-"""The ground of a photo, the lowest large plane that faces upwards, and its walls, found in points of its depth."""
+"""Finds the ground (the lowest large plane facing upwards) and the walls of a photo in its depth, by RANSAC."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class GroundPlane:
 def find_ground(points: np.ndarray, normals: np.ndarray, seed: int = 0) -> GroundPlane | None:
     """The ground in (n, 3) points and (n, 3) unit normals, spread evenly over the picture; None where there is none.
 
-    Random sample consensus (Fischler and Bolles 1981): of planes through three points each, the one with the most points
-    in it that face as it does, less those below it; then least squares. Deterministic for a seed.
+    RANSAC (Fischler and Bolles 1981): of planes through three points each, the one with the most points whose normals agree, minus the
+    points below it; then least squares. Deterministic for a seed.
     """
     points, normals = np.asarray(points, np.float64), np.asarray(normals, np.float64)
     known = np.isfinite(points).all(1) & np.isfinite(normals).all(1) & (points[:, 2] > 0)
@@ -77,8 +77,8 @@ def find_ground(points: np.ndarray, normals: np.ndarray, seed: int = 0) -> Groun
 def find_walls(points: np.ndarray, normals: np.ndarray, up: np.ndarray = UP, most: int = 2, seed: int = 0) -> list[np.ndarray]:
     """Up to `most` large upright planes, the largest first, as (4,) normal towards the camera and offset: normal . x = offset.
 
-    Points and normals as of `find_ground`; `up` is (3,), unit, the ground's normal. What is behind a wall (through a window)
-    counts neither for nor against it. Walls that face the same way are one: they catch the same light.
+    Points and normals as of `find_ground`; `up` is (3,), unit, the ground's normal. Points behind a wall (through a window)
+    count neither for nor against it. Walls that face the same way are one: they receive the same light.
     """
     points, normals = np.asarray(points, np.float64), np.asarray(normals, np.float64)
     left = np.isfinite(points).all(1) & np.isfinite(normals).all(1) & (points[:, 2] > 0)
@@ -102,7 +102,7 @@ def find_walls(points: np.ndarray, normals: np.ndarray, up: np.ndarray = UP, mos
 
 
 def _settled(plane: np.ndarray, of: np.ndarray, points: np.ndarray, normals: np.ndarray, least: float) -> np.ndarray | None:
-    """The plane fitted to what lies in it, until that is what lies in it; None where that becomes too little or a line."""
+    """Refits the plane to its inliers until they no longer change; None where they become too few or lie on a line."""
     for _ in range(4):
         inside = of & _inside(plane, points, normals)
         if inside.sum() < least:
@@ -158,7 +158,7 @@ def _below(plane: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def _best(planes: np.ndarray, points: np.ndarray, normals: np.ndarray, behind: float) -> np.ndarray:
-    """The plane with the most points in it, less `behind` times those behind it."""
+    """The plane with the most inliers, minus `behind` times the points behind it."""
     scores = []
     agrees = np.cos(np.radians(NORMAL_AGREES_DEG))
     for some in np.array_split(planes, max(1, len(planes) // BATCH)):
@@ -169,7 +169,7 @@ def _best(planes: np.ndarray, points: np.ndarray, normals: np.ndarray, behind: f
 
 
 def _fitted(points: np.ndarray) -> np.ndarray | None:
-    """Least squares of the distances from the plane as parts of the distances from the camera, what depth errs by."""
+    """Least squares of distances from the plane relative to the distance from the camera, as the error of depth is."""
     weight = 1 / points[:, 2] ** 2
     middle = weight @ points / weight.sum()
     away = (points - middle) / points[:, 2:]

@@ -1,4 +1,4 @@
-"""What may come out of a render: options, each once with its default, range and help, as those of core/settings.py."""
+"""Options of a render, each once with its default, range and help, as in core/settings.py."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class OutputSettings:
 
 
 def kind_of(target: Path) -> str:
-    """What is to be rendered, by the name's ending: still, movie, gif, viewer or frames. Raises DioramaError for another."""
+    """The kind of output, by the name's ending: still, movie, gif, viewer or frames. Raises DioramaError for another ending."""
     ending = target.suffix.lower()
     if ending not in (*MOVIES, *STILLS, GIF, VIEWER, ""):
         raise DioramaError(f"{target} has no ending that can be rendered; use .mp4, .gif, .png, .jpg, .exr, .html or a folder.")

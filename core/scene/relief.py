@@ -1,6 +1,6 @@
-"""How far each point of a diorama stands from the camera when its relief is changed, by disparity alone.
+"""Relief: changes how far each point is from the camera, by disparity alone.
 
-The same steps are nodes in Blender (operators/nodes/relief_nodes.py). Points stay on their own rays, so the photo's camera sees no
+Blender nodes do the same (operators/nodes/relief_nodes.py). Points stay on their own rays, so the photo's camera sees no
 change. A plane stays a plane while disparity changes affinely: by near and far distance always, by an amount up to 1.
 """
 

@@ -1,7 +1,7 @@
-"""Tells players that an MP4 or MOV is VR180: the boxes of Spherical Video V2 in the file's own description of its picture.
+"""Marks an MP4 or MOV as VR180 for players: boxes of Spherical Video V2.
 
 After Google's "Spherical Video V2 RFC": `st3d` (both eyes side by side) and `sv3d` (equirectangular, with bounds that leave the
-half sphere in front) lie in the video's sample entry. The layout of boxes is that of ISO/IEC 14496-12.
+front half sphere) are in the video's sample entry. The layout of boxes is that of ISO/IEC 14496-12.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ PATH_TO_ENTRIES = (b"mdia", b"minf", b"stbl")
 
 
 def mark_vr180(movie: Path) -> None:
-    """Writes the boxes into the file, beside it and renamed; pictures and sound stay byte by byte as they are.
+    """Writes the boxes into the file, beside it and renamed; pictures and sound stay byte for byte the same.
 
-    Raises DioramaError for a file that is no such movie, that is damaged, or that says already how it is projected; OSError of the disk.
+    Raises DioramaError for a file that is no such movie, is damaged, or has a projection already; OSError of the disk.
     """
     beside = movie.with_name(f".{movie.name}.marked")
     try:

@@ -16,7 +16,8 @@ def gaussian_means(rows: np.ndarray, columns: np.ndarray, values: np.ndarray, sh
     import cv2
 
     side = max(1, int(sigma / FINEST))
-    bins = -(-shape[0] // side), -(-shape[1] // side)
+    rows, columns = rows + side, columns + side  # a bin more all round: between two of them the mean is linear up to the frame
+    bins = -(-shape[0] // side) + 2, -(-shape[1] // side) + 2
     own = rows // side * bins[1] + columns // side
     planes = np.stack([np.bincount(own, each, bins[0] * bins[1]) for each in (np.ones(len(rows)), *values)], axis=1)
     blurred = cv2.GaussianBlur(planes.reshape(*bins, -1).astype(np.float32), (0, 0), sigma / side, borderType=cv2.BORDER_CONSTANT)

@@ -1,1 +1,1 @@
-"""The web viewer: one HTML file that holds a diorama and tilts it; viewer.js and viewer.html are what it is made of."""
+"""The web viewer: one HTML file that holds a diorama and tilts it; made of viewer.html and viewer.js."""

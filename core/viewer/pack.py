@@ -1,4 +1,4 @@
-"""Meshes as few bytes as a page can unpack quickly: 16 bits a number, differences, deflated, in base64."""
+"""Packs meshes into few bytes that a page can unpack quickly: 16-bit numbers, differences, deflate, base64."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Surface:
 
 
 def pack(surface: Surface, frame: tuple[float, ...]) -> dict:
-    """What `viewer.js` reads of a surface; `frame` is the picture's left, top, width and height over the focal length."""
+    """The data of a surface that `viewer.js` reads; `frame` is the picture's left, top, width and height over the focal length."""
     texels = np.stack([surface.uvs[..., 0], 1 - surface.uvs[..., 1]], axis=-1)
     on_photo = (surface.places[:, :2] - frame[:2]) / frame[2:]
     own = bool(np.abs(on_photo[surface.triangles] - texels).max() < ON_PLACE)
@@ -51,7 +51,7 @@ def numbers_of(values: np.ndarray) -> list[float]:
 
 
 def in_order(corners: np.ndarray, soft: bool) -> np.ndarray:
-    """(T,) numbers of triangles in the order in which they are drawn: from far to near where they blend, else cell by cell."""
+    """(T,) triangle numbers in drawing order: from far to near where they blend, else cell by cell."""
     middle = corners[..., :3].mean(axis=1)
     if soft:
         return np.argsort(middle[:, 2], kind="stable")
@@ -60,7 +60,7 @@ def in_order(corners: np.ndarray, soft: bool) -> np.ndarray:
 
 
 def in_first_use(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Different rows of (n, c) in the order in which they first come, and (n,) int64 the number of each."""
+    """Distinct rows of (n, c) in the order of their first use, and (n,) int64 the number of each."""
     rows = np.ascontiguousarray(corners).view(np.dtype((np.void, corners.dtype.itemsize * corners.shape[1]))).ravel()
     _, first, numbers = np.unique(rows, return_index=True, return_inverse=True)
     order = np.argsort(first)
@@ -70,7 +70,7 @@ def in_first_use(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def below_next(numbers: np.ndarray) -> np.ndarray:
-    """(n,) how far each number is below the lowest that had not come before it; 0 for one that is new."""
+    """(n,) by how much each number is below the next unused one; 0 for a new one."""
     next_one = np.concatenate([[0], np.maximum.accumulate(numbers)[:-1] + 1])
     return next_one - numbers
 

@@ -1,4 +1,4 @@
-"""The one HTML file of a diorama: what it shows, how far it tilts, and the viewer that does it."""
+"""The HTML file of a diorama: what it shows, how far it tilts, and the viewer itself."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PLACES = 16
 
 @dataclass(frozen=True)
 class Texture:
-    """A picture that surfaces show."""
+    """A texture of some surfaces."""
 
     pixels: np.ndarray  # (h, w, 4) float32, sRGB-encoded with straight alpha, first row on top
     has_alpha: bool
@@ -45,7 +45,7 @@ class Texture:
 
 @dataclass(frozen=True)
 class Tilt:
-    """How far the camera goes, and what stays in place."""
+    """How far the camera moves, and which distance stays in place."""
 
     box: SafeRange  # in the units of the surfaces, sideways and up only
     focus: float  # distance that stays in place in the picture
@@ -53,7 +53,7 @@ class Tilt:
 
 
 def tilt_of(box: SafeRange, nearest: float, focus: float, edge: FrameEdge | None, camera: Camera) -> Tilt:
-    """A tilt inside the safe range that shows nothing from beyond the photo's `edge`; without one it may."""
+    """A tilt inside the safe range; with the photo's `edge`, one that shows nothing outside it."""
     reach = lambda distance: float(min(distance, FARTHEST * nearest))
     left, right, down, up = (reach(distance) for distance in (box.left, box.right, box.down, box.up))
     needed = 0.0 if edge is None else tighter_by(edge, camera, (left, right, down, up), 1 / focus)
@@ -87,7 +87,7 @@ def write_page(title: str, surfaces: list[Surface], textures: list[Texture], cam
     frame = tuple(numbers_of(np.array([-camera.cx, -camera.cy, camera.width, camera.height]) / camera.focal_px))
     depths = [surface.places[:, 2] for surface in surfaces]
     low, high = min(d.min() for d in depths), max(d.max() for d in depths)
-    grey = float(linear_from_srgb(np.float64(BACKGROUND / 255)))
+    grey = linear_from_srgb(np.array([BACKGROUND / 255])).tolist()
     scene = {
         "size": [camera.width, camera.height],
         "frame": frame,
@@ -95,7 +95,7 @@ def write_page(title: str, surfaces: list[Surface], textures: list[Texture], cam
         "pivot": 1 / tilt.focus,
         "tighter": tilt.tighter,
         "depths": numbers_of(np.array([low, 1 / max(high - low, 1e-12)])),
-        "background": [grey] * 3,
+        "background": 3 * grey,
         "textures": [encoded(texture, side) for texture in textures],
         "meshes": [pack(surface, frame) for surface in sorted(surfaces, key=lambda surface: surface.soft)],
     }

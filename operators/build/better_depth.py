@@ -1,4 +1,4 @@
-"""The operator that gets a better depth network in one click and builds the selected diorama anew with it."""
+"""The operator that downloads a better depth network in one click and rebuilds the selected diorama with it."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -21,7 +21,7 @@ DOWNLOAD_PART = 0.6
 
 
 def offered() -> models.Weights:
-    """The best depth network that anybody may use for anything."""
+    """The best depth network whose licence allows every use."""
     return max((each for each in CATALOGUE if each.commercial and each.rank), key=lambda each: each.rank)
 
 
@@ -32,7 +32,7 @@ def can_run() -> bool:
 
 
 def is_wanted(root: bpy.types.Object, context: bpy.types.Context) -> bool:
-    """Whether a diorama's depth is the built-in network's guess and no better network is there."""
+    """Whether a diorama's depth comes from the built-in network and no better network is installed."""
     guessed = str(kept_source(root).get("depth_source", "")).startswith("estimated by the built-in network")
     return guessed and can_run() and models.best_estimator(models_folder(context)) is None
 
@@ -71,7 +71,7 @@ class GetBetterDepth(Rebuilding, bpy.types.Operator):
 
 
 def download_then(wanted: models.Weights, folder, online: bool, build: Work, progress: Progress):
-    """Brings a network and then builds; free of Blender, for any thread."""
+    """Downloads a network and then builds; free of Blender, for any thread."""
     models.download(wanted, folder, lambda fraction, text: progress(text, DOWNLOAD_PART * fraction), online)
     return build(lambda stage, fraction: progress(stage, DOWNLOAD_PART + (1 - DOWNLOAD_PART) * fraction))
 

@@ -1,4 +1,4 @@
-"""One path, two drivers: slow work runs in place for scripts and the redo panel, in a thread when a person waits."""
+"""Base of operators that build: in place for scripts and the redo panel, in a thread when a person waits."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import bpy
 from ...core.depth.find_depth import forget_models
 from ...core.errors import Cancelled, DioramaError
 from ...core.job import Job, Work
-from ...core.pipeline import Kept, silent
+from ...core.pipeline import StageCache, silent
 from ..on_diorama import report_failure
 from .roll_back import all_or_nothing
 
-kept = Kept()
+kept = StageCache()
 """The stages of the last build, so that a changed option repeats only what depends on it."""
 
 running: Job | None = None
@@ -28,14 +28,14 @@ PATIENCE = 0.6
 
 
 class BuildOperator:
-    """Mixin of the operators that build. They give two methods, and what lies between needs no Blender:
+    """Mixin of the operators that build. They define two methods; the work between them needs no Blender:
 
     `prepare(context) -> Work` reads all that the work needs from Blender and raises DioramaError for bad input;
     `finish(context, result)` writes the work's result into the scene.
     """
 
     def execute_in_thread(self, context: bpy.types.Context) -> set[str]:
-        """As `execute`, for a person who waits: Blender stays alive meanwhile."""
+        """`execute` in a thread, so that Blender stays responsive for the person who waits."""
         self._in_thread = not bpy.app.background  # without a window no timer ever fires
         return self.execute(context)
 
@@ -81,7 +81,7 @@ class BuildOperator:
             return self._failed(error)
 
     def cancel(self, context: bpy.types.Context) -> None:
-        """Blender ends the operator itself: a window closes or another file is opened."""
+        """Called by Blender when it ends the operator: a window closes or another file is opened."""
         job = getattr(self, "_job", None)
         if job is not None and job is running:
             job.cancel()
@@ -99,7 +99,7 @@ class BuildOperator:
         return {"FINISHED"}
 
     def _failed(self, error: Exception) -> set[str]:
-        """The one place where a build ends badly: a sentence for the user; for our own faults where they happened."""
+        """Handles every failure of a build: reports a sentence; a bug of ours also leaves its traceback."""
         if isinstance(error, Cancelled):
             self.report({"INFO"}, "Stopped; the scene is as it was.")
         else:
@@ -108,9 +108,9 @@ class BuildOperator:
 
 
 def show_progress(context: bpy.types.Context) -> None:
-    """Progress in the status bar, and fresh sidebars; the status bar is Blender's again when nothing runs.
+    """Redraws progress in the status bar and the sidebars; without a running build the status bar is Blender's again.
 
-    Sidebars alone: to draw a viewport full of dioramas ten times a second would cost more than the build.
+    Only sidebars: redrawing a viewport full of dioramas ten times a second would cost more than the build.
     """
     context.workspace.status_text_set(_draw_status if running is not None else None)
     for window in context.window_manager.windows:
@@ -130,7 +130,7 @@ def _draw_status(header, context) -> None:
 
 
 def draw_progress(layout) -> None:
-    """What the running build does, how far it is, and how long it may still take."""
+    """Stage, fraction done and remaining time of the running build."""
     if running is not None:
         text, left = "Stopping" if running.cancelling else running.stage, running.seconds_left
         rest = "" if left is None or running.cancelling else f", {max(1, round(left))} s left"

@@ -1,4 +1,4 @@
-"""The operators that keep a scene's options as the user's own defaults, and bring those back."""
+"""Operators that save a scene's options as the user's defaults, and load those."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""The user's folder for what is kept where no extension is installed; free of Blender, for the command line."""
+"""The user's models folder where no extension is installed; free of Blender, for the command line."""
 
 import os
 from pathlib import Path
 
 
 def _home() -> Path:
-    """The user's home; the root of the disk for one without (a container's user that no file knows), where nothing lies."""
+    """The user's home; the root of the disk where there is none (a container's user without an account)."""
     try:
         return Path.home()
     except RuntimeError:

@@ -1,4 +1,4 @@
-"""The operator that makes a diorama of a photo: File > Import, Add > Image, the sidebar, a drop, and scripts."""
+"""The operator that makes a diorama from a photo: for File > Import, Add > Image, the sidebar, drag and drop, and scripts."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -17,10 +17,12 @@ from ...core.depth.named_depth import find_named_depth, pair
 from ...core.depth_file.shared_range import SharedRange
 from ...core.errors import DioramaError
 from ...core.memory import scarce_memory
-from ...core.pipeline import Diorama, Kept, Progress, build_diorama
+from ...core.pipeline import Diorama, Progress, StageCache, build_diorama
+from ...core.raster.open_picture import PHOTO_ENDINGS
 from ...core.settings import Settings
 from ..scene.emit import emit
 from ..scene.root import source_of
+from ..staging.depth_preview import draw_depth_preview
 from ..staging.look_through import is_fresh, look_through
 from ..staging.placement import place
 from . import build_operator
@@ -28,7 +30,6 @@ from .properties import OF_ONE_PHOTO, Options, depth_property, draw_options, set
 from .user_preferences import default_values, models_folder
 
 HIDDEN = {"HIDDEN", *OF_ONE_PHOTO}
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".exr", ".heic", ".heif")
 DEPTH_ENDINGS = (".npy", ".npz", ".pfm")
 """Of files that are a depth map and never a photo."""
 DEPTH_TOLD = (
@@ -47,7 +48,7 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
     bl_options = {"REGISTER", "UNDO", "PRESET"}
 
     filter_glob: bpy.props.StringProperty(
-        default=";".join("*" + ending for ending in (*ENDINGS, *DEPTH_ENDINGS)), options=HIDDEN
+        default=";".join("*" + ending for ending in (*PHOTO_ENDINGS, *DEPTH_ENDINGS)), options=HIDDEN
     )
     directory: bpy.props.StringProperty(subtype="DIR_PATH", options=HIDDEN)
     files: bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options=HIDDEN)
@@ -75,6 +76,7 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
                 told.label(text=line)
         else:
             self.layout.prop(self, "depth")
+            draw_depth_preview(self.layout, self.filepath, self.depth, lambda: settings_of(self))
         draw_options(self.layout, self)
 
     def prepare(self, context):
@@ -105,6 +107,8 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
             told = place(roots[-1], self._settings.scene.placement, context, built.photo.up)
             if told:
                 self.report({"INFO"}, told)
+            for note in built.photo.notes:
+                self.report({"INFO"}, f"{built.photo.name}: {note}.")
             if built.found.origin == BESIDE:
                 self.report({"INFO"}, f"The depth of {built.photo.name} is from {built.depth.source}.")
             if built.depth.unsure:
@@ -131,13 +135,11 @@ def scarce_for(photos: Sequence[str], depths: dict[str, str], settings: Settings
 
 
 def build_each(
-    photos: Sequence[str], depths: dict[str, str], settings: Settings, models: Path, kept: Kept, progress: Progress
+    photos: Sequence[str], depths: dict[str, str], settings: Settings, models: Path, kept: StageCache, progress: Progress
 ) -> list[Built]:
-    """Builds photo after photo, `depths` by photo where a file holds it; free of Blender, for any thread.
+    """Builds several photos, one after another; `depths` are depth files by photo. Free of Blender, for any thread.
 
-    Of several photos, one that fails stops none of the others.
-
-    Raises DioramaError where not a single one can be built.
+    A photo that fails stops none of the others. Raises DioramaError where no photo can be built.
     """
     done: list[Built] = []
     shared = SharedRange(settings.depth)
@@ -155,12 +157,12 @@ def build_each(
 
 
 def _tell(progress: Progress, photo: str, number: int, count: int, stage: str, fraction: float) -> None:
-    """One photo's progress as a part of all."""
+    """Progress of one photo as a part of all."""
     progress(stage if count == 1 else f"{Path(photo).name}: {stage}", (number + fraction) / count)
 
 
 def select(context: bpy.types.Context, roots: list[bpy.types.Object]) -> None:
-    """Selects what was made, the last as the active one; somebody in the middle of editing is left alone."""
+    """Selects the new dioramas, the last as the active one; does nothing in edit or paint mode."""
     if context.mode != "OBJECT":
         return
     for ob in context.selected_objects:

@@ -1,4 +1,4 @@
-"""Operators that bring networks into the models folder and take them away; only the download goes online, and only when asked."""
+"""Operators that download, import and remove networks; only the download goes online, and only when asked."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -103,7 +103,7 @@ class RemoveModel(bpy.types.Operator):
 
 
 def redraw_preferences(context) -> None:
-    """The list shows what lies in the folder; nobody else tells Blender that this has changed."""
+    """Redraws the preferences, since Blender does not know that the list of networks has changed."""
     for window in context.window_manager.windows:
         for area in window.screen.areas:
             if area.type == "PREFERENCES":

@@ -1,4 +1,4 @@
-"""The options of core/settings.py as properties of Blender, made from their declarations, and back."""
+"""The options of core/settings.py as Blender properties, made from their declarations, and their values back."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -17,9 +17,9 @@ OWN = "own"
 
 
 def option_properties(**flags) -> dict[str, Any]:
-    """A declared property of Blender for each option, by its name: default, range and help are the option's own.
+    """A declared Blender property for each option, by name, with the option's default, range and help.
 
-    Beside them what only the window shows: the preset, and as a percentage each option that is a part of the photo's width.
+    Plus properties for the window only: the preset, and a percentage for each option that is a part of the photo's width.
     """
     percentages = {percent_of(f.name): _percentage(f) for _, f in each_option() if shown(f.name).percent}
     percentages |= {automatic_of(f.name): _automatic(f) for _, f in each_option() if may_be_automatic(f)}
@@ -86,7 +86,7 @@ def _same(held, wanted) -> bool:
 
 
 def declared(fields: Iterable[dataclasses.Field], **flags) -> dict[str, Any]:
-    """The same for options of any dataclass, made by core's `option`."""
+    """Declared properties for the options of any dataclass, made by core's `option`."""
     return {f.name: _property(f, flags) for f in fields}
 
 
@@ -146,7 +146,7 @@ class PhotoDioramaDefaults(bpy.types.PropertyGroup, Options):
 
 
 def values_of(data) -> dict[str, Any]:
-    """The options that `data` (an operator or property group) holds, as core's values by name."""
+    """Values of the options in `data` (an operator or property group), by name."""
     return values_of_fields(data, (f for _, f in each_option() if hasattr(data, f.name)))
 
 
@@ -156,12 +156,12 @@ def values_of_fields(data, fields: Iterable[dataclasses.Field]) -> dict[str, Any
 
 
 def settings_of(data) -> Settings:
-    """The options that `data` holds as core's settings; raises DioramaError for an impossible one."""
+    """The options in `data` as core's settings; raises DioramaError for an impossible value."""
     return Settings().with_values(values_of(data))
 
 
 def set_values(data, values: dict[str, Any]) -> None:
-    """Sets options of `data`; names that are no option (of another version of the extension) are passed over."""
+    """Sets options of `data`; unknown names (of another version of the extension) are ignored."""
     for _, f in each_option():
         if f.name in values:
             try:
@@ -171,16 +171,16 @@ def set_values(data, values: dict[str, Any]) -> None:
 
 
 def _value(f: dataclasses.Field, value):
-    """Blender keeps single precision; core's own default, or the shortest decimal that means the same, comes back."""
+    """Blender stores single precision; this returns core's own default, or the shortest decimal of that precision."""
     if not isinstance(f.default, float):
         return value
     return f.default if np.float32(value) == np.float32(f.default) else float(str(np.float32(value)))
 
 
 def draw_options(layout, data) -> None:
-    """Rows of all options of `data`: the preset and the few that matter first, the rest under Advanced by stage.
+    """Rows of all options of `data`: the preset and the important ones first, the rest under Advanced by stage.
 
-    What does nothing as things stand is greyed.
+    Options that have no effect now are greyed out.
     """
     layout.row(align=True).prop(data, "preset", expand=True)
     options = list(each_option())
@@ -215,7 +215,7 @@ STAGES = {
 
 
 def draw_option(layout, data, f: dataclasses.Field) -> None:
-    """One row, greyed where the option does nothing now."""
+    """One row, greyed out where the option has no effect now."""
     row = layout.row()
     row.enabled = all(getattr(data, name) in values for name, values in shown(f.name).needs.items() if hasattr(data, name))
     if may_be_automatic(f):

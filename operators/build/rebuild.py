@@ -1,4 +1,4 @@
-"""The operator that builds a diorama anew from the settings kept on its root, leaving what the artist did to it."""
+"""The operator that rebuilds a diorama from the settings on its root and keeps the artist's changes."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -24,7 +24,7 @@ from ..scene.keys import ROLE_KEY, SETTINGS_KEY, SOURCE_KEY
 from ..scene.materials import MATERIAL_OPTIONS, made_images, photo_image, texture_material, texture_of
 from ..on_diorama import OnDiorama
 from ..scene.root import find_root, kept_settings, kept_source, objects_by_role, source_files, source_of
-from ..scene.surfaces import image_nodes, image_nodes_of, images_of, still_there, surfaces_of
+from ..scene.surfaces import image_nodes, image_nodes_of, images_of, root_by_name, surfaces_of
 from ..scene.tint import kept_tint, tint, tinted_images
 from . import build_operator
 from .properties import depth_property, draw_options, option_properties, photo_property, set_values, settings_of
@@ -35,7 +35,7 @@ OwnOptions.__doc__ = "Mixin: every option, never taken over from the last call, 
 
 
 class Rebuilding(OnDiorama, build_operator.BuildOperator, OwnOptions):
-    """Mixin of the operators that build a diorama anew with photo, depth and options that may be others."""
+    """Mixin of the operators that rebuild a diorama, possibly with another photo, depth or other options."""
 
     photo: photo_property()
     depth: depth_property()
@@ -53,7 +53,7 @@ class Rebuilding(OnDiorama, build_operator.BuildOperator, OwnOptions):
         draw_options(self.layout, self)
 
     def take_over(self, root: bpy.types.Object) -> None:
-        """What the caller did not say is as it was built."""
+        """Options that the caller did not set get the values of the last build."""
         photo, depth = source_files(root)
         known = {**kept_settings(root), "photo": photo, "depth": depth}
         set_values(self, {name: v for name, v in known.items() if not self.properties.is_property_set(name)})
@@ -75,7 +75,7 @@ class Rebuilding(OnDiorama, build_operator.BuildOperator, OwnOptions):
         )  # fmt: skip
 
     def finish(self, context, built: Diorama):
-        rebuild(still_there(self._root), built, self._settings, source_of(built, *self._files), context.scene)
+        rebuild(root_by_name(self._root), built, self._settings, source_of(built, *self._files), context.scene)
 
 
 class Rebuild(Rebuilding, bpy.types.Operator):
@@ -88,7 +88,7 @@ class Rebuild(Rebuilding, bpy.types.Operator):
 
 @contextmanager
 def object_mode(root: bpy.types.Object) -> Iterator[None]:
-    """Ends the editing of a layer that is about to get another mesh; somebody who paints goes on afterwards."""
+    """Leaves edit mode of a layer whose mesh is about to be replaced; afterwards an artist in paint mode can go on."""
     ob = getattr(bpy.context, "object", None)
     mode = ob.mode if ob is not None and find_root(ob) == root else "OBJECT"
     if mode != "OBJECT":
@@ -102,10 +102,10 @@ DEPTH_OPTIONS = {each.name for each in fields(DepthSettings)}
 
 
 def rebuild(root: bpy.types.Object, built: Diorama, settings: Settings, source: dict, scene: bpy.types.Scene) -> None:
-    """Puts a new build into the diorama under `root`. Its surfaces and what was invented are always new.
+    """Puts a new build into the diorama under `root`. Surfaces and invented textures are always new.
 
-    Materials, camera and its animation change only where an option that they were made from did; the place of the root,
-    the rest of the materials, modifiers and whatever the artist added stay. What can fail is made before any change.
+    Materials, camera and its animation change only where an option that they depend on changed; the root's transform,
+    other materials, modifiers and everything the artist added stay. Whatever can fail is made before the first change.
     """
     before, was = {**Settings().values(), **kept_settings(root)}, kept_source(root)
     changed = {name for name, value in settings.values().items() if value != before[name]}
@@ -130,7 +130,7 @@ def rebuild(root: bpy.types.Object, built: Diorama, settings: Settings, source: 
     moves = moves_anew or changed & {*MOVE_OPTIONS}
     renew_camera(objects, built, was, settings.scene if moves else None, scene)
     if "set_up_scene" in changed and settings.scene.set_up_scene and "camera" in objects:
-        set_up_scene(scene, objects["camera"], built.mesh.camera.width, built.mesh.camera.height)
+        set_up_scene(scene, objects["camera"], (built.mesh.camera.width, built.mesh.camera.height), built.photo.alpha is not None)
     if image_on(root, EDITED_KEY) and (changed & DEPTH_OPTIONS or any(was.get(k) != source[k] for k in ("depth", "photo_stamp"))):
         keep_edit(root, DepthEdit(built.original.disparity, built.depth.disparity))
     root[SETTINGS_KEY], root[SOURCE_KEY] = json.dumps(settings.values()), json.dumps(source)
@@ -145,7 +145,7 @@ def rebuild(root: bpy.types.Object, built: Diorama, settings: Settings, source: 
 
 
 def renew_surfaces(root: bpy.types.Object, objects: dict, meshes: dict[str, bpy.types.Mesh], name: str) -> None:
-    """Objects show the new meshes; a role that came up gets an object, and the object of one that is gone goes."""
+    """Objects get the new meshes; a new role gets an object, and the object of a role that is gone is removed."""
     slots = {texture_of(role): ob.material_slots for role, ob in objects.items() if ob.type == "MESH"}
     adopt_orphans(root, objects, meshes)
     for role, mesh in meshes.items():
@@ -180,7 +180,7 @@ def renew_surfaces(root: bpy.types.Object, objects: dict, meshes: dict[str, bpy.
 
 
 def adopt_orphans(root: bpy.types.Object, objects: dict, roles: Iterable[str]) -> None:
-    """What lay behind a part whose own surface was deleted belongs to the root again, or the part would be there twice."""
+    """Layers behind a part whose own surface was deleted become children of the root again, or the part would exist twice."""
     for ob in collection_of(root).objects:
         role = ob.get(ROLE_KEY)
         if ob.parent is None and role in roles and role not in objects and main_role(role) not in objects:
@@ -188,13 +188,13 @@ def adopt_orphans(root: bpy.types.Object, objects: dict, roles: Iterable[str]) -
 
 
 def main_role(role: str) -> str:
-    """The role whose object carries the others of one part: what is hidden behind a part's surface moves with it."""
+    """The role whose object is the parent of a part's other objects: what a part hides moves with it."""
     words = role.split()
     return f"part {words[1]} photo" if words[0] == "part" and words[-1] != "photo" else ""
 
 
 def renew_materials(root: bpy.types.Object, materials: dict, images: dict, filtered: SceneSettings | None) -> None:
-    """Materials show the new images. `materials` by texture replace the old; `filtered` says the filter changed."""
+    """Materials get the new images. `materials` by texture replace the old; `filtered` says that the texture filter changed."""
     surfaces = surfaces_of(root)
     slots = [slot for ob in surfaces for slot in ob.material_slots if slot.material]
     others = set(bpy.data.objects) - set(surfaces)
@@ -216,12 +216,12 @@ def renew_materials(root: bpy.types.Object, materials: dict, images: dict, filte
 
 
 def collection_of(root: bpy.types.Object) -> bpy.types.Collection:
-    """Where parts that are made anew go: beside the root."""
+    """The collection for new objects: the root's."""
     return (root.users_collection or (bpy.context.scene.collection,))[0]
 
 
 def add_missing_camera(root: bpy.types.Object, objects: dict, mesh: LayeredMesh, name: str) -> bool:
-    """Makes rig and camera anew where somebody deleted one of them; returns whether the move has to be made anew too."""
+    """Makes a new rig and camera where one was deleted; returns whether the move has to be made again too."""
     rig = objects.get("rig")
     if rig is not None and "camera" in objects:
         return False
@@ -235,7 +235,7 @@ def add_missing_camera(root: bpy.types.Object, objects: dict, mesh: LayeredMesh,
 
 
 def renew_camera(objects: dict, built: Diorama, was: dict, move: SceneSettings | None, scene: bpy.types.Scene) -> None:
-    """The camera follows a changed focal length or size of the photo, and makes the `move` if one was chosen anew."""
+    """Applies a changed focal length or photo size to the camera, and makes the `move` if another one was chosen."""
     if not {"rig", "camera"} <= objects.keys() or objects["camera"].type != "CAMERA":
         return  # the artist uses another
     rig, camera = objects["rig"], objects["camera"]

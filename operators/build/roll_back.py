@@ -1,4 +1,4 @@
-"""A change of the scene that happens as a whole or not at all."""
+"""Undoes a change of the scene that fails half-way: all or nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOT_TO_READ = {"use_nodes"}
 
 @contextmanager
 def all_or_nothing(scene: bpy.types.Scene) -> Iterator[None]:
-    """Where the block raises, the datablocks it added are removed and the scene's own settings put back."""
+    """A context that, on an exception, removes the datablocks that were added and restores the scene's settings."""
     before = {each.as_pointer() for each in _datablocks()}
     settings = list(_settings(scene))
     camera = scene.camera

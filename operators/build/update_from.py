@@ -1,4 +1,4 @@
-"""The operator that brings another depth, another photo or a fresh estimate into a diorama that is already there."""
+"""The operator that updates an existing diorama from another depth map, another photo or a new estimate."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -6,7 +6,9 @@ import bpy
 from bpy_extras.io_utils import ImportHelper
 
 from ...core.errors import DioramaError
+from ...core.raster.open_picture import PHOTO_ENDINGS
 from ..scene.root import find_root
+from .import_photo import DEPTH_ENDINGS
 from .properties import OF_ONE_PHOTO, draw_options
 from .rebuild import Rebuilding
 
@@ -30,7 +32,7 @@ class UpdateFrom(Rebuilding, bpy.types.Operator, ImportHelper):
         options={"SKIP_SAVE"},
     )
     filter_glob: bpy.props.StringProperty(
-        default="*.png;*.tif;*.tiff;*.exr;*.npy;*.npz;*.pfm;*.jpg;*.jpeg;*.webp;*.heic;*.heif",
+        default=";".join("*" + ending for ending in (*PHOTO_ENDINGS, *DEPTH_ENDINGS)),
         options={"HIDDEN", *OF_ONE_PHOTO},
     )
 

@@ -1,4 +1,4 @@
-"""The operator that makes the camera of an existing diorama move, and the focus object that belongs to a root."""
+"""The operator that gives an existing diorama's camera a move, and the root's focus object."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -58,9 +58,9 @@ class ApplyMove(ActOnDiorama, bpy.types.Operator, MoveOptions):
 
 
 def apply_move(root: bpy.types.Object, values: dict, scene: bpy.types.Scene) -> str:
-    """Gives the root's rig the move that `values` say and keeps them on the root; returns what to tell.
+    """Gives the root's rig the move in `values` and stores these on the root; returns a sentence for the user.
 
-    Raises DioramaError where the diorama has no rig or no camera of its own any more, or does not know its distances.
+    Raises DioramaError where the diorama's rig or camera was deleted, or its distances are unknown.
     """
     objects, source = objects_by_role(root), kept_source(root)
     if not {"rig", "camera"} <= objects.keys() or objects["camera"].type != "CAMERA":
@@ -83,7 +83,7 @@ def apply_move(root: bpy.types.Object, values: dict, scene: bpy.types.Scene) -> 
 
 
 def photo_edge(root: bpy.types.Object) -> tuple[FrameEdge, Camera]:
-    """The edge of what was photographed, as the surfaces stand now, and the photo's camera."""
+    """The edge of the photographed surfaces as they are now, and the photo's camera."""
     camera, source = photo_camera(root), kept_source(root)
     surfaces, own = photographed(root), camera
     try:  # the artist may have given the camera another lens: the photo's edge stays where it is

@@ -1,4 +1,4 @@
-"""Lines drawn on the photo along edges that are parallel in the scene: its focal length, lens centre and horizon from them."""
+"""Lines drawn along edges that are parallel in the scene: focal length, principal point and horizon from vanishing points."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -34,7 +34,7 @@ def kept_lines(root: bpy.types.Object) -> dict[str, list[list[float]]]:
 
 
 def found_camera(root: bpy.types.Object) -> FoundCamera:
-    """The camera that the root's lines tell. Raises DioramaError where they say too little."""
+    """The camera from the root's lines. Raises DioramaError where there are too few lines."""
     try:
         width, height = (int(length) for length in kept_source(root)["photo_size"])
     except (KeyError, TypeError, ValueError):
@@ -44,7 +44,7 @@ def found_camera(root: bpy.types.Object) -> FoundCamera:
 
 
 def stand_upright(root: bpy.types.Object, up: np.ndarray) -> None:
-    """Turns a root about the photo's place as little as brings the photo's upwards to the world's."""
+    """Rotates a root around the photo's viewpoint by the smallest turn that makes the photo's up direction the world's."""
     place, turn, scale = root.matrix_world.decompose()
     world = turn @ Vector(to_blender(np.asarray(up)[None])[0])
     made = (world.rotation_difference(Vector((0, 0, 1))) @ turn).to_matrix().to_4x4()
@@ -183,7 +183,7 @@ def draw_lines(context, root: bpy.types.Object, shown: list[tuple[tuple, list[fl
 
 
 def place_on_photo(context, root: bpy.types.Object, mouse: tuple[int, int]) -> tuple[float, float] | None:
-    """Where on the photo, 0 to 1 right and down, a place of the viewport shows it; None beside it."""
+    """The place on the photo, 0 to 1 right and down, under a place of the viewport; None outside the photo."""
     place = picked(context, mouse)
     if place is None:
         return None
@@ -196,7 +196,7 @@ def place_on_photo(context, root: bpy.types.Object, mouse: tuple[int, int]) -> t
 
 
 def place_in_view(context, root: bpy.types.Object, u: float, v: float) -> tuple[float, float] | None:
-    """The opposite, for what lies as far away as the photo's middle."""
+    """The inverse of `place_on_photo`, for points at the distance of the photo's middle."""
     camera, far = photo_camera(root), float(root.get("relief_focus", 1.0))
     x, z = (u * camera.width - camera.cx) / camera.focal_px * far, (camera.cy - v * camera.height) / camera.focal_px * far
     found = location_3d_to_region_2d(context.region, context.region_data, root.matrix_world @ Vector((x, far, z)))

@@ -1,4 +1,4 @@
-"""The operator that focuses a diorama's own camera: on what is picked in the photo, on an object, or on its middle."""
+"""The operator that focuses a diorama's own camera: on a picked point, on an object, or on the middle of the photo."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -71,7 +71,7 @@ class DepthOfField(ActOnDiorama, bpy.types.Operator):
 
 
 def picked(context, mouse: tuple[int, int]):
-    """Where in the world a place of the viewport shows a surface; None where it shows none."""
+    """The world position of the surface under a place of the viewport; None where there is none."""
     start = view3d_utils.region_2d_to_origin_3d(context.region, context.region_data, mouse)
     along = view3d_utils.region_2d_to_vector_3d(context.region, context.region_data, mouse)
     hit, place, *_ = context.scene.ray_cast(context.evaluated_depsgraph_get(), start, along)
@@ -79,7 +79,7 @@ def picked(context, mouse: tuple[int, int]):
 
 
 def point_of(root: bpy.types.Object, place, rays: PhotoRays) -> tuple[float, float]:
-    """Where the photo shows a place of the world, 0 to 1 from the left and the top. Raises DioramaError outside."""
+    """The place on the photo of a world position, 0 to 1 from the left and the top. Raises DioramaError outside."""
     x, y, z = root.matrix_world.inverted_safe() @ place
     if y > 0:
         u, v = (x / y * rays.focal + rays.cx) / rays.width, (-z / y * rays.focal + rays.cy) / rays.height
@@ -89,7 +89,7 @@ def point_of(root: bpy.types.Object, place, rays: PhotoRays) -> tuple[float, flo
 
 
 def set_focus(root: bpy.types.Object, focus: str, point: tuple[float, float], fstop: float, context) -> str:
-    """Sets the diorama's camera, and only that; returns what to tell. Raises DioramaError where nothing can be sharp."""
+    """Focuses the diorama's camera and nothing else; returns a sentence for the user. Raises DioramaError where that fails."""
     camera = objects_by_role(root).get("camera")
     if camera is None or camera.type != "CAMERA":
         raise DioramaError(f"{root.name} has no camera of its own any more; rebuild it from its photo.")

@@ -1,4 +1,4 @@
-"""A line drawn on the photo and its length in metres: the diorama is built anew at the scale at which that is so."""
+"""A line on the photo with its length in metres: rebuilds the diorama at the scale where the line has that length."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 

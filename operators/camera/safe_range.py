@@ -1,4 +1,4 @@
-"""Measures how far a diorama's camera may move before gaps show, draws that as a box, and fits camera moves into it."""
+"""Measures the safe range of a diorama's camera, shows it as a box, and fits camera moves into it."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -31,7 +31,7 @@ def measured_range(root: bpy.types.Object) -> SafeRange | None:
 
 
 def is_current(root: bpy.types.Object) -> bool:
-    """Whether the surfaces and their relief are still those that were measured."""
+    """Whether the surfaces and their relief are still the measured ones."""
     return list(root.get(STATE_KEY, ())) == _state(root)
 
 
@@ -41,9 +41,9 @@ def _state(root: bpy.types.Object) -> list[float]:
 
 
 def measure(root: bpy.types.Object, depsgraph: bpy.types.Depsgraph, keep_focus: bool) -> SafeRange:
-    """Measures the range of the surfaces as they stand, keeps it on the root and renews the box that shows it.
+    """Measures the safe range of the current surfaces, stores it on the root and updates its box.
 
-    Raises DioramaError where there is nothing to measure.
+    Raises DioramaError where there is no surface.
     """
     focus = float(root.get("relief_focus", 0.0)) if keep_focus else 0.0
     found = safe_range(triangles_of(root, depsgraph), photo_camera(root), focus)
@@ -54,7 +54,7 @@ def measure(root: bpy.types.Object, depsgraph: bpy.types.Depsgraph, keep_focus: 
 
 
 def show_box(root: bpy.types.Object, found: SafeRange) -> bpy.types.Object:
-    """An empty in the shape of the range round the photo's place: a child of the root, which is never rendered."""
+    """An empty in the shape of the range around the photo's viewpoint: a child of the root, never rendered."""
     box = next((ob for ob in root.children if ob.get(ROLE_KEY) == BOX_ROLE), None)
     if box is None:
         box = bpy.data.objects.new(f"{root.name} safe range", None)

@@ -1,4 +1,4 @@
-"""The surfaces of a diorama as they stand now, as triangles seen from the photo's place."""
+"""The current surfaces of a diorama, as triangles seen from the photo's viewpoint."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def shown_surfaces(root: bpy.types.Object) -> list[bpy.types.Object]:
 
 
 def photo_camera(root: bpy.types.Object) -> Camera:
-    """The photo's camera, from the numbers of the diorama's; raises DioramaError where the artist has taken that away."""
+    """The photo's camera, from the diorama's camera object; raises DioramaError where that was deleted."""
     ob = objects_by_role(root).get("camera")
     if ob is None or ob.type != "CAMERA":
         raise DioramaError(f"{root.name} has no camera of its own any more; rebuild it from its photo.")
@@ -44,8 +44,8 @@ def _photo_size(root: bpy.types.Object) -> tuple[float, float] | None:
 def triangles_of(
     root: bpy.types.Object, depsgraph: bpy.types.Depsgraph, surfaces: list[bpy.types.Object] | None = None
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(points, triangles) of every rendered surface as it stands now, or of those given; x right, y down, z forward from the
-    photo's place. Raises DioramaError where there is none."""
+    """(points, triangles) of every rendered surface as it is now, or of those given; x right, y down, z forward from the
+    photo's viewpoint. Raises DioramaError where there is none."""
     found, home = [], np.linalg.inv(np.array(root.evaluated_get(depsgraph).matrix_world, np.float64))
     for ob in shown_surfaces(root) if surfaces is None else surfaces:
         each = ob.evaluated_get(depsgraph)

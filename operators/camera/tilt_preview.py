@@ -1,4 +1,4 @@
-"""A preview that tilts the viewport like a phone while the mouse moves, through a camera of its own inside the safe range."""
+"""A viewport preview of the web viewer's tilt: it follows the mouse through its own camera inside the safe range."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -29,7 +29,7 @@ OF_THE_OVERLAY = ("show_relationship_lines", "show_outline_selected")
 
 
 class Tilt:
-    """A viewport that looks through a camera of its own, until `stop`, which leaves all as it was."""
+    """A viewport that looks through its own camera, until `stop`, which restores it."""
 
     def __init__(self, root: bpy.types.Object, space: bpy.types.SpaceView3D, scene: bpy.types.Scene, box: SafeRange):
         """Raises DioramaError where the diorama has no camera."""
@@ -80,7 +80,7 @@ def _plain(value):
 
 
 def range_to_tilt_in(root: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> SafeRange:
-    """The range measured last while nothing changed since, else a new one; nothing is written."""
+    """The range measured last if it is current, else a new measurement; nothing is stored."""
     known = measured_range(root) if is_current(root) else None
     focus = float(root.get("relief_focus", 0.0))
     return known or safe_range(triangles_of(root, depsgraph), photo_camera(root), focus)
@@ -137,7 +137,7 @@ def window_region(area: bpy.types.Area) -> bpy.types.Region:
 
 
 def place_in(region, mouse_x: int, mouse_y: int) -> tuple[float, float]:
-    """Where the pointer is in a region: (0, 0) in the middle, 1 at the right and at the upper rim."""
+    """Pointer position in a region: (0, 0) in the middle, 1 at the right and at the upper edge."""
     half = max(1.0, region.width / 2), max(1.0, region.height / 2)
     return (mouse_x - region.x - half[0]) / half[0], (mouse_y - region.y - half[1]) / half[1]
 

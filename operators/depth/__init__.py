@@ -1,1 +1,1 @@
-"""Depth picked, painted and edited by hand; regions and layers."""
+"""Manual depth: picking, painting and editing; regions and layers."""

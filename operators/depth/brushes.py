@@ -1,4 +1,4 @@
-"""Brushes for the depth and the mask that paint whatever colour, strength and falloff an artist's other brushes share."""
+"""Brushes for depth and mask, independent of the colour, strength and falloff that an artist's other brushes share."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -67,7 +67,7 @@ class DepthBrush(ActOnDiorama, bpy.types.Operator):
 
 
 def take_brush(context: bpy.types.Context, kind: str, strength: float) -> None:
-    """Makes the brush of a kind the active one, where painting goes on."""
+    """Makes the brush of a kind active in the editor that is being painted in."""
     brush = brush_of(kind, strength)
     place = {}
     if context.mode != "PAINT_TEXTURE" and (found := image_editor(context)):
@@ -78,7 +78,7 @@ def take_brush(context: bpy.types.Context, kind: str, strength: float) -> None:
 
 
 def brush_of(kind: str, strength: float) -> bpy.types.Brush:
-    """The brush of a kind, made where the file has none yet; the user's own brushes are left alone."""
+    """The brush of a kind, made where the file has none; the user's own brushes are not touched."""
     wanted = BRUSHES[kind]
     brush = bpy.data.brushes.get(wanted.name)
     if brush is None:
@@ -95,7 +95,7 @@ def brush_of(kind: str, strength: float) -> bpy.types.Brush:
 
 
 def shared(scene: bpy.types.Scene) -> list[tuple]:
-    """(owner, name, value) of the settings that all brushes share and that ours need otherwise."""
+    """(owner, name, value) of settings that all brushes share and for which ours need other values."""
     paint = scene.tool_settings.image_paint
     unified = getattr(paint, "unified_paint_settings", None) or scene.tool_settings.unified_paint_settings  # until 4.5
     # strokes thin out on slopes with the normal falloff, and a torn surface is all slopes
@@ -107,7 +107,7 @@ _lent: dict[str, list] = {}
 
 
 def watch() -> None:
-    """Sets the shared settings as our brushes need them where one of these paints, and gives them back where none does."""
+    """Sets the shared settings while one of our brushes paints, and restores them afterwards."""
     for scene in bpy.data.scenes:
         if is_painting(scene) and scene.name not in _lent:
             _lent[scene.name] = [getattr(owner, name) for owner, name, _ in shared(scene)]
@@ -149,14 +149,14 @@ def _give_back(scene: bpy.types.Scene) -> None:
 
 @bpy.app.handlers.persistent
 def on_change(*_) -> None:
-    """An artist may come back to painting with our brush still active."""
+    """Handler: an artist may return to painting with our brush still active."""
     if not _lent:
         watch()
 
 
 @bpy.app.handlers.persistent
 def before_save(*_) -> None:
-    """A file holds the artist's own settings."""
+    """Handler: a saved file holds the artist's own settings."""
     for scene in bpy.data.scenes:
         if scene.name in _lent:
             _give_back(scene)
@@ -169,7 +169,7 @@ def after_save(*_) -> None:
 
 @bpy.app.handlers.persistent
 def after_load(*_) -> None:
-    """Another file has settings of its own."""
+    """Handler: another file has its own settings."""
     _lent.clear()
 
 

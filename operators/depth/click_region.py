@@ -1,4 +1,4 @@
-"""Clicks on the photo that select the thing there: they fill the diorama's mask, which all that works on a region takes."""
+"""Selects things by clicks on the photo: they fill the diorama's mask, which all region operators use."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -10,7 +10,7 @@ import numpy as np
 from ...core.change_depth import scene_to_click
 from ...core.errors import DioramaError
 from ...core.silhouettes.select_thing import Scene, select_thing
-from ..build.rebuild import still_there
+from ..build.rebuild import root_by_name
 from ..on_diorama import NAVIGATING, point_property
 from ..scene.depth_image import MASK_KEY, edit_on, image_on, new_image, put_on, values_of
 from ..scene.emit import short_name
@@ -53,7 +53,7 @@ class SelectByClick(OnDepth, bpy.types.Operator):
         return partial(scene_to_click, source, edit_on(root))
 
     def finish(self, context, scene: Scene):
-        root = still_there(self._root)
+        root = root_by_name(self._root)
         if self.by_hand:
             _clicked.clear()
             _clicked[root.name] = scene
@@ -106,7 +106,7 @@ class ClickThings(OnDepth, bpy.types.Operator):
             return {"PASS_THROUGH"}
         try:
             if event.type == "BACK_SPACE" and event.value == "PRESS":
-                root = still_there(self._root)
+                root = root_by_name(self._root)
                 empty = np.zeros(self._scene.disparity.shape, np.float32)
                 put_on(root, MASK_KEY, new_image(f"{short_name(root.name)} mask", empty, "mask", False))
                 _redraw(context)
@@ -119,7 +119,7 @@ class ClickThings(OnDepth, bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def _click(self, context, event) -> None:
-        root = still_there(self._root)
+        root = root_by_name(self._root)
         place = place_under(context, root, event.mouse_x, event.mouse_y)
         if place is None:
             self.report({"WARNING"}, WHERE)

@@ -1,4 +1,4 @@
-"""Operators that change a diorama's depth by regions: one plane, behind what surrounds it, at another depth, nearer, smooth."""
+"""Operators that change depth by regions: make a plane, push behind the surroundings, set another depth, move, smooth."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -16,7 +16,7 @@ from ..build.user_preferences import models_folder
 from ..on_diorama import OnDiorama, point_property
 from ..scene.depth_image import edit_on, keep_edit, parts_on
 from ..scene.root import find_root, kept_settings, source_files, source_of
-from ..scene.surfaces import still_there
+from ..scene.surfaces import root_by_name
 from .regions import place_on_photo, region_of, region_property, selected_triangles
 
 
@@ -33,7 +33,7 @@ def build_property():
 
 
 def source_on(context: bpy.types.Context, root: bpy.types.Object) -> Source:
-    """What a diorama is built from, as it is kept on its root; raises DioramaError where it does not know its photo."""
+    """The build inputs stored on a root; raises DioramaError where the photo's path is lost."""
     photo, depth = source_files(root)
     if not photo:
         raise DioramaError(f"{root.name} does not know its photo any more; rebuild it with the photo's file first.")
@@ -43,7 +43,7 @@ def source_on(context: bpy.types.Context, root: bpy.types.Object) -> Source:
 
 
 class OnDepth(OnDiorama, build.BuildOperator):
-    """Mixin of operators on the selected diorama's depth; they run in a thread for a person, in place for scripts."""
+    """Mixin of operators on the selected diorama's depth; in a thread for a person, in place for scripts."""
 
     bl_options = {"REGISTER", "UNDO"}
 
@@ -56,7 +56,7 @@ class OnDepth(OnDiorama, build.BuildOperator):
         return root, self._source
 
     def finish(self, context, changed: Changed):
-        root = still_there(self._root)
+        root = root_by_name(self._root)
         keep_edit(root, changed.edit)
         if changed.built is not None:
             about = source_of(changed.built, self._source.photo, self._source.depth)
@@ -64,7 +64,7 @@ class OnDepth(OnDiorama, build.BuildOperator):
 
 
 class ChangeDepth(OnDepth):
-    """Mixin: `change_of(context, root)` returns what is to be done as a function of the depth as it is now."""
+    """Mixin: `change_of(context, root)` returns a function from the current depth to the change."""
 
     region: region_property()
     feather: part(

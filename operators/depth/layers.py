@@ -1,4 +1,4 @@
-"""Operators on a diorama's layers: split one off, join it again, duplicate, select, and show or hide what was invented."""
+"""Operators on layers: split off, join, duplicate, delete, select, show or hide invented surfaces."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -13,7 +13,7 @@ from ..scene.depth_image import edit_on, keep_parts
 from ..scene.keys import ROLE_KEY
 from ..scene.materials import texture_of
 from ..scene.root import find_root, objects_by_role, source_of
-from ..scene.surfaces import image_nodes, image_nodes_of, still_there, surfaces_of
+from ..scene.surfaces import image_nodes, image_nodes_of, root_by_name, surfaces_of
 from ..scene.tint import COLOUR, STRENGTH, TINT_KEY, take_off, tint, tinted_images
 from .edit_depth import OnDepth
 from .regions import region_of, region_property
@@ -23,7 +23,7 @@ class ChangesParts(OnDepth):
     """Mixin of operators that change what is split off."""
 
     def finish(self, context, split: Split):
-        root = still_there(self._root)
+        root = root_by_name(self._root)
         keep_parts(root, split.parts)
         about = source_of(split.built, self._source.photo, self._source.depth)
         rebuild(root, split.built, self._source.settings, about, context.scene)
@@ -159,7 +159,7 @@ class DeleteLayer(OfLayer, bpy.types.Operator):
 
 
 def make_own(ob: bpy.types.Object) -> None:
-    """Gives a copied layer everything that a rebuild would change, as its own; it is no layer of the diorama any more."""
+    """Makes a copied layer independent: it gets its own copies of what a rebuild would change, and is no layer any more."""
     if ob.data is not None:
         ob.data = ob.data.copy()
     role = ob.pop(ROLE_KEY, None)
@@ -265,7 +265,7 @@ class TintInvented(ActOnDiorama, bpy.types.Operator):
 
 
 def is_invented(ob: bpy.types.Object, what: str = "ALL") -> bool:
-    """Whether a layer shows what was invented: behind things, in the border, or any of it."""
+    """Whether a layer shows invented content: behind things, in the border, or either."""
     words = str(ob.get(ROLE_KEY, "")).split()
     behind, outside = ("hidden", "backdrop"), ("border",)
     kinds = {"ALL": behind + outside, "HIDDEN": behind, "BORDER": outside}[what]

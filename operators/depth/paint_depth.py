@@ -1,4 +1,4 @@
-"""Operators for painting: the depth or the mask as an image, or as a texture on the photo."""
+"""Operators for painting the depth or the mask, as an image or as a texture on the photo."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -24,7 +24,7 @@ from ..scene.depth_image import (
 )
 from ..scene.emit import short_name
 from ..scene.root import kept_source, objects_by_role
-from ..scene.surfaces import still_there
+from ..scene.surfaces import root_by_name
 from .edit_depth import OnDepth
 from .regions import selected_triangles
 
@@ -54,7 +54,7 @@ class EditDepth(OnDepth, bpy.types.Operator):
         return partial(current_depth, source, edit_on(root))
 
     def finish(self, context, changed):
-        root = still_there(self._root)
+        root = root_by_name(self._root)
         keep_edit(root, changed.edit)
         open_image(context, root, image_on(root, EDITED_KEY), self.target, "NEARER")
 
@@ -131,7 +131,7 @@ def open_image(context: bpy.types.Context, root: bpy.types.Object, image: bpy.ty
 
 
 def show_image(context: bpy.types.Context, image: bpy.types.Image) -> None:
-    """The image becomes the canvas of texture paint, and what the Image Editor shows, ready for painting."""
+    """Makes the image the canvas of texture paint and shows it in the Image Editor, ready for painting."""
     canvas = context.scene.tool_settings.image_paint
     canvas.mode, canvas.canvas = "IMAGE", image
     found = image_editor(context)

@@ -1,4 +1,4 @@
-"""An eyedropper for depth: click on the photo, in a viewport or an Image Editor, and the region goes to the depth that is there."""
+"""An eyedropper for depth: a click on the photo, in a viewport or Image Editor, moves the region to the depth there."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -9,7 +9,7 @@ from ...core.errors import DioramaError
 from ..on_diorama import NAVIGATING, OnDiorama, calling_an_operator
 from ..scene.depth_image import EDITED_KEY, MASK_KEY, ORIGINAL_KEY, image_on
 from ..scene.root import find_root, world_scale
-from ..scene.surfaces import still_there
+from ..scene.surfaces import root_by_name
 from .regions import place_on_photo, region_of
 
 KEYS = "Click: take the depth there for the region   |   Esc, right click: stop"
@@ -46,7 +46,7 @@ class PickDepth(OnDiorama, bpy.types.Operator):
         if not clicked and event.type != "MOUSEMOVE":
             return {"RUNNING_MODAL"}
         try:
-            place = place_under(context, still_there(self._root), event.mouse_x, event.mouse_y)
+            place = place_under(context, root_by_name(self._root), event.mouse_x, event.mouse_y)
         except DioramaError as error:
             self.cancel(context)
             self.report({"ERROR"}, error.in_window)

@@ -1,4 +1,4 @@
-"""Which part of the photo an operator works on: what is painted white in the mask, or the faces selected in edit mode."""
+"""The region that an operator works on: the white of the mask, or the faces selected in edit mode."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 

@@ -1,4 +1,4 @@
-"""The operator that finds the ground in a diorama and offers it as an empty; what it found is kept on that empty."""
+"""The operator that finds the ground of a diorama and adds it as an empty, with the result stored on it."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -83,7 +83,7 @@ def put_ground(root: bpy.types.Object, plane: GroundPlane) -> bpy.types.Object:
 
 
 def level(root: bpy.types.Object, ground: bpy.types.Object) -> None:
-    """Turns the root about as little as brings its ground's Z to the world's, and lifts its ground to Z = 0."""
+    """Rotates the root by the smallest turn that makes its ground's Z the world's, and moves its ground to Z = 0."""
     world = root.matrix_world @ ground.matrix_basis
     up = (world.to_3x3() @ Vector((0, 0, 1))).normalized()
     turn = up.rotation_difference(Vector((0, 0, 1))).to_matrix().to_4x4()

@@ -65,7 +65,7 @@ class ShadowCatcher(ActOnDiorama, bpy.types.Operator):
 
 
 def catch_on_photo(root, context, strength: float, reflection: float, roughness: float, walls: bool = True) -> str:
-    """Materials of the root's surfaces take shadow; returns what to tell.
+    """Lets the root's materials take shadow; returns a sentence for the user.
 
     Raises DioramaError without light or ground.
     """
@@ -101,7 +101,7 @@ def catch_on_photo(root, context, strength: float, reflection: float, roughness:
 
 
 def catch_for_compositing(root, context, roughness: float) -> str:
-    """A catcher of Cycles just before the photo, and the photo held out; returns what to tell."""
+    """Adds a Cycles shadow catcher just before the photo, which is held out; returns a sentence for the user."""
     stop_catching(root)
     material = bpy.data.materials.new(f"{root.name} catcher")
     if bpy.app.version < (5, 0, 0):
@@ -116,7 +116,7 @@ def catch_for_compositing(root, context, roughness: float) -> str:
 
 
 def _catching_copy(ob: bpy.types.Object, root, material: bpy.types.Material) -> None:
-    """A second object with the same mesh, which a rebuild renews too; its own material, so it needs no second mesh."""
+    """A second object with the same mesh, which a rebuild updates too, and a material of its own."""
     copy = ob.copy()
     del copy[ROLE_KEY]
     copy.name, copy[COPY_KEY] = f"{ob.name} catcher", True
@@ -132,7 +132,7 @@ def _catching_copy(ob: bpy.types.Object, root, material: bpy.types.Material) -> 
 
 
 def stop_catching(root: bpy.types.Object) -> None:
-    """Everything as it was before the photo caught shadows."""
+    """Restores everything as it was before the photo caught shadows."""
     surfaces = surfaces_of(root)
     for material in {slot.material for ob in surfaces for slot in ob.material_slots if slot.material}:
         remove(material)
@@ -170,10 +170,11 @@ def _ground(root, context) -> bpy.types.Object:
 
 
 def light_on(scene, up: Vector) -> tuple[tuple[float, float, float], bool]:
-    """Red, green and blue of a white, matt surface facing `up` under the scene's suns and its even world alone.
+    """(red, green, blue) radiance of a white, matt surface facing `up` under the scene's suns and uniform world alone;
+    and whether the world's colour is a texture, which then counts by its strength only.
 
-    And whether the world shows a picture, which counts as its strength. Lamps with a place are light that is added.
-    Blender's sun of strength S gives a radiance of S / pi to such a surface, a world of strength B one of B.
+    Lamps with a place are not counted. Blender's sun of strength S gives a radiance of S / pi on such a surface, a world of strength
+    B one of B.
     """
     total = Vector((0, 0, 0))
     for ob in scene.objects:

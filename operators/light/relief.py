@@ -1,4 +1,4 @@
-"""Operators and the world scale of a diorama's relief: bake it into the meshes, reset it, scale all of it round the camera."""
+"""Operators on relief: bake it into the meshes, reset it; and the world scale of a whole diorama."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -29,7 +29,7 @@ def followers(root: bpy.types.Object) -> list[bpy.types.Object]:
 
 
 def relief_of(root: bpy.types.Object, values: dict[str, float] | None = None) -> Relief:
-    """What the sliders of a root, or `values` in their place, mean to core."""
+    """The sliders of a root, or `values` in their place, as core's Relief."""
     at, measured = values or {key: float(root[key]) for key in defaults_of(root)}, defaults_of(root)
     return Relief(
         at["relief"], at["relief_near"], at["relief_far"], at["relief_focus"], at["relief_flatten"],
@@ -92,7 +92,7 @@ class BakeRelief(ReliefOperator, bpy.types.Operator):
 
 
 def bake(root: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> None:
-    """Bakes every surface that follows the sliders, as it stands now; keyframes of the sliders are used up by this.
+    """Bakes the relief of every surface as it is now; keyframes of the sliders are removed.
 
     Raises DioramaError, with nothing changed, where a mesh cannot be baked.
     """
@@ -136,7 +136,7 @@ def _world_scale(root: bpy.types.Object) -> float:
 
 
 def _set_world_scale(root: bpy.types.Object, value: float) -> None:
-    """The root stands in the photo's camera, so its scale scales all round that: surfaces, moves and what was put under it."""
+    """The root is at the photo's camera, so its scale scales everything around that: surfaces, moves and child objects."""
     ratio = value / (_world_scale(root) or 1.0)
     root.scale = [s * ratio for s in root.scale] if _world_scale(root) else (value,) * 3
     camera = objects_by_role(root).get("camera")

@@ -1,4 +1,4 @@
-"""Whether a rendered file is whole: on a full disk Blender leaves cut or empty files and says nothing."""
+"""Checks that a rendered file is complete: on a full disk Blender leaves cut or empty files without an error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ENDS = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9", ".jpeg": b"\xff\xd9", ".
 
 
 def is_whole(file: Path, frames: int = 1) -> bool:
-    """Whether a rendered picture has its end, or a movie its frames."""
+    """Whether a rendered picture is complete, or a movie has its frames."""
     if not file.is_file() or not file.stat().st_size:
         return False
     end = ENDS.get(file.suffix.lower())
@@ -39,7 +39,7 @@ def _holds_depth(data: bytes) -> bool:
 
 
 def _frames_of(movie: Path) -> int:
-    """Counted by Blender, which wrote it and knows every codec it writes; 0 where it cannot be opened."""
+    """Number of frames of a movie, read by Blender, which knows every codec it writes; 0 where it cannot be opened."""
     import bpy
 
     try:
@@ -53,7 +53,7 @@ def _frames_of(movie: Path) -> int:
 
 
 def cut_short(target: Path) -> DioramaError:
-    """The sentence for a file that Blender did not write to its end."""
+    """The error for a file that Blender did not write completely."""
     free = shutil.disk_usage(_nearest(target)).free / 1e6
     return DioramaError(
         f"{target} could not be saved (Blender could not write all of it, {free:,.1f} MB are free there); "
@@ -75,5 +75,5 @@ OF_THE_DISK = ("save", "open", "write", "space", "initialize streams", "render e
 
 
 def told(target: Path, error: RuntimeError) -> Exception:
-    """A sentence for what a disk does; the error itself where Blender complains of something else."""
+    """The error of a full or failing disk as a sentence; another error of Blender unchanged."""
     return cut_short(target) if any(words in str(error).lower() for words in OF_THE_DISK) else error

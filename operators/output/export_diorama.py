@@ -4,7 +4,6 @@
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,9 @@ from pathlib import Path
 import bpy
 
 from ...core.errors import DioramaError
+from ...core.models.file_lock import make_folder_in
 from ...core.scene.gltf_animations import joined_animations
+from ...core.scene.output_names import check_name
 from ..on_diorama import report_failure
 from ..scene.root import find_root, kept_source, objects_by_role
 from .camera_track import Track, track_of, write_chan
@@ -120,10 +121,11 @@ def export(context, root: bpy.types.Object, target: Path, format: str, options: 
 
     All is written in a folder of its own and moved when it is whole. Raises DioramaError where that cannot be done.
     """
+    check_name(target)
     if target.is_dir() or not target.parent.is_dir():
         raise DioramaError(f"{target} cannot be written; choose a file name in a folder that is there.")
     try:
-        work = Path(tempfile.mkdtemp(prefix=f".{target.stem}_", dir=target.parent))
+        work = make_folder_in(target.parent, f".{target.stem}_")
     except OSError as error:
         raise DioramaError(f"{target.parent} cannot be written to ({error.strerror}); choose another folder.") from None
     try:
@@ -154,7 +156,7 @@ def export(context, root: bpy.types.Object, target: Path, format: str, options: 
 
 @contextmanager
 def frames_of(scene: bpy.types.Scene, track: Track | None) -> Iterator[None]:
-    """The scene's range is that of the move for as long, which USD and Alembic write."""
+    """A context in which the scene's frame range is the move's, which USD and Alembic write."""
     before = scene.frame_start, scene.frame_end
     if track is not None:
         scene.frame_start, scene.frame_end = track.frames[0], track.frames[-1]
@@ -206,7 +208,7 @@ def _moving_lens(moves: bool) -> dict:
 
 
 def _move(work: Path, target: Path) -> list[Path]:
-    """What was written takes its place; the file that names the others comes last, so that it never points to nothing."""
+    """Moves the written files to their place; the file that refers to the others comes last, so that it is never broken."""
     moved = []
     for source in sorted(work.iterdir(), key=lambda path: path.name == target.name):
         place = target.parent / source.name

@@ -1,4 +1,4 @@
-"""What is handed to Blender's exporters: copies of a diorama's surfaces as they look now, with plain materials and texture files."""
+"""Copies of a diorama's current surfaces for Blender's exporters, with plain materials and texture files."""
 
 from __future__ import annotations
 

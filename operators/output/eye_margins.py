@@ -1,4 +1,4 @@
-"""How much tighter a clean move is framed when two eyes see it: each looks past the photo's edge on its own side."""
+"""Tighter framing for stereo: each eye looks past the photo's edge on its own side."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ..scene.root import kept_settings, objects_by_role, world_scale
 
 
 def margin_of(root: bpy.types.Object | None, scene: bpy.types.Scene, eye_distance: float, convergence: float) -> float:
-    """By how much the lens must be longer still, so that no frame of the move shows what lies beyond the photo's edge to either eye.
+    """The factor by which the lens must be longer, so that neither eye sees anything outside the photo's edge in any frame.
 
-    Both distances in the scene's units. 1 where nothing moves, and where the framing is the whole one.
+    Both distances in the scene's units. 1 without a move, and where the framing is whole.
     """
     objects = objects_by_role(root) if root is not None else {}
     rig, camera = objects.get("rig"), objects.get("camera")

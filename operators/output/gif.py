@@ -1,4 +1,4 @@
-"""Frames as a GIF that repeats, by Pillow: neither Blender nor the encoder inside it writes GIF."""
+"""Writes frames as a looping GIF with Pillow, since neither Blender nor its encoder can."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def check_pillow() -> None:
 
 
 def durations(count: int, fps: float) -> list[int]:
-    """Milliseconds for each frame: a GIF counts in hundredths of a second, so they vary to be right on the whole.
+    """Milliseconds per frame: a GIF counts in hundredths of a second, so they vary to be right on average.
 
-    Players take less than two hundredths for none at all; faster films become as slow as that.
+    Players ignore less than two hundredths; faster films become that slow.
     """
     at = [round(number * 100 / min(fps, 50.0)) for number in range(count + 1)]
     return [10 * (b - a) for a, b in zip(at, at[1:], strict=False)]

@@ -21,7 +21,7 @@ def origin_of(role: str) -> int:
 
 @contextmanager
 def marked_by_origin(root: bpy.types.Object, shot: bpy.types.Scene) -> Iterator[None]:
-    """Passes on in all view layers of the scene to render, and the object index of the surfaces under `root` for as long."""
+    """A context with passes on in all view layers and an object index by origin on the surfaces under `root`."""
     for layer in shot.view_layers:
         for name in PASSES:
             setattr(layer, f"use_pass_{name}", True)

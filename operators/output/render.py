@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -13,10 +12,12 @@ import bpy
 import numpy as np
 
 from ...core.errors import DioramaError
+from ...core.models.file_lock import folder_beside
 from ...core.raster.decode import decode_pixels
 from ...core.raster.exr_encode import encode_exr
 from ...core.raster.supersample import FACTOR, LARGEST, reduce
 from ...core.scene.output import GIF, OutputSettings, eye_distance, kind_of, names_of, picture_size
+from ...core.scene.output_names import check_name
 from ...core.scene.vr180_metadata import MARKED, mark_vr180
 from ..scene.camera_moves import framed
 from ..scene.colour_management import show_as_the_photo
@@ -46,6 +47,7 @@ class View:
 
 def check_target(target: Path, output: OutputSettings | None = None) -> None:
     """Raises DioramaError for a name that says no format, or one that cannot be written here or hold what is asked for."""
+    check_name(target)
     if kind_of(target) == "gif":
         check_pillow()
     if output is not None and output.stereo != "none" and kind_of(target) == "viewer":
@@ -70,26 +72,26 @@ def render(
 
 
 def rendering(target: Path, scene, frames: int, output: OutputSettings, view: View) -> Rendering:
-    """Renders `frames` frames from the scene's first, or the present one to a still; yields how far it is before each.
+    """Renders `frames` frames from the scene's first, or the present one to a still; yields the fraction done before each.
 
-    Returns the files written. Closing it stops the render. Files are written beside the target and renamed when all are
-    whole; everything happens in a copy of the scene, which goes in the end. Raises DioramaError for a disk that is full
-    and a name that says no format.
+    Returns the files written. Closing the generator stops the render. Files are written beside the target and renamed when all are
+    complete; everything happens in a copy of the scene, which is removed at the end. Raises DioramaError for a full disk
+    and a name without a format.
     """
     check_target(target, output)
     kind = kind_of(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     if kind == "viewer":
         return (yield from writing_page(target, find_root(view.camera), output))
-    with tempfile.TemporaryDirectory(prefix=".rendering-", dir=target.parent.absolute()) as place:
+    with folder_beside(target.parent, ".rendering-") as place:
         try:
             with _copy_of(scene, view, kind, output) as shot:
                 finish = _finish_of(shot, view, output)
-                pictures = yield from _pictures(shot, Path(place), target, kind, frames, output, finish)
+                pictures = yield from _pictures(shot, place, target, kind, frames, output, finish)
                 fps = shot.render.fps / shot.render.fps_base
-                written = [_joined(files, Path(place), target, eye, kind, fps) for eye, files in pictures.items()]
+                written = [_joined(files, place, target, eye, kind, fps) for eye, files in pictures.items()]
                 if output.stereo == "vr180":
-                    tell_players(written[0][0])
+                    write_vr180_boxes(written[0][0])
         except RuntimeError as error:  # all that Blender has to say, whatever happened
             raise told(target, error) from None
         return _put(written, target, kind, output)
@@ -267,14 +269,14 @@ def join(files: list[Path], movie: Path, fps: float) -> None:
         _encode(files, movie, fps)
 
 
-def tell_players(movie: Path) -> None:
-    """Writes into a film of half spheres what it is; pictures and MKV have no place for it here."""
+def write_vr180_boxes(movie: Path) -> None:
+    """Marks a film of half spheres as VR180; pictures and MKV have no such metadata here."""
     if movie.suffix.lower() in MARKED:
         mark_vr180(movie)
 
 
 def _put(written: list[list[Path]], target: Path, kind: str, output: OutputSettings) -> list[Path]:
-    """Renames what is whole; returns where it is."""
+    """Renames complete files to their place; returns it."""
     if kind == "frames":
         target.mkdir(parents=True, exist_ok=True)
         pairs = [(file, target / file.name) for files in written for file in files]

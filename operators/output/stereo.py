@@ -1,4 +1,4 @@
-"""Two eyes through Blender's own multi-view: on a scene and a camera that are made for one render only."""
+"""Stereo by Blender's multi-view, on a scene and a camera made for one render."""
 
 from __future__ import annotations
 

@@ -27,11 +27,11 @@ def animate(
     rig: bpy.types.Object, camera: bpy.types.Object, mesh, settings: SceneSettings, scene=None,
     edge: tuple[FrameEdge, Camera] | None = None,
 ) -> float:  # fmt: skip
-    """Keyframes for the chosen move on the rig, and on the lens where the move or its framing asks; those of the move before go.
+    """Keyframes of the chosen move on the rig, and on the lens where the move or its framing needs them; replaces the last move.
 
     `mesh` is anything with `nearest` and `focus` distances in the root's units. A focus object of the root replaces the
-    latter. `edge`: the photo's edge and camera, for a framing that shows none of it. Returns by how much the framing made the
-    lens longer. Raises DioramaError where the focus object cannot be looked at; nothing is changed then.
+    latter. `edge`: the photo's edge and camera, for a framing that shows nothing outside it. Returns the factor by which the framing made
+    the lens longer. Raises DioramaError, with nothing changed, where the focus object cannot be looked at.
     """
     focus = focus_distance(rig.parent, mesh.focus)
     clear(rig, camera)
@@ -114,14 +114,14 @@ def lens_at_rest(camera: bpy.types.Object) -> float:
 
 
 def keep_framing(rig: bpy.types.Object, camera: bpy.types.Object) -> None:
-    """The lens that was just given to the camera is its lens at rest; the framing of its move goes on from there."""
+    """Makes the lens that was just set the lens at rest, and applies the framing of the move to it again."""
     if LENS_KEY in rig and not any(curve.data_path == "lens" for curve in curves_of(camera.data)):
         rig[LENS_KEY] = camera.data.lens
         camera.data.lens *= rig[FRAMED_KEY]
 
 
 def clear(rig: bpy.types.Object, camera: bpy.types.Object) -> None:
-    """Takes away what `animate` made, and the rig is back where the photo was taken; other animation stays."""
+    """Removes what `animate` made and puts the rig back at the photo's viewpoint; other animation stays."""
     made = rig.get(MOVE_KEY)
     if made is None:
         return
@@ -157,7 +157,7 @@ def focus_distance(root: bpy.types.Object, otherwise: float) -> float:
 
 
 def _aim(rig: bpy.types.Object, focus: float) -> None:
-    """The rig keeps looking at a point straight ahead of the photo's place, so that at that place it is not turned."""
+    """Rotates the rig towards a point straight ahead of the photo's viewpoint, so that there it is not rotated."""
     target = bpy.data.objects.new(f"{rig.name} focus", None)
     target.empty_display_type, target.empty_display_size = "SPHERE", focus / 40
     target.parent, target.location, target[ROLE_KEY] = rig.parent, (0.0, focus, 0.0), "focus"

@@ -1,4 +1,4 @@
-"""Colours as the photo has them, also where a studio's OpenColorIO configuration calls displays, views and spaces otherwise."""
+"""Shows colours as in the photo, also with a studio's OpenColorIO configuration that has other names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SPACES = {
 
 
 def choose(owner: bpy.types.bpy_struct, name: str, *values: str) -> bool:
-    """Sets an enumeration to the first of `values` that there is; returns whether there was one, else it stays."""
+    """Sets an enumeration to the first of `values` that exists; returns whether one did, else nothing changes."""
     for value in values:
         try:
             setattr(owner, name, value)

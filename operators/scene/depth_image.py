@@ -51,9 +51,9 @@ def new_image(name: str, values: np.ndarray, role: str, exact: bool) -> bpy.type
 
 
 def put_on(root: bpy.types.Object, key: str, image: bpy.types.Image) -> None:
-    """The root points to the image, and so does all that showed the one before, which goes.
+    """Makes the root and all users of the previous image use the new one; the previous one is removed.
 
-    Always a new image, never new pixels in the old one: Blender's undo forgets those.
+    Always a new image, never new pixels in the old one: Blender's undo does not restore pixels.
     """
     old = image_on(root, key)
     root[key] = image

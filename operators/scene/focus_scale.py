@@ -1,4 +1,4 @@
-"""The focus distance of a diorama's camera goes with the root's scale, since Blender scales a camera's place only."""
+"""Scales the focus distance with the diorama's root, since Blender scales only the place of a camera."""
 
 from __future__ import annotations
 

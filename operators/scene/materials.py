@@ -107,7 +107,7 @@ def atlas_image(name: str, mesh: LayeredMesh, photo: Photo) -> bpy.types.Image:
 
 
 def _own_image(name: str, pixels: np.ndarray, dtype, role: str) -> bpy.types.Image:
-    """Pixels of ours as a packed image; raises DioramaError where Blender would show none of them, but magenta."""
+    """Our pixels as a packed image; raises DioramaError where Blender could not decode it and would show magenta."""
     image = packed_image(name, _encode(pixels, dtype), role)
     if tuple(image.size) != pixels.shape[1::-1]:
         bpy.data.images.remove(image)
@@ -216,7 +216,7 @@ def _emission(material, colour, settings: SceneSettings):
 
 def _shadeless(material, colour, settings: SceneSettings):
     """Emission for rays of the camera, of reflections and through glass; for all others a diffuse surface, which takes
-    light and occludes but gives off none (the meaning that Blender's own Images as Planes gives the word)."""
+    light and occludes but emits none (as "shadeless" in Blender's own Images as Planes)."""
     tree = material.node_tree
     unlit, surface = _node(tree, "ShaderNodeEmission", (-350, 0)), _node(tree, "ShaderNodeBsdfDiffuse", (-350, -130))
     path, seen = _node(tree, "ShaderNodeLightPath", (-700, 400)), _node(tree, "ShaderNodeMath", (-450, 350))

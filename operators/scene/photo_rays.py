@@ -1,4 +1,4 @@
-"""What the photo's camera sees of a diorama as it stands now: the surfaces that rays through its pixels meet."""
+"""Ray casts through the photo's pixels onto the current surfaces of a diorama."""
 
 from __future__ import annotations
 

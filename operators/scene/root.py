@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path, PureWindowsPath
 
 import bpy
 
+from ...core.batch.manifest import final_folder
 from ...core.pipeline import Diorama, stamp
 from ...core.settings import each_option
 from .keys import ROLE_KEY, SETTINGS_KEY, SOURCE_KEY
 
 DEEPEST = 4
 """Folders up from a .blend, and parts of an old path, that are looked at for a file that moved."""
+SOURCES, SEEN_FROM_BLEND = ("photo", "depth"), "seen_from_blend"
+"""Of what is kept of a source: the absolute paths, and the same as seen from the .blend."""
 
 
 def find_root(ob: bpy.types.Object | None) -> bpy.types.Object | None:
@@ -46,26 +50,56 @@ def kept_source(root: bpy.types.Object) -> dict:
 def source_files(root: bpy.types.Object) -> tuple[str, str]:
     """Photo and depth file ("" where there is none) of a diorama; where they moved together with the .blend, at their new places."""
     source = kept_source(root)
-    photo, depth = (str(source.get(name, "")) for name in ("photo", "depth"))
+    photo, depth = (str(source.get(name, "")) for name in SOURCES)
+    seen = source.get(SEEN_FROM_BLEND)
+    seen = seen if isinstance(seen, dict) else {}
     try:
         size = int(source["photo_stamp"][1])
     except (KeyError, IndexError, TypeError, ValueError):
         size = None
-    return _found_again(photo, size), _found_again(depth, None)
+    return _found_again(photo, seen.get("photo"), size), _found_again(depth, seen.get("depth"), None)
 
 
-def _found_again(path: str, size: int | None) -> str:
-    """The path itself where the file is there, or nowhere. Else the longest end of it that is a file below a folder of the .blend,
-    and has so many bytes."""
-    if not path or not bpy.data.filepath or Path(path).is_file():
+def _found_again(path: str, seen: object, size: int | None) -> str:
+    """The first of these that is a file of so many bytes: what was `seen` from the .blend, for a project that was copied; the path
+    itself, of any size; the longest end of it below a folder of the .blend. The path itself where none is."""
+    if not path or not bpy.data.filepath:
         return path
-    ends, here = PureWindowsPath(path).parts[1:][-DEEPEST:], Path(bpy.data.filepath).resolve().parent  # which takes both slashes
+    here = Path(bpy.data.filepath).resolve().parent
+    is_it = lambda place: place.is_file() and size in (None, place.stat().st_size)
+    if isinstance(seen, str) and seen and is_it(here / seen):
+        return os.path.normpath(here / seen)
+    if Path(path).is_file():
+        return path
+    ends = PureWindowsPath(path).parts[1:][-DEEPEST:]  # which takes both slashes
     for folder in (here, *here.parents)[:DEEPEST]:
         for count in range(len(ends), 0, -1):
             place = folder.joinpath(*ends[-count:])
-            if place.is_file() and size in (None, place.stat().st_size):
+            if is_it(place):
                 return str(place)
     return path
+
+
+@bpy.app.handlers.persistent
+def keep_places(file: str = "", *_) -> None:
+    """Before a file is saved: where photos and depth lie as seen from it, so that a copied project takes its own copies."""
+    if not file:
+        return  # the startup file
+    folder = final_folder(Path(file).resolve().parent)
+    for root in bpy.data.objects:
+        source = kept_source(root) if root.library is None and SOURCE_KEY in root else {}
+        if source:
+            seen = {name: _as_seen_from(folder, path) for name, path in zip(SOURCES, source_files(root), strict=True)}
+            if seen != source.get(SEEN_FROM_BLEND):
+                root[SOURCE_KEY] = json.dumps(source | {SEEN_FROM_BLEND: seen})
+
+
+def _as_seen_from(folder: Path, path: str) -> str:
+    """The relative path with slashes; "" where there is none, as on another drive of Windows."""
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix() if path and Path(path).is_file() else ""
+    except ValueError:
+        return ""
 
 
 def _kept(root: bpy.types.Object, key: str) -> dict:
@@ -78,7 +112,7 @@ def _kept(root: bpy.types.Object, key: str) -> dict:
 
 
 def source_of(built: Diorama, photo: str, depth: str | None) -> dict:
-    """What is kept on the root beside the settings: the files, what was found and what was made, as plain values."""
+    """The facts stored on the root beside the settings: files, what was found and what was built, as plain values."""
     camera, mesh = built.photo.camera, built.mesh
     return {
         "photo": str(Path(photo).resolve()),
@@ -87,6 +121,8 @@ def source_of(built: Diorama, photo: str, depth: str | None) -> dict:
         "focal_px": round(camera.focal_px, 3),
         "centre_px": [round(camera.cx, 3), round(camera.cy, 3)],
         "focal_source": built.photo.focal_source,
+        "see_through": built.photo.alpha is not None,
+        "photo_notes": list(built.photo.notes),
         "depth_source": built.depth.source,
         "depth_unsure": built.depth.unsure,
         "metric": built.depth.metric,
@@ -100,3 +136,11 @@ def source_of(built: Diorama, photo: str, depth: str | None) -> dict:
         "focus_m": round(mesh.focus, 4),
         "seconds": built.seconds,
     }
+
+
+def register() -> None:
+    bpy.app.handlers.save_pre.append(keep_places)
+
+
+def unregister() -> None:
+    bpy.app.handlers.save_pre.remove(keep_places)

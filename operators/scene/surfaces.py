@@ -13,8 +13,8 @@ from .root import find_root
 from .tint import untinted
 
 
-def still_there(name: str) -> bpy.types.Object:
-    """The root of that name after a build, meanwhile anything may have happened; raises DioramaError where it is gone."""
+def root_by_name(name: str) -> bpy.types.Object:
+    """The root with that name, looked up again after a build; raises DioramaError where it was deleted meanwhile."""
     root = bpy.data.objects.get(name)
     if root is None or find_root(root) is not root:
         raise DioramaError(f"{name} is gone; select a diorama and rebuild that one.")

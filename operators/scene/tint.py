@@ -1,4 +1,4 @@
-"""A tint over all that was invented: materials show a tinted copy of its texture, and the texture itself again afterwards."""
+"""Tints everything invented: materials show a tinted copy of its texture, and later the texture itself again."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def tinted_copy(image: bpy.types.Image, colour: tuple[float, float, float], stre
 
 
 def take_off(nodes: Iterable[bpy.types.Node]) -> None:
-    """Nodes show what was invented as it is again."""
+    """Removes the tint: nodes show the untinted texture again."""
     nodes = list(nodes)
     copies = tinted_images(nodes)
     for node in nodes:

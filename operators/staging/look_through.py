@@ -1,4 +1,4 @@
-"""Looking through the photo's camera in a viewport, with textures shown, and back; and setting the scene up for the photo."""
+"""Shows the photo in a viewport through its camera, and restores the view; sets the scene up to render the photo."""
 
 # no `from __future__ import annotations` here: Blender registers no annotation that is a string
 
@@ -36,7 +36,7 @@ def _owners(area: bpy.types.Area) -> list[tuple]:
 
 
 def is_fresh(scene: bpy.types.Scene) -> bool:
-    """Whether nobody works in a scene yet: no camera is in use, or it is Blender's own startup scene, untouched."""
+    """Whether a scene is unused: it has no active camera, or is Blender's own startup scene, untouched."""
     if scene.camera is None:
         return True
     found = {ob.name: ob.type for ob in scene.objects}
@@ -98,7 +98,7 @@ def show_whole_photo(scene: bpy.types.Scene, root: bpy.types.Object, view: bpy.t
 
 
 def look_back(area: bpy.types.Area) -> None:
-    """The viewport as it was before it looked through a photo."""
+    """Restores the viewport as it was before `look_through`."""
     kept = _before.pop(area.as_pointer(), None)
     for (owner, names), values in zip(_owners(area), kept or (), strict=kept is not None):
         for name, value in zip(names, values, strict=True):
@@ -166,7 +166,7 @@ class SetUpScene(ActOnDiorama, bpy.types.Operator):
             width, height = (int(length) for length in kept_source(root)["photo_size"])
         except (KeyError, TypeError, ValueError):
             raise DioramaError(f"{root.name} does not know its photo any more; rebuild it from its photo.") from None
-        set_up_scene(context.scene, camera, width, height)
+        set_up_scene(context.scene, camera, (width, height), bool(kept_source(root).get("see_through")))
         return f"The scene renders through {camera.name}, {width} x {height} px, colours as in the photo."
 
 

@@ -19,9 +19,9 @@ GAP = 0.1
 
 
 def place(root: bpy.types.Object, how: str, context: bpy.types.Context, up: np.ndarray | None = None) -> str:
-    """Moves a new root as the option `placement` says; returns a sentence where that is not what was to be expected.
+    """Moves a new root by the option `placement`; returns a sentence where the result is not the expected one.
 
-    `up` is the photo's (3,) upwards in core's axes where it is known: the diorama is turned so that this is the world's.
+    `up` is the photo's (3,) up direction in core's axes where it is known: the diorama is rotated to make it the world's.
     """
     scene, told = context.scene, ""
     if up is not None:

@@ -51,6 +51,7 @@ def test_a_folder_is_worked_through_and_gone_on_with(place, home):
     told = json.loads(done.out)
     assert (told["photos"], told["done"], told["done_before"], told["failed"]) == (3, 2, 0, 1)
     assert files(place / "out") == {"a.blend", "a.png", "sub", "sub/b.blend", "sub/b.png", "batch.jsonl"}
+    assert b'"seen_from_blend": {"photo": "../../photos/sub/b.png"' in (place / "out/sub/b.blend").read_bytes()
     known = records(place)
     assert {photo: r["result"] for photo, r in known.items()} == {
         "a.png": "done", "sub/b.png": "done", "letter.jpg": "bad input"

@@ -1,6 +1,7 @@
 """A rebuild makes the surfaces anew and leaves what the artist did: places, materials, animation, own objects."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -264,3 +265,28 @@ def test_photo_and_depth_that_moved_with_the_blend_are_found(blender, street, im
     told["photo"] = str(photo)
     root["photo_diorama_source"] = json.dumps(told)
     assert source_files(root)[0] == str(photo)
+
+
+def test_a_copied_project_takes_its_own_photo(blender, street, import_photo, tmp_path):
+    """The absolute path still leads to the original; what is seen from the .blend comes first, if it has the photo's length."""
+    from photo_diorama.operators.scene.root import source_files
+
+    first = tmp_path / "first"
+    for name in ("photos", "scenes"):
+        (first / name).mkdir(parents=True)
+    photo, depth = (shutil.copy2(each, first / "photos" / each.name) for each in street)
+    import_photo(photo, depth)
+    blender.ops.wm.save_as_mainfile(filepath=str(first / "scenes" / "a.blend"))
+    shutil.copytree(first, tmp_path / "second")
+    blender.ops.wm.open_mainfile(filepath=str(tmp_path / "second" / "scenes" / "a.blend"))
+    root = next(ob for ob in blender.data.objects if ob.get("photo_diorama_role") == "root")
+    copies = [tmp_path / "second" / "photos" / each.name for each in street]
+    assert source_files(root) == (str(copies[0]), str(copies[1]))
+    copies[0].write_bytes(b"another")
+    assert source_files(root)[0] == str(photo)
+    copies[0].unlink()
+    assert source_files(root)[0] == str(photo)
+    blender.ops.wm.save_as_mainfile(filepath=str(tmp_path / "elsewhere.blend"))
+    assert json.loads(root["photo_diorama_source"])["seen_from_blend"] == {
+        "photo": "first/photos/" + photo.name, "depth": "second/photos/" + depth.name,
+    }  # fmt: skip

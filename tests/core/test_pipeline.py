@@ -8,7 +8,7 @@ import pytest
 from scenes import HEIGHT, WIDTH, png_bytes, t_junction, two_planes
 
 from photo_diorama.core.errors import Cancelled, DioramaError
-from photo_diorama.core.pipeline import Kept, build_diorama
+from photo_diorama.core.pipeline import StageCache, build_diorama
 from photo_diorama.core.settings import Settings
 
 SETTINGS = Settings().with_values({"border": 0.2, "depth_kind": "metric"})
@@ -62,7 +62,7 @@ def test_what_comes_out_belongs_together(files):
     ],
 )
 def test_kept_stages_are_repeated_from_the_changed_option_on(files, change, first_repeated):
-    kept = Kept()
+    kept = StageCache()
     before = built(files, kept=kept)
     after = built(files, SETTINGS.with_values(change), kept=kept)
     repeated = STAGES.index(first_repeated) if first_repeated else len(STAGES)
@@ -74,7 +74,7 @@ def test_kept_stages_are_repeated_from_the_changed_option_on(files, change, firs
 
 
 def test_going_back_to_the_first_options_is_right_again(files):
-    kept = Kept()
+    kept = StageCache()
     first = content(built(files, kept=kept))
     built(files, SETTINGS.with_values({"tear": 0.05, "density": 2.0}), kept=kept)
     assert content(built(files, kept=kept)) == first
@@ -82,7 +82,7 @@ def test_going_back_to_the_first_options_is_right_again(files):
 
 @pytest.mark.parametrize("which", [0, 1])
 def test_a_rewritten_file_is_read_again(files, which):
-    kept = Kept()
+    kept = StageCache()
     before = built(files, kept=kept)
     other = two_planes()
     if which == 0:
@@ -107,7 +107,7 @@ def test_it_stops_at_each_step_and_goes_on_from_what_is_kept(files):
     assert all(0 <= fraction <= 1 for fraction in fractions) and fractions[0] == 0 and fractions[-1] == 1
     assert len({stage for stage, _ in steps}) >= 7 and all(stage and stage[0].isupper() for stage, _ in steps)
     for stop in range(len(steps)):
-        kept, count = Kept(), 0
+        kept, count = StageCache(), 0
 
         def progress(stage, fraction, stop=stop):
             nonlocal count
@@ -121,7 +121,7 @@ def test_it_stops_at_each_step_and_goes_on_from_what_is_kept(files):
 
 
 def test_errors_leave_nothing_wrong_behind(files):
-    kept = Kept()
+    kept = StageCache()
     clean = content(built(files, kept=kept))
     bad = files[1].parent / "bad.npy"
     np.save(bad, np.ones((HEIGHT, WIDTH), np.float32))
@@ -194,7 +194,7 @@ def test_a_line_of_known_length_sets_the_scale_whatever_the_depth_said(tmp_path,
     photo, depth = two_planes().saved(tmp_path)
     if kind == "disparity":
         np.save(depth, two_planes().disparity * 20)
-    kept = Kept()
+    kept = StageCache()
     values = {"depth_kind": kind, "near_distance": near_distance, "focal_px": 200.0}
     first = build_diorama(photo, depth, SETTINGS.with_values(values), kept=kept)
     line = {"known_line": "60,40,60,80", "known_length": 0.5}  # on the rectangle, 40 px long

@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import hashlib
 import json
+import re
 import sys
 import tomllib
 import zipfile
@@ -17,7 +18,7 @@ sys.path.insert(0, str(ROOT / "wheels"))
 import build_extension as builder  # noqa: E402
 import fetch_wheels  # noqa: E402
 import windows_runtime  # noqa: E402
-from read_lock import FULL, NEVER, SMALL, BuildError, Lock, Package, Target, Wheel, check_complete, fits, read_lock  # noqa: E402
+from read_lock import FULL, NEVER, PLATFORM, SMALL, BuildError, Lock, Package, Target, Wheel, check_complete, fits, read_lock  # noqa: E402
 from slim_wheel import left_out, record_hash, slim  # noqa: E402
 
 TAG = "cp311-cp311-manylinux_2_28_x86_64"
@@ -289,6 +290,23 @@ def test_the_whole_way_with_a_small_wheel(tmp_path, monkeypatch):
     assert (listed["id"], listed["platforms"], listed["python_versions"]) == ("photo_diorama", ["linux-x64"], ["3.11"])
     assert (listed["blender_version_min"], listed["blender_version_max"]) == ("4.5.0", "5.1.0")
     assert not [p for p in out.iterdir() if p.name.startswith(".")]
+
+
+def test_the_platform_edition_has_its_wheels_untouched_and_says_where_there_is_none(tmp_path, lock):
+    made = made_lock(made_wheel(tmp_path))
+    (target,) = made.targets.values()
+    assert builder.bundle([*made.wheels], made, tmp_path, tmp_path / "staged", PLATFORM) == [made.wheels[0].file]
+    assert (tmp_path / "staged" / "wheels" / made.wheels[0].file).read_bytes() == (tmp_path / made.wheels[0].file).read_bytes()
+    assert builder.editions_to_build(made, [target], PLATFORM, None) == [(target, PLATFORM)]
+    assert {t.platform for t, _ in builder.editions_to_build(lock, [*lock.targets.values()], PLATFORM, None)} == {
+        "windows-x64", "macos-arm64", "macos-x64"
+    }  # fmt: skip
+    with pytest.raises(BuildError, match="no platform edition of linux-x64-py311.*OpenSSL"):
+        builder.editions_to_build(lock, [lock.targets["linux-x64-py311"]], PLATFORM, ["linux-x64-py311"])
+
+
+def test_every_credit_begins_with_its_year_as_blenders_manifest_wants(lock):
+    assert not [name for name, package in lock.packages.items() if not re.match(r"\d{4}(-\d{4})? \S", package.credit)]
 
 
 def test_the_checkout_keeps_no_wheel(lock):

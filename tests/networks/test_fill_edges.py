@@ -207,7 +207,7 @@ def test_a_cancel_is_heard_while_the_network_looks(monkeypatch):
         raise AssertionError("the cancel came too late")
 
     bring(monkeypatch, answer)
-    monkeypatch.setattr(choose_surface, "expect", fill)
+    monkeypatch.setattr(choose_surface, "choose_surfaces", fill)
     with pytest.raises(Cancelled):
         inpaint.inpaint(wall_behind_a_post(0.5).split(BORDERED), BORDERED, CHOSEN, cancel)
 

@@ -27,7 +27,7 @@ from photo_diorama.core.hidden_depth import continue_edges  # noqa: E402
 from photo_diorama.core.hidden_depth.continue_edges import unit_of  # noqa: E402
 from photo_diorama.core.inpaint import inpaint  # noqa: E402
 from photo_diorama.core.inpaint.needed_networks import Downloaded  # noqa: E402
-from photo_diorama.core.inpaint.published import Published, _behind_what_hides  # noqa: E402
+from photo_diorama.core.inpaint.published import Published, _keep_behind_occluder  # noqa: E402
 from photo_diorama.core.layers.layered_depth_image import LEFT, RIGHT  # noqa: E402
 from photo_diorama.core.layers.regions import disocclude  # noqa: E402
 from photo_diorama.core.networks.inpaint import forward  # noqa: E402
@@ -347,6 +347,6 @@ def test_what_the_depth_network_puts_behind_everything_stays_within_twice_the_fa
     image = two_planes().split(BORDERED)
     found = disocclude(image, 0.2)
     for nonsense in (0.0, -1.0, 1e-9):
-        after = _behind_what_hides(image, found, np.full(image.shape, nonsense, np.float32))
+        after = _keep_behind_occluder(image, found, np.full(image.shape, nonsense, np.float32))
         deep = found.hidden & (found.distance > 1)
         assert deep.any() and (after[deep] == np.float32(1 / FAR / 2)).all()

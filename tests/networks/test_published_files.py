@@ -20,7 +20,7 @@ from scenes import t_junction  # noqa: E402
 
 from photo_diorama.core.errors import DioramaError  # noqa: E402
 from photo_diorama.core.inpaint.needed_networks import Downloaded  # noqa: E402
-from photo_diorama.core.pipeline import Kept, build_diorama  # noqa: E402
+from photo_diorama.core.pipeline import StageCache, build_diorama  # noqa: E402
 from photo_diorama.core.settings import Settings  # noqa: E402
 
 SETTINGS = Settings().with_values({"inpainter": "published", "depth_kind": "metric", "border": 0.2, "device": "cpu"})
@@ -71,7 +71,7 @@ def test_a_file_that_nobody_checked_is_not_taken(models):
 
 
 def test_the_kept_result_goes_with_the_files(models, tmp_path):
-    files, kept = t_junction().saved(tmp_path), Kept()
+    files, kept = t_junction().saved(tmp_path), StageCache()
     first = build_diorama(*files, SETTINGS, models=models, kept=kept)
     assert build_diorama(*files, SETTINGS, models=models, kept=kept).image is first.image
     os.utime(next(models.glob("color-model*")), ns=(1, 1))

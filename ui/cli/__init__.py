@@ -1,4 +1,4 @@
-"""The command line; `main` is where the program `photo-diorama` begins, before anything that takes long is loaded."""
+"""The command line; the program `photo-diorama` starts in `main` here, before anything slow is imported."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import signal
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the command line; Ctrl-C before and after its work ends the process as a signal does, without Python's traceback."""
+    """Runs the command line; Ctrl-C during start-up or exit ends the process as a signal does, without Python's traceback."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     from .command_line import main as run  # here, as NumPy and others come with it

@@ -16,6 +16,7 @@ from pathlib import Path
 from ...core.batch.manifest import (
     BAD_INPUT,
     DONE,
+    STAGING,
     Manifest,
     Pace,
     Task,
@@ -27,17 +28,18 @@ from ...core.batch.manifest import (
 )
 from ...core.batch.request import Request
 from ...core.batch.workers import Limits, Outcome, Pool, Worker
+from ...core.depth.depth_map import ASK_ON_COMMAND_LINE
 from ...core.depth.named_depth import find_named_depth
 from ...core.depth_file.shared_range import SharedRange
 from ...core.errors import DioramaError
-from ...core.models.file_lock import exclusive, real_path
+from ...core.models.file_lock import exclusive, make_folder_in, real_path
 from ...core.scene.output import kind_of
 from . import make_diorama
 from .flags import request_from
 from .output_paths import check_target, make_folder
 from .session import Session
 
-MANIFEST, STAGING, NAME = "batch.jsonl", ".photo-diorama-batch", "{name}"
+MANIFEST, NAME = "batch.jsonl", "{name}"
 NOT_ALL = 1
 """Exit code where at least one photo has no diorama."""
 ROOT = Path(__file__).resolve().parents[2]
@@ -105,7 +107,7 @@ def _check(given: argparse.Namespace) -> None:
 
 
 def request_of(given: argparse.Namespace) -> Request:
-    """What is to be made of every photo, `{name}` in place of the photo's own name."""
+    """The request for every photo, with `{name}` in place of the photo's own name."""
     return request_from(given, Path(NAME))
 
 
@@ -127,6 +129,10 @@ class Batch:
         again = self.given.overwrite
         for task in tasks[:1]:  # the range is the first photo's, also where a later run has others left
             self.shared.settings_of(task.path, depth_of(task))
+            if self.shared.first is not None:
+                self.session.say(f"depth of all as of {task.photo}: {self.shared.first.reading.told}")
+                if not self.shared.first.reading.sure:
+                    self.session.say(f"  {ASK_ON_COMMAND_LINE}")
         to_do = [t for t in tasks if again or not is_done(self.records.get(t.photo), t, self.settings, self.output)]
         before = len(tasks) - len(to_do)
         self.session.say(f"{len(tasks)} photos, {before} of them done before" if before else f"{len(tasks)} photos")
@@ -141,7 +147,7 @@ class Batch:
         return self._report(len(tasks), before, time.perf_counter() - begun)
 
     def _is_taken(self, task: Task) -> bool:
-        """Whether the .blend is somebody else's file, which is then told."""
+        """Whether the .blend is a file that no run made; the user is told then."""
         name = f"{task.base}.blend"
         known = self.records.get(task.photo, {}).get("files") or ()
         if self.given.overwrite or name in known or not (self.output / name).exists():
@@ -169,7 +175,7 @@ class Batch:
         if place.is_symlink():
             place.unlink()
         place.mkdir(exist_ok=True)
-        staged = self.staged[task.photo] = Path(tempfile.mkdtemp(dir=place))
+        staged = self.staged[task.photo] = make_folder_in(place, "")
         base = staged / task.base
         render = self.request.render and Path(str(base) + str(self.request.render).removeprefix(NAME))
         settings = replace(self.request.settings, depth=self.shared.settings_of(task.path, depth_of(task)))
@@ -177,7 +183,7 @@ class Batch:
         return named.to_json()
 
     def _conclude(self, task: Task, outcome: Outcome) -> None:
-        """Puts the results in their place and writes the record, also of what failed."""
+        """Puts the results in their place and writes the record, also of failures."""
         answer = outcome.answer or {"result": outcome.result, "error": outcome.error, "seconds": None}
         staged = self.staged.pop(task.photo)
         if answer.get("error"):  # where it was being made is of no interest

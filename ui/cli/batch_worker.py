@@ -1,4 +1,4 @@
-"""`photo-diorama batch-worker`: a process of a batch, which makes one diorama after another as it is asked to."""
+"""`photo-diorama batch-worker`: a worker process of a batch, which makes one diorama after another on request."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LAST_LINES = 4000
 
 
 class ProgressWriter(ProgressLine):
-    """Progress for the process that waits."""
+    """Writes progress for the process that waits."""
 
     def __init__(self, out: Callable[[str], None], stops: CancelSignals):
         super().__init__(False, stops)
@@ -50,10 +50,10 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace, session: Session) -> None:
-    """Answers requests until standard input ends. When the batch is killed meanwhile, it ends at once.
+    """Answers requests until standard input ends; ends at once when the batch itself is killed.
 
-    Requests are read between photos and by nobody else: on Windows a library that is loaded while a thread waits on a pipe as
-    standard input never comes up (it asks what kind of file that is, and the answer waits for the pipe).
+    Requests are read between photos and by no other thread: on Windows, loading a library while a thread waits on a pipe as standard
+    input never returns (it asks what kind of file that is, and the answer waits for the pipe).
     """
     faulthandler.enable()
     _offer_to_the_system()
@@ -71,7 +71,7 @@ def _end_with(is_alive: Callable[[], bool]) -> None:
 
 
 def parent_is_alive() -> Callable[[], bool]:
-    """What tells, now and later, whether the process that started this one still runs."""
+    """A function that returns whether the process that started this one still runs."""
     parent = os.getppid()
     if os.name != "nt":
         return lambda: os.getppid() == parent  # an orphan gets another
@@ -84,13 +84,13 @@ def parent_is_alive() -> Callable[[], bool]:
 
 
 def _offer_to_the_system() -> None:
-    """Of all processes, a system short of memory had better end one whose task is tried again."""
+    """Makes this process the first that a system short of memory ends: its task is tried again."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500")
 
 
 def answer_to(asked: dict, session: Session, teller: ProgressWriter) -> dict:
-    """Makes what is asked, a Request as JSON, and tells what came of it; raises nothing but what ends the process."""
+    """Makes one request (JSON of a Request) and returns its outcome; raises only what ends the process."""
     told: list[str] = []
     quiet = Session(told.append, session.models, session.online, json=True, quiet=True, progress=teller)
     begun = time.perf_counter()

@@ -30,11 +30,10 @@ COMMANDS = {
 
 
 def main(arguments: list[str] | None = None, models: Path | None = None, online: bool = True) -> int:
-    """Runs the command line; returns the exit code: 0, 2 for bad input, 1 for a fault of ours, 130 for Ctrl-C.
+    """Runs the command line; returns the exit code: 0, 2 for bad input, 1 for a bug of ours, 130 for Ctrl-C, 143 for SIGTERM.
 
-    A request to end (SIGTERM) gives 143. Of a batch, 1 says that a photo has no diorama.
-
-    `models`: the folder of networks unless --models-dir names one; `online`: whether `models download` may go online.
+    Of a batch, 1 says that a photo has no diorama. `models`: the folder of networks unless --models-dir names one; `online`: whether
+    `models download` may go online.
     """
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # or it would chat about damaged files
     open_streams()
@@ -92,7 +91,7 @@ def main_parser() -> argparse.ArgumentParser:
 
 
 def _told(error: BaseException, stopped: int, chatter: str) -> int:
-    """Says on standard error why there is no result; returns the exit code."""
+    """Prints on standard error why there is no result; returns the exit code."""
     if isinstance(error, (KeyboardInterrupt, Cancelled)) and OUT_OF_THREADS in chatter:
         error = MemoryError()  # OpenBLAS sends its own process Ctrl-C where it cannot start a thread
     if isinstance(error, (KeyboardInterrupt, Cancelled)):

@@ -1,4 +1,4 @@
-"""What went wrong as an exit code and one sentence."""
+"""Exit codes, and the sentence for an exception."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ OK, FAULT, EXIT_BAD_INPUT = 0, 1, 2
 
 
 def explain(error: Exception) -> tuple[int, str]:
-    """The exit code and the sentence for what went wrong."""
+    """The exit code and the sentence for an exception."""
     told = in_a_sentence(error)
     if told is not None:
         return EXIT_BAD_INPUT, str(told)

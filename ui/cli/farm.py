@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from ...core.batch.manifest import Task, find_tasks
 from ...core.errors import DioramaError, Kind
-from ...core.models.file_lock import real_path
+from ...core.models.file_lock import folder_beside, real_path
 from ...core.scene.output import GIF, MOVIES
 from . import make_diorama
 from .flags import add_common, add_options, add_output_options, output_from, request_from
@@ -61,7 +60,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace, session: Session) -> None:
-    """Does one task. A photo that cannot be used is told in a file, and its task is done: it must not stop the others."""
+    """Does one task. A photo that cannot be used is noted in a file, and its task counts as done, so that the other tasks run."""
     output_from(given)
     tasks = find_tasks(real_path(given.folder), given.output, given.depth and real_path(given.depth))
     if given.step == "list":
@@ -82,7 +81,7 @@ def run(given: argparse.Namespace, session: Session) -> None:
 
 
 def _list(given: argparse.Namespace, session: Session, tasks: list[Task]) -> None:
-    """For a person; with --json the parameters of the job's template."""
+    """Prints the tasks for a person; with --json the parameters of the job's template."""
     session.say(*(f"{number:4} {task.photo}" for number, task in enumerate(tasks, 1)))
     session.result({"Photos": str(real_path(given.folder)), "Output": str(real_path(given.output)), "Count": len(tasks)})
 
@@ -120,7 +119,7 @@ def _render(given: argparse.Namespace, session: Session, task: Task, base: Path)
     folder = _beside(base, "_frames")
     make_folder(folder)
     scene.frame_start = given.first
-    with tempfile.TemporaryDirectory(prefix=".rendering-", dir=folder) as place, session.progress.stops.deferred():
+    with folder_beside(folder, ".rendering-") as place, session.progress.stops.deferred():
         chunk = last - given.first + 1
         files = render(Path(place, "chunk"), scene, chunk, session.progress, output_from(given), view)
         for file in files:
@@ -154,12 +153,12 @@ def _encode(given: argparse.Namespace, session: Session, task: Task, base: Path)
     if _is_skipped(session, task, base):
         return
     from ...operators.output.check_complete import is_whole
-    from ...operators.output.render import join, tell_players
+    from ...operators.output.render import join, write_vr180_boxes
 
     movie, folder = _beside(base, given.movie), _beside(base, "_frames")
     eyes = ["_left", "_right"] if output_from(given).stereo == "pair" else [""]
     targets = [_beside(base, f"{eye}{given.movie}") for eye in eyes]
-    with tempfile.TemporaryDirectory(prefix=".encoding-", dir=movie.parent) as place, session.progress.stops.deferred():
+    with folder_beside(movie.parent, ".encoding-") as place, session.progress.stops.deferred():
         for eye, target in zip(eyes, targets, strict=True):
             session.progress("Encoding", 0.0)
             files = [folder / f"frame_{number:04}{eye}.png" for number in range(1, given.frames + 1)]
@@ -171,14 +170,14 @@ def _encode(given: argparse.Namespace, session: Session, task: Task, base: Path)
             if not is_whole(made, len(files)):
                 raise could_not_save(target, f"Blender could not write all of it, {room(target.parent)}")
             if output_from(given).stereo == "vr180":
-                tell_players(made)
+                write_vr180_boxes(made)
             os.replace(made, target)
     session.say(*(f"{target}: {given.frames} frames" for target in targets))
     session.result({"photo": task.photo, "movies": [str(target) for target in targets], "frames": given.frames})
 
 
 def _is_skipped(session: Session, task: Task, base: Path) -> bool:
-    """Whether the photo could not be used, which `build` has told."""
+    """Whether `build` noted that the photo cannot be used."""
     told = _beside(base, FAILED)
     if told.is_file():
         session.warn(f"{task.photo} is left out, see {told}")
@@ -186,5 +185,5 @@ def _is_skipped(session: Session, task: Task, base: Path) -> bool:
 
 
 def _beside(base: Path, ending: str) -> Path:
-    """The base may hold dots, so that it has no ending to replace."""
+    """A path with an ending added; the name may hold dots, so none is replaced."""
     return base.with_name(base.name + ending)

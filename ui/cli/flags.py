@@ -93,7 +93,7 @@ def settings_from(given: argparse.Namespace, only: Iterable[str] | None = None, 
 
 
 def add_common(parser: argparse.ArgumentParser, models_dir: bool = True, threads: bool = True) -> None:
-    """What every command understands; `threads` those that compute."""
+    """Flags of every command; with `threads` also those of commands that compute."""
     if models_dir:
         parser.add_argument(
             "--models-dir", type=Path, metavar="FOLDER",
@@ -106,5 +106,5 @@ def add_common(parser: argparse.ArgumentParser, models_dir: bool = True, threads
 
 
 def request_from(given: argparse.Namespace, photo: Path, depth: Path | None = None) -> Request:
-    """What the flags ask for of this photo; raises DioramaError for a value out of range."""
+    """The request for this photo as the flags set it; raises DioramaError for a value out of range."""
     return Request(photo, depth, render=getattr(given, "render", None), settings=settings_from(given), look=output_from(given))

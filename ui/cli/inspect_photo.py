@@ -1,4 +1,4 @@
-"""`photo-diorama inspect`: what a photo's file says of its camera and depth."""
+"""`photo-diorama inspect`: camera and depth in a photo's file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace, session: Session) -> None:
-    """Says size, camera, focal length and its source, depth kind, range, unit, matte and views."""
+    """Prints size, camera, focal length and its source, depth kind, range, unit, matte and views."""
     path = given.photo
     photo, data = load_photo(path), read_file(path)
     carried = depth_in(data, str(path))
@@ -42,6 +42,7 @@ def run(given: argparse.Namespace, session: Session) -> None:
         "height": photo.camera.height,
         "pixels": {"uint8": "8-bit sRGB", "uint16": "16-bit sRGB"}.get(photo.colour.dtype.name, "float, linear"),
         "alpha": photo.alpha is not None,
+        "notes": list(photo.notes),
         "camera": camera_name(path),
         **_focal(photo, carried or lying),
         "depth": None if carried is None else depth_facts(carried),
@@ -70,7 +71,7 @@ def _focal(photo: Photo, calibrated: EmbeddedDepth | None) -> dict:
 
 
 def depth_facts(found: EmbeddedDepth) -> dict:
-    """Depth that lies in or beside the photo, as plain values; an end of its range that is infinite is None."""
+    """Depth in or beside the photo, as plain values; an infinite end of its range is None."""
     height, width = found.values.shape
     ends = None if found.range is None else [round(float(x), 6) if np.isfinite(x) else None for x in found.range]
     return {
@@ -108,6 +109,7 @@ def _lines(facts: dict, carried: EmbeddedDepth | None, lying: EmbeddedDepth | No
     x, y = facts["principal_point"]
     lines = [
         f"{facts['photo']}: {facts['width']}x{facts['height']} pixels, {facts['pixels']}{alpha}",
+        *(f"note: {note}" for note in facts["notes"]),
         f"camera: {facts['camera'] or 'not named'}",
         f"focal length: {facts['focal_px']:g} px ({facts['field_of_view']:.1f} degrees across the long side), {facts['focal_source']}",
         f"principal point: ({x:g}, {y:g})",
@@ -124,12 +126,12 @@ def _lines(facts: dict, carried: EmbeddedDepth | None, lying: EmbeddedDepth | No
 
 
 def _depth_lines(found: EmbeddedDepth) -> list[str]:
-    """As core words it, less the focal length, which is told with the camera."""
+    """Core's description without the focal length, which is printed with the camera."""
     return [line for line in describe(found) if not line.startswith("focal length:")]
 
 
 def camera_name(path: Path) -> str:
-    """Maker and model by EXIF, "" where they are not told; the text is a stranger's."""
+    """Maker and model by EXIF, "" without; untrusted text."""
     from PIL import Image
 
     try:

@@ -1,4 +1,4 @@
-"""The main job of the command line: a photo in, a .blend and perhaps a render out."""
+"""The main command: a photo in, a .blend and perhaps a render out."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def make(request: Request, session: Session) -> None:
 
 
 def require_blender() -> None:
-    """Raises DioramaError where Blender is not to be had."""
+    """Raises DioramaError where Blender is not installed."""
     if importlib.util.find_spec("bpy") is None:
         raise DioramaError(
             "A .blend is written by Blender, which is not here: install it as a module (pip install bpy) or run "
@@ -123,7 +123,7 @@ def check_room() -> None:
 
 
 def load_blender(session: Session) -> None:
-    """Blender as a module, which takes a second; a signal meanwhile would leave it half loaded, and is heeded afterwards."""
+    """Imports Blender as a module, which takes a second. Signals wait meanwhile, since they would leave it half loaded."""
     check_room()
     with session.progress.stops.held():
         importlib.import_module("bpy")
@@ -138,9 +138,9 @@ def _check_render(target: Path, overwrite: bool, sources: list[Path | None], loo
 
 
 def new_scene(built: Diorama, settings: Settings, request: Request):
-    """An empty file with the diorama in it and nothing else, its camera and render set up.
+    """An empty file with only the diorama in it, its camera and render set up.
 
-    The startup scene goes; preferences and enabled extensions stay, since this one may be what runs.
+    The startup scene is removed; preferences and enabled extensions stay, since this extension may be what runs.
     """
     import bpy
 
@@ -160,7 +160,7 @@ def new_scene(built: Diorama, settings: Settings, request: Request):
 
 
 def render_whole(target: Path, scene, frames: int, session: Session, output: OutputSettings, known: dict) -> list[Path]:
-    """Renders and returns the files; `known` are the facts that the scene keeps. Raises DioramaError where one fails."""
+    """Renders and returns the files; `known` are the facts stored in the scene. Raises DioramaError where a render fails."""
     from ...operators.output.render import View, render
 
     make_folder(target.parent)
@@ -170,15 +170,19 @@ def render_whole(target: Path, scene, frames: int, session: Session, output: Out
 
 
 def save_blend(output: Path, overwrite: bool = True) -> None:
-    """Saves beside the target and renames: a full disk leaves no half file. Raises DioramaError where it cannot.
+    """Saves beside the target and renames, so that a full disk leaves no half file. Raises DioramaError where it fails.
 
     Without `overwrite` also where another run has made the file meanwhile.
     """
     import bpy
 
+    from ...operators.scene.root import keep_places
+
     make_folder(output.parent)
     fresh = beside(output.absolute())  # Blender has an idea of its own of what a relative path is relative to
     try:
+        if not bpy.app.handlers.save_pre.count(keep_places):  # where the add-on is not switched on
+            keep_places(str(fresh))
         bpy.ops.wm.save_as_mainfile(filepath=str(fresh), copy=True, compress=False, relative_remap=False)
         put(fresh, output, overwrite)
     except (RuntimeError, OSError) as error:
@@ -201,6 +205,7 @@ def _report(session: Session, known: dict, output: Path, rendered: list[Path], t
     metres = "m" if known["metric"] else "m, as assumed"
     session.say(
         f"{output}: {known['layers']} layers, {known['triangles']:,} triangles, {sum(known['seconds'].values()):.1f} s",
+        *(f"  photo: {note}" for note in known["photo_notes"]),
         f"  focal length {known['focal_px']:g} px: {known['focal_source']}",
         f"  depth: {known['depth_source']}; nearest {known['nearest_m']:g} {metres}",
     )

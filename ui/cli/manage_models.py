@@ -1,4 +1,4 @@
-"""`photo-diorama models`: which networks there are, and how they come into the models folder and leave it."""
+"""`photo-diorama models`: lists, downloads, imports, checks and removes networks in the models folder."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def download(given: argparse.Namespace, session: Session) -> None:
 
 
 def _ask(wanted: models.Weights, agreed: bool, session: Session) -> None:
-    """Raises Cancelled at a no, DioramaError where nobody can be asked."""
+    """Raises Cancelled where the user says no, DioramaError where nobody can be asked."""
     told = f"{models.describe(wanted)} It goes to {session.models}."
     if agreed:
         session.say(told)
@@ -92,7 +92,7 @@ def remove(given: argparse.Namespace, session: Session) -> None:
 
 
 def verify(given: argparse.Namespace, session: Session) -> None:
-    """One, or every file that lies there; where several are wrong, each is named."""
+    """Checks one file, or all in the folder; names each wrong one."""
     if given.key is not None:
         _said(models.verify(models.weights_named(given.key), session.models, _progress(session)), session)
         return
@@ -123,5 +123,5 @@ def _facts(file: models.InstalledFile) -> dict:
 
 
 def _progress(session: Session) -> Callable[[float, str], None]:
-    """Core's downloads tell the fraction first."""
+    """Progress in core's order of arguments for downloads: the fraction first."""
     return lambda fraction, text: session.progress(text, fraction)

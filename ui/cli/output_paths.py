@@ -1,4 +1,4 @@
-"""Files that the command line writes: checked before any work is done, written beside and renamed."""
+"""Output files of the command line: checked before any work, written beside their place and renamed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ...core.errors import DioramaError, Kind
 from ...core.models.file_lock import append, open_fresh
+from ...core.scene.output_names import check_name
 
 MAX_NAME_BYTES = 255
 
@@ -22,10 +23,11 @@ def default_name(photo: Path, ending: str) -> Path:
 
 
 def check_target(target: Path, overwrite: bool, sources: Iterable[Path | None], folder: bool = False) -> None:
-    """Raises DioramaError where `target` could not be written, before any work is done; makes nothing.
+    """Raises DioramaError where `target` cannot be written, before any work; creates nothing.
 
-    `sources` are files that must not be written over whatever the user says. `folder`: the target is to be a folder.
+    `sources` are files that must never be overwritten. `folder`: the target is to be a folder.
     """
+    check_name(target)
     try:
         exists, is_folder = target.exists(), target.is_dir()
         if any(source is not None and exists and source.exists() and target.samefile(source) for source in sources):
@@ -42,7 +44,7 @@ def check_target(target: Path, overwrite: bool, sources: Iterable[Path | None], 
 
 
 def _check_folder(folder: Path) -> None:
-    """Writes nothing lasting: a folder that is still to be made is tried at the nearest one above it."""
+    """Tests whether a folder can be written, or the nearest existing one above it; leaves nothing."""
     there = folder.absolute()
     try:
         while not there.exists() and there != there.parent:
@@ -63,14 +65,14 @@ def make_folder(folder: Path) -> None:
 
 
 def beside(target: Path) -> Path:
-    """A hidden name in the same folder, of the same ending, to be renamed when it is whole; nobody can plant a link there before."""
+    """A hidden temporary name in the same folder with the same ending; nobody can plant a link there before."""
     return target.with_name(f".{secrets.token_hex(4)}-writing{target.suffix}")
 
 
 def put(fresh: Path, target: Path, overwrite: bool) -> None:
-    """Renames; without `overwrite` only to a name that is free at that moment, as another run may have had the same idea.
+    """Renames to the target; without `overwrite` only where the name is free at that moment, as another run may take it.
 
-    Raises DioramaError where it is not, OSError of the disk.
+    Raises DioramaError where it is not free, OSError of the disk.
     """
     if overwrite:
         os.replace(fresh, target)
@@ -103,7 +105,7 @@ def write_whole(target: Path, data: bytes, overwrite: bool = True) -> None:
 
 
 def room(folder: Path) -> str:
-    """How much is free there, in words; Blender does not tell why it could not write."""
+    """Free space at a path, in words, since Blender does not say why it could not write."""
     return f"{shutil.disk_usage(folder).free / 1e6:,.1f} MB are free there"
 
 

@@ -1,4 +1,4 @@
-"""What a command finds around it: where its words go, where models lie, whether it may go online, how it is stopped."""
+"""The environment of a command: its output, models folder, online access and interruption."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if 
 
 
 class ProgressLine:
-    """One line on standard error that tells how far the work is; it stops the work when the user asked to.
+    """One line on standard error with the progress; raises when the user asked to stop.
 
-    Nothing is written where standard error is no terminal: logs are read by programs.
+    Nothing is written where standard error is no terminal, since programs read logs.
     """
 
     def __init__(self, shown: bool, stops: CancelSignals):
@@ -37,22 +37,22 @@ class ProgressLine:
         self.show(stage, fraction)
 
     def show(self, stage: str, fraction: float) -> None:
-        """The line alone, for work that is stopped otherwise."""
+        """Shows the line only, for work that is stopped in another way."""
         if self.shown:
             self.write(f"\r{fraction:4.0%} {plain(stage):<60.60}")
             self.open = True
 
     def end(self) -> None:
-        """Lets the next words begin on a line of their own."""
+        """Ends the line, so that the next output begins on a new one."""
         if self.open:
             self.write("\n")
             self.open = False
 
 
 class CancelSignals:
-    """Ctrl-C, remembered: an interrupt that strikes inside a callback of Blender would be swallowed there.
+    """Remembers Ctrl-C: an exception raised inside a callback of Blender would be swallowed.
 
-    A request to end (SIGTERM) and a terminal that is closed (SIGHUP) are the same to us.
+    A request to end (SIGTERM) and a closed terminal (SIGHUP) count as the same.
     """
 
     def __init__(self):
@@ -65,7 +65,7 @@ class CancelSignals:
 
     @contextmanager
     def heeded(self) -> Iterator[None]:
-        """Meanwhile Ctrl-C and its like raise KeyboardInterrupt here instead of whatever Blender does with it."""
+        """A context in which Ctrl-C and its like raise KeyboardInterrupt here, whatever Blender does with them."""
         if threading.current_thread() is not threading.main_thread():  # only there can a signal be handled
             yield
             return
@@ -80,7 +80,7 @@ class CancelSignals:
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Meanwhile the first Ctrl-C waits for the next `check`: Blender would answer it with tracebacks, no sooner."""
+        """A context in which the first Ctrl-C waits for the next `check`, since Blender would answer it with tracebacks."""
         self.deferring = True
         try:
             yield
@@ -90,7 +90,7 @@ class CancelSignals:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Meanwhile every signal waits: an interrupt inside the start of a library such as Blender leaves it broken."""
+        """A context in which every signal waits: an interrupt during the start of a library such as Blender leaves it broken."""
         self.holding = True
         try:
             yield
@@ -106,7 +106,7 @@ class CancelSignals:
 
 @dataclass(frozen=True)
 class Session:
-    """Handed to each command."""
+    """Passed to each command."""
 
     out: Callable[[str], None]  # prints on the true standard output
     models: Path  # folder of downloaded networks, unless --models-dir names another
@@ -116,14 +116,14 @@ class Session:
     progress: ProgressLine = field(repr=False)
 
     def say(self, *lines: str) -> None:
-        """Words for a person; none with --json or --quiet."""
+        """Prints text for a person; nothing with --json or --quiet."""
         self.progress.end()
         if not self.json and not self.quiet:
             for line in lines:
                 self.out(plain(line))
 
     def result(self, facts: dict) -> None:
-        """The one JSON object, with --json."""
+        """Prints the one JSON object, with --json."""
         self.progress.end()
         if self.json:
             self.out(json.dumps(facts, allow_nan=False))
@@ -134,12 +134,12 @@ class Session:
 
 
 def plain(text: str) -> str:
-    """Text without what would steer a terminal: names and camera models come from strangers' files."""
+    """Text without terminal control characters: file names and camera models are untrusted."""
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def write_to(descriptor: int, text: str) -> OSError | None:
-    """Writes at once; returns why it could not, as somebody who reads no more is no reason to stop the work."""
+    """Writes at once; returns the error where it fails, since a reader that closed the pipe is no reason to stop the work."""
     data = memoryview(text.encode("utf-8", "backslashreplace"))
     try:
         while data:
@@ -150,7 +150,7 @@ def write_to(descriptor: int, text: str) -> OSError | None:
 
 
 def open_streams() -> None:
-    """Standard input, output and error lead nowhere where they were closed, instead of into the next file that is opened."""
+    """Opens closed standard streams on the null device, so that the next opened file does not become one of them."""
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         try:
             os.fstat(number)
@@ -161,7 +161,7 @@ def open_streams() -> None:
 
 
 def flush_streams() -> None:
-    """What Python still holds back goes out, or nowhere: its own last attempt would end in a traceback and another exit code."""
+    """Flushes the streams or drops their content: Python's own last attempt would end in a traceback and another exit code."""
     for number, stream in ((1, sys.stdout), (2, sys.stderr)):
         try:
             stream.flush()
@@ -170,7 +170,7 @@ def flush_streams() -> None:
 
 
 class OwnWords:
-    """Called like `print`, for standard output; knows why that took no more, and what libraries said meanwhile."""
+    """Called like `print`, for standard output; stores why a write failed, and what libraries wrote meanwhile."""
 
     def __init__(self):
         self.lost: OSError | None = None
@@ -214,7 +214,7 @@ class OwnWords:
 
 
 def _temporary():
-    """A file without a name; None where there is no room for one."""
+    """A temporary file without a name; None where there is no space for one."""
     try:
         return tempfile.TemporaryFile()
     except OSError:
@@ -229,7 +229,7 @@ def _last_of(file) -> str:
 
 @contextmanager
 def only_ours_on_standard_output() -> Iterator[Callable[[str], None]]:
-    """Yields a `print` for standard output, from which Blender's own chatter is kept away meanwhile."""
+    """Yields a `print` for standard output, which Blender's own output does not reach meanwhile."""
     with OwnWords().alone() as out:
         yield out
 

@@ -1,4 +1,4 @@
-"""`photo-diorama depth`: the depth of a photo alone, in a file that other programs read."""
+"""`photo-diorama depth`: writes the depth of a photo to a file that other programs read."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FARTHEST = 1 / TOP
 
 @dataclass(frozen=True)
 class WholeDepth:
-    """Depth known everywhere, as it is written."""
+    """Depth without unknown pixels, as it is written."""
 
     values: np.ndarray  # (h, w) float32: metres, or disparity from FARTHEST to 1, the nearest
     metric: bool
@@ -54,7 +54,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace, session: Session) -> None:
-    """Finds the depth as a diorama does, brings it onto the photo without holes, writes it and says what it is."""
+    """Finds depth as for a diorama, fills its holes on the photo, writes it and prints what it is."""
     started = time.perf_counter()
     settings = settings_from(given, OPTIONS)
     ending = given.output.suffix.lower()
@@ -113,7 +113,7 @@ def encode(depth: WholeDepth, ending: str) -> bytes:
 
 
 def read_again(metric: bool, ending: str) -> str:
-    """The flags with which our own reader takes the file for what it is."""
+    """The flags with which our own reader understands the file correctly."""
     if not metric:
         return "--depth-kind disparity"
     return f"--depth-kind metric --depth-scale {0.001 if ending == '.png' else 1:g}"

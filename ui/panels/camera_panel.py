@@ -1,4 +1,4 @@
-"""The sidebar's camera box: a button for each move, and the object that it turns on."""
+"""The sidebar's camera box: a button for each move, and the focus object."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sidebar's tools for the depth of the selected diorama: painting, regions, and back to the original."""
+"""The sidebar's depth box of the selected diorama: painting, regions, and restoring the original."""
 
 import bpy
 

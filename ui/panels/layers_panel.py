@@ -1,4 +1,4 @@
-"""The sidebar's list of a diorama's layers, and what can be done with them."""
+"""The sidebar's list of a diorama's layers, and their operators."""
 
 import bpy
 
@@ -66,7 +66,7 @@ def draw_list(layout, root, active) -> None:
 
 
 def middle_of(root) -> float:
-    """A distance to begin with: what stands in the middle of the photo."""
+    """A default distance: that of the photo's middle."""
     try:
         return float(kept_source(root)["focus_m"])
     except (KeyError, TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""The sidebar's output box: what the selected diorama can be rendered to."""
+"""The sidebar's output box: renders of the selected diorama."""
 
 from __future__ import annotations
 

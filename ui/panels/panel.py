@@ -1,4 +1,4 @@
-"""The sidebar tab: photo and options, progress, and what is known about the selected diorama."""
+"""The sidebar's first box: photo and options, progress, and facts about the selected diorama."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from ...operators.build import build_operator
 from ...operators.build.better_depth import GetBetterDepth, is_wanted, offered
 from ...operators.build.defaults import LoadDefaults, SaveDefaults
 from ...operators.build.import_photo import ImportPhoto
-from ...operators.build.properties import draw_options, set_values, values_of
+from ...operators.build.properties import draw_options, set_values, settings_of, values_of
 from ...operators.build.rebuild import Rebuild
+from ...operators.depth.invert_depth import InvertDepth
 from ...operators.scene.root import find_root, kept_source, world_scale
+from ...operators.staging.depth_preview import draw_depth_preview
 from ...operators.staging.look_through import LookThrough, SetUpScene, looks_through
 from .tab import DioramaPanel, TabPanel
 
@@ -34,6 +36,7 @@ class PHOTO_DIORAMA_PT_import(TabPanel, bpy.types.Panel):
             draw_this_diorama(layout.box(), root, context)
         layout.prop(chosen, "photo", placeholder="Photo")
         layout.prop(chosen, "depth", text="Depth", placeholder="Depth file, if you have one")
+        draw_depth_preview(layout, chosen.photo, chosen.depth, lambda: settings_of(chosen))
         if build_operator.running is not None:
             row = layout.row(align=True)
             build_operator.draw_progress(row)
@@ -49,14 +52,16 @@ class PHOTO_DIORAMA_PT_import(TabPanel, bpy.types.Panel):
 
 
 def draw_this_diorama(layout, root: bpy.types.Object, context: bpy.types.Context) -> None:
-    """What is wanted first of the selected diorama: to see it, to render it, to build it anew, and a better depth."""
+    """The most wanted buttons for the selected diorama: look through, set up, rebuild, better depth."""
     layout.label(text=root.name, icon="OUTLINER_OB_IMAGE")
     column = layout.column(align=True)
     looks = looks_through(context.area, root)
     text, icon = ("Back to My View", "LOOP_BACK") if looks else ("Look Through the Photo", "OUTLINER_OB_CAMERA")
     column.operator(LookThrough.bl_idname, text=text, icon=icon)
     column.operator(SetUpScene.bl_idname, icon="SCENE_DATA")
-    column.operator(Rebuild.bl_idname, text="Rebuild", icon="FILE_REFRESH")
+    row = column.row(align=True)
+    row.operator(Rebuild.bl_idname, text="Rebuild", icon="FILE_REFRESH")
+    row.operator(InvertDepth.bl_idname, text="Invert Depth", icon="ARROW_LEFTRIGHT")
     if not is_wanted(root, context):
         return
     offer, better = layout.column(align=True), offered()
@@ -90,14 +95,14 @@ class PHOTO_DIORAMA_PT_about(DioramaPanel, bpy.types.Panel):
 
 
 def letters_beside(context: bpy.types.Context) -> int:
-    """How many letters fit beside the names in this sidebar, since labels do not wrap by themselves."""
+    """How many letters fit beside the names in this sidebar, since labels do not wrap."""
     letter = LETTER_PX * (context.preferences.system.ui_scale or 1.0)  # it is 0 without a window
     width = context.region.width if context.region else 0
     return max(24, int(width * (1 - NAMES_PART) / letter) - 2)
 
 
 def facts_told(source: dict, scale: float = 1.0) -> list[tuple[str, str]]:
-    """What is kept on a root of this scale in the world, as rows of a name and words; what is missing or no number any more is left out."""
+    """The facts on a root with this scale in the world, as rows of name and text; missing or damaged ones are left out."""
     rows = [("Photo", lambda: bpy.path.basename(source["photo"]))]
     rows += [("Size", lambda: _size(*source["photo_size"]))]
     rows += [("Worked at", lambda: _size(*source["working_size"]))]

@@ -1,4 +1,4 @@
-"""The safe range of the selected diorama's camera, told and measured, and the tilt preview."""
+"""The sidebar's safe range box: the measured range, measuring, and the tilt preview."""
 
 import bpy
 

@@ -1,4 +1,4 @@
-"""What all boxes of the sidebar's tab have in common."""
+"""Base classes of all boxes in the sidebar's tab."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The networks in the preferences: what each is for, its size, licence and state, and buttons to get or remove it."""
+"""The list of networks in the preferences: purpose, size, licence, state, and buttons to download or remove."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ THERE = ("installed", "unchecked")
 
 
 def draw_models(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """A row for each network; what may not be used commercially says so."""
+    """A row per network; it says where commercial use is not allowed."""
     folder = models_folder(context)
     best = models.best_estimator(folder)
     layout.label(text=f"Photos without depth: {best.key if best else 'the built-in network'}", icon="OUTLINER_OB_IMAGE")

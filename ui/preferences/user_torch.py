@@ -1,4 +1,4 @@
-"""The preference for a PyTorch of the user's own: put to use at once, and told below it what was found."""
+"""The preference for the user's own PyTorch: applied at once, with the result below it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ LINE = 90
 
 
 def apply(folder: str) -> None:
-    """Takes torch from this folder from now on; "" stands for the usual places."""
+    """Imports torch from this folder from now on; "" stands for the usual places."""
     _state.cache_clear()
     user_torch.prefer(Path(bpy.path.abspath(folder)) if folder else None)
 
 
 def draw_state(layout: bpy.types.UILayout) -> None:
-    """What the folder holds, or in one sentence what is wrong with it or in its way."""
+    """Draws what the folder holds, or one sentence about what is wrong."""
     folder = user_torch.preferred()
     told, wrong = _state(folder) if folder else ("", False)
     in_the_way = user_torch.conflict()

@@ -1,4 +1,4 @@
-"""The pretrained-shape backbones that published depth networks stand on; the only file that imports timm."""
+"""The backbones of published depth networks, from timm; no other file imports timm."""
 
 import sys
 import warnings
@@ -41,7 +41,7 @@ def _create(name: str) -> nn.Module:
 def _import_timm():
     """timm, which imports torchvision, whose compiled part may be missing or made for another torch.
 
-    Only the schemas of its detection operators are missed then, at import; no network here calls them.
+    Then only its detection operators are missing, at import; no network here calls them.
     """
     try:
         try:

@@ -58,6 +58,6 @@ class DepthAnything3(DepthAnything):
 
 
 def is_sky(sky: np.ndarray) -> np.ndarray:
-    """(h, w) bool; nowhere where nearly all or nearly nothing would be sky, as the published rule has it."""
+    """(h, w) bool; False everywhere where nearly all or nearly nothing would be sky, as in the published rule."""
     found = sky >= SKY_FROM
     return found if min(found.sum(), (~found).sum()) > FEWEST else np.zeros_like(found)

@@ -12,7 +12,7 @@ PATCH = 14
 
 
 class Tap(NamedTuple):
-    """What one block says, through the transformer's final norm."""
+    """Output of one block, through the transformer's final norm."""
 
     patches: torch.Tensor  # (N, C, rows, columns)
     class_token: torch.Tensor  # (N, C)

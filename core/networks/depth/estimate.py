@@ -1,4 +1,4 @@
-"""Depth from one photo by a published network: loads the file the user has, prepares the photo, runs it."""
+"""Depth of one photo by a published network: loads the user's file, prepares the photo, runs the network."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,10 +28,10 @@ FAR = 1e6
 
 
 class Prediction(NamedTuple):
-    """What a network says of a photo.
+    """Output of a network for one photo.
 
     "disparity" is relative inverse depth: larger is nearer, scale and shift are unknown, never negative.
-    "metric" is depth along the optical axis in metres. The two are not interchangeable by any formula.
+    "metric" is depth along the optical axis in metres. No formula converts one into the other.
     """
 
     values: np.ndarray  # (h, w) float32 over the whole photo, at the network's resolution
@@ -53,20 +53,20 @@ def _as_metres(values: np.ndarray, focal_px: float | None) -> Prediction:
 
 
 def _depth_and_sky(values: np.ndarray, focal_px: float | None) -> Prediction:
-    """Relative depth and sky of Depth Anything 3; its shift is taken for none."""
+    """Relative depth and sky of Depth Anything 3; its shift is assumed to be 0."""
     depth, sky = values[0], depth_anything_3.is_sky(values[1])
     return Prediction(np.where(sky, 0, 1 / depth).astype(np.float32), "disparity", zero_is_far=True)
 
 
 def _depth_of_focal_length_and_sky(values: np.ndarray, focal_px: float | None) -> Prediction:
-    """Metric depth and sky of Depth Anything 3; an unknown focal length is taken for the long side, as that of a photo is."""
+    """Metric depth and sky of Depth Anything 3; an unknown focal length is assumed to equal the long side, a usual value."""
     depth, sky = values[0], depth_anything_3.is_sky(values[1])
     metres = depth * (focal_px or max(depth.shape)) / depth_anything_3.FOCAL_OF_OUTPUT
     return Prediction(np.where(sky, FAR, metres).astype(np.float32), "metric")
 
 
 def _points(values: np.ndarray, focal_px: float | None) -> Prediction:
-    """Points, normals, mask and scale of MoGe; what has no depth is sky."""
+    """Points, normals, mask and scale of MoGe; pixels without depth are sky."""
     points, known, scale = np.moveaxis(values[:3], 0, 2), values[6] > 0.5, values[7]
     half = np.hypot(*known.shape) / 2
     found = recover_focal_and_shift(points, known, focal_px / half if focal_px else None)
@@ -77,7 +77,7 @@ def _points(values: np.ndarray, focal_px: float | None) -> Prediction:
 
 @dataclass(frozen=True)
 class Architecture:
-    """A published network: its module, how its file becomes that, how it wants the photo, how its answer is read."""
+    """A published network: how to build it from its file, its input, and how to read its output."""
 
     title: str
     module: Callable[[], nn.Module]
@@ -147,7 +147,7 @@ class Estimator:
         `focal_px` is the photo's focal length in its own pixels where it is known. The result covers the whole photo
         with pixel centres at +0.5; its aspect differs from the photo's by the
         rounding to multiples. Memory depends on the network's resolution, not on the photo's.
-        Raises DioramaError if the photo is not of that shape and type, or the network's answer is not finite.
+        Raises DioramaError if the photo is not of that shape and type, or the network's output is not finite.
         """
         if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8 or 0 in photo.shape:
             raise DioramaError(f"A photo must be an RGB image of 8 bits per channel to be estimated, not {photo.dtype} {photo.shape}.")

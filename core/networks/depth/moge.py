@@ -1,7 +1,7 @@
-"""MoGe-2: points in space up to a shift, normals, what is infinitely far, and metres, for one picture, by a DINOv2 vision transformer.
+"""MoGe-2: a point map up to a shift, normals, sky and the metric scale of one picture, by a DINOv2 vision transformer.
 
 Wang et al. 2025, "MoGe-2: Accurate Monocular Geometry with Metric Scale and Sharp Details". `point_map` finds the focal length and
-the shift in what comes out.
+the shift from its output.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The network that completes hidden colour as a module to train: it weighs detail and pieces and adds what is missing.
+"""The network that completes hidden colour, as a module to train: it weighs detail and PatchMatch results and adds the rest.
 
-It says for every pixel of `built_in.colour.network_input` how much of each proposal belongs there and what to add. The shape is that
-of a U-Net (Ronneberger et al. 2015) of plain convolutions: as the smooth continuation has a colour everywhere, there are no holes to
-keep out. `training/export_onnx.py` makes of it what runs in Blender.
+For every pixel of `built_in.colour.network_input` it predicts how much of each proposal to use and what to add. It is a
+U-Net (Ronneberger et al. 2015) of plain convolutions: the smooth continuation has a colour everywhere, so there are no holes to
+mask. `training/export_onnx.py` exports it to the file that runs in Blender.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ def _plain(layer: nn.Module) -> nn.Module:
 
 
 def _as_stored(layer: nn.Conv2d | nn.ConvTranspose2d) -> nn.Module:
-    """The layer with the names that spectral normalisation gives its weights. Making those in earnest would first import
+    """The layer with the names that spectral normalisation gives its weights. Real spectral normalisation would first import
     PyTorch's compiler, which takes a second."""
     weight = layer.weight
     rows = weight.shape[1 if isinstance(layer, nn.ConvTranspose2d) else 0]

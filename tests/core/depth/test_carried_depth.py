@@ -251,6 +251,13 @@ def test_dynamic_depth_in_dioptres():
     np.testing.assert_allclose(found.values, 4 - half_disc() / 255 * 3.5, rtol=1e-6)
 
 
+def test_dioptres_with_near_and_far_exchanged_are_ordered_by_value():
+    """As a phone writes them: the greater dioptre is nearer whatever it is called, and the scale is nobody's."""
+    found = depth_in(dynamic_depth_photo(png(half_disc()), 0.5, 4, form="RangeInverse", units="Diopters"), "a.jpg")
+    assert found.range == (0.25, 2.0) and not found.metric_scale and found.shift_known
+    np.testing.assert_allclose(found.values, 0.5 + half_disc() / 255 * 3.5, rtol=1e-6)
+
+
 def test_samsung_trailer():
     depth = half_disc()
     found = depth_in(samsung_photo(depth, orientation=6), "a.jpg")

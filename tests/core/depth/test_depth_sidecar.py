@@ -37,6 +37,21 @@ def test_lens_blur_pair_is_inverse_depth_with_dark_near(tmp_path, of, depth):
     assert (found.photo_width, found.photo_height) == (120, 80)
 
 
+@pytest.mark.parametrize("cameras", ["cameras", "corrected_cameras"])
+def test_polycams_raw_data(tmp_path, cameras):
+    """keyframes/images, depth and cameras, a JSON for each picture with the camera's numbers one by one."""
+    picture = photo(tmp_path / "keyframes" / "images" / "1234.jpg")
+    file = put(tmp_path / "keyframes" / "depth" / "1234.png", png(MILLIMETRES))
+    assert find_sidecar_depth(picture) is None
+    put(tmp_path / "keyframes" / cameras / "1234.json", dict(fx=100, fy=102, cx=60, cy=40, width=120, height=80, t_00=1.0))
+    assert find_sidecar_depth(picture) == file
+    found = read_sidecar_depth(file, picture)
+    assert found.focal_px == 101 and found.range == pytest.approx((0.6, 2.999)) and "Polycam" in found.source
+    for bad in ("[]", "{}", '{"fx": "x"}', json.dumps(dict(fx=1e30, fy=1, cx=0, cy=0, width=1, height=1))):
+        put(tmp_path / "keyframes" / cameras / "1234.json", bad)
+        assert find_sidecar_depth(picture) is None
+
+
 def test_open3d_folders_with_a_camera_file(tmp_path):
     picture = photo(tmp_path / "color" / "00007.jpg")
     file = put(tmp_path / "depth" / "00007.png", png(MILLIMETRES))

@@ -261,12 +261,14 @@ def test_a_network_is_loaded_once_for_photo_after_photo(tmp_path, monkeypatch):
         forget_models()
 
 
-def test_damaged_carried_depth_is_told_and_not_passed_over(tmp_path):
-    """The photo says that it has depth: an estimate in its place would be a surprise."""
+def test_damaged_carried_depth_is_told_and_the_next_source_taken(tmp_path):
     data = gdepth_photo(png(np.tile(RAMP, (8, 8)) ^ 37)[:-60], 1.0, 9.0, photo=photo_pixels(64, 48))
     (tmp_path / "damaged.jpg").write_bytes(data)
-    with pytest.raises(DioramaError, match="damaged.jpg"):
-        find_depth(load_photo(tmp_path / "damaged.jpg"), None, AUTO, None)
+    found = find_depth(load_photo(tmp_path / "damaged.jpg"), None, AUTO, None)
+    assert found.origin == BUILT_IN and "not used" in found.values.source and "damaged.jpg" in found.values.source
+    np.save(tmp_path / "damaged_depth.npy", 1 + np.add.outer(np.arange(48.0), np.arange(64.0)))
+    found = find_depth(load_photo(tmp_path / "damaged.jpg"), None, AUTO, None)
+    assert found.origin == "beside the photo" and "not used" in found.values.source
 
 
 @pytest.mark.parametrize("values", [np.full((48, 64), 2.0), np.full((48, 64), np.nan)], ids=["flat", "unknown"])

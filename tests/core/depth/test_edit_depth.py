@@ -23,7 +23,7 @@ from photo_diorama.core.depth.edit_depth import (
     take_over,
 )
 from photo_diorama.core.errors import DioramaError
-from photo_diorama.core.pipeline import Kept, build_diorama, find_original
+from photo_diorama.core.pipeline import StageCache, build_diorama, find_original
 from photo_diorama.core.settings import Settings
 
 ROWS, COLUMNS = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
@@ -208,7 +208,7 @@ SETTINGS = Settings().with_values({"border": 0.2, "depth_kind": "metric"})
 
 
 def test_the_pipeline_repeats_only_what_an_edit_changes(tmp_path):
-    files, kept = t_junction().saved(tmp_path), Kept()
+    files, kept = t_junction().saved(tmp_path), StageCache()
     before = build_diorama(*files, SETTINGS, kept=kept)
     original = before.depth.disparity
     edit = DepthEdit(original, change_region(original, box(10, 90, 40, 130), move(0.3)))
@@ -229,7 +229,7 @@ def test_results_of_several_photos_are_kept_while_there_is_room(tmp_path):
     places = [tmp_path / name for name in "abc"]
     for place in places:
         place.mkdir()
-    files, kept = [t_junction().saved(place) for place in places], Kept()
+    files, kept = [t_junction().saved(place) for place in places], StageCache()
     first = [build_diorama(*each, SETTINGS, kept=kept) for each in files]
     assert all(build_diorama(*each, SETTINGS, kept=kept).mesh is was.mesh for each, was in zip(files, first, strict=True))
     kept.room = 0

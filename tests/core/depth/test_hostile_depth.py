@@ -194,7 +194,8 @@ def test_dynamic_depth_that_lies():
         refused(dynamic_depth_photo(image, 1, 2, length=length), "appended")
     refused(dynamic_depth_photo(image, 1, 2, length=0), "does not list")
     refused(dynamic_depth_photo(b"not a picture" * 9, 1, 2), "not there")
-    refused(dynamic_depth_photo(image, 0.5, 4, units="Diopters"), "dioptres")
+    refused(dynamic_depth_photo(image, 4, 4, units="Diopters"), "dioptres")
+    refused(dynamic_depth_photo(image, 4, -1, units="Diopters"), "dioptres")
     refused(dynamic_depth_photo(image, 1, 2)[: -len(image) // 2], "not there|decode")
     many = '<rdf:li rdf:parseType="Resource"><Container:Item Item:Mime="image/png" Item:Length="1"/></rdf:li>' * 200
     refused(dynamic_depth_photo(image, 1, 2, first=many), "more than")

@@ -363,3 +363,25 @@ def test_the_flag_takes_one_word_or_two_numbers():
 
     assert parse(["a.jpg", "--depth-range", "2", "-0.5", "--quiet"])[1].depth_range == "2 -0.5"
     assert parse(["--depth-range", "shared", "a.jpg"])[1].depth_range == "shared"
+
+
+def test_a_render_of_several_passes_is_photo_and_depth(tmp_path):
+    """As Blender's MultiLayer OpenEXR: Combined is the photo, Depth its depth, Mist and normals neither."""
+    colour = np.random.default_rng(0).random((4, *Z.shape), np.float32) / 2  # the library writes whole arrays alone
+    channels = {f"ViewLayer.Combined.{name}": colour[k] for k, name in enumerate("RGBA")}
+    channels |= {f"ViewLayer.Normal.{name}": colour[0] for name in "XYZ"} | {"ViewLayer.Mist.Z": Z / 80}
+    channels["ViewLayer.Combined.A"] = np.ones_like(Z)
+    channels["ViewLayer.Depth.Z"] = np.where(Z > 70, np.float32(1e10), Z)
+    OpenEXR.File({"type": OpenEXR.scanlineimage, "Scene": "Scene", "RenderTime": "00:01"}, channels).write(str(tmp_path / "a.exr"))
+    photo = load_photo(tmp_path / "a.exr")
+    np.testing.assert_allclose(photo.colour, np.moveaxis(colour[:3], 0, 2), atol=1e-6)
+    found = find_depth(photo, None, DepthSettings(), None)
+    assert found.origin == "photo" and found.values.metric and not found.values.unsure and "Depth.Z" in found.values.source
+    z = 1 / depth_on_photo(found.values, photo, DepthSettings(), 960, "a.exr").disparity
+    in_metres(z)
+    assert z[SKY] > 1000
+
+
+def test_a_grey_photo_is_not_its_own_depth(tmp_path):
+    OpenEXR.File({"type": OpenEXR.scanlineimage}, {"Y": np.float32(1 / Z)}).write(str(tmp_path / "a.exr"))
+    assert find_depth(load_photo(tmp_path / "a.exr"), None, DepthSettings(), None).origin == "built-in"

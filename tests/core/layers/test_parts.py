@@ -9,7 +9,7 @@ from scenes import HEIGHT, WIDTH, nested, t_junction, two_planes
 from photo_diorama.core.depth.depth_map import DepthMap
 from photo_diorama.core.layers.layered_depth_image import LEFT, RIGHT, neighbour
 from photo_diorama.core.layers.parts import Parts, snap, with_part, without_part
-from photo_diorama.core.pipeline import Kept, build_diorama
+from photo_diorama.core.pipeline import StageCache, build_diorama
 from photo_diorama.core.settings import Settings
 
 SETTINGS = Settings().with_values({"border": 0.2, "depth_kind": "metric", "rim": 0.0})
@@ -165,7 +165,7 @@ def test_parts_keep_their_place_at_other_sizes(files):
 
 
 def test_only_what_follows_is_repeated(files):
-    kept = Kept()
+    kept = StageCache()
     before = build_diorama(*files, SETTINGS, kept=kept)
     after = build_diorama(*files, SETTINGS, kept=kept, parts=with_part(None, WALL))
     assert after.depth is before.depth and after.mesh is not before.mesh

@@ -23,7 +23,7 @@ from photo_diorama.core.mesh.vertices import (
     SLOT_STEP,
     TL,
     TR,
-    _behind_their_fronts,
+    _keep_vertices_behind_occluders,
     find_vertices,
 )
 
@@ -147,5 +147,5 @@ def test_what_is_lowered_lowers_what_it_hides_three_deep():
         )
     image = LayeredDepthImage(tuple(layers), (0, 0, 1, 3), threshold=0.08, span=1.0)
     slots = [np.array([[row]] * 4) for row in ([0, 2, 3], [1, 3, 4], [2, 3, 4])]
-    values = _behind_their_fronts(image, slots, np.array([3.0, 1.0, 2.0, 2.0, 2.0], np.float32))
+    values = _keep_vertices_behind_occluders(image, slots, np.array([3.0, 1.0, 2.0, 2.0, 2.0], np.float32))
     assert values[:2].tolist() == [3, 1] and np.allclose(values[2:], [0.99, 0.98, 0.97])

@@ -66,7 +66,8 @@ def test_srgb_itself_is_left_alone():
 
 @pytest.mark.parametrize("cut", [0, 4, 100, 130, 140, 300, 400])
 def test_damaged_profiles_are_passed_over(cut):
-    assert to_srgb(COLOURS, p3_profile()[:cut]) is None
+    with pytest.raises(ValueError):  # which `load_photo` turns into a note
+        to_srgb(COLOURS, p3_profile()[:cut])
 
 
 def test_mutated_profiles_raise_nothing():
@@ -75,7 +76,10 @@ def test_mutated_profiles_raise_nothing():
         profile = bytearray(with_curve(list(GAMMA.values())[rng.integers(len(GAMMA))]))
         for at in rng.integers(128, len(profile), 6):
             profile[at] = rng.integers(256)
-        result = to_srgb(COLOURS[:2, :2], bytes(profile))
+        try:
+            result = to_srgb(COLOURS[:2, :2], bytes(profile))
+        except ValueError:
+            continue
         assert result is None or (result.shape == (2, 2, 3) and result.dtype == np.uint16)
 
 

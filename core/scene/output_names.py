@@ -1,0 +1,42 @@
+"""Names that Windows does not take, told before any work is done."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePath
+
+from ..errors import DioramaError
+
+DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *(f"{port}{n}" for port in ("COM", "LPT") for n in "0123456789¹²³")}
+"""Names that stand for a device in every folder, whatever their ending (Microsoft, "Naming Files, Paths, and Namespaces")."""
+FORBIDDEN = set('<>:"|?*') | {chr(n) for n in range(32)}
+MOST = 259
+"""Characters of a whole path; Blender takes no longer ones."""
+
+
+def refused_by_windows(path: PurePath) -> str | None:
+    """The second half of a sentence about a path that Windows would not take, or take for another; None where it takes it.
+
+    >>> from pathlib import PureWindowsPath
+    >>> refused_by_windows(PureWindowsPath("C:/out/nul.blend"))
+    'has the part "nul.blend", which is the name of a device in Windows'
+    """
+    for part in path.parts[1 if path.anchor else 0 :]:
+        if part in (".", ".."):
+            continue
+        if part.partition(".")[0].rstrip(" ").upper() in DEVICES:
+            return f'has the part "{part}", which is the name of a device in Windows'
+        if part.endswith((".", " ")):
+            return f'has the part "{part}", whose last dot or space Windows takes off'
+        if FORBIDDEN & set(part):
+            return f'has the part "{part}" with a character that Windows takes in no name'
+    if len(str(path)) > MOST:
+        return f"is {len(str(path))} characters long, of which Windows takes {MOST}"
+    return None
+
+
+def check_name(path: Path, windows: bool = os.name == "nt") -> None:
+    """Raises DioramaError for an output that this system's files cannot be called."""
+    refused = refused_by_windows(path.absolute()) if windows else None
+    if refused:
+        raise DioramaError(f"{path} {refused}; choose another name.")

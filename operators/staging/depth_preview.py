@@ -1,0 +1,127 @@
+"""Photo and depth together in panel and dialog, as soon as both are chosen: read in a thread, shown as a preview."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+
+import bpy
+import bpy.utils.previews
+import numpy as np
+
+from ...core.depth.depth_map import ASK_IN_WINDOW
+from ...core.depth_thumbnail import DepthThumbnail, depth_thumbnail
+from ...core.errors import DioramaError
+from ...core.settings import Settings
+
+LOOK_AGAIN = 0.2
+"""Seconds between two looks at whether a thumbnail is ready."""
+SCALE, LETTERS = 10.0, 38
+MOST = 8
+"""Thumbnails that are kept."""
+
+_previews = None
+_shown: dict[tuple, Shown] = {}
+
+
+@dataclass
+class Shown:
+    """One thumbnail, or why there is none."""
+
+    icon: int = 0
+    told: str = ""
+    unsure: bool = False
+    result: DepthThumbnail | DioramaError | Exception | None = None  # of the thread
+    ready: bool = False
+
+
+def draw_depth_preview(layout, photo: str, depth: str, settings: Callable[[], Settings]) -> None:
+    """The thumbnail of these files, or what is wrong with the depth; nothing where there is no photo or no depth to be seen."""
+    if not photo:
+        return
+    try:
+        shown = _look(Path(bpy.path.abspath(photo)), Path(bpy.path.abspath(depth)) if depth else None, settings())
+    except (OSError, DioramaError):
+        return  # told when it is built
+    if shown.icon:
+        layout.template_icon(icon_value=shown.icon, scale=SCALE)
+        row = layout.row(align=True)
+        row.label(text="Near is red, far is blue")
+    column = layout.column(align=True)
+    for line in textwrap.wrap(f"{shown.told}; {ASK_IN_WINDOW}" if shown.unsure else shown.told, LETTERS):
+        column.label(text=line)
+
+
+def _look(photo: Path, depth: Path | None, settings: Settings) -> Shown:
+    """What there is to be shown; begins to read it where that is new."""
+    stamps = tuple(path.stat().st_mtime_ns for path in (photo, depth) if path is not None)
+    key = (str(photo), str(depth), stamps, settings.photo, settings.depth)
+    if key not in _shown:
+        while len(_shown) >= MOST:
+            _forget(next(iter(_shown)))
+        _shown[key] = Shown()
+        Thread(target=_read, args=(_shown[key], photo, depth, settings), daemon=True).start()
+        bpy.app.timers.register(lambda: _publish(key), first_interval=LOOK_AGAIN)
+    return _shown[key]
+
+
+def _read(shown: Shown, photo: Path, depth: Path | None, settings: Settings) -> None:
+    """In the thread; knows no Blender."""
+    try:
+        shown.result = depth_thumbnail(photo, depth, settings)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong is told when the diorama is built
+        shown.result = error
+    shown.ready = True
+
+
+def _publish(key: tuple) -> float | None:
+    """In Blender's own thread: makes the preview once it is read."""
+    shown = _shown.get(key)
+    if shown is None or _previews is None:
+        return None
+    if not shown.ready:
+        return LOOK_AGAIN
+    result, shown.result = shown.result, None
+    if isinstance(result, DepthThumbnail):
+        shown.icon, shown.told, shown.unsure = _as_icon(str(key), result.pixels), result.told, result.unsure
+    elif isinstance(result, DioramaError):
+        shown.told = result.in_window
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            area.tag_redraw()
+    return None
+
+
+def _as_icon(name: str, pixels: np.ndarray) -> int:
+    """Blender's number for a square picture with these (h, w, 3) uint8 pixels in its middle."""
+    height, width = pixels.shape[:2]
+    side = max(height, width)
+    square = np.zeros((side, side, 4), np.float32)
+    top, left = (side - height) // 2, (side - width) // 2
+    square[top : top + height, left : left + width, :3] = pixels / np.float32(255)
+    square[top : top + height, left : left + width, 3] = 1
+    preview = _previews.new(name)
+    preview.image_size = preview.icon_size = (side, side)
+    preview.image_pixels_float = preview.icon_pixels_float = square[::-1].ravel()
+    return preview.icon_id
+
+
+def _forget(key: tuple) -> None:
+    del _shown[key]
+    if _previews is not None and str(key) in _previews:
+        del _previews[str(key)]
+
+
+def register() -> None:
+    global _previews
+    _previews = bpy.utils.previews.new()
+
+
+def unregister() -> None:
+    global _previews
+    _shown.clear()
+    bpy.utils.previews.remove(_previews)
+    _previews = None
