@@ -54,7 +54,6 @@ class Effort:
 
 
 THOROUGH = Effort(((2, 1), (3, 2)), 1000, 500)
-REDUCED = Effort(((2, 1), (3, 2)), 500, 250)
 QUICK = Effort(((3, 2),), 250, 250)
 
 
