@@ -1,13 +1,13 @@
 """Renders default dioramas from the left and the right, at amounts 1 and 2 of the swing, and puts them together to be looked at.
 
     python benchmarks/hero_sheet.py NAME|PHOTO ... [--before CHECKOUT] [--after CHECKOUT] [--side 960] [--work FOLDER]
-                                    [--contact FILE.jpg]
+                                    [--contact FILE.jpg] [--amount 1]
 
 NAME is one of tests/heroes/heroes.json or by_eye.json; `unseen` alone is all that nothing was tuned on. `--before` and `--after`
 are checkouts with a .venv of their own; without them this one is shown. Each render lies in --work at full
 size (PHOTO_before_1_left.png ...), a sheet for each photo and amount beside them: above before, below after, the left view on
-the left. `--contact` puts all photos at amount 1 on one small sheet for the documentation. What lies in --work already is not
-made again, so a stopped run goes on.
+the left. `--contact` puts all photos at `--amount` on one small sheet for the documentation, before above after where both are given.
+What lies in --work already is not made again, so a stopped run goes on.
 """
 
 from __future__ import annotations
@@ -96,6 +96,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=960)
     parser.add_argument("--work", type=Path, default=ROOT / "out" / "hero_sheet")
     parser.add_argument("--contact", type=Path)
+    parser.add_argument("--amount", type=int, choices=AMOUNTS, default=1)
     parser.add_argument("--columns", type=int, default=3)
     parser.add_argument("--option", action="append", default=[], help="one more for photo-diorama, as --option=--tear=0.1")
     given = parser.parse_args()
@@ -116,10 +117,11 @@ def main() -> None:
             rows = [[files[amount, view] for view in VIEWS] for files in seen.values()]
             sheet = side_by_side(rows, [f"{name}, {label}, amount {amount}" for label in seen])
             cv2.imwrite(str(given.work / f"sheet_{name}_{amount}.png"), sheet)
-        cells.append(np.hstack([cv2.imread(str(seen[pairs[-1][0]][1, view])) for view in VIEWS]))
+        rows = [np.hstack([cv2.imread(str(files[given.amount, view])) for view in VIEWS]) for files in seen.values()]
+        cells.append(np.vstack([cv2.copyMakeBorder(row, 0, 6, 0, 12, cv2.BORDER_CONSTANT, value=(90,) * 3) for row in rows]))
         print(f"made {given.work}/sheet_{name}_1.png and _2.png", flush=True)
     if given.contact and cells:
-        cv2.imwrite(str(given.contact), contact_sheet(cells, given.columns, 150), [cv2.IMWRITE_JPEG_QUALITY, 80])
+        cv2.imwrite(str(given.contact), contact_sheet(cells, given.columns, 150 * len(pairs)), [cv2.IMWRITE_JPEG_QUALITY, 80])
         print(f"made {given.contact}")
 
 

@@ -1,4 +1,4 @@
-"""A photo and its depth side by side in small, near in warm colours: an inverted map is seen before anything is built of it."""
+"""A photo and its depth together in small, near in warm colours: an inverted map is seen before anything is built of it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ UNKNOWN = 0.35
 class DepthThumbnail:
     """What a person sees of a depth map."""
 
-    pixels: np.ndarray  # (h, 2 w, 3) uint8 sRGB: the photo, and beside it its depth in false colours
+    pixels: np.ndarray  # (h, 2 w, 3) or (2 h, w, 3) uint8 sRGB: the photo, and beside or below it its depth in false colours
     told: str  # what the depth was taken for
     unsure: bool
 
@@ -43,7 +43,9 @@ def depth_thumbnail(photo_path: Path, depth_path: Path | None, settings: Setting
     depth = depth_on_photo(found.values, photo, settings.depth, SIDE, str(depth_path or photo_path))
     h, w = depth.disparity.shape
     colour = (np.clip(photo.working_colour(h, w)[..., :3], 0, 1) * 255 + 0.5).astype(np.uint8)
-    return DepthThumbnail(np.hstack([colour, false_colour(depth.disparity, depth.known)]), depth.source, depth.unsure)
+    both = [colour, false_colour(depth.disparity, depth.known)]
+    pixels = np.vstack(both) if w > h else np.hstack(both)  # together nearly a square, which a panel has room for
+    return DepthThumbnail(pixels, depth.source, depth.unsure)
 
 
 def false_colour(disparity: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Estimates the memory that a diorama needs, from measured figures, and what the machine has left, before work begins."""
+"""Estimates the memory that a diorama needs, from measured figures, and what the machine has left; caches of bounded size."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import contextlib
 import ctypes
 import os
 import sys
+from collections import OrderedDict
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
+
+import numpy as np
 
 from .raster.decode import MAX_PIXELS, size_by_header
 
@@ -98,3 +103,32 @@ def free_caches(package: str) -> None:
                 clear = None if isinstance(value, type) else getattr(value, "cache_clear", None)
                 if callable(clear):
                     clear()
+
+
+@dataclass
+class ArrayCache:
+    """LRU cache of arrays, or of None where there is no result, by keys of bytes; several threads may use it."""
+
+    room: int = 2**27  # bytes
+    results: OrderedDict[bytes, np.ndarray | None] = field(default_factory=OrderedDict)
+    lock: Lock = field(default_factory=Lock)
+
+    def recall(self, key: bytes) -> tuple[bool, np.ndarray | None]:
+        """(whether the result is there, the result)."""
+        with self.lock:
+            if key not in self.results:
+                return False, None
+            self.results.move_to_end(key)
+            return True, self.results[key]
+
+    def keep(self, key: bytes, result: np.ndarray | None) -> None:
+        """Stores a result; drops the least recently used ones until all fit into `room`."""
+        with self.lock:
+            self.results[key] = result
+            while sum(0 if kept is None else kept.nbytes for kept in self.results.values()) > self.room:
+                self.results.popitem(last=False)
+
+    def cache_clear(self) -> None:
+        """Forgets everything."""
+        with self.lock:
+            self.results.clear()

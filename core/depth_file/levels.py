@@ -14,7 +14,7 @@ UNEVEN = 0.08
 """How far from a whole number of steps two levels may lie apart, in steps: what rounding to float leaves."""
 EDGE = 1.6
 """Levels between neighbours from which on there is an edge."""
-OCTAVES, SWEEPS = 5, 24
+OCTAVES, SWEEPS = 5, 12
 """Halvings of the grid, and sweeps over each."""
 OVER = 1.7
 """Over-relaxation of a sweep."""

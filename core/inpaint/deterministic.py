@@ -9,7 +9,7 @@ import numpy as np
 from ..layers.regions import Region
 from ..raster.nearest_known import nearest_known
 from ..raster.push_pull import push_pull
-from .exemplar import PATCH_RADII_AND_SEEDS, inpaint_exemplar_cached
+from .exemplar import RUNS, THOROUGH, Effort, inpaint_exemplar_cached
 
 FEWEST_SOURCES = 12
 DETAIL = 0.6
@@ -45,11 +45,12 @@ class FillParts:
     smooth: np.ndarray  # (h, w, 3) float32: the context's colour on `source`, a smooth continuation elsewhere
     detail: np.ndarray  # (h, w, 3) float32: fine detail for the synthesis pixels and the rim, 0 elsewhere
     pieces: np.ndarray | None = None  # (h, w, 6) float32: two times what pieces of the context would add there, 0 elsewhere
-    long_side: int = 0  # of the whole picture in pixels, where there are pieces
+    long_side: int = 0  # of the whole picture, pixels
 
 
-def fill_parts(region: Region, rim: int, sigma: float, long_side: int = 0) -> FillParts | None:
-    """Smooth fill and detail of one region, with PatchMatch results where `long_side` is given; None without context."""
+def fill_parts(region: Region, rim: int, sigma: float, long_side: int, effort: Effort | None = THOROUGH) -> FillParts | None:
+    """The smooth fill and the detail of one region, with pieces of its context by PatchMatch unless `effort` is None; None without
+    context. `long_side` is the whole picture's, in pixels."""
     source = trusted_context(region, rim)
     if not source.any():
         return None
@@ -57,7 +58,7 @@ def fill_parts(region: Region, rim: int, sigma: float, long_side: int = 0) -> Fi
     hole = region.synthesis | untrusted
     detail[hole] = mirrored_detail(region.colour, source, hole, sigma)
     smooth = push_pull(region.colour, source)
-    found = inpaint_exemplar_cached(region.colour, source, hole, smooth, long_side, untrusted) if long_side else None
+    found = inpaint_exemplar_cached(region.colour, source, hole, smooth, long_side, untrusted, effort) if effort else None
     return FillParts(source, smooth, detail, found, long_side)
 
 
@@ -78,7 +79,7 @@ def compose(region: Region, parts: FillParts | None) -> np.ndarray:
     if parts.pieces is None:
         painted = parts.smooth[wanted] + DETAIL * parts.detail[wanted]
     else:
-        found = parts.pieces[wanted].reshape(-1, len(PATCH_RADII_AND_SEEDS), 3)
+        found = parts.pieces[wanted].reshape(-1, RUNS, 3)
         first = np.ascontiguousarray(parts.pieces[..., :3])
         crisp = found[:, 0] - cv2.GaussianBlur(first, (0, 0), max(1.0, CRISP_SIGMA * parts.long_side))[wanted]
         painted = parts.smooth[wanted] + BESIDE_PIECES * parts.detail[wanted] + PIECES * found.mean(axis=1) + CRISP * crisp

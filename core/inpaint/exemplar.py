@@ -11,19 +11,15 @@ agree with what the photo shows there.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import blake2b
 from math import ceil, log, log2
-from threading import Lock
 
 import numpy as np
 
+from ..memory import ArrayCache
 from ..raster.nearest_known import nearest_known
 
-MOST_SEARCHED, CONVERGED = 1000, 500
-"""Long sides in pixels. Levels above the first are not searched: the field of the coarser level is upsampled. Levels up to the
-second are searched until the field hardly changes."""
 SEARCHES_FINE, SEARCHES_COARSE = 6, (20, 8, 8)
 """Rounds of searching and voting: on levels between those two; then on the finest level below both, the next one, all coarser."""
 PATCH_STEP = 2
@@ -42,10 +38,23 @@ RIM_TRUST = 0.6
 RADIUS_RATIO = 2.5
 """Random search: the radius shrinks by this factor from the whole region down to one pixel."""
 NEIGHBOURS = ((0, 1), (1, 0), (0, -1), (-1, 0))
-PATCH_RADII_AND_SEEDS = ((2, 1), (3, 2))
-"""Two runs: patch radius in pixels, random seed. Where both agree the result is likely right; their mean is closer to the truth."""
+RUNS = 2
+"""Results that a fill is made of. Where two runs agree the result is likely right; their mean is closer to the truth."""
 COARSE = 0.017
 """Sigma as a part of the long side. Anything coarser is left to the smooth fill: patches get lines right and brightness wrong."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How thoroughly patches are searched for."""
+
+    radii_and_seeds: tuple[tuple[int, int], ...]  # of each run, `RUNS` at most: patch radius in pixels, random seed
+    most_searched: int  # long side, pixels: on longer levels the field of the coarser level is only upsampled
+    converged: int  # long side, pixels: levels up to this are searched until the field hardly changes
+
+
+THOROUGH = Effort(((2, 1), (3, 2)), 1000, 500)
+QUICK = Effort(((3, 2),), 250, 250)
 
 
 @dataclass(frozen=True)
@@ -71,49 +80,27 @@ class NearestNeighbourField:
     difference: np.ndarray | None = None  # (n,) float32 weighted mean square difference; None before a search
 
 
-@dataclass
-class PatchCache:
-    """LRU cache of results by a hash of the inputs: an edit of the depth changes few regions of a photo."""
-
-    room: int = 2**27  # bytes
-    results: OrderedDict[bytes, np.ndarray | None] = field(default_factory=OrderedDict)
-    lock: Lock = field(default_factory=Lock)
-
-    def recall(self, key: bytes) -> tuple[bool, np.ndarray | None]:
-        """(whether a result is stored, the result)."""
-        with self.lock:
-            if key not in self.results:
-                return False, None
-            self.results.move_to_end(key)
-            return True, self.results[key]
-
-    def keep(self, key: bytes, result: np.ndarray | None) -> None:
-        """Stores a result; drops the least recently used ones until all fit into `room`."""
-        with self.lock:
-            self.results[key] = result
-            while sum(0 if kept is None else kept.nbytes for kept in self.results.values()) > self.room:
-                self.results.popitem(last=False)
-
-    def cache_clear(self) -> None:
-        """Drops all results."""
-        with self.lock:
-            self.results.clear()
-
-
-patch_cache = PatchCache()
+patch_cache = ArrayCache()
+"""Results by a hash of the inputs: an edit of the depth changes few regions of a photo."""
 
 
 def inpaint_exemplar_cached(
-    colour: np.ndarray, source: np.ndarray, hole: np.ndarray, smooth: np.ndarray, long_side: int, rim: np.ndarray | None = None
+    colour: np.ndarray,
+    source: np.ndarray,
+    hole: np.ndarray,
+    smooth: np.ndarray,
+    long_side: int,
+    rim: np.ndarray | None = None,
+    effort: Effort = THOROUGH,
 ) -> np.ndarray | None:
     """`inpaint_exemplar`, from the cache where context and hole are the same as before."""
     rim = np.zeros_like(hole) if rim is None else rim
-    digest = blake2b(np.array([*source.shape, long_side], np.int64).tobytes(), digest_size=16)
+    digest = blake2b(repr((*source.shape, long_side, effort)).encode(), digest_size=16)
     for part in (np.packbits(source), np.packbits(hole), np.packbits(rim), colour[source | rim], smooth[hole]):
         digest.update(np.ascontiguousarray(part).data)
     known, values = patch_cache.recall(digest.digest())
     if not known:
-        result = inpaint_exemplar(colour, source, hole, smooth, long_side, rim)
+        result = inpaint_exemplar(colour, source, hole, smooth, long_side, rim, effort)
         values = None if result is None else result[hole]
         patch_cache.keep(digest.digest(), values)
     if values is None:
@@ -124,23 +111,30 @@ def inpaint_exemplar_cached(
 
 
 def inpaint_exemplar(
-    colour: np.ndarray, source: np.ndarray, hole: np.ndarray, smooth: np.ndarray, long_side: int, rim: np.ndarray | None = None
+    colour: np.ndarray,
+    source: np.ndarray,
+    hole: np.ndarray,
+    smooth: np.ndarray,
+    long_side: int,
+    rim: np.ndarray | None = None,
+    effort: Effort = THOROUGH,
 ) -> np.ndarray | None:
-    """(h, w, 6) float32: what each of the two runs adds to `smooth` in `hole`, 0 elsewhere; None where too little is known.
+    """(h, w, 3 `RUNS`) float32: what each run adds to `smooth` in `hole`, 0 elsewhere; the last run again where the effort has
+    fewer. None where too little is known.
 
     `colour` and `smooth` (h, w, 3) float32 sRGB, `source` (what may be copied), `hole` and its part `rim` (where `colour` tells
     something that may not be copied) (h, w) bool; `long_side` is that of the whole picture in pixels.
     """
     found, region, sigma = [], (source | hole).astype(np.float32), COARSE * long_side
     share = np.maximum(blurred(region, sigma), 1e-4)[..., None]
-    for radius, seed in PATCH_RADII_AND_SEEDS:
-        made = patch_match(finest_level(colour, source, hole, smooth, radius, rim), radius, seed, long_side)
+    for radius, seed in effort.radii_and_seeds:
+        made = patch_match(finest_level(colour, source, hole, smooth, radius, rim), radius, seed, long_side, effort)
         if made is not None:
             coarse = blurred(made * region[..., None], sigma) / share
             found.append(np.where(hole[..., None], made - coarse, 0).astype(np.float32))
     if not found:
         return None
-    return np.concatenate([found[min(k, len(found) - 1)] for k in range(len(PATCH_RADII_AND_SEEDS))], axis=2)
+    return np.concatenate([found[min(k, len(found) - 1)] for k in range(RUNS)], axis=2)
 
 
 def blurred(picture: np.ndarray, sigma: float) -> np.ndarray:
@@ -157,7 +151,7 @@ def blurred(picture: np.ndarray, sigma: float) -> np.ndarray:
     return cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)[pad : pad + height, pad : pad + width]
 
 
-def patch_match(level: PyramidLevel, radius: int, seed: int, long_side: int) -> np.ndarray | None:
+def patch_match(level: PyramidLevel, radius: int, seed: int, long_side: int, effort: Effort = THOROUGH) -> np.ndarray | None:
     """(h, w, 3) float32: the level's colour on `source`, patches of it in `hole`, 0 elsewhere; None where too little is known.
 
     Patches have 2 `radius` + 1 pixels a side. `long_side` is that of the whole picture in pixels: the work of searching is
@@ -168,7 +162,8 @@ def patch_match(level: PyramidLevel, radius: int, seed: int, long_side: int) -> 
         return None
     rng, picture = np.random.default_rng(seed), level.colour
     nnf: NearestNeighbourField | None = None
-    finest, settled = (min(len(levels) - 1, max(0, ceil(log2(long_side / most)))) for most in (MOST_SEARCHED, CONVERGED))
+    bounds = effort.most_searched, effort.converged
+    finest, settled = (min(len(levels) - 1, max(0, ceil(log2(long_side / most)))) for most in bounds)
     for number in reversed(range(len(levels))):
         now = levels[number]
         nnf = nearest_field(now, radius) if nnf is None else upsampled_field(nnf, levels[number + 1], now, radius)
@@ -176,8 +171,9 @@ def patch_match(level: PyramidLevel, radius: int, seed: int, long_side: int) -> 
         if number < len(levels) - 1:
             picture = voting(picture)
         if number >= finest:
+            rounds = SEARCHES_FINE if number < settled else SEARCHES_COARSE[min(number - settled, len(SEARCHES_COARSE) - 1)]
             search = PatchSearch(nnf, now, radius)
-            for _ in range(SEARCHES_FINE if number < settled else SEARCHES_COARSE[min(number - settled, len(SEARCHES_COARSE) - 1)]):
+            for _ in range(rounds):
                 search(with_rim_evidence(picture, now), rng)
                 picture = voting(picture)
     return picture
@@ -185,6 +181,8 @@ def patch_match(level: PyramidLevel, radius: int, seed: int, long_side: int) -> 
 
 def with_rim_evidence(picture: np.ndarray, level: PyramidLevel) -> np.ndarray:
     """(h, w, 3) float32 to compare patches with: on the rim, what the photo shows, as far as the patches agree."""
+    if not level.rim.any():
+        return picture
     apart = level.colour[level.rim] - picture[level.rim]
     belief = np.exp(-(apart**2).mean(axis=1, keepdims=True) / RIM_TRUST**2)
     believed = picture.copy()
@@ -379,8 +377,8 @@ class Voting:
         weight = np.zeros(len(nnf.rows) + 1, np.float32)  # the last stands for "no patch here"
         weight[:-1] = 1
         if nnf.difference is not None and len(nnf.rows):
-            typical = float(np.percentile(nnf.difference.astype(float), WEIGHT_PERCENTILE))  # NumPy 2 keeps float32, and a scalar's type
-            weight[:-1] /= nnf.difference + 1e-4 + typical
+            middle = len(nnf.rows) * WEIGHT_PERCENTILE // 100
+            weight[:-1] /= nnf.difference + 1e-4 + np.partition(nnf.difference, middle)[middle]
         place = np.append(nnf.source_rows * self.hole.shape[1] + nnf.source_columns, 0)
         taken = self.colour.take(place.take(self.patch) + self.away, axis=0)
         total = np.einsum("pnc,pn->nc", taken, weight.take(self.patch))

@@ -12,6 +12,7 @@ from ..layers.regions import Region
 from ..raster.nearest_known import nearest_known
 from ..threads import thread_count
 from .deterministic import DETAIL_SIGMA, compose, fill_parts
+from .exemplar import Effort
 from .inpainter import Inpainter, Painter, Step
 
 QUICK = 0.1
@@ -37,8 +38,8 @@ def fill_colour(
     painter = inpainter.painter(colour, image, lambda part: progress(quick + (1 - quick) * part))
     done, all_ = 0, sum(int(region.synthesis.sum()) for region in regions) or 1
     with ThreadPoolExecutor(thread_count()) as pool:  # regions know nothing of each other, and OpenCV works outside Python's lock
-        long_side = image.long_side if inpainter.uses_patch_match else 0
-        work = pool.map(lambda region: _paint(region, rim, sigma, long_side, painter, mirrored), regions)
+        paint = lambda region: _paint(region, rim, sigma, image.long_side, inpainter.effort, painter, mirrored)
+        work = pool.map(paint, regions)
         for region, (painted, cut) in zip(regions, work, strict=True):
             colour[region.window][region.synthesis] = painted
             if painter:
@@ -66,9 +67,11 @@ def _without_context(colour: np.ndarray, regions: list[Region], image: LayeredDe
     return colour
 
 
-def _paint(region: Region, rim: int, sigma: float, long_side: int, painter: Painter | None, mirrored: bool) -> tuple[np.ndarray, list]:
+def _paint(
+    region: Region, rim: int, sigma: float, long_side: int, effort: Effort | None, painter: Painter | None, mirrored: bool
+) -> tuple[np.ndarray, list]:
     """The region's deterministic colours as by `compose`, and the painter's input for it."""
-    parts = fill_parts(region, rim, sigma, long_side)
+    parts = fill_parts(region, rim, sigma, long_side, effort)
     if parts and not mirrored:
         parts = replace(parts, detail=np.zeros_like(parts.detail))
     return compose(region, parts), painter.cut(region, parts) if painter and parts else []

@@ -45,6 +45,8 @@ def inpaint(
         found = disocclude(image, layers.hidden_width)
         if found is None or found.hidden.sum() < FEWEST_HIDDEN:
             break
+        if turn == 1:
+            inpainter = inpainter.for_nested()
         found, inpainter = inpainter.edges(image, found, layers.context_width, within(told, 0, EDGES_SHARE * share))
         found = inpainter.depth(image, found, within(told, EDGES_SHARE * share, share))
         image, distance = add_hidden_layer(image, found)

@@ -6,7 +6,7 @@ A new inpainter is a class with the methods of `Inpainter`, and a row in `choose
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol, Self
 
 import numpy as np
@@ -15,6 +15,7 @@ from ..layers.layered_depth_image import LayeredDepthImage
 from ..layers.regions import FEWEST, Disocclusion, Region
 from ..settings import HIDDEN_DEPTH, InpaintSettings
 from .deterministic import FillParts
+from .exemplar import QUICK, THOROUGH, Effort
 from .needed_networks import Downloaded
 
 Step = Callable[[float], None]
@@ -46,8 +47,17 @@ class Inpainter(Protocol):
     """
 
     needs: ClassVar[tuple[str, ...]]  # keys of the catalogue: networks that have to be downloaded first
-    uses_patch_match: ClassVar[bool]  # whether the deterministic fill beneath takes patches of the context (PatchMatch)
     depth_share: ClassVar[float]  # part of a pass's time that goes into edges and depth
+
+    @property
+    def effort(self) -> Effort | None:
+        """PatchMatch's, for the deterministic fill beneath; None: no patches of the context are used."""
+
+    def for_border(self) -> Inpainter:
+        """The inpainter for what lies outside the frame, which hardly ever shows."""
+
+    def for_nested(self) -> Inpainter:
+        """The inpainter for what invented surfaces hide in turn, which shows less than what the photo hides."""
 
     @classmethod
     def load(cls, settings: InpaintSettings, downloaded: Downloaded) -> Self:
@@ -71,13 +81,19 @@ class Deterministic:
     """The deterministic fill alone, named diffusion. The settings decide how hidden depth is chosen; no network paints."""
 
     settings: InpaintSettings
+    effort: Effort | None = None
     needs: ClassVar[tuple[str, ...]] = ()
-    uses_patch_match: ClassVar[bool] = False
     depth_share: ClassVar[float] = 0.0
 
     @classmethod
     def load(cls, settings: InpaintSettings, downloaded: Downloaded) -> Self:
         return cls(settings)
+
+    def for_border(self) -> Inpainter:
+        return Exemplar(self.settings, QUICK) if self.effort or self.needs else self
+
+    def for_nested(self) -> Inpainter:
+        return replace(self, effort=QUICK) if self.effort else self
 
     def edges(self, image: LayeredDepthImage, found: Disocclusion, context_width: float, step: Step) -> tuple[Disocclusion, Self]:
         return found, self
@@ -101,7 +117,7 @@ class Deterministic:
 class Exemplar(Deterministic):
     """The deterministic fill with PatchMatch, so that lines and texture of the context continue."""
 
-    uses_patch_match: ClassVar[bool] = True
+    effort: Effort | None = THOROUGH
 
 
 class WholeRegions:

@@ -14,7 +14,7 @@ from ..layers.layered_depth_image import LayeredDepthImage
 from ..layers.regions import FEWEST, Disocclusion, Region
 from ..settings import HIDDEN_COLOUR, HIDDEN_EDGES
 from .deterministic import FillParts, on_the_rim
-from .exemplar import PATCH_RADII_AND_SEEDS
+from .exemplar import RUNS
 from .inpainter import Exemplar, Painter, Step
 
 BLOCK, MARGIN = 112, 24
@@ -85,7 +85,7 @@ def cut_tiles(region: Region, parts: FillParts) -> list[Tile]:
     colours = trusted.min(axis=0), trusted.max(axis=0)  # so that nothing is tinted as nothing around it is
     rim, shown = on_the_rim(region, parts)
     hole = region.synthesis | rim
-    pieces = np.zeros((*hole.shape, 3 * len(PATCH_RADII_AND_SEEDS)), np.float32) if parts.pieces is None else parts.pieces
+    pieces = np.zeros((*hole.shape, 3 * RUNS), np.float32) if parts.pieces is None else parts.pieces
     given = (parts.smooth, parts.detail, pieces, parts.source, hole, rim, shown)
     tiles = []
     for box, seen in blocks(region.synthesis):

@@ -34,7 +34,8 @@ from ..layers.layered_depth_image import LayeredDepthImage
 from ..layers.link_layers import absorb_islands
 from ..layers.regions import Disocclusion, Region
 from ..settings import InpaintSettings
-from .inpainter import Painter, Step, WholeRegions, within
+from .exemplar import QUICK
+from .inpainter import Exemplar, Inpainter, Painter, Step, WholeRegions, within
 from .needed_networks import NEEDED, Downloaded
 
 
@@ -48,12 +49,18 @@ class Published:
     seen: SeenEdges | None = None
     regions: tuple[Region, ...] = ()
     needs: ClassVar[tuple[str, ...]] = NEEDED["published"]
-    uses_patch_match: ClassVar[bool] = False
+    effort: None = None
     depth_share: ClassVar[float] = 0.5
 
     @classmethod
     def load(cls, settings: InpaintSettings, downloaded: Downloaded) -> Published:
         return load_published(downloaded)
+
+    def for_border(self) -> Inpainter:
+        return Exemplar(InpaintSettings(), QUICK)
+
+    def for_nested(self) -> Inpainter:
+        return self
 
     def edges(self, image: LayeredDepthImage, found: Disocclusion, context_width: float, step: Step) -> tuple[Disocclusion, Published]:
         """Runs the edge network only behind the photo's own surface, where another depth edge touches a silhouette.

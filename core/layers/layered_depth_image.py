@@ -46,6 +46,7 @@ class LayeredDepthImage:
     threshold: float  # jump of disparity at which surfaces are torn, 1/m
     span: float  # range of disparity of the photo, 1/m
     estimated: bool = False  # torn at steps that were found in soft depth: a tear may end before its silhouette does
+    see_through: np.ndarray | None = None  # (h, w) bool: the photo is not opaque, so nothing is invented behind; None without
     skirt: int = 0  # the layer in which foregrounds go on over what is behind, to end softly; 0 without
 
     @property

@@ -66,6 +66,8 @@ def disocclude(image: LayeredDepthImage, hidden_width: float) -> Disocclusion | 
     cut = None if part is None else (jump > 0) & (part != layer.part)
     if hidden_width == 0 and cut is not None:
         jump = np.where(cut, jump, 0)
+    if image.see_through is not None:
+        jump = np.where(image.see_through, 0, jump)
     seeds = np.flatnonzero(jump > 0)
     if len(seeds) == 0 or (hidden_width == 0 and cut is None):
         return None
@@ -85,6 +87,8 @@ def disocclude(image: LayeredDepthImage, hidden_width: float) -> Disocclusion | 
             from_ = front[own[side].ravel()[front]]
             to = from_ + STEPS[side][0] * layer.present.shape[1] + STEPS[side][1]
             new = (owner[to] < 0) & (steps < reach[owner[from_]])
+            if image.see_through is not None:
+                new &= ~image.see_through.ravel()[to]
             from_, to = from_[new], to[new]
             owner[to] = owner[from_]
             distance[to] = steps
@@ -262,23 +266,36 @@ def _contained_in(values: np.ndarray, ordered: np.ndarray) -> np.ndarray:
     return ordered[place] == values
 
 
+def bounding_boxes(labels: np.ndarray) -> np.ndarray:
+    """(n, 4) int64 top, left, bottom, right (the last two exclusive) of the numbers 1 to n in (h, w) `labels`, each of which occurs.
+
+    >>> bounding_boxes(np.array([[0, 2, 2], [1, 0, 2]])).tolist()
+    [[1, 0, 2, 1], [0, 1, 2, 3]]
+    """
+    place = np.flatnonzero(labels)
+    number = labels.ravel()[place]
+    order = np.argsort(number, kind="stable")
+    first = np.searchsorted(number[order], np.arange(1, number.max(initial=0) + 1))
+    rows, columns = np.divmod(place[order], labels.shape[1])
+    ends = [at.reduceat(side, first) for side in (rows, columns) for at in (np.minimum, np.maximum)] if len(first) else [rows] * 4
+    return np.stack([ends[0], ends[2], ends[1] + 1, ends[3] + 1], axis=1)
+
+
 def _cut_out(image, labels, sizes, region, node, found_at) -> list[Region]:
     """Regions as small pictures, one per label."""
-    from scipy import ndimage
-
     pixels, width = labels.size, labels.shape[1]
     order = np.argsort(region, kind="stable")
     region, node, found_at = region[order], node[order], found_at[order]
     bounds = np.searchsorted(region, np.arange(len(sizes) + 1))
-    boxes = ndimage.find_objects(labels)
+    boxes = bounding_boxes(labels)
     result = []
     for label in np.argsort(-sizes[1:], kind="stable") + 1:
         part = slice(bounds[label], bounds[label + 1])
         layer, pixel = np.divmod(node[part], pixels)
         r, c = np.divmod(pixel, width)
         box = boxes[label - 1]
-        top, left = min([box[0].start, *r[:1], *([r.min()] if len(r) else [])]), min([box[1].start, *([c.min()] if len(c) else [])])
-        bottom, right = max([box[0].stop, *([r.max() + 1] if len(r) else [])]), max([box[1].stop, *([c.max() + 1] if len(c) else [])])
+        top, left = min(box[0], r.min(initial=box[0])), min(box[1], c.min(initial=box[1]))
+        bottom, right = max(box[2], r.max(initial=-1) + 1), max(box[3], c.max(initial=-1) + 1)
         window = (slice(int(top), int(bottom)), slice(int(left), int(right)))
         synthesis = labels[window] == label
         context, distance = np.zeros(synthesis.shape, bool), np.zeros(synthesis.shape, np.int16)

@@ -295,7 +295,8 @@ def split_composite(seen, alpha, foreground, background, top: float = 1.0) -> tu
     behind = 1 - np.clip((alpha - UNSEEN) / (SEEN - UNSEEN), 0, 1)  # share of the rest that the background takes
     through = np.maximum(1 - alpha, 1e-6)
     background = background + rest * behind / through
-    background = np.clip(background, np.maximum((seen - alpha * top) / through, 0), np.minimum(seen / through, top))
+    most = np.where(alpha < 1, np.minimum(seen / through, top), top)  # what is opaque asks nothing of what it hides
+    background = np.clip(background, np.where(alpha < 1, np.maximum((seen - alpha * top) / through, 0), 0), most)
     return foreground_of(seen, alpha, foreground, background, top), background
 
 

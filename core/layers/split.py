@@ -8,15 +8,18 @@ import numpy as np
 
 from ..depth.depth_map import DepthMap
 from ..photo.photo import Photo
+from ..raster.nearest_known import nearest_known
 from ..settings import LayerSettings
 from .discontinuities import cut_discontinuities, grow_foreground
-from .layered_depth_image import Layer, LayeredDepthImage, mutual_links
+from .layered_depth_image import DOWN, RIGHT, Layer, LayeredDepthImage, mutual_links, neighbour
 from .parts import Parts, cut_parts
 
 BORDER_STEP, SMALL_BORDER_STEP, SMALL = 32, 8, 640
 """The border is a multiple of this, so that the frame falls on the blocks of the mesh; of less on a grid below `SMALL`."""
 SLOPE_REACH, SLOPE_ALONG = 0.04, 0.03
 """How far into the picture, and along the frame to each side, the slope of disparity there is looked at; parts of the long side."""
+CLEAR_RIM = 2
+"""Working pixels that the surface goes on for where the photo becomes transparent."""
 FLATTENS, NEARER = 2.0, 1.3
 """Widths of the border in which its slope falls to a third; how much nearer than the nearest it may come."""
 
@@ -28,7 +31,9 @@ def split_into_layers(photo: Photo, depth: DepthMap, settings: LayerSettings, pa
     """
     height, width = depth.disparity.shape
     threshold = settings.tear * depth.span
-    disparity = depth.disparity
+    disparity, seen = depth.disparity, photo.seen(height, width)
+    if seen is not None and seen.any():  # so that no jump of depth beside the silhouette pulls at what is seen
+        disparity = np.where(seen, disparity, disparity.ravel()[nearest_known(seen)[1]])
     if depth.steps is None:
         disparity = grow_foreground(disparity, threshold, settings.rim_width(max(height, width)))
     disparity, right, down = cut_discontinuities(disparity, threshold, depth.steps)
@@ -41,7 +46,32 @@ def split_into_layers(photo: Photo, depth: DepthMap, settings: LayerSettings, pa
     layer = _with_border(disparity, right, down, colour, border, threshold)
     if part is not None:
         layer = replace(layer, part=np.pad(part, border, mode="edge"))
-    return LayeredDepthImage((layer,), (border, border, height, width), threshold, depth.span, depth.steps is not None)
+    layer, see_through = _without_what_is_clear(layer, photo, border)
+    return LayeredDepthImage((layer,), (border, border, height, width), threshold, depth.span, depth.steps is not None, see_through)
+
+
+def _without_what_is_clear(layer: Layer, photo: Photo, border: int) -> tuple[Layer, np.ndarray | None]:
+    """The layer without pixels of which nothing is seen, torn all around them; and (h, w) bool where one sees through the photo.
+
+    A rim of `CLEAR_RIM` stays, on which the photo's own alpha ends more exactly than the grid does. Outside the frame nothing goes
+    on beside what is not opaque.
+    """
+    import cv2
+
+    height, width = (side - 2 * border for side in layer.present.shape)
+    opaque = photo.opaque(height, width)
+    if opaque is None:
+        return layer, None
+    seen = photo.seen(height, width)
+    seen = (
+        np.ones(opaque.shape, bool)
+        if seen is None
+        else cv2.dilate(seen.view(np.uint8), np.ones((2 * CLEAR_RIM + 1,) * 2, np.uint8)).view(bool)
+    )
+    present = np.where(layer.synthesised, np.pad(opaque, border, mode="edge"), np.pad(seen, border))
+    right, down = ((layer.links[side] >= 0) & present & neighbour(present, side, False) for side in (RIGHT, DOWN))
+    torn = replace(layer, present=present, synthesised=layer.synthesised & present, links=mutual_links(right, down, 0))
+    return torn, ~np.pad(opaque, border, mode="edge")
 
 
 def _with_border(disparity, right, down, colour, border: int, threshold: float) -> Layer:

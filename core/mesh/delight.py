@@ -121,7 +121,7 @@ def delit_textures(image: LayeredDepthImage, matte: Matte | None, photo: Photo, 
         for layer, factor in zip(image.layers, shading.factor, strict=True)
     ]
     without = replace(image, layers=tuple(layers))
-    atlas, sheet = pack_atlas(without), lay_backdrop(without) if backdrop else None
+    atlas, sheet = pack_atlas(without), lay_backdrop(without) if backdrop and image.see_through is None else None
     if sheet is not None:
         atlas, _ = with_sheet(atlas, sheet.colour)
     plain = replace(photo, colour=delit(photo, shading))

@@ -82,9 +82,9 @@ def _composites(first, size, photo: Photo, matte: Matte, scale, frame) -> tuple[
     top = 1.0 if levels else max(1.0, 4 * float(colour.max()))
     alpha = np.where(alpha > UNSEEN, np.maximum(alpha, least_alpha(colour, back, top)), alpha)
     alpha = _rounded(alpha, levels)[..., None]
-    _, back = split_composite(colour, alpha, front, back, top)
+    _, back = split_composite(colour, alpha, _continued(front, alpha, UNSEEN), back, top)
     back = linear_from_srgb(_rounded(srgb_from_linear(back), levels)) if levels else back
-    front = foreground_of(colour, alpha, front, back, top)
+    front = _continued(foreground_of(colour, alpha, front, back, top), alpha, 0)
     opacity = np.ones_like(alpha)
     if photo.alpha is not None:
         opacity = (photo.alpha[np.ix_(r, c)] / np.float32(levels or 1))[..., None]
@@ -94,6 +94,19 @@ def _composites(first, size, photo: Photo, matte: Matte, scale, frame) -> tuple[
     for side in both:
         side[..., :3] = srgb_from_linear(side[..., :3])
     return tuple((np.clip(side, 0, 1) * levels + 0.5).astype(photo.colour.dtype) for side in both)
+
+
+def _continued(front: np.ndarray, alpha: np.ndarray, unseen: float) -> np.ndarray:
+    """The foreground with, where alpha is `unseen` or less, the colour that is seen beside it.
+
+    Renderers filter colours first and alpha apart: halfway to a texel without alpha half its colour would be seen, as a line.
+    """
+    import cv2
+
+    side = (3, 3)
+    weight = cv2.blur(alpha[..., 0], side)[..., None]
+    beside = cv2.blur(alpha * front, side) / np.maximum(weight, 1e-9)
+    return np.where((alpha <= unseen) & (weight > 1e-6), beside, front)
 
 
 def _resampled(values: np.ndarray, first, size, scale, frame) -> np.ndarray:

@@ -67,7 +67,7 @@ def triangulate(
     """
     with ThreadPoolExecutor(thread_count()) as pool:  # NumPy works outside Python's lock
         packing = pool.submit(pack_atlas, image)
-        laying = pool.submit(lay_backdrop, image) if settings.backdrop else None
+        laying = pool.submit(lay_backdrop, image) if settings.backdrop and image.see_through is None else None
         softening = pool.submit(pack_soft, image, photo, matte) if matte is not None else None
         sloping = pool.submit(find_slopes, image) if lit else None
         corners = find_vertices(image)

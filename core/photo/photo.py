@@ -20,6 +20,8 @@ from .read_pixels import check_size, read_pixels
 FOCAL_35MM, FOCAL_MM, PLANE_X_RES, PLANE_UNIT = 0xA405, 0x920A, 0xA20E, 0xA210
 EXIF_WIDTH, EXIF_HEIGHT = 0xA002, 0xA003
 MM_PER_PLANE_UNIT = {2: 25.4, 3: 10.0, 4: 1.0}
+NEARLY_OPAQUE = 0.98
+"""Alpha from which on a pixel counts as opaque."""
 ASSUMED = f"not in the photo, so {DEFAULT_FOV_DEG:.2f} degrees across the long side"
 DIAGONAL_35MM = float(np.hypot(36.0, 24.0))
 
@@ -47,6 +49,17 @@ class Photo:
     def is_linear(self) -> bool:
         return self.colour.dtype == np.float32
 
+    def seen(self, height: int, width: int) -> np.ndarray | None:
+        """(height, width) bool: where anything of the photo is to be seen; None where its alpha is 0 nowhere."""
+        return None if self.alpha is None or self.alpha.min() > 0 else _scaled(self.alpha > 0, height, width) > 0
+
+    def opaque(self, height: int, width: int) -> np.ndarray | None:
+        """(height, width) bool: where nothing can be seen through it; None where that is so everywhere."""
+        if self.alpha is None:
+            return None
+        whole = self.alpha >= NEARLY_OPAQUE * (1 if self.is_linear else np.iinfo(self.alpha.dtype).max)
+        return None if whole.all() else _scaled(~whole, height, width) == 0
+
     def working_colour(self, height: int, width: int) -> np.ndarray:
         """(height, width, 3) float32, sRGB-encoded (linear photos too, then without an upper bound), area-averaged."""
         import cv2
@@ -56,6 +69,14 @@ class Photo:
         if self.is_linear:
             return srgb_from_linear(np.maximum(small, 0))
         return small / np.float32(np.iinfo(self.colour.dtype).max)
+
+
+def _scaled(mask: np.ndarray, height: int, width: int) -> np.ndarray:
+    """(height, width) float32: the part of each pixel that the mask (H, W) covers."""
+    import cv2
+
+    kind = cv2.INTER_AREA if width < mask.shape[1] else cv2.INTER_LINEAR
+    return cv2.resize(mask.astype(np.float32), (width, height), interpolation=kind)
 
 
 @reading_a_file()

@@ -130,7 +130,7 @@ def rebuild(root: bpy.types.Object, built: Diorama, settings: Settings, source: 
     moves = moves_anew or changed & {*MOVE_OPTIONS}
     renew_camera(objects, built, was, settings.scene if moves else None, scene)
     if "set_up_scene" in changed and settings.scene.set_up_scene and "camera" in objects:
-        set_up_scene(scene, objects["camera"], built.mesh.camera.width, built.mesh.camera.height)
+        set_up_scene(scene, objects["camera"], (built.mesh.camera.width, built.mesh.camera.height), built.photo.alpha is not None)
     if image_on(root, EDITED_KEY) and (changed & DEPTH_OPTIONS or any(was.get(k) != source[k] for k in ("depth", "photo_stamp"))):
         keep_edit(root, DepthEdit(built.original.disparity, built.depth.disparity))
     root[SETTINGS_KEY], root[SOURCE_KEY] = json.dumps(settings.values()), json.dumps(source)

@@ -59,7 +59,7 @@ def emit(mesh: LayeredMesh, photo: Photo, settings: Settings, source: dict, cont
     add_relief(root, surfaces, camera, mesh)
     animate(camera.parent, camera, mesh, settings.scene, context.scene, (edge_of(mesh), mesh.camera))
     if settings.scene.set_up_scene:
-        set_up_scene(context.scene, camera, mesh.camera.width, mesh.camera.height)
+        set_up_scene(context.scene, camera, (mesh.camera.width, mesh.camera.height), photo.alpha is not None)
     return root
 
 
@@ -149,12 +149,16 @@ def match_camera(data: bpy.types.Camera, mesh: LayeredMesh) -> None:
     data.clip_start, data.clip_end = mesh.nearest / 50, mesh.farthest * 4
 
 
-def set_up_scene(scene, camera, width: int, height: int) -> None:
-    """The photo's camera, resolution and colours for the scene: what the user asked for, or the command line's own new file."""
+def set_up_scene(scene, camera, size: tuple[int, int], see_through: bool) -> None:
+    """The photo's camera, resolution and colours for the scene: what the user asked for, or the command line's own new file.
+
+    Where one sees through the photo, the film keeps what is transparent so.
+    """
     scene.camera = camera
     camera.data.show_passepartout = True
     render = scene.render
-    render.resolution_x, render.resolution_y, render.resolution_percentage = width, height, 100
+    (render.resolution_x, render.resolution_y), render.resolution_percentage = size, 100
+    render.film_transparent = render.film_transparent or see_through
     render.pixel_aspect_x = render.pixel_aspect_y = 1.0
     show_as_the_photo(scene)
     scene.cycles.transparent_max_bounces = max(scene.cycles.transparent_max_bounces, 32)

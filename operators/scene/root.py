@@ -121,6 +121,7 @@ def source_of(built: Diorama, photo: str, depth: str | None) -> dict:
         "focal_px": round(camera.focal_px, 3),
         "centre_px": [round(camera.cx, 3), round(camera.cy, 3)],
         "focal_source": built.photo.focal_source,
+        "see_through": built.photo.alpha is not None,
         "photo_notes": list(built.photo.notes),
         "depth_source": built.depth.source,
         "depth_unsure": built.depth.unsure,

@@ -1,4 +1,4 @@
-"""Photo and depth side by side in panel and dialog, as soon as both are chosen: read in a thread, shown as a preview."""
+"""Photo and depth together in panel and dialog, as soon as both are chosen: read in a thread, shown as a preview."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ...core.settings import Settings
 
 LOOK_AGAIN = 0.2
 """Seconds between two looks at whether a thumbnail is ready."""
-SCALE, LETTERS = 9.0, 44
+SCALE, LETTERS = 10.0, 38
 MOST = 8
 """Thumbnails that are kept."""
 

@@ -166,7 +166,7 @@ class SetUpScene(ActOnDiorama, bpy.types.Operator):
             width, height = (int(length) for length in kept_source(root)["photo_size"])
         except (KeyError, TypeError, ValueError):
             raise DioramaError(f"{root.name} does not know its photo any more; rebuild it from its photo.") from None
-        set_up_scene(context.scene, camera, width, height)
+        set_up_scene(context.scene, camera, (width, height), bool(kept_source(root).get("see_through")))
         return f"The scene renders through {camera.name}, {width} x {height} px, colours as in the photo."
 
 

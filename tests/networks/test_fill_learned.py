@@ -11,7 +11,7 @@ from photo_diorama.core.built_in.onnx_network import load  # noqa: E402
 from photo_diorama.core.inpaint import learned  # noqa: E402
 from photo_diorama.core.inpaint.choose_inpainter import INPAINTERS, choose_inpainter, resolved  # noqa: E402
 from photo_diorama.core.inpaint.deterministic import FillParts, compose, fill_parts  # noqa: E402
-from photo_diorama.core.inpaint.exemplar import blurred  # noqa: E402
+from photo_diorama.core.inpaint.exemplar import THOROUGH, blurred  # noqa: E402
 from photo_diorama.core.layers.regions import Region  # noqa: E402
 from photo_diorama.core.networks.checkpoints import save_network  # noqa: E402
 from photo_diorama.core.networks.inpaint.forward import on_arrays  # noqa: E402
@@ -191,7 +191,7 @@ def test_what_the_settings_say_is_done():
     """Nothing else of the settings changes, and what was chosen by name stays."""
     canvas = np.zeros((2, 2, 3), np.float32)
     diffusion, exemplar, chosen = (choose_inpainter(InpaintSettings(name)) for name in ("diffusion", "exemplar", "automatic"))
-    assert (diffusion.uses_patch_match, exemplar.uses_patch_match, chosen.uses_patch_match) == (False, True, True)
+    assert (diffusion.effort, exemplar.effort, chosen.effort) == (None, THOROUGH, THOROUGH)
     assert diffusion.painter(canvas, None, None) is exemplar.painter(canvas, None, None) is None
     assert chosen.painter(canvas, None, None).network is load(HIDDEN_COLOUR)
     assert resolved(InpaintSettings(hidden_depth="nearest")) == InpaintSettings("learned", hidden_depth="nearest")

@@ -31,7 +31,7 @@ from pictures import Pictures, is_held_out, read_pictures  # noqa: E402
 
 from photo_diorama.core.built_in.colour import contrast  # noqa: E402
 from photo_diorama.core.inpaint.deterministic import fill_parts, on_the_rim  # noqa: E402
-from photo_diorama.core.inpaint.exemplar import PATCH_RADII_AND_SEEDS  # noqa: E402
+from photo_diorama.core.inpaint.exemplar import RUNS  # noqa: E402
 from photo_diorama.core.layers.regions import Region  # noqa: E402
 
 SIDE, AROUND = 96, 32
@@ -182,9 +182,7 @@ def make_pair(truth: np.ndarray, known: np.ndarray, front: np.ndarray, shape: np
         "smooth": np.rint(255 * np.clip(parts.smooth[inner], 0, 1)).astype(np.uint8),
         "detail": as_bytes(parts.detail[inner]),
         "shown": as_bytes(shown[inner]),
-        "pieces": as_bytes(parts.pieces[inner])
-        if parts.pieces is not None
-        else np.zeros((SIDE, SIDE, 3 * len(PATCH_RADII_AND_SEEDS)), np.int8),
+        "pieces": as_bytes(parts.pieces[inner]) if parts.pieces is not None else np.zeros((SIDE, SIDE, 3 * RUNS), np.int8),
         "mask": (parts.source * SOURCE + (synthesis | rim) * HOLE + synthesis * SYNTHESIS)[inner].astype(np.uint8),
         "behind": np.where(synthesis, -1 - shape.astype(np.int16), 0)[inner].astype(np.uint8),
         "scale": np.float32([*mean, spread]),

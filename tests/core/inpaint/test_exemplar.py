@@ -15,6 +15,7 @@ from photo_diorama.core.inpaint.exemplar import (
     patches,
     upsampled_field,
 )
+from photo_diorama.core.memory import ArrayCache
 from photo_diorama.core.raster.push_pull import push_pull
 
 SIDE, LONG_SIDE = 96, 400
@@ -132,6 +133,25 @@ def test_a_fine_picture_is_searched_on_a_coarse_grid(monkeypatch):
     assert counts[1] < 2.1 * counts[0] and counts[2] < 1.1 * counts[1]
 
 
+def test_a_quick_search_stays_on_the_coarse_levels(monkeypatch):
+    searched = []
+
+    class Seen(PatchSearch):
+        def __init__(self, nnf, level, radius):
+            searched.append((radius, max(level.source.shape)))
+            super().__init__(nnf, level, radius)
+
+    monkeypatch.setattr(exemplar, "PatchSearch", Seen)
+    colour, source, hole, smooth = made(bands(0.5), 40)
+    inpaint_exemplar(colour, source, hole, smooth, 1000, effort=exemplar.THOROUGH)
+    sides = {radius: max(side for own, side in searched if own == radius) for radius in (2, 3)}
+    assert sides == {2: SIDE, 3: SIDE}
+    searched.clear()
+    result = inpaint_exemplar(colour, source, hole, smooth, 1000, effort=exemplar.QUICK)
+    assert {radius for radius, _ in searched} == {3} and max(side for _, side in searched) < SIDE  # as coarse as the pyramid has
+    assert result.shape[2] == 6 and np.array_equal(result[..., :3], result[..., 3:]) and np.abs(result[hole]).max() > 0.02
+
+
 def test_too_little_context_gives_none():
     colour, source, hole, smooth = made(checks(5))
     source[:, 52:] = False
@@ -172,7 +192,7 @@ def test_each_vote_counts_where_its_patch_lies_and_nowhere_else():
     rows, columns = rows[keep], columns[keep]
     nnf = NearestNeighbourField(rows, columns, rng.integers(2, SIDE - 2, len(rows)), rng.integers(60, SIDE - 2, len(rows)))
     nnf.difference = rng.random(len(rows)).astype(np.float32)
-    weight = 1 / (nnf.difference + 1e-4 + np.percentile(nnf.difference, exemplar.WEIGHT_PERCENTILE))
+    weight = 1 / (nnf.difference + 1e-4 + np.sort(nnf.difference)[len(rows) * exemplar.WEIGHT_PERCENTILE // 100])
     total = np.zeros((SIDE, SIDE, 4))
     for row, column, from_row, from_column, share in zip(rows, columns, nnf.source_rows, nnf.source_columns, weight, strict=True):
         total[row - 2 : row + 3, column - 2 : column + 3, 3] += share
@@ -223,7 +243,7 @@ def test_what_was_found_is_not_looked_for_again(monkeypatch):
         return inpaint_exemplar(*given)
 
     monkeypatch.setattr(exemplar, "inpaint_exemplar", counted)
-    monkeypatch.setattr(exemplar, "patch_cache", exemplar.PatchCache())
+    monkeypatch.setattr(exemplar, "patch_cache", ArrayCache())
     given = made(checks(5))
     first, second = (exemplar.inpaint_exemplar_cached(*given, LONG_SIDE) for _ in range(2))
     assert len(asked) == 1

@@ -9,6 +9,7 @@ from scenes import BORDERED, BORDERLESS, HEIGHT, WIDTH, Scene, slanted_ground, t
 from photo_diorama.core.inpaint.border import fill_border
 from photo_diorama.core.inpaint.choose_inpainter import choose_inpainter
 from photo_diorama.core.inpaint.deterministic import trusted_context
+from photo_diorama.core.inpaint.exemplar import QUICK
 from photo_diorama.core.inpaint.fill_colour import fill_colour
 from photo_diorama.core.inpaint.inpaint import add_hidden_layer
 from photo_diorama.core.inpaint.lama import Lama
@@ -195,3 +196,11 @@ def test_nothing_recognisable_stands_in_the_border_as_in_a_mirror(inpainter):
     assert likeness(mirrored, np.ascontiguousarray(half[:, ::-1])) > 0.99
     assert likeness(beyond, np.ascontiguousarray(half[:, ::-1])) < 0.5 and likeness(beyond, half) < 0.75
     assert np.abs(beyond[:80, :4].mean() - wall[:80].mean()) < 0.05
+
+
+@pytest.mark.parametrize("name, border, nested", [("diffusion", None, None), ("exemplar", QUICK, QUICK), ("learned", QUICK, QUICK)])
+def test_what_hardly_shows_costs_little(name, border, nested):
+    """The border and what invented surfaces hide are searched less; the network paints only the second."""
+    chosen = choose_inpainter(InpaintSettings(inpainter=name))
+    assert chosen.for_border().effort == border and type(chosen.for_border()).__name__ in ("Deterministic", "Exemplar")
+    assert chosen.for_nested().effort == nested and type(chosen.for_nested()) is type(chosen)

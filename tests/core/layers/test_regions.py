@@ -142,7 +142,7 @@ def ending_tear() -> LayeredDepthImage:
     disparity[60:, 76:84] = np.linspace(1.0, 0.2, 8, dtype=np.float32)
     steps = np.zeros((2, HEIGHT, WIDTH), bool)
     steps[0, :60, 79] = True
-    depth = DepthMap(disparity, np.ones(disparity.shape, bool), False, "made here", steps)
+    depth = DepthMap(disparity, np.ones(disparity.shape, bool), False, "made here", steps=steps)
     return split_into_layers(two_planes().photo(), depth, BORDERLESS)
 
 

@@ -268,3 +268,40 @@ def test_no_dots_of_odd_colours_stand_on_the_wall_beside_something_overexposed()
     off = (back[..., :3] - wall)[(back[..., 3] > 0) & (texture[:, : texture.shape[1] // 2, 3] < 250)]
     dots = (np.abs(off).max(axis=1) > 0.1) & (np.ptp(off, axis=1) > 0.25)  # a grey or white edge is none
     assert dots.mean() < 0.002, dots.sum()
+
+
+def test_behind_what_lets_nothing_through_the_background_keeps_its_colour():
+    """Black hair has channels of 0, of which no background seems to have a share: yellow and red dots stood on the wall."""
+    seen, back = np.array([[0.02, 0.01, 0.0], [0.0, 0.0, 0.0], [0.0, 0.3, 1.0]]), np.full((3, 3), 0.6)
+    _, b = split_composite(seen, np.ones((3, 1)), seen, back)
+    assert np.array_equal(b, back)
+
+
+@pytest.mark.parametrize("odd", [0.0, 0.95])
+@pytest.mark.parametrize("name", ["two planes", "sphere"])
+def test_between_two_texels_no_line_is_drawn(name, odd):
+    """Renderers mix straight colours first and alpha apart: where nothing of the foreground is seen its colour must not shine through."""
+    image, matte = softened(name)
+    matte = replace(matte, foreground=np.where(matte.alpha[..., None] > 0.02, matte.foreground, np.float32(odd)))
+    soft = pack_soft(image, EVERY[name]().photo(1), matte)
+    (top, left, height, width), texture = image.frame, soft.texture.astype(float) / 255
+    held = np.zeros((height, width), bool)
+    for layer in image.layers:
+        if layer.soft is not None:
+            held |= (layer.soft > 0)[top : top + height, left : left + width]
+    rows, columns = np.nonzero(held)
+    first = soft.origin[(rows + top) // 16, (columns + left) // 16] + np.stack([rows, columns], axis=1)
+    half, lines = texture.shape[1] // 2, 0
+    for step in ((0, 1), (1, 0)):
+        there = tuple(first.T), tuple((first + step).T)
+        front, back = ([side[at] for at in there] for side in (texture[:, :half], texture[:, half:]))
+        seen = [_over(f, b) for f, b in zip(front, back, strict=True)]
+        between = _over((front[0] + front[1]) / 2, (back[0] + back[1]) / 2)
+        off = np.maximum(between - np.maximum(*seen), np.minimum(*seen) - between)
+        lines += (off > 0.04).any(axis=1).sum()
+    assert len(rows) > 300 and lines < 0.025 * len(rows), (lines, len(rows))
+
+
+def _over(front, back):
+    """(n, 3) sRGB-encoded: straight front over back, in linear light."""
+    return srgb_from_linear(front[:, 3:] * linear_from_srgb(front[:, :3]) + (1 - front[:, 3:]) * linear_from_srgb(back[:, :3]))
