@@ -79,10 +79,10 @@ def known_sidecar_unit(path: str | Path) -> SidecarUnit | None:
         unit = _unit_by_camera_file(folder)
         if unit is not None:
             return unit
-    for folder in CAMERA_FOLDERS:
-        camera_of_picture = _read_flat_camera(path.parent.parent / folder / f"{path.stem}.json")
+    for cameras in CAMERA_FOLDERS:
+        camera_of_picture = _read_flat_camera(path.parent.parent / cameras / f"{path.stem}.json")
         if camera_of_picture is not None:
-            return SidecarUnit("metric", 0.001, f"Polycam, {folder}/{path.stem}.json, millimetres", intrinsics=camera_of_picture)
+            return SidecarUnit("metric", 0.001, f"Polycam, {cameras}/{path.stem}.json, millimetres", intrinsics=camera_of_picture)
     if _is_seven_scenes(path):
         matrix = _text_matrix(path.with_name("camera-intrinsics.txt"))
         return SidecarUnit("metric", 0.001, "7-Scenes, millimetres", none_values=(0, 65535), intrinsics=matrix)

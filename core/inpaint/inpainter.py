@@ -15,7 +15,7 @@ from ..layers.layered_depth_image import LayeredDepthImage
 from ..layers.regions import FEWEST, Disocclusion, Region
 from ..settings import HIDDEN_DEPTH, InpaintSettings
 from .deterministic import FillParts
-from .exemplar import QUICK, REDUCED, THOROUGH, Effort
+from .exemplar import QUICK, THOROUGH, Effort
 from .needed_networks import Downloaded
 
 Step = Callable[[float], None]
@@ -93,7 +93,7 @@ class Deterministic:
         return Exemplar(self.settings, QUICK) if self.effort or self.needs else self
 
     def for_nested(self) -> Inpainter:
-        return replace(self, effort=REDUCED) if self.effort else self
+        return replace(self, effort=QUICK) if self.effort else self
 
     def edges(self, image: LayeredDepthImage, found: Disocclusion, context_width: float, step: Step) -> tuple[Disocclusion, Self]:
         return found, self

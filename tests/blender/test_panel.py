@@ -220,7 +220,7 @@ def test_the_operators_own_rows(blender):
 
 
 def test_dropping_photos_is_offered_only_when_asked_for(blender):
-    from photo_diorama.operators.build.import_photo import ENDINGS
+    from photo_diorama.core.raster.open_picture import PHOTO_ENDINGS
     from photo_diorama.ui.drop import PHOTO_DIORAMA_FH_photo, set_drop
 
     assert not PHOTO_DIORAMA_FH_photo.is_registered
@@ -228,7 +228,7 @@ def test_dropping_photos_is_offered_only_when_asked_for(blender):
         set_drop(wanted)
         assert PHOTO_DIORAMA_FH_photo.is_registered == wanted
     assert PHOTO_DIORAMA_FH_photo.bl_import_operator == "photo_diorama.import_photo"
-    assert PHOTO_DIORAMA_FH_photo.bl_file_extensions.split(";") == [*ENDINGS]
+    assert PHOTO_DIORAMA_FH_photo.bl_file_extensions.split(";") == [*PHOTO_ENDINGS]
 
 
 def test_a_script_without_the_enabled_extension_has_cores_defaults(blender):

@@ -204,7 +204,8 @@ def test_broken_values_fall_back_to_the_depth_that_was_found():
     assert (made.disparity > 0).all()
 
 
-SETTINGS = Settings().with_values({"border": 0.2, "depth_kind": "metric"})
+QUICK = {"inpainter": "diffusion", "hidden_depth": "nearest"}
+SETTINGS = Settings().with_values({"border": 0.2, "depth_kind": "metric", **QUICK})
 
 
 def test_the_pipeline_repeats_only_what_an_edit_changes(tmp_path):

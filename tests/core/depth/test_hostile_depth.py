@@ -288,7 +288,7 @@ def test_mutations_of_made_files(which):
     assert 0 < sound < 200 or which == "samsung"
 
 
-def test_200_mutations_of_real_files(shared):
+def test_mutations_of_real_files(shared):
     folder = shared / "data" / "embedded_depth"
     if not folder.is_dir():
         pytest.skip(f"photos with depth not found in {folder}")
@@ -296,5 +296,5 @@ def test_200_mutations_of_real_files(shared):
              "apple_ios_depth_sampler/image-with-depth.jpg", "heic/spatial_photo.heic",
              "heic/heic-maybebroken.HEIC"]  # fmt: skip
     data = {name: (folder / name).read_bytes() for name in files}
-    sound = sum(survives(mutated(data[files[seed % 7]], seed), files[seed % 7]) for seed in range(200))
-    assert 20 < sound < 200
+    sound = sum(survives(mutated(data[files[seed % 7]], seed), files[seed % 7]) for seed in range(70))
+    assert 7 < sound < 70

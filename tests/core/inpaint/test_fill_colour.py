@@ -9,7 +9,7 @@ from scenes import BORDERED, BORDERLESS, HEIGHT, WIDTH, Scene, slanted_ground, t
 from photo_diorama.core.inpaint.border import fill_border
 from photo_diorama.core.inpaint.choose_inpainter import choose_inpainter
 from photo_diorama.core.inpaint.deterministic import trusted_context
-from photo_diorama.core.inpaint.exemplar import QUICK, REDUCED
+from photo_diorama.core.inpaint.exemplar import QUICK
 from photo_diorama.core.inpaint.fill_colour import fill_colour
 from photo_diorama.core.inpaint.inpaint import add_hidden_layer
 from photo_diorama.core.inpaint.lama import Lama
@@ -198,7 +198,7 @@ def test_nothing_recognisable_stands_in_the_border_as_in_a_mirror(inpainter):
     assert np.abs(beyond[:80, :4].mean() - wall[:80].mean()) < 0.05
 
 
-@pytest.mark.parametrize("name, border, nested", [("diffusion", None, None), ("exemplar", QUICK, REDUCED), ("learned", QUICK, REDUCED)])
+@pytest.mark.parametrize("name, border, nested", [("diffusion", None, None), ("exemplar", QUICK, QUICK), ("learned", QUICK, QUICK)])
 def test_what_hardly_shows_costs_little(name, border, nested):
     """The border and what invented surfaces hide are searched less; the network paints only the second."""
     chosen = choose_inpainter(InpaintSettings(inpainter=name))
