@@ -209,7 +209,7 @@ def _in_srgb(colour: np.ndarray, colours: Colours) -> tuple[np.ndarray, tuple[st
 
 def _standard_range(colour: np.ndarray, space: ColourSpace) -> tuple[np.ndarray, tuple[str, ...]]:
     linear, changed = tone_mapped(to_linear(colour, space))
-    how = "what is brighter than white is tone-mapped to SDR" if changed else "nothing is brighter than white, so SDR shows all"
+    how = "what is brighter than white is tone-mapped to SDR" if changed else "next to nothing is brighter than white, so SDR shows it"
     return linear, (f"it is HDR ({space.hdr}): {how}",)
 
 
