@@ -25,7 +25,7 @@ class Direction:
     seen: bool  # whether the photo had a say
 
 
-def small_bytes(photo: Photo) -> np.ndarray:
+def small_srgb(photo: Photo) -> np.ndarray:
     """(h, w, 3) uint8 sRGB of about 512 px: enough to see what is near."""
     step = max(1, max(photo.colour.shape[:2]) // 512)
     if photo.colour.dtype == np.uint8:
@@ -87,7 +87,7 @@ def _sky(values: np.ndarray, where: np.ndarray) -> float:
 
 
 def _by_network(values: np.ndarray, where: np.ndarray, colour: np.ndarray) -> float:
-    """Correlation of ranks with the inverse depth that the built-in network sees in the photo."""
+    """Rank correlation between the file's values and the built-in network's inverse depth of the photo."""
     import cv2
 
     from ..built_in.depth import estimate_built_in

@@ -279,8 +279,7 @@ class PatchSearch:
         away = cv2.distanceTransform((~level.source).astype(np.uint8), cv2.DIST_L2, 3)
         certainty = np.where(level.source | level.hole, CERTAINTY ** -np.float32(away), 0).astype(np.float32)
         rows, columns = np.nonzero(level.centres)
-        known = level.colour.reshape(-1, 3).take(patch_pixels(rows, columns, side, self.shape), axis=0)
-        self.known = np.concatenate([known.reshape(len(rows), -1), (known * known).sum(axis=2)], axis=1)
+        self.known = known_patches(level.colour, rows, columns, side)
         self.patch_pixels = patch_pixels(nnf.rows, nnf.columns, side, self.shape)
         self.weight = certainty.ravel().take(self.patch_pixels)[..., None]
         self.weight /= np.maximum(self.weight.sum(axis=1, keepdims=True), 1e-9)
@@ -328,6 +327,18 @@ class PatchSearch:
             np.einsum("np,np->n", self.known.take(place[part], axis=0), wanted.take(patch[part], axis=0), out=result[part])
         result += own[patch]
         return np.maximum(result, 0, out=result)
+
+
+def known_patches(colour: np.ndarray, rows: np.ndarray, columns: np.ndarray, side: int) -> np.ndarray:
+    """(n, 4 * side * side) float32: the colours of the patches at these centres, then the sum of squares of each of their pixels."""
+    pixels, flat = side * side, colour.reshape(-1, 3)
+    result = np.empty((len(rows), 4 * pixels), np.float32)
+    for start in range(0, len(rows), BATCH):  # or what is only on the way takes three times the result's memory
+        part = slice(start, start + BATCH)
+        known = flat.take(patch_pixels(rows[part], columns[part], side, colour.shape[:2]), axis=0)
+        result[part, : 3 * pixels] = known.reshape(len(known), -1)
+        np.sum(known * known, axis=2, out=result[part, 3 * pixels :])
+    return result
 
 
 def patch_pixels(rows: np.ndarray, columns: np.ndarray, side: int, shape: tuple[int, ...]) -> np.ndarray:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..layers.layered_depth_image import FRONT, INVENTED, LayeredDepthImage
-from .outlines import find_outlines
+from .outlines import LAST_OFF, Slides, find_outlines
 from .quadtree import TEXTURE_SHIFT, Pieces
 from .vertices import Vertices
 
@@ -30,8 +30,8 @@ MOST_SHIFT = 5.0
 """How many times `TEXTURE_SHIFT` the texture may shift at the most, whatever number of triangles is wanted: half a pixel."""
 FIRST, GROWTH, LAST = 0.125, 2.0, 1e6
 """Tolerances on the way to a number of triangles: the first, each to the one before, and where it is given up."""
-WASTE = 0.06
-"""A round that takes out less than this part of the triangles is the last of its tolerance."""
+WASTE, LAST_WASTE = 0.06, 0.01
+"""A round that takes out less than this part of the triangles is the last of its tolerance; the second where there is no next one."""
 PICKS = 3
 """How often more is picked in a round where what was picked before leaves room."""
 TRIES = 2
@@ -123,9 +123,11 @@ def simplify(sheet: Sheet, outline_scale: np.ndarray, least: int = 0) -> Sheet:
         before = len(work.triangles)
         work.round(tolerance, turn, before - least)
         turn += 1
-        if before - len(work.triangles) < WASTE * before:
-            if not least or tolerance > LAST:
+        if before - len(work.triangles) < (LAST_WASTE if work.slides_too else WASTE) * before:
+            if not least or work.slides_too:
                 break
+            if tolerance > LAST:
+                work.begin_last_resort()
             tolerance *= GROWTH
             work.tries[:] = 0
     return replace(sheet, triangles=work.triangles, label=work.label, origin=work.origin, error=work.error)
@@ -144,6 +146,12 @@ class _Work:
         self.item = np.where(self.on_line, self.vertices + sheet.corner, np.arange(self.vertices, dtype=np.int32))
         self.tries = np.zeros(self.vertices + len(outline_scale), np.uint8)  # in vain, since an item's surroundings changed last
         self.avoid = np.full(self.vertices, -1, np.int32)  # the neighbour that a vertex could not collapse into
+        self.slides_too = False
+        self.slides: Slides | None = None
+
+    def begin_last_resort(self) -> None:
+        """From now on also corners where more than two outlines meet may go, and outlines farther from their place."""
+        self.slides_too, self.outlines.most_off = True, LAST_OFF
 
     def round(self, tolerance: float, turn: int, most: int) -> None:
         """Collapses allowed items, no two neighbours; at most `most` triangles."""
@@ -189,14 +197,21 @@ class _Work:
 
     def _aim_along(self, target: np.ndarray, tolerance: float, turn: int) -> tuple[np.ndarray, np.ndarray]:
         """Sets the next vertex on the outline for those of corners that may go; returns the corners and the outlines' errors."""
-        corners = np.flatnonzero((self.outlines.at[:, 0] >= 0) & (self.tries[self.vertices :] < TRIES))
+        tries = self.tries[self.vertices :]
+        corners = np.flatnonzero((self.outlines.at[:, 0] >= 0) & (tries < TRIES))
         error = self.outlines.errors(corners, turn) ** 2
         after = np.full(len(self.outlines.at), -1, np.int32)
         near = error <= tolerance
         after[corners[near]] = self.outlines.between(corners[near], turn)[1]
+        if self.slides_too:
+            self.slides = slides = self.outlines.slides(tries)
+            after[slides.corner] = slides.onto
+            corners, error = np.concatenate([corners, slides.corner]), np.concatenate([error, slides.error**2])
         for _, start, end, _ in self._halves_from(self.on_line):
             for v, u in ((start, end), (end, start)):
                 along = self.on_line[u] & self.on_line[v] & (after[self.corner[v]] == self.corner[u])
+                if self.slides_too:  # surfaces that a corner was pushed into have it elsewhere: lines would part there
+                    along &= (self.outlines.place[self.corner[u]] == np.stack([self.row[u], self.column[u]], axis=1)).all(axis=1)
                 target[v[along]] = u[along]
         return corners, error
 
@@ -279,7 +294,11 @@ class _Work:
         keep = np.ones(len(self.triangles), bool)
         keep[touched] = (now[:, 0] != now[:, 1]) & (now[:, 1] != now[:, 2]) & (now[:, 0] != now[:, 2])
         self.triangles, self.label, self.origin, self.error = (each[keep] for each in (self.triangles, self.label, self.origin, self.error))
-        self.outlines.take_out(chosen[chosen >= self.vertices] - self.vertices, turn)
+        corners = chosen[chosen >= self.vertices] - self.vertices
+        free = self.outlines.at[corners, 0] >= 0
+        if self.slides and not free.all():
+            self.outlines.slide(self.slides.only(corners[~free]))
+        self.outlines.take_out(corners[free], turn)
 
 
 def _shift(length: np.ndarray, d: np.ndarray, step: np.ndarray) -> np.ndarray:

@@ -50,7 +50,7 @@ class Photo:
         return self.colour.dtype == np.float32
 
     def seen(self, height: int, width: int) -> np.ndarray | None:
-        """(height, width) bool: where anything of the photo is to be seen; None where its alpha is 0 nowhere."""
+        """(height, width) bool: where anything of the photo is to be seen; None if alpha is never 0."""
         return None if self.alpha is None or self.alpha.min() > 0 else _scaled(self.alpha > 0, height, width) > 0
 
     def opaque(self, height: int, width: int) -> np.ndarray | None:

@@ -26,6 +26,8 @@ from .transparency import settled
 
 MIN_SIDE, MAX_ASPECT = 16, 20
 PIXELS_AT_ONCE = 1 << 20
+HDR_PIXEL = 40
+"""Bytes at the peak for each pixel that becomes floats: those, what was decoded, and what Pillow holds of it."""
 ORIENTATION_TAG, EXIF_IFD = 0x0112, 0x8769
 NO_EXIF = "its EXIF is damaged, so the focal length and which side is up are not known from there"
 GAIN_MAP = "it carries a gain map for HDR screens, of which only the SDR picture is taken"
@@ -90,6 +92,8 @@ def _read_picture(path: Path, data: bytes, page: TiffPage | None) -> Pixels:
     # Pillow and OpenCV bring TIFFs upright as they decode them, libheif HEIC
     turn = 1 if image.format in ("TIFF", "HEIF") else exif.get(ORIENTATION_TAG, 1)
     colours, xmp = colours_of(image.format, data, image.info, exif, bits), _xmp(image, data)
+    if colours.space is not None and colours.space.hdr:
+        check_memory(image.size[0], image.size[1], HDR_PIXEL, str(path))
     if deep:
         decoded = decode_deep_heif(data) if image.format == "HEIF" else decode_pixels(data)
         found = _deep(path, decoded)
@@ -104,6 +108,7 @@ def _read_picture(path: Path, data: bytes, page: TiffPage | None) -> Pixels:
     turned = None if found.alpha is None else _turned(found.alpha, turn)
     notes = (*notes, *((colours.note,) if colours.note else ()), *found.notes)
     found = replace(found, colour=_turned(found.colour, turn), alpha=turned, exif=exif, notes=notes, xmp=xmp)
+    del image  # and its pixels, before more are made
     return _without_alpha_faults(found, associated=False)
 
 
@@ -204,7 +209,7 @@ def _in_srgb(colour: np.ndarray, colours: Colours) -> tuple[np.ndarray, tuple[st
 
 def _standard_range(colour: np.ndarray, space: ColourSpace) -> tuple[np.ndarray, tuple[str, ...]]:
     linear, changed = tone_mapped(to_linear(colour, space))
-    how = "what is brighter than white is tone-mapped to SDR" if changed else "nothing is brighter than white, so SDR shows all"
+    how = "what is brighter than white is tone-mapped to SDR" if changed else "next to nothing is brighter than white, so SDR shows it"
     return linear, (f"it is HDR ({space.hdr}): {how}",)
 
 

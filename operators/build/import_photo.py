@@ -76,7 +76,8 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
                 told.label(text=line)
         else:
             self.layout.prop(self, "depth")
-            draw_depth_preview(self.layout, self.filepath, self.depth, lambda: settings_of(self))
+            if hasattr(self, "filepath"):
+                draw_depth_preview(self.layout, self.filepath, self.depth, lambda: settings_of(self))
         draw_options(self.layout, self)
 
     def prepare(self, context):

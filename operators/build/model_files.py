@@ -10,7 +10,7 @@ from ...core.errors import DioramaError
 from ...core.job import Work
 from ...core.models import store as models
 from .build_operator import BuildOperator
-from .user_preferences import models_folder
+from .user_preferences import models_folder, preferences, shared_models_folder
 
 KEY = {"name": "Network", "description": "Its key, as the list in the preferences shows it", "options": {"HIDDEN"}}
 
@@ -102,6 +102,27 @@ class RemoveModel(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class ShareModels(bpy.types.Operator):
+    """Use one models folder in your home for every version of Blender; it is made by the first download, and nothing is moved"""
+
+    bl_idname = "photo_diorama.share_models"
+    bl_label = "One Folder for All Versions"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, context):
+        return preferences(context) is not None
+
+    def execute(self, context):
+        known, before = preferences(context), models_folder(context)
+        known.models_folder = str(shared_models_folder())
+        stay = [row.key for row in models.list_models(before) if row.state == "installed"] if before != shared_models_folder() else []
+        if stay:
+            self.report({"INFO"}, f"{', '.join(stay)} stay in {before}; move the files to {known.models_folder} to use them further")
+        redraw_preferences(context)
+        return {"FINISHED"}
+
+
 def redraw_preferences(context) -> None:
     """Redraws the preferences, since Blender does not know that the list of networks has changed."""
     for window in context.window_manager.windows:
@@ -110,4 +131,4 @@ def redraw_preferences(context) -> None:
                 area.tag_redraw()
 
 
-register, unregister = bpy.utils.register_classes_factory((DownloadModel, ImportModel, RemoveModel))
+register, unregister = bpy.utils.register_classes_factory((DownloadModel, ImportModel, RemoveModel, ShareModels))

@@ -42,7 +42,7 @@ class Rebuilding(OnDiorama, build_operator.BuildOperator, OwnOptions):
     depth: depth_property()
 
     def invoke(self, context, event):
-        self.take_over(find_root(context.object))
+        self.fill_in_options(find_root(context.object))
         if not bpy.app.background and not Path(bpy.path.abspath(self.photo)).is_file():
             self._in_thread = True  # the photo has moved: the dialog asks where it is
             return context.window_manager.invoke_props_dialog(self, width=420, title="Where is the photo?")
@@ -53,7 +53,7 @@ class Rebuilding(OnDiorama, build_operator.BuildOperator, OwnOptions):
         self.layout.prop(self, "depth")
         draw_options(self.layout, self)
 
-    def take_over(self, root: bpy.types.Object) -> None:
+    def fill_in_options(self, root: bpy.types.Object) -> None:
         """Options that the caller did not set get the values of the last build."""
         photo, depth = source_files(root)
         known = {**kept_settings(root), "photo": photo, "depth": depth}
@@ -64,7 +64,7 @@ class Rebuilding(OnDiorama, build_operator.BuildOperator, OwnOptions):
 
     def prepare(self, context):
         root = find_root(context.object)
-        self.take_over(root)
+        self.fill_in_options(root)
         photo, depth = bpy.path.abspath(self.photo), bpy.path.abspath(self.depth) or None
         if not photo:
             raise DioramaError(f"{root.name} does not know its photo any more; choose the photo's file.")

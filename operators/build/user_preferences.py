@@ -25,6 +25,11 @@ def default_values(context: bpy.types.Context) -> dict[str, Any]:
     return values_of(known.defaults) if known else Settings().values()
 
 
+def shared_models_folder() -> Path:
+    """The folder that is proposed for all Blenders of a user; the command line without Blender's extension uses it too."""
+    return NO_EXTENSION_FOLDER / "models"
+
+
 def models_folder(context: bpy.types.Context) -> Path:
     """Where models are kept: the preference, else the extension's own folder, which survives its upgrades."""
     known = preferences(context)
@@ -33,4 +38,4 @@ def models_folder(context: bpy.types.Context) -> Path:
     try:
         return Path(bpy.utils.extension_path_user(base_package, path="models"))
     except ValueError:  # not installed as an extension
-        return NO_EXTENSION_FOLDER / "models"
+        return shared_models_folder()

@@ -64,7 +64,7 @@ def another(f):
     chosen = {
         "fov": 40.0, "focal_px": 0.0, "estimator": "built-in", "device": "cpu", "depth_kind": "metric",
         "depth_scale": 0.5, "long_side": 100, "border": 0.1, "shader": "principled", "texture_filter": "closest",
-        "camera_move": "circle", "frames": 7, "known_line": "", "known_length": 0.0,
+        "camera_move": "circle", "frames": 7, "known_line": "", "known_length": 0.0, "depth_unknown": "-1", "depth_range": "1 9",
     }  # fmt: skip
     if f.name in chosen or f.metadata["choices"]:
         return chosen.get(f.name, f.default)

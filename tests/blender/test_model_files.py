@@ -101,3 +101,19 @@ def test_before_a_download_size_and_licence_are_shown(blender):
     model_files.DownloadModel.draw(SimpleNamespace(layout=layout, key=key), blender.context)
     told = " ".join(layout.said("label"))
     assert models.CATALOGUE[0].licence in told and "MB" in told
+
+
+def test_one_folder_for_all_versions_is_proposed_and_made_by_nobody_unasked(blender, folder, monkeypatch, tmp_path):
+    """The button sets the preference alone; the folder comes with the first download."""
+    from photo_diorama.ui.preferences import model_list
+
+    shared, known, told = tmp_path / "home" / "models", SimpleNamespace(models_folder=""), []
+    for module in (model_files, model_list):
+        monkeypatch.setattr(module, "shared_models_folder", lambda: shared)
+    monkeypatch.setattr(model_files, "preferences", lambda context: known)
+    layout = FakeLayout()
+    model_list.propose_shared_models(layout)
+    assert str(shared) in layout.said("label")[0] and layout.said("operator") and known.models_folder == ""
+    operator = SimpleNamespace(report=lambda kind, text: told.append(text))
+    assert model_files.ShareModels.execute(operator, blender.context) == {"FINISHED"}
+    assert known.models_folder == str(shared) and not shared.exists() and not told

@@ -219,8 +219,14 @@ def test_the_operators_own_rows(blender):
         assert [name for _, name in layout.rows() if name not in NOT_ALONE] == [*files, *NAMES]
 
 
+def test_the_import_dialog_shows_photos_as_pictures(blender):
+    """Blender's file browser takes its look from this property of the operator (seen in a window of 5.2)."""
+    properties = blender.ops.photo_diorama.import_photo.get_rna_type().properties
+    assert properties["display_type"].default == "THUMBNAIL" and properties["display_type"].is_hidden
+
+
 def test_dropping_photos_is_offered_only_when_asked_for(blender):
-    from photo_diorama.operators.build.import_photo import ENDINGS
+    from photo_diorama.core.raster.open_picture import PHOTO_ENDINGS
     from photo_diorama.ui.drop import PHOTO_DIORAMA_FH_photo, set_drop
 
     assert not PHOTO_DIORAMA_FH_photo.is_registered
@@ -228,7 +234,7 @@ def test_dropping_photos_is_offered_only_when_asked_for(blender):
         set_drop(wanted)
         assert PHOTO_DIORAMA_FH_photo.is_registered == wanted
     assert PHOTO_DIORAMA_FH_photo.bl_import_operator == "photo_diorama.import_photo"
-    assert PHOTO_DIORAMA_FH_photo.bl_file_extensions.split(";") == [*ENDINGS]
+    assert PHOTO_DIORAMA_FH_photo.bl_file_extensions.split(";") == [*PHOTO_ENDINGS]
 
 
 def test_a_script_without_the_enabled_extension_has_cores_defaults(blender):

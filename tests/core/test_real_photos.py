@@ -61,3 +61,16 @@ def test_no_triangle_is_turned_over_and_the_photo_is_covered_once(diorama):
 def test_distances_are_in_order(diorama):
     layered = diorama.mesh
     assert 0 < layered.nearest <= layered.focus <= layered.farthest < 1e4
+
+
+def test_a_number_of_triangles_is_met_where_all_is_leaves():
+    """Of the courtyard's silhouettes one in six corners is a junction of several; the photo is covered once all the same."""
+    demo = Path(__file__).resolve().parents[2] / "docs" / "demo"
+    settings = Settings().with_values({"triangles": 20_000, "inpainter": "diffusion", "hidden_depth": "nearest"})
+    made = build_diorama(demo / "courtyard.jpg", demo / "courtyard_depth.png", settings)
+    assert made.mesh.triangle_count == pytest.approx(20_000, rel=0.1)
+    photo = next(mesh for mesh in made.mesh.meshes if mesh.role == "photo")
+    width, height = made.photo.camera.width, made.photo.camera.height
+    strictly, loosely = covered(photo.uvs.astype(np.float64) * (width, height), width, height)
+    assert strictly.max() == 1 and loosely.min() >= 1
+    assert abs(areas(photo.uvs.astype(np.float64)).sum() - 1) < 1e-6

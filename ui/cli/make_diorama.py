@@ -14,7 +14,7 @@ from ...core.batch.request import Request
 from ...core.camera.framing import told as framing_told
 from ...core.depth.depth_map import ASK_ON_COMMAND_LINE
 from ...core.errors import DioramaError, Kind
-from ...core.memory import BLENDER_ADDRESSES, address_space_left, scarce_memory
+from ...core.memory import BLENDER_ADDRESSES, address_space_left, free_caches, give_back, scarce_memory
 from ...core.pipeline import Diorama, build_diorama
 from ...core.scene.output import OutputSettings, names_of
 from ...core.settings import Settings
@@ -69,6 +69,8 @@ def make(request: Request, session: Session) -> None:
     tell_of_memory(request, settings, session)
     built = build_diorama(request.photo, request.depth, settings, session.progress, models=session.models)
     seconds, rendered = dict(built.seconds), []
+    free_caches(__package__.removesuffix(".ui.cli"))  # networks and patches of this photo: Blender needs the room
+    give_back()
 
     def timed(stage: str, work: Callable[[], Any]) -> Any:
         session.progress(stage, 1.0)

@@ -5,10 +5,17 @@ from __future__ import annotations
 import bpy
 
 from ...core.models import store as models
-from ...operators.build.model_files import DownloadModel, ImportModel, RemoveModel
-from ...operators.build.user_preferences import models_folder
+from ...operators.build.model_files import DownloadModel, ImportModel, RemoveModel, ShareModels
+from ...operators.build.user_preferences import models_folder, shared_models_folder
 
 THERE = ("installed", "unchecked")
+
+
+def propose_shared_models(layout: bpy.types.UILayout) -> None:
+    """What the extension's own folder means, and a button for one that all versions of Blender share."""
+    line = layout.row()
+    line.label(text=f"Of this Blender version alone, and removed with the extension. All could share {shared_models_folder()}")
+    line.operator(ShareModels.bl_idname)
 
 
 def draw_models(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

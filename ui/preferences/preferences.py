@@ -12,7 +12,7 @@ from ...operators.build.properties import PhotoDioramaDefaults, declared, draw_o
 from ...operators.build.user_preferences import models_folder, preferences
 from ..drop import set_drop
 from . import user_torch
-from .model_list import draw_models
+from .model_list import draw_models, propose_shared_models
 
 
 def threads_property():
@@ -50,6 +50,8 @@ class PhotoDioramaPreferences(bpy.types.AddonPreferences):
         layout = self.layout
         layout.use_property_split = True
         layout.prop(self, "models_folder", placeholder=str(models_folder(context)))
+        if not self.models_folder:
+            propose_shared_models(layout)
         layout.prop(self, "drop_photos")
         layout.prop(self, "torch_folder")
         user_torch.draw_state(layout)

@@ -15,7 +15,7 @@ from photo_diorama.core.depth.depth_map import depth_on_photo
 from photo_diorama.core.depth.find_depth import find_depth
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.photo.photo import load_photo
-from photo_diorama.core.settings import DepthSettings
+from photo_diorama.core.settings import DepthSettings, PhotoSettings
 
 CASES = Path(__file__).with_name("cases")
 SKY, HILLS, WALL, GROUND, POLE = (4, 150), (119, 10), (119, 223), (236, 10), (119, 150)
@@ -24,10 +24,10 @@ Z = np.load(CASES / "c12_depth.npz")["depth"].astype(np.float32)
 """The yard in metres, its sky at 80."""
 
 
-def read(depth: Path | str, photo: str = "yard.jpg", **options):
+def read(depth: Path | str, photo: str = "yard.jpg", fov: float = 0.0, **options):
     """Distances (h, w) on the photo's grid, what is known, and what was found."""
     settings = DepthSettings(**options)
-    shown = load_photo(CASES / photo)
+    shown = load_photo(CASES / photo, PhotoSettings(fov=fov))
     found = find_depth(shown, CASES / depth, settings, None)
     depth_map = depth_on_photo(found.values, shown, settings, 960, str(depth))
     return 1 / depth_map.disparity, depth_map, found
@@ -219,7 +219,7 @@ def test_near_things_at_the_top_are_no_reason_to_turn_the_scene():
 
 
 def test_a_room_all_around_is_nearest_above_and_below():
-    z, depth, _ = read("c25_depth.npy", "c25.jpg")
+    z, depth, _ = read("c25_depth.npy", "c25.jpg", fov=90)  # a panorama, which is taken as flat where somebody says its angle
     assert z[2, 100] == pytest.approx(1.4, rel=0.05) and z[160, 20] == pytest.approx(3.02, rel=0.05)
 
 

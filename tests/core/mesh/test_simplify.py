@@ -71,7 +71,7 @@ def test_without_a_number_far_fewer_than_blocks_alone_and_density_has_no_say_bes
     assert meshed(20000, 4.0).triangle_count == meshed(20000).triangle_count
 
 
-@pytest.mark.parametrize("wanted", [0, 4000, 20000])
+@pytest.mark.parametrize("wanted", [0, 100, 4000, 20000])
 def test_seen_from_its_own_camera_each_pixel_is_covered_once_and_in_its_place(wanted):
     layered = meshed(wanted)
     photo = next(mesh for mesh in layered.meshes if mesh.role == "photo")

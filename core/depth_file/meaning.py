@@ -40,7 +40,7 @@ FOLDERS = {
 
 
 @dataclass(frozen=True)
-class DepthReading:
+class DepthMeaning:
     """What a depth file's numbers mean."""
 
     kind: str  # "metric": distance, metres by `scale`; "disparity": inverse depth; "relative": distance without a unit
@@ -63,7 +63,7 @@ class _Guess:
     inverted: bool = False
 
 
-def decide(raw: RawDepth, settings: DepthSettings, path: Path, colour: np.ndarray | None = None) -> DepthReading:
+def decide_meaning(raw: RawDepth, settings: DepthSettings, path: Path, colour: np.ndarray | None = None) -> DepthMeaning:
     """Weighs what the user said, names and metadata, the numbers, and the picture, in this order.
 
     `colour` is the photo as (H, W, 3) uint8 sRGB, where there is one. Raises DioramaError where distances are negative.
@@ -82,7 +82,7 @@ def decide(raw: RawDepth, settings: DepthSettings, path: Path, colour: np.ndarra
     return _with_meaning(found, guess, settings)
 
 
-def _with_meaning(found: KnownDepth, guess: _Guess, settings: DepthSettings) -> DepthReading:
+def _with_meaning(found: KnownDepth, guess: _Guess, settings: DepthSettings) -> DepthMeaning:
     """Zeros and infinity by the kind: no distance is zero, and in inverse depth infinity is."""
     known, far, notes = found.known, found.far, list(found.notes)
     inverse, zero_is_far = guess.kind == "disparity" and not guess.inverted, False
@@ -100,7 +100,7 @@ def _with_meaning(found: KnownDepth, guess: _Guess, settings: DepthSettings) -> 
     else:
         known = known | found.zero  # the near end of a scale
     told = "; ".join((guess.why, *notes))
-    return DepthReading(guess.kind, guess.inverted, guess.scale, known | far, far, found.values, guess.sure, told, zero_is_far)
+    return DepthMeaning(guess.kind, guess.inverted, guess.scale, known | far, far, found.values, guess.sure, told, zero_is_far)
 
 
 def _as_told(raw: RawDepth, found: KnownDepth, settings: DepthSettings) -> _Guess | None:
@@ -183,7 +183,7 @@ def _of_integers(raw: RawDepth, direction: Direction, least: float, middle: floa
 
 
 def _without_unit(direction: Direction, prior: float, why: str) -> _Guess:
-    """Inverse depth or distance without a unit, by the direction alone."""
+    """The guess for numbers without a unit, by direction: inverse depth, inverse depth turned end for end, or relative distance."""
     if direction.nearer + prior > 0:
         return _Guess("disparity", 1.0, f"inverse depth ({why}, {_seen(direction, True)})")
     if direction.planes > STRAIGHT:
