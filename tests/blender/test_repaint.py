@@ -33,7 +33,7 @@ def samples(root, ob) -> tuple[np.ndarray, tuple]:
     uvs = np.empty(2 * len(corners), np.float32)
     mesh.uv_layers["UVMap"].uv.foreach_get("vector", uvs)
     places, uvs = photo_places(root, mesh)[corners.reshape(-1, 3)], uvs.reshape(-1, 3, 2)
-    steps = 96 if len(mesh.polygons) > 60 else 320  # closer than texels in the largest triangle
+    steps = 320 if len(mesh.polygons) <= 60 else 96 if len(mesh.polygons) < 2000 else 6  # closer than texels in the largest triangle
     a, b = (each.ravel() for each in np.meshgrid(*(np.arange(0.5, steps) / steps,) * 2))
     a, b = a[a + b < 1], b[a + b < 1]
     weights = np.stack([a, b, 1 - a - b], axis=1)
@@ -198,6 +198,29 @@ def test_in_deep_and_float_photos_too(blender, tmp_path, street, import_photo, r
         rebuild(root)
     assert blender.ops.photo_diorama.restore_textures() == {"FINISHED"}
     assert np.array_equal(picture(shown_image(parts(root)["hidden 1"])), clean)
+
+
+@pytest.mark.parametrize("then", ["take off", "rebuild", "save"])
+def test_what_was_painted_under_a_tint_is_kept(blender, street_root, rebuild, tmp_path, then):
+    hidden, name = parts(street_root)["hidden 1"], street_root.name
+    paint_square(street_root, hidden)
+    before = picture(shown_image(hidden))
+    blender.context.view_layer.objects.active = street_root
+    assert blender.ops.photo_diorama.tint_invented() == {"FINISHED"}
+    second = (0.36, 0.42, 0.45, 0.55)
+    paint_square(street_root, hidden, second, (0, 1, 0))
+    if then == "rebuild":
+        rebuild(street_root)
+    if then == "save":
+        blender.ops.wm.save_as_mainfile(filepath=str(tmp_path / "tinted.blend"))
+        blender.ops.wm.open_mainfile(filepath=str(tmp_path / "tinted.blend"))
+    root = blender.data.objects[name]
+    blender.context.view_layer.objects.active = root
+    assert blender.ops.photo_diorama.tint_invented(show=False) == {"FINISHED"}
+    assert_square_is_there(root, parts(root)["hidden 1"], second, (0, 1, 0))
+    now = picture(shown_image(parts(root)["hidden 1"]))
+    green = (np.abs(now[..., :3] - (0, 1, 0)) < 0.01).all(axis=2)
+    assert np.array_equal(now[~green], before[~green]) and len(blender.data.images) == 2
 
 
 def test_restore_brings_ours_back_and_is_one_undo_step(blender, street_root, rebuild):
