@@ -151,6 +151,8 @@ def keep_in_file(image: bpy.types.Image, photo: str = "") -> None:
         return
     if written is not None and WRITTEN_KEY not in image:  # Blender spoils bytes that replace others
         image[WRITTEN_KEY] = written
+        if DIGEST_KEY not in image:  # of an older file
+            image[DIGEST_KEY] = digest(written)
     if not image.is_float:
         image.pack()
         return

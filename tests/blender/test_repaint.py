@@ -285,3 +285,62 @@ def test_without_paint_nothing_is_kept_twice(blender, street_root, rebuild):
     assert np.array_equal(picture(shown_image(parts(street_root)["hidden 1"])), clean)
     assert len(blender.data.images) == 2
     assert json.loads(shown_image(parts(street_root)["hidden 1"])["photo_diorama_layout"])["places"]
+
+
+def places_of(layout, mask) -> set[tuple]:
+    """The side, row and column on the photo of 160x120 of each painted texel within the layout's rectangles."""
+    places = set()
+    for side, row, column, height, width, top, left, _, _ in layout["places"]:
+        r, c = np.nonzero(mask[int(row) : int(row + height), int(column) : int(column + width)])
+        places |= {(int(side), *each) for each in np.stack([r + round(top * 120), c + round(left * 160)], axis=1).tolist()}
+    return places
+
+
+def test_soft_silhouettes_keep_their_paint_on_both_sides(blender, street_root, rebuild):
+    rebuild(street_root, soft_edge=0.02)
+    image = next(i for i in (node.image for node in parts(street_root)["soft"].active_material.node_tree.nodes if node.type == "TEX_IMAGE")
+                 if i["photo_diorama_role"] == "soft")  # fmt: skip
+    pixels = picture(image)
+    half = pixels.shape[1] // 2
+    rim = np.argwhere((pixels[:, :half, 3] > 0.2) & (pixels[:, :half, 3] < 0.8))  # shown on both sides, whatever the grid
+    assert len(rim)
+    mask, layout = np.zeros(pixels.shape[:2], bool), json.loads(image["photo_diorama_layout"])
+    for row, column in rim:
+        mask[row, [column, column + half]] = True
+    pixels[mask, :3] = PAINT
+    image.pixels.foreach_set(np.ascontiguousarray(pixels[::-1]).ravel())
+    image.update()
+    rebuild(street_root, border=0.1)
+    now = [node.image for node in parts(street_root)["soft"].active_material.node_tree.nodes if node.type == "TEX_IMAGE"]
+    renewed = next(i for i in now if i["photo_diorama_role"] == "soft")
+    now = picture(renewed)
+    painted = (np.abs(now[..., :3] - PAINT) < 0.01).all(axis=2)
+    assert places_of(layout, mask) <= places_of(json.loads(renewed["photo_diorama_layout"]), painted)
+    assert "street painted soft" not in blender.data.images
+
+
+def test_a_jpeg_is_shown_from_its_own_file_again_after_restore(blender, street, import_photo, tmp_path):
+    photo = tmp_path / "still.jpg"
+    Image.open(street[0]).convert("RGB").save(photo, quality=95)
+    root = import_photo(photo, street[1])
+    clean = picture(shown_image(parts(root)["photo"]))
+    paint_square(root, parts(root)["photo"], (0.7, 0.9, 0.1, 0.3))
+    painted = picture(shown_image(parts(root)["photo"]))
+    photo.unlink()
+    blender.ops.wm.save_as_mainfile(filepath=str(tmp_path / "still.blend"))
+    blender.ops.wm.open_mainfile(filepath=str(tmp_path / "still.blend"))
+    root = blender.data.objects["still"]
+    assert np.array_equal(picture(shown_image(parts(root)["photo"])), painted)
+    assert blender.ops.photo_diorama.restore_textures(what="PHOTO") == {"FINISHED"}
+    image = shown_image(parts(root)["photo"])
+    assert np.array_equal(picture(image), clean) and bytes(image.packed_file.data).startswith(b"\xff\xd8")
+
+
+def test_a_file_of_an_older_version_keeps_what_was_painted_as_an_image(blender, street_root, rebuild):
+    image = shown_image(parts(street_root)["hidden 1"])
+    for key in ("photo_diorama_written", "photo_diorama_digest", "photo_diorama_layout"):
+        del image[key]
+    paint_square(street_root, parts(street_root)["hidden 1"])
+    rebuild(street_root)
+    shown = picture(blender.data.images["street painted atlas"])
+    assert shown[..., 3].any() and np.abs(shown[shown[..., 3] == 1][:, :3] - PAINT).max() < 0.01
