@@ -1,17 +1,17 @@
-"""High dynamic range on a screen without it: the light of PQ and HLG, and how what is brighter than white comes below it."""
+"""Brings HDR pictures (PQ, HLG) to standard dynamic range: decoding to light, and tone mapping of what is brighter than white."""
 
 from __future__ import annotations
 
 import numpy as np
 
 WHITE_NITS = 203.0
-"""cd/m2 of what a diffuse white sends out in PQ and, on a screen of 1000, in HLG (ITU-R BT.2408, table 1): our 1."""
+"""Luminance of diffuse white, cd/m2, in PQ and in HLG on a display of 1000 cd/m2 (ITU-R BT.2408, table 1): our 1."""
 PEAK_NITS, SYSTEM_GAMMA = 1000.0, 1.2
-"""The screen that HLG is thought for, and its gamma from scene to screen (ITU-R BT.2100, table 5)."""
+"""HLG's reference display, cd/m2, and its system gamma from scene to display (ITU-R BT.2100, table 5)."""
 KNEE = 0.8
-"""Linear light up to which nothing is changed; above it, what is brighter comes closer and closer to 1."""
+"""Linear light up to which nothing changes; brighter values approach 1."""
 NEARLY_WHITE = 1.15
-"""A picture whose brightest is below this needs no tone mapping: noise of its codec, which is clipped."""
+"""Up to this brightest value a picture is clipped, not tone-mapped: the excess is codec noise."""
 BRIGHTEST = 99.9
 """Percentile of the picture that counts as its brightest."""
 
@@ -39,15 +39,15 @@ def from_hlg(x: np.ndarray) -> np.ndarray:
 
 
 def light_of_hlg(scene: np.ndarray) -> np.ndarray:
-    """(..., 3) the scene's light in BT.2020's primaries to what the screen sends out, in units of diffuse white."""
+    """(..., 3) scene light in BT.2020 primaries to display light, in units of diffuse white."""
     luminance = scene @ np.array([0.2627, 0.6780, 0.0593], scene.dtype)
     return scene * (np.maximum(luminance, 1e-9) ** (SYSTEM_GAMMA - 1) * (PEAK_NITS / WHITE_NITS))[..., None]
 
 
 def tone_mapped(linear: np.ndarray) -> tuple[np.ndarray, bool]:
-    """(H, W, 3) float32 light in units of white, changed in place to 0..1, and whether anything was brighter than white.
+    """Tone-maps (H, W, 3) float32 light in units of white to 0..1, in place; also says whether anything was brighter than white.
 
-    Up to `KNEE` all stays as it is; above, the largest of the three values follows a rational curve (Reinhard et al. 2002,
+    Up to `KNEE` nothing changes; above, the largest of the three values follows a rational curve (Reinhard et al. 2002,
     equation 4, moved to begin at the knee with slope 1) that reaches 1 at the picture's brightest; hue stays.
     """
     step = max(1, int(np.sqrt(linear.shape[0] * linear.shape[1] / 1e6)))
