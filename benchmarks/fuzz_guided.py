@@ -32,9 +32,9 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "core")]
 def targets() -> dict:
     """What reads the bytes of each kind, and the name under which it gets them."""
     from photo_diorama.core.batch.manifest import Manifest, find_tasks
-    from photo_diorama.core.depth.carried_depth import depth_in
+    from photo_diorama.core.depth.depth_in_photo import depth_in
     from photo_diorama.core.depth.depth_map import read_depth
-    from photo_diorama.core.depth.depth_sidecar import find_sidecar_depth, known_sidecar_unit, read_sidecar_depth
+    from photo_diorama.core.depth.depth_sidecar import find_sidecar_depth, known_sidecar_meaning, read_sidecar_depth
     from photo_diorama.core.photo.heif_boxes import read_heif_items
     from photo_diorama.core.photo.photo import load_photo
     from photo_diorama.core.photo.xmp import parse_xmp
@@ -63,7 +63,7 @@ def targets() -> dict:
     def sidecar(path: Path, data: bytes) -> bool:
         path.with_name("cam.json").write_bytes(data)
         picture = path.with_name("arkit_depth.png")
-        unit, found = known_sidecar_unit(picture), find_sidecar_depth(path.with_name("image.jpg"))
+        unit, found = known_sidecar_meaning(picture), find_sidecar_depth(path.with_name("image.jpg"))
         if found is not None:
             read_sidecar_depth(found, path.with_name("image.jpg"))
         find_tasks(path.parent, path.parent / "out")

@@ -253,7 +253,7 @@ def by_links(photo: Path, depth: Path | None, shape: tuple[int, int], options: l
     """Torn edges of the layered depth image of this checkout, and the CPU seconds that it took; without fill and mesh."""
     import time
 
-    from photo_diorama.core.depth.edit_depth import take_over
+    from photo_diorama.core.depth.edit_depth import carry_edit_over
     from photo_diorama.core.depth.sharpen_depth import sharpen
     from photo_diorama.core.layers.split import split_into_layers
     from photo_diorama.core.pipeline import StageCache, Steps, bring_depth, silent
@@ -266,7 +266,7 @@ def by_links(photo: Path, depth: Path | None, shape: tuple[int, int], options: l
     started = time.process_time()
     step = Steps(silent, StageCache(), (str(photo), str(depth or "")))
     read, _, original = bring_depth(step, photo, depth, settings, None)
-    depth = take_over(None, original, read)
+    depth = carry_edit_over(None, original, read)
     sharp = sharpen(depth, read.working_colour(*depth.disparity.shape), settings.layers)
     image = split_into_layers(read, sharp, settings.layers)
     return torn_picture(*torn_links(image), shape), time.process_time() - started

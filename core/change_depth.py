@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from .depth.depth_map import DepthMap
-from .depth.edit_depth import Change, DepthEdit, change_region, take_over
+from .depth.edit_depth import Change, DepthEdit, carry_edit_over, change_region
 from .layers.parts import Parts
 from .pipeline import Diorama, Progress, StageCache, build_diorama, find_original, silent
 from .settings import Settings
@@ -44,13 +44,13 @@ class Changed:
 def current_depth(source: Source, edit: DepthEdit | None, progress: Progress = silent) -> Changed:
     """The current depth of a photo, without an edit or a build; raises as `build_diorama` does."""
     photo, original = find_original(source.photo, source.depth, source.settings, progress, source.kept, source.models)
-    return Changed(DepthEdit(original.disparity, take_over(edit, original, photo).disparity), None)
+    return Changed(DepthEdit(original.disparity, carry_edit_over(edit, original, photo).disparity), None)
 
 
 def scene_to_click(source: Source, edit: DepthEdit | None, progress: Progress = silent) -> Scene:
     """The photo and its current depth, for selecting things by click; raises as `build_diorama` does."""
     photo, original = find_original(source.photo, source.depth, source.settings, progress, source.kept, source.models)
-    disparity = take_over(edit, original, photo).disparity
+    disparity = carry_edit_over(edit, original, photo).disparity
     colour = np.clip(photo.working_colour(*disparity.shape), 0, 1)
     return Scene((colour * 255 + 0.5).astype(np.uint8), disparity)
 
@@ -69,7 +69,7 @@ def change_depth(
     Raises DioramaError for an empty region or input that cannot be used, Cancelled through `progress`.
     """
     photo, original = find_original(source.photo, source.depth, source.settings, progress, source.kept, source.models)
-    now = take_over(edit, original, photo)
+    now = carry_edit_over(edit, original, photo)
     shape = now.disparity.shape
     changed = change_region(now.disparity, mask(shape), change_of(now), feather * max(shape))
     return finish(source, DepthEdit(original.disparity, changed), build, progress)
@@ -80,7 +80,7 @@ def restore_depth(source: Source, edit: DepthEdit | None, mask: Mask | None, bui
     photo, original = find_original(source.photo, source.depth, source.settings, progress, source.kept, source.models)
     restored = original.disparity
     if mask is not None:
-        now = take_over(edit, original, photo).disparity
+        now = carry_edit_over(edit, original, photo).disparity
         restored = change_region(now, mask(now.shape), lambda disparity, inside: np.where(inside, original.disparity, disparity))
     return finish(source, DepthEdit(original.disparity, restored), build, progress)
 

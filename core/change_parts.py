@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .change_depth import Mask, Source, build_from
-from .depth.edit_depth import DepthEdit, take_over
+from .depth.edit_depth import DepthEdit, carry_edit_over
 from .errors import DioramaError
 from .layers.parts import MOST_PARTS, Parts, with_part, without_part
 from .pipeline import Diorama, Progress, find_original, silent
@@ -31,7 +31,7 @@ def split_region(source: Source, edit: DepthEdit | None, mask: Mask, progress: P
 def split_range(source: Source, edit: DepthEdit | None, near: float, far: float, progress: Progress = silent) -> Split:
     """Splits off what is between two distances in metres; raises DioramaError where that is nothing, or all there is."""
     photo, original = find_original(source.photo, source.depth, source.settings, progress, source.kept, source.models)
-    distance = 1 / take_over(edit, original, photo).disparity
+    distance = 1 / carry_edit_over(edit, original, photo).disparity
     if near > far:
         near, far = far, near
     mask = (distance >= near) & (distance <= far)

@@ -15,8 +15,8 @@ from .camera.fspy import find_fspy
 from .camera.known_length import length_of, line_from
 from .camera.moves import MOVES, Length, border_needed
 from .depth.depth_map import DepthMap, depth_on_photo
-from .depth.edit_depth import DepthEdit, take_over
-from .depth.find_depth import FoundDepth, available_sources, find_depth, with_calibration
+from .depth.edit_depth import DepthEdit, carry_edit_over
+from .depth.find_depth import FoundDepth, available_sources, find_depth, with_best_camera
 from .depth.sharpen_depth import sharpen
 from .errors import DioramaError
 from .inpaint.choose_inpainter import resolved
@@ -123,7 +123,7 @@ def build_diorama(
     settings = replace(settings, inpaint=resolved(settings.inpaint))
     networks = downloaded.stamp(settings.inpaint.inpainter)  # before anything that takes long: one may be missing
     photo, found, original = bring_depth(step, photo_path, depth_path, settings, models)
-    depth = step("Taking over the edited depth", 0.14, edit and edit.key, lambda: take_over(edit, original, photo))
+    depth = step("Taking over the edited depth", 0.14, edit and edit.key, lambda: carry_edit_over(edit, original, photo))
     sharp = step("Sharpening the depth", 0.15, (layers.tear, layers.rim, layers.soft_edge),
                  lambda: sharpen(depth, photo.working_colour(*depth.disparity.shape), layers))  # fmt: skip
     layers = wide_enough(layers, settings.scene, photo.camera)
@@ -179,7 +179,7 @@ def bring_depth(step: Steps, photo_path, depth_path, settings: Settings, models)
     by_itself = replace(settings.depth, known_length=0.0, known_line="")
     found = step("Finding the depth", 0.05, (sources, by_itself),
                  lambda: find_depth(photo, depth_path, settings.depth, models))  # fmt: skip
-    photo, long_side = with_calibration(photo, found, settings.photo), settings.layers.long_side
+    photo, long_side = with_best_camera(photo, found, settings.photo), settings.layers.long_side
     depth = step("Bringing the depth onto the photo", 0.1, long_side,
                  lambda: depth_on_photo(found.values, photo, settings.depth, long_side, str(depth_path or photo_path)))  # fmt: skip
     if settings.depth.known_length > 0:

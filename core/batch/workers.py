@@ -200,7 +200,7 @@ class Pool:
         for task in tasks:
             waiting.put(task)
         jobs = min(jobs, len(tasks))
-        threads = [threading.Thread(target=self._work, args=(waiting, outcomes, request, fresh)) for _ in range(jobs)]
+        threads = [threading.Thread(target=self._serve_tasks, args=(waiting, outcomes, request, fresh)) for _ in range(jobs)]
         for thread in threads:
             thread.start()
         try:
@@ -223,7 +223,7 @@ class Pool:
                 thread.join()
             self.stop.clear()
 
-    def _work(self, waiting: SimpleQueue, outcomes: SimpleQueue, request, fresh: bool) -> None:
+    def _serve_tasks(self, waiting: SimpleQueue, outcomes: SimpleQueue, request, fresh: bool) -> None:
         worker = None
         try:
             while not self.stop.is_set():
@@ -235,7 +235,7 @@ class Pool:
                     worker = self._start_worker()
                 outcome = worker.run_task(request(task), self.limits, self.stop, lambda *told, task=task: self.tell(task, *told))
                 outcomes.put((task, outcome))
-                if fresh or self._is_spent(worker, outcome):
+                if fresh or self._needs_restart(worker, outcome):
                     worker.kill()
                     worker = None
         except Stopped:
@@ -262,7 +262,7 @@ class Pool:
                     raise
         raise AssertionError("STARTS is at least one")
 
-    def _is_spent(self, worker: Worker, outcome: Outcome) -> bool:
+    def _needs_restart(self, worker: Worker, outcome: Outcome) -> bool:
         if not worker.is_alive or outcome.answer is None or worker.done >= self.limits.recycle:
             return True
         used = worker.memory()

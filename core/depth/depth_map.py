@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..depth_file.direction import small_bytes
+from ..depth_file.direction import small_srgb
 from ..depth_file.levels import Levels, levels_of, without_terraces
+from ..depth_file.meaning import DepthMeaning, decide_meaning
 from ..depth_file.read_file import read_raw
-from ..depth_file.reading import DepthReading, decide
 from ..depth_file.unknown import extremes
 from ..errors import DioramaError, reading_a_file
 from ..photo.photo import Photo
@@ -82,13 +82,13 @@ def working_size(photo: Photo, long_side: int) -> tuple[int, int]:
 
 @reading_a_file()
 def read_depth(path: str | Path, settings: DepthSettings, photo: Photo | None = None) -> DepthValues:
-    """A depth file's numbers and what they mean (`depth_file.reading.decide`); raises DioramaError where it holds no usable depth.
+    """A depth file's numbers and what they mean (`depth_file.meaning.decide_meaning`); raises DioramaError where it holds no usable depth.
 
     8- and 16-bit PNG or TIFF, JPEG, WebP, OpenEXR, NPY, NPZ and PFM. With the photo, that is asked which way the numbers grow.
     """
     path = Path(path)
     raw = read_raw(path, None if photo is None else (photo.colour.shape[0], photo.colour.shape[1]))
-    reading = decide(raw, settings, path, None if photo is None else small_bytes(photo))
+    reading = decide_meaning(raw, settings, path, None if photo is None else small_srgb(photo))
     _check_known(reading.known & ~reading.far, str(path))
     _check_relief(reading.values, reading.known & ~reading.far, str(path))
     values, known, scaled = _inverse_or_metres(reading, told_range(settings))
@@ -114,7 +114,7 @@ def told_range(settings: DepthSettings) -> tuple[float, float] | None:
     return near, far
 
 
-def _inverse_or_metres(reading: DepthReading, told: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray, bool]:
+def _inverse_or_metres(reading: DepthMeaning, told: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray, bool]:
     """Metres of metric depth; else inverse depth, and whether its 1 is the near distance whatever the largest is. Far is far."""
     values, known, measured = reading.values, reading.known, reading.known & ~reading.far
     low, high = extremes(values, measured)

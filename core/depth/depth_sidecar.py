@@ -13,7 +13,7 @@ from ..errors import DioramaError, reading_a_file
 from ..raster.decode import read_file, read_regular
 from ..raster.decoder_errors import DECODER_ERRORS
 from ..raster.open_picture import open_picture
-from .carried_depth import EmbeddedDepth, place_on_photo
+from .depth_in_photo import EmbeddedDepth, place_on_photo
 from .depth_raster import Intrinsics, StoredDepth, decode_grey
 
 MAX_ASPECT_ERROR = 0.02
@@ -27,7 +27,7 @@ _SCENE = re.compile(r"scene\d{4}_\d{2}$")  # ScanNet's folders
 
 
 @dataclass(frozen=True)
-class SidecarUnit:
+class SidecarMeaning:
     """What the numbers of a depth file beside a photo mean."""
 
     kind: str  # "metric": distance along the axis; "disparity": inverse depth of unknown scale and shift
@@ -52,12 +52,12 @@ def find_sidecar_depth(path: str | Path) -> Path | None:
     if not path.is_file():
         return None
     for candidate in _candidates(path):
-        if candidate.is_file() and known_sidecar_unit(candidate) and same_aspect(path, candidate):
+        if candidate.is_file() and known_sidecar_meaning(candidate) and same_aspect(path, candidate):
             return candidate
     return None
 
 
-def known_sidecar_unit(path: str | Path) -> SidecarUnit | None:
+def known_sidecar_meaning(path: str | Path) -> SidecarMeaning | None:
     """The unit of a depth file beside a photo, known by its name, its folder or a camera file there; else None.
 
     A camera file is JSON with "intrinsic_matrix" (column by column), "width", "height" and perhaps "depth_scale"
@@ -67,14 +67,14 @@ def known_sidecar_unit(path: str | Path) -> SidecarUnit | None:
     base, role = _split_name(path.stem)
     pair = (path.with_name(base + r + ending) for r in ("-image", "-alternative") for ending in PHOTO_ENDINGS)
     if role == "-depth" and any(file.is_file() for file in pair):
-        return SidecarUnit("disparity", 1.0, "a Lens Blur pair", dark_is_near=True)
+        return SidecarMeaning("disparity", 1.0, "a Lens Blur pair", dark_is_near=True)
     if not _is_deep_grey_png(path):
         return None
     words, own = _words(path), _words(Path(path.stem))
     if "sun" in own or "sunrgbd" in words:  # a folder may be called Sun for the weather
-        return SidecarUnit("metric", 0.001, "SUN RGB-D, bits turned by 3", turned_bits=True)
+        return SidecarMeaning("metric", 0.001, "SUN RGB-D, bits turned by 3", turned_bits=True)
     if "tum" in own or any(w.startswith("freiburg") for w in words) or _is_tum_folder(path.parent.parent):
-        return SidecarUnit("metric", 1 / 5000, "TUM RGB-D, 5000 a metre")
+        return SidecarMeaning("metric", 1 / 5000, "TUM RGB-D, 5000 a metre")
     for folder in (path.parent, path.parent.parent):
         unit = _unit_by_camera_file(folder)
         if unit is not None:
@@ -82,24 +82,24 @@ def known_sidecar_unit(path: str | Path) -> SidecarUnit | None:
     for cameras in CAMERA_FOLDERS:
         camera_of_picture = _read_flat_camera(path.parent.parent / cameras / f"{path.stem}.json")
         if camera_of_picture is not None:
-            return SidecarUnit("metric", 0.001, f"Polycam, {cameras}/{path.stem}.json, millimetres", intrinsics=camera_of_picture)
+            return SidecarMeaning("metric", 0.001, f"Polycam, {cameras}/{path.stem}.json, millimetres", intrinsics=camera_of_picture)
     if _is_seven_scenes(path):
         matrix = _text_matrix(path.with_name("camera-intrinsics.txt"))
-        return SidecarUnit("metric", 0.001, "7-Scenes, millimetres", none_values=(0, 65535), intrinsics=matrix)
+        return SidecarMeaning("metric", 0.001, "7-Scenes, millimetres", none_values=(0, 65535), intrinsics=matrix)
     if any(_SCENE.match(part) for part in (path.parent.name, path.parent.parent.name)):
-        return SidecarUnit("metric", 0.001, "ScanNet, millimetres")
+        return SidecarMeaning("metric", 0.001, "ScanNet, millimetres")
     camera = next((c for c in MILLIMETRE_CAMERAS if c in words), None)
-    return None if camera is None else SidecarUnit("metric", 0.001, f"a depth camera ({camera}), millimetres")
+    return None if camera is None else SidecarMeaning("metric", 0.001, f"a depth camera ({camera}), millimetres")
 
 
 @reading_a_file()
-def read_sidecar_depth(path: str | Path, photo: str | Path, unit: SidecarUnit | None = None) -> EmbeddedDepth:
-    """Reads a depth file found beside `photo` as if the photo carried it; `unit` as `known_sidecar_unit` tells.
+def read_sidecar_depth(path: str | Path, photo: str | Path, unit: SidecarMeaning | None = None) -> EmbeddedDepth:
+    """Reads a depth file found beside `photo` as if the photo carried it; `unit` as `known_sidecar_meaning` tells.
 
     Raises DioramaError where the unit is not known or either file cannot be read.
     """
     path, photo = Path(path), Path(photo)
-    unit = unit or known_sidecar_unit(path)
+    unit = unit or known_sidecar_meaning(path)
     if unit is None:
         raise DioramaError(f"{path} has no unit that can be known", window="set Depth Scale (metres per unit)",
                            command_line="give it with --depth-scale (metres per unit)")  # fmt: skip
@@ -169,7 +169,7 @@ def _is_seven_scenes(path: Path) -> bool:
     return re.fullmatch(r"frame-\d{6}\.depth", path.stem) is not None
 
 
-def _unit_by_camera_file(folder: Path) -> SidecarUnit | None:
+def _unit_by_camera_file(folder: Path) -> SidecarMeaning | None:
     """The unit told by a JSON camera file in the folder: by its depth scale, or by the camera's name in its own."""
     for file in sorted(folder.glob("*.json"))[:32]:
         camera = _read_camera(file)
@@ -178,10 +178,10 @@ def _unit_by_camera_file(folder: Path) -> SidecarUnit | None:
         intrinsics, scale = camera
         if scale is not None:
             metres = 1 / scale if scale >= 1 else scale
-            return SidecarUnit("metric", metres, f"depth scale of {file.name}", intrinsics=intrinsics)
+            return SidecarMeaning("metric", metres, f"depth scale of {file.name}", intrinsics=intrinsics)
         maker = next((c for c in MILLIMETRE_CAMERAS if c in file.stem.lower()), None)
         if maker is not None:
-            return SidecarUnit("metric", 0.001, f"{file.name}, millimetres", intrinsics=intrinsics)
+            return SidecarMeaning("metric", 0.001, f"{file.name}, millimetres", intrinsics=intrinsics)
     return None
 
 

@@ -48,7 +48,7 @@ class DepthEdit:
         return f"{self.edited.shape} {digest.hexdigest()}"
 
 
-def take_over(edit: DepthEdit | None, depth: DepthMap, photo: Photo) -> DepthMap:
+def carry_edit_over(edit: DepthEdit | None, depth: DepthMap, photo: Photo) -> DepthMap:
     """The depth that was found now with the edited pixels put in.
 
     Where it is another one than at the time of the edit (other size, distance of the nearest point, network or file), the edited values

@@ -17,7 +17,7 @@ from ..raster.decode import MAX_PIXELS, read_file
 from ..raster.exr_read import has_colour_and_depth
 from ..raster.open_picture import HEIF_ENDINGS
 from ..settings import DepthSettings, PhotoSettings
-from .carried_depth import EmbeddedDepth, read_embedded_depth, read_spatial_intrinsics
+from .depth_in_photo import EmbeddedDepth, read_embedded_depth, read_spatial_intrinsics
 from .depth_map import DepthValues, check_usable, read_depth
 from .depth_sidecar import find_sidecar_depth, read_sidecar_depth
 from .named_depth import find_named_depth
@@ -213,7 +213,7 @@ def _eight_bits(photo: Photo) -> np.ndarray:
     return (np.clip(photo.working_colour(*photo.colour.shape[:2]), 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def with_calibration(photo: Photo, found: FoundDepth, settings: PhotoSettings) -> Photo:
+def with_best_camera(photo: Photo, found: FoundDepth, settings: PhotoSettings) -> Photo:
     """The photo with its best known camera: the user's values, then the calibration of its depth or of a spatial photo's view.
 
     Where the photo does not state a focal length, a network's estimate is better than the default angle.

@@ -26,7 +26,7 @@ class Direction:
     seen: bool  # whether the photo was used
 
 
-def small_bytes(photo: Photo) -> np.ndarray:
+def small_srgb(photo: Photo) -> np.ndarray:
     """(h, w, 3) uint8 sRGB, about 512 px on its long side, as `direction_of` needs it."""
     step = max(1, max(photo.colour.shape[:2]) // 512)
     if photo.colour.dtype == np.uint8:
@@ -88,7 +88,7 @@ def _sky(values: np.ndarray, where: np.ndarray) -> float:
 
 
 def _by_network(values: np.ndarray, where: np.ndarray, colour: np.ndarray) -> float:
-    """Rank correlation with the inverse depth that the built-in network estimates from the photo."""
+    """Rank correlation between the file's values and the built-in network's inverse depth of the photo."""
     import cv2
 
     from ..built_in.depth import estimate_built_in

@@ -10,9 +10,9 @@ import numpy as np
 from ..errors import DioramaError
 from ..photo.photo import load_photo
 from ..settings import DepthSettings
-from .direction import small_bytes
+from .direction import small_srgb
+from .meaning import DepthMeaning, decide_meaning
 from .read_file import read_raw
-from .reading import DepthReading, decide
 
 TRIES, TOLERANCE, FEWEST = 400, 0.01, 0.3
 """RANSAC: pairs of pixels that are tried, deviation (part of the range) that agrees, and share of all that must agree."""
@@ -20,7 +20,7 @@ SAMPLES = 20_000
 
 
 class SharedRange:
-    """Gives each of several photos its depth options; with a shared range, the first photo that has a depth file sets it."""
+    """Depth options per photo. If the range is shared, the first photo with a depth file sets it."""
 
     def __init__(self, settings: DepthSettings):
         self.settings = settings
@@ -32,7 +32,7 @@ class SharedRange:
             return self.settings
         try:
             if self.first is None:
-                self.first = first_frame(depth, self.settings, small_bytes(load_photo(photo)))
+                self.first = first_frame(depth, self.settings, small_srgb(load_photo(photo)))
             return settings_of_frame(self.first, depth, self.settings)
         except DioramaError:
             return replace(self.settings, depth_range="")
@@ -43,14 +43,14 @@ class FirstFrame:
     """The first depth file, whose meaning and range the others take."""
 
     path: Path
-    reading: DepthReading
+    reading: DepthMeaning
     near: float  # its number for nearest
     far: float  # its number for farthest
 
 
 def first_frame(path: Path, settings: DepthSettings, colour: np.ndarray | None = None) -> FirstFrame:
-    """Reads the file that sets the range; raises DioramaError as `decide` does."""
-    reading = decide(read_raw(path), replace(settings, depth_range=""), path, colour)
+    """Reads the file that sets the range; raises DioramaError as `decide_meaning` does."""
+    reading = decide_meaning(read_raw(path), replace(settings, depth_range=""), path, colour)
     values = reading.values[reading.known & ~reading.far]
     low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
     near_is_large = (reading.kind == "disparity") != reading.inverted
@@ -58,7 +58,7 @@ def first_frame(path: Path, settings: DepthSettings, colour: np.ndarray | None =
 
 
 def settings_of_frame(first: FirstFrame, path: Path, settings: DepthSettings) -> DepthSettings:
-    """The options that bring another file of the same camera to the first one's scale; raises DioramaError as `decide` does.
+    """The options that bring another file of the same camera to the first one's scale; raises DioramaError as `decide_meaning` does.
 
     Static parts agree in both files up to scale and shift, which RANSAC finds from pairs of pixels (Fischler and Bolles 1981). Where
     too little agrees, scale 1 and shift 0 are taken.
@@ -69,13 +69,13 @@ def settings_of_frame(first: FirstFrame, path: Path, settings: DepthSettings) ->
         return replace(same, depth_scale=settings.depth_scale or taken.scale)
     scale, shift = 1.0, 0.0
     if path != first.path:
-        other = decide(read_raw(path), same, path)
+        other = decide_meaning(read_raw(path), same, path)
         scale, shift = _fit(first.reading, other)
     near, far = (scale * end + shift for end in (first.near, first.far))
     return replace(same, depth_range=f"{near:.9g} {far:.9g}")
 
 
-def _fit(first: DepthReading, other: DepthReading) -> tuple[float, float]:
+def _fit(first: DepthMeaning, other: DepthMeaning) -> tuple[float, float]:
     """Scale and shift from the first file's numbers to the other's by RANSAC; 1 and 0 where none is found."""
     if first.values.shape != other.values.shape:
         return 1.0, 0.0

@@ -28,7 +28,7 @@ STRAY, FEW_STRAY = 0.5, 1e-4
 
 @dataclass(frozen=True)
 class KnownDepth:
-    """Which numbers of a depth file are known. The meaning of `zero` is still open: unknown, or (inverse depth) infinitely far."""
+    """What is known of a depth file's numbers. Zeros are kept apart: they mean unknown or, in inverse depth, possibly infinity."""
 
     values: np.ndarray  # (h, w) float32
     known: np.ndarray  # (h, w) bool: a number that is neither zero nor anything below
@@ -138,7 +138,7 @@ def zeros_that_are_far(found: KnownDepth, sky: str) -> np.ndarray:
 
 
 def regions_as_of_a_sky(where: np.ndarray) -> np.ndarray:
-    """(h, w) bool: the connected regions of `where` that have the size and place of a sky; labelled at up to `COARSE` px."""
+    """(h, w) bool: those connected regions of `where` whose size and position fit a sky; looked for at up to `COARSE` px."""
     import cv2
 
     height, width = where.shape

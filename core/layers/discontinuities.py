@@ -49,12 +49,12 @@ def cut_discontinuities(
     """
     long_side = max(disparity.shape)
     disparity = _without_islands(disparity, threshold, ISLAND_AREA * long_side**2, steps)
-    right, down = _links(disparity, threshold, steps)
+    right, down = _links_below_threshold(disparity, threshold, steps)
     right, down = _without_bridges(right, down)
     return disparity, *_heal(disparity, right, down, threshold, SHORT_CRACK * long_side)
 
 
-def _links(disparity: np.ndarray, threshold: float, steps: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def _links_below_threshold(disparity: np.ndarray, threshold: float, steps: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     right, down = np.zeros(disparity.shape, bool), np.zeros(disparity.shape, bool)
     right[:, :-1] = np.abs(np.diff(disparity, axis=1)) <= threshold
     down[:-1] = np.abs(np.diff(disparity, axis=0)) <= threshold
@@ -108,7 +108,7 @@ def _without_islands(disparity: np.ndarray, threshold: float, area: float, steps
 
     So the rim of a round thing, which is steep enough to fall into pieces, does not end up on the wall behind it.
     """
-    right, down = _links(disparity, threshold, steps)
+    right, down = _links_below_threshold(disparity, threshold, steps)
     labels, sizes = label_surfaces(np.ones(disparity.shape, bool), right, down)
     island = sizes[labels] < area
     if not island.any() or island.all():

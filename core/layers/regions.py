@@ -72,7 +72,7 @@ def disocclude(image: LayeredDepthImage, hidden_width: float) -> Disocclusion | 
     if len(seeds) == 0 or (hidden_width == 0 and cut is None):
         return None
     far = _smooth_along(far, jump > 0, image.threshold)
-    reach = _reach(image, jump, hidden_width)
+    reach = _synthesis_steps(image, jump, hidden_width)
     if cut is not None:
         reach[cut.ravel()] = max(layer.present.shape) * 4  # a part can be moved away: all behind it is to be filled
     own = layer.links == last
@@ -102,7 +102,7 @@ def disocclude(image: LayeredDepthImage, hidden_width: float) -> Disocclusion | 
     return Disocclusion((owner >= 0).reshape(shape), guess, distance.reshape(shape), owner.reshape(shape), part, cut, edges)
 
 
-def _reach(image: LayeredDepthImage, jump: np.ndarray, hidden_width: float) -> np.ndarray:
+def _synthesis_steps(image: LayeredDepthImage, jump: np.ndarray, hidden_width: float) -> np.ndarray:
     """(pixels,) int32: steps of the flood from each silhouette pixel, by the largest jump nearby.
 
     Nearby, because a silhouette often falls in two steps a few pixels apart, and the surface behind it is behind both.

@@ -46,7 +46,7 @@ CHUNK = 16384
 
 
 @dataclass(frozen=True)
-class Band:
+class MatteBand:
     """The pixels around the photo's silhouettes on the canvas."""
 
     outer: np.ndarray  # (h, w) bool: background, in front of which the foreground may go on
@@ -64,7 +64,7 @@ class Band:
 class Matte:
     """Alpha, foreground and background of the band's pixels, on the canvas. Linear Rec.709."""
 
-    band: Band
+    band: MatteBand
     alpha: np.ndarray  # (h, w) float32: 1 on the foreground, 0 on the background near the band
     foreground: np.ndarray  # (h, w, 3) float32: colour of the foreground in and near the band; the photo elsewhere
     background: np.ndarray  # (h, w, 3) float32: the same of the background
@@ -86,7 +86,7 @@ def find_matte(
     if band is None:
         return None
     colour = linear_from_srgb(image.layers[0].colour)
-    alpha, confidence, foreground, background = _sample(colour, image.layers[0].disparity, band)
+    alpha, confidence, foreground, background = _estimate_alpha(colour, image.layers[0].disparity, band)
     if portrait is not None:
         alpha, confidence = _with_portrait(alpha, confidence, portrait, band, image)
     alpha = _smooth(alpha, confidence, colour, band)
@@ -99,7 +99,7 @@ def find_matte(
     return Matte(band, np.maximum(alpha, halo), np.where((halo > alpha)[..., None], own, foreground), background)
 
 
-def find_band(image: LayeredDepthImage, width: int) -> Band | None:
+def find_band(image: LayeredDepthImage, width: int) -> MatteBand | None:
     """Pixels of the photo up to `width` from a cut of its surface, and known ones a bit further; None without cuts."""
     layer = image.layers[0]
     disparity, frame, apart = layer.disparity, ~layer.synthesised, JUMP * image.threshold
@@ -124,7 +124,7 @@ def find_band(image: LayeredDepthImage, width: int) -> Band | None:
     beyond = is_back & ~outer & (to_front <= REACH * width)
     edge = np.where(outer, width + 1 - to_front, np.where(inner, width + 1 - to_back, 0)).astype(np.float32)
     nearer, farther = np.where(is_back, nearer, disparity), np.where(is_back, disparity, farther)
-    return Band(outer, inner & ~within, beyond, within, nearer, farther, apart, edge, width)
+    return MatteBand(outer, inner & ~within, beyond, within, nearer, farther, apart, edge, width)
 
 
 def _medial_axis(distance: np.ndarray) -> np.ndarray:
@@ -139,7 +139,7 @@ def perceived(linear: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(linear, 0))
 
 
-def _sample(colour: np.ndarray, disparity: np.ndarray, band: Band):
+def _estimate_alpha(colour: np.ndarray, disparity: np.ndarray, band: MatteBand):
     """Alpha, its confidence, foreground and background: the pair of known colours nearby that explains the
     pixel best (after Gastal and Oliveira 2010, "Shared sampling for real-time alpha matting", here in linear light).
 
@@ -180,7 +180,7 @@ def _sample(colour: np.ndarray, disparity: np.ndarray, band: Band):
     return alpha, confidence, foreground, background
 
 
-def _texture_variance(colour: np.ndarray, band: Band) -> np.ndarray:
+def _texture_variance(colour: np.ndarray, band: MatteBand) -> np.ndarray:
     """(h, w) float32: variance (perceived) of the known background's colours nearby: what its texture explains is
     no evidence of foreground."""
     import cv2
@@ -193,7 +193,7 @@ def _texture_variance(colour: np.ndarray, band: Band) -> np.ndarray:
     return np.maximum(square - mean**2, 0) * BUSY
 
 
-def _candidates(colour, disparity, known: np.ndarray, expected: np.ndarray, pixels: np.ndarray, band: Band):
+def _candidates(colour, disparity, known: np.ndarray, expected: np.ndarray, pixels: np.ndarray, band: MatteBand):
     """(n, 5, 3) colours of known pixels around each of `pixels`: the nearest one, and those nearest to four places around; and
     (n, 5) the squared difference of their disparity from the expected one, in units of the jump that separates surfaces."""
     import cv2
@@ -212,7 +212,7 @@ def _candidates(colour, disparity, known: np.ndarray, expected: np.ndarray, pixe
     return mean.reshape(-1, 3)[found], np.minimum(off, 4).astype(np.float32) ** 2
 
 
-def _with_portrait(alpha, confidence, portrait: np.ndarray, band: Band, image: LayeredDepthImage):
+def _with_portrait(alpha, confidence, portrait: np.ndarray, band: MatteBand, image: LayeredDepthImage):
     """Takes the portrait matte where it is nearly 1 on the one side of the band and nearly 0 on the other."""
     import cv2
 
@@ -227,7 +227,7 @@ def _with_portrait(alpha, confidence, portrait: np.ndarray, band: Band, image: L
     return np.where(apart, np.clip(given, 0, 1), alpha), np.where(apart, np.float32(1), confidence)
 
 
-def _smooth(alpha: np.ndarray, confidence: np.ndarray, colour: np.ndarray, band: Band) -> np.ndarray:
+def _smooth(alpha: np.ndarray, confidence: np.ndarray, colour: np.ndarray, band: MatteBand) -> np.ndarray:
     """Alpha after a guided filter that follows the photo's brightness and weights by confidence; sure values at the band's two
     edges, so that it ends without a seam."""
     import cv2
@@ -248,7 +248,7 @@ def _smooth(alpha: np.ndarray, confidence: np.ndarray, colour: np.ndarray, band:
     return result.astype(np.float32)
 
 
-def _spread(colour: np.ndarray, band: Band, sure: np.ndarray, width: int) -> np.ndarray:
+def _spread(colour: np.ndarray, band: MatteBand, sure: np.ndarray, width: int) -> np.ndarray:
     """One side's colours, averaged over a few pixels in the band, since sampled colours jump from pixel to pixel."""
     import cv2
 
@@ -258,7 +258,7 @@ def _spread(colour: np.ndarray, band: Band, sure: np.ndarray, width: int) -> np.
     return np.where((band.outer | band.inner)[..., None], mean, colour).astype(np.float32)
 
 
-def _halo(colour: np.ndarray, background: np.ndarray, band: Band, alpha: np.ndarray, top: float) -> np.ndarray:
+def _halo(colour: np.ndarray, background: np.ndarray, band: MatteBand, alpha: np.ndarray, top: float) -> np.ndarray:
     """(h, w) float32 alpha that the band's outer half needs so that the background stays as it is further out.
 
     Beside a silhouette photos have lines that no mixture explains: sharpening in a camera makes them light or dark, a lens coloured.

@@ -1,4 +1,4 @@
-"""Brings HDR pictures (PQ, HLG) to standard dynamic range: decoding to light, and tone mapping of what is brighter than white."""
+"""Decodes PQ and HLG, and tone-maps light that is brighter than white into SDR."""
 
 from __future__ import annotations
 
@@ -39,16 +39,18 @@ def from_hlg(x: np.ndarray) -> np.ndarray:
 
 
 def light_of_hlg(scene: np.ndarray) -> np.ndarray:
-    """(..., 3) scene light in BT.2020 primaries to display light, in units of diffuse white."""
+    """(..., 3) converts scene light, in BT.2020's primaries, to display light; 1 is diffuse white."""
     luminance = scene @ np.array([0.2627, 0.6780, 0.0593], scene.dtype)
     return scene * (np.maximum(luminance, 1e-9) ** (SYSTEM_GAMMA - 1) * (PEAK_NITS / WHITE_NITS))[..., None]
 
 
 def tone_mapped(linear: np.ndarray) -> tuple[np.ndarray, bool]:
-    """Tone-maps (H, W, 3) float32 light in units of white to 0..1, in place; also says whether anything was brighter than white.
+    """(H, W, 3) float32 light in units of white, changed in place to 0..1, and whether it was tone-mapped.
 
-    Up to `KNEE` nothing changes; above, the largest of the three values follows a rational curve (Reinhard et al. 2002,
-    equation 4, moved to begin at the knee with slope 1) that reaches 1 at the picture's brightest; hue stays.
+    A picture whose brightest is no more than `NEARLY_WHITE` is only clipped.
+
+    Up to `KNEE` all stays as it is; above, the largest of the three values is compressed by a rational curve and the others with it
+    (Reinhard et al. 2002, equation 4, moved to begin at the knee with slope 1). The curve reaches 1 at the picture's brightest.
     """
     step = max(1, int(np.sqrt(linear.shape[0] * linear.shape[1] / 1e6)))
     peak = float(np.percentile(linear[::step, ::step].max(axis=2), BRIGHTEST))

@@ -15,9 +15,9 @@ from ..raster.colour_curves import srgb_from_linear
 from ..raster.decode import read_file
 from ..settings import PhotoSettings
 from .panorama import told_of_panorama
-from .read_pixels import check_size, read_pixels
+from .read_pixels import FOCAL_MM, PLANE_UNIT, PLANE_X_RES, check_size, read_pixels
 
-FOCAL_35MM, FOCAL_MM, PLANE_X_RES, PLANE_UNIT = 0xA405, 0x920A, 0xA20E, 0xA210
+FOCAL_35MM = 0xA405
 EXIF_WIDTH, EXIF_HEIGHT = 0xA002, 0xA003
 MM_PER_PLANE_UNIT = {2: 25.4, 3: 10.0, 4: 1.0}
 NEARLY_OPAQUE = 0.98
@@ -50,7 +50,7 @@ class Photo:
         return self.colour.dtype == np.float32
 
     def seen(self, height: int, width: int) -> np.ndarray | None:
-        """(height, width) bool: where the photo is not fully transparent; None where that is so everywhere."""
+        """(height, width) bool: where anything of the photo is to be seen; None if alpha is never 0."""
         return None if self.alpha is None or self.alpha.min() > 0 else _scaled(self.alpha > 0, height, width) > 0
 
     def opaque(self, height: int, width: int) -> np.ndarray | None:
@@ -134,7 +134,7 @@ def _camera_by_exif(width: int, height: int, exif: dict, settings: PhotoSettings
         taken = max(_number(exif.get(EXIF_WIDTH)), _number(exif.get(EXIF_HEIGHT))) or max(width, height)
         focal_px = focal * resolution / unit * max(width, height) / max(taken, 1)
         if 0.2 < focal_px / max(width, height) < 60:
-            return Camera.from_focal(width, height, focal_px), f"EXIF, {focal:g} mm and the focal plane's resolution"
+            return Camera.from_focal(width, height, focal_px), f"{exif.get('from', 'EXIF')}, {focal:g} mm and the focal plane's resolution"
     return Camera.from_fov(width, height), ASSUMED
 
 

@@ -29,6 +29,10 @@ PIXELS_AT_ONCE = 1 << 20
 HDR_PIXEL = 40
 """Peak bytes for each pixel that becomes floats: the floats, the decoded pixels and Pillow's copy."""
 ORIENTATION_TAG, EXIF_IFD = 0x0112, 0x8769
+FOCAL_MM, PLANE_X_RES, PLANE_UNIT = 0x920A, 0xA20E, 0xA210
+MILLIMETRE = 4  # of PLANE_UNIT
+BLENDERS_SENSOR = 36.0
+"""Millimetres along the longer side, of a camera as Blender makes it."""
 NO_EXIF = "its EXIF is damaged, so the focal length and which side is up are not known from there"
 GAIN_MAP = "it carries a gain map for HDR screens, of which only the SDR picture is taken"
 GREY_MODES = ("L", "LA", "La", "1")
@@ -40,7 +44,7 @@ class Pixels:
 
     colour: np.ndarray  # (H, W, 3) uint8 or uint16: sRGB; float32: linear Rec.709
     alpha: np.ndarray | None = None  # (H, W) of the same type; None where all is opaque
-    exif: dict = field(default_factory=dict)
+    exif: dict = field(default_factory=dict)  # tags by number; "from": where they come from, if not EXIF
     plain: bool = False  # whether a program that ignores colour profiles shows the file as these same pixels
     notes: tuple[str, ...] = ()  # what was assumed or left out, each a clause about "it"
     xmp: bytes = b""
@@ -209,7 +213,7 @@ def _in_srgb(colour: np.ndarray, colours: Colours) -> tuple[np.ndarray, tuple[st
 
 def _standard_range(colour: np.ndarray, space: ColourSpace) -> tuple[np.ndarray, tuple[str, ...]]:
     linear, changed = tone_mapped(to_linear(colour, space))
-    how = "what is brighter than white is tone-mapped to SDR" if changed else "nothing is brighter than white, so SDR shows all"
+    how = "what is brighter than white is tone-mapped to SDR" if changed else "next to nothing is brighter than white, so SDR shows it"
     return linear, (f"it is HDR ({space.hdr}): {how}",)
 
 
@@ -295,12 +299,40 @@ def _read_exr(path: Path, data: bytes) -> Pixels:
         colour[..., channel] = pixels[..., source]
         np.nan_to_num(colour[..., channel], copy=False, nan=0.0, posinf=65504.0, neginf=0.0)
     alpha = np.ascontiguousarray(pixels[..., order[3]], np.float32) if len(order) == 4 else None
-    numbers = headers.parts[0].attributes.get(b"chromaticities", b"")
+    attributes = headers.parts[0].attributes
+    numbers = attributes.get(b"chromaticities", b"")
     if len(numbers) == 32:
         values = [float(v) for v in np.frombuffer(numbers, "<f4")]
         space = by_chromaticities(values[:6], values[6:], linear_curve)
         colour = colour if space is None else _brought(colour, space)
-    return Pixels(colour, alpha)
+    lens, notes = _lens_of(attributes, max(colour.shape[:2]), colour.shape[1])
+    return Pixels(colour, alpha, lens, notes=notes)
+
+
+def _lens_of(attributes: dict[bytes, bytes], long_side: int, width: int) -> tuple[dict, tuple[str, ...]]:
+    """EXIF tags with the focal length that an OpenEXR header tells, and what was assumed about the sensor.
+
+    OpenEXR's standard attributes give the focal length and the sensor's width in mm. Blender's metadata (Output > Metadata > Lens)
+    gives the focal length alone; its sensor is 36 mm along the picture's longer side unless somebody changed it.
+    """
+    focal = _floats(attributes, b"effectiveFocalLength", 1)[0] or _floats(attributes, b"nominalFocalLength", 1)[0]
+    sensor = _floats(attributes, b"sensorOverallDimensions", 2)[0]
+    if focal > 0 and sensor > 0:
+        return {FOCAL_MM: focal, PLANE_X_RES: width / sensor, PLANE_UNIT: MILLIMETRE, "from": "OpenEXR"}, ()
+    try:
+        stamped = float(attributes.get(b"Lens", b"").decode("ascii"))
+    except ValueError:
+        return {}, ()
+    if not 1 <= stamped <= 5000:
+        return {}, ()
+    tags = {FOCAL_MM: stamped, PLANE_X_RES: long_side / BLENDERS_SENSOR, PLANE_UNIT: MILLIMETRE, "from": "OpenEXR"}
+    return tags, (f"its lens of {stamped:g} mm was taken for one before a sensor of {BLENDERS_SENSOR:g} mm",)
+
+
+def _floats(attributes: dict[bytes, bytes], name: bytes, count: int) -> list[float]:
+    """The numbers of an attribute of floats; zeros where there is none of that length."""
+    value = attributes.get(name, b"")
+    return np.frombuffer(value, "<f4").tolist() if len(value) == 4 * count else [0.0] * count
 
 
 def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:

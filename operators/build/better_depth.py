@@ -64,7 +64,7 @@ class GetBetterDepth(Rebuilding, bpy.types.Operator):
 
     def prepare(self, context):
         root = find_root(context.object)
-        self.take_over(root)
+        self.fill_in_options(root)
         self.estimator, self.depth = "auto", ""
         build = super().prepare(context)
         return partial(download_then, offered(), models_folder(context), bpy.app.online_access, build)

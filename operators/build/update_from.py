@@ -37,7 +37,7 @@ class UpdateFrom(Rebuilding, bpy.types.Operator, ImportHelper):
     )
 
     def invoke(self, context, event):
-        self.take_over(find_root(context.object))
+        self.fill_in_options(find_root(context.object))
         self._in_thread = not bpy.app.background
         if bpy.app.background or self.what == "ESTIMATE":
             return self.execute_in_thread(context)

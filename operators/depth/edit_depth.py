@@ -58,7 +58,8 @@ class OnDepth(OnDiorama, build.BuildOperator):
         keep_edit(root, changed.edit)
         if changed.built is not None:
             about = source_of(changed.built, self._source.photo, self._source.depth)
-            rebuild(root, changed.built, self._source.settings, about, context.scene)
+            return rebuild(root, changed.built, self._source.settings, about, context.scene)
+        return ""
 
 
 class ChangeDepth(OnDepth):

@@ -15,10 +15,10 @@ class InvertDepth(Rebuilding, bpy.types.Operator):
     bl_label = "Invert Depth"
     bl_options = {"REGISTER", "UNDO"}
 
-    def take_over(self, root):
+    def fill_in_options(self, root):
         if not self.properties.is_property_set("invert_depth"):
             self.invert_depth = not kept_settings(root).get("invert_depth", False)
-        super().take_over(root)
+        super().fill_in_options(root)
 
 
 def register() -> None:

@@ -10,7 +10,7 @@ from ...core.change_parts import Split, join_part, split_range, split_region
 from ..build.rebuild import rebuild
 from ..on_diorama import ActOnDiorama
 from ..scene.depth_image import edit_on, keep_parts
-from ..scene.keys import ROLE_KEY
+from ..scene.keys import DIGEST_KEY, LAYOUT_KEY, ROLE_KEY, WRITTEN_KEY
 from ..scene.materials import texture_of
 from ..scene.root import find_root, objects_by_role, source_of
 from ..scene.surfaces import image_nodes, image_nodes_of, root_by_name, surfaces_of
@@ -26,13 +26,14 @@ class ChangesParts(OnDepth):
         root = root_by_name(self._root)
         keep_parts(root, split.parts)
         about = source_of(split.built, self._source.photo, self._source.depth)
-        rebuild(root, split.built, self._source.settings, about, context.scene)
+        told = rebuild(root, split.built, self._source.settings, about, context.scene)
         made = objects_by_role(root).get(f"part {split.number} photo" if split.number else "photo", root)
         if context.mode == "OBJECT":
             for ob in context.selected_objects:
                 ob.select_set(False)
             made.select_set(True)
             context.view_layer.objects.active = made
+        return told
 
 
 class SplitLayer(ChangesParts, bpy.types.Operator):
@@ -171,7 +172,8 @@ def make_own(ob: bpy.types.Object) -> None:
         slot.material = slot.material.copy()
         for node in image_nodes(slot.material.node_tree) if slot.material.node_tree else ():
             node.image = node.image.copy()
-            del node.image[ROLE_KEY]
+            for key in (ROLE_KEY, WRITTEN_KEY, DIGEST_KEY, LAYOUT_KEY):
+                node.image.pop(key, None)
 
 
 class SelectLayer(bpy.types.Operator):

@@ -119,6 +119,7 @@ def open_image(context: bpy.types.Context, root: bpy.types.Object, image: bpy.ty
         if context.mode != "OBJECT":
             bpy.ops.object.mode_set(mode="OBJECT")
         photo.hide_set(False)
+        photo.select_set(True)
         context.view_layer.objects.active = photo
         bpy.ops.object.mode_set(mode="TEXTURE_PAINT")
     elif not bpy.app.background and image_editor(context) is None:

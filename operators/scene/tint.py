@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 
 from ...core.raster.colour_curves import linear_from_srgb
-from .keys import ROLE_KEY
+from .keys import DIGEST_KEY, LAYOUT_KEY, ROLE_KEY, WRITTEN_KEY
 
 TINT_OF = "photo_diorama_tint_of"
 """Custom property of a tinted image: the one it was made from."""
@@ -64,6 +64,8 @@ def tinted_copy(image: bpy.types.Image, colour: tuple[float, float, float], stre
     copy.update()
     copy.pack()
     copy[TINT_OF] = image
+    for key in (WRITTEN_KEY, DIGEST_KEY, LAYOUT_KEY):
+        copy.pop(key, None)
     return copy
 
 

@@ -137,7 +137,7 @@ def _copied(value):
 
 
 class LookThrough(ActOnDiorama, bpy.types.Operator):
-    """Show the photo in this viewport, through its camera and with its textures; press again for your own view"""
+    """Show the photo in this viewport, through its camera and with its textures; press again to restore your view"""
 
     bl_idname = "photo_diorama.look_through"
     bl_label = "Look Through the Photo"

@@ -97,5 +97,7 @@ def _bounds(objects: list[bpy.types.Object]) -> tuple[Vector, Vector]:
 
 
 def _world(ob: bpy.types.Object) -> Matrix:
-    """An object's world matrix, also before the scene is evaluated again."""
-    return ob.matrix_world if ob.parent is None else _world(ob.parent) @ ob.matrix_parent_inverse @ ob.matrix_basis
+    """World matrix of an object, without waiting for a depsgraph update."""
+    if ob.parent is not None:
+        return _world(ob.parent) @ ob.matrix_parent_inverse @ ob.matrix_basis
+    return ob.matrix_world if ob.constraints else ob.matrix_basis  # the first is stale until the depsgraph is evaluated

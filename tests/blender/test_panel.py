@@ -219,6 +219,12 @@ def test_the_operators_own_rows(blender):
         assert [name for _, name in layout.rows() if name not in NOT_ALONE] == [*files, *NAMES]
 
 
+def test_the_import_dialog_shows_photos_as_pictures(blender):
+    """Blender's file browser takes its look from this property of the operator (seen in a window of 5.2)."""
+    properties = blender.ops.photo_diorama.import_photo.get_rna_type().properties
+    assert properties["display_type"].default == "THUMBNAIL" and properties["display_type"].is_hidden
+
+
 def test_dropping_photos_is_offered_only_when_asked_for(blender):
     from photo_diorama.core.raster.open_picture import PHOTO_ENDINGS
     from photo_diorama.ui.drop import PHOTO_DIORAMA_FH_photo, set_drop

@@ -149,3 +149,17 @@ def test_a_photo_whose_upwards_is_known_stands_upright(blender, street, import_p
     camera = next(ob for ob in root.children_recursive if ob.type == "CAMERA")
     looks = np.array(camera.matrix_world.to_3x3()) @ (0, 0, -1)
     assert looks == pytest.approx((0, np.cos(angle), -np.sin(angle)), abs=1e-6)
+
+
+def test_bounds_know_a_move_that_was_not_evaluated(blender):
+    """`matrix_world` tells of a new place only after the depsgraph ran."""
+    from photo_diorama.operators.staging.placement import _bounds
+
+    mesh = blender.data.meshes.new("box")
+    mesh.from_pydata([(0, 0, 0), (1, 1, 1), (1, 0, 0)], [], [(0, 1, 2)])
+    ob = blender.data.objects.new("box", mesh)
+    blender.context.scene.collection.objects.link(ob)
+    blender.context.view_layer.update()
+    ob.location = (5, 6, 7)
+    low, high = _bounds([ob])
+    assert tuple(low) == (5, 6, 7) and tuple(high) == (6, 7, 8)

@@ -245,7 +245,7 @@ def outcome(seed: Seed, folder: Path) -> str:
 
     A photo is built with a sound depth map, a depth map with a sound photo, a photo with its own depth as far as it has one.
     """
-    from photo_diorama.core.depth.carried_depth import inspect_depth, read_embedded_depth, read_embedded_original
+    from photo_diorama.core.depth.depth_in_photo import inspect_depth, read_embedded_depth, read_embedded_original
     from photo_diorama.core.photo.xmp import parse_xmp
     from photo_diorama.core.pipeline import build_diorama
     from photo_diorama.core.settings import Settings

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ...core.depth.apple_depth import SpatialPhoto, read_spatial_photo
-from ...core.depth.carried_depth import EmbeddedDepth, depth_in, describe
+from ...core.depth.depth_in_photo import EmbeddedDepth, depth_in, describe
 from ...core.depth.depth_sidecar import find_sidecar_depth, read_sidecar_depth
 from ...core.errors import DioramaError
 from ...core.models.store import best_estimator
@@ -55,7 +55,7 @@ def run(given: argparse.Namespace, session: Session) -> None:
 
 
 def _focal(photo: Photo, calibrated: EmbeddedDepth | None) -> dict:
-    """The focal length that a diorama would use, as `with_calibration` decides."""
+    """The focal length that a diorama would use, as `with_best_camera` decides."""
     camera, source = photo.camera, photo.focal_source
     focal, centre = camera.focal_px, (camera.cx, camera.cy)
     if calibrated is not None and calibrated.focal_px is not None:

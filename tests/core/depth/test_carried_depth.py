@@ -24,7 +24,7 @@ from depth_photo_files import (
 from PIL import Image, ImageOps
 
 from photo_diorama.core.depth import apple_depth
-from photo_diorama.core.depth.carried_depth import (
+from photo_diorama.core.depth.depth_in_photo import (
     depth_in,
     describe,
     read_embedded_depth,

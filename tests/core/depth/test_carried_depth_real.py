@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photo_diorama.core.depth.carried_depth import (
+from photo_diorama.core.depth.depth_in_photo import (
     depth_in,
     inspect_depth,
     read_embedded_depth,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from depth_photo_files import jpeg, photo_pixels, png
 
-from photo_diorama.core.depth.depth_sidecar import find_sidecar_depth, known_sidecar_unit, read_sidecar_depth
+from photo_diorama.core.depth.depth_sidecar import find_sidecar_depth, known_sidecar_meaning, read_sidecar_depth
 from photo_diorama.core.errors import DioramaError
 
 MILLIMETRES = (np.arange(2400).reshape(40, 60) + 600).astype(np.uint16)
@@ -69,7 +69,7 @@ def test_open3d_folders_with_a_camera_file(tmp_path):
 def test_depth_scale_of_a_camera_file(tmp_path, scale, metres):
     file = put(tmp_path / "depth" / "1.png", png(MILLIMETRES))
     put(tmp_path / "intrinsic.json", {**CAMERA, "depth_scale": scale})
-    assert known_sidecar_unit(file).metres_per_unit == pytest.approx(metres)
+    assert known_sidecar_meaning(file).metres_per_unit == pytest.approx(metres)
 
 
 @pytest.mark.parametrize("of, depth, metres", [
@@ -85,7 +85,7 @@ def test_depth_scale_of_a_camera_file(tmp_path, scale, metres):
 def test_recordings_known_by_their_names(tmp_path, of, depth, metres):
     picture, file = photo(tmp_path / of), put(tmp_path / depth, png(MILLIMETRES))
     assert find_sidecar_depth(picture) == file
-    assert known_sidecar_unit(file).metres_per_unit == pytest.approx(metres)
+    assert known_sidecar_meaning(file).metres_per_unit == pytest.approx(metres)
     found = read_sidecar_depth(file, picture)
     np.testing.assert_allclose(found.values[found.valid], MILLIMETRES[MILLIMETRES > 0] * metres, rtol=1e-6)
 
@@ -94,7 +94,7 @@ def test_tum_folder_known_by_its_lists(tmp_path):
     picture, file = photo(tmp_path / "rgb" / "5.png"), put(tmp_path / "depth" / "5.png", png(MILLIMETRES))
     for name in ("rgb.txt", "depth.txt"):
         put(tmp_path / name, "# list")
-    assert find_sidecar_depth(picture) == file and known_sidecar_unit(file).metres_per_unit == 1 / 5000
+    assert find_sidecar_depth(picture) == file and known_sidecar_meaning(file).metres_per_unit == 1 / 5000
 
 
 def test_sun_bits_are_turned_back(tmp_path):
@@ -145,7 +145,7 @@ def test_depth_file_is_not_its_own_photo(tmp_path):
 def test_hostile_camera_files_are_none(tmp_path, camera):
     file = put(tmp_path / "depth" / "1.png", png(MILLIMETRES))
     put(tmp_path / "camera_primesense.json", camera)
-    assert known_sidecar_unit(file) is None
+    assert known_sidecar_meaning(file) is None
 
 
 def test_what_cannot_be_read_says_so(tmp_path):

@@ -9,6 +9,7 @@ from scenes import HEIGHT, WIDTH, t_junction, two_planes
 from photo_diorama.core.depth.depth_map import DepthMap
 from photo_diorama.core.depth.edit_depth import (
     DepthEdit,
+    carry_edit_over,
     change_region,
     disparity_at,
     fade,
@@ -20,7 +21,6 @@ from photo_diorama.core.depth.edit_depth import (
     put_at,
     smooth,
     surroundings,
-    take_over,
 )
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.pipeline import StageCache, build_diorama, find_original
@@ -155,15 +155,15 @@ def an_edit(change=0.15) -> DepthEdit:
 
 def test_an_edit_is_taken_over_to_the_pixel():
     depth, photo = DepthMap(SLOPE, ~box(), True, "by construction"), two_planes().photo()
-    made = take_over(an_edit(), depth, photo)
+    made = carry_edit_over(an_edit(), depth, photo)
     assert np.array_equal(made.disparity, an_edit().edited) and made.known.all() and "edited by hand" in made.source
-    assert take_over(DepthEdit(SLOPE, SLOPE), depth, photo) is depth and take_over(None, depth, photo) is depth
+    assert carry_edit_over(DepthEdit(SLOPE, SLOPE), depth, photo) is depth and carry_edit_over(None, depth, photo) is depth
 
 
 @pytest.mark.parametrize(("scale", "shift"), [(0.2, 0.0), (3.0, 0.1)])
 def test_an_edit_follows_another_scale_and_shift(scale, shift):
     depth = DepthMap(SLOPE * np.float32(scale) + np.float32(shift), np.ones(SLOPE.shape, bool), False, "x")
-    made = take_over(an_edit(), depth, two_planes().photo())
+    made = carry_edit_over(an_edit(), depth, two_planes().photo())
     wanted = an_edit().edited * scale + shift
     assert np.allclose(made.disparity, wanted, rtol=1e-5)
     assert np.array_equal(made.disparity[~box()], depth.disparity[~box()])
@@ -173,12 +173,12 @@ def test_an_edit_follows_another_network_whose_depth_contradicts_in_places():
     rng = np.random.default_rng(1)
     other = SLOPE * 2 + rng.normal(0, 1e-3, SLOPE.shape).astype(np.float32)
     other[100:, :60] = 3
-    made = take_over(an_edit(), DepthMap(other, np.ones(SLOPE.shape, bool), False, "x"), two_planes().photo())
+    made = carry_edit_over(an_edit(), DepthMap(other, np.ones(SLOPE.shape, bool), False, "x"), two_planes().photo())
     assert np.abs(made.disparity - 2 * an_edit().edited)[box()].max() < 0.01
     flat = DepthMap(np.full(SLOPE.shape, 0.5, np.float32), np.ones(SLOPE.shape, bool), False, "x")
     against = DepthMap(1 - SLOPE, np.ones(SLOPE.shape, bool), False, "x")
     for depth in (flat, against):
-        assert (take_over(an_edit(), depth, two_planes().photo()).disparity > 0).all()
+        assert (carry_edit_over(an_edit(), depth, two_planes().photo()).disparity > 0).all()
 
 
 @pytest.mark.parametrize("size", [(60, 80), (240, 320)])
@@ -188,7 +188,7 @@ def test_an_edit_follows_another_size(size):
     depth = cv2.resize(SLOPE, size[::-1], interpolation=cv2.INTER_LINEAR)
     scene = two_planes()
     photo = replace(scene.photo(), colour=cv2.resize(scene.colour, size[::-1]))
-    made = take_over(an_edit(), DepthMap(depth, np.ones(size, bool), True, "x"), photo)
+    made = carry_edit_over(an_edit(), DepthMap(depth, np.ones(size, bool), True, "x"), photo)
     off = made.disparity - depth
     factor = size[0] / HEIGHT
     core = np.s_[int(34 * factor) : int(76 * factor), int(44 * factor) : int(116 * factor)]
@@ -199,7 +199,7 @@ def test_an_edit_follows_another_size(size):
 def test_broken_values_fall_back_to_the_depth_that_was_found():
     edited = SLOPE.copy()
     edited[40, 40], edited[41, 41], edited[42, 42] = np.nan, np.inf, -3
-    made = take_over(DepthEdit(SLOPE, edited), DepthMap(SLOPE, box(), True, "x"), two_planes().photo())
+    made = carry_edit_over(DepthEdit(SLOPE, edited), DepthMap(SLOPE, box(), True, "x"), two_planes().photo())
     assert made.disparity[40, 40] == SLOPE[40, 40] == made.disparity[40, 40] and np.isfinite(made.disparity).all()
     assert (made.disparity > 0).all()
 

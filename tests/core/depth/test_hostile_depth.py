@@ -27,7 +27,7 @@ from depth_photo_files import (
     with_segments,
 )  # fmt: skip
 
-from photo_diorama.core.depth.carried_depth import depth_in
+from photo_diorama.core.depth.depth_in_photo import depth_in
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.photo.jpeg_segments import MAX_SEGMENTS, segments
 from photo_diorama.core.photo.xmp import MAX_XMP_BYTES, parse_xmp

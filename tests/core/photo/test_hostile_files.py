@@ -13,7 +13,7 @@ from mutations import case, depth_map, outcome, seeds
 from picture_files import pfm_bytes
 from PIL import EpsImagePlugin, Image
 
-from photo_diorama.core.depth.carried_depth import depth_in
+from photo_diorama.core.depth.depth_in_photo import depth_in
 from photo_diorama.core.depth.depth_map import read_depth
 from photo_diorama.core.depth.samsung_depth import trailer_blocks
 from photo_diorama.core.errors import DioramaError

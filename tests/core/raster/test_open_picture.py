@@ -94,7 +94,7 @@ heard = []
 from photo_diorama.core.depth.depth_map import read_depth
 from photo_diorama.core.depth.depth_raster import decode_grey
 from photo_diorama.core.depth.depth_sidecar import find_sidecar_depth, read_sidecar_depth
-from photo_diorama.core.depth.carried_depth import inspect_depth, read_embedded_depth, read_embedded_original
+from photo_diorama.core.depth.depth_in_photo import inspect_depth, read_embedded_depth, read_embedded_original
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.photo.photo import load_photo
 from photo_diorama.core.settings import DepthSettings

@@ -40,7 +40,7 @@ FOLDERS = {
 
 
 @dataclass(frozen=True)
-class DepthReading:
+class DepthMeaning:
     """What a depth file's numbers mean."""
 
     kind: str  # "metric": distance, metres by `scale`; "disparity": inverse depth; "relative": distance without a unit
@@ -63,7 +63,7 @@ class _Guess:
     inverted: bool = False
 
 
-def decide(raw: RawDepth, settings: DepthSettings, path: Path, colour: np.ndarray | None = None) -> DepthReading:
+def decide_meaning(raw: RawDepth, settings: DepthSettings, path: Path, colour: np.ndarray | None = None) -> DepthMeaning:
     """Weighs the evidence in this order: the user's options, names and metadata, the numbers, the picture.
 
     `colour` is the photo as (H, W, 3) uint8 sRGB, where there is one. Raises DioramaError where distances are negative.
@@ -82,7 +82,7 @@ def decide(raw: RawDepth, settings: DepthSettings, path: Path, colour: np.ndarra
     return _with_meaning(found, guess, settings)
 
 
-def _with_meaning(found: KnownDepth, guess: _Guess, settings: DepthSettings) -> DepthReading:
+def _with_meaning(found: KnownDepth, guess: _Guess, settings: DepthSettings) -> DepthMeaning:
     """Interprets zeros by the kind: a distance of zero is unknown, an inverse depth of zero may be infinitely far."""
     known, far, notes = found.known, found.far, list(found.notes)
     inverse, zero_is_far = guess.kind == "disparity" and not guess.inverted, False
@@ -100,7 +100,7 @@ def _with_meaning(found: KnownDepth, guess: _Guess, settings: DepthSettings) -> 
     else:
         known = known | found.zero  # the near end of a scale
     told = "; ".join((guess.why, *notes))
-    return DepthReading(guess.kind, guess.inverted, guess.scale, known | far, far, found.values, guess.sure, told, zero_is_far)
+    return DepthMeaning(guess.kind, guess.inverted, guess.scale, known | far, far, found.values, guess.sure, told, zero_is_far)
 
 
 def _as_told(raw: RawDepth, found: KnownDepth, settings: DepthSettings) -> _Guess | None:
@@ -184,7 +184,7 @@ def _of_integers(raw: RawDepth, direction: Direction, least: float, middle: floa
 
 
 def _without_unit(direction: Direction, prior: float, why: str) -> _Guess:
-    """Inverse depth or distance without a unit, decided by the direction alone; `prior` speaks for larger being nearer."""
+    """The guess for numbers without a unit, by direction: inverse depth, inverse depth turned end for end, or relative distance."""
     if direction.nearer + prior > 0:
         return _Guess("disparity", 1.0, f"inverse depth ({why}, {_seen(direction, True)})")
     if direction.planes > STRAIGHT:
