@@ -19,7 +19,7 @@ REACH = 32
 
 
 @dataclass(frozen=True)
-class Band:
+class RidgeBand:
     """For every pixel of the map what its nearest ridge says of it; farther than `REACH` from all of them 0."""
 
     distance: np.ndarray  # (h, w) float32: px of the map from the nearest ridge, positive on its near side; -inf beyond `REACH`
@@ -30,7 +30,7 @@ class Band:
     fade: np.ndarray  # (h, w) float32: 1 beside the ridge, 0 further than `FADE` past its end, and beyond `REACH`
 
 
-def band_around(ramps: Ramps, shape: tuple[int, int]) -> Band:
+def band_around(ramps: Ramps, shape: tuple[int, int]) -> RidgeBand:
     """The band of at least one ridge pixel on a map of `shape` (h, w)."""
     scale = max(shape) / REFERENCE_SIDE
     normal, near, far, near_distance, far_distance = _smooth_along(ramps, shape, scale)
@@ -50,7 +50,7 @@ def band_around(ramps: Ramps, shape: tuple[int, int]) -> Band:
         whole.ravel()[where] = values
         return whole
 
-    return Band(
+    return RidgeBand(
         picture(np.hypot(dx, dy) * np.where(across >= 0, np.float32(1), np.float32(-1)), -np.inf),
         *(picture(values[nearest]) for values in (near, far, near_distance, far_distance)),
         picture(np.clip(1 - past / np.float32(FADE * scale), 0, 1)),

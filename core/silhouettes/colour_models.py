@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .band import Band
+from .band import RidgeBand
 from .ramps import REFERENCE_SIDE, Ramps
 from .ridge_means import bilinear
 
@@ -42,7 +42,7 @@ class ColourModels:
         return bilinear(np.sqrt(self.near * self.far), ramps.rows, ramps.columns, self.step).sum(axis=1)
 
 
-def learn_colours(band: Band, lab: np.ndarray, centres: np.ndarray | None = None) -> ColourModels:
+def learn_colours(band: RidgeBand, lab: np.ndarray, centres: np.ndarray | None = None) -> ColourModels:
     """Colour models of both sides of every ridge of `band`; `lab` is (h, w, 3) float32 CIELAB.
 
     `centres`: clusters that were found before in the same photo; without them they are found anew.

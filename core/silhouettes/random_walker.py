@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .band import Band
+from .band import RidgeBand
 from .colour_models import ColourModels
 from .grid_system import links_of, solve
 from .ramps import REFERENCE_SIDE
@@ -27,7 +27,7 @@ ITERATIONS, TOLERANCE = 150, 1e-4
 
 
 def near_probability(
-    band: Band, lab: np.ndarray, colours: ColourModels, boundary: np.ndarray | None = None
+    band: RidgeBand, lab: np.ndarray, colours: ColourModels, boundary: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """(h, w) float32 probability that a pixel belongs to the near side, and (h, w) bool where that was open.
 
@@ -48,7 +48,7 @@ def near_probability(
     return result, open_
 
 
-def _link_weights(band: Band, lab: np.ndarray, scale: float, boundary: np.ndarray | None):
+def _link_weights(band: RidgeBand, lab: np.ndarray, scale: float, boundary: np.ndarray | None):
     """Weight of the link between flat indices a and b: high within one colour, none between unlike ridges' bands."""
     planes, contrast = lab.reshape(-1, 3).T.copy(), _local_contrast(lab, scale).ravel()
     near, far = band.near.ravel(), band.far.ravel()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .band import Band, band_around
+from .band import RidgeBand, band_around
+from .choose_ridges import sure_stretches
 from .colour_models import learn_colours
-from .evidence import sure_stretches
 from .grid_system import links_of, solve
 from .join_ends import join_ends
 from .ramps import REFERENCE_SIDE, Ramps, without_slopes
@@ -80,7 +80,7 @@ def _isolated_steps(disparity: np.ndarray, tear: float) -> np.ndarray:
     return steps
 
 
-def _smooth_label(probability: np.ndarray, band: Band, open_: np.ndarray) -> np.ndarray:
+def _smooth_label(probability: np.ndarray, band: RidgeBand, open_: np.ndarray) -> np.ndarray:
     """(h, w) bool near; its contour smoothed, islands that reach no plateau given to the other side."""
     import cv2
 
@@ -96,7 +96,7 @@ def _smooth_label(probability: np.ndarray, band: Band, open_: np.ndarray) -> np.
     return near
 
 
-def _stepped(disparity: np.ndarray, band: Band, near: np.ndarray) -> np.ndarray:
+def _stepped(disparity: np.ndarray, band: RidgeBand, near: np.ndarray) -> np.ndarray:
     """Each side's surface continued over the ramp as a membrane, up to the label's border."""
     scale = max(near.shape) / REFERENCE_SIDE
     on_ramp = (band.distance < band.near_distance) & (-band.distance < band.far_distance)
