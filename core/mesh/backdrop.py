@@ -45,7 +45,9 @@ class Backdrop:
     def layout(self, image: LayeredDepthImage, corner: tuple[int, int], size: tuple[int, int], padding: int) -> TextureLayout:
         """Where its texels lie in the photo, on a texture of that size that has them from `corner` on: the middle, and eight
         parts of the apron, each stretched in its own way."""
-        photo, texels, surface = [], [], []
+        photo: list[tuple[float, ...]] = []
+        texels: list[tuple[int, ...]] = []
+        surface: list[int] = []
         ends = [[places[i] for i in (0, 1, -2, -1)] for places in self.corners(image.shape, image.long_side)]
         lines = [[int(places[i]) for i in (0, 1, -2, -1)] for places in self.texels()]
         for i in range(3):

@@ -56,8 +56,8 @@ class TextureLayout:
 
     def with_places(self, more: TextureLayout) -> TextureLayout:
         """The same texture with the rectangles of both."""
-        joined = (np.concatenate([a, b]) for a, b in ((self.surface, more.surface), (self.texels, more.texels), (self.photo, more.photo)))
-        return TextureLayout(self.size, *joined, self.padding)
+        surface, texels = np.concatenate([self.surface, more.surface]), np.concatenate([self.texels, more.texels])
+        return TextureLayout(self.size, surface, texels, np.concatenate([self.photo, more.photo]), self.padding)
 
 
 @dataclass(frozen=True)

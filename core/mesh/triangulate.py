@@ -84,8 +84,8 @@ def triangulate(
         if backdrop is not None:
             above = len(atlas.texture)
             atlas, sheet = with_sheet(atlas, backdrop.colour)
-            texels = backdrop.layout(image, (above + PADDING, PADDING), atlas.layout.size, PADDING)
-            atlas = replace(atlas, layout=atlas.layout.with_places(texels))
+            places = backdrop.layout(image, (above + PADDING, PADDING), atlas.layout.size, PADDING)
+            atlas = replace(atlas, layout=atlas.layout.with_places(places))
         meshes = [_mesh(role, pieces.only(own), ground, {"photo": None, "soft": soft, "cleaned": soft}.get(role, atlas), part)
                   for role, own, part in _roles(pieces)]  # fmt: skip
         if backdrop is not None:

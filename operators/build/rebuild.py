@@ -80,7 +80,7 @@ class Rebuilding(OnDiorama, build_operator.BuildOperator, OwnOptions):
 
 
 class Rebuild(Rebuilding, bpy.types.Operator):
-    """Build the selected diorama anew from its photo; its place, materials and camera animation stay"""
+    """Rebuild the selected diorama from its photo; its place, materials and camera animation stay"""
 
     bl_idname = "photo_diorama.rebuild"
     bl_label = "Rebuild Diorama"

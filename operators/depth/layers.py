@@ -38,7 +38,7 @@ class ChangesParts(OnDepth):
 
 
 class SplitLayer(ChangesParts, bpy.types.Operator):
-    """Split a part of the photo off into a layer of its own that can be moved. What it hides is filled, all of it"""
+    """Split a part of the photo off as a layer of its own that can be moved. Everything behind it is filled"""
 
     bl_idname = "photo_diorama.split_layer"
     bl_label = "Split Layer"
@@ -48,20 +48,20 @@ class SplitLayer(ChangesParts, bpy.types.Operator):
         description="What is split off",
         items=[
             ("REGION", "Region", "The selected faces in edit mode, or what is painted white in the mask"),
-            ("RANGE", "Distance", "All that is between two distances from the camera"),
+            ("RANGE", "Distance", "Everything between two distances from the camera"),
         ],
     )
     region: region_property()
     near: bpy.props.FloatProperty(
         name="Near",
-        description="Distance in metres from which on things are split off",
+        description="Nearest distance, in metres, that is split off",
         default=0.0,
         min=0.0,
         unit="LENGTH",
     )
     far: bpy.props.FloatProperty(
         name="Far",
-        description="Distance in metres up to which things are split off",
+        description="Farthest distance, in metres, that is split off",
         default=2.0,
         min=0.0,
         unit="LENGTH",
@@ -75,7 +75,7 @@ class SplitLayer(ChangesParts, bpy.types.Operator):
 
 
 class JoinLayer(ChangesParts, bpy.types.Operator):
-    """Join the selected part to the surface that it was split off; what was invented behind it goes"""
+    """Join the selected part to the surface that it was split from; what was invented behind it is removed"""
 
     bl_idname = "photo_diorama.join_layer"
     bl_label = "Join Layer"
@@ -118,14 +118,14 @@ class OfLayer:
 
 
 class DuplicateLayer(OfLayer, bpy.types.Operator):
-    """Duplicate the layer, with what it hides where it was split off"""
+    """Duplicate the layer, and for a part that was split off also what it hides"""
 
     bl_idname = "photo_diorama.duplicate_layer"
     bl_label = "Duplicate Layer"
 
     linked: bpy.props.BoolProperty(
         name="Linked",
-        description="The duplicate shares mesh and materials and follows every rebuild; without, it is yours and stays as it is",
+        description="The duplicate shares mesh and materials and follows every rebuild; off, it is independent",
         default=True,
     )
 
@@ -147,7 +147,7 @@ class DuplicateLayer(OfLayer, bpy.types.Operator):
 
 
 class DeleteLayer(OfLayer, bpy.types.Operator):
-    """Delete the layer with all that lies behind it; deleting its object alone would leave that. Rebuild makes it again"""
+    """Delete the layer and everything behind it, which deleting its object alone would leave. Rebuild brings it back"""
 
     bl_idname = "photo_diorama.delete_layer"
     bl_label = "Delete Layer"
@@ -215,7 +215,7 @@ class ShowInvented(ActOnDiorama, bpy.types.Operator):
     bl_label = "Show Invented"
     bl_options = {"REGISTER", "UNDO"}
 
-    show: bpy.props.BoolProperty(name="Show", description="Whether it is to be seen", default=True)
+    show: bpy.props.BoolProperty(name="Show", description="Whether it is visible", default=True)
     what: bpy.props.EnumProperty(
         name="What",
         description="What is shown or hidden",
@@ -225,7 +225,7 @@ class ShowInvented(ActOnDiorama, bpy.types.Operator):
             ("BORDER", "Border", "What was invented outside the photo's frame"),
         ],
     )
-    part_only: bpy.props.BoolProperty(name="This Part Only", description="Only of the part that the active layer belongs to")
+    part_only: bpy.props.BoolProperty(name="This Part Only", description="Only for the part that the active layer belongs to")
 
     def act(self, context, root):
         number = part_number(context.object)
@@ -239,8 +239,8 @@ class ShowInvented(ActOnDiorama, bpy.types.Operator):
 
 
 class TintInvented(ActOnDiorama, bpy.types.Operator):
-    """Tint all that was invented, in the viewport and in renders, to see what the photo did not show; or take the tint off.
-    To be seen in Material Preview, Rendered and in Solid with the colour Texture"""
+    """Tint everything that was invented, in the viewport and in renders, or remove the tint.
+    Visible in Material Preview, Rendered, and Solid with the colour Texture"""
 
     bl_idname = "photo_diorama.tint_invented"
     bl_label = "Tint Invented"
