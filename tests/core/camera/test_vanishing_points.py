@@ -51,8 +51,9 @@ def test_three_directions_find_the_principal_point(turn):
 
 
 @pytest.mark.parametrize("turn", VIEWS)
-def test_lines_a_third_of_a_pixel_off_are_good_enough(turn):
-    lines, up = seen_lines(turn, noise=0.3, axes="xy")
+@pytest.mark.parametrize("axes", ["xy", "xyz"])
+def test_lines_a_third_of_a_pixel_off_are_good_enough(turn, axes):
+    lines, up = seen_lines(turn, noise=0.3, axes=axes)
     found = camera_from_lines(WIDTH, HEIGHT, lines)
     assert found.camera.focal_px == pytest.approx(FOCAL, rel=0.01) and tilt_error(found, up) < 0.3
 
