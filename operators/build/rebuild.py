@@ -17,7 +17,7 @@ from ...core.mesh.triangulate import LayeredMesh
 from ...core.pipeline import Diorama, build_diorama
 from ...core.settings import DepthSettings, SceneSettings, Settings
 from ..nodes.relief_sliders import renew_relief
-from ..repaint.painted import carry_paint, secure
+from ..repaint.painted import carry_paint, secure, take_from_tint
 from ..scene.camera_moves import MOVE_KEY, MOVE_OPTIONS, animate, clear, keep_framing
 from ..scene.depth_image import EDITED_KEY, edit_on, image_on, keep_edit, parts_on
 from ..scene.emit import add_camera, edge_of, make_mesh, match_camera, set_up_scene, short_name
@@ -112,6 +112,7 @@ def rebuild(root: bpy.types.Object, built: Diorama, settings: Settings, source: 
     before, was = {**Settings().values(), **kept_settings(root)}, kept_source(root)
     changed = {name for name, value in settings.values().items() if value != before[name]}
     name, objects = short_name(built.mesh.name), objects_by_role(root)
+    take_from_tint(root)
     old = images_of(root)
     photo_changed = was.get("photo_stamp") != source["photo_stamp"]
     secure((image for role, image in old.items() if role != "photo" or photo_changed), str(was.get("photo", "")))

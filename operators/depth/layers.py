@@ -9,6 +9,7 @@ import bpy
 from ...core.change_parts import Split, join_part, split_range, split_region
 from ..build.rebuild import rebuild
 from ..on_diorama import ActOnDiorama
+from ..repaint.painted import take_from_tint
 from ..scene.depth_image import edit_on, keep_parts
 from ..scene.keys import DIGEST_KEY, LAYOUT_KEY, ROLE_KEY, WRITTEN_KEY
 from ..scene.materials import texture_of
@@ -254,6 +255,7 @@ class TintInvented(ActOnDiorama, bpy.types.Operator):
     )
 
     def act(self, context, root):
+        take_from_tint(root)
         nodes = image_nodes_of(root)
         take_off(nodes)
         if TINT_KEY in root:

@@ -15,7 +15,8 @@ from ...core.raster.colour_curves import linear_from_srgb, srgb_from_linear
 from ..scene.colour_management import SPACES
 from ..scene.keys import DIGEST_KEY, LAYOUT_KEY, ROLE_KEY, WRITTEN_KEY
 from ..scene.materials import IMAGE_ROLES, digest, encode_texture, packed_image
-from ..scene.tint import TINT_OF
+from ..scene.surfaces import image_nodes_of
+from ..scene.tint import TINT_OF, kept_tint, pack_pixels, tinted_copy, tinted_images, untinted
 
 KEPT_ROLE = "kept paint"
 """Role of an image that holds what was painted and has no place in the present build."""
@@ -145,8 +146,13 @@ def _sixteen_bits(pixels: np.ndarray, written: bytes | None) -> np.ndarray:
 def keep_in_file(image: bpy.types.Image, photo: str = "") -> None:
     """Packs what was painted into the .blend, as Blender keeps only what is packed, with what we wrote beside it."""
     written = written_on(image, photo)
-    if written is not None and WRITTEN_KEY not in image and TINT_OF not in image:  # Blender spoils bytes that replace others
+    if TINT_OF in image:
+        pack_pixels(image)
+        return
+    if written is not None and WRITTEN_KEY not in image:  # Blender spoils bytes that replace others
         image[WRITTEN_KEY] = written
+        if DIGEST_KEY not in image:  # of an older file
+            image[DIGEST_KEY] = digest(written)
     if not image.is_float:
         image.pack()
         return
@@ -201,6 +207,30 @@ def _keep_aside(name: str, texels: PaintedTexels, left: np.ndarray) -> bpy.types
     image = packed_image(name, encode_texture(pixels, np.float32 if texels.is_linear else np.uint16), "")
     image[ROLE_KEY], image.use_fake_user = KEPT_ROLE, True
     return image
+
+
+def take_from_tint(root: bpy.types.Object) -> None:
+    """Where a tint is shown it is painted on: what was painted goes onto the texture itself, as it looks."""
+    touched = [image for image in tinted_images(image_nodes_of(root)) if is_touched(image)]
+    secure(touched)
+    for image in touched:
+        texture = untinted(image)
+        unpainted = tinted_copy(texture, *kept_tint(root))
+        was, now = pixels_of(unpainted), pixels_of(image)
+        bpy.data.images.remove(unpainted)
+        if was.shape != now.shape or not (mask := (was[..., :3] != now[..., :3]).any(axis=2)).any():
+            continue
+        linear = is_linear(texture)
+        if image.is_float and not linear:
+            now[..., :3] = srgb_from_linear(np.clip(now[..., :3], 0, 1))
+        earlier = find_paint(texture)
+        if earlier is not None:
+            now = np.where(mask[..., None], now, earlier.texels.colour)
+            mask |= earlier.texels.mask
+        painted, name = renewed(texture, file_with(texture, PaintedTexels(mask, now, linear), written_on(texture))), texture.name
+        texture.user_remap(painted)
+        bpy.data.images.remove(texture)
+        painted.name = name
 
 
 def secure(images: Iterable[bpy.types.Image], photo: str = "") -> None:

@@ -9,7 +9,7 @@ from ..on_diorama import ActOnDiorama
 from ..scene.root import source_files
 from ..scene.surfaces import image_nodes_of, images_of
 from ..scene.tint import kept_tint, take_off, tint, tinted_images
-from .painted import find_paint, is_linear, renewed, secure, written_on
+from .painted import find_paint, is_linear, renewed, secure, take_from_tint, written_on
 
 
 class RestoreTextures(ActOnDiorama, bpy.types.Operator):
@@ -30,6 +30,7 @@ class RestoreTextures(ActOnDiorama, bpy.types.Operator):
     )
 
     def act(self, context, root):
+        take_from_tint(root)
         photo = bpy.path.abspath(source_files(root)[0])
         wanted = {"ALL": ("photo", "atlas", "soft"), "INVENTED": ("atlas",), "PHOTO": ("photo", "soft")}[self.what]
         painted = [image for role, image in images_of(root).items() if role.split()[0] in wanted and find_paint(image, photo)]

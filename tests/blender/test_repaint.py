@@ -33,7 +33,7 @@ def samples(root, ob) -> tuple[np.ndarray, tuple]:
     uvs = np.empty(2 * len(corners), np.float32)
     mesh.uv_layers["UVMap"].uv.foreach_get("vector", uvs)
     places, uvs = photo_places(root, mesh)[corners.reshape(-1, 3)], uvs.reshape(-1, 3, 2)
-    steps = 96 if len(mesh.polygons) > 60 else 320  # closer than texels in the largest triangle
+    steps = 320 if len(mesh.polygons) <= 60 else 96 if len(mesh.polygons) < 2000 else 6  # closer than texels in the largest triangle
     a, b = (each.ravel() for each in np.meshgrid(*(np.arange(0.5, steps) / steps,) * 2))
     a, b = a[a + b < 1], b[a + b < 1]
     weights = np.stack([a, b, 1 - a - b], axis=1)
@@ -200,6 +200,29 @@ def test_in_deep_and_float_photos_too(blender, tmp_path, street, import_photo, r
     assert np.array_equal(picture(shown_image(parts(root)["hidden 1"])), clean)
 
 
+@pytest.mark.parametrize("then", ["take off", "rebuild", "save"])
+def test_what_was_painted_under_a_tint_is_kept(blender, street_root, rebuild, tmp_path, then):
+    hidden, name = parts(street_root)["hidden 1"], street_root.name
+    paint_square(street_root, hidden)
+    before = picture(shown_image(hidden))
+    blender.context.view_layer.objects.active = street_root
+    assert blender.ops.photo_diorama.tint_invented() == {"FINISHED"}
+    second = (0.36, 0.42, 0.45, 0.55)
+    paint_square(street_root, hidden, second, (0, 1, 0))
+    if then == "rebuild":
+        rebuild(street_root)
+    if then == "save":
+        blender.ops.wm.save_as_mainfile(filepath=str(tmp_path / "tinted.blend"))
+        blender.ops.wm.open_mainfile(filepath=str(tmp_path / "tinted.blend"))
+    root = blender.data.objects[name]
+    blender.context.view_layer.objects.active = root
+    assert blender.ops.photo_diorama.tint_invented(show=False) == {"FINISHED"}
+    assert_square_is_there(root, parts(root)["hidden 1"], second, (0, 1, 0))
+    now = picture(shown_image(parts(root)["hidden 1"]))
+    green = (np.abs(now[..., :3] - (0, 1, 0)) < 0.01).all(axis=2)
+    assert np.array_equal(now[~green], before[~green]) and len(blender.data.images) == 2
+
+
 def test_restore_brings_ours_back_and_is_one_undo_step(blender, street_root, rebuild):
     hidden = parts(street_root)["hidden 1"]
     clean, name = picture(shown_image(hidden)), street_root.name
@@ -262,3 +285,62 @@ def test_without_paint_nothing_is_kept_twice(blender, street_root, rebuild):
     assert np.array_equal(picture(shown_image(parts(street_root)["hidden 1"])), clean)
     assert len(blender.data.images) == 2
     assert json.loads(shown_image(parts(street_root)["hidden 1"])["photo_diorama_layout"])["places"]
+
+
+def places_of(layout, mask) -> set[tuple]:
+    """The side, row and column on the photo of 160x120 of each painted texel within the layout's rectangles."""
+    places = set()
+    for side, row, column, height, width, top, left, _, _ in layout["places"]:
+        r, c = np.nonzero(mask[int(row) : int(row + height), int(column) : int(column + width)])
+        places |= {(int(side), *each) for each in np.stack([r + round(top * 120), c + round(left * 160)], axis=1).tolist()}
+    return places
+
+
+def test_soft_silhouettes_keep_their_paint_on_both_sides(blender, street_root, rebuild):
+    rebuild(street_root, soft_edge=0.02)
+    image = next(i for i in (node.image for node in parts(street_root)["soft"].active_material.node_tree.nodes if node.type == "TEX_IMAGE")
+                 if i["photo_diorama_role"] == "soft")  # fmt: skip
+    pixels = picture(image)
+    half = pixels.shape[1] // 2
+    rim = np.argwhere((pixels[:, :half, 3] > 0.2) & (pixels[:, :half, 3] < 0.8))  # shown on both sides, whatever the grid
+    assert len(rim)
+    mask, layout = np.zeros(pixels.shape[:2], bool), json.loads(image["photo_diorama_layout"])
+    for row, column in rim:
+        mask[row, [column, column + half]] = True
+    pixels[mask, :3] = PAINT
+    image.pixels.foreach_set(np.ascontiguousarray(pixels[::-1]).ravel())
+    image.update()
+    rebuild(street_root, border=0.1)
+    now = [node.image for node in parts(street_root)["soft"].active_material.node_tree.nodes if node.type == "TEX_IMAGE"]
+    renewed = next(i for i in now if i["photo_diorama_role"] == "soft")
+    now = picture(renewed)
+    painted = (np.abs(now[..., :3] - PAINT) < 0.01).all(axis=2)
+    assert places_of(layout, mask) <= places_of(json.loads(renewed["photo_diorama_layout"]), painted)
+    assert "street painted soft" not in blender.data.images
+
+
+def test_a_jpeg_is_shown_from_its_own_file_again_after_restore(blender, street, import_photo, tmp_path):
+    photo = tmp_path / "still.jpg"
+    Image.open(street[0]).convert("RGB").save(photo, quality=95)
+    root = import_photo(photo, street[1])
+    clean = picture(shown_image(parts(root)["photo"]))
+    paint_square(root, parts(root)["photo"], (0.7, 0.9, 0.1, 0.3))
+    painted = picture(shown_image(parts(root)["photo"]))
+    photo.unlink()
+    blender.ops.wm.save_as_mainfile(filepath=str(tmp_path / "still.blend"))
+    blender.ops.wm.open_mainfile(filepath=str(tmp_path / "still.blend"))
+    root = blender.data.objects["still"]
+    assert np.array_equal(picture(shown_image(parts(root)["photo"])), painted)
+    assert blender.ops.photo_diorama.restore_textures(what="PHOTO") == {"FINISHED"}
+    image = shown_image(parts(root)["photo"])
+    assert np.array_equal(picture(image), clean) and bytes(image.packed_file.data).startswith(b"\xff\xd8")
+
+
+def test_a_file_of_an_older_version_keeps_what_was_painted_as_an_image(blender, street_root, rebuild):
+    image = shown_image(parts(street_root)["hidden 1"])
+    for key in ("photo_diorama_written", "photo_diorama_digest", "photo_diorama_layout"):
+        del image[key]
+    paint_square(street_root, parts(street_root)["hidden 1"])
+    rebuild(street_root)
+    shown = picture(blender.data.images["street painted atlas"])
+    assert shown[..., 3].any() and np.abs(shown[shown[..., 3] == 1][:, :3] - PAINT).max() < 0.01
