@@ -60,31 +60,31 @@ class DepthSettings:
             "relative": "Distance without a unit, larger is farther",
         },
     )
-    invert_depth: bool = option(False, "Take near for far and far for near, where a depth map turned out inside out")
+    invert_depth: bool = option(False, "Exchange near and far, where a depth map came out inside out")
     depth_unknown: str = option(
-        "", "Number that means unknown in the depth file, or several with commas between; empty finds out and says what was found"
+        "", "Number that marks unknown depth in the depth file, or several separated by commas; empty: detected, and reported"
     )
     depth_sky: str = option(
         "auto",
-        "What is infinitely far in the depth file, or zero in inverse depth",
+        "How infinite values of the depth file are taken, and zeros of inverse depth",
         choices={
-            "auto": "Farthest where it is large and connected as a sky is, unknown where it is small or scattered",
-            "farthest": "Always the farthest there is",
-            "unknown": "Always unknown, and filled from what is around it",
+            "auto": "Farthest in regions with the size and place of a sky, unknown elsewhere",
+            "farthest": "Always the farthest distance",
+            "unknown": "Always unknown, and filled from the depth around",
         },
     )
     depth_range: str = option(
         "",
-        "The depth file's own numbers for nearest and farthest, NEAR FAR, so that frames of one camera stay at one scale; shared takes "
-        "the first file's range for all of a batch; empty takes each file's own",
+        "Nearest and farthest value in the depth file's own numbers (NEAR FAR), so that all frames of one camera have one scale; "
+        "shared: all files take the first one's range; empty: each file has its own",
     )
     depth_measure: str = option(
         "planar",
-        "Along what the depth file measures distances",
-        choices={"planar": "Along the optical axis, as most do", "ray": "From the camera straight to each point"},
+        "Direction in which the depth file measures distances",
+        choices={"planar": "Along the optical axis, as most files do", "ray": "From the camera straight to each point"},
     )
     depth_scale: float = option(
-        0.0, "Metres per unit of a metric depth file, 0.001 for millimetres; 0 goes by the format", low=0.0, high=1e6
+        0.0, "Metres per unit of a metric depth file, 0.001 for millimetres; 0 takes it from the format", low=0.0, high=1e6
     )
     near_distance: float = option(
         1.0, "Distance of the nearest point in metres where the depth has no unit of its own", low=0.01, high=10000.0
@@ -100,9 +100,12 @@ class LayerSettings:
     """Where the photo is split into layers and how far the hidden parts reach."""
 
     long_side: int = option(960, "Long side of the depth and of the mesh grid, in pixels; the photo keeps its own", low=64, high=4096)
-    tear: float = option(0.04 / 3, "Jump of disparity at which a surface is torn, as a part of the whole range", low=0.001, high=0.5)
+    tear: float = option(0.04 / 3, "Jump of disparity at which a surface is cut, as a part of the whole range", low=0.001, high=0.5)
     rim: float = option(
-        0.002, "Mixed pixels beside a silhouette that are given to the foreground, as a part of the long side", low=0.0, high=0.01
+        0.002,
+        "Width of the mixed pixels beside a silhouette that are given to the foreground, as a part of the long side",
+        low=0.0,
+        high=0.01,
     )
     soft_edge: float = option(
         -1.0,
@@ -113,7 +116,7 @@ class LayerSettings:
     hidden_width: float = option(0.07, "How far a background continues behind a foreground, as a part of the long side", low=0.0, high=0.5)
     context_width: float = option(0.14, "How far around a hidden part the fill looks, as a part of the long side", low=0.01, high=0.5)
     border: float = option(0.06, "How far the picture continues outside its frame, as a part of the long side", low=0.0, high=0.25)
-    passes: int = option(3, "How often hidden parts may hide further parts", low=0, high=6)
+    passes: int = option(3, "Number of passes: each fills what the parts of the pass before hide in turn", low=0, high=6)
 
     def rim_width(self, long_side: int) -> int:
         """Mixed pixels beside a silhouette that are given to the foreground, px of the working grid."""
@@ -121,9 +124,9 @@ class LayerSettings:
 
 
 INPAINTERS = {
-    "automatic": "The best that comes along: learned",
-    "diffusion": "Smooth continuation of the context with fine detail, quick",
-    "exemplar": "The same with pieces of the context, so that texture and lines go on; no network",
+    "automatic": "The best one that is included: learned",
+    "diffusion": "Smooth continuation of the surroundings with fine detail, quick",
+    "exemplar": "The same with patches of the surroundings, so that texture and lines go on; no network",
 }
 if HIDDEN_COLOUR.is_file():
     INPAINTERS["learned"] = "The same, completed by a small network"
@@ -138,8 +141,8 @@ HIDDEN_DEPTH = Path(__file__).parent / "networks" / "weights" / "hidden_depth.np
 """Where `training/hidden_depth` leaves the weights that choose surfaces; without them that is no choice."""
 HIDDEN_DEPTHS = {"nearest": "The background across the nearest silhouette, stretched smoothly"}
 if HIDDEN_DEPTH.is_file():
-    HIDDEN_DEPTHS["learned"] = "Of the surfaces seen all around, the one that a small network expects to go on there"
-HIDDEN_EDGE_WAYS = {"nearest": "Hidden surfaces end where the next one is nearer"}
+    HIDDEN_DEPTHS["learned"] = "A small network chooses among the surfaces seen around the foreground"
+HIDDEN_EDGE_WAYS = {"nearest": "Each hidden pixel continues the nearest silhouette"}
 if HIDDEN_EDGES.is_file():
     HIDDEN_EDGE_WAYS["learned"] = "With the inpainter learned, a network continues depth edges that end at a silhouette"
 
@@ -163,7 +166,12 @@ class InpaintSettings:
         "Where one hidden surface ends and the next begins; the inpainter published draws its own",
         choices=HIDDEN_EDGE_WAYS,
     )
-    eroded_rim: float = option(0.003, "Rim of the context that is not trusted for colour, as a part of the long side", low=0.0, high=0.02)
+    eroded_rim: float = option(
+        0.003,
+        "Width beside a silhouette whose colours are not used for the fill, as foreground is mixed in; a part of the long side",
+        low=0.0,
+        high=0.02,
+    )
 
 
 @dataclass(frozen=True)
@@ -195,10 +203,10 @@ class SceneSettings:
             "emission": "Shows the photo as it is and lights the scene with it",
         },
     )
-    emission_strength: float = option(1.0, "How strongly Emission shines; the photo's own camera sees the photo at 1", low=0.0, high=1000.0)
+    emission_strength: float = option(1.0, "Strength of Emission; at 1 the photo's own camera sees the photo", low=0.0, high=1000.0)
     roughness: float = option(1.0, "Roughness of Principled; 1 is matt, without any highlight", low=0.0, high=1.0)
     delight: float = option(
-        0.0, "How much of the photo's own light and shadow is taken off where Principled shades it; 0 keeps the photo", low=0.0, high=1.0
+        0.0, "How much of the photo's own light and shadow is removed, with Principled; 0 keeps the photo", low=0.0, high=1.0
     )
     texture_filter: str = option(
         "linear",
@@ -210,29 +218,29 @@ class SceneSettings:
         "Movement of the camera",
         choices={"none": "The camera stays where the photo was taken", **{name: move.help for name, move in MOVES.items()}},
     )
-    move_amount: float = option(1.0, "Size of the movement; 1 is the paper's, relative to the nearest distance", low=0.0, high=5.0)
+    move_amount: float = option(1.0, "Size of the movement relative to the nearest distance; 1 is the size in the paper", low=0.0, high=5.0)
     move_easing: str = option("smooth", "Pace of a movement from one place to another", choices=EASINGS)
     move_loop: bool = option(False, "There and back, so that the film can repeat without a jump; circle and handheld always do")
     move_aim: bool = option(False, "The camera keeps looking at the distance of the focus object, or of the picture's middle")
-    move_seed: int = option(0, "Another number trembles otherwise in a handheld move", low=0, high=100000)
+    move_seed: int = option(0, "Random seed of a handheld move: another number gives another tremble", low=0, high=100000)
     framing: str = option(
         "clean",
         "What a movement shows of the photo's edge",
         choices={
-            "clean": "Nothing: the lens is as much longer as this movement needs, the photo's own place and lens are kept for later",
-            "whole": "The whole photo from its own place, and what was invented beyond its frame from others",
+            "clean": "Nothing: the lens is longer by as much as this movement needs; Stay gives the photo's own back",
+            "whole": "The photo's own lens: the whole photo from its own place, and what was invented outside its frame from other places",
         },
     )
     frames: int = option(96, "Length of the movement in frames", low=2, high=100000)
     placement: str = option(
         "automatic",
-        "Where a new diorama stands; one that is there stays where it is",
+        "Where a new diorama stands; an existing one is not moved",
         choices={
-            "automatic": "At the world's origin, or beside other dioramas and whatever its camera would stand in",
+            "automatic": "At the world's origin, or beside other dioramas and objects that its camera would stand in",
             "origin": "The photo's camera at the world's origin",
             "cursor": "The photo's camera at the 3D cursor",
-            "ground": "Its ground, where one is found, level at Z = 0, and the camera as high above it as it was",
-            "camera": "Before the scene's camera, as if that had taken the photo",
+            "ground": "Its ground, where one is found, is level at Z = 0; its camera has the photo's height above it",
+            "camera": "In front of the scene's camera, as if that had taken the photo",
         },
     )
     set_up_scene: bool = option(False, "Make the photo's camera the scene's, with the photo's resolution and colours shown unchanged")

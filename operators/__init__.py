@@ -27,6 +27,7 @@ def _modules() -> tuple:
     from .depth import brushes, click_region, edit_depth, invert_depth, layers, mask_overlay, paint_depth, pick_depth
     from .light import ground, light, relief
     from .output import export_diorama, render_output
+    from .repaint import painted, restore_textures
     from .scene import depth_image, focus_scale, root
     from .staging import depth_preview, look_through
 
@@ -40,6 +41,8 @@ def _modules() -> tuple:
         relief,
         depth_image,
         root,
+        painted,
+        restore_textures,
         edit_depth,
         paint_depth,
         brushes,

@@ -10,7 +10,7 @@ from ..operators.build.user_preferences import preferences
 
 
 class PHOTO_DIORAMA_FH_photo(bpy.types.FileHandler):
-    """Offers a diorama beside Blender's own empty image and camera background"""
+    """Makes a diorama of a dropped photo, beside Blender's own choices (empty image, camera background)"""
 
     bl_idname = "PHOTO_DIORAMA_FH_photo"
     bl_label = "Photo as Diorama"

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..settings import LayerSettings
 from ..silhouettes.ramps import find_ramps
-from ..silhouettes.step import is_soft, step_at_silhouettes
+from ..silhouettes.step_depth import is_soft, step_at_silhouettes
 from .depth_map import DepthMap
 from .resample_depth import grow_surfaces, smooth_silhouettes
 

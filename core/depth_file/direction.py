@@ -1,4 +1,4 @@
-"""Which way a depth map's numbers grow, asked of the picture: ground, sky, planes, and the order that the built-in network sees."""
+"""Estimates in which direction a depth map's numbers grow, from ground, sky and planes in it and from the built-in network."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ import numpy as np
 from ..photo.photo import Photo
 
 SIDE = 256
-"""Long side at which the numbers are looked at, px."""
+"""Long side to which the numbers are subsampled, px."""
 NETWORK, GROUND, SKY, PLANES = 2.0, 0.8, 0.6, 2.2
-"""Weights of the pieces of evidence, each -1 to 1. Planes weigh most where the photo is known: ground and network know what is usual,
-and a plane in depth is a plane whatever the photo shows."""
+"""Weights of the pieces of evidence, each from -1 to 1. Planes weigh most where the photo is known: ground and network say what is
+usual, but a plane in space is linear in inverse depth whatever the photo shows."""
 FEWEST_ON_PLANES = 300
+"""Fewest samples on slanted planes from which `straightness` is estimated."""
 
 
 @dataclass(frozen=True)
 class Direction:
-    """Evidence of the picture; positive: larger is nearer."""
+    """Evidence from the picture; positive: larger numbers are nearer."""
 
-    nearer: float  # all of it, weighed
-    planes: float  # -1: planes are straight in 1 / value, so the values are distances; 1: in the value itself, so inverse depth
-    seen: bool  # whether the photo had a say
+    nearer: float  # the weighted sum of all evidence
+    planes: float  # 1: values are linear over planes, so inverse depth; -1: 1 / value is, so distances
+    seen: bool  # whether the photo was used
 
 
 def small_srgb(photo: Photo) -> np.ndarray:
-    """(h, w, 3) uint8 sRGB of about 512 px: enough to see what is near."""
+    """(h, w, 3) uint8 sRGB, about 512 px on its long side, as `direction_of` needs it."""
     step = max(1, max(photo.colour.shape[:2]) // 512)
     if photo.colour.dtype == np.uint8:
         return np.ascontiguousarray(photo.colour[::step, ::step, :3])
@@ -35,10 +36,10 @@ def small_srgb(photo: Photo) -> np.ndarray:
 
 
 def direction_of(values: np.ndarray, known: np.ndarray, colour: np.ndarray | None, quantum: float, prior: float = 0.0) -> Direction:
-    """Looks at (h, w) values where `known`, and at the photo's (H, W, 3) uint8 sRGB, where there is one.
+    """Estimates the direction of (h, w) values where `known`, with the photo's (H, W, 3) uint8 sRGB where there is one.
 
-    `quantum` is the step of the values, below which they say nothing; `prior` is what else speaks for larger being nearer. The network
-    is asked only where it could change the answer.
+    `quantum` is the step of the values: smaller differences mean nothing. `prior` is other evidence that larger is nearer. The network
+    runs only where it could change the result.
     """
     small, where = _small(values, known)
     if where.sum() < 64:
@@ -61,7 +62,7 @@ def _small(values: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _ranks(values: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """(h, w) 0..1: the order of the known values, equal ones alike, so that no wild one has a say."""
+    """(h, w) 0..1: ranks of the known values, ties alike, so that outliers have no influence."""
     ranks = np.zeros(values.shape)
     _, index, count = np.unique(values[where], return_inverse=True, return_counts=True)
     middle = np.cumsum(count) - (count + 1) / 2
@@ -76,7 +77,7 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _sky(values: np.ndarray, where: np.ndarray) -> float:
-    """How much more of the uppermost rows has the least value than the greatest: a sky is the farthest."""
+    """Share of the top rows at the least value minus the share at the greatest: sky is farthest."""
     rows = max(1, len(values) // 20)
     top = values[:rows][where[:rows]]
     if not len(top):
@@ -99,7 +100,7 @@ def _by_network(values: np.ndarray, where: np.ndarray, colour: np.ndarray) -> fl
 
 
 def straightness(values: np.ndarray, known: np.ndarray, quantum: float) -> float:
-    """1 where the values run straight over slanted planes, -1 where their inverses do, 0 where that cannot be told.
+    """1 where the values are linear over slanted planes, -1 where their inverses are, 0 where neither can be shown.
 
     1 / z is linear in the pixel over any plane. So v v'' / v'^2 is 2 where v = z, and 0 where v is inverse depth of any scale and shift.
     """

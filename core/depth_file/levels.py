@@ -1,4 +1,4 @@
-"""Depth of few levels, 8 bits and fewer, without terraces: the surface moves within half a level and no more, edges stay."""
+"""Removes terraces from depth of few levels (8 bits and fewer): the surface moves by half a level at most, and edges stay."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from .unknown import sample
 MOST_LEVELS, FEWEST_LEVELS = 257, 8
 SAMPLES = 200_000
 UNEVEN = 0.08
-"""How far from a whole number of steps two levels may lie apart, in steps: what rounding to float leaves."""
+"""Tolerance, in steps, of the distance between two levels from a whole number of steps: rounding to float leaves that much."""
 EDGE = 1.6
-"""Levels between neighbours from which on there is an edge."""
+"""Neighbours that differ by this many levels or more form an edge."""
 OCTAVES, SWEEPS = 5, 12
-"""Halvings of the grid, and sweeps over each."""
+"""Coarser pyramid levels, and relaxation sweeps on each level."""
 OVER = 1.7
-"""Over-relaxation of a sweep."""
+"""Over-relaxation factor."""
 
 
 @dataclass(frozen=True)
 class Levels:
-    """Evenly spaced levels of depth values."""
+    """The even spacing of a depth map's levels."""
 
     step: float
-    inverse: bool  # whether 1 / value is what is evenly spaced
+    inverse: bool  # whether 1 / value is evenly spaced, not the value
 
 
 def levels_of(values: np.ndarray, known: np.ndarray) -> Levels | None:
-    """The levels of (h, w) values where `known`; None where there are many, they are uneven, or they form no terraces."""
+    """The levels of (h, w) values where `known`; None where there are too many or too few, uneven ones, or no terraces."""
     if not known.any():
         return None
     some = np.unique(sample(values, known, SAMPLES)).astype(np.float64)
@@ -48,7 +48,7 @@ def levels_of(values: np.ndarray, known: np.ndarray) -> Levels | None:
 
 
 def _has_terraces(values: np.ndarray, known: np.ndarray, step: float) -> bool:
-    """Whether along rows or columns the same level and the next one both follow often: an exact slope has one of them alone."""
+    """Whether neighbours are often equal and often one level apart: an exact slope shows only one of the two."""
     for axis in (0, 1):
         v, k = (np.moveaxis(each, axis, 0)[:, :: max(1, each.shape[1 - axis] // 200)] for each in (values, known))
         apart = np.abs(np.diff(v, axis=0))[k[1:] & k[:-1]]
@@ -58,9 +58,9 @@ def _has_terraces(values: np.ndarray, known: np.ndarray, step: float) -> bool:
 
 
 def without_terraces(disparity: np.ndarray, half: np.ndarray) -> np.ndarray:
-    """(h, w) float32: the tautest surface within `half` (h, w), half a level, of `disparity`, torn where neighbours are levels apart.
+    """(h, w) float32: the membrane within `half` (h, w), half a level, of `disparity`, cut where neighbours are levels apart.
 
-    A membrane between obstacles, solved from coarse to fine by relaxation with projection (Glowinski 1984, chapter 2).
+    An obstacle problem, solved from coarse to fine by projected relaxation (Glowinski 1984, chapter 2).
     """
     low, high = disparity - half, disparity + half
     links = [np.abs(np.diff(disparity, axis=axis)) < EDGE * (_pairs(half, axis)) for axis in (1, 0)]
@@ -68,12 +68,13 @@ def without_terraces(disparity: np.ndarray, half: np.ndarray) -> np.ndarray:
 
 
 def _pairs(half: np.ndarray, axis: int) -> np.ndarray:
-    """The sum of both neighbours' half levels: one level between them."""
+    """One level between two neighbours: the sum of their half levels."""
     first, second = (np.s_[:, :-1], np.s_[:, 1:]) if axis else (np.s_[:-1], np.s_[1:])
     return half[first] + half[second]
 
 
 def _solved(start, low, high, right, down, octaves: int) -> np.ndarray:
+    """The surface on this pyramid level: corrected by the coarser level's solution, then relaxed."""
     surface = start
     if octaves and min(start.shape) >= 16:
         h, w = (n // 2 * 2 for n in start.shape)
@@ -90,7 +91,7 @@ def _solved(start, low, high, right, down, octaves: int) -> np.ndarray:
 
 
 def _relaxed(surface, low, high, right, down) -> np.ndarray:
-    """Sweeps in the order of a chessboard: each pixel goes towards the mean of its linked neighbours, and stays within its bounds."""
+    """Red-black over-relaxation: each pixel moves towards the mean of its linked neighbours and is clipped to its bounds."""
     h, w = surface.shape
     padded = np.zeros((h + 2, w + 2), np.float32)
     padded[1:-1, 1:-1] = surface

@@ -1,4 +1,4 @@
-"""The one place that decides what the numbers of a depth file mean, from all evidence together, and says how sure that is."""
+"""Decides what the numbers of a depth file mean: all evidence is weighed here and nowhere else, and the result says how sure it is."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from .unknown import KnownDepth, extremes, find_unknown, sample, without_strays,
 
 MILLIMETRES, METRES = 0.001, 1.0
 FILLED = 60000
-"""A greatest whole number of 16 bits from which on the scale was stretched to it, as programs write that know no unit."""
+"""Values of 16 bits whose greatest is at least this were stretched to the full scale by a program that knows no unit."""
 CAMERA_LEAST, CAMERA_MIDDLE, CAMERA_MOST = 50, 200, 20000
-"""Whole numbers of 16 bits as depth cameras write them, in millimetres: the least, the least median, the greatest."""
+"""16-bit values count as millimetres of a depth camera if least value and median are at least, and the greatest at most, these."""
 
 SURE = -0.5
-"""A direction from which on the picture agrees that what is called depth grows with the distance."""
+"""`Direction.nearer` below which the picture agrees that a channel named depth grows with distance."""
 STRAIGHT = 0.1
-"""Of `Direction.planes`: from here on numbers that grow with the distance are inverse depth turned end for end."""
+"""`Direction.planes` above which numbers that grow with distance are reversed inverse depth."""
 NEVER_SO_FLAT = 0.2
-"""Inverse depth as networks write it has its least value nearer to zero, measured by its greatest."""
+"""Ratio of least to greatest value above which inverse depth of a network is unlikely: its least value lies near zero."""
 
 KILO = re.compile(r"mm|millimet(er|re)s?")
 METRIC = re.compile(r"met(er|re)s?|metric")
@@ -36,7 +36,7 @@ FOLDERS = {
     "disparity": DISPARITY, "disp": DISPARITY, "midas": DISPARITY, "vis_depth": DISPARITY,
     "depth_bw": RELATIVE, "depth_npy": RELATIVE, "marigold": RELATIVE,
 }  # fmt: skip
-"""Whole names of folders into which programs write, and what they write there."""
+"""Names of folders that known programs write into, and what the files there hold."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,14 @@ class DepthMeaning:
     """What a depth file's numbers mean."""
 
     kind: str  # "metric": distance, metres by `scale`; "disparity": inverse depth; "relative": distance without a unit
-    inverted: bool  # whether the numbers are to be turned end for end first
+    inverted: bool  # whether the numbers must first be reversed: the greatest becomes the least
     scale: float  # metres a unit, of metric
     known: np.ndarray  # (h, w) bool
     far: np.ndarray  # (h, w) bool: infinitely far; known too
     values: np.ndarray  # (h, w) float32, strays cut off
-    sure: bool  # False: a guess, to be told as a question
-    told: str  # what it was taken for and why, after "taken for"
-    zero_is_far: bool = False  # of inverse depth: whether its shift is known
+    sure: bool  # False: a guess, which the user is asked to check
+    told: str  # what the numbers were taken for, and why; continues the words "taken for"
+    zero_is_far: bool = False  # inverse depth only: zero is infinitely far, so the shift is known
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class _Guess:
 
 
 def decide_meaning(raw: RawDepth, settings: DepthSettings, path: Path, colour: np.ndarray | None = None) -> DepthMeaning:
-    """Weighs what the user said, names and metadata, the numbers, and the picture, in this order.
+    """Weighs the evidence in this order: the user's options, names and metadata, the numbers, the picture.
 
     `colour` is the photo as (H, W, 3) uint8 sRGB, where there is one. Raises DioramaError where distances are negative.
     """
@@ -83,7 +83,7 @@ def decide_meaning(raw: RawDepth, settings: DepthSettings, path: Path, colour: n
 
 
 def _with_meaning(found: KnownDepth, guess: _Guess, settings: DepthSettings) -> DepthMeaning:
-    """Zeros and infinity by the kind: no distance is zero, and in inverse depth infinity is."""
+    """Interprets zeros by the kind: a distance of zero is unknown, an inverse depth of zero may be infinitely far."""
     known, far, notes = found.known, found.far, list(found.notes)
     inverse, zero_is_far = guess.kind == "disparity" and not guess.inverted, False
     if inverse:
@@ -104,6 +104,7 @@ def _with_meaning(found: KnownDepth, guess: _Guess, settings: DepthSettings) -> 
 
 
 def _as_told(raw: RawDepth, found: KnownDepth, settings: DepthSettings) -> _Guess | None:
+    """What the user's options say; None where they are automatic."""
     if settings.depth_kind == "disparity":
         return _Guess("disparity", 1.0, "inverse depth of unknown scale, as told", True)
     if settings.depth_kind == "relative":
@@ -116,7 +117,7 @@ def _as_told(raw: RawDepth, found: KnownDepth, settings: DepthSettings) -> _Gues
 
 
 def _turned(guess: _Guess, settings: DepthSettings) -> _Guess:
-    """The same the other way round: what was told is turned end for end, what was guessed is the other guess."""
+    """With near and far exchanged: what the user told is reversed, what was guessed becomes the other guess."""
     if settings.depth_kind == "auto" and not settings.depth_scale:
         kind = {"disparity": "relative", "metric": "disparity", "relative": "disparity"}[guess.kind]
         if guess.inverted:
@@ -127,7 +128,7 @@ def _turned(guess: _Guess, settings: DepthSettings) -> _Guess:
 
 
 def _by_name(raw: RawDepth, path: Path) -> _Guess | None:
-    """What array, file, folder or the program that wrote it say."""
+    """What the names of array, file and folder, or the program that wrote the file, say; None where they say nothing."""
     words = {word for text in (raw.name, path.stem) for word in re.split(r"[^a-z]+", text.lower()) if word}
     folder = FOLDERS.get(path.parent.name.lower())
 
@@ -151,7 +152,7 @@ def _by_name(raw: RawDepth, path: Path) -> _Guess | None:
 
 
 def _by_numbers(raw: RawDepth, found: KnownDepth, colour: np.ndarray | None) -> _Guess:
-    """Integer or float and their range, and what the picture says of the direction in which they grow."""
+    """What the type and range of the numbers say, and the direction in which they grow by the picture."""
     values = sample(found.values, found.known)
     least, middle, most = extremes(found.values, found.known)[0], float(np.median(values)), float(np.percentile(values, 99.9))
     direction = direction_of(found.values, found.known, colour, _quantum(raw, values))
@@ -213,7 +214,7 @@ def _seen(direction: Direction, nearer: bool) -> str:
 
 
 def _quantum(raw: RawDepth, values: np.ndarray) -> float:
-    """The step of the numbers."""
+    """The typical step between neighbouring levels of the numbers."""
     if raw.integers:
         return 1.0
     some = np.unique(values[:: max(1, len(values) // 20_000)])
@@ -221,7 +222,7 @@ def _quantum(raw: RawDepth, values: np.ndarray) -> float:
 
 
 def _without_negative(found: KnownDepth, path: Path) -> KnownDepth:
-    """Of distances, a few negative numbers are unknown; raises DioramaError for more."""
+    """Marks a few negative distances as unknown; raises DioramaError where there are more."""
     negative = found.known & (found.values < 0)
     if negative.sum() > max(4, 1e-3 * found.known.sum()):
         raise DioramaError(f"{path} has negative distances", window="if it is inverse depth, set Depth Kind to Disparity",

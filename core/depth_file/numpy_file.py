@@ -1,4 +1,4 @@
-"""Arrays of NPY and NPZ files: the one that is depth, by names and shapes, and the focal length that lies beside it."""
+"""Reads NPY and NPZ files: finds the depth array by name and shape, and the focal length and mask stored beside it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from ..raster.decode import MAX_PIXELS
 from .raw_depth import RawDepth
 
 MOST_HEADER, MOST_DIRECTORY, MOST_ARRAYS = 4096, 1 << 20, 256
-"""Bytes of an NPY header and of an NPZ's table of contents; NumPy pads the first to 64 or 128, an entry takes about 60."""
+"""Limits: bytes of an NPY header (NumPy pads it to 64 or 128), bytes of an NPZ's table of contents (60 an entry), arrays."""
 PIECE = 1 << 22
-"""Numbers of an array that are read at once."""
+"""Numbers that are read at once."""
 MOST_LISTED = 12
 MAX_ASPECT_ERROR = 0.02
 
@@ -33,7 +33,7 @@ DEPTH_ARRAYS = tuple(
         ),
     )
 )
-"""Names of arrays of depth, the surest first, in lower case."""
+"""Names of depth arrays in lower case, the most certain first."""
 NO_DEPTH = re.compile(r".*(conf|uncert|mask|valid|weight|var|std|sigma|normal|sky|prob|edge|rgb|colou?r|image).*")
 FOCAL = re.compile(r"focal(_?length)?(_?px)?|f_?px|fx")
 MATRIX = re.compile(r"k|intrinsics?|camera_?matrix|intrinsic_?matrix|cam_?k")
@@ -66,9 +66,9 @@ def read_npy(path: Path, data: bytes) -> RawDepth:
 
 
 def read_npz(path: Path, data: bytes, shape: tuple[int, int] | None) -> RawDepth:
-    """The array of an NPZ file that is depth; headers are checked before anything is unpacked. `shape`: the photo's height and width.
+    """The depth array of an NPZ file; headers are checked before anything is decompressed. `shape`: the photo's height and width.
 
-    Raises DioramaError where no array, or more than one, may be the depth.
+    Raises DioramaError where it is not certain which array is the depth.
     """
     end = data.rfind(b"PK\5\6")  # the end of the table of contents (APPNOTE.TXT, 4.3.16), which zipfile reads whole
     if end < 0 or int.from_bytes(data[end + 12 : end + 16], "little") > MOST_DIRECTORY or b"PK\6\7" in data[end - 20 : end]:
@@ -100,17 +100,17 @@ def _as_raw(values: np.ndarray, header: Header, format: str, name: str) -> RawDe
 
 
 def _chosen(path: Path, headers: dict[str, Header], shape: tuple[int, int] | None) -> str:
-    """The array that is called depth or disparity, else the only one that may be depth by its shape."""
+    """Name of the array called depth or disparity, else of the only one whose shape may be depth."""
     short = {name: name.removesuffix(".npy").rsplit("/", 1)[-1].lower() for name in headers}
     pictures = [name for name in headers if headers[name].is_picture and not NO_DEPTH.fullmatch(short[name])]
-    pictures = [name for name in pictures if max(headers[name].sides) > 4] or pictures  # and no camera's matrix
+    pictures = [name for name in pictures if max(headers[name].sides) > 4] or pictures  # a camera matrix is no picture
     for pattern in DEPTH_ARRAYS:
         named = [name for name in headers if pattern.fullmatch(short[name]) and not NO_DEPTH.fullmatch(short[name])]
         for name in named:
             if name in pictures:
                 return name
         if named and not pictures:
-            return named[0]  # whose shape will be told
+            return named[0]  # its shape is reported as the error
     fitting = [name for name in pictures if shape is None or _fits(headers[name].sides, shape)]
     if len(fitting) == 1:
         return fitting[0]
@@ -127,7 +127,7 @@ def _fits(sides: list[int], shape: tuple[int, int]) -> bool:
 
 
 def _with_what_lies_beside(found: RawDepth, taken: str, headers: dict[str, Header], archive, read) -> RawDepth:
-    """With the focal length and the mask of what is valid, where arrays beside it are called so."""
+    """Adds focal length and valid mask, where other arrays of the file have such names."""
     from dataclasses import replace
 
     height, width = found.values.shape
@@ -158,7 +158,7 @@ def _with_what_lies_beside(found: RawDepth, taken: str, headers: dict[str, Heade
 
 
 def _read_array(path: Path, file, header: Header) -> np.ndarray:
-    """(h, w) float32 behind a header that was read."""
+    """(h, w) float32 of the bytes that follow `header`."""
     sides, dtype = header.sides, header.dtype
     if not header.is_picture:
         what = "objects" if dtype.hasobject else str(dtype)
@@ -178,9 +178,9 @@ def _read_array(path: Path, file, header: Header) -> np.ndarray:
 
 
 def read_header(file) -> Header:
-    """Shape, order and kind of an NPY file (NEP 1): how long the header is stands in four bytes at most, and is checked.
+    """Reads shape, order and dtype from an NPY header (NEP 1), whose declared length is checked first.
 
-    NumPy would read as much as they say, and then tell the user to trust the file.
+    NumPy would read as many bytes as declared, and advise the user to trust the file.
     """
     start = file.read(8)
     width = {b"\1\0": 2, b"\2\0": 4}.get(start[6:])

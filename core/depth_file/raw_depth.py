@@ -1,4 +1,4 @@
-"""A depth file's numbers as it holds them, with all that the file says of them."""
+"""The numbers of a depth file as stored, with what the file says about them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 
 @dataclass(frozen=True)
 class RawDepth:
-    """Numbers of which nobody has said yet what they mean."""
+    """Numbers of a depth file whose meaning is not yet decided."""
 
     values: np.ndarray  # (h, w) float32, as the file holds them; NaN and infinity as they are
     format: str  # "PNG", "JPEG", "WEBP", "TIFF", "EXR", "NPY", "NPZ" or "PFM"
     bits: int = 0  # of whole numbers: 8, 16 or more; 0: floating point
     name: str = ""  # of the channel or array that was taken
     is_named: bool = False  # whether that name says depth
-    writer: str = ""  # the program, where the file tells
+    writer: str = ""  # the program that wrote the file, if stated
     unknown: np.ndarray | None = None  # (h, w) bool: what the file itself calls unknown: transparent, masked
-    focal_px: float | None = None  # of a camera that lies beside the depth, in pixels of this raster
+    focal_px: float | None = None  # focal length stored with the depth, in pixels of this raster
     notes: tuple[str, ...] = ()
 
     @property

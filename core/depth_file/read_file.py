@@ -1,4 +1,4 @@
-"""A depth file of any kind that is promised, as the numbers that it holds."""
+"""Reads a depth file of any supported format into its raw numbers."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from .numpy_file import read_npy, read_npz
 from .raw_depth import RawDepth
 
 GREY_NOISE = 10 / 255
-"""Difference of the colours of one pixel, as a part of white, below which a picture is grey all the same: what lossy codecs leave."""
+"""A pixel is grey if its channels differ by at most this part of white: lossy codecs leave that much."""
 MOST_COLOURED = 0.03
-"""Part of the pixels that may differ by more: silhouettes in lossy files, and white to which somebody added one."""
+"""Largest share of pixels that may differ by more: silhouettes in lossy files, and white that overflowed by one."""
 
 
 def read_raw(path: Path, shape: tuple[int, int] | None = None) -> RawDepth:
-    """The numbers of a depth file; `shape` is the photo's height and width, where there is one.
+    """The raw numbers of a depth file; `shape` is the photo's height and width, where there is one.
 
-    Raises DioramaError where it is no depth map that can be read.
+    Raises DioramaError where the file is not a readable depth map.
     """
     data = read_file(path, "depth map")
     try:
@@ -44,7 +44,7 @@ def read_raw(path: Path, shape: tuple[int, int] | None = None) -> RawDepth:
     except DioramaError:
         raise
     except (*DECODER_ERRORS, zipfile.BadZipFile, tokenize.TokenError) as error:
-        # of NumPy's reader of headers the last, where one is cut short
+        # TokenError: NumPy's header reader, where a header is cut short
         raise damaged(path, error, "write the depth map again") from None
 
 
@@ -55,7 +55,7 @@ def _read_exr(path: Path, data: bytes) -> RawDepth:
     if found is not None:
         values = found.values
         if found.is_named and not (values[np.isfinite(values)] > 0).any():
-            values = -values  # of a camera that looks along its negative z
+            values = -values  # the camera looks along negative z
         return RawDepth(values, "EXR", 0, found.name, found.is_named, found.writer)
     pixels = read_pixels(data, str(path))
     if pixels is None:
@@ -95,7 +95,7 @@ def _read_picture(path: Path, data: bytes) -> RawDepth:
                 raise DioramaError(f"{path} has {width}x{height} pixels, more than {most} million; scale it down first.")
             channels, bits = channels_of(image, data)
             check_memory(width, height, bytes_a_pixel(image.format, channels, bits), str(path))
-    except Image.DecompressionBombError:  # of WebP Pillow asks its own limit
+    except Image.DecompressionBombError:  # Pillow checks a limit of its own for WebP
         raise DioramaError(f"{path} has more pixels than Pillow decodes of its kind; scale it down first.") from None
     except UnidentifiedImageError:
         raise DioramaError(f"{path} is no depth map that can be read; use PNG, TIFF, EXR, NPY or PFM.") from None

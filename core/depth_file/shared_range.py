@@ -1,4 +1,4 @@
-"""One range for all frames of a camera whose depth files were each stretched to their own nearest and farthest."""
+"""One depth range for all frames of a camera, whose depth files were each stretched to their own nearest and farthest."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .meaning import DepthMeaning, decide_meaning
 from .read_file import read_raw
 
 TRIES, TOLERANCE, FEWEST = 400, 0.01, 0.3
-"""Pairs of pixels that are tried, the deviation as a part of the range that still agrees, and the part of all that has to."""
+"""RANSAC: pairs of pixels that are tried, deviation (part of the range) that agrees, and share of all that must agree."""
 SAMPLES = 20_000
 
 
@@ -27,7 +27,7 @@ class SharedRange:
         self.first: FirstFrame | None = None
 
     def settings_of(self, photo: Path, depth: Path | None) -> DepthSettings:
-        """For one photo with this depth file; a file that cannot be read keeps the options, and is told when it is built."""
+        """Options for one photo with this depth file; where a file cannot be read the range is not shared, and the build reports it."""
         if self.settings.depth_range.strip() != "shared" or depth is None:
             return self.settings
         try:
@@ -40,16 +40,16 @@ class SharedRange:
 
 @dataclass(frozen=True)
 class FirstFrame:
-    """What the first file of all was taken for; the others are brought to it."""
+    """The first depth file, whose meaning and range the others take."""
 
     path: Path
     reading: DepthMeaning
-    near: float  # its numbers for nearest and farthest
-    far: float
+    near: float  # its number for nearest
+    far: float  # its number for farthest
 
 
 def first_frame(path: Path, settings: DepthSettings, colour: np.ndarray | None = None) -> FirstFrame:
-    """Reads the file that gives all others their range; raises DioramaError as `decide` does."""
+    """Reads the file that sets the range; raises DioramaError as `decide_meaning` does."""
     reading = decide_meaning(read_raw(path), replace(settings, depth_range=""), path, colour)
     values = reading.values[reading.known & ~reading.far]
     low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
@@ -58,10 +58,10 @@ def first_frame(path: Path, settings: DepthSettings, colour: np.ndarray | None =
 
 
 def settings_of_frame(first: FirstFrame, path: Path, settings: DepthSettings) -> DepthSettings:
-    """The options with which another file of the same camera stands at the first one's scale; raises DioramaError as `decide` does.
+    """The options that bring another file of the same camera to the first one's scale; raises DioramaError as `decide_meaning` does.
 
-    What stands still agrees in both but for scale and shift, which are found by trying pairs of pixels (RANSAC, Fischler and Bolles
-    1981). Where too little agrees, the other file's numbers are taken to mean what the first one's do.
+    Static parts agree in both files up to scale and shift, which RANSAC finds from pairs of pixels (Fischler and Bolles 1981). Where
+    too little agrees, scale 1 and shift 0 are taken.
     """
     taken = first.reading
     same = replace(settings, depth_kind=taken.kind, invert_depth=taken.inverted, depth_range="")
@@ -76,7 +76,7 @@ def settings_of_frame(first: FirstFrame, path: Path, settings: DepthSettings) ->
 
 
 def _fit(first: DepthMeaning, other: DepthMeaning) -> tuple[float, float]:
-    """Scale and shift from the first one's numbers to the other's."""
+    """Scale and shift from the first file's numbers to the other's by RANSAC; 1 and 0 where none is found."""
     if first.values.shape != other.values.shape:
         return 1.0, 0.0
     both = first.known & other.known & ~first.far & ~other.far

@@ -1,4 +1,4 @@
-"""Which numbers of a depth file are no distances: unknown, or infinitely far. Looked for before any range is taken."""
+"""Finds numbers of a depth file that are no distances: unknown, or infinitely far. Runs before any range is computed."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from ..settings import DepthSettings
 from .raw_depth import RawDepth
 
 LARGEST = 1e18
-"""No distance in any unit; squares of what is smaller are still floats."""
+"""Numbers from here on are no distance in any unit; squares of smaller ones fit into float32."""
 FEWEST, REPEATED = 16, 2e-4
-"""How many pixels, at least, and which part of all, have one extreme value that stands for something else."""
+"""An extreme value is a placeholder if at least this many pixels, and this share of all, have it."""
 WIDE_GAP = 50.0
-"""A repeated greatest float that is so many times the next is no distance of the scene: Blender's background is at 1e10 m."""
+"""A repeated greatest float that is this many times the next one is the background: Blender's is at 1e10 m."""
 DEEPEST_CAMERA = 32768
-"""The greatest whole number beneath a repeated 65535 that a depth camera writes; above it, 65535 is the end of a scale."""
+"""Where all other values are at most this, a repeated 65535 is a depth camera's placeholder; else it is the end of a scale."""
 SKY, LARGE, HUGE = 0.005, 0.02, 0.2
-"""Parts of the picture: at its top, anywhere above its lower edge, anywhere at all. Smaller regions are holes."""
+"""Least share of the picture that a sky has: touching the top, above the lower edge, anywhere. Smaller regions are holes."""
 COARSE = 1024
-"""Long side at which regions are looked for, px."""
+"""Long side at which regions are labelled, px."""
 STRAY, FEW_STRAY = 0.5, 1e-4
-"""Beyond the range of the rest by so much of it are strays, and holes where they are no larger a part of the pixels."""
+"""Outliers lie outside the range of the rest by more than this part of it; at most this share of pixels become holes, more are clipped."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class KnownDepth:
 
 
 def find_unknown(raw: RawDepth, settings: DepthSettings) -> KnownDepth:
-    """Parts what is known from what is unknown and what is infinite; raises DioramaError for an option that is no number."""
+    """Separates known, unknown and infinite numbers; raises DioramaError where the option `depth_unknown` is no number."""
     values, notes = raw.values, list(raw.notes)
     barred = np.zeros(values.shape, bool) if raw.unknown is None else raw.unknown.copy()
     if barred.any():
@@ -73,7 +73,7 @@ def find_unknown(raw: RawDepth, settings: DepthSettings) -> KnownDepth:
 
 
 def sample(values: np.ndarray, where: np.ndarray, most: int = 200_000) -> np.ndarray:
-    """About so many of the values at which (h, w) `where` is true, all of them where they are fewer."""
+    """About `most` of the values where (h, w) `where` is true, or all of them where they are fewer."""
     step = max(1, values.size // most)
     some = values.ravel()[::step][where.ravel()[::step]]
     return some if len(some) >= FEWEST or step == 1 else values[where]
@@ -93,7 +93,7 @@ def told_unknown(settings: DepthSettings) -> list[float]:
 
 
 def extremes(values: np.ndarray, where: np.ndarray) -> tuple[float, float]:
-    """The least and the greatest of (h, w) float32 values where (h, w) bool is true, which has to be so somewhere."""
+    """Least and greatest of (h, w) float32 values where (h, w) bool `where` is true; it must be true somewhere."""
     import cv2
 
     low, high, _, _ = cv2.minMaxLoc(values, where.view(np.uint8))
@@ -101,7 +101,7 @@ def extremes(values: np.ndarray, where: np.ndarray) -> tuple[float, float]:
 
 
 def without_strays(found: KnownDepth) -> KnownDepth:
-    """Inverse depth or depth without a unit, whose range is its scale: single wild numbers are unknown, more are cut to the rest's."""
+    """Removes outliers of depth whose range is its scale (inverse, or without a unit): a few become unknown, more are clipped."""
     if np.count_nonzero(found.known) < FEWEST:
         return found
     low, high = (float(x) for x in np.percentile(sample(found.values, found.known), (0.05, 99.95)))
@@ -150,7 +150,7 @@ def regions_as_of_a_sky(where: np.ndarray) -> np.ndarray:
     sky = (area >= HUGE) | (above & (area >= np.where(top == 0, SKY, LARGE)))
     sky[0] = False
     found = sky[labels]
-    if step > 1:  # what borders on it within a step belongs to it
+    if step > 1:  # pixels within one step of the region belong to it
         grown = cv2.dilate(found.astype(np.uint8), np.ones((3, 3), np.uint8))
         whole = np.repeat(np.repeat(grown.astype(bool), step, axis=0), step, axis=1)[:height, :width]
         return whole & where
@@ -158,7 +158,7 @@ def regions_as_of_a_sky(where: np.ndarray) -> np.ndarray:
 
 
 def _far_of(endless: np.ndarray, rendered: bool, sky: str) -> np.ndarray:
-    """Where what is infinite is far: in renders always; else all of it where some of it is as a sky is."""
+    """Where infinite values are far: always in renders; else everywhere, if one region has the size and place of a sky."""
     import cv2
 
     if sky == "farthest" or not endless.any():
@@ -178,7 +178,7 @@ def _is_repeated(count: int, size: int) -> bool:
 
 
 def _repeated_low(values: np.ndarray, known: np.ndarray) -> float | None:
-    """A negative number that stands for unknown: all that is negative has it, and the rest is positive."""
+    """The negative number that stands for unknown, which is then the only negative one; None where there is none."""
     if extremes(values, known)[0] >= 0:
         return None
     negative = known & (values < 0)
@@ -191,7 +191,7 @@ def _repeated_low(values: np.ndarray, known: np.ndarray) -> float | None:
 
 
 def _repeated_high(raw: RawDepth, values: np.ndarray, known: np.ndarray) -> float | None:
-    """A greatest number that stands for something else than a distance."""
+    """The greatest number, where it stands for unknown (whole numbers) or the background (floats); else None."""
     high = extremes(values, known)[1]
     if (high not in (65535, 65534, 2**31 - 1, 2**31, 2**32)) if raw.integers else high < 1000:
         return None
@@ -206,7 +206,7 @@ def _repeated_high(raw: RawDepth, values: np.ndarray, known: np.ndarray) -> floa
 
 
 def _letterbox(values: np.ndarray) -> np.ndarray:
-    """(h, w) bool: bars of one extreme value above and below, or on the left and right, alike on both sides but for a few pixels."""
+    """(h, w) bool: bars of zero or the greatest value above and below, or left and right, of nearly the same size."""
     framed = np.zeros(values.shape, bool)
     for axis in (0, 1):
         lines = values if axis == 0 else values.T
@@ -221,7 +221,7 @@ def _letterbox(values: np.ndarray) -> np.ndarray:
         before, behind = int(np.argmin(even)), int(np.argmin(even[::-1]))
         if before == 0 or behind == 0:
             continue
-        if framed.any():  # on all four sides: that is what a cut-out stands before
+        if framed.any():  # on all four sides: the background of a cut-out
             return np.zeros(values.shape, bool)
         if min(before, behind) >= 2 and abs(before - behind) <= max(2, 0.1 * max(before, behind)):
             bars = framed if axis == 0 else framed.T

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..layers.layered_depth_image import LayeredDepthImage
 from ..raster.nearest_known import nearest_known
 from .quadtree import BLOCK
+from .texture_layout import SKIRT, TextureLayout, layout_of_boxes
 
 PADDING = 4
 """Texels of the surroundings repeated round each rectangle, so that filtering never meets another one's."""
@@ -20,6 +21,7 @@ class Atlas:
 
     texture: np.ndarray  # (H, W, 3) float32, sRGB-encoded
     origin: np.ndarray  # (layers, tile rows, tile columns, 2) int32: texel row and column of the canvas's (0, 0) for that tile
+    layout: TextureLayout
 
     def origin_of(self, layer, tile) -> np.ndarray:
         """(n, 2): `origin` for each layer and tile (rows, columns), equal only within one rectangle."""
@@ -45,7 +47,11 @@ def pack_atlas(image: LayeredDepthImage) -> Atlas:
         c = np.clip(np.arange(left * BLOCK - PADDING, left * BLOCK + wide + PADDING), 0, w - 1)
         texture[y : y + len(r), x : x + len(c)] = canvases[k][np.ix_(r, c)]
         origin[k, top:bottom, left:right] = (y + PADDING - top * BLOCK, x + PADDING - left * BLOCK)
-    return Atlas(texture, origin)
+    boxes = [(t * BLOCK, l * BLOCK, t * BLOCK + size[0], l * BLOCK + size[1])
+             for (_, t, l, _, _), size in zip(rectangles, sizes, strict=True)]  # fmt: skip
+    surface = [SKIRT if k and k == image.skirt else k for k, *_ in rectangles]
+    texels = [(y + PADDING, x + PADDING, *size) for (y, x), size in zip(places, sizes, strict=True)]
+    return Atlas(texture, origin, layout_of_boxes((height, width), surface, texels, boxes, image.frame, PADDING))
 
 
 def with_sheet(atlas: Atlas, colour: np.ndarray) -> tuple[Atlas, np.ndarray]:
@@ -56,7 +62,8 @@ def with_sheet(atlas: Atlas, colour: np.ndarray) -> tuple[Atlas, np.ndarray]:
     texture[:height, :width] = atlas.texture
     texture[height:, : colour.shape[1] + 2 * PADDING] = np.pad(colour, ((PADDING,) * 2, (PADDING,) * 2, (0, 0)), mode="edge")
     x, y = PADDING + np.array([0, colour.shape[1]]), height + PADDING + np.array([0, colour.shape[0]])
-    return Atlas(texture, atlas.origin), np.stack([x / wide, 1 - y / len(texture)], axis=1)
+    layout = replace(atlas.layout, size=(len(texture), wide))
+    return Atlas(texture, atlas.origin, layout), np.stack([x / wide, 1 - y / len(texture)], axis=1)
 
 
 def _without_gaps(layer) -> np.ndarray:

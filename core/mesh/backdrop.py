@@ -8,6 +8,7 @@ import numpy as np
 
 from ..layers.layered_depth_image import LayeredDepthImage
 from ..raster.push_pull import push_pull
+from .texture_layout import BACKDROP, TextureLayout, layout_of_boxes
 
 REACH = 0.07
 """The sheet lies behind all that is within this part of the long side, and takes its colours from the farthest there."""
@@ -40,6 +41,22 @@ class Backdrop:
         rows, columns = (_with_apron(np.linspace(FADE, n - FADE, m - 2), FADE)
                          for n, m in zip(self.colour.shape, self.disparity.shape, strict=False))  # fmt: skip
         return rows, columns
+
+    def layout(self, image: LayeredDepthImage, corner: tuple[int, int], size: tuple[int, int], padding: int) -> TextureLayout:
+        """Where its texels lie in the photo, on a texture of that size that has them from `corner` on: the middle, and eight
+        parts of the apron, each stretched in its own way."""
+        photo: list[tuple[float, ...]] = []
+        texels: list[tuple[int, ...]] = []
+        surface: list[int] = []
+        ends = [[places[i] for i in (0, 1, -2, -1)] for places in self.corners(image.shape, image.long_side)]
+        lines = [[int(places[i]) for i in (0, 1, -2, -1)] for places in self.texels()]
+        for i in range(3):
+            for j in range(3):
+                photo.append((ends[0][i], ends[1][j], ends[0][i + 1], ends[1][j + 1]))
+                row, column = lines[0][i], lines[1][j]
+                texels.append((corner[0] + row, corner[1] + column, lines[0][i + 1] - row, lines[1][j + 1] - column))
+                surface.append(BACKDROP - len(surface))
+        return layout_of_boxes(size, surface, texels, photo, image.frame, padding)
 
 
 def _with_apron(places: np.ndarray, width: float) -> np.ndarray:

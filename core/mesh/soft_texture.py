@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..layers.layered_depth_image import BACK, LayeredDepthImage
+from ..layers.layered_depth_image import BACK, FRONT, LayeredDepthImage
 from ..layers.soft_silhouettes import UNSEEN, Matte, foreground_of, least_alpha, split_composite
 from ..photo.photo import Photo
 from ..raster.colour_curves import linear_from_srgb, srgb_from_linear
 from .atlas import rectangles_of, shelves
 from .quadtree import SOFT_BLOCK
+from .texture_layout import TextureLayout, layout_of_boxes
 
 SHARPER = 0.1
 """Contrast of the two sides, linear, from which on alpha is found again at the photo's own resolution."""
@@ -23,6 +24,7 @@ class SoftTexture:
 
     texture: np.ndarray  # (H, W, 4) as the photo: uint8 or uint16 sRGB, float32 linear; straight alpha
     origin: np.ndarray  # (tile rows, tile columns, 2) int32: texel row and column of the photo's (0, 0) for that tile
+    layout: TextureLayout
 
     def origin_of(self, layer, tile) -> np.ndarray:
         """(n, 2): `origin` for each tile (rows, columns), equal only within one rectangle; the same on each layer."""
@@ -65,7 +67,19 @@ def pack_soft(image: LayeredDepthImage, photo: Photo, matte: Matte) -> SoftTextu
         texture[y : y + size[0], x : x + size[1]] = front
         texture[y : y + size[0], wide + x : wide + x + size[1]] = back
         origin[t:b, l:r] = (y, x) - first
-    return SoftTexture(texture, origin)
+    return SoftTexture(texture, origin, _layout(texture.shape, places, sizes, padding, photo))
+
+
+def _layout(shape, places, sizes, padding: int, photo: Photo) -> TextureLayout:
+    """Both halves: the rectangles without their padding, in the photo's pixels."""
+    surface, texels, boxes = [], [], []
+    for side, shift in ((FRONT, 0), (BACK, shape[1] // 2)):
+        for (y, x), (first, size) in zip(places, sizes, strict=True):
+            inner = size - 2 * padding
+            surface.append(side)
+            texels.append((y + padding, x + shift + padding, *inner))
+            boxes.append((*(first + padding), *(first + padding + inner)))
+    return layout_of_boxes(shape[:2], surface, texels, boxes, (0, 0, photo.camera.height, photo.camera.width), padding)
 
 
 def _composites(first, size, photo: Photo, matte: Matte, scale, frame) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -13,12 +13,13 @@ from ..layers.soft_silhouettes import Matte
 from ..photo.photo import Photo
 from ..settings import MeshSettings
 from ..threads import thread_count
-from .atlas import Atlas, pack_atlas, with_sheet
+from .atlas import PADDING, Atlas, pack_atlas, with_sheet
 from .backdrop import Backdrop, lay_backdrop
 from .normals import find_slopes, normals_at
 from .quadtree import FLATNESS, Pieces, cut_into_blocks
 from .simplify import BLOCKS_PART, simplified
 from .soft_texture import SoftTexture, pack_soft
+from .texture_layout import TextureLayout, layout_of_photo
 from .vertices import SLOT_STEP, Vertices, find_vertices
 
 
@@ -48,6 +49,7 @@ class LayeredMesh:
     metric: bool
     soft: np.ndarray | None = None  # (H, W, 4) of the photo's type: the texture of soft silhouettes, straight alpha
     albedo: dict[str, np.ndarray] | None = None  # by texture, laid out as it: the light of the photo taken off (core/mesh/delight.py)
+    layouts: dict[str, TextureLayout] = field(default_factory=dict)  # by texture: where its texels lie in the photo
 
     @property
     def triangle_count(self) -> int:
@@ -80,18 +82,24 @@ def triangulate(
         pieces = simplified(pieces, image, corners, (atlas, soft), tolerance, texels, wanted)
         ground = _Ground(image, photo, corners, sloping.result() if sloping else None)
         if backdrop is not None:
+            above = len(atlas.texture)
             atlas, sheet = with_sheet(atlas, backdrop.colour)
+            places = backdrop.layout(image, (above + PADDING, PADDING), atlas.layout.size, PADDING)
+            atlas = replace(atlas, layout=atlas.layout.with_places(places))
         meshes = [_mesh(role, pieces.only(own), ground, {"photo": None, "soft": soft, "cleaned": soft}.get(role, atlas), part)
                   for role, own, part in _roles(pieces)]  # fmt: skip
         if backdrop is not None:
             meshes.append(_backdrop_mesh(backdrop, image, photo, sheet))
+    layouts = {"photo": layout_of_photo(photo.camera.height, photo.camera.width), "atlas": atlas.layout}
+    if soft is not None:
+        layouts["soft"] = soft.layout
     top, left, height, width = image.frame
     disparity = image.layers[0].disparity[top : top + height, left : left + width]
     middle = disparity[height * 3 // 8 : height * 5 // 8 + 1, width * 3 // 8 : width * 5 // 8 + 1]
     return LayeredMesh(
         photo.name, tuple(meshes), photo.camera, atlas.texture, float(1 / np.percentile(disparity[::2, ::2], 99.95)),
         float(1 / np.median(middle)), max(float(mesh.vertices[:, 2].max()) for mesh in meshes), metric,
-        None if soft is None else soft.texture,
+        None if soft is None else soft.texture, layouts=layouts,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Colour spaces by their numbers: what a picture's values mean, and how they become sRGB or linear light of Rec.709's primaries.
+"""Colour spaces by primaries and transfer curve, and conversion to sRGB or linear Rec.709.
 
 Primaries and transfer curves by code are those of ITU-T H.273 (tables 2 and 3), which PNG's cICP and HEIF's nclx both name.
 """
@@ -14,7 +14,7 @@ from ..raster.colour_curves import linear_from_srgb
 from .dynamic_range import from_hlg, from_pq, light_of_hlg
 
 Curve = Callable[[np.ndarray], np.ndarray]
-"""Encoded values, 0 to 1 or above, as linear ones; arrays of float64."""
+"""Maps encoded values, 0 to 1 or above, to linear ones; arrays of float64."""
 D65, ILLUMINANT_C, EQUAL_ENERGY, DCI_WHITE = (0.3127, 0.3290), (0.310, 0.316), (1 / 3, 1 / 3), (0.314, 0.351)
 REC_709 = (0.640, 0.330, 0.300, 0.600, 0.150, 0.060)
 PRIMARIES: dict[int, tuple[tuple[float, ...], tuple[float, float]]] = {
@@ -25,13 +25,13 @@ PRIMARIES: dict[int, tuple[tuple[float, ...], tuple[float, float]]] = {
     11: ((0.680, 0.320, 0.265, 0.690, 0.150, 0.060), DCI_WHITE), 12: ((0.680, 0.320, 0.265, 0.690, 0.150, 0.060), D65),
     22: ((0.630, 0.340, 0.295, 0.605, 0.155, 0.077), D65),
 }  # fmt: skip
-"""By code: x and y of red, green and blue, and of white."""
+"""By H.273 code: x and y of red, green and blue; x and y of white."""
 ADOBE_RGB, ADOBE_GAMMA = (0.64, 0.33, 0.21, 0.71, 0.15, 0.06), 563 / 256
 BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
-"""XYZ to the cone responses in which white points are adapted (ICC.1:2022, annex E)."""
+"""XYZ to cone responses, for adaptation of the white point (ICC.1:2022, annex E)."""
 PQ, HLG = "PQ", "HLG"
 NEARLY = 1.6 / 255
-"""A space is sRGB for us where no colour is further off than this in its values."""
+"""A space counts as sRGB if no colour's values differ by more than this."""
 ROWS_AT_ONCE = 256
 
 
@@ -41,10 +41,10 @@ class ColourSpace:
 
     matrix: np.ndarray  # (3, 3) float64: linear values of this space to linear Rec.709, whites adapted
     curves: tuple[Curve, Curve, Curve]
-    hdr: str = ""  # PQ or HLG: linear values are multiples of what SDR shows as white
+    hdr: str = ""  # PQ or HLG: linear values are multiples of SDR white
 
     def linear(self, encoded: np.ndarray) -> np.ndarray:
-        """(..., 3) linear Rec.709 of encoded values, 0 to 1; out of gamut is below 0."""
+        """(..., 3) linear Rec.709 of encoded values, 0 to 1; colours outside the gamut have values below 0."""
         return self.mixed(np.stack([curve(encoded[..., k]) for k, curve in enumerate(self.curves)], axis=-1))
 
     def mixed(self, linear: np.ndarray) -> np.ndarray:
@@ -54,7 +54,7 @@ class ColourSpace:
         return linear @ self.matrix.T.astype(linear.dtype)
 
     def is_srgb(self) -> bool:
-        """Whether colours are sRGB's, by their numbers and for all the eye sees, whatever the space is called."""
+        """Whether the space is sRGB within what the eye can see, whatever its name."""
         if self.hdr:
             return False
         steps = np.linspace(0, 1, 9)
@@ -63,7 +63,7 @@ class ColourSpace:
 
 
 def by_codes(primaries: int, transfer: int, full_range: bool = True, bits: int = 8) -> ColourSpace | None:
-    """The space of two code points of H.273; None where they say nothing or name what is not known here."""
+    """The space of two H.273 code points; None where they are unspecified or not supported."""
     if transfer not in TRANSFERS or (primaries not in PRIMARIES and primaries != 2):
         return None
     curve = TRANSFERS[transfer]
@@ -127,20 +127,20 @@ def linear_curve(x: np.ndarray) -> np.ndarray:
 
 
 TRANSFERS: dict[int, Curve] = {
-    # what says BT.709, 601 or 2020 was made for screens, which show it much as sRGB: encoders of stills write it and mean that
+    # BT.709, 601 and 2020: encoders of stills write these codes for pictures that are meant to be shown as sRGB
     **dict.fromkeys((1, 2, 6, 11, 12, 13, 14, 15), srgb_curve), 4: power(2.2), 5: power(2.8), 8: linear_curve,
     16: from_pq, 17: lambda x: 52.37 / 48 * np.maximum(x, 0) ** 2.6, 18: from_hlg,
 }  # fmt: skip
 
 
 def encoded_srgb(linear: np.ndarray) -> np.ndarray:
-    """Linear 0..1 through the curve of IEC 61966-2-1, what is outside clipped; of the type of `linear`."""
+    """Encodes linear values with the sRGB curve (IEC 61966-2-1), clipped to 0..1; keeps the dtype."""
     linear = np.clip(linear, 0, 1)
     return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 1e-8) ** (1 / 2.4) - 0.055)
 
 
 def to_srgb(colour: np.ndarray, space: ColourSpace) -> np.ndarray:
-    """(H, W, 3) uint8 or uint16 in `space` -> sRGB of the same type, what is out of gamut clipped."""
+    """(H, W, 3) uint8 or uint16 in `space` -> sRGB of the same dtype, clipped to its gamut."""
     top = np.iinfo(colour.dtype).max
     tables = _tables(space, top)
     result = np.empty_like(colour)
@@ -156,7 +156,7 @@ def to_srgb(colour: np.ndarray, space: ColourSpace) -> np.ndarray:
 
 
 def to_linear(colour: np.ndarray, space: ColourSpace) -> np.ndarray:
-    """(H, W, 3) float32, linear Rec.709, of values of any type in `space`; out of gamut is clipped at 0."""
+    """(H, W, 3) float32, linear Rec.709, of values of any dtype in `space`; negative values are clipped to 0."""
     result = np.empty(colour.shape, np.float32)
     tables = _tables(space, np.iinfo(colour.dtype).max) if colour.dtype != np.float32 else None
     for start in range(0, len(colour), ROWS_AT_ONCE):
@@ -170,6 +170,6 @@ def to_linear(colour: np.ndarray, space: ColourSpace) -> np.ndarray:
 
 
 def _tables(space: ColourSpace, top: int) -> list[np.ndarray]:
-    """Of each channel the linear value of each level, float32."""
+    """Look-up table for each channel: the linear value of each level, float32."""
     levels = np.linspace(0, 1, top + 1)
     return [curve(levels).astype(np.float32) for curve in space.curves]

@@ -1,4 +1,4 @@
-"""What a file says of its colours, besides an ICC profile: PNG's chunks, HEIF's code points, EXIF, and which of several counts."""
+"""Reads a file's colour tags besides the ICC profile (PNG chunks, HEIF code points, EXIF), and decides which of them counts."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .icc_profile import read_profile
 
 COLOUR_SPACE, INTEROP_IFD, INTEROP_INDEX = 0xA001, 0xA005, 1
 SRGB, ADOBE, UNCALIBRATED = 1, 2, 0xFFFF
-"""EXIF's ColorSpace: 2 is no part of the standard, but what many cameras write of Adobe RGB."""
+"""Values of EXIF's ColorSpace; 2 is not in the standard, but many cameras write it for Adobe RGB."""
 USUAL_GAMMA = 0.45455
-"""gAMA of what was made for sRGB (PNG, section 11.3.2.2)."""
+"""The gAMA that PNG asks for with sRGB (section 11.3.2.2)."""
 MAX_CHUNKS = 1000
 UNSURE = "its EXIF calls the colours uncalibrated and names no profile, so they are taken as sRGB"
 UNUSABLE = "its colour profile is damaged or of another kind of picture, so its colours are taken as sRGB"
@@ -23,7 +23,7 @@ HEIF_GAIN_MAPS = (b"urn:com:apple:photo:2020:aux:hdrgainmap", b"urn:iso:std:iso:
 
 @dataclass(frozen=True)
 class Colours:
-    """How the pixels of a file are to be understood: as `space` where there is one, else by `profile`, else as sRGB."""
+    """How to interpret a file's pixels: by `space` if set, else by `profile`, else as sRGB."""
 
     space: ColourSpace | None = None
     profile: bytes | None = None
@@ -31,10 +31,10 @@ class Colours:
 
 
 def colours_of(image_format: str, data: bytes, info: Mapping, exif: Mapping, bits: int = 8) -> Colours:
-    """What counts of all that a picture says; `info` as Pillow has it, `exif` with the tags of all its directories.
+    """Decides which colour tag of a picture counts; `info` is Pillow's, `exif` has the tags of all its directories.
 
-    In PNG cICP comes before iCCP, sRGB and gAMA (PNG, section 12.1). Elsewhere code points that say HDR come first, which a
-    profile cannot describe well, then the profile, then other code points, then EXIF.
+    In PNG cICP takes precedence over iCCP, sRGB and gAMA (PNG, section 12.1). Elsewhere the order is: code points that say HDR
+    (a profile cannot describe it well), the profile, other code points, EXIF.
     """
     profile = info.get("icc_profile") or None
     chunks = png_chunks(data) if image_format == "PNG" else {}
@@ -57,7 +57,7 @@ def colours_of(image_format: str, data: bytes, info: Mapping, exif: Mapping, bit
 
 
 def png_chunks(data: bytes) -> dict[bytes, bytes]:
-    """The chunks about colour that come before the pixels, each once."""
+    """The first chunk of each colour kind before the pixels."""
     found: dict[bytes, bytes] = {}
     at = 8
     for _ in range(MAX_CHUNKS):
@@ -72,7 +72,7 @@ def png_chunks(data: bytes) -> dict[bytes, bytes]:
 
 
 def _coded(chunks: Mapping, info: Mapping, bits: int) -> ColourSpace | None:
-    """By code points: PNG's cICP, or HEIF's nclx, whose range and matrix the decoder has dealt with."""
+    """The space of code points: PNG's cICP, or HEIF's nclx, whose range and matrix the decoder has applied."""
     if len(chunks.get(b"cICP", b"")) == 4:
         primaries, transfer, matrix, full = chunks[b"cICP"]
         return by_codes(primaries, transfer, bool(full), bits) if matrix == 0 else None
@@ -83,7 +83,7 @@ def _coded(chunks: Mapping, info: Mapping, bits: int) -> ColourSpace | None:
 
 
 def _by_gamma(chunks: Mapping) -> ColourSpace | None:
-    """PNG's gAMA and cHRM (sections 11.3.2.1 and 2); the usual gamma of sRGB's primaries means sRGB's curve."""
+    """The space of PNG's gAMA and cHRM (sections 11.3.2.1 and 2); `USUAL_GAMMA` with sRGB's primaries means sRGB's curve."""
     curve: Curve = srgb_curve
     primaries, white = REC_709, D65
     if len(chunks.get(b"cHRM", b"")) == 32:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 WHITE_NITS = 203.0
-"""cd/m2 of what a diffuse white sends out in PQ and, on a screen of 1000, in HLG (ITU-R BT.2408, table 1): our 1."""
+"""Luminance of diffuse white, cd/m2, in PQ and in HLG on a display of 1000 cd/m2 (ITU-R BT.2408, table 1): our 1."""
 PEAK_NITS, SYSTEM_GAMMA = 1000.0, 1.2
-"""The screen that HLG is thought for, and its gamma from scene to screen (ITU-R BT.2100, table 5)."""
+"""HLG's reference display, cd/m2, and its system gamma from scene to display (ITU-R BT.2100, table 5)."""
 KNEE = 0.8
-"""Linear light up to which nothing is changed; above it, what is brighter comes closer and closer to 1."""
+"""Linear light up to which nothing changes; brighter values approach 1."""
 NEARLY_WHITE = 1.15
-"""A picture whose brightest is below this needs no tone mapping: noise of its codec, which is clipped."""
+"""Up to this brightest value a picture is clipped, not tone-mapped: the excess is codec noise."""
 BRIGHTEST = 99.9
 """Percentile of the picture that counts as its brightest."""
 

@@ -41,7 +41,7 @@ class HeifItems:
         return None
 
     def orientation(self, item: int) -> int | None:
-        """The EXIF orientation that does what `item`'s rotation does; None where it is mirrored too."""
+        """The EXIF orientation equal to `item`'s rotation; None where it is mirrored too."""
         turn = 1
         for name, payload in self.properties.get(item, ()):
             if name == b"imir":

@@ -20,7 +20,7 @@ SRGB_TO_XYZ = np.array([[0.436066, 0.385151, 0.143078], [0.222488, 0.716873, 0.0
 ROWS_AT_ONCE = 256
 LEVELS = 65536
 MODES = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK", b"Lab ": "LAB"}
-"""Pillow's modes for the colours that a profile speaks of."""
+"""Pillow's mode for each colour model of a profile."""
 DAMAGED = (KeyError, IndexError, ValueError, ZeroDivisionError, OverflowError, struct.error)
 
 
@@ -55,7 +55,7 @@ def read_profile(profile: bytes) -> ColourSpace | None:
 def to_srgb(colour: np.ndarray, profile: bytes) -> np.ndarray | None:
     """(H, W, 3) uint16 in the profile's colour space -> uint16 sRGB, clipped to its gamut.
 
-    None where it is sRGB already, or the profile is damaged: then the numbers are best taken as they are.
+    None where it is sRGB already or the profile is damaged: the numbers are then kept.
     """
     space = read_profile(profile)
     if space is not None:
@@ -64,9 +64,9 @@ def to_srgb(colour: np.ndarray, profile: bytes) -> np.ndarray | None:
 
 
 def deep_by_tables(colour: np.ndarray, profile: bytes) -> np.ndarray | None:
-    """The same through LittleCMS, which Pillow lends for 8 bits alone: between the two levels of 8 bits beside each value.
+    """The same by LittleCMS, which Pillow offers for 8 bits only: interpolates between the two 8-bit levels beside each value.
 
-    Exact to half a level of 8 bits, without steps: along each channel in turn it goes on to the next level by what is left.
+    Exact to half an 8-bit level, without steps: interpolated along each channel in turn.
     """
     from PIL import Image
 
@@ -93,12 +93,12 @@ def deep_by_tables(colour: np.ndarray, profile: bytes) -> np.ndarray | None:
 
 
 def mode_of(profile: bytes) -> str | None:
-    """Pillow's mode of the pictures that a profile is for; None where there is none such."""
+    """Pillow's mode of the pictures that a profile describes; None where Pillow has none."""
     return MODES.get(profile[16:20])
 
 
 def eight_bits(profile: bytes, mode: str) -> Callable | None:
-    """What makes of a Pillow picture of `mode` one of mode RGB in sRGB; None where it is that already. Lab needs no profile.
+    """The function that converts a Pillow picture of `mode` to RGB in sRGB; None where it is that already. Lab needs no profile.
 
     Raises ValueError where the profile is damaged or for pictures of another kind.
     """
@@ -136,7 +136,7 @@ def _xyz(data: bytes) -> np.ndarray:
 
 
 def _curve(data: bytes) -> Curve:
-    """Encoded 0..1 to linear, from a `curv` (section 10.6) or a `para` (section 10.18); above 1 it goes on as it came."""
+    """Encoded 0..1 to linear, from a `curv` (section 10.6) or a `para` (section 10.18); above 1 it is extrapolated."""
     if data[:4] == b"curv":
         (count,) = struct.unpack_from(">I", data, 8)
         if count == 0:

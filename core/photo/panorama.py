@@ -1,4 +1,4 @@
-"""Panoramas: pictures of more than a flat camera sees, by what they say of themselves (GPano) or by their edges."""
+"""Detects panoramas, which no flat (rectilinear) camera can show, by GPano metadata or by matching edges."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .xmp import find_in, number, parse_xmp
 
 GPANO = "http://ns.google.com/photos/1.0/panorama/"
 WIDEST = 150.0
-"""Degrees across which a picture may show at most to be taken as that of a flat camera."""
+"""Widest horizontal angle, degrees, of a picture that is still taken as a flat camera's."""
 SAME_ASPECT = 0.02
-"""What the picture's aspect may differ from what GPano says, or the picture was cut since and is no panorama any more."""
+"""Tolerance between the picture's aspect and GPano's; beyond it the picture was cropped and GPano no longer holds."""
 SEAM, VARIED, POLE = 1.5, 6.0, 0.5
 """Of a picture of 2:1: its left and right edges differ at most by so many times what columns beside each other do and by this
 part less than columns far apart; its first and last rows vary by at most this part of what a middle row does."""
@@ -23,9 +23,9 @@ CUT = "cut a flat view out of it (rectilinear, at most 120 degrees across) and u
 
 
 def told_of_panorama(path: Path, colour: np.ndarray, xmp: bytes, settings: PhotoSettings) -> tuple[str, ...]:
-    """Notes about a picture that is a panorama, or seems one.
+    """Notes for the user about a picture that is a panorama, or seems to be one.
 
-    Raises DioramaError where it says that it is one that no flat camera sees, unless the user tells the camera.
+    Raises DioramaError where its metadata says that it is wider than `WIDEST`, unless the user sets the focal length or angle.
     """
     told_camera = settings.focal_px > 0 or settings.focal_mm > 0 or settings.fov > 0
     height, width = colour.shape[:2]
@@ -42,7 +42,7 @@ def told_of_panorama(path: Path, colour: np.ndarray, xmp: bytes, settings: Photo
 
 
 def _declared(xmp: bytes, width: int, height: int, name: str) -> tuple[str, float, tuple[str, ...]]:
-    """Projection and degrees across as GPano has them, 0 where nothing is said, and a note where that makes no sense."""
+    """Projection and horizontal angle (degrees, 0 if unknown) by GPano, and a note where these contradict the picture."""
     if GPANO.encode() not in xmp:
         return "", 0.0, ()
     try:
@@ -64,7 +64,7 @@ def _declared(xmp: bytes, width: int, height: int, name: str) -> tuple[str, floa
 
 
 def _wraps_around(colour: np.ndarray) -> bool:
-    """Whether a picture of 2:1 goes on from its right edge at its left one, and shows one point at the top and at the bottom."""
+    """Whether a 2:1 picture continues from its right edge at its left one, and shows single points (poles) at top and bottom."""
     import cv2
 
     height, width = colour.shape[:2]

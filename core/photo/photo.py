@@ -15,13 +15,13 @@ from ..raster.colour_curves import srgb_from_linear
 from ..raster.decode import read_file
 from ..settings import PhotoSettings
 from .panorama import told_of_panorama
-from .read_pixels import check_size, read_pixels
+from .read_pixels import FOCAL_MM, PLANE_UNIT, PLANE_X_RES, check_size, read_pixels
 
-FOCAL_35MM, FOCAL_MM, PLANE_X_RES, PLANE_UNIT = 0xA405, 0x920A, 0xA20E, 0xA210
+FOCAL_35MM = 0xA405
 EXIF_WIDTH, EXIF_HEIGHT = 0xA002, 0xA003
 MM_PER_PLANE_UNIT = {2: 25.4, 3: 10.0, 4: 1.0}
 NEARLY_OPAQUE = 0.98
-"""Alpha from which on a pixel counts as opaque."""
+"""Alpha from which a pixel counts as opaque."""
 ASSUMED = f"not in the photo, so {DEFAULT_FOV_DEG:.2f} degrees across the long side"
 DIAGONAL_35MM = float(np.hypot(36.0, 24.0))
 
@@ -35,14 +35,14 @@ class Photo:
     colour: np.ndarray  # (H, W, 3) uint8 or uint16: sRGB; float32: linear Rec.709
     alpha: np.ndarray | None  # (H, W) of the same dtype, None where all is opaque
     camera: Camera  # in pixels of this photo, orientation applied
-    focal_source: str  # one sentence: where the focal length comes from
+    focal_source: str  # where the focal length comes from, for the user
     file_bytes: bytes | None  # the file itself where Blender shows it as the same pixels, else None
-    up: np.ndarray | None = None  # (3,) float64, unit: the scene's upwards in the camera's axes, where somebody found it
+    up: np.ndarray | None = None  # (3,) float64, unit: the scene's up direction in the camera's axes, where it is known
     notes: tuple[str, ...] = ()  # what was assumed or left out in reading it, each a clause about "it"
 
     @property
     def focal_is_known(self) -> bool:
-        """Whether the focal length comes from a source, and is not the default angle."""
+        """Whether the focal length has a source, rather than being the default angle."""
         return self.focal_source != ASSUMED
 
     @property
@@ -54,7 +54,7 @@ class Photo:
         return None if self.alpha is None or self.alpha.min() > 0 else _scaled(self.alpha > 0, height, width) > 0
 
     def opaque(self, height: int, width: int) -> np.ndarray | None:
-        """(height, width) bool: where nothing can be seen through it; None where that is so everywhere."""
+        """(height, width) bool: where the photo is opaque; None where that is so everywhere."""
         if self.alpha is None:
             return None
         whole = self.alpha >= NEARLY_OPAQUE * (1 if self.is_linear else np.iinfo(self.alpha.dtype).max)
@@ -72,7 +72,7 @@ class Photo:
 
 
 def _scaled(mask: np.ndarray, height: int, width: int) -> np.ndarray:
-    """(height, width) float32: the part of each pixel that the mask (H, W) covers."""
+    """(height, width) float32: the share of each pixel that the mask (H, W) covers."""
     import cv2
 
     kind = cv2.INTER_AREA if width < mask.shape[1] else cv2.INTER_LINEAR
@@ -81,9 +81,9 @@ def _scaled(mask: np.ndarray, height: int, width: int) -> np.ndarray:
 
 @reading_a_file()
 def load_photo(path: str | os.PathLike, settings: PhotoSettings = PhotoSettings()) -> Photo:
-    """Reads JPEG, PNG, WebP, TIFF (8 and 16 bit, floats), OpenEXR and HEIC; upright, colours brought to sRGB by what the file says.
+    """Reads JPEG, PNG, WebP, TIFF (8 and 16 bit, floats), OpenEXR and HEIC, upright, with colours converted to sRGB.
 
-    Raises DioramaError where the file is no picture that a diorama can be made of.
+    Raises DioramaError where no diorama can be made of the file.
     """
     path = Path(path)
     data = read_file(path)
@@ -134,7 +134,7 @@ def _camera_by_exif(width: int, height: int, exif: dict, settings: PhotoSettings
         taken = max(_number(exif.get(EXIF_WIDTH)), _number(exif.get(EXIF_HEIGHT))) or max(width, height)
         focal_px = focal * resolution / unit * max(width, height) / max(taken, 1)
         if 0.2 < focal_px / max(width, height) < 60:
-            return Camera.from_focal(width, height, focal_px), f"EXIF, {focal:g} mm and the focal plane's resolution"
+            return Camera.from_focal(width, height, focal_px), f"{exif.get('from', 'EXIF')}, {focal:g} mm and the focal plane's resolution"
     return Camera.from_fov(width, height), ASSUMED
 
 

@@ -1,4 +1,4 @@
-"""A photo's file to upright pixels in sRGB, or linear floats; with what it says besides, and what has to be told of it."""
+"""Decodes a photo's file into upright pixels, sRGB or linear floats, with its EXIF and XMP and notes for the user."""
 
 from __future__ import annotations
 
@@ -27,8 +27,12 @@ from .transparency import settled
 MIN_SIDE, MAX_ASPECT = 16, 20
 PIXELS_AT_ONCE = 1 << 20
 HDR_PIXEL = 40
-"""Bytes at the peak for each pixel that becomes floats: those, what was decoded, and what Pillow holds of it."""
+"""Peak bytes for each pixel that becomes floats: the floats, the decoded pixels and Pillow's copy."""
 ORIENTATION_TAG, EXIF_IFD = 0x0112, 0x8769
+FOCAL_MM, PLANE_X_RES, PLANE_UNIT = 0x920A, 0xA20E, 0xA210
+MILLIMETRE = 4  # of PLANE_UNIT
+BLENDERS_SENSOR = 36.0
+"""Millimetres along the longer side, of a camera as Blender makes it."""
 NO_EXIF = "its EXIF is damaged, so the focal length and which side is up are not known from there"
 GAIN_MAP = "it carries a gain map for HDR screens, of which only the SDR picture is taken"
 GREY_MODES = ("L", "LA", "La", "1")
@@ -36,18 +40,18 @@ GREY_MODES = ("L", "LA", "La", "1")
 
 @dataclass(frozen=True)
 class Pixels:
-    """What was read of a photo's file. Rows run down, columns right, upright; straight alpha."""
+    """The decoded photo, upright. Rows run down, columns right; straight alpha."""
 
     colour: np.ndarray  # (H, W, 3) uint8 or uint16: sRGB; float32: linear Rec.709
     alpha: np.ndarray | None = None  # (H, W) of the same type; None where all is opaque
-    exif: dict = field(default_factory=dict)
-    plain: bool = False  # whether a program that knows no profiles shows the file's own bytes as the same pixels
+    exif: dict = field(default_factory=dict)  # tags by number; "from": where they come from, if not EXIF
+    plain: bool = False  # whether a program that ignores colour profiles shows the file as these same pixels
     notes: tuple[str, ...] = ()  # what was assumed or left out, each a clause about "it"
     xmp: bytes = b""
 
 
 def read_pixels(path: Path, data: bytes) -> Pixels:
-    """Raises DioramaError where the file is no picture that can be read, or one of another size than can be used."""
+    """Decodes a photo; raises DioramaError where the file cannot be read, or its size cannot be used."""
     from PIL import Image, UnidentifiedImageError
 
     kind = picture_kind(data)
@@ -63,7 +67,7 @@ def read_pixels(path: Path, data: bytes) -> Pixels:
         raise not_read(path, data) from None
     except DioramaError:
         raise
-    except Image.DecompressionBombError:  # of WebP and TIFF Pillow asks its own limit again
+    except Image.DecompressionBombError:  # Pillow checks a limit of its own for WebP and TIFF
         raise DioramaError(f"{path} has more pixels than Pillow decodes of its kind; scale it down, or export it as JPEG or PNG.") from None
     except DECODER_ERRORS as error:
         raise damaged(path, error, "copy or export it again") from None
@@ -80,16 +84,16 @@ def check_size(path: Path, width: int, height: int) -> None:
 
 
 def _read_picture(path: Path, data: bytes, page: TiffPage | None) -> Pixels:
-    """What Pillow opens; deeper than 8 bits it is decoded by OpenCV or libheif."""
+    """Reads a picture that Pillow opens; OpenCV or libheif decode what has more than 8 bits."""
     image = open_picture(data, str(path))
     check_size(path, *image.size)
     channels, bits = channels_of(image, data)
     deep = page is None and (image.mode.startswith("I;16") or image.mode in ("I", "F") or bits > 8)
     check_memory(image.size[0], image.size[1], bytes_a_pixel(image.format, channels, bits), str(path))
     if not deep:
-        image.load()  # before EXIF is read: of a PNG that decodes it too, and damage would count as no EXIF
+        image.load()  # first, because reading a PNG's EXIF decodes it too, and damage would then pass for missing EXIF
     exif, notes = _exif(image.getexif)
-    # Pillow and OpenCV bring TIFFs upright as they decode them, libheif HEIC
+    # Pillow and OpenCV turn TIFFs upright as they decode them, libheif does so for HEIC
     turn = 1 if image.format in ("TIFF", "HEIF") else exif.get(ORIENTATION_TAG, 1)
     colours, xmp = colours_of(image.format, data, image.info, exif, bits), _xmp(image, data)
     if colours.space is not None and colours.space.hdr:
@@ -108,12 +112,12 @@ def _read_picture(path: Path, data: bytes, page: TiffPage | None) -> Pixels:
     turned = None if found.alpha is None else _turned(found.alpha, turn)
     notes = (*notes, *((colours.note,) if colours.note else ()), *found.notes)
     found = replace(found, colour=_turned(found.colour, turn), alpha=turned, exif=exif, notes=notes, xmp=xmp)
-    del image  # and its pixels, before more are made
+    del image  # frees its pixels before more memory is taken
     return _without_alpha_faults(found, associated=False)
 
 
 def _read_tiff(path: Path, data: bytes) -> Pixels:
-    """The page that is the picture, of whole numbers or floats of any depth."""
+    """Reads the TIFF page that is the picture, integers or floats of any depth."""
     page, data, equals = full_page(data, str(path))
     several: tuple[str, ...] = (f"it has {equals} pages of the same size, of which the first is taken",) if equals > 1 else ()
     if page is None or page.bits <= 8 or page.photometric in (SEPARATED, CIELAB):
@@ -149,7 +153,7 @@ def _without_alpha_faults(found: Pixels, associated: bool) -> Pixels:
 
 
 def _exif(read: Callable) -> tuple[dict, tuple[str, ...]]:
-    """EXIF tags flat, and a note where they cannot be read: a photo without EXIF is fine too."""
+    """All EXIF tags in one dictionary, and a note where they cannot be read."""
     try:
         exif = read()
         index = exif.get_ifd(INTEROP_IFD).get(INTEROP_INDEX)
@@ -167,7 +171,7 @@ def _exif_of_tiff(data: bytes):
 
 
 def _xmp(image, data: bytes) -> bytes:
-    """The picture's main XMP packet, empty without."""
+    """The picture's main XMP packet; empty where there is none."""
     if image.format == "JPEG":
         return xmp_segments(data)[0] or b""
     packet = image.info.get("xmp") or b""
@@ -191,7 +195,7 @@ def _finite(colour: np.ndarray) -> np.ndarray:
 
 
 def _in_srgb(colour: np.ndarray, colours: Colours) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Whole numbers of 8 or 16 bits as sRGB of the same type, HDR as linear floats; and what is to be told."""
+    """Integers of 8 or 16 bits as sRGB of the same dtype, HDR as linear floats; and notes for the user."""
     if colours.space is not None and colours.space.hdr:
         return _standard_range(colour, colours.space)
     if colours.space is not None:
@@ -214,7 +218,7 @@ def _standard_range(colour: np.ndarray, space: ColourSpace) -> tuple[np.ndarray,
 
 
 def _linear_floats(colour: np.ndarray, profile: bytes | None) -> tuple[np.ndarray, tuple[str, ...]]:
-    """(H, W, 3) float32 linear Rec.709 of floats, which are linear unless their profile says otherwise."""
+    """(H, W, 3) float32 linear Rec.709 of float pixels, which are taken as linear unless a profile says otherwise."""
     space = read_profile(profile) if profile else None
     if space is None:
         return colour, ("it is of floats without a profile, which are taken as linear",) if not profile else (UNUSABLE,)
@@ -229,9 +233,9 @@ def _brought(colour: np.ndarray, space: ColourSpace) -> np.ndarray:
 
 
 def _eight_bits(image, colours: Colours) -> Pixels:
-    """uint8 colour in sRGB, or floats where it is HDR; `plain` says whether the file's own pixels stayed as they were.
+    """uint8 colour in sRGB, or floats where it is HDR; `plain` says whether the file's pixels are unchanged.
 
-    A few rows after the other: each step of Pillow's makes a picture of its own.
+    Works on bands of rows, since each step of Pillow's copies the picture.
     """
     width, height = image.size
     if colours.profile and mode_of(colours.profile) == "L" and image.mode in GREY_MODES:
@@ -260,7 +264,7 @@ def _eight_bits(image, colours: Colours) -> Pixels:
 
 
 def _converter(mode: str, profile: bytes | None) -> tuple[Callable | None, tuple[str, ...]]:
-    """What makes sRGB of parts of a picture of `mode`, and a note where its profile cannot be used."""
+    """The function that converts parts of a picture of `mode` to sRGB (None: not needed), and a note where its profile is unusable."""
     if not profile and mode != "LAB":
         return None, ()
     profile, wanted = profile or b"", mode_of(profile) or "" if profile else "LAB"
@@ -277,7 +281,7 @@ def _converter(mode: str, profile: bytes | None) -> tuple[Callable | None, tuple
 
 
 def _read_exr(path: Path, data: bytes) -> Pixels:
-    """float32, linear Rec.709; alpha as it is, with which the colours are multiplied."""
+    """float32, linear Rec.709, with associated (premultiplied) alpha as stored."""
     size = exr_size(data)
     if size:
         check_size(path, *size)
@@ -295,16 +299,44 @@ def _read_exr(path: Path, data: bytes) -> Pixels:
         colour[..., channel] = pixels[..., source]
         np.nan_to_num(colour[..., channel], copy=False, nan=0.0, posinf=65504.0, neginf=0.0)
     alpha = np.ascontiguousarray(pixels[..., order[3]], np.float32) if len(order) == 4 else None
-    numbers = headers.parts[0].attributes.get(b"chromaticities", b"")
+    attributes = headers.parts[0].attributes
+    numbers = attributes.get(b"chromaticities", b"")
     if len(numbers) == 32:
         values = [float(v) for v in np.frombuffer(numbers, "<f4")]
         space = by_chromaticities(values[:6], values[6:], linear_curve)
         colour = colour if space is None else _brought(colour, space)
-    return Pixels(colour, alpha)
+    lens, notes = _lens_of(attributes, max(colour.shape[:2]), colour.shape[1])
+    return Pixels(colour, alpha, lens, notes=notes)
+
+
+def _lens_of(attributes: dict[bytes, bytes], long_side: int, width: int) -> tuple[dict, tuple[str, ...]]:
+    """EXIF tags with the focal length that an OpenEXR header tells, and what was assumed about the sensor.
+
+    OpenEXR's standard attributes give the focal length and the sensor's width in mm. Blender's metadata (Output > Metadata > Lens)
+    gives the focal length alone; its sensor is 36 mm along the picture's longer side unless somebody changed it.
+    """
+    focal = _floats(attributes, b"effectiveFocalLength", 1)[0] or _floats(attributes, b"nominalFocalLength", 1)[0]
+    sensor = _floats(attributes, b"sensorOverallDimensions", 2)[0]
+    if focal > 0 and sensor > 0:
+        return {FOCAL_MM: focal, PLANE_X_RES: width / sensor, PLANE_UNIT: MILLIMETRE, "from": "OpenEXR"}, ()
+    try:
+        stamped = float(attributes.get(b"Lens", b"").decode("ascii"))
+    except ValueError:
+        return {}, ()
+    if not 1 <= stamped <= 5000:
+        return {}, ()
+    tags = {FOCAL_MM: stamped, PLANE_X_RES: long_side / BLENDERS_SENSOR, PLANE_UNIT: MILLIMETRE, "from": "OpenEXR"}
+    return tags, (f"its lens of {stamped:g} mm was taken for one before a sensor of {BLENDERS_SENSOR:g} mm",)
+
+
+def _floats(attributes: dict[bytes, bytes], name: bytes, count: int) -> list[float]:
+    """The numbers of an attribute of floats; zeros where there is none of that length."""
+    value = attributes.get(name, b"")
+    return np.frombuffer(value, "<f4").tolist() if len(value) == 4 * count else [0.0] * count
 
 
 def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Pixels brought upright from EXIF orientation 1 to 8 (TIFF 6.0, tag 274)."""
+    """Pixels turned upright from EXIF orientation 1 to 8 (TIFF 6.0, tag 274)."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)
     flips = {2: (False, True), 3: (True, True), 4: (True, False), 6: (False, True), 7: (True, True), 8: (True, False)}

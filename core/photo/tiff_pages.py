@@ -58,12 +58,12 @@ class TiffPage:
 
     @property
     def is_reduced(self) -> bool:
-        """A preview, or a mask: by NewSubfileType, or the older SubfileType 2."""
+        """Whether the page is a preview or mask, by NewSubfileType or the older SubfileType 2."""
         return bool(self.first(NEW_SUBFILE_TYPE, 0) & (REDUCED | MASK)) or self.first(SUBFILE_TYPE, 1) == 2
 
     @property
     def alpha(self) -> int:
-        """0 without, else ASSOCIATED or UNASSOCIATED; a fourth channel of which nothing is said counts as the latter."""
+        """0 without alpha, else ASSOCIATED or UNASSOCIATED; an undeclared fourth channel counts as UNASSOCIATED."""
         colours = 3 if self.photometric == 2 else 1
         if self.samples <= colours:
             return 0
@@ -74,10 +74,10 @@ class TiffPage:
 
 
 def full_page(data: bytes, name: str) -> tuple[TiffPage | None, bytes, int]:
-    """The page that is the picture, the file with that page as its first, and how many pages of full size it has.
+    """The page that is the picture, the file with that page as its first, and the number of pages of that size.
 
-    The largest page counts that is no preview and no mask, the first of equals. None where the directories are damaged: the
-    decoder tells then. Raises DioramaError, naming the file `name`, for camera raw, of which only previews are pictures.
+    The picture is the largest page that is no preview and no mask, the first of equals. None where the directories are damaged: the
+    decoder then reports it. Raises DioramaError, naming the file `name`, for camera raw, where only previews are decoded pictures.
     """
     if data[8:10] == b"CR":
         raise raw_file(name, f"{RAW} (Canon CR2)")
@@ -102,12 +102,12 @@ def full_page(data: bytes, name: str) -> tuple[TiffPage | None, bytes, int]:
 
 
 def _kind(data: bytes) -> tuple[str, bool]:
-    """Order of bytes, as `struct` has it, and whether it is a BigTIFF."""
+    """Byte order as a `struct` prefix, and whether the file is a BigTIFF."""
     return "<" if data[:2] == b"II" else ">", data[2:4] in (b"+\0", b"\0+")
 
 
 def read_pages(data: bytes) -> list[TiffPage]:
-    """All directories in the file's order, each followed by those below it; raises struct.error or ValueError where damaged."""
+    """All directories in file order, each followed by its sub-directories; raises struct.error or ValueError where damaged."""
     order, big = _kind(data)
     (first,) = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)
     waiting, seen = [first], set()

@@ -1,4 +1,4 @@
-"""What is transparent: colours divided by their alpha, and where nothing is seen, colours that are made of what is."""
+"""Makes alpha straight (unpremultiplied), and gives fully transparent pixels colours from their visible surroundings."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from ..raster.push_pull import push_pull
 
 ROWS_AT_ONCE = 256
 FILL_SIDE = 1024
-"""Long side of the picture in which colours for what is transparent are made: they are seen by no one, and only have to fit."""
+"""Long side at which colours under an alpha of 0 are made: nobody sees them, so coarse ones do."""
 BRIGHTEST = 65504.0
-"""The most that a half float holds: more comes of dividing by an alpha of nearly nothing."""
+"""The largest half float; dividing by an alpha near 0 may give more."""
 ALL_CLEAR = "its alpha is 0 everywhere, which would show nothing, so it is taken as opaque"
 
 
 def settled(colour: np.ndarray, alpha: np.ndarray, associated: bool) -> tuple[np.ndarray, np.ndarray | None, str]:
-    """Straight colour, alpha and a note, of (H, W, 3) colour and (H, W) alpha of one type; alpha is None where all is opaque.
+    """Straight colour, alpha and a note, of (H, W, 3) colour and (H, W) alpha of one dtype; alpha is None where all is opaque.
 
-    `associated`: colour is multiplied by alpha already. What colours have under an alpha of 0 is taken from nobody: they are
-    made of the visible ones around. An alpha of 0 everywhere is left out.
+    `associated`: colour is premultiplied by alpha. Stored colours under an alpha of 0 are replaced by smooth ones of the visible
+    pixels around. An alpha of 0 everywhere is ignored.
     """
     top = 1.0 if alpha.dtype == np.float32 else np.iinfo(alpha.dtype).max
     if alpha.dtype == np.float32:
@@ -36,7 +36,7 @@ def settled(colour: np.ndarray, alpha: np.ndarray, associated: bool) -> tuple[np
 
 
 def divided(colour: np.ndarray, alpha: np.ndarray, top: float) -> np.ndarray:
-    """(H, W, 3) colour divided by (H, W) alpha, whose most is `top`; where alpha is 0 as it was."""
+    """(H, W, 3) colour divided by (H, W) alpha, whose maximum is `top`; unchanged where alpha is 0."""
     result = np.empty_like(colour)
     for start in range(0, len(colour), ROWS_AT_ONCE):  # bounds the memory
         rows = slice(start, start + ROWS_AT_ONCE)
@@ -50,7 +50,7 @@ def divided(colour: np.ndarray, alpha: np.ndarray, top: float) -> np.ndarray:
 
 
 def _filled(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """The colours, where alpha is 0 smooth ones of what is visible around."""
+    """The colours; where alpha is 0, smooth ones of the visible pixels around (push-pull)."""
     import cv2
 
     height, width = alpha.shape

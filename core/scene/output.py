@@ -30,14 +30,16 @@ HUMAN_EYES = 0.063
 class OutputSettings:
     """How a picture or film is rendered."""
 
-    stereo: str = option("none", "What two eyes get", choices=STEREO)
+    stereo: str = option("none", "Stereo output for two eyes", choices=STEREO)
     eye_distance: float = option(
         0.0,
         "Distance between the eyes in metres; 0 takes a thirtieth of the nearest distance, for VR180 in real metres 63 mm",
         low=0.0,
         high=100.0,
     )
-    convergence: float = option(0.0, "Distance in metres of what appears on the screen; 0 takes the focus object's", low=0.0, high=100000.0)
+    convergence: float = option(
+        0.0, "Distance in metres that appears in the plane of the screen; 0 takes the focus object's", low=0.0, high=100000.0
+    )
     render_side: int = option(
         0,
         "Long side of one eye's picture in pixels; 0 takes the photo's, for films 1280, GIF 640, VR180 1920, "
@@ -46,13 +48,13 @@ class OutputSettings:
         high=16384,
     )
     samples: int = option(
-        4, "Rays a pixel, four at least; 4 do for a photo that shows itself, light and shadow want 64 or more", low=1, high=16384
+        4, "Samples per pixel, at least 4; 4 are enough for the photo alone, light and shadow need 64 or more", low=1, high=16384
     )
     engine: str = option(
         "cycles",
-        "What renders",
+        "Render engine",
         choices={
-            "cycles": "Everywhere, with every view",
+            "cycles": "On every computer, with every kind of stereo",
             "eevee": "Quick where there is a graphics card",
             "scene": "The scene's own engine, samples and filter, at its own quality",
         },

@@ -1,1 +1,1 @@
-"""One step at each silhouette of soft depth: find the ramps, choose the sure ones, label both sides, continue each surface."""
+"""Gives soft depth one step at each silhouette: finds ramps, keeps the certain ones, labels both sides, continues each surface."""

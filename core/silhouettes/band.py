@@ -1,4 +1,4 @@
-"""The band around each ridge: signed distance from it, and the near and the far surface continued across it."""
+"""The band around each ridge: the signed distance from it, and the near and far surfaces on both sides of it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .ridge_means import gaussian_means
 ALONG = 5.0
 """Near and far values and normals are smoothed along the ridge by a Gaussian of this sigma."""
 FADE = 12
-"""Past the end of a ridge its step fades within so many px."""
+"""Px past the end of a ridge within which its step fades."""
 REACH = 32
-"""Farther than so many px from every ridge nothing is told, nor asked: walks to plateaus, colours and labels end before."""
+"""Px from the nearest ridge up to which the band is computed; walks to plateaus, colours and labels all end before."""
 
 
 @dataclass(frozen=True)
-class Band:
-    """For every pixel of the map what its nearest ridge says of it; farther than `REACH` from all of them 0."""
+class RidgeBand:
+    """For every pixel of the map, the values of its nearest ridge; 0 farther than `REACH` from all ridges."""
 
     distance: np.ndarray  # (h, w) float32: px of the map from the nearest ridge, positive on its near side; -inf beyond `REACH`
     near: np.ndarray  # (h, w) float32: disparity of the near surface there, part of the range
@@ -30,7 +30,7 @@ class Band:
     fade: np.ndarray  # (h, w) float32: 1 beside the ridge, 0 further than `FADE` past its end, and beyond `REACH`
 
 
-def band_around(ramps: Ramps, shape: tuple[int, int]) -> Band:
+def band_around(ramps: Ramps, shape: tuple[int, int]) -> RidgeBand:
     """The band of at least one ridge pixel on a map of `shape` (h, w)."""
     scale = max(shape) / REFERENCE_SIDE
     normal, near, far, near_distance, far_distance = _smooth_along(ramps, shape, scale)
@@ -50,7 +50,7 @@ def band_around(ramps: Ramps, shape: tuple[int, int]) -> Band:
         whole.ravel()[where] = values
         return whole
 
-    return Band(
+    return RidgeBand(
         picture(np.hypot(dx, dy) * np.where(across >= 0, np.float32(1), np.float32(-1)), -np.inf),
         *(picture(values[nearest]) for values in (near, far, near_distance, far_distance)),
         picture(np.clip(1 - past / np.float32(FADE * scale), 0, 1)),
@@ -58,7 +58,7 @@ def band_around(ramps: Ramps, shape: tuple[int, int]) -> Band:
 
 
 def _smooth_along(ramps: Ramps, shape, scale: float):
-    """Normals, plateaus and their distances, each the weighted mean of the ridge pixels around."""
+    """Normals, plateaus and their distances, each smoothed along the ridge by a Gaussian."""
     values = np.stack([*ramps.normal.T, ramps.near, ramps.far, ramps.near_distance, ramps.far_distance])
     x, y, *others = gaussian_means(ramps.rows, ramps.columns, values, shape, ALONG * scale)
     return np.stack([x, y], axis=1) / np.maximum(np.hypot(x, y), 1e-6)[:, None], *others

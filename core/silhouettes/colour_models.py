@@ -1,4 +1,4 @@
-"""What colours lie on the two sides of each silhouette: local histograms of clustered CIELAB colours."""
+"""Colour models of the two sides of each silhouette: local histograms of clustered CIELAB colours."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .band import Band
+from .band import RidgeBand
 from .ramps import REFERENCE_SIDE, Ramps
 from .ridge_means import bilinear
 
 SAMPLES = (6, 30)
-"""Colours of a side are counted between these distances from the ridge, px."""
+"""Distances from the ridge, px, between which the colours of a side are counted."""
 CLUSTERS, LOCAL = 32, 22
-"""Colours are counted in so many clusters, within a Gaussian of this sigma."""
+"""Number of colour clusters, and sigma of the Gaussian within which they are counted, px."""
 FLOOR = 1e-4
-"""Share of a cluster that was not seen."""
+"""Least share of a cluster, so that no likelihood is 0."""
 GRID = 8
-"""Histograms are kept on every such px: they vary slowly."""
+"""Spacing of the histograms, px: they vary slowly."""
 PIECE = 1 << 15
-"""So many colours are compared with all clusters at once."""
+"""Colours that are compared with all clusters at once."""
 
 
 @dataclass(frozen=True)
@@ -32,20 +32,20 @@ class ColourModels:
     step: int
 
     def log_ratio(self, lab: np.ndarray, where: np.ndarray) -> np.ndarray:
-        """(n,) float32: log of how much likelier the colours of flat pixels `where` (n,) are on the near side than on the far one."""
+        """(n,) float32: log likelihood ratio, near side over far side, of the colours at flat pixels `where` (n,)."""
         rows, columns = np.divmod(where.astype(np.int32), np.int32(lab.shape[1]))
         own = _nearest(lab.reshape(-1, 3)[where], self.centres)
         return bilinear(np.log(self.near / self.far), rows, columns, self.step, own)
 
     def overlap(self, ramps: Ramps) -> np.ndarray:
-        """(n,) float32 at each ridge pixel: Bhattacharyya coefficient of both sides' histograms, 1 where they are alike."""
+        """(n,) float32 at each ridge pixel: Bhattacharyya coefficient of both sides' histograms; 1 where they are equal."""
         return bilinear(np.sqrt(self.near * self.far), ramps.rows, ramps.columns, self.step).sum(axis=1)
 
 
-def learn_colours(band: Band, lab: np.ndarray, centres: np.ndarray | None = None) -> ColourModels:
+def learn_colours(band: RidgeBand, lab: np.ndarray, centres: np.ndarray | None = None) -> ColourModels:
     """Colour models of both sides of every ridge of `band`; `lab` is (h, w, 3) float32 CIELAB.
 
-    `centres`: clusters that were found before in the same photo; without them they are found anew.
+    `centres`: clusters found earlier in the same photo; None finds them.
     """
     import cv2
 
@@ -70,7 +70,7 @@ def learn_colours(band: Band, lab: np.ndarray, centres: np.ndarray | None = None
 
 
 def _find_centres(samples: np.ndarray) -> np.ndarray:
-    """(CLUSTERS, 3) float32: k-means of (n, 3) colours, from a start spread by brightness; all alike where they are too few."""
+    """(CLUSTERS, 3) float32: k-means of (n, 3) colours, started spread over brightness; all equal where there are too few."""
     import cv2
 
     samples = np.ascontiguousarray(samples[:: max(1, len(samples) // 6000)], np.float32)

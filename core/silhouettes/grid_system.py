@@ -1,4 +1,4 @@
-"""Sparse linear systems over some pixels of a grid: each is linked to its eight neighbours, some of which are fixed."""
+"""Sparse linear systems over pixels of a grid, linked to their eight neighbours; some neighbours have fixed values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FORWARD = ((0, 1), (1, 0), (1, 1), (1, -1))
 
 @dataclass(frozen=True)
 class Links:
-    """Links of the open pixels, each told once; `fixed` ones lead to pixels whose value is given."""
+    """Links of the open (unknown) pixels, each listed once; `fixed` ones lead to pixels whose value is given."""
 
     pixels: np.ndarray  # (n,) flat indices of the open pixels
     rows: np.ndarray  # (m,) number of the open pixel
@@ -41,7 +41,7 @@ def links_of(pixels: np.ndarray, shape: tuple[int, int], weight: Callable, allow
             there = pixels + sign * (dr * w + dc)
             other = number[np.where(inside, there, 0)]
             for taken, links in ((inside & (other >= 0), free), (inside & (other == -1), fixed)):
-                if sign > 0 or links is fixed:  # backwards every link of two open pixels would be met again
+                if sign > 0 or links is fixed:  # in the other direction every link of two open pixels would occur twice
                     own = np.flatnonzero(taken)
                     value = weight(pixels[own], there[own]).astype(np.float32) / np.float32(np.hypot(dr, dc))
                     links.append((own.astype(np.int32), other[own] if links is free else there[own], value))
@@ -50,7 +50,7 @@ def links_of(pixels: np.ndarray, shape: tuple[int, int], weight: Callable, allow
 
 
 def solve(links: Links, values: np.ndarray, told: np.ndarray, pull: float, iterations: int, tolerance: float) -> np.ndarray:
-    """(n,) float32 that minimises the squared differences over links, and to `told` (n,) with weight `pull`.
+    """(n,) float32 that minimises squared differences over links plus `pull` times those to `told` (n,).
 
     `values` holds all pixels' values, flat; only fixed ones are read. Conjugate gradients, Jacobi preconditioned.
     """

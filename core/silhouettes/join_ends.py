@@ -1,4 +1,4 @@
-"""Joins ridges whose ends face each other: a silhouette does not stop where the depth map is too soft to show it."""
+"""Joins ridges whose ends face each other: a silhouette goes on where the depth map is too soft to show it."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import numpy as np
 from .ramps import REFERENCE_SIDE, Ramps
 
 END_GAP = 44
-"""Ends of ridges up to so many px apart that face each other are one silhouette."""
+"""Largest distance, px, between two ends that are joined."""
 END_RADIUS = 5
-"""At an end the ridge's pixels within so many px lie to one side."""
+"""Radius, px, within which a ridge's pixels lie to one side of an end ..."""
 END_OFFSET = 0.3
-"""... so that their mean is off by this part of the radius at least."""
+"""... so that their mean is displaced by at least this part of the radius."""
 FACING = 0.75
-"""Cosine of the largest angle between an end's direction and the way to the other end."""
+"""Cosine of the largest angle between an end's direction and the line to the other end."""
 CLOSE = 14
-"""Ends this near each other, px, need not face each other: the ridge of a soft map jumps sideways here and there."""
+"""Ends this close, px, need not face each other: ridges of soft maps sometimes jump sideways."""
 ALIKE = 0.15
-"""Near sides, and far sides, differ by at most this part of the range."""
+"""Largest difference of the two near sides, and of the two far sides, part of the range."""
 
 
 def join_ends(ramps: Ramps, shape: tuple[int, int]) -> Ramps:
     """The ramps, with ridge pixels along a straight line between each two ends that face each other.
 
-    Their values go over from one end's to the other's; the two ridges become one.
+    Values are interpolated from one end to the other; the two ridges become one.
     """
     if len(ramps) == 0:
         return ramps
@@ -46,7 +46,7 @@ def join_ends(ramps: Ramps, shape: tuple[int, int]) -> Ramps:
 
 
 def _ends(ramps: Ramps, shape, scale: float) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the ridge pixels that are ends, and (n, 2) the direction (column, row) in which their ridge would go on."""
+    """Indices of the ridge pixels that are ends, and (n, 2) the direction (column, row) in which each ridge would continue."""
     import cv2
 
     radius = max(2, round(END_RADIUS * scale))
@@ -67,7 +67,7 @@ def _ends(ramps: Ramps, shape, scale: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pairs(ramps: Ramps, ends: np.ndarray, outward: np.ndarray, gap: float) -> list[tuple[int, int]]:
-    """Ends that face each other, the closest first, each in one pair at most."""
+    """Pairs of ends that face each other, closest first; each end is in one pair at most."""
     if len(ends) < 2:
         return []
     place = np.stack([ramps.columns[ends], ramps.rows[ends]], axis=1).astype(np.float32)
@@ -90,7 +90,7 @@ def _pairs(ramps: Ramps, ends: np.ndarray, outward: np.ndarray, gap: float) -> l
 
 
 def _line(ramps: Ramps, a: int, b: int) -> Ramps | None:
-    """Ridge pixels on the straight line between two, without them; None where they touch."""
+    """Ridge pixels on the straight line between two others, excluding both; None where they touch."""
     dr, dc = int(ramps.rows[b] - ramps.rows[a]), int(ramps.columns[b] - ramps.columns[a])
     count = max(abs(dr), abs(dc))
     if count < 2:

@@ -1,4 +1,4 @@
-"""Where a soft disparity map ramps from one surface to the next: the ridge of its gradient, and the plateau on either side.
+"""Finds where a soft disparity map ramps from one surface to the next: the ridge of its gradient and the plateau on each side.
 
 All lengths are px at a long side of 960 and scale with the map; all disparities are parts of the map's range.
 """
@@ -14,28 +14,29 @@ REFERENCE_SIDE = 960.0
 SMOOTHING = 1.5
 """Sigma of the Gaussian before any derivative."""
 LEAST_SLOPE = 0.003
-"""A ridge rises by more than this part of the range a px."""
+"""Least slope of a ridge, part of the range per px."""
 REACH = 26
-"""The walk from a ridge to its plateaus ends after so many px."""
+"""Longest walk from a ridge to its plateaus, px."""
 FLAT, RISING_AGAIN = 0.2, 0.12
-"""The walk ends where the slope falls below, or rises again by, this part of the ridge's own."""
+"""The walk ends where the slope falls below the first, or rises again by the second, part of the ridge's slope."""
 PLATEAU_SLOPE, WEAK_PLATEAU_SLOPE = 0.5, 0.65
-"""Plateaus are flatter than this part of the ridge's slope."""
+"""Largest slope of a plateau, part of the ridge's slope (strong and weak ridge pixels)."""
 JUMP, WEAK_JUMP = 0.05, 0.035
-"""What a step jumps at least, as a part of the range, beyond what the plateaus' own slopes explain ..."""
+"""Least jump (strong, weak) beyond what the plateaus' own slopes explain, as a part of the range ..."""
 JUMP_SHARE, WEAK_JUMP_SHARE = 0.45, 0.35
 """... and as a part of the whole jump."""
 STRONG_PIXELS = 24
-"""Weak ridge pixels count where they are connected to at least so many strong ones."""
+"""Strong ridge pixels that weak ones must be connected to, at least."""
 BREAK = 4
-"""Ridge pixels this near each other, px, are connected."""
+"""Ridge pixels at most this far apart, px, are connected."""
 SLOPE_WIDTH, SLOPE_BELOW, SLOPE_JUMP = 30.0, 9.0, 25.0
-"""A whole ridge wider than this is a slope; less where its near side lies below (ground, table), more where it jumps far."""
+"""A ridge wider than the first (px) is a slope; the limit is lower where its near side lies below (ground, table), higher for large
+jumps."""
 
 
 @dataclass(frozen=True)
 class Ramps:
-    """Ridge pixels of a disparity map, each with what lies on its two sides."""
+    """Ridge pixels of a disparity map, each with the plateaus on its two sides."""
 
     rows: np.ndarray  # (n,) int32
     columns: np.ndarray  # (n,) int32
@@ -56,7 +57,7 @@ class Ramps:
 
 
 def find_ramps(disparity: np.ndarray) -> Ramps:
-    """All ridges of (h, w) float32 `disparity`, given as parts of its range, that part two surfaces or a slope."""
+    """All ridges between two surfaces in (h, w) float32 `disparity`, given as parts of its range."""
     import cv2
 
     scale = max(disparity.shape) / REFERENCE_SIDE
@@ -101,12 +102,12 @@ def _sample(picture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _plateaus(wide, margin: int, scale: float, rows, columns, normal) -> tuple[Ramps, np.ndarray, np.ndarray]:
-    """Walks from every ridge pixel both ways along its normal to the flattest point; Ramps, and which are strong or weak."""
+    """Walks from each ridge pixel both ways along its normal to the flattest point; returns Ramps, and which are strong or weak."""
     steps = np.arange(-REACH - 1, REACH + 2, dtype=np.float32) * np.float32(scale)
     x = columns[:, None] + margin + normal[:, :1] * steps
     y = rows[:, None] + margin + normal[:, 1:] * steps
     profile = _sample(wide, x.astype(np.float32), y.astype(np.float32))
-    rise = np.diff(profile, axis=1)  # a px of the reference; rise[k] lies between steps k and k + 1
+    rise = np.diff(profile, axis=1)  # per px at `REFERENCE_SIDE`; rise[k] lies between steps k and k + 1
     middle = REACH + 1
     own = np.maximum((rise[:, middle - 1] + rise[:, middle]) / 2, 1e-9)
     near_at, near_slope = _walk(rise[:, middle:], own)
@@ -127,7 +128,7 @@ def _plateaus(wide, margin: int, scale: float, rows, columns, normal) -> tuple[R
 
 
 def _walk(rise: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Steps to the flattest point before the walk's end, and the slope there, for each row of `rise`, which leads away."""
+    """Steps to the flattest point of the walk, and the slope there, for each row of `rise`, ordered away from the ridge."""
     least = np.minimum.accumulate(rise, axis=1)
     ended = (rise < FLAT * own[:, None]) | (rise > least + RISING_AGAIN * own[:, None])
     last = np.where(ended.any(axis=1), ended.argmax(axis=1), rise.shape[1] - 1)
@@ -148,7 +149,7 @@ def _with_ridges(found: tuple[Ramps, np.ndarray, np.ndarray], shape, scale: floa
 
 
 def connected(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """(n,) int32 numbers from 1: pixels that are at most `BREAK` px apart are of one ridge.
+    """(n,) int32 ridge numbers from 1: pixels at most `BREAK` px apart belong to one ridge.
 
     The ridge of an enlarged map breaks where it jumps sideways from one pixel of the small map to the next.
     """
@@ -178,6 +179,6 @@ def without_slopes(ramps: Ramps, shape: tuple[int, int]) -> Ramps:
 
 
 def _groups(ordered: np.ndarray) -> tuple[np.ndarray, list[slice]]:
-    """The distinct values of a sorted array, and where each stands."""
+    """The distinct values of a sorted array, and the slice of each."""
     values, starts = np.unique(ordered, return_index=True)
     return values, [slice(a, b) for a, b in zip(starts, [*starts[1:], len(ordered)], strict=True)]

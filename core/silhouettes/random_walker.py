@@ -1,35 +1,35 @@
-"""Which side of a silhouette each pixel beside it belongs to: a random walker (Grady 2006) held by colour and distance."""
+"""Labels each pixel beside a silhouette as near or far: a random walker (Grady 2006) with priors by colour and distance."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from .band import Band
+from .band import RidgeBand
 from .colour_models import ColourModels
 from .grid_system import links_of, solve
 from .ramps import REFERENCE_SIDE
 
 WIDTH = 20
-"""The label is open within so many px of the ridge."""
+"""Px from the ridge within which the label is solved for."""
 MOST_RATIO = 2.5
-"""Bound of the log ratio of the two sides' shares of a colour."""
+"""Largest log likelihood ratio of a colour that counts."""
 PULL = 0.005
-"""Weight of what colour and distance say of a pixel, beside its links of weight up to about 1."""
+"""Weight of the priors by colour and distance, beside links of weight up to about 1."""
 DISTANCE_PULL = 5.0
-"""So many px on one side of the ridge say as much as colours whose log ratio is 1."""
+"""Px from the ridge that count as much as a log likelihood ratio of 1."""
 CONTRAST, LEAST_CONTRAST, LEAST_LINK = 0.5, 0.3, 0.01
 CONTRAST_WINDOW = 17
 ALIKE = 0.08
-"""Two ridges' labels mean the same surfaces where their near sides, and their far sides, differ by less than this part."""
+"""Two ridges separate the same surfaces if their near sides, and their far sides, differ by less than this part of the range."""
 MOST_BARRIER = 0.9
-"""Links lose so much of their weight where an occlusion boundary is certain."""
+"""Part of its weight that a link loses across a certain occlusion boundary."""
 ITERATIONS, TOLERANCE = 150, 1e-4
 
 
 def near_probability(
-    band: Band, lab: np.ndarray, colours: ColourModels, boundary: np.ndarray | None = None
+    band: RidgeBand, lab: np.ndarray, colours: ColourModels, boundary: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(h, w) float32 probability that a pixel belongs to the near side, and (h, w) bool where that was open.
+    """(h, w) float32 probability that a pixel belongs to the near side, and (h, w) bool where it was solved for.
 
     Elsewhere the side of the ridge decides. `lab` is (h, w, 3) float32 CIELAB, `colours` those of both sides,
     `boundary` (h, w) float32 0..1 the probability of an occlusion boundary, where it is known: links across it are weak.
@@ -48,8 +48,8 @@ def near_probability(
     return result, open_
 
 
-def _link_weights(band: Band, lab: np.ndarray, scale: float, boundary: np.ndarray | None):
-    """Weight of the link between flat indices a and b: high within one colour, none between unlike ridges' bands."""
+def _link_weights(band: RidgeBand, lab: np.ndarray, scale: float, boundary: np.ndarray | None):
+    """Weight of the link between flat indices a and b: high for similar colours, 0 between bands of ridges of different surfaces."""
     planes, contrast = lab.reshape(-1, 3).T.copy(), _local_contrast(lab, scale).ravel()
     near, far = band.near.ravel(), band.far.ravel()
     passes = None if boundary is None else 1 - MOST_BARRIER * np.clip(boundary, 0, 1).ravel()

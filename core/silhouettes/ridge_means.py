@@ -1,11 +1,11 @@
-"""Means of values at scattered pixels, as those of ridges are, each by its distance from the others."""
+"""Gaussian-weighted means of values at scattered pixels, such as those of ridges."""
 
 from __future__ import annotations
 
 import numpy as np
 
 FINEST = 2.5
-"""Values are gathered in square bins so wide that the Gaussian's sigma is at least so many of them: nothing finer is left of them."""
+"""Bins per sigma: values are gathered in square bins, as the Gaussian leaves nothing finer."""
 
 
 def gaussian_means(rows: np.ndarray, columns: np.ndarray, values: np.ndarray, shape: tuple[int, int], sigma: float) -> np.ndarray:
@@ -16,7 +16,7 @@ def gaussian_means(rows: np.ndarray, columns: np.ndarray, values: np.ndarray, sh
     import cv2
 
     side = max(1, int(sigma / FINEST))
-    rows, columns = rows + side, columns + side  # a bin more all round: between two of them the mean is linear up to the frame
+    rows, columns = rows + side, columns + side  # one more bin on every side, so that interpolation reaches the frame
     bins = -(-shape[0] // side) + 2, -(-shape[1] // side) + 2
     own = rows // side * bins[1] + columns // side
     planes = np.stack([np.bincount(own, each, bins[0] * bins[1]) for each in (np.ones(len(rows)), *values)], axis=1)
@@ -26,7 +26,7 @@ def gaussian_means(rows: np.ndarray, columns: np.ndarray, values: np.ndarray, sh
 
 
 def bilinear(grid: np.ndarray, rows: np.ndarray, columns: np.ndarray, side: int, channel: np.ndarray | None = None) -> np.ndarray:
-    """(n, k) float32 of `grid` (h, w, k), whose cells are `side` px wide, at pixels; with `channel` (n,) that one of each, (n,)."""
+    """(n, k) float32: `grid` (h, w, k), with cells of `side` px, sampled at pixels; with `channel` (n,) only that one, (n,)."""
     (top, below, down), (left, right, over) = (_between(at, side, n) for at, n in ((rows, grid.shape[0]), (columns, grid.shape[1])))
     if channel is None:
         down, over, pick = down[:, None], over[:, None], lambda r, c: grid[r, c]
@@ -37,7 +37,7 @@ def bilinear(grid: np.ndarray, rows: np.ndarray, columns: np.ndarray, side: int,
 
 
 def _between(at: np.ndarray, side: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The cells before and after pixels `at`, and how far each is on the way, 0..1; the outermost cells go on."""
+    """The cells before and after pixels `at`, and the position between them, 0..1; clamped to the outermost cells."""
     place = np.clip((at + np.float32(0.5)) / np.float32(side) - np.float32(0.5), 0, count - 1)
     first = place.astype(np.int32)
     return first, np.minimum(first + 1, count - 1), (place - first).astype(np.float32)

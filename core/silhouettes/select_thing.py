@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 SIDE = 320
-"""Long side of the grid that is searched, in pixels; the rim is then found on the photo's own working grid."""
+"""Long side of the grid that is searched, px; the rim is then refined on the working grid."""
 DEPTH_WEIGHT, COLOUR_WEIGHT, FLAT, GRAIN = 40.0, 3.0, 0.002, 2.0
-"""Cost of a step across the whole range of disparity, across that of colour, and of any step; how many times the usual
-difference of neighbours is still no edge."""
+"""Cost of a step across the whole range of disparity, across that of colour, and of any step; colour differences up to this many
+times the median one are grain, not edges."""
 LEVELS = np.geomspace(0.004, 0.5, 28)
-"""Parts of the picture that a thing may fill; the one with the strongest rim is taken."""
+"""Sizes of a thing that are tried, parts of the picture; the one with the strongest rim is taken."""
 SMALL_FIRST = 0.05
-"""How much a small thing is preferred to the large one that it is a part of."""
+"""Exponent by which small things are preferred to large ones that contain them."""
 RIM = 4
-"""Half the width of the band in which the rim is looked for, in working pixels at 960."""
+"""Half the width, px at 960, of the band in which the rim is refined."""
 GRABCUT_ROUNDS = 2
 SMALLEST = 12
 
@@ -27,7 +27,7 @@ class Scene:
 
     colour: np.ndarray  # (h, w, 3) uint8 sRGB on the working grid
     disparity: np.ndarray  # (h, w) float32, 1/m
-    _searched: dict = field(default_factory=dict, repr=False)  # what every click needs again
+    _searched: dict = field(default_factory=dict, repr=False)  # cache for further clicks
 
     def searched(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(h, w, 3) uint8 Lab, (h, w) float32 disparity from 0 to 1, and the cost graph of the smaller grid."""
@@ -65,7 +65,7 @@ def select_thing(scene: Scene, point: tuple[float, float], against: np.ndarray |
 
 
 def _graph(lab: np.ndarray, depth: np.ndarray):
-    """Neighbours of the grid, the dearer to step between the more they differ."""
+    """Graph of grid neighbours; a step costs more the more they differ."""
     from scipy.sparse import coo_matrix
 
     height, width = depth.shape
@@ -75,14 +75,14 @@ def _graph(lab: np.ndarray, depth: np.ndarray):
         step = np.abs(lab[one].astype(np.float32) - lab[other]).sum(-1) / 255
         jump = np.abs(depth[one] - depth[other])
         start.append(number[one].ravel()), end.append(number[other].ravel())
-        grain = GRAIN * np.median(step)  # what differs everywhere is no edge
+        grain = GRAIN * np.median(step)  # grain, which is everywhere, is no edge
         cost.append((FLAT + COLOUR_WEIGHT * np.maximum(step - grain, 0) + DEPTH_WEIGHT * np.maximum(jump - 0.004, 0)).ravel())
     size = height * width
     return coo_matrix((np.concatenate(cost), (np.concatenate(start), np.concatenate(end))), (size, size)).tocsr()
 
 
 def _edges(lab: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """(h, w) float32: how much a rim here would be one, in colour or in depth."""
+    """(h, w) float32: strength of the edge in colour or depth at each pixel."""
     import cv2
 
     slope = lambda plane: cv2.magnitude(cv2.Sobel(plane, cv2.CV_32F, 1, 0), cv2.Sobel(plane, cv2.CV_32F, 0, 1))
@@ -91,21 +91,21 @@ def _edges(lab: np.ndarray, depth: np.ndarray) -> np.ndarray:
 
 
 def _strongest(far: np.ndarray, edges: np.ndarray, row: int, column: int) -> np.ndarray:
-    """Of what is reached within different distances, that whose rim lies on the strongest edges."""
+    """Of the regions reached at different costs, the one whose rim lies on the strongest edges."""
     import cv2
 
     order = np.sort(far.ravel())
     best, found = -1.0, far <= order[SMALLEST]
     counts = (LEVELS * (order.size - 1)).astype(int)
     for least, most in zip(counts[:-1], counts[1:], strict=True):
-        # between two sizes: where the way on becomes dear at once, which is where the thing ends
+        # between two sizes: where the cost rises most, which is where the thing ends
         ahead = max(1, least // 50)
         step = order[least + ahead : most + ahead] - order[least:most]
         reached = (far <= order[least + int(step.argmax())]).astype(np.uint8)
         filled = cv2.morphologyEx(reached, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
         rim = cv2.morphologyEx(filled, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
         strength = float(edges[rim].mean()) if rim.any() else 0.0
-        # of rims that are equally strong the shorter for what it holds is that of a thing, not of a texture
+        # of equally strong rims the one that is shorter for its area belongs to a thing, not to a texture
         round_ = np.sqrt(4 * np.pi * max(1, int(filled.sum()))) / max(1.0, rim.sum() / 2)
         score = strength * min(1.0, round_) ** 0.5 * filled.mean() ** -SMALL_FIRST
         if score > best:
@@ -114,7 +114,7 @@ def _strongest(far: np.ndarray, edges: np.ndarray, row: int, column: int) -> np.
 
 
 def _cut(lab, depth, far, inside, outside, row: int, column: int) -> np.ndarray:
-    """GrabCut in colour and depth near the rim of what was reached; far from it all stays."""
+    """Refines the rim by GrabCut in colour and depth; pixels far from the rim keep their label."""
     import cv2
 
     grid = np.dstack([lab[..., 0], (lab[..., 1].astype(np.int32) + lab[..., 2]) // 2, depth * 255]).astype(np.uint8)
@@ -138,7 +138,7 @@ def _cut(lab, depth, far, inside, outside, row: int, column: int) -> np.ndarray:
 
 
 def _with_fine_rim(scene: Scene, inside: np.ndarray) -> np.ndarray:
-    """The mask on the working grid: pixels near its rim go to the side that they are more alike, in colour and in depth."""
+    """The mask on the working grid: pixels near its rim join the side that they resemble more in colour and depth."""
     import cv2
 
     height, width = scene.disparity.shape

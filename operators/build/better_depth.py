@@ -38,7 +38,7 @@ def is_wanted(root: bpy.types.Object, context: bpy.types.Context) -> bool:
 
 
 class GetBetterDepth(Rebuilding, bpy.types.Operator):
-    """Download a better depth network, after you have seen its size and licence, and build this diorama anew with it"""
+    """Download a better depth network (size and licence are shown first) and rebuild this diorama with it"""
 
     bl_idname = "photo_diorama.get_better_depth"
     bl_label = "Get It and Rebuild"

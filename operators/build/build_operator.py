@@ -31,7 +31,7 @@ class BuildOperator:
     """Mixin of the operators that build. They define two methods; the work between them needs no Blender:
 
     `prepare(context) -> Work` reads all that the work needs from Blender and raises DioramaError for bad input;
-    `finish(context, result)` writes the work's result into the scene.
+    `finish(context, result)` writes the work's result into the scene; it may return a sentence to warn with.
     """
 
     def execute_in_thread(self, context: bpy.types.Context) -> set[str]:
@@ -95,7 +95,9 @@ class BuildOperator:
 
     def _conclude(self, context: bpy.types.Context, result: Any) -> set[str]:
         with all_or_nothing(context.scene):
-            self.finish(context, result)
+            told = self.finish(context, result)
+        if told:
+            self.report({"WARNING"}, told)
         return {"FINISHED"}
 
     def _failed(self, error: Exception) -> set[str]:

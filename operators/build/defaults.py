@@ -9,7 +9,7 @@ from .user_preferences import default_values, preferences
 
 
 class SaveDefaults(bpy.types.Operator):
-    """Let File > Import start with these options; Load Defaults brings them into other files"""
+    """Make these options the defaults of File > Import; Load Defaults brings them into other files"""
 
     bl_idname = "photo_diorama.save_defaults"
     bl_label = "Save as Defaults"

@@ -32,7 +32,7 @@ class ModelOperator(BuildOperator):
 
 
 class DownloadModel(ModelOperator, bpy.types.Operator):
-    """Download this network into the models folder, after you have seen its size and licence; it is checked when it has come"""
+    """Download this network into the models folder; size and licence are shown first, and the file is checked afterwards"""
 
     bl_idname = "photo_diorama.download_model"
     bl_label = "Download"
@@ -60,7 +60,7 @@ class DownloadModel(ModelOperator, bpy.types.Operator):
 
 
 class ImportModel(ModelOperator, bpy.types.Operator):
-    """Take this network from a file that you have; it is checked as a download is"""
+    """Copy this network from a file on your disk; it is checked as a download is"""
 
     bl_idname = "photo_diorama.import_model"
     bl_label = "Import"
@@ -103,7 +103,7 @@ class RemoveModel(bpy.types.Operator):
 
 
 class ShareModels(bpy.types.Operator):
-    """Use one models folder in your home for every version of Blender; it is made by the first download, and nothing is moved"""
+    """Use one models folder in your home for every version of Blender. The first download creates it; existing files are not moved"""
 
     bl_idname = "photo_diorama.share_models"
     bl_label = "One Folder for All Versions"

@@ -77,7 +77,7 @@ def _preset():
             set_values(self, PRESETS[names[number]][1])
 
     return bpy.props.EnumProperty(
-        name="Quality", description="How much work is put into the diorama", items=items, get=get, set=choose, options=FOR_THE_EYE
+        name="Quality", description="Quality of the diorama; higher takes longer", items=items, get=get, set=choose, options=FOR_THE_EYE
     )
 
 
@@ -135,14 +135,14 @@ Options.__doc__ = "Mixin of property groups and operators: every option as a pro
 
 
 class PhotoDioramaScene(bpy.types.PropertyGroup, Options):
-    """What the sidebar holds for a scene: photo, depth and every option."""
+    """The sidebar's values for a scene: photo, depth and every option."""
 
     photo: photo_property()
     depth: depth_property()
 
 
 class PhotoDioramaDefaults(bpy.types.PropertyGroup, Options):
-    """Every option as the user wants it to start with."""
+    """The user's default for every option."""
 
 
 def values_of(data) -> dict[str, Any]:

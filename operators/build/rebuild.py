@@ -17,6 +17,7 @@ from ...core.mesh.triangulate import LayeredMesh
 from ...core.pipeline import Diorama, build_diorama
 from ...core.settings import DepthSettings, SceneSettings, Settings
 from ..nodes.relief_sliders import renew_relief
+from ..repaint.painted import carry_paint, secure, take_from_tint
 from ..scene.camera_moves import MOVE_KEY, MOVE_OPTIONS, animate, clear, keep_framing
 from ..scene.depth_image import EDITED_KEY, edit_on, image_on, keep_edit, parts_on
 from ..scene.emit import add_camera, edge_of, make_mesh, match_camera, set_up_scene, short_name
@@ -75,11 +76,11 @@ class Rebuilding(OnDiorama, build_operator.BuildOperator, OwnOptions):
         )  # fmt: skip
 
     def finish(self, context, built: Diorama):
-        rebuild(root_by_name(self._root), built, self._settings, source_of(built, *self._files), context.scene)
+        return rebuild(root_by_name(self._root), built, self._settings, source_of(built, *self._files), context.scene)
 
 
 class Rebuild(Rebuilding, bpy.types.Operator):
-    """Build the selected diorama anew from its photo; its place, materials and camera animation stay"""
+    """Rebuild the selected diorama from its photo; its place, materials and camera animation stay"""
 
     bl_idname = "photo_diorama.rebuild"
     bl_label = "Rebuild Diorama"
@@ -101,21 +102,27 @@ def object_mode(root: bpy.types.Object) -> Iterator[None]:
 DEPTH_OPTIONS = {each.name for each in fields(DepthSettings)}
 
 
-def rebuild(root: bpy.types.Object, built: Diorama, settings: Settings, source: dict, scene: bpy.types.Scene) -> None:
+def rebuild(root: bpy.types.Object, built: Diorama, settings: Settings, source: dict, scene: bpy.types.Scene) -> str:
     """Puts a new build into the diorama under `root`. Surfaces and invented textures are always new.
 
     Materials, camera and its animation change only where an option that they depend on changed; the root's transform,
-    other materials, modifiers and everything the artist added stay. Whatever can fail is made before the first change.
+    other materials, modifiers and everything the artist added stay, what was painted on textures too. Whatever can fail is made
+    before the first change. Returns a sentence on what was painted and has no place any more, or nothing.
     """
     before, was = {**Settings().values(), **kept_settings(root)}, kept_source(root)
     changed = {name for name, value in settings.values().items() if value != before[name]}
     name, objects = short_name(built.mesh.name), objects_by_role(root)
+    take_from_tint(root)
+    old = images_of(root)
+    photo_changed = was.get("photo_stamp") != source["photo_stamp"]
+    secure((image for role, image in old.items() if role != "photo" or photo_changed), str(was.get("photo", "")))
     meshes = {part.role: make_mesh(f"{name} {part.role}", part, built.mesh.camera) for part in built.mesh.meshes}
-    images, old, overlaid = images_of(root), images_of(root), tinted_images(image_nodes_of(root))
+    images, overlaid = dict(old), tinted_images(image_nodes_of(root))
     image_names = {texture: image.name for texture, image in old.items()}
     images = {k: image for k, image in images.items() if k == "photo"} | made_images(name, built.mesh, built.photo)
-    if "photo" not in images or was.get("photo_stamp") != source["photo_stamp"]:
+    if "photo" not in images or photo_changed:
         images["photo"] = photo_image(name, built.photo)
+    images, told = carry_paint(root, old, images, built.mesh.layouts, str(was.get("photo", "")))
     shown = {slot.material for ob in surfaces_of(root) for slot in ob.material_slots if slot.material}
     wanted = {part.texture for part in built.mesh.meshes}
     if not changed & MATERIAL_OPTIONS:
@@ -142,6 +149,7 @@ def rebuild(root: bpy.types.Object, built: Diorama, settings: Settings, source: 
     for texture, own_name in image_names.items():
         if texture in images and own_name not in bpy.data.images:
             images[texture].name = own_name
+    return told
 
 
 def renew_surfaces(root: bpy.types.Object, objects: dict, meshes: dict[str, bpy.types.Mesh], name: str) -> None:

@@ -29,7 +29,7 @@ MoveOptions.__doc__ = "Mixin: the options of a camera move, never taken over fro
 
 
 class ApplyMove(ActOnDiorama, bpy.types.Operator, MoveOptions):
-    """Make this diorama's camera move; a move that it made before is replaced, everything else stays"""
+    """Animate this diorama's camera; this replaces its previous move, everything else stays"""
 
     bl_idname = "photo_diorama.apply_move"
     bl_label = "Move Camera"
@@ -99,8 +99,8 @@ def register() -> None:
     bpy.types.Object.photo_diorama_focus = bpy.props.PointerProperty(
         type=bpy.types.Object,
         name="Focus Object",
-        description="What a dolly zoom keeps at its size, an aimed camera looks at and depth of field is sharp at; "
-        "left empty, the middle of the picture",
+        description="Object that a dolly zoom keeps at its size, that an aimed camera looks at and that is in focus; "
+        "empty: the middle of the picture",
     )
 
 

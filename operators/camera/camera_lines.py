@@ -97,8 +97,8 @@ class DrawsLines:
 
 
 class CameraFromLines(DrawsLines, ActOnDiorama, bpy.types.Operator):
-    """Find the camera of a photo that tells none: draw two or more lines along edges of each of two or three directions that are at
-    right angles in the scene, such as those of a house. The diorama is built anew and stands upright"""
+    """Find the camera of a photo without camera data: draw at least two lines along edges of each of two or three directions that
+    are at right angles in the scene, such as those of a house. The diorama is rebuilt and stands upright"""
 
     bl_idname = "photo_diorama.camera_from_lines"
     bl_label = "Camera from Lines"

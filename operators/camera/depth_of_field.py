@@ -24,15 +24,15 @@ class DepthOfField(ActOnDiorama, bpy.types.Operator):
         description="What is sharp",
         items=[
             ("MIDDLE", "Middle", "What stands in the middle of the picture"),
-            ("POINT", "Picked Point", "What is clicked on in the viewport, or the point of the photo given below"),
-            ("OBJECT", "Focus Object", "The focus object of the diorama, also while it moves"),
+            ("POINT", "Picked Point", "Where you click in the viewport, or the point of the photo given below"),
+            ("OBJECT", "Focus Object", "The diorama's focus object; the focus follows it"),
             ("OFF", "Off", "All is sharp, as in the photo"),
         ],
     )
     point: point_property("The picked point: from the left and from the top of the photo, 0 to 1")
     fstop: bpy.props.FloatProperty(
         name="F-Stop",
-        description="Aperture: smaller numbers blur more; real where the depth is in metres",
+        description="Aperture: smaller numbers blur more; physically right where the depth is in metres",
         default=2.8, min=0.01, soft_max=32.0, precision=1,
     )  # fmt: skip
 

@@ -15,16 +15,16 @@ KEYS = "Drag along something whose length you know, from one of its ends to the 
 
 
 class LineLength(DrawsLines, ActOnDiorama, bpy.types.Operator):
-    """Give the scene its metres: draw a line along something whose length you know, such as a door, and type its length"""
+    """Set the scale: draw a line along something whose length you know, such as a door, and type its length"""
 
     bl_idname = "photo_diorama.line_length"
     bl_label = "Length of a Line"
     bl_options = {"REGISTER", "UNDO"}
     in_object_mode = True
 
-    line: bpy.props.StringProperty(name="Line", description="Both its ends: X,Y,X,Y in pixels of the photo", options={"SKIP_SAVE"})
+    line: bpy.props.StringProperty(name="Line", description="Both ends of the line: X,Y,X,Y in pixels of the photo", options={"SKIP_SAVE"})
     length: bpy.props.FloatProperty(
-        name="Length", description="Its length in the scene", unit="LENGTH", min=0.001, max=1e5, default=1.0, options={"SKIP_SAVE"}
+        name="Length", description="Length of the line in the scene", unit="LENGTH", min=0.001, max=1e5, default=1.0, options={"SKIP_SAVE"}
     )
 
     def draw(self, context):

@@ -78,7 +78,7 @@ def path_of(rig: bpy.types.Object) -> np.ndarray:
 
 
 class MeasureSafeRange(ActOnDiorama, bpy.types.Operator):
-    """Find how far the camera may move each way until a thousandth of the picture is gaps, and show that as a box round it"""
+    """Measure how far the camera may move in each direction until gaps fill a thousandth of the picture, and show it as a box"""
 
     bl_idname = "photo_diorama.measure_safe_range"
     bl_label = "Measure Safe Range"
@@ -86,7 +86,7 @@ class MeasureSafeRange(ActOnDiorama, bpy.types.Operator):
 
     keep_focus: bpy.props.BoolProperty(
         name="Keep the Focus in Place",
-        description="For a camera that keeps looking at the focus distance as it moves, which goes farther than one that does not turn",
+        description="Measure for a camera that keeps looking at the focus distance as it moves; it may go farther",
     )
 
     def act(self, context, root):
@@ -96,7 +96,7 @@ class MeasureSafeRange(ActOnDiorama, bpy.types.Operator):
 
 
 class FitMove(ActOnDiorama, bpy.types.Operator):
-    """Make the camera's move as large as the safe range allows, measuring that first where it is not known"""
+    """Make the camera's move as large as the safe range allows; the range is measured first if needed"""
 
     bl_idname = "photo_diorama.fit_move"
     bl_label = "Fit Move to Safe Range"

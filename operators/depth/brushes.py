@@ -24,10 +24,10 @@ class Kind:
 
 
 BRUSHES = {
-    "NEARER": Kind("Photo Diorama Nearer", "ADD", 1.0, "Brings what it touches nearer, stroke by stroke"),
-    "FARTHER": Kind("Photo Diorama Farther", "SUB", 1.0, "Takes what it touches farther away, stroke by stroke"),
-    "MASK": Kind("Photo Diorama Mask", "MIX", 1.0, "Adds what it touches to the region"),
-    "UNMASK": Kind("Photo Diorama Unmask", "MIX", 0.0, "Takes what it touches out of the region"),
+    "NEARER": Kind("Photo Diorama Nearer", "ADD", 1.0, "Makes what you paint nearer, stroke by stroke"),
+    "FARTHER": Kind("Photo Diorama Farther", "SUB", 1.0, "Makes what you paint farther, stroke by stroke"),
+    "MASK": Kind("Photo Diorama Mask", "MIX", 1.0, "Adds what you paint to the region"),
+    "UNMASK": Kind("Photo Diorama Unmask", "MIX", 0.0, "Removes what you paint from the region"),
 }
 OF_MASK = ("MASK", "UNMASK")
 LOOK_AGAIN = 0.3
@@ -35,7 +35,7 @@ LOOK_AGAIN = 0.3
 
 
 class DepthBrush(ActOnDiorama, bpy.types.Operator):
-    """Take a brush for the depth or for the mask, and the image it is meant for"""
+    """Activate a brush for the depth or the mask, and show the image that it paints on"""
 
     bl_idname = "photo_diorama.depth_brush"
     bl_label = "Take Brush"

@@ -22,13 +22,13 @@ KEYS = "Click: add the thing there   |   Ctrl click: take it out   |   Backspace
 
 
 class SelectByClick(OnDepth, bpy.types.Operator):
-    """Click on things in the photo to select them; Ctrl click takes them out again. The tools below then work on what is tinted"""
+    """Click on things in the photo to select them; Ctrl click deselects. The tools below then work on the tinted region"""
 
     bl_idname = "photo_diorama.select_by_click"
     bl_label = "Select by Click"
 
     point: point_property()
-    remove: bpy.props.BoolProperty(name="Take Out", description="Take the thing out of the mask instead of adding it")
+    remove: bpy.props.BoolProperty(name="Take Out", description="Remove the thing from the mask instead of adding it")
     extend: bpy.props.BoolProperty(name="Extend", description="Keep what is in the mask", default=True)
     by_hand: bpy.props.BoolProperty(name="By Hand", description="The clicks were made in the window", options={"HIDDEN", "SKIP_SAVE"})
 

@@ -27,9 +27,7 @@ def part(name: str, description: str, default: float, low: float = 0.0, high: fl
 
 def build_property():
     """A declared property for whether the layers are built anew."""
-    return bpy.props.BoolProperty(
-        name="Rebuild", description="Build the layers anew at once; without, only the depth image changes", default=True
-    )
+    return bpy.props.BoolProperty(name="Rebuild", description="Rebuild the layers at once; off, only the depth image changes", default=True)
 
 
 def source_on(context: bpy.types.Context, root: bpy.types.Object) -> Source:
@@ -60,7 +58,8 @@ class OnDepth(OnDiorama, build.BuildOperator):
         keep_edit(root, changed.edit)
         if changed.built is not None:
             about = source_of(changed.built, self._source.photo, self._source.depth)
-            rebuild(root, changed.built, self._source.settings, about, context.scene)
+            return rebuild(root, changed.built, self._source.settings, about, context.scene)
+        return ""
 
 
 class ChangeDepth(OnDepth):
@@ -82,7 +81,7 @@ class ChangeDepth(OnDepth):
 
 
 class FlattenDepth(ChangeDepth, bpy.types.Operator):
-    """Make the region one plane in space, through most of what it shows: for walls, screens, floors and signs"""
+    """Fit one plane in space to most of the region: for walls, screens, floors and signs"""
 
     bl_idname = "photo_diorama.depth_to_plane"
     bl_label = "Make One Plane"
@@ -92,7 +91,7 @@ class FlattenDepth(ChangeDepth, bpy.types.Operator):
 
 
 class PushDepth(ChangeDepth, bpy.types.Operator):
-    """Push the region just behind what surrounds it, so that this hides it: for gaps in foliage, windows, sky between branches"""
+    """Push the region just behind its surroundings (or in front): for gaps in foliage, windows, sky between branches"""
 
     bl_idname = "photo_diorama.push_depth"
     bl_label = "Push Behind"
@@ -107,7 +106,7 @@ class PushDepth(ChangeDepth, bpy.types.Operator):
     )
     gap: part("Gap", "How far behind, as a part of the range of disparity; beyond the option Tear the surface is torn", 0.04)
     keep_relief: bpy.props.BoolProperty(
-        name="Keep Relief", description="Move the region as it is; without, it follows its surroundings", default=True
+        name="Keep Relief", description="Move the region as it is; off, it follows the depth of its surroundings", default=True
     )
 
     def change_of(self, context, root):
@@ -116,7 +115,7 @@ class PushDepth(ChangeDepth, bpy.types.Operator):
 
 
 class SameDepth(ChangeDepth, bpy.types.Operator):
-    """Put the region at the depth that the photo has somewhere else: at the 3D cursor, at the active face or at a picked point"""
+    """Give the region the depth of another place in the photo: at the 3D cursor, at the active face or at a picked point"""
 
     bl_idname = "photo_diorama.same_depth"
     bl_label = "Same Depth As"
@@ -133,7 +132,7 @@ class SameDepth(ChangeDepth, bpy.types.Operator):
     point: point_property()
     keep_relief: bpy.props.BoolProperty(
         name="Keep Relief",
-        description="Bring the middle of the region there and keep its relief; without, it becomes flat",
+        description="Move the middle of the region there and keep its relief; off, it becomes flat",
     )
 
     def change_of(self, context, root):
@@ -162,7 +161,7 @@ def _active_face(context, root) -> tuple[float, float]:
 
 
 class MoveDepth(ChangeDepth, bpy.types.Operator):
-    """Bring the region nearer, or farther with an amount below 0"""
+    """Move the region nearer; an amount below 0 moves it farther"""
 
     bl_idname = "photo_diorama.move_depth"
     bl_label = "Nearer or Farther"
@@ -175,7 +174,7 @@ class MoveDepth(ChangeDepth, bpy.types.Operator):
 
 
 class SmoothDepth(ChangeDepth, bpy.types.Operator):
-    """Smooth the depth of the region within itself; its surroundings have no say"""
+    """Smooth the depth within the region; its surroundings have no influence"""
 
     bl_idname = "photo_diorama.smooth_depth"
     bl_label = "Smooth Depth"
@@ -188,14 +187,14 @@ class SmoothDepth(ChangeDepth, bpy.types.Operator):
 
 
 class RestoreDepth(OnDepth, bpy.types.Operator):
-    """Take the changes of the depth back: all of them, or inside the region"""
+    """Restore the original depth: everywhere, or inside the region"""
 
     bl_idname = "photo_diorama.restore_depth"
     bl_label = "Restore Original Depth"
 
     where: bpy.props.EnumProperty(
         name="Where",
-        description="Which changes are taken back",
+        description="Which changes are undone",
         items=[("ALL", "Everywhere", "All changes"), ("REGION", "Region", "Changes inside the selection or mask")],
     )
     build: build_property()

@@ -9,7 +9,7 @@ from ..scene.root import kept_settings
 
 
 class InvertDepth(Rebuilding, bpy.types.Operator):
-    """Take near for far and far for near in the selected diorama, and build it anew; again takes that back"""
+    """Exchange near and far in the selected diorama and rebuild it; press again to undo"""
 
     bl_idname = "photo_diorama.invert_depth"
     bl_label = "Invert Depth"

@@ -9,8 +9,9 @@ import bpy
 from ...core.change_parts import Split, join_part, split_range, split_region
 from ..build.rebuild import rebuild
 from ..on_diorama import ActOnDiorama
+from ..repaint.painted import take_from_tint
 from ..scene.depth_image import edit_on, keep_parts
-from ..scene.keys import ROLE_KEY
+from ..scene.keys import DIGEST_KEY, LAYOUT_KEY, ROLE_KEY, WRITTEN_KEY
 from ..scene.materials import texture_of
 from ..scene.root import find_root, objects_by_role, source_of
 from ..scene.surfaces import image_nodes, image_nodes_of, root_by_name, surfaces_of
@@ -26,17 +27,18 @@ class ChangesParts(OnDepth):
         root = root_by_name(self._root)
         keep_parts(root, split.parts)
         about = source_of(split.built, self._source.photo, self._source.depth)
-        rebuild(root, split.built, self._source.settings, about, context.scene)
+        told = rebuild(root, split.built, self._source.settings, about, context.scene)
         made = objects_by_role(root).get(f"part {split.number} photo" if split.number else "photo", root)
         if context.mode == "OBJECT":
             for ob in context.selected_objects:
                 ob.select_set(False)
             made.select_set(True)
             context.view_layer.objects.active = made
+        return told
 
 
 class SplitLayer(ChangesParts, bpy.types.Operator):
-    """Split a part of the photo off into a layer of its own that can be moved. What it hides is filled, all of it"""
+    """Split a part of the photo off as a layer of its own that can be moved. Everything behind it is filled"""
 
     bl_idname = "photo_diorama.split_layer"
     bl_label = "Split Layer"
@@ -46,20 +48,20 @@ class SplitLayer(ChangesParts, bpy.types.Operator):
         description="What is split off",
         items=[
             ("REGION", "Region", "The selected faces in edit mode, or what is painted white in the mask"),
-            ("RANGE", "Distance", "All that is between two distances from the camera"),
+            ("RANGE", "Distance", "Everything between two distances from the camera"),
         ],
     )
     region: region_property()
     near: bpy.props.FloatProperty(
         name="Near",
-        description="Distance in metres from which on things are split off",
+        description="Nearest distance, in metres, that is split off",
         default=0.0,
         min=0.0,
         unit="LENGTH",
     )
     far: bpy.props.FloatProperty(
         name="Far",
-        description="Distance in metres up to which things are split off",
+        description="Farthest distance, in metres, that is split off",
         default=2.0,
         min=0.0,
         unit="LENGTH",
@@ -73,7 +75,7 @@ class SplitLayer(ChangesParts, bpy.types.Operator):
 
 
 class JoinLayer(ChangesParts, bpy.types.Operator):
-    """Join the selected part to the surface that it was split off; what was invented behind it goes"""
+    """Join the selected part to the surface that it was split from; what was invented behind it is removed"""
 
     bl_idname = "photo_diorama.join_layer"
     bl_label = "Join Layer"
@@ -116,14 +118,14 @@ class OfLayer:
 
 
 class DuplicateLayer(OfLayer, bpy.types.Operator):
-    """Duplicate the layer, with what it hides where it was split off"""
+    """Duplicate the layer, and for a part that was split off also what it hides"""
 
     bl_idname = "photo_diorama.duplicate_layer"
     bl_label = "Duplicate Layer"
 
     linked: bpy.props.BoolProperty(
         name="Linked",
-        description="The duplicate shares mesh and materials and follows every rebuild; without, it is yours and stays as it is",
+        description="The duplicate shares mesh and materials and follows every rebuild; off, it is independent",
         default=True,
     )
 
@@ -145,7 +147,7 @@ class DuplicateLayer(OfLayer, bpy.types.Operator):
 
 
 class DeleteLayer(OfLayer, bpy.types.Operator):
-    """Delete the layer with all that lies behind it; deleting its object alone would leave that. Rebuild makes it again"""
+    """Delete the layer and everything behind it, which deleting its object alone would leave. Rebuild brings it back"""
 
     bl_idname = "photo_diorama.delete_layer"
     bl_label = "Delete Layer"
@@ -171,7 +173,8 @@ def make_own(ob: bpy.types.Object) -> None:
         slot.material = slot.material.copy()
         for node in image_nodes(slot.material.node_tree) if slot.material.node_tree else ():
             node.image = node.image.copy()
-            del node.image[ROLE_KEY]
+            for key in (ROLE_KEY, WRITTEN_KEY, DIGEST_KEY, LAYOUT_KEY):
+                node.image.pop(key, None)
 
 
 class SelectLayer(bpy.types.Operator):
@@ -212,7 +215,7 @@ class ShowInvented(ActOnDiorama, bpy.types.Operator):
     bl_label = "Show Invented"
     bl_options = {"REGISTER", "UNDO"}
 
-    show: bpy.props.BoolProperty(name="Show", description="Whether it is to be seen", default=True)
+    show: bpy.props.BoolProperty(name="Show", description="Whether it is visible", default=True)
     what: bpy.props.EnumProperty(
         name="What",
         description="What is shown or hidden",
@@ -222,7 +225,7 @@ class ShowInvented(ActOnDiorama, bpy.types.Operator):
             ("BORDER", "Border", "What was invented outside the photo's frame"),
         ],
     )
-    part_only: bpy.props.BoolProperty(name="This Part Only", description="Only of the part that the active layer belongs to")
+    part_only: bpy.props.BoolProperty(name="This Part Only", description="Only for the part that the active layer belongs to")
 
     def act(self, context, root):
         number = part_number(context.object)
@@ -236,8 +239,8 @@ class ShowInvented(ActOnDiorama, bpy.types.Operator):
 
 
 class TintInvented(ActOnDiorama, bpy.types.Operator):
-    """Tint all that was invented, in the viewport and in renders, to see what the photo did not show; or take the tint off.
-    To be seen in Material Preview, Rendered and in Solid with the colour Texture"""
+    """Tint everything that was invented, in the viewport and in renders, or remove the tint.
+    Visible in Material Preview, Rendered, and Solid with the colour Texture"""
 
     bl_idname = "photo_diorama.tint_invented"
     bl_label = "Tint Invented"
@@ -252,6 +255,7 @@ class TintInvented(ActOnDiorama, bpy.types.Operator):
     )
 
     def act(self, context, root):
+        take_from_tint(root)
         nodes = image_nodes_of(root)
         take_off(nodes)
         if TINT_KEY in root:

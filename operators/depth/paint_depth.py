@@ -33,7 +33,7 @@ def target_property():
     """A declared property for where is painted."""
     return bpy.props.EnumProperty(
         name="Where",
-        description="Where is painted",
+        description="Where to paint",
         items=[
             ("IMAGE", "Image Editor", "On the image, in an Image Editor beside the viewport or in a window of its own"),
             ("PAINT", "On the Photo", "Through the photo's surface, in texture paint mode in the viewport"),
@@ -42,7 +42,7 @@ def target_property():
 
 
 class EditDepth(OnDepth, bpy.types.Operator):
-    """Open the depth as an image to paint on: white is near, black infinitely far. Rebuild takes over what was painted"""
+    """Open the depth as an image to paint on: white is near, black infinitely far. Rebuild applies what you painted"""
 
     bl_idname = "photo_diorama.edit_depth"
     bl_label = "Edit Depth"
@@ -73,7 +73,7 @@ class PaintMask(ActOnDiorama, bpy.types.Operator):
 
 
 class FillMask(ActOnDiorama, bpy.types.Operator):
-    """Fill the mask from the faces that are selected in edit mode, or empty, fill or invert it"""
+    """Fill the mask from the faces selected in edit mode, or empty or invert it"""
 
     bl_idname = "photo_diorama.fill_mask"
     bl_label = "Fill Mask"
@@ -84,10 +84,10 @@ class FillMask(ActOnDiorama, bpy.types.Operator):
         description="What the mask becomes",
         items=[
             ("SELECTION", "Selection", "The selected faces of the active layer"),
-            ("ADD", "Mask and Selection", "What it was and the selected faces"),
-            ("SUBTRACT", "Mask without Selection", "What it was without the selected faces"),
+            ("ADD", "Mask and Selection", "The present mask and the selected faces"),
+            ("SUBTRACT", "Mask without Selection", "The present mask without the selected faces"),
             ("NOTHING", "Nothing", "Empty"),
-            ("INVERTED", "Inverted", "All that was not in it"),
+            ("INVERTED", "Inverted", "Everything that was not in it"),
         ],
     )
 

@@ -17,7 +17,7 @@ WHERE = "Nothing of the photo is there; click on it in a 3D viewport, or on its 
 
 
 class PickDepth(OnDiorama, bpy.types.Operator):
-    """Click on the photo, and the region (selected faces, else the painted mask) goes to the depth that is there. Esc stops"""
+    """Click on the photo: the region (selected faces, else the painted mask) moves to the depth of that point. Esc cancels"""
 
     bl_idname = "photo_diorama.pick_depth"
     bl_label = "Pick Depth"

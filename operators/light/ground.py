@@ -16,7 +16,7 @@ RAYS_ACROSS = 128
 
 
 class FindGround(ActOnDiorama, bpy.types.Operator):
-    """Find the ground of the photo and put an empty on it, with Z away from the ground, to place objects on"""
+    """Find the ground of the photo and put an empty on it, with Z upwards from the ground, to place objects by"""
 
     bl_idname = "photo_diorama.find_ground"
     bl_label = "Find Ground"

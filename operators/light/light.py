@@ -24,7 +24,7 @@ NEARER = 0.998
 
 
 class ShadowCatcher(ActOnDiorama, bpy.types.Operator):
-    """Let other objects cast shadows on the photo's ground and walls; press again after the light has changed"""
+    """Let other objects cast shadows on the photo's ground and walls; press again after the lights have changed"""
 
     bl_idname = "photo_diorama.shadow_catcher"
     bl_label = "Shadow Catcher"
@@ -33,10 +33,10 @@ class ShadowCatcher(ActOnDiorama, bpy.types.Operator):
 
     method: bpy.props.EnumProperty(
         name="Method",
-        description="How shadows come onto the photo",
+        description="How shadows are put on the photo",
         items=[
-            ("PHOTO", "On the Photo", "The photo itself darkens: Cycles and EEVEE, from every camera"),
-            ("COMPOSITE", "For Compositing", "Cycles renders objects and their shadows alone, to lay over the photo"),
+            ("PHOTO", "On the Photo", "Darken the photo itself: Cycles and EEVEE, from every camera"),
+            ("COMPOSITE", "For Compositing", "Render only the objects and their shadows with Cycles, to composite over the photo"),
             ("NONE", "None", "The photo as it was before"),
         ],
     )
@@ -46,13 +46,13 @@ class ShadowCatcher(ActOnDiorama, bpy.types.Operator):
     )  # fmt: skip
     reflection: bpy.props.FloatProperty(
         name="Reflection", default=0.0, min=0.0, max=1.0, subtype="FACTOR",
-        description="How much the ground mirrors, as polished or wet ground does",
+        description="How much the ground reflects, like polished or wet ground",
     )  # fmt: skip
     roughness: bpy.props.FloatProperty(
-        name="Roughness", default=0.2, min=0.0, max=1.0, subtype="FACTOR", description="How blurred the mirror is"
+        name="Roughness", default=0.2, min=0.0, max=1.0, subtype="FACTOR", description="How blurred the reflection is"
     )
     walls: bpy.props.BoolProperty(
-        name="Walls", description="The large walls of the photo catch shadows too, as far as light falls on them", default=True
+        name="Walls", description="Let the large walls of the photo catch shadows too, where light falls on them", default=True
     )
 
     def act(self, context, root):
@@ -199,7 +199,7 @@ def light_on(scene, up: Vector) -> tuple[tuple[float, float, float], bool]:
 
 
 class Holdout(ActOnDiorama, bpy.types.Operator):
-    """Cut this diorama out of the picture, so that only what stands before it is rendered; press again to show it"""
+    """Cut this diorama out of the render, so that only objects in front of it are rendered; press again to show it"""
 
     bl_idname = "photo_diorama.holdout"
     bl_label = "Holdout"

@@ -79,7 +79,7 @@ class ReliefOperator(ActOnDiorama):
 
 
 class BakeRelief(ReliefOperator, bpy.types.Operator):
-    """Write the relief into the meshes as it is at this frame, for exporters and sculpting. The sliders start again from there"""
+    """Apply the relief of this frame to the meshes, for exporters and sculpting. The sliders then start from there"""
 
     bl_idname = "photo_diorama.bake_relief"
     bl_label = "Bake Relief"
@@ -119,7 +119,7 @@ def bake(root: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> None:
 
 
 class ResetRelief(ReliefOperator, bpy.types.Operator):
-    """Put the relief sliders back to where the surfaces stand as measured; the world scale stays"""
+    """Reset the relief sliders to the measured depth; the world scale stays"""
 
     bl_idname = "photo_diorama.reset_relief"
     bl_label = "Reset Relief"

@@ -83,8 +83,8 @@ def _sockets(group: bpy.types.NodeTree) -> None:
         "Light": ("NodeSocketVector", "Light on open ground, or an open wall: what the photo's red, green and blue are divided by"),
         "Ground Normal": ("NodeSocketVector", "The ground's normal in the diorama's axes, or a wall's"),
         "Strength": ("NodeSocketFloat", "How dark shadows are: 0 leaves the photo as it is"),
-        "Reflection": ("NodeSocketFloat", "How much the ground mirrors, as polished or wet ground does"),
-        "Roughness": ("NodeSocketFloat", "How blurred the mirror is"),
+        "Reflection": ("NodeSocketFloat", "How much the ground reflects, like polished or wet ground"),
+        "Roughness": ("NodeSocketFloat", "How blurred the reflection is"),
     }
     for name, (kind, help) in told.items():
         socket = add(name, in_out="INPUT", socket_type=kind, description=help)

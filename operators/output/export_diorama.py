@@ -46,7 +46,7 @@ class ExportDiorama(bpy.types.Operator):
     bl_options = {"PRESET"}
 
     filepath: bpy.props.StringProperty(name="File", description="The file to export to; its ending follows the format", subtype="FILE_PATH")
-    check_existing: bpy.props.BoolProperty(default=True, options={"HIDDEN"}, description="Warn of a file that is there")
+    check_existing: bpy.props.BoolProperty(default=True, options={"HIDDEN"}, description="Warn before a file is replaced")
     filter_glob: bpy.props.StringProperty(default="*.glb;*.usdc;*.abc;*.obj;*.ply", options={"HIDDEN"}, description="Files shown")
     format: bpy.props.EnumProperty(
         items=[(name, name, meaning) for name, (_, meaning) in FORMATS.items()], name="Format", description="Kind of file"
@@ -64,7 +64,7 @@ class ExportDiorama(bpy.types.Operator):
     )
     unlit: bpy.props.BoolProperty(
         name="Unlit",
-        description="Materials that show the photo as it is, whatever the light (glTF only); else they take light",
+        description="Materials that show the photo as it is in any light (glTF only); off, they are lit",
         default=True,
     )
 

@@ -38,16 +38,16 @@ class RenderOutput(bpy.types.Operator, OutputOptions):
 
     filepath: bpy.props.StringProperty(
         name="File",
-        description="The file to render to; its ending says what it becomes, a folder gets frames",
+        description="The file to render to; its ending decides the format, and a folder gets frames",
         subtype="FILE_PATH",
         options=OF_ONE_PHOTO,
     )
-    check_existing: bpy.props.BoolProperty(default=True, options={"HIDDEN"}, description="Warn of a file that is there")
+    check_existing: bpy.props.BoolProperty(default=True, options={"HIDDEN"}, description="Warn before a file is replaced")
     filter_glob: bpy.props.StringProperty(default="*.mp4;*.gif;*.png;*.html", options={"HIDDEN"}, description="Files shown")
     format: bpy.props.EnumProperty(
         items=[(name, name, meaning) for name, (_, meaning) in FORMATS.items()],
         name="Format",
-        description="What kind of file is written; the ending of its name follows",
+        description="Kind of file; the ending of its name is changed accordingly",
     )
 
     @classmethod

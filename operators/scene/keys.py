@@ -3,5 +3,7 @@
 ROLE_KEY = "photo_diorama_role"
 """Custom property that says what a datablock was made for; a rebuild knows it again by this."""
 
+WRITTEN_KEY, DIGEST_KEY, LAYOUT_KEY = "photo_diorama_written", "photo_diorama_digest", "photo_diorama_layout"
+"""Custom properties of a texture: the file that we wrote into it, that file's hash, and where its texels lie in the photo, as JSON."""
 
 SETTINGS_KEY, SOURCE_KEY = "photo_diorama_settings", "photo_diorama_source"

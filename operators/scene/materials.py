@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 import bpy
 import numpy as np
 
@@ -12,7 +15,7 @@ from ...core.raster.colour_curves import linear_from_srgb
 from ...core.raster.exr_encode import encode_exr
 from ...core.settings import SceneSettings
 from .colour_management import mark_colour_space
-from .keys import ROLE_KEY
+from .keys import DIGEST_KEY, LAYOUT_KEY, ROLE_KEY, WRITTEN_KEY
 
 ALBEDO = "albedo"
 IMAGE_ROLES = tuple(f"{image}{kind}" for image in ("photo", "atlas", "soft") for kind in ("", f" {ALBEDO}"))
@@ -46,6 +49,9 @@ def made_images(name: str, mesh: LayeredMesh, photo: Photo) -> dict[str, bpy.typ
             pixels = linear_from_srgb(pixels)
         role = f"{texture} {ALBEDO}"
         images[role] = _own_image(f"{name} {NAMES[texture]} {ALBEDO}", pixels, photo.colour.dtype, role)
+    for role, image in images.items():
+        if (layout := mesh.layouts.get(role.split()[0])) is not None:
+            image[LAYOUT_KEY] = json.dumps(layout.values())
     return images
 
 
@@ -108,7 +114,10 @@ def atlas_image(name: str, mesh: LayeredMesh, photo: Photo) -> bpy.types.Image:
 
 def _own_image(name: str, pixels: np.ndarray, dtype, role: str) -> bpy.types.Image:
     """Our pixels as a packed image; raises DioramaError where Blender could not decode it and would show magenta."""
-    image = packed_image(name, _encode(pixels, dtype), role)
+    encoded = encode_texture(pixels, dtype)
+    image = packed_image(name, encoded, role)
+    if not role.startswith("photo"):  # which is large, and on disk; it gets the same when it was painted on and is saved
+        image[WRITTEN_KEY] = encoded[0]
     if tuple(image.size) != pixels.shape[1::-1]:
         bpy.data.images.remove(image)
         raise DioramaError(
@@ -118,7 +127,7 @@ def _own_image(name: str, pixels: np.ndarray, dtype, role: str) -> bpy.types.Ima
     return image
 
 
-def _encode(pixels: np.ndarray, dtype) -> tuple[bytes, str]:
+def encode_texture(pixels: np.ndarray, dtype) -> tuple[bytes, str]:
     """File bytes and Blender's colour space: PNG of 8 or 16 bits for sRGB, OpenEXR for linear."""
     import cv2
 
@@ -143,8 +152,13 @@ def packed_image(name: str, encoded: tuple[bytes, str], role: str) -> bpy.types.
     mark_colour_space(image, colour_space)
     # straight alpha would be multiplied into 8-bit colours and lose them where the picture is thin
     image.alpha_mode = "CHANNEL_PACKED"
-    image[ROLE_KEY] = role
+    image[ROLE_KEY], image[DIGEST_KEY] = role, digest(data)
     return image
+
+
+def digest(data: bytes) -> str:
+    """By which a texture's file is known again as the one that we wrote."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def make_material(

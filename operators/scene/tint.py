@@ -7,8 +7,10 @@ from collections.abc import Iterable
 import bpy
 import numpy as np
 
-from ...core.raster.colour_curves import linear_from_srgb
-from .keys import ROLE_KEY
+from ...core.raster.colour_curves import linear_from_srgb, srgb_from_linear
+from .colour_management import SPACES
+from .keys import DIGEST_KEY, LAYOUT_KEY, ROLE_KEY, WRITTEN_KEY
+from .materials import digest, encode_texture
 
 TINT_OF = "photo_diorama_tint_of"
 """Custom property of a tinted image: the one it was made from."""
@@ -62,9 +64,27 @@ def tinted_copy(image: bpy.types.Image, colour: tuple[float, float, float], stre
     copy.name = f"{image.name} tinted"
     copy.pixels.foreach_set(pixels)
     copy.update()
-    copy.pack()
+    pack_pixels(copy)
     copy[TINT_OF] = image
+    for key in (WRITTEN_KEY, DIGEST_KEY, LAYOUT_KEY):
+        copy.pop(key, None)
+    copy[DIGEST_KEY] = digest(bytes(copy.packed_file.data))
     return copy
+
+
+def pack_pixels(image: bpy.types.Image) -> None:
+    """Packs what an image shows now. Of 16 bits Blender would write linear values under a name that says sRGB, and they would be
+    darker when the file is opened again."""
+    if not image.is_float or image.colorspace_settings.name in SPACES["Linear Rec.709"]:
+        image.pack()
+        return
+    pixels = np.empty(len(image.pixels), np.float32)
+    image.pixels.foreach_get(pixels)
+    picture = np.clip(pixels.reshape(image.size[1], image.size[0], image.channels)[::-1], 0, 1)
+    picture[..., :3] = srgb_from_linear(picture[..., :3])
+    data, _ = encode_texture(picture, np.uint16)
+    image.pack(data=data, data_len=len(data))
+    image.buffers_free()
 
 
 def take_off(nodes: Iterable[bpy.types.Node]) -> None:

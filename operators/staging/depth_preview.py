@@ -1,4 +1,4 @@
-"""Photo and depth together in panel and dialog, as soon as both are chosen: read in a thread, shown as a preview."""
+"""Previews photo and depth side by side in panel and dialog, as soon as both are chosen; they are read in a thread."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from ...core.errors import DioramaError
 from ...core.settings import Settings
 
 LOOK_AGAIN = 0.2
-"""Seconds between two looks at whether a thumbnail is ready."""
+"""Seconds between two checks whether a thumbnail is ready."""
 SCALE, LETTERS = 10.0, 38
 MOST = 8
-"""Thumbnails that are kept."""
+"""Largest number of thumbnails that are kept."""
 
 _previews = None
 _shown: dict[tuple, Shown] = {}
@@ -39,7 +39,7 @@ class Shown:
 
 
 def draw_depth_preview(layout, photo: str, depth: str, settings: Callable[[], Settings]) -> None:
-    """The thumbnail of these files, or what is wrong with the depth; nothing where there is no photo or no depth to be seen."""
+    """Draws the thumbnail of these files, or what is wrong with the depth; nothing where photo or depth is missing."""
     if not photo:
         return
     try:
@@ -56,7 +56,7 @@ def draw_depth_preview(layout, photo: str, depth: str, settings: Callable[[], Se
 
 
 def _look(photo: Path, depth: Path | None, settings: Settings) -> Shown:
-    """What there is to be shown; begins to read it where that is new."""
+    """The thumbnail of these files; starts to read them if they are new."""
     stamps = tuple(path.stat().st_mtime_ns for path in (photo, depth) if path is not None)
     key = (str(photo), str(depth), stamps, settings.photo, settings.depth)
     if key not in _shown:
@@ -69,7 +69,7 @@ def _look(photo: Path, depth: Path | None, settings: Settings) -> Shown:
 
 
 def _read(shown: Shown, photo: Path, depth: Path | None, settings: Settings) -> None:
-    """In the thread; knows no Blender."""
+    """Reads the files; runs in the thread, without Blender."""
     try:
         shown.result = depth_thumbnail(photo, depth, settings)
     except Exception as error:  # noqa: BLE001 - whatever is wrong is told when the diorama is built
@@ -78,7 +78,7 @@ def _read(shown: Shown, photo: Path, depth: Path | None, settings: Settings) -> 
 
 
 def _publish(key: tuple) -> float | None:
-    """In Blender's own thread: makes the preview once it is read."""
+    """Makes the preview once the files are read; a timer in Blender's main thread."""
     shown = _shown.get(key)
     if shown is None or _previews is None:
         return None
@@ -96,7 +96,7 @@ def _publish(key: tuple) -> float | None:
 
 
 def _as_icon(name: str, pixels: np.ndarray) -> int:
-    """Blender's number for a square picture with these (h, w, 3) uint8 pixels in its middle."""
+    """Blender's icon number of a square picture with these (h, w, 3) uint8 pixels in its middle."""
     height, width = pixels.shape[:2]
     side = max(height, width)
     square = np.zeros((side, side, 4), np.float32)

@@ -12,7 +12,7 @@ from ..scene.emit import set_up_scene
 from ..scene.root import find_root, kept_source, objects_by_role
 
 FACTORY = {"Camera": "CAMERA", "Cube": "MESH", "Light": "LIGHT"}
-"""What stands in Blender's own startup scene."""
+"""Objects of Blender's startup scene."""
 OF_THE_SPACE = ("use_local_camera", "camera")
 OF_THE_SHADING = ("type", "color_type", "light", "show_object_outline")
 OF_THE_OVERLAY = ("show_floor", "show_axis_x", "show_axis_y", "show_relationship_lines")
@@ -21,14 +21,14 @@ OF_THE_VIEW = ("view_location", "view_rotation", "view_distance", "view_perspect
 MARGIN = 6
 """Pixels that Blender leaves round a camera's frame when it centres it (view3d_navigate: view_center_camera)."""
 LEAST_ZOOM = -30.0
-"""Of a camera's view in Blender; the frame is (zoom / 50 + sqrt 2) ** 2 / 4 times as large as the viewport."""
+"""Smallest zoom of Blender's camera view; the frame is (zoom / 50 + sqrt 2) ** 2 / 4 times as large as the viewport."""
 
 _before: dict[int, list[list]] = {}
-"""By viewport: the values, in the order of `_owners`, of what looking through the photo has changed there."""
+"""For each viewport: the original values of what `look_through` changed there, in the order of `_owners`."""
 
 
 def _owners(area: bpy.types.Area) -> list[tuple]:
-    """What of a viewport is changed, and by which names; found anew each time, since Blender frees closed viewports."""
+    """The parts of a viewport that are changed, and their property names; looked up each time, since Blender frees closed viewports."""
     space = area.spaces.active
     return [
         (space, OF_THE_SPACE), (space.shading, OF_THE_SHADING), (space.overlay, OF_THE_OVERLAY), (space.region_3d, OF_THE_VIEW)
@@ -45,7 +45,7 @@ def is_fresh(scene: bpy.types.Scene) -> bool:
 
 
 def camera_of(root: bpy.types.Object) -> bpy.types.Object:
-    """The photo's camera. Raises DioramaError where somebody has taken it away."""
+    """The photo's camera. Raises DioramaError where it was deleted."""
     camera = objects_by_role(root).get("camera")
     if camera is None or camera.type != "CAMERA":
         raise DioramaError(f"{root.name} has no camera of its own any more; Rebuild makes it again.")
@@ -53,7 +53,7 @@ def camera_of(root: bpy.types.Object) -> bpy.types.Object:
 
 
 def look_through(context: bpy.types.Context, root: bpy.types.Object) -> None:
-    """The viewport at hand shows the photo through its camera; the scene's own camera stays, unless there is none.
+    """Shows the photo through its camera in the current viewport; the scene's own camera stays, unless there is none.
 
     Raises DioramaError where the diorama has no camera.
     """
@@ -81,7 +81,7 @@ def look_through(context: bpy.types.Context, root: bpy.types.Object) -> None:
 
 
 def show_whole_photo(scene: bpy.types.Scene, root: bpy.types.Object, view: bpy.types.RegionView3D, region: bpy.types.Region) -> None:
-    """Takes a view, centred on the frame that is rendered, back until the photo fits too: it may be higher than that frame."""
+    """Zooms a camera view out until the whole photo fits: it may be higher than the frame that is rendered."""
     try:
         photo_width, photo_height = kept_source(root)["photo_size"]
         high = float(photo_height) / float(photo_width)
@@ -109,7 +109,7 @@ def look_back(area: bpy.types.Area) -> None:
 
 
 def looks_through(area: bpy.types.Area | None, root: bpy.types.Object) -> bool:
-    """Whether a viewport shows the photo by `look_through`, and nobody has turned it away since."""
+    """Whether a viewport still shows the photo since `look_through`."""
     if area is None or area.type != "VIEW_3D" or area.as_pointer() not in _before:
         return False
     space = area.spaces.active
@@ -117,7 +117,7 @@ def looks_through(area: bpy.types.Area | None, root: bpy.types.Object) -> bool:
 
 
 def viewport(context: bpy.types.Context) -> bpy.types.Area | None:
-    """The viewport that somebody works in, else the largest one of the windows."""
+    """The current viewport, else the largest one of all windows."""
     if context.area is not None and context.area.type == "VIEW_3D":
         return context.area
     areas = [area for window in context.window_manager.windows for area in window.screen.areas if area.type == "VIEW_3D"]
@@ -153,7 +153,7 @@ class LookThrough(ActOnDiorama, bpy.types.Operator):
 
 
 class SetUpScene(ActOnDiorama, bpy.types.Operator):
-    """Render the photo: make its camera the scene's, with the photo's resolution and its colours shown unchanged"""
+    """Set the scene up to render the photo: its camera, its resolution, and its colours shown unchanged"""
 
     bl_idname = "photo_diorama.set_up_scene"
     bl_label = "Set Up Scene"
@@ -175,7 +175,7 @@ register_classes, unregister_classes = bpy.utils.register_classes_factory((LookT
 
 @bpy.app.handlers.persistent
 def after_load(*_) -> None:
-    """Another file has viewports of its own."""
+    """Forgets all viewports: a newly opened file has others."""
     _before.clear()
 
 

@@ -15,7 +15,7 @@ from ..scene.root import find_root
 
 SOLID = ("MESH", "CURVE", "SURFACE", "FONT", "META")
 GAP = 0.1
-"""Between dioramas that stand side by side, as a part of the new one's width."""
+"""Gap between dioramas side by side, as a part of the new one's width."""
 
 
 def place(root: bpy.types.Object, how: str, context: bpy.types.Context, up: np.ndarray | None = None) -> str:
@@ -68,7 +68,7 @@ def _on_ground(root: bpy.types.Object, context: bpy.types.Context) -> str:
 
 
 def _beside_dioramas(root: bpy.types.Object, scene: bpy.types.Scene) -> None:
-    """To the right of all dioramas that are there, so that no two share a place."""
+    """Moves it to the right of all existing dioramas, so that no two overlap."""
     others = [ob for ob in scene.objects if _is_surface(ob) and find_root(ob) not in (root, None)]
     if not others:
         return
@@ -81,7 +81,7 @@ def _is_surface(ob: bpy.types.Object) -> bool:
 
 
 def _holding(root: bpy.types.Object, scene: bpy.types.Scene) -> bpy.types.Object | None:
-    """An object of somebody's own whose bounding box holds the photo's place."""
+    """A user's object whose bounding box contains the camera's place."""
     for ob in scene.objects:
         if ob.type in SOLID and find_root(ob) is None and ob.visible_get():
             low, high = _bounds([ob])
@@ -91,7 +91,7 @@ def _holding(root: bpy.types.Object, scene: bpy.types.Scene) -> bpy.types.Object
 
 
 def _bounds(objects: list[bpy.types.Object]) -> tuple[Vector, Vector]:
-    """The lower and the upper corner of a box round objects, in the world."""
+    """Lower and upper corner of the objects' bounding box, in world space."""
     corners = np.concatenate([np.array(ob.bound_box) @ np.array(_world(ob))[:3, :3].T + np.array(_world(ob))[:3, 3] for ob in objects])
     return Vector(corners.min(axis=0)), Vector(corners.max(axis=0))
 

@@ -255,7 +255,7 @@ def test_pixels_are_compared_to_the_last_one(blender, size):
 def test_an_image_of_ours_that_blender_cannot_read_is_no_success(blender, street, import_photo, monkeypatch):
     from photo_diorama.operators.scene import materials
 
-    monkeypatch.setattr(materials, "_encode", lambda pixels, dtype: (b"no picture", "sRGB"))
+    monkeypatch.setattr(materials, "encode_texture", lambda pixels, dtype: (b"no picture", "sRGB"))
     with pytest.raises(RuntimeError, match="Blender cannot read the image"):
         import_photo(*street, **CLOSEST)
     assert not blender.data.images and not blender.data.objects

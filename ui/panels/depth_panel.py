@@ -13,7 +13,7 @@ from .tab import DioramaPanel
 
 
 class PHOTO_DIORAMA_PT_depth(DioramaPanel, bpy.types.Panel):
-    """Change the depth of the selected diorama by hand; the original depth stays"""
+    """Edit the depth of the selected diorama; the original depth is kept"""
 
     bl_idname = "PHOTO_DIORAMA_PT_depth"
     bl_label = "Depth"

@@ -10,7 +10,7 @@ from .tab import DioramaPanel
 
 
 class PHOTO_DIORAMA_PT_export(DioramaPanel, bpy.types.Panel):
-    """The selected diorama as files for other programs, layers and textures kept"""
+    """Export the selected diorama to other programs, with layers and textures"""
 
     bl_idname = "PHOTO_DIORAMA_PT_export"
     bl_label = "Export"

@@ -21,7 +21,7 @@ BUTTONS = (
 
 
 class PHOTO_DIORAMA_PT_output(DioramaPanel, bpy.types.Panel):
-    """Files of the selected diorama, rendered from its own camera"""
+    """Render the selected diorama's own camera to files"""
 
     bl_idname = "PHOTO_DIORAMA_PT_output"
     bl_label = "Output"

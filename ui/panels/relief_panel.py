@@ -12,7 +12,7 @@ SHORT = {"Near Distance": "Near", "Far Distance": "Far", "Focus Distance": "Focu
 
 
 class PHOTO_DIORAMA_PT_relief(DioramaPanel, bpy.types.Panel):
-    """How deep the selected diorama is; the photo's camera sees the same for every setting"""
+    """Depth of the selected diorama; the photo's own camera sees the same picture for every setting"""
 
     bl_idname = "PHOTO_DIORAMA_PT_relief"
     bl_label = "Relief"

@@ -9,7 +9,7 @@ from .tab import DioramaPanel
 
 
 class PHOTO_DIORAMA_PT_safe_range(DioramaPanel, bpy.types.Panel):
-    """How far the selected diorama's camera may move before unseen areas show"""
+    """How far the selected diorama's camera may move before gaps show"""
 
     bl_idname = "PHOTO_DIORAMA_PT_safe_range"
     bl_label = "Safe Range"

@@ -27,19 +27,19 @@ class PhotoDioramaPreferences(bpy.types.AddonPreferences):
 
     models_folder: bpy.props.StringProperty(
         name="Models Folder",
-        description="Where depth and inpainting models are kept; left empty, the extension's own folder",
+        description="Folder of downloaded networks; empty: the extension's own folder",
         subtype="DIR_PATH",
     )
     drop_photos: bpy.props.BoolProperty(
         name="Drop Photos on the Viewport",
-        description="Offer a diorama when an image is dropped; Blender then asks each time what the image is for",
+        description="Offer a diorama when an image is dropped; Blender then asks each time how to use the image",
         default=False,
         update=lambda self, context: set_drop(self.drop_photos),
     )
     torch_folder: bpy.props.StringProperty(
         name="Own PyTorch",
-        description="A site-packages folder with a PyTorch of your own, such as a CUDA build for an NVIDIA graphics card; "
-        "left empty, the one that the extension brings",
+        description="Site-packages folder with your own PyTorch, such as a CUDA build for an NVIDIA graphics card; "
+        "empty: the one in the extension",
         subtype="DIR_PATH",
         update=lambda self, context: user_torch.apply(self.torch_folder),
     )

@@ -109,6 +109,28 @@ def test_focal_plane_resolution_of_a_portrait_stored_upright(tmp_path):
     assert photo.camera.focal_px == pytest.approx(50, rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("header", "focal", "assumed"),
+    [
+        ({"effectiveFocalLength": 20.0, "sensorOverallDimensions": (30.0, 20.0)}, 40.0, False),
+        ({"nominalFocalLength": 20.0, "sensorOverallDimensions": (40.0, 20.0)}, 30.0, False),
+        ({"Lens": "36.00"}, 60.0, True),
+        ({"Lens": "wide"}, 60.0, False),
+        ({"Lens": "-3"}, 60.0, False),
+        ({"effectiveFocalLength": 20.0}, 60.0, False),
+    ],
+)
+def test_the_lens_that_an_openexr_tells(tmp_path, header, focal, assumed):
+    """By its standard attributes, or as Blender stamps it; what was taken for granted is told."""
+    OpenEXR = pytest.importorskip("OpenEXR")
+    header = {name: np.float32(value) if np.ndim(value) else value for name, value in header.items()}
+    OpenEXR.File({"type": OpenEXR.scanlineimage, **header}, {"RGB": np.full((40, 60, 3), 0.5, np.float32)}).write(str(tmp_path / "a.exr"))
+    photo = load_photo(tmp_path / "a.exr")
+    assert photo.camera.focal_px == pytest.approx(focal, rel=1e-5)
+    assert any("sensor of 36 mm" in note for note in photo.notes) == assumed
+    assert ("OpenEXR" in photo.focal_source) == (focal != 60 or assumed)
+
+
 @pytest.mark.parametrize("tags", [{}, {"mm35": 0}, {"mm": IFDRational(0, 0), "resolution": IFDRational(1)}, {"mm35": 65000}])
 def test_without_a_focal_length_the_long_side_spans_53_degrees(tmp_path, tags):
     photo = load_photo(saved(tmp_path, "a.jpg", UPRIGHT, exif=exif(**tags)))

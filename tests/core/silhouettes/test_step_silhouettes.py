@@ -1,17 +1,20 @@
 """Soft depth gets one step at each silhouette: where the photo has its edge, once, and not on slopes or without evidence."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from photo_diorama.core.camera.camera import Camera
 from photo_diorama.core.depth.depth_map import DepthMap
 from photo_diorama.core.depth.sharpen_depth import sharpen
 from photo_diorama.core.layers.split import split_into_layers
+from photo_diorama.core.photo.photo import Photo
 from photo_diorama.core.settings import LayerSettings
 from photo_diorama.core.silhouettes.ramps import find_ramps
-from photo_diorama.core.silhouettes.step import is_soft
+from photo_diorama.core.silhouettes.step_depth import is_soft
 
 HEIGHT, WIDTH = 320, 480
 SCALE = WIDTH / 960
@@ -19,14 +22,11 @@ HARD = LayerSettings(soft_edge=0.0, rim=0.0)
 NEAR, FAR = 1.0, 0.2
 
 
-class Picture:
-    """A photo that holds only what `split_into_layers` asks for."""
-
-    def __init__(self, colour):
-        self.colour = colour
-
-    def working_colour(self, height, width):
-        return self.colour
+def picture(colour: np.ndarray) -> Photo:
+    """A photo of these (h, w, 3) float32 colours, sRGB."""
+    height, width = colour.shape[:2]
+    whole = (colour * 65535 + 0.5).astype(np.uint16)
+    return Photo("made", Path("made.png"), whole, None, Camera.from_fov(width, height), "made here", None)
 
 
 def disc(radius=90, centre=(240, 160)):
@@ -51,7 +51,7 @@ def soft(disparity, width=20.0, shift=0):
 def torn(depth, colour, settings=HARD):
     """Links right and down that are torn, (2, h, w) bool, within the photo."""
     sharp = sharpen(depth, colour, settings)
-    image = split_into_layers(Picture(colour), sharp, settings)
+    image = split_into_layers(picture(colour), sharp, settings)
     top, left, h, w = image.frame
     links = image.layers[0].links[:, top : top + h, left : left + w]
     return np.stack([links[0] < 0, links[2] < 0]), sharp
@@ -215,5 +215,5 @@ def test_silhouettes_of_estimates_are_soft_by_default_and_those_of_true_depth_ha
     colour = scene(mask)
     for depth, expected in ((soft(np.where(mask, NEAR, FAR)), True), (soft(np.where(mask, NEAR, FAR), 3), False)):
         sharp = sharpen(depth, colour, settings)
-        image = split_into_layers(Picture(colour), sharp, settings)
+        image = split_into_layers(picture(colour), sharp, settings)
         assert (find_matte(image, settings, None, sharp.steps is not None) is not None) == expected

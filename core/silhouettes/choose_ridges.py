@@ -1,4 +1,4 @@
-"""Which stretches of a ridge are sure enough to tear: where no clean step can be found, a stretched sheet is the kinder error."""
+"""Decides which stretches of a ridge are certain enough to cut: where no clean step can be found, a stretched sheet looks better."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from .ramps import REFERENCE_SIDE, Ramps, connected
 from .ridge_means import gaussian_means
 
 STRETCH = 30
-"""The decision is made for stretches: evidence is smoothed along the ridge by a Gaussian of this sigma, px."""
+"""Sigma, px, of the Gaussian that smooths evidence along the ridge, so that whole stretches are decided."""
 MOST_OVERLAP, WEAK_OVERLAP = 0.55, 0.75
-"""Stretches whose two sides have colours as alike as this (Bhattacharyya) are no silhouettes, or hide theirs too well; those up
-to the second value go with a sure stretch that they are connected to."""
+"""Bhattacharyya coefficients of both sides' colours: below the first a stretch is certain, below the second it counts where it is
+connected to a certain one, above that it is dropped."""
 SURE_BOUNDARY, WEAK_BOUNDARY, NO_BOUNDARY = 0.75, 0.6, 0.45
-"""Where the estimator says how likely a pixel is to lie at an occlusion boundary: stretches above the first are sure whatever their
-colours, above the second they go with a sure one, below the third they are none."""
+"""Probabilities of an occlusion boundary, where the estimator gives them: above the first a stretch is certain whatever its colours,
+above the second it counts where it is connected to a certain one, below the third it is dropped."""
 BOUNDARY_REACH = 3
-"""A boundary is looked for up to so many px beside a ridge."""
+"""Px beside a ridge within which the boundary's probability is taken."""
 LEAST_JUMP = 0.03
-"""Of a stretch that the boundary alone makes sure, part of the range."""
+"""Least jump of a stretch that the boundary alone makes certain, part of the range."""
 LEAST_STRENGTH = 0.05
-"""Jump, as a part of the range, times what the two sides' colours do not share."""
+"""Least strength: jump (part of the range) times 1 - Bhattacharyya coefficient."""
 PARALLEL_REACH = 60
-"""Another ridge this near across, px, that jumps the same way is part of one ramp. The outer one is the silhouette ..."""
+"""Two ridges within this distance across, px, that jump the same way are one ramp. The outer one is the silhouette ..."""
 OUTER_FACTOR = 2.0
-"""... unless the inner one is so many times stronger: what lies within a hero stays whole."""
+"""... unless the inner one is this many times stronger: the inside of a foreground stays whole."""
 SHORTEST = 24
 """Stretches shorter than this are dropped, px."""
 
 
 def sure_stretches(ramps: Ramps, colours: ColourModels, shape: tuple[int, int], boundary: np.ndarray | None = None) -> Ramps:
-    """The ramps, less the stretches whose colours do not tell the sides apart and those beside a stronger parallel ridge.
+    """The ramps without stretches whose sides have similar colours and without those beside a stronger parallel ridge.
 
     `boundary` (h, w) float32 0..1 is the probability of an occlusion boundary, where the estimator gives one: it overrules colours.
     """
@@ -71,7 +71,7 @@ def _along(ramps: Ramps, values: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def _gives_way(ramps: Ramps, strength: np.ndarray, shape, scale: float) -> np.ndarray:
-    """(n,) bool: a pixel of another ridge that points the same way lies across within reach, and is the silhouette of both."""
+    """(n,) bool: another ridge of the same direction lies across within reach, and is the silhouette of both."""
     import cv2
 
     number = np.full(shape, -1, np.float32)  # exact up to 2**24; of 32-bit integers OpenCV finds no maximum
@@ -92,6 +92,6 @@ def _gives_way(ramps: Ramps, strength: np.ndarray, shape, scale: float) -> np.nd
 
 
 def _with_sure_pixels(ramps: Ramps, sure: np.ndarray, shape, least: float) -> Ramps:
-    """Numbers the stretches that are left anew and drops those with fewer than `least` sure pixels."""
+    """Renumbers the remaining stretches and drops those with fewer than `least` certain (`sure`) pixels."""
     own = connected(ramps.rows, ramps.columns, shape) if len(ramps) else ramps.ridge
     return replace(ramps, ridge=own).take(np.bincount(own, sure, minlength=1)[own] >= least)

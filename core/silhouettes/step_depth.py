@@ -4,35 +4,35 @@ from __future__ import annotations
 
 import numpy as np
 
-from .band import Band, band_around
+from .band import RidgeBand, band_around
+from .choose_ridges import sure_stretches
 from .colour_models import learn_colours
-from .evidence import sure_stretches
 from .grid_system import links_of, solve
 from .join_ends import join_ends
 from .ramps import REFERENCE_SIDE, Ramps, without_slopes
 from .random_walker import WIDTH, near_probability
 
 SOFT, LEAST_SOFT = 12.0, 5.0
-"""Ramps of this median width or more, px at a long side of 960, are an estimator's: stereo has 5.5, sensors 4.6, phones 4 to 8
-and the built-in network 15 to 35. On a small map so many px of its own are asked for, as every map blurs a little."""
+"""Median width of ramps from which depth counts as estimated: px at a long side of 960 (stereo has 5.5, sensors 4.6, phones 4 to 8,
+the built-in network 15 to 35), and px of the map itself at least, as every small map blurs a little."""
 LABEL_SMOOTHING = 2.0
 """Sigma of the Gaussian over the label, px."""
 PLATEAU_PULL = 0.02
-"""Weight that draws a continued surface to the plateau's disparity, beside links of weight 1."""
+"""Weight of the pull to the plateau's disparity, beside links of weight 1."""
 ISOLATED = 5.0
-"""A jump this many times those beside it is no ramp: somebody painted it, or a file had it."""
+"""A jump this many times its neighbours is a step already (painted, or in the file), not a ramp."""
 ITERATIONS, TOLERANCE = 80, 1e-4
 
 
 def is_soft(ramps: Ramps, shape: tuple[int, int]) -> bool:
-    """Whether the ramps of a map of `shape` (h, w) are an estimator's."""
+    """Whether a map of `shape` (h, w) with these ramps was estimated, not measured."""
     return len(ramps) > 0 and float(np.median(ramps.width)) > max(SOFT * max(shape) / REFERENCE_SIDE, LEAST_SOFT)
 
 
 def step_at_silhouettes(
     disparity: np.ndarray, colour: np.ndarray, ramps: Ramps, tear: float, rim: int, boundary: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(h, w) float32 disparity in which each ramp of `ramps` that is sure is one step, and (2, h, w) bool where it steps.
+    """(h, w) float32 disparity in which each certain ramp is one step, and (2, h, w) bool of the links where it steps.
 
     disparity: (h, w) float32, parts of its range; colour: (h, w, 3) float32 sRGB 0..1; `tear`: the least step. Slopes and
     doubtful ramps stay as they are. The near side goes on for `rim` px over the pixels whose colour mixes both.
@@ -70,7 +70,7 @@ def _steps_at(label: np.ndarray, where: np.ndarray) -> np.ndarray:
 
 
 def _isolated_steps(disparity: np.ndarray, tear: float) -> np.ndarray:
-    """(2, h, w) bool: links right and down whose jump is a step already: `ISOLATED` times the jumps beside it on its line."""
+    """(2, h, w) bool: links right and down whose jump is a step already: `ISOLATED` times its neighbours along the line."""
     steps = np.zeros((2, *disparity.shape), bool)
     for step, jump in ((steps[0, :, :-1], np.diff(disparity, axis=1)), (steps[1, :-1].T, np.diff(disparity, axis=0).T)):
         sign, same = np.sign(jump), np.zeros_like(jump)
@@ -80,8 +80,8 @@ def _isolated_steps(disparity: np.ndarray, tear: float) -> np.ndarray:
     return steps
 
 
-def _smooth_label(probability: np.ndarray, band: Band, open_: np.ndarray) -> np.ndarray:
-    """(h, w) bool near; its contour smoothed, islands that reach no plateau given to the other side."""
+def _smooth_label(probability: np.ndarray, band: RidgeBand, open_: np.ndarray) -> np.ndarray:
+    """(h, w) bool: the near side, with a smoothed contour; islands that reach no plateau go to the other side."""
     import cv2
 
     scale = max(open_.shape) / REFERENCE_SIDE
@@ -96,8 +96,8 @@ def _smooth_label(probability: np.ndarray, band: Band, open_: np.ndarray) -> np.
     return near
 
 
-def _stepped(disparity: np.ndarray, band: Band, near: np.ndarray) -> np.ndarray:
-    """Each side's surface continued over the ramp as a membrane, up to the label's border."""
+def _stepped(disparity: np.ndarray, band: RidgeBand, near: np.ndarray) -> np.ndarray:
+    """Continues each side's surface over the ramp as a membrane, up to the label's border."""
     scale = max(near.shape) / REFERENCE_SIDE
     on_ramp = (band.distance < band.near_distance) & (-band.distance < band.far_distance)
     moved = (near != (band.distance > 0)) & (np.abs(band.distance) <= WIDTH * scale)

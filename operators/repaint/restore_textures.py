@@ -1,0 +1,59 @@
+"""The operator that takes back what was painted on the textures."""
+
+# no `from __future__ import annotations` here: Blender registers no annotation that is a string
+
+import bpy
+
+from ...core.errors import DioramaError
+from ..on_diorama import ActOnDiorama
+from ..scene.root import source_files
+from ..scene.surfaces import image_nodes_of, images_of
+from ..scene.tint import kept_tint, take_off, tint, tinted_images
+from .painted import find_paint, is_linear, renewed, secure, take_from_tint, written_on
+
+
+class RestoreTextures(ActOnDiorama, bpy.types.Operator):
+    """Take back what was painted on the textures of this diorama: they become what was built. Images that were kept aside stay"""
+
+    bl_idname = "photo_diorama.restore_textures"
+    bl_label = "Restore Textures"
+    bl_options = {"REGISTER", "UNDO"}
+
+    what: bpy.props.EnumProperty(
+        name="What",
+        description="Which textures are restored",
+        items=[
+            ("ALL", "All", "The photo and all that was invented"),
+            ("INVENTED", "Invented", "What was invented behind things and outside the photo's frame"),
+            ("PHOTO", "Photo", "The photo itself"),
+        ],
+    )
+
+    def act(self, context, root):
+        take_from_tint(root)
+        photo = bpy.path.abspath(source_files(root)[0])
+        wanted = {"ALL": ("photo", "atlas", "soft"), "INVENTED": ("atlas",), "PHOTO": ("photo", "soft")}[self.what]
+        painted = [image for role, image in images_of(root).items() if role.split()[0] in wanted and find_paint(image, photo)]
+        if not painted:
+            self.report({"INFO"}, f"Nothing was painted on {root.name}.")
+            return {"CANCELLED"}
+        for image in painted:
+            if written_on(image, photo) is None:
+                raise DioramaError(f"What {image.name} was before is not in this file any more; rebuild {root.name} with other options.")
+        secure(painted, photo)
+        nodes = image_nodes_of(root)
+        names, overlaid = [], bool(tinted_images(nodes))
+        take_off(nodes)
+        for image in painted:
+            space = "Linear Rec.709" if is_linear(image) else "sRGB"
+            restored, name = renewed(image, (written_on(image, photo), space)), image.name
+            image.user_remap(restored)
+            bpy.data.images.remove(image)
+            restored.name = name
+            names.append(name)
+        if overlaid:
+            tint(nodes, *kept_tint(root))
+        return f"Restored: {', '.join(sorted(names))}."
+
+
+register, unregister = bpy.utils.register_classes_factory((RestoreTextures,))
