@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from ..errors import DioramaError
@@ -43,6 +42,8 @@ def length_of(ends: np.ndarray, disparity: np.ndarray, camera: Camera) -> float:
     background where it is drawn slightly off the edge, do not count: where a much nearer surface ends beside most of the line, the
     line is its edge.
     """
+    import cv2
+
     h, w = disparity.shape
     places = ends * (w / camera.width, h / camera.height)
     t = np.linspace(0, 1, max(16, int(np.hypot(*(places[1] - places[0]))) + 1))
