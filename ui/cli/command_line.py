@@ -26,7 +26,7 @@ COMMANDS = {
     "depth": (write_depth, "Writes the depth of a photo alone, for other programs."),
     "models": (manage_models, "Lists, downloads, imports, removes and verifies networks."),
 }
-"""Those without a description are for our own use. A photo that is called like a command is named as ./inspect."""
+"""Commands; those without a description are internal. A photo named like a command is given as ./inspect."""
 
 
 def main(arguments: list[str] | None = None, models: Path | None = None, online: bool = True) -> int:
