@@ -10,6 +10,9 @@ from .camera import Camera
 SHORTEST = 0.01
 """Least length of the line, as a part of the photo's long side: on a shorter one the depth of its ends says nothing."""
 ROUNDS = 4
+BESIDE, STEP = 0.004, 0.03
+"""How far beside its edge a line may be drawn, as a part of the working picture's long side, and the least step of inverse depth at
+such an edge, as a part of it."""
 
 
 def line_from(text: str, camera: Camera) -> np.ndarray:
@@ -36,17 +39,30 @@ def length_of(ends: np.ndarray, disparity: np.ndarray, camera: Camera) -> float:
     pixels; `camera` is the photo's.
 
     Inverse depth is linear along the line in the picture. The fit follows most of the samples, so things in front of the line, or the
-    background where it is drawn slightly off the edge, do not count.
+    background where it is drawn slightly off the edge, do not count: where a much nearer surface ends beside most of the line, the
+    line is its edge.
     """
+    import cv2
+
     h, w = disparity.shape
     places = ends * (w / camera.width, h / camera.height)
     t = np.linspace(0, 1, max(16, int(np.hypot(*(places[1] - places[0]))) + 1))
     column, row = (places[0] + t[:, None] * (places[1] - places[0])).T
+    least = disparity.min() / 2
+    reach = np.ones((2 * max(1, round(BESIDE * max(h, w))) + 1,) * 2, np.uint8)
+    pictures = (disparity, cv2.dilate(disparity, reach), cv2.erode(disparity, reach))
+    at_ends, nearer, farther = (np.maximum(_at_ends(t, picture, row, column), least) for picture in pictures)
+    if (nearer + farther - 2 * at_ends).sum() > STEP * at_ends.sum():  # on a slope both sides differ by the same
+        at_ends = nearer
+    return float(np.linalg.norm(np.diff(camera.unproject(ends[:, 0], ends[:, 1], 1 / at_ends), axis=0)))
+
+
+def _at_ends(t: np.ndarray, disparity: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """(2,) disparity at t of 0 and 1 of the line through most of what (n,) rows and columns show."""
+    h, w = disparity.shape
     values = disparity[np.clip(row.astype(int), 0, h - 1), np.clip(column.astype(int), 0, w - 1)].astype(np.float64)
     slope, start = _line_through(t, values)
-    least = values.min() / 2
-    at_ends = np.maximum([start, start + slope], least)
-    return float(np.linalg.norm(np.diff(camera.unproject(ends[:, 0], ends[:, 1], 1 / at_ends), axis=0)))
+    return np.array([start, start + slope])
 
 
 def _line_through(t: np.ndarray, values: np.ndarray) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from .quadtree import BLOCK
 from .texture_layout import SKIRT, TextureLayout, layout_of_boxes
 
 PADDING = 4
-"""Texels of the surroundings repeated round each rectangle, so that filtering never meets another one's."""
+"""Texels of the surroundings repeated around each rectangle, so that filtering never mixes two rectangles."""
 
 
 @dataclass(frozen=True)

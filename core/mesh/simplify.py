@@ -17,8 +17,10 @@ from .outlines import LAST_OFF, Slides, find_outlines
 from .quadtree import TEXTURE_SHIFT, Pieces
 from .vertices import Vertices
 
+KINDS = 4
+"""Number of kinds of pixels, PHOTO to BACK (core/layers/layered_depth_image.py): the last digit of a label."""
 BLOCKS_PART = 0.7
-"""The part of the tolerance that blocks may use up (core/mesh/quadtree.py); collapses have the rest."""
+"""Part of the tolerance for blocks (core/mesh/quadtree.py); the collapses have the rest."""
 OUTLINE, HIDDEN_OUTLINE = 0.35, 1.0
 """How far an outline may leave its place, in working pixels, where the tolerance is 1; it grows as the tolerance's root. Of what
 the photo's camera does not see more is allowed."""
@@ -28,18 +30,20 @@ ALTITUDE = 0.15
 """Least height of a triangle on the picture, in working pixels."""
 MOST_SHIFT = 5.0
 """How many times `TEXTURE_SHIFT` the texture may shift at the most, whatever number of triangles is wanted: half a pixel."""
+HIDDEN_MORE = 4.0
+"""How much farther what was invented may shift, which the photo's camera never sees, where a number is not met otherwise."""
 FIRST, GROWTH, LAST = 0.125, 2.0, 1e6
 """Tolerances on the way to a number of triangles: the first, each to the one before, and where it is given up."""
 WASTE, LAST_WASTE = 0.06, 0.01
 """A round that takes out less than this part of the triangles is the last of its tolerance; the second where there is no next one."""
 PICKS = 3
-"""How often more is picked in a round where what was picked before leaves room."""
+"""Times that further edges are picked in a round, where those picked before leave room."""
 TRIES = 2
-"""How often a vertex is tried in vain before it rests until something beside it changes."""
+"""Failed attempts after which a vertex rests until something beside it changes."""
 SHORT = 0.01
-"""What a pixel of an edge's length counts beside a whole tolerance of disparity: short edges go first."""
+"""Cost of a pixel of an edge's length, beside a whole tolerance of disparity: short edges go first."""
 AT_ONCE = 1 << 15
-"""Edges looked at in one go: what belongs to them stays in the processor's cache."""
+"""Edges that are handled together: few enough that their data stay in the processor's cache."""
 FOLLOWING = np.array([1, 2, 0, 1])
 """Places of a triangle's vertices after each, and after that."""
 
@@ -98,8 +102,8 @@ def _labels(pieces: Pieces, textures, layers: int, split: bool) -> tuple[np.ndar
         origin = origin.astype(np.int64)  # NumPy 2 puts no number of 32 bits beside an int32
         key = origin[:, 0] << 32 | (origin[:, 1] & 0xFFFFFFFF)
         place[own] = np.unique(key, return_inverse=True)[1]
-    label = (place * layers + pieces.layer) * 4 + pieces.shown
-    return label, np.arange(label.max() + 1) // 4 % layers > 0
+    label = (place * layers + pieces.layer) * KINDS + pieces.shown
+    return label, np.arange(label.max() + 1) // KINDS % layers > 0
 
 
 def _outline_scale(image: LayeredDepthImage, seen: np.ndarray) -> np.ndarray:
@@ -150,8 +154,12 @@ class _Work:
         self.slides: Slides | None = None
 
     def begin_last_resort(self) -> None:
-        """From now on also corners where more than two outlines meet may go, and outlines farther from their place."""
+        """From now on also corners where more than two outlines meet may go, outlines farther from their place, and textures of
+        what is never seen from the photo's camera farther from theirs."""
         self.slides_too, self.outlines.most_off = True, LAST_OFF
+        disparity, shift = self.strictness
+        invented = np.arange(len(shift)) % KINDS == INVENTED
+        self.strictness = np.stack([disparity, np.where(invented, shift / HIDDEN_MORE, shift)])
 
     def round(self, tolerance: float, turn: int, most: int) -> None:
         """Collapses allowed items, no two neighbours; at most `most` triangles."""

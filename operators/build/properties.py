@@ -13,7 +13,7 @@ from ...core.settings import Settings, each_option
 from ...core.shown_options import PRESETS, shown
 
 OWN = "own"
-"""The preset of options that are none's."""
+"""The entry for options that match no preset."""
 
 
 def option_properties(**flags) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def percent_of(name: str) -> str:
 
 
 FOR_THE_EYE = {"HIDDEN", "SKIP_SAVE"}
-"""Flags of what holds nothing of its own; presets pass over what is hidden."""
+"""Flags of properties that store nothing themselves; hidden ones are not part of presets."""
 
 
 def _percentage(f: dataclasses.Field):
@@ -115,7 +115,7 @@ def _worded(name: str) -> str:
 
 
 OF_ONE_PHOTO = {"SKIP_PRESET", "SKIP_SAVE"}
-"""Flags of what belongs to one photo: neither presets nor the next call take it over."""
+"""Flags of properties that belong to one photo: neither presets nor the next call keep them."""
 
 
 def photo_property():

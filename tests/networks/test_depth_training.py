@@ -3,6 +3,7 @@
 import importlib.util
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -214,3 +215,18 @@ def test_the_boundary_that_is_there_costs_less_than_one_beside_it(truth):
         float(edges.boundary_loss(each, boundary, valid)) for each in (logit, logit.roll(6, 2), torch.full_like(logit, -8))
     )
     assert right < 0.05 < 0.5 < min(beside, none)
+
+
+def test_a_crop_without_any_depth_costs_nothing_and_spoils_nothing():
+    """All sky, or cut out before a photo whose depth nobody knows: neither the losses nor their gradients are NaN."""
+    sys.path.insert(0, str(FOLDER))
+    try:
+        edges = load("train_edges")
+    finally:
+        sys.path.remove(str(FOLDER))
+    batch = [types.SimpleNamespace(kind=edges.RENDERED), types.SimpleNamespace(kind=edges.PASTED)]
+    guess = torch.rand(2, 16, 16, requires_grad=True)
+    inverse, valid = torch.zeros(2, 32, 32), torch.stack([torch.ones(32, 32), torch.zeros(32, 32)]).bool()
+    terms = edges.objective(guess, torch.zeros(2, 16, 16), batch, inverse, valid)
+    sum(terms.values()).backward()
+    assert all(bool(torch.isfinite(value)) for value in terms.values()) and bool(torch.isfinite(guess.grad).all())

@@ -20,7 +20,7 @@ def mean_of(values: Tensor, valid: Tensor) -> Tensor:
 def standardise(disparity: Tensor, valid: Tensor) -> Tensor:
     """Each image less its median, over its mean absolute deviation: Ranftl et al. 2020, equation 5. (N, H, W) both."""
     flat = torch.where(valid, disparity, torch.nan).flatten(1)
-    middle = flat.nanmedian(1).values[:, None, None]
+    middle = flat.nanmedian(1).values.nan_to_num()[:, None, None]  # of an image without a valid pixel there is none
     count = valid.sum((1, 2)).clamp(min=1)[:, None, None]
     spread = ((disparity - middle).abs() * valid).sum((1, 2), keepdim=True) / count
     return (disparity - middle) / spread.clamp(min=1e-4)

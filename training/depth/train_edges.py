@@ -71,7 +71,7 @@ def objective(guess: Tensor, logit: Tensor, batch: list[Sample], inverse: Tensor
     pasted = torch.tensor([float(s.kind == PASTED) for s in batch], device=guess.device)
     level = losses.standardise(guess, valid)
     truth = losses.standardise(inverse, valid).clamp(-8, 8)
-    log_truth = losses.standardise(torch.log(inverse / inverse.amax((1, 2), keepdim=True) + 0.02), valid)
+    log_truth = losses.standardise(torch.log(inverse / inverse.amax((1, 2), keepdim=True).clamp(min=1e-6) + 0.02), valid)
     first, second, sign = losses.random_pairs(inverse, valid, 1500)
     mixed = (truth + log_truth) / 2
     terms = {

@@ -27,7 +27,7 @@ COMMANDS = {
     "layers": (write_layers, "Writes every surface as a picture, for programs that paint and composite."),
     "models": (manage_models, "Lists, downloads, imports, removes and verifies networks."),
 }
-"""Those without a description are for our own use. A photo that is called like a command is named as ./inspect."""
+"""Commands; those without a description are internal. A photo named like a command is given as ./inspect."""
 
 
 def main(arguments: list[str] | None = None, models: Path | None = None, online: bool = True) -> int:

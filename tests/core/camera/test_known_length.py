@@ -37,6 +37,16 @@ def test_a_post_before_the_line_and_a_rough_end_do_not_count():
     assert length_of(ends, disparity, CAMERA) == pytest.approx(truth, rel=0.02)
 
 
+@pytest.mark.parametrize("off", [-2, 0, 2])
+def test_a_line_beside_a_silhouette_measures_the_nearer_thing(off):
+    """An edge of a board, drawn up to two pixels of the photo off it, has the board's length and not that of the wall behind."""
+    disparity = np.full(SMALL, 1 / 6, np.float32)
+    disparity[80:240, 120:300] = 1 / 2
+    column = 240 + off
+    ends = np.array([[column, 160], [column, 480]], float)
+    assert length_of(ends, disparity, CAMERA) == pytest.approx(320 * 2 / CAMERA.focal_px, rel=1e-3)
+
+
 def test_lines_that_cannot_be_are_told():
     assert line_from(" 1, 2,300 ,4", CAMERA).tolist() == [[1, 2], [300, 4]]
     for text, words in (("", "four numbers"), ("1,2,3", "four numbers"), ("1,2,x,4", "four numbers"), ("0,0,nan,5", "leaves the photo"),

@@ -1,5 +1,8 @@
 """A camera from lines: exact for exact lines of any view, close for lines drawn by hand, and told where lines say too little."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from poses import turned
@@ -8,6 +11,7 @@ from photo_diorama.core.camera.camera import Camera
 from photo_diorama.core.camera.vanishing_points import camera_from_lines
 from photo_diorama.core.errors import DioramaError
 
+DEMO = Path(__file__).parents[3] / "docs/demo"
 WIDTH, HEIGHT, FOCAL = 1536, 1024, 1195.0
 VIEWS = [(-8, 0, 35), (12, 3, -50), (-20, -5, 60)]
 
@@ -51,8 +55,9 @@ def test_three_directions_find_the_principal_point(turn):
 
 
 @pytest.mark.parametrize("turn", VIEWS)
-def test_lines_a_third_of_a_pixel_off_are_good_enough(turn):
-    lines, up = seen_lines(turn, noise=0.3, axes="xy")
+@pytest.mark.parametrize("axes", ["xy", "xyz"])
+def test_lines_a_third_of_a_pixel_off_are_good_enough(turn, axes):
+    lines, up = seen_lines(turn, noise=0.3, axes=axes)
     found = camera_from_lines(WIDTH, HEIGHT, lines)
     assert found.camera.focal_px == pytest.approx(FOCAL, rel=0.01) and tilt_error(found, up) < 0.3
 
@@ -62,6 +67,28 @@ def test_upright_lines_in_a_level_view_are_no_trouble():
     lines, up = seen_lines((0, 0, 40))
     found = camera_from_lines(WIDTH, HEIGHT, lines)
     assert found.camera.focal_px == pytest.approx(FOCAL, rel=1e-6) and tilt_error(found, up) < 1e-3
+
+
+def test_lines_drawn_by_hand_on_the_courtyard():
+    """Along planks and plank ends of the table, and uprights of window and gate; the scene's own camera looks down by 9 degrees."""
+    drawn = {
+        "x": [[394, 771, 1369, 717], [378, 809, 1427, 746], [351, 857, 1501, 783], [368, 860, 523, 850], [339, 918, 545, 901]],
+        "y": [[394, 771, 378, 809], [369, 813, 352, 857], [337, 919, 311, 984], [1369, 717, 1427, 746], [1432, 747, 1501, 783]],
+        "z": [
+            [51, 143, 73, 398],
+            [409, 139, 421, 399],
+            [689, 330, 691, 531],
+            [561, 330, 567, 570],
+            [147, 144, 167, 397],
+            [263, 153, 273, 332],
+        ],
+    }
+    own = json.loads((DEMO / "camera.json").read_text())
+    found = camera_from_lines(own["width"], own["height"], {axis: np.reshape(ends, (-1, 2, 2)) for axis, ends in drawn.items()})
+    assert found.camera.focal_px == pytest.approx(own["focal_px"], rel=0.04)
+    assert (found.camera.cx, found.camera.cy) == pytest.approx((own["cx"], own["cy"]), abs=5)
+    pitch = np.radians(9)
+    assert tilt_error(found, (0, -np.cos(pitch), -np.sin(pitch))) < 0.1
 
 
 def test_too_little_is_told():

@@ -8,6 +8,7 @@ from layer_checks import areas, covered, on_picture
 from scenes import Scene
 
 from photo_diorama.core.inpaint.inpaint import inpaint
+from photo_diorama.core.mesh import simplify
 from photo_diorama.core.mesh.quadtree import FLATNESS
 from photo_diorama.core.mesh.triangulate import triangulate
 from photo_diorama.core.settings import InpaintSettings, LayerSettings, MeshSettings
@@ -105,8 +106,9 @@ def image_surface(image) -> np.ndarray:
     return image.layers[0].disparity[top : top + height, left : left + width] > 0.6
 
 
-def test_hidden_surfaces_stay_behind_what_hides_them():
-    layered = meshed(20000)
+@pytest.mark.parametrize("wanted", [100, 20000])
+def test_hidden_surfaces_stay_behind_what_hides_them(wanted):
+    layered = meshed(wanted)
     front = seen(layered)
     for mesh in layered.meshes:
         if not mesh.role.startswith("hidden"):
@@ -116,6 +118,19 @@ def test_hidden_surfaces_stay_behind_what_hides_them():
         inside = (u > 0) & (u < WIDTH) & (v > 0) & (v < HEIGHT)
         over = front[v[inside].astype(int), u[inside].astype(int)]
         assert (1 / middle[inside, 2] <= over + large()[0].threshold / 8).mean() > 0.99
+
+
+def test_at_the_last_resort_textures_give_way_only_where_the_photos_camera_never_looks(monkeypatch):
+    now = meshed(100)
+    monkeypatch.setattr(simplify, "HIDDEN_MORE", 1.0)
+    as_strict = triangulate(*large(), True, MeshSettings(100, 1.0, False))
+    count = lambda layered: sum(len(m.triangles) for m in layered.meshes if m.role != "photo")  # noqa: E731
+    assert count(now) < 0.97 * count(as_strict)
+    photo = next(mesh for mesh in now.meshes if mesh.role == "photo")
+    middle = photo.vertices[photo.triangles].mean(axis=1).astype(np.float64)
+    shown = photo.uvs.mean(axis=1) * (WIDTH, HEIGHT)
+    off = np.stack(now.camera.project(middle), axis=1) - np.stack([shown[:, 0], HEIGHT - shown[:, 1]], axis=1)
+    assert np.hypot(*off.T).max() <= 0.5
 
 
 def test_the_same_photo_gives_the_same_triangles():
