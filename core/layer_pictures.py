@@ -76,16 +76,15 @@ def layer_pictures(built: Diorama, painted: Mapping[str, PaintedTexels] | None =
     seen[canvas.inside] = True
     disparity = canvas.brought(first.disparity, False)
     own = photo.colour if "photo" not in painted else _painted_over(photo.colour, painted["photo"])
-    top = 1 if photo.is_linear else np.iinfo(own.dtype).max
     colour = np.zeros((*canvas.shape, 4), own.dtype)
-    colour[canvas.inside] = np.dstack([own, np.full(own.shape[:2], top, own.dtype) if photo.alpha is None else photo.alpha])
-    part = None if first.part is None else canvas.brought(first.part, False)
-    for number in [0] if part is None else [*np.unique(part[seen])]:
-        there = seen if part is None else seen & (part == number)
-        yield LayerPicture(
-            f"part {number} photo" if number else "photo", np.where(there[..., None], colour, 0), np.where(there, disparity, 0),
-            np.zeros(canvas.shape, bool),
-        )  # fmt: skip
+    colour[canvas.inside][..., :3] = own
+    colour[canvas.inside][..., 3] = _top(own.dtype) if photo.alpha is None else photo.alpha
+    part = np.zeros((1, 1), np.uint8) if first.part is None else canvas.brought(first.part, False)
+    for number in np.unique(part):
+        there = seen & (part == number)
+        if there.any():
+            name = f"part {number} photo" if number else "photo"
+            yield LayerPicture(name, _only(colour, there), _only(disparity, there), np.zeros(canvas.shape, bool))
     for k, layer in enumerate(image.layers):
         if (picture := _invented(layer, k, built, canvas, painted.get("atlas"))) is not None:
             yield picture
@@ -98,20 +97,18 @@ def _invented(layer: Layer, k: int, built: Diorama, canvas: _Canvas, painted: Pa
         there[canvas.inside] = False
     if not there.any():
         return None
-    kind = built.photo.colour.dtype
-    colour = canvas.brought(without_gaps(layer), True)
-    colour = linear_from_srgb(colour) if built.photo.is_linear else colour
+    kind, linear = built.photo.colour.dtype, built.photo.is_linear
+    colour = without_gaps(layer)
+    picture = np.empty((*canvas.shape, 4), kind)
+    # rounded before it is enlarged: as floats a large photo would take gigabytes
+    picture[..., :3] = canvas.brought(_stored(linear_from_srgb(colour) if linear else colour, kind), True)
+    picture[..., 3] = _top(kind)
     if painted is not None:
         surface = SKIRT if k and k == built.image.skirt else k
         texels, _ = carry_over(painted, built.mesh.layouts["atlas"], _as_layout(canvas, surface))
-        values = _of_kind(texels, built.photo.is_linear)
-        colour = np.where(texels.mask[..., None], values[..., :3], colour)
-    alpha = np.ones((*canvas.shape, 1), np.float32)
-    stored = _stored(np.dstack([colour, alpha]), kind)
-    return LayerPicture(
-        f"hidden {k}" if k else "border", np.where(there[..., None], stored, 0), np.where(there, canvas.brought(layer.disparity, False), 0),
-        there,
-    )  # fmt: skip
+        picture[texels.mask, :3] = _stored(_of_kind(texels, linear)[texels.mask][:, :3], kind)
+    depth = _only(canvas.brought(layer.disparity, False), there)
+    return LayerPicture(f"hidden {k}" if k else "border", _only(picture, there), depth, there)
 
 
 def _as_layout(canvas: _Canvas, surface: int) -> TextureLayout:
@@ -133,6 +130,18 @@ def _painted_over(colour: np.ndarray, texels: PaintedTexels) -> np.ndarray:
     return np.where(texels.mask[..., None], values, colour)
 
 
+def _only(values: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """The values where the surface is, 0 elsewhere."""
+    import cv2
+
+    return cv2.copyTo(values, there.view(np.uint8))
+
+
+def _top(kind) -> int:
+    """What stands for opaque."""
+    return 1 if kind == np.float32 else int(np.iinfo(kind).max)
+
+
 def _stored(values: np.ndarray, kind) -> np.ndarray:
     """Float colours as the photo's own type."""
     if kind == np.float32:
@@ -147,13 +156,14 @@ def layer_files(built: Diorama, painted: Mapping[str, PaintedTexels] | None = No
     white, listed = max(float(layer.disparity[layer.present].max()) for layer in built.image.layers if layer.present.any()), []
     for each in layer_pictures(built, painted):
         stem, ending = each.name.replace(" ", "_"), ".exr" if each.colour.dtype == np.float32 else ".png"
-        entry = {"name": each.name, "file": stem + ending, "depth": f"{stem}_depth.png", "invented": bool(each.invented.any())}
-        yield entry["file"], encode_exr(each.colour) if ending == ".exr" else _png(each.colour)
-        levels = np.where(each.disparity > 0, np.clip(np.rint(each.disparity / white * TOP), 1, TOP), 0)
-        yield entry["depth"], _png(levels.astype(np.uint16))
-        if entry["invented"]:
-            entry["mask"] = f"{stem}_invented.png"
-            yield entry["mask"], _png(each.invented.astype(np.uint8) * np.uint8(255))
+        picture, depth, mask = stem + ending, f"{stem}_depth.png", f"{stem}_invented.png"
+        yield picture, encode_exr(each.colour) if ending == ".exr" else _png(each.colour)
+        levels = np.clip(np.rint(each.disparity * np.float32(TOP / white)), each.disparity > 0, TOP)
+        yield depth, _png(levels.astype(np.uint16))
+        invented = bool(each.invented.any())
+        if invented:
+            yield mask, _png(each.invented.astype(np.uint8) * np.uint8(255))
+        entry = {"name": each.name, "file": picture, "depth": depth, "invented": invented} | ({"mask": mask} if invented else {})
         listed.append(entry)
     index = {
         "photo": built.photo.name, "order": "front first", "alpha": "straight",
