@@ -18,7 +18,7 @@ from .silhouettes.select_thing import Scene
 Mask = Callable[[tuple[int, ...]], np.ndarray]
 """Takes height and width of the working grid, returns (h, w) bool."""
 ChangeOf = Callable[[DepthMap], Change]
-"""Takes the depth as it is now, for its range; returns what is to be done."""
+"""Takes the present depth, for its range; returns the change to make."""
 
 
 @dataclass(frozen=True)

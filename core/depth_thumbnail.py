@@ -13,9 +13,9 @@ from .photo.photo import load_photo
 from .settings import Settings
 
 SIDE = 256
-"""Long side of each of the two, px."""
+"""Long side of each of the two pictures, px."""
 UNKNOWN = 0.35
-"""Grey where the depth is unknown."""
+"""Grey level of unknown depth."""
 
 
 @dataclass(frozen=True)

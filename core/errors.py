@@ -10,7 +10,7 @@ from enum import Enum
 OF_THE_DISK = {
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENAMETOOLONG,
 }  # fmt: skip
-"""What can go wrong with a place to write to that was good when it was checked."""
+"""System errors of a target folder that was usable when it was checked."""
 
 
 class Kind(Enum):
@@ -52,7 +52,7 @@ NO_MEMORY = (
     "could not create a memory", "failed to map segment", "unable to allocate", "not enough memory", "failed to allocate",
     "alloc failed", "cannot allocate", "can't start new thread", "pthread_create failed",
 )  # fmt: skip
-"""How libraries say it: C++, OpenCV, PyTorch and its oneDNN, the system's loader, NumPy, zlib, Blender, threads."""
+"""Words for lack of memory: C++, OpenCV, PyTorch and its oneDNN, the system's loader, NumPy, zlib, Blender, threads."""
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:

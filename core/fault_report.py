@@ -11,7 +11,7 @@ from pathlib import Path
 
 LIBRARIES = ("numpy", "cv2", "scipy", "PIL", "pillow_heif", "OpenEXR", "torch", "timm", "bpy")
 MOST_WORDS = 20_000
-"""Characters of what libraries said meanwhile that are kept."""
+"""Characters of the libraries' output that are kept."""
 
 
 def report_fault(error: BaseException, chatter: str = "") -> str:

@@ -62,7 +62,7 @@ BLENDER_ADDRESSES = 1_500_000_000
 AT_REST, BLENDER, NETWORKS = 150, 170, 400
 """MB: Python and its libraries; Blender; networks and what runs them."""
 A_GRID_PIXEL, A_PHOTO_PIXEL = 440, 24
-"""Bytes: a pixel of the working grid through layers and mesh (docs/benchmarks.md, 480 to 1920 pixels), and one of the photo."""
+"""Bytes for a pixel of the working grid through layers and mesh (docs/benchmarks.md, 480 to 1920 pixels), and for one of the photo."""
 
 
 def needed_memory(width: int, height: int, long_side: int, networks: bool) -> int:

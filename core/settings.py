@@ -30,9 +30,9 @@ class PhotoSettings:
 
 
 HIDDEN_COLOUR = Path(__file__).parent / "networks" / "weights" / "hidden_colour.onnx"
-"""What `training/export_onnx.py` makes of the weights of `training/inpaint`."""
+"""Weights of `training/inpaint`, exported by `training/export_onnx.py`."""
 HIDDEN_EDGES = HIDDEN_COLOUR.with_name("inpaint_edge.onnx")
-"""What it makes of those of `training/inpaint_structure`."""
+"""Weights of `training/inpaint_structure`, exported likewise."""
 ESTIMATORS = {
     "auto": "A depth file, else the depth in the photo, else the best network downloaded, else the built-in network",
     "built-in": "The small network that comes with Photo Diorama, offline",
@@ -138,7 +138,7 @@ INPAINTERS |= {
 
 
 HIDDEN_DEPTH = Path(__file__).parent / "networks" / "weights" / "hidden_depth.npz"
-"""Where `training/hidden_depth` leaves the weights that choose surfaces; without them that is no choice."""
+"""Weights of `training/hidden_depth`, which choose surfaces; without the file there is no such choice."""
 HIDDEN_DEPTHS = {"nearest": "The background across the nearest silhouette, stretched smoothly"}
 if HIDDEN_DEPTH.is_file():
     HIDDEN_DEPTHS["learned"] = "A small network chooses among the surfaces seen around the foreground"

@@ -63,14 +63,14 @@ SHOWN = {
     "frames": Shown("Length (frames)", needs=MOVING),
     "placement": Shown("Placement", first=True),
 }
-"""By option; any other is shown under its own name."""
+"""Labels by option; options that are missing here use their own name."""
 
 PRESETS = {
     "draft": ("Quick, to try things out", {"long_side": 480, "inpainter": "diffusion", "passes": 1}),
     "standard": ("For most photos and moves", {"long_side": 960, "inpainter": "automatic", "passes": 3}),
     "fine": ("For large photos and prints; takes several times as long", {"long_side": 1920, "inpainter": "automatic", "passes": 4}),
 }
-"""What each means, and the options that it sets; all others stay."""
+"""Description of each preset, and the options that it sets; all others stay."""
 
 
 def shown(name: str) -> Shown:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from .settings import check_option, option
 
 MOST = 8
-"""Threads of ours where nobody asked for a number: more of them wait for memory and not for the processor."""
+"""Threads that we start unless a number is asked for: with more of them memory is the limit, not the processor."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class ThreadSettings:
 
 _asked = 0
 _own: dict[str, int] = {}
-"""What a library took by itself before it was told, by its name."""
+"""By library: its own number of threads before we set it."""
 
 
 def use_threads(count: int) -> None:

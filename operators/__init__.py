@@ -26,7 +26,7 @@ def _modules() -> tuple:
     from .camera import apply_move, camera_lines, depth_of_field, line_length, safe_range, tilt_preview
     from .depth import brushes, click_region, edit_depth, invert_depth, layers, mask_overlay, paint_depth, pick_depth
     from .light import ground, light, relief
-    from .output import export_diorama, render_output
+    from .output import export_diorama, export_layers, render_output
     from .repaint import painted, restore_textures
     from .scene import depth_image, focus_scale, root
     from .staging import depth_preview, look_through
@@ -65,5 +65,6 @@ def _modules() -> tuple:
         camera_lines,
         line_length,
         export_diorama,
+        export_layers,
         model_files,
     )

@@ -9,7 +9,7 @@ from ..operators.build.user_preferences import models_folder
 NAME = "photo_diorama"
 
 handle = None
-"""What Blender gave for the command, to take it away again."""
+"""Blender's handle of the registered command, for unregistering."""
 
 
 def execute(arguments: list[str]) -> int:

@@ -21,10 +21,10 @@ DEPTH_ENDINGS = (".png", ".tif", ".tiff", ".exr", ".npy", ".npz", ".pfm")
 DONE, BAD_INPUT, FAULT = "done", "bad input", "fault"
 CRASHED, OUT_OF_MEMORY, NO_PROGRESS = "crashed", "out of memory", "no progress"
 MAX_NAME_BYTES = 200
-"""Of an output's name without its ending; file systems take 255 with it."""
+"""Longest name of an output, without its ending, in bytes; file systems take 255 with the ending."""
 MAX_LINE = 1 << 20
 STAGING = ".photo-diorama-batch"
-"""Folder in the output folder in which each result is made, in a folder of its own, until it is whole."""
+"""Folder inside the output folder; each result is made in its own sub-folder there until it is complete."""
 
 
 @dataclass(frozen=True)

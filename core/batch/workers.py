@@ -17,14 +17,14 @@ from ..errors import DioramaError
 from .manifest import CRASHED, NO_PROGRESS, OUT_OF_MEMORY
 
 MARK = "photo-diorama:"
-"""Lines of a worker that begin so are for us; whatever else its libraries print is passed over."""
+"""Start of the lines that a worker sends us; everything else that it or its libraries print is ignored."""
 LOOK = 0.2
-"""Seconds between two looks at a working process."""
+"""Seconds between two checks of a working process."""
 SLOWEST_START = 600.0
 STARTS = 3
-"""One that dies as it starts may have met a moment without memory."""
+"""Attempts to start a worker: one that dies at its start may have met a moment without memory."""
 TAIL = 2000
-"""Characters of what a dead process said that are kept."""
+"""Characters of a dead process's output that are kept."""
 SIGKILL = -9
 
 

@@ -17,7 +17,7 @@ from .batches import BATCH_PIXELS, no_step, run_in_batches
 LEAST_CONTRAST = 0.03
 """Colours are divided by their spread over the context, but by no less than this (sRGB 0..1)."""
 MULTIPLE = 32
-"""Sides of what the network is given, padded: few sizes, so that many parts share a batch."""
+"""Padded sides of the network's input are multiples of this: few different sizes, so that many parts share a batch."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 MULTIPLE = 128
-"""Seven halvings: the sides of a network's input are multiples of this (Shih et al. 2020, reference code)."""
+"""Sides of a network's input are multiples of this, for its seven halvings (Shih et al. 2020, reference code)."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from .onnx_network import OnnxNetwork, load
 WEIGHTS = Path(__file__).parents[1] / "networks" / "weights" / "embedded_depth.onnx"
 SILHOUETTES = WEIGHTS.with_name("embedded_silhouettes.onnx")
 EDGE_SIDES = (640, 960)
-"""Long sides at which the network is asked for silhouettes, px."""
+"""Long sides, px, at which the network is run for silhouettes."""
 LARGEST_ENLARGEMENT = 2
 
 

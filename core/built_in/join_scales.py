@@ -11,7 +11,7 @@ RADIUS = 0.05
 LEAST_VARIANCE = 1e-4
 """Variance of the edges, in parts of their range squared, below which the filter smooths."""
 OWN_SHARE = 0.3
-"""Share that the edges' own levels have in the result: where `levels` sees nothing, the filter could bring no edge there."""
+"""Weight of the edges' own levels in the result: where `levels` has no edge, the guided filter cannot make one."""
 
 
 def join_scales(levels: np.ndarray, edges: list[np.ndarray]) -> np.ndarray:

@@ -13,9 +13,9 @@ import numpy as np
 from ..errors import DioramaError
 
 OLDEST = "4.10"
-"""The oldest OpenCV that was tried and reads all of them; 4.6 does not."""
+"""Oldest OpenCV that was tried and reads all our networks; 4.6 does not."""
 KEPT = 1 << 19
-"""Numbers of an input up to which a network is kept ready for the next of that size; reading it again takes some hundredths of a second."""
+"""Largest input, in numbers, for which a network stays loaded; loading it again takes some hundredths of a second."""
 
 
 class OnnxNetwork:

@@ -16,16 +16,16 @@ from .camera import Camera
 
 LEFT, RIGHT, TOP, BOTTOM = range(4)
 TOLERANCE = 4e-4
-"""Part of a frame that may show what lies beyond the photo's frame: single pixels of noise in the depth shall not cost more."""
+"""Part of a frame that may show what lies outside the photo's frame, so that noise of single depth pixels costs nothing."""
 ON_FRAME = 5e-4
-"""What is nearer to the frame than this part of the long side lies on it."""
+"""What is closer to the frame than this part of the long side counts as lying on it."""
 SAMPLES = 500
-"""Places along the long side at which its edge is looked at, at least."""
+"""Least number of samples along each long side of the frame."""
 LONGEST, HALVINGS = 8.0, 16
 CLOSER, AHEAD = 0.075, 0.8
-"""Of the nearest distance: how much nearer a move of amount 1 may be brought, and how far ahead that may bring any move."""
+"""How much closer a move of amount 1, and how far forward any move, may be shifted; parts of the nearest distance."""
 MUCH = 0.2
-"""A crop that is larger than this comes with advice."""
+"""A crop larger than this is reported with advice."""
 
 
 @dataclass(frozen=True)

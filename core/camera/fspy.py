@@ -20,7 +20,7 @@ from .camera import Camera
 
 MAGIC, VERSION = b"fspy", 1
 MOST_BYTES = 1 << 20
-"""Of the JSON text; a few kilobytes are usual."""
+"""Largest JSON text that is read, in bytes; a few kilobytes are usual."""
 MAX_ASPECT_ERROR = 0.01
 
 

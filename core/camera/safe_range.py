@@ -15,14 +15,14 @@ import numpy as np
 from .camera import Camera
 
 TOLERANCE = 0.001
-"""Part of the picture that may become gaps up to the limit."""
+"""Part of the picture that may be gaps at the limit."""
 LINES = 32
-"""Lines of the picture looked at, for each of the three axes."""
+"""Number of picture lines that are examined for each of the three axes."""
 STEPS, HALVINGS = 16, 6
 NEAREST_STEP = 3e-3
-"""The first step looked at, as a part of the nearest distance; then each about half as far again, and the last is halved."""
+"""First step, as a part of the nearest distance; each next one is about half as large again, and the last interval is bisected."""
 FORWARD_LIMIT = 0.9
-"""The camera never goes nearer than this part of the way to the nearest surface."""
+"""Largest part of the way to the nearest surface that the camera may go forward."""
 
 DIRECTIONS = {"left": (0, -1), "right": (0, 1), "down": (1, -1), "up": (1, 1), "back": (2, -1), "forward": (2, 1)}
 """Axis (0 sideways, 1 upwards, 2 forwards) and sense of each direction."""

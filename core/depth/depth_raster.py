@@ -13,7 +13,7 @@ from ..raster.open_picture import open_picture
 
 MAX_DEPTH_PIXELS = 100_000_000
 NEAREST, FARTHEST = 1e-6, 1e9
-"""Distances outside are a damaged or hostile file's; inside, float32 holds them and their inverses."""
+"""Distances outside these come from a damaged or hostile file; inside, float32 holds them and their inverses."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ MAX_ASPECT_ERROR = 0.02
 MAX_CAMERA_BYTES = 65536
 COLOUR_FOLDERS = ("color", "colour", "rgb", "image", "images", "corrected_images")
 CAMERA_FOLDERS = ("corrected_cameras", "cameras")
-"""Of Polycam's raw data: a camera for each picture."""
+"""Folders of Polycam's raw data that hold a camera for each picture."""
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png")
 MILLIMETRE_CAMERAS = ("primesense", "kinect", "realsense", "orbbec", "astra", "femto", "xtion", "arkit", "scannet")
 _SCENE = re.compile(r"scene\d{4}_\d{2}$")  # ScanNet's folders

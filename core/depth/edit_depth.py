@@ -18,7 +18,7 @@ from .depth_map import DepthMap
 from .resample_depth import resample
 
 FARTHER_THAN_ALL = 0.1
-"""Edited disparity never falls below this part of the smallest that was found: nothing is put behind the camera's horizon."""
+"""Edited disparity never falls below this part of the smallest one found, so that nothing is moved beyond infinity."""
 PLANE_TRIALS, PLANE_SAMPLE, REFINEMENTS = 200, 2000, 4
 INLIER = 3 * 1.4826
 """Residuals up to so many median deviations belong to the plane (three standard deviations of normal noise)."""

@@ -24,7 +24,7 @@ from .named_depth import find_named_depth
 
 BUILT_IN = "built-in"
 BESIDE = "beside the photo"
-"""Origin of depth that was found there, without anybody naming its file."""
+"""Origin of depth from a file beside the photo that nobody named."""
 BETTER = "a better network can be downloaded"
 
 

@@ -8,9 +8,9 @@ from .depth_sidecar import same_aspect
 
 WORDS = ("_depth", "-depth", ".depth", "_Depth", "-Depth", "_DEPTH")
 ENDINGS = (".exr", ".tif", ".tiff", ".png", ".npy", ".npz", ".pfm", ".jpg", ".jpeg", ".webp")
-"""The most exact kind first, where somebody keeps a depth map in several."""
+"""Most exact format first, where a depth map exists in several."""
 PICTURES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".webp")
-"""Kinds whose size can be told by their header."""
+"""Formats whose size is known from the header."""
 
 
 def find_named_depth(photo: str | Path) -> Path | None:

@@ -22,15 +22,15 @@ from ..threads import thread_count
 from .surface_candidates import DIRECTIONS, FURTHEST, GRID, Candidates, find_candidates
 
 ANOTHER = 4.0
-"""What is expected differs from the flood's guess by this many thresholds at most: what hangs together and where colours
-come from was settled by the flood, and a surface that is torn from them looks worse than a wrong depth."""
+"""Largest difference, in tearing thresholds, between the chosen surface and the flood's guess: the flood has already decided links and
+context colours, and a surface torn from them looks worse than a wrong depth."""
 RELATIVE = 0.3
-"""What is chosen costs least by what is likely: error of log depth, and by this weight relative error of depth, which counts
-a surface that is taken for much too far, as sky for hills, for as much as it is too far."""
+"""Weight of the relative error of depth beside the error of log depth in the expected cost: it counts fully a surface taken for much too
+far, such as sky for hills."""
 AT_ONCE = 1024
-"""Pixels that are weighed together: few enough that what lies between the network's layers stays in the processor's cache."""
+"""Pixels that are scored together: few enough that the activations stay in the processor's cache."""
 OWN, AROUND = 25, 71
-"""How many numbers the network is told of each candidate, and of the pixel."""
+"""Number of features of each candidate, and of the pixel."""
 
 
 def describe(seen: Candidates) -> tuple[np.ndarray, np.ndarray]:

@@ -8,10 +8,10 @@ from ..layers.layered_depth_image import STEPS, LayeredDepthImage
 from ..layers.regions import Disocclusion
 
 FLOOD_PULL = 1e-3
-"""How strongly the membrane is drawn to what the flood found, beside 1 to each neighbour. The flood only copies disparity:
-by it, far from all context, the membrane lies flat."""
+"""Weight of the pull to the flood's disparity, beside 1 to each neighbour. The flood only copies disparity, so that far from all context
+the membrane becomes flat."""
 EXPECTED_WIDTH = 0.006
-"""What is expected knows slopes: to it the membrane is drawn within this part of the long side of all that holds it."""
+"""The membrane is pulled to the expected surface, which has slopes, within this part of the long side from all fixed pixels."""
 MOST_ITERATIONS = 50
 
 

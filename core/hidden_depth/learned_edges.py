@@ -26,12 +26,14 @@ TUNED_FOR = 384
 LIKELY = 0.5
 """Likelihood above which a pixel is an edge, chosen on scenes held back from training; the published weights need another."""
 OWNING = False
-"""Continued edges only part what the silhouettes beside them continue: what is drawn at one's far end knows nothing of its start."""
+"""Continued edges separate only what the silhouettes beside them continue: what is drawn at an edge's far end does not depend on its
+start."""
 RUNS = 1
-"""Ours draws the whole edge at once and need not be shown what it continued."""
+"""Our network draws the whole edge at once, so it runs once."""
 
 WINDOW, INNER = 96, 24
-"""It sees squares of so many pixels, as in training, each around an end of a seen edge; for others so near to it the same will do."""
+"""Side of the square that the network sees, as in training, around an end of a seen edge; ends within the second distance share one
+square."""
 MULTIPLE = 32
 
 

@@ -10,9 +10,9 @@ from ..layers.layered_depth_image import LayeredDepthImage
 from ..layers.regions import Disocclusion
 
 GRID = 384
-"""Long side in pixels of the grid on which surfaces are chosen; which one it is needs no more."""
+"""Long side, px, of the grid on which surfaces are chosen; the choice varies slowly."""
 FURTHEST = 0.4
-"""Surfaces are looked for up to this part of the long side away."""
+"""Surfaces are searched up to this part of the long side away."""
 DIRECTIONS = ((0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1))
 """Row and column steps to the eight sides; the opposite of one is four further on."""
 NEAR_END, FAR_END = 2, 8

@@ -22,17 +22,17 @@ AUTOMATIC = 0.008
 REACH = 2.5
 """Colours known to be of one side are looked for up to this many widths of the band away from a silhouette."""
 NOISE = 0.03
-"""Differences of perceived brightness that are no evidence."""
+"""Differences of perceived brightness up to this are noise, not evidence."""
 PRIOR = 3.0
-"""Weight of the depth's own word (foreground or not) against the colours', where those leave it open."""
+"""Weight of the depth's label (foreground or not), where the colours do not decide."""
 BUSY = 0.25
-"""Part of the background's own variance that is no evidence either."""
+"""Part of the background's own variance that counts as noise too."""
 CONTRAST = 0.06
-"""Difference of the two sides, in perceived brightness, from which on the colours are believed."""
+"""Difference of the two sides, in perceived brightness, from which the colours are trusted."""
 NEARLY = 0.03
-"""Alpha this close to 0 or 1 is meant to be 0 or 1."""
+"""Alpha this close to 0 or 1 is set to 0 or 1."""
 JUMP = 3.0
-"""Silhouettes are softened where disparity jumps by so many thresholds; surfaces closer together are one to the matte."""
+"""Silhouettes are softened where disparity jumps by at least this many thresholds; closer surfaces count as one."""
 UNSEEN, SEEN = 0.05, 0.35
 """Alpha up to which, and from which on, what two sides' colours leave unexplained is the background's, and the foreground's."""
 HALO, VISIBLE = 0.5, 0.015

@@ -19,7 +19,7 @@ BORDER_STEP, SMALL_BORDER_STEP, SMALL = 32, 8, 640
 SLOPE_REACH, SLOPE_ALONG = 0.04, 0.03
 """How far into the picture, and along the frame to each side, the slope of disparity there is looked at; parts of the long side."""
 CLEAR_RIM = 2
-"""Working pixels that the surface goes on for where the photo becomes transparent."""
+"""Working pixels by which the surface extends where the photo becomes transparent."""
 FLATTENS, NEARER = 2.0, 1.3
 """Widths of the border in which its slope falls to a third; how much nearer than the nearest it may come."""
 

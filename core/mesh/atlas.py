@@ -12,7 +12,7 @@ from .quadtree import BLOCK
 from .texture_layout import SKIRT, TextureLayout, layout_of_boxes
 
 PADDING = 4
-"""Texels of the surroundings repeated round each rectangle, so that filtering never meets another one's."""
+"""Texels of the surroundings repeated around each rectangle, so that filtering never mixes two rectangles."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def pack_atlas(image: LayeredDepthImage) -> Atlas:
     places, height, width = shelves(sizes)
     texture = np.zeros((height, width, 3), np.float32)
     origin = np.zeros((len(image.layers), rows, columns, 2), np.int32)
-    canvases = [_without_gaps(layer) for layer in image.layers]
+    canvases = [without_gaps(layer) for layer in image.layers]
     for (k, top, left, bottom, right), (y, x), (tall, wide) in zip(rectangles, places, sizes, strict=True):
         r = np.clip(np.arange(top * BLOCK - PADDING, top * BLOCK + tall + PADDING), 0, h - 1)
         c = np.clip(np.arange(left * BLOCK - PADDING, left * BLOCK + wide + PADDING), 0, w - 1)
@@ -66,7 +66,7 @@ def with_sheet(atlas: Atlas, colour: np.ndarray) -> tuple[Atlas, np.ndarray]:
     return Atlas(texture, atlas.origin, layout), np.stack([x / wide, 1 - y / len(texture)], axis=1)
 
 
-def _without_gaps(layer) -> np.ndarray:
+def without_gaps(layer) -> np.ndarray:
     """The layer's colours with those of the nearest present pixel where it has none, for filtering at its rim."""
     if layer.present.all() or not layer.present.any():
         return layer.colour

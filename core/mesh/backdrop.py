@@ -11,7 +11,7 @@ from ..raster.push_pull import push_pull
 from .texture_layout import BACKDROP, TextureLayout, layout_of_boxes
 
 REACH = 0.07
-"""The sheet lies behind all that is within this part of the long side, and takes its colours from the farthest there."""
+"""Radius, part of the long side: the sheet lies behind everything within it, and takes its colours from the farthest there."""
 CELL, TEXEL = 48, 4
 """Pixels along a cell of its mesh and along a texel: it is seen through small gaps, or far beside a foreground."""
 APRON, FADE = 0.25, 12

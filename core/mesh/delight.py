@@ -24,18 +24,18 @@ from .normals import find_slopes, normal_map
 from .soft_texture import pack_soft
 
 DARKEST = 0.004
-"""Linear radiance that is added before the logarithm: below it noise speaks."""
+"""Linear radiance added before the logarithm, below which noise dominates."""
 HUES, SAMPLES, ROUNDS = 8, 20000, 5
 RIDGE = 0.01
-"""Weight that keeps the fit small where the photo says little, as a part of the samples."""
+"""Ridge regression: weight, as a part of the samples, that keeps the fit small where the photo says little."""
 SLOW = 0.05
-"""Half the window of what counts as slow, as a part of the long side."""
+"""Half the window of the low-pass filter, as a part of the long side."""
 SLOW_PART, MOST_SLOW = 0.5, 0.35
-"""Part of the slow remainder that is taken for light, the rest for paint; and how much it can be at most, as a logarithm."""
+"""Part of the low-pass remainder that counts as light, the rest being paint; and its largest amount, as a logarithm."""
 MOST = 1.6
 """Largest correction, as a logarithm: about five times."""
 BRIGHTEST = 0.9
-"""Linear albedo of the brightest thing: white paint."""
+"""Linear albedo of the brightest material: white paint."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ MOST_OFF, LAST_OFF = 2.0, 3.0
 """How far an outline may leave its place at the most, in working pixels, whatever number of triangles is wanted, and where that is
 not met otherwise: what was invented has colours for the `PADDING` of its texture beyond it and no more (core/mesh/atlas.py)."""
 ROUNDING = 1e-3
-"""Points of a straight line may be off it by so many pixels."""
+"""Points up to this many pixels off a line count as lying on it."""
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from .quadtree import TEXTURE_SHIFT, Pieces
 from .vertices import Vertices
 
 KINDS = 4
-"""Of what is shown, PHOTO to BACK (core/layers/layered_depth_image.py): the last digit of a label."""
+"""Number of kinds of pixels, PHOTO to BACK (core/layers/layered_depth_image.py): the last digit of a label."""
 BLOCKS_PART = 0.7
-"""The part of the tolerance that blocks may use up (core/mesh/quadtree.py); collapses have the rest."""
+"""Part of the tolerance for blocks (core/mesh/quadtree.py); the collapses have the rest."""
 OUTLINE, HIDDEN_OUTLINE = 0.35, 1.0
 """How far an outline may leave its place, in working pixels, where the tolerance is 1; it grows as the tolerance's root. Of what
 the photo's camera does not see more is allowed."""
@@ -37,13 +37,13 @@ FIRST, GROWTH, LAST = 0.125, 2.0, 1e6
 WASTE, LAST_WASTE = 0.06, 0.01
 """A round that takes out less than this part of the triangles is the last of its tolerance; the second where there is no next one."""
 PICKS = 3
-"""How often more is picked in a round where what was picked before leaves room."""
+"""Times that further edges are picked in a round, where those picked before leave room."""
 TRIES = 2
-"""How often a vertex is tried in vain before it rests until something beside it changes."""
+"""Failed attempts after which a vertex rests until something beside it changes."""
 SHORT = 0.01
-"""What a pixel of an edge's length counts beside a whole tolerance of disparity: short edges go first."""
+"""Cost of a pixel of an edge's length, beside a whole tolerance of disparity: short edges go first."""
 AT_ONCE = 1 << 15
-"""Edges looked at in one go: what belongs to them stays in the processor's cache."""
+"""Edges that are handled together: few enough that their data stay in the processor's cache."""
 FOLLOWING = np.array([1, 2, 0, 1])
 """Places of a triangle's vertices after each, and after that."""
 

@@ -15,7 +15,7 @@ from ..errors import DioramaError
 State = dict[str, torch.Tensor]
 
 WIDTHS = range(4, 129)
-"""Widths that a file may ask for: an absurd one would only serve to fill the memory."""
+"""Widths that a weights file may ask for: an absurd one would fill the memory."""
 
 _BROKEN = (
     pickle.UnpicklingError,

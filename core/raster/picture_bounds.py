@@ -13,17 +13,17 @@ from bisect import bisect_left
 from ..errors import DioramaError
 
 MOST_MEMORY = 3_000_000_000
-"""Bytes that decoding one picture may take above what the process has before."""
+"""Bytes that decoding one picture may add to the process."""
 A_PIXEL = {"JPEG": 12, "PNG": 12, "TIFF": 12, "WEBP": 20, "HEIF": 16}
-"""Bytes at the peak for each pixel of 8 bits, the largest of many files of each kind; JPEG: a progressive one of four colours."""
+"""Peak bytes for each pixel of 8 bits, the largest among many files of each kind; JPEG: progressive with four colours."""
 COPIES = 3
-"""Of deeper pixels: what the decoder makes, and two steps of ours."""
+"""Copies of deeper pixels: the decoder's, and two steps of ours."""
 MAX_SCANS = 100
-"""Of a progressive JPEG, where encoders make 3 to 20: each goes over all pixels, so that thousands of empty ones are work."""
+"""Scans of a progressive JPEG (encoders make 3 to 20): each goes over all pixels, so that thousands of empty ones take long."""
 MAX_SEGMENTS, MAX_JUNK = 20_000, 1 << 20
-"""Of JPEG: parts before the first scan, and bytes between them that are of none; both are looked at one by one."""
+"""Segments of a JPEG before the first scan, and bytes between them that belong to none; both are scanned one by one."""
 MAX_CHUNKS = 500_000
-"""Of PNG; the largest honest picture has 130,000."""
+"""Chunks of a PNG; the largest honest picture has 130,000."""
 MAX_STRIPS = 300_000
 """Strips or tiles of a TIFF."""
 NEXT_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")

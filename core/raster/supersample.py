@@ -11,14 +11,14 @@ from __future__ import annotations
 import numpy as np
 
 FACTOR = 2
-"""Pixels rendered along each pixel: half of that in each direction ends stairs at silhouettes."""
+"""Rendered pixels along each pixel: 2 in each direction are enough against stairs at silhouettes."""
 LARGEST = 5000
 """Pictures with a longer side than this are rendered as they are: twice the size would need gigabytes."""
 BLUR, BETWEEN = 1 / 8, 1 / 23
 """What a picture of the photo's size has of each neighbour, pixel on texel and otherwise; the second goes with the cube of the
 size. Best on photos 05, 08 and 23 of the Kodak set, reduced to 0.98, 0.9, 0.8 and 0.625."""
 ROUNDS = 10
-"""Each halves the error of the inverse filter at least."""
+"""Iterations of the inverse filter; each at least halves its error."""
 UNLIKE = 0.03
 """Where texels blend, the rays of one pixel differ by half of what they differ from the rays beside them on both sides together;
 what is further from that is a silhouette."""

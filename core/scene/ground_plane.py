@@ -9,19 +9,19 @@ import numpy as np
 UP = np.array([0.0, -1.0, 0.0])
 """Upwards in the camera's axes (x right, y down, z forward), for a camera that is held level."""
 MOST_TILT_DEG = 50.0
-"""Between the camera's up and the ground's normal: a photo may look down, and ground may slope."""
+"""Largest angle between the camera's up and the ground's normal: a photo may look down, and ground may slope."""
 NORMAL_AGREES_DEG = 25.0
 TOLERANCE = 0.02
 """Distance from the plane that is still ground, as a part of the distance from the camera."""
 TRIES, BATCH = 600, 60
 SMALLEST_PART = 0.03
-"""Of the picture: less of it is no ground."""
+"""Least part of the picture that is ground."""
 MOST_BELOW = 0.5
-"""Points below a plane for each point in it: a table has the floor below it."""
+"""Largest number of points below a plane for each point in it: a table has the floor below it."""
 MOST_LEAN_DEG = 20.0
-"""Between a wall and the upright: depth bends walls."""
+"""Largest angle between a wall and the vertical: estimated depth bends walls."""
 SMALLEST_WALL = 0.06
-"""Of the picture: more than the ground needs, since furniture has upright sides too."""
+"""Least part of the picture that is a wall: more than for ground, since furniture has upright sides too."""
 NARROWEST = 0.05
 """Width of the ground across its length, as a part of its distance: a line of points is in many planes."""
 

@@ -21,9 +21,9 @@ STEREO = {
 SIDES = {"still": 0, "frames": 0, "movie": 1280, "gif": 640, "vr180": 1920, "viewer": 2048}
 """Long side of one eye's picture unless another is asked for; 0 is the photo's own."""
 NEAREST_TO_EYES = 30.0
-"""Stereo photographers' rule: their two lenses are a thirtieth of the nearest distance apart."""
+"""Nearest distance over eye distance: stereo photographers' 1/30 rule."""
 HUMAN_EYES = 0.063
-"""Metres; what makes things in VR glasses as large as they were."""
+"""Human eye distance in metres, with which things in VR glasses have their true size."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *(f"{port}{n}" for p
 """Names that stand for a device in every folder, whatever their ending (Microsoft, "Naming Files, Paths, and Namespaces")."""
 FORBIDDEN = set('<>:"|?*') | {chr(n) for n in range(32)}
 MOST = 259
-"""Characters of a whole path; Blender takes no longer ones."""
+"""Longest path in characters; Blender takes no longer ones."""
 
 
 def refused_by_windows(path: PurePath) -> str | None:

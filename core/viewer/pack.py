@@ -10,9 +10,10 @@ import numpy as np
 
 TOP = 65535
 GRID = 64
-"""Along each axis of the picture: triangles are written cell by cell, so that what follows each other lies near each other."""
+"""Cells along each axis of the picture: triangles are written cell by cell, so that neighbours in the file are neighbours on the
+picture."""
 ON_PLACE = 2e-4
-"""A texture that is nowhere further than this from its place in the photo is the photo's own."""
+"""A texture whose places differ from the photo's by at most this is the photo's own."""
 
 
 @dataclass(frozen=True)

@@ -20,18 +20,18 @@ from ..raster.colour_curves import linear_from_srgb
 from .pack import Surface, numbers_of, pack
 
 FARTHEST = 0.08
-"""Of the nearest distance: how far the camera goes to each side, however much further the safe range would let it."""
+"""Largest distance of the camera to each side, in nearest distances, even where the safe range is larger."""
 MOST_TIGHTER = 0.12
-"""A tilt that would have to be framed tighter than by this part goes less far."""
+"""Largest crop for a tilt; a tilt that would need more goes less far."""
 QUALITY = 95
 LARGEST = 4096
-"""Texels along a side that every phone's graphics take."""
+"""Largest side of a texture that every phone's graphics accept."""
 BLEEDS = 2
-"""Smaller copies that an atlas is read from at most: its rectangles have margins of four texels."""
+"""Largest number of mipmap levels of an atlas: its rectangles have margins of four texels."""
 BACKGROUND = 17
-"""Level of grey round the picture."""
+"""Grey level around the picture."""
 PLACES = 16
-"""Directions in which the framing is looked at."""
+"""Number of directions in which the framing is sampled."""
 
 
 @dataclass(frozen=True)

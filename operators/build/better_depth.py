@@ -17,7 +17,7 @@ from .rebuild import Rebuilding
 from .user_preferences import models_folder
 
 DOWNLOAD_PART = 0.6
-"""Of the progress bar."""
+"""Part of the progress bar for the download."""
 
 
 def offered() -> models.Weights:

@@ -20,11 +20,11 @@ running: Job | None = None
 """The build that a person waits for now; the panel shows how far it is."""
 
 LOOK_AGAIN = 0.1
-"""Seconds between two looks at the running build."""
+"""Seconds between two checks of the running build."""
 
 
 PATIENCE = 0.6
-"""Seconds that a cancelled build gets to end by itself before nobody waits for it any more."""
+"""Seconds that a cancelled build has to end by itself before it is left alone."""
 
 
 class BuildOperator:

@@ -31,12 +31,12 @@ from .user_preferences import default_values, models_folder
 
 HIDDEN = {"HIDDEN", *OF_ONE_PHOTO}
 DEPTH_ENDINGS = (".npy", ".npz", ".pfm")
-"""Of files that are a depth map and never a photo."""
+"""Endings of files that are depth maps and never photos."""
 DEPTH_TOLD = (
     "A depth file is found by its name,",
     "NAME_depth, or Ctrl click it too.",
 )
-"""What a person reads where no button can ask for the depth's file."""
+"""Hint for the user where no button can ask for the depth file."""
 Built = tuple[str, str | None, Diorama | DioramaError]
 
 

@@ -15,7 +15,7 @@ from ...core.shown_options import PRESETS, shown
 POPUP_ROWS = 50
 """The most rows of a popup, which Blender cannot scroll: 20 px each on a screen of 1080 px."""
 OWN = "own"
-"""The preset of options that are none's."""
+"""The entry for options that match no preset."""
 
 
 def option_properties(**flags) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def percent_of(name: str) -> str:
 
 
 FOR_THE_EYE = {"HIDDEN", "SKIP_SAVE"}
-"""Flags of what holds nothing of its own; presets pass over what is hidden."""
+"""Flags of properties that store nothing themselves; hidden ones are not part of presets."""
 
 
 def _percentage(f: dataclasses.Field):
@@ -117,7 +117,7 @@ def _worded(name: str) -> str:
 
 
 OF_ONE_PHOTO = {"SKIP_PRESET", "SKIP_SAVE"}
-"""Flags of what belongs to one photo: neither presets nor the next call take it over."""
+"""Flags of properties that belong to one photo: neither presets nor the next call keep them."""
 
 
 def photo_property():

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 import bpy
 
 NEVER_OURS = {"all_ids", "screens", "window_managers", "workspaces", "libraries", "scenes", "shape_keys"}
-"""Collections of what no diorama makes, some of which cannot be removed; and the one that holds all others."""
+"""Collections that a diorama never adds to, some of which cannot be removed from; and the one that contains all others."""
 NOT_TO_READ = {"use_nodes"}
-"""Settings that Blender 5 warns about when they are only looked at."""
+"""Settings for which Blender 5 prints a warning when they are read."""
 
 
 @contextmanager

@@ -19,7 +19,7 @@ RANGE_KEY, STATE_KEY = "safe_range", "safe_range_state"
 BOX_ROLE = "safe range"
 FITTINGS, CLOSE = 16, 0.005
 MOST_AMOUNT = 5.0
-"""What the option move_amount allows."""
+"""Largest value of the option move_amount."""
 
 
 def measured_range(root: bpy.types.Object) -> SafeRange | None:

@@ -13,7 +13,7 @@ from ..scene.materials import texture_of
 from ..scene.root import kept_source, objects_by_role
 
 SHOWS_GAPS = {"backdrop", "soft"}
-"""Surfaces that cover no gap: the blurred sheet is what shows in one, and soft silhouettes are clear at their rims."""
+"""Surfaces that do not close gaps: the blurred backdrop, and soft silhouettes, which are transparent at their rims."""
 
 
 def shown_surfaces(root: bpy.types.Object) -> list[bpy.types.Object]:

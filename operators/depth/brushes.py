@@ -31,7 +31,7 @@ BRUSHES = {
 }
 OF_MASK = ("MASK", "UNMASK")
 LOOK_AGAIN = 0.3
-"""Seconds between two looks at whether one of our brushes is still the one that paints."""
+"""Seconds between two checks whether one of our brushes is still active."""
 
 
 class DepthBrush(ActOnDiorama, bpy.types.Operator):
@@ -103,7 +103,7 @@ def shared(scene: bpy.types.Scene) -> list[tuple]:
 
 
 _lent: dict[str, list] = {}
-"""By scene: the artist's own values of the shared settings, while one of our brushes paints there."""
+"""By scene: the artist's own values of the shared brush settings, while one of our brushes is active there."""
 
 
 def watch() -> None:

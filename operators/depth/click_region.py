@@ -63,7 +63,7 @@ class SelectByClick(OnDepth, bpy.types.Operator):
 
 
 _clicked: dict[str, Scene] = {}
-"""By root: the photo that is clicked on now."""
+"""By root: the photo on which clicks are being made."""
 
 
 def click(root: bpy.types.Object, scene: Scene, point: tuple[float, float], remove: bool, extend: bool = True) -> None:

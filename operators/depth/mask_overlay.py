@@ -13,7 +13,7 @@ from ..scene.root import find_root
 from ..scene.surfaces import images_of, surfaces_of
 
 TINT = (1.0, 0.1, 0.0, 0.5)
-"""Red, green and blue, linear, and how much of it covers the photo."""
+"""Red, green and blue, linear, and opacity over the photo."""
 
 VERTEX = """
 void main()
@@ -35,7 +35,7 @@ void main()
 """
 
 picking: set[str] = set()
-"""Names of the roots whose mask is shown because somebody picks it by clicks."""
+"""Names of the roots whose mask is shown during Select by Click."""
 _batches: dict[str, tuple] = {}
 _shader = None
 _handle = None

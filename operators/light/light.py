@@ -18,9 +18,9 @@ from .ground import ground_of, put_ground, walls_of
 
 COPY_KEY, KEPT_KEY = "photo_diorama_catcher", "photo_diorama_rays"
 UNSEEN = ("visible_shadow", "visible_diffuse")
-"""Rays that surfaces of a catching photo let through: the photo has its own shadows in it already."""
+"""Ray types for which a shadow-catching photo is invisible: the photo has its own shadows in it already."""
 NEARER = 0.998
-"""Scale of a catcher's copy about the photo's camera, which sees it just before the photo."""
+"""Scale of a shadow catcher's copy about the photo's camera, so that it lies just in front of the photo."""
 
 
 class ShadowCatcher(ActOnDiorama, bpy.types.Operator):

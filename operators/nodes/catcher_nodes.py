@@ -8,7 +8,7 @@ from mathutils import Vector
 GROUP = "Photo Diorama Shadow Catcher"
 GROUP_KEY, VERSION = "photo_diorama_catcher", 1
 FACING = (0.3, 0.7)
-"""Cosines between which a surface that turns away from the ground's normal stops to catch."""
+"""Cosines of the angle to the ground's normal between which catching fades out."""
 
 
 def catcher_group() -> bpy.types.NodeTree:

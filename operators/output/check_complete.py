@@ -71,7 +71,7 @@ def _nearest(path: Path) -> Path:
 
 
 OF_THE_DISK = ("save", "open", "write", "space", "initialize streams", "render error")
-"""Of a movie that it cannot write Blender says that the codec is unsupported, which it is not: H.264 in MP4 is ours."""
+"""Where a movie cannot be written Blender says that the codec is unsupported, though it is not: we write H.264 in MP4."""
 
 
 def told(target: Path, error: RuntimeError) -> Exception:

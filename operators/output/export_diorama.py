@@ -34,7 +34,7 @@ EXPORTERS = {
     "OBJ": ("wm", "obj_export"),
     "PLY": ("wm", "ply_export"),
 }
-"""Group and name of Blender's own operator; some builds lack some: Debian's USD and Alembic."""
+"""Group and name of Blender's own export operator; some builds lack some (Debian's: USD and Alembic)."""
 WITH_CAMERA = {"GLB", "USD", "ABC"}
 
 

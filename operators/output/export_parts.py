@@ -19,9 +19,9 @@ from ..scene.root import objects_by_role
 from .camera_track import Track, key_camera
 
 ENDINGS = ((b"\x89PNG", ".png"), (b"\xff\xd8", ".jpg"))
-"""Of texture files that every program reads; all other images are written anew as PNG."""
+"""Texture formats that every program reads; other images are saved again as PNG."""
 PADDING = 4
-"""Texels repeated round each texture in the one of a joined mesh, so that filtering never meets another."""
+"""Texels repeated around each texture in a joined one, so that filtering never mixes two of them."""
 
 
 @dataclass(frozen=True)

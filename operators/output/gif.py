@@ -10,7 +10,7 @@ from ...core.errors import DioramaError
 from ...core.raster.open_picture import open_picture
 
 LOOKED_AT = 8
-"""Frames from which the one palette of all is taken: a palette of its own for each frame would flicker."""
+"""Number of frames from which the common palette is made: one palette for each frame would flicker."""
 
 
 def check_pillow() -> None:

@@ -26,7 +26,7 @@ FIELDS = dataclasses.fields(OutputSettings)
 OutputOptions = type("OutputOptions", (), {"__annotations__": declared(FIELDS)})
 OutputOptions.__doc__ = "Mixin: every option of what is rendered, as a property."
 WAIT = 0.05
-"""Seconds between two frames in which Blender draws its window and hears the Esc key."""
+"""Seconds between two frames in which Blender draws its window and receives the Esc key."""
 
 
 class RenderOutput(bpy.types.Operator, OutputOptions):

@@ -8,7 +8,7 @@ import bpy
 
 DISPLAY = {"side-by-side": "SIDEBYSIDE", "top-bottom": "TOPBOTTOM", "anaglyph": "ANAGLYPH", "vr180": "SIDEBYSIDE"}
 EYES = {"_L": "_left", "_R": "_right"}
-"""How Blender calls the files of a pair, and how we do."""
+"""Blender's names for the two files of a pair, and ours."""
 
 
 def set_up_stereo(scene, camera: bpy.types.Object, stereo: str, eye_distance: float, convergence: float) -> None:

@@ -19,7 +19,7 @@ LENS_KEY, FRAMED_KEY = "photo_diorama_lens", "photo_diorama_framed"
 MOVE_OPTIONS = ("camera_move", "move_amount", "framing", "move_easing", "move_loop", "move_aim", "move_seed", "frames")
 SAME_LENS = 1e-5
 MOST_POSES = 200
-"""Frames of a long move that its framing looks at."""
+"""Largest number of frames of a move that the framing samples."""
 AIM = "Look at the focus"
 
 

@@ -1,7 +1,7 @@
 """The names of the properties that a diorama's objects and images carry."""
 
 ROLE_KEY = "photo_diorama_role"
-"""Custom property that says what a datablock was made for; a rebuild knows it again by this."""
+"""Custom property that says what a datablock was made for, by which a rebuild finds it again."""
 
 WRITTEN_KEY, DIGEST_KEY, LAYOUT_KEY = "photo_diorama_written", "photo_diorama_digest", "photo_diorama_layout"
 """Custom properties of a texture: the file that we wrote into it, that file's hash, and where its texels lie in the photo, as JSON."""

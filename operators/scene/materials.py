@@ -19,7 +19,7 @@ from .keys import DIGEST_KEY, LAYOUT_KEY, ROLE_KEY, WRITTEN_KEY
 
 ALBEDO = "albedo"
 IMAGE_ROLES = tuple(f"{image}{kind}" for image in ("photo", "atlas", "soft") for kind in ("", f" {ALBEDO}"))
-"""What images of a diorama can be."""
+"""Roles of a diorama's images."""
 
 
 IMAGE_OF = {"photo": "photo", "atlas": "atlas", "soft": "soft", "cleaned": "soft"}
@@ -252,4 +252,4 @@ def _shadeless(material, colour, settings: SceneSettings):
 
 SHADERS = {"shadeless": _shadeless, "principled": _principled, "emission": _emission}
 MATERIAL_OPTIONS = {"shader", "emission_strength", "roughness", "delight"}
-"""Options that a material is made from; a rebuild makes materials anew where one of them changed."""
+"""Options that a material depends on; a rebuild makes new materials where one of them changed."""

@@ -14,7 +14,7 @@ from ...core.settings import each_option
 from .keys import ROLE_KEY, SETTINGS_KEY, SOURCE_KEY
 
 DEEPEST = 4
-"""Folders up from a .blend, and parts of an old path, that are looked at for a file that moved."""
+"""Levels of folders above a .blend, and of parts of an old path, that are searched for a file that moved."""
 SOURCES, SEEN_FROM_BLEND = ("photo", "depth"), "seen_from_blend"
 """Of what is kept of a source: the absolute paths, and the same as seen from the .blend."""
 

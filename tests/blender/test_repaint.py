@@ -344,3 +344,26 @@ def test_a_file_of_an_older_version_keeps_what_was_painted_as_an_image(blender, 
     rebuild(street_root)
     shown = picture(blender.data.images["street painted atlas"])
     assert shown[..., 3].any() and np.abs(shown[shown[..., 3] == 1][:, :3] - PAINT).max() < 0.01
+
+
+def test_the_layers_go_out_with_what_was_painted_and_composite_to_the_photo(blender, street, street_root, tmp_path):
+    paint_square(street_root, parts(street_root)["hidden 1"])
+    blender.context.view_layer.objects.active = street_root
+    folder = tmp_path / "out"
+    assert blender.ops.photo_diorama.export_layers(directory=str(folder)) == {"FINISHED"}
+    index = json.loads((folder / "layers.json").read_text())
+    composite = Image.new("RGBA", tuple(index["canvas"]))
+    for layer in reversed(index["layers"]):
+        composite = Image.alpha_composite(composite, Image.open(folder / layer["file"]))
+    left, top = index["photo_offset"]
+    seen = np.asarray(composite.crop((left, top, left + 160, top + 120)))[..., :3]
+    assert np.array_equal(seen, np.asarray(Image.open(street[0]).convert("RGB")))
+    plate = np.asarray(Image.open(folder / "hidden_1.png")).astype(np.float32) / 255
+    rows, columns = np.nonzero((np.abs(plate[..., :3] - PAINT) < 0.01).all(axis=2) & (plate[..., 3] > 0))
+    ends = np.array([columns.min() - left, columns.max() + 1 - left, rows.min() - top, rows.max() + 1 - top])
+    low, high = np.array(SQUARE) * (160, 160, 120, 120) - 2, np.array(SQUARE) * (160, 160, 120, 120) + 2
+    assert (ends[[0, 2]] >= low[[0, 2]]).all() and (ends[[1, 3]] <= high[[1, 3]]).all()
+    assert not list(folder.glob(".*"))
+    with pytest.raises(RuntimeError, match="holds layers already"):
+        blender.ops.photo_diorama.export_layers(directory=str(folder))
+    assert blender.ops.photo_diorama.export_layers(directory=str(folder), overwrite=True) == {"FINISHED"}

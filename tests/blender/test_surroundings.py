@@ -274,7 +274,7 @@ def test_what_came_meanwhile_is_not_replaced(tmp_path, monkeypatch, links):
     ],
 )
 def test_every_librarys_word_for_no_memory_is_the_sentence(error):
-    from photo_diorama.ui.cli.exit_codes import explain
+    from photo_diorama.ui.cli.command_line import explain
 
     assert is_out_of_memory(error) and explain(error) == (2, explain(MemoryError())[1])
     outer = RuntimeError("the stage failed")

@@ -52,7 +52,7 @@ spec.loader.exec_module(sys.modules["photo_diorama"])
 from photo_diorama.ui.cli.command_line import main
 sys.exit(main(sys.argv[2:]))
 """
-"""Works in any environment, whatever the folder of the code is called."""
+"""Code that starts a worker in any environment, whatever the name of the code's folder."""
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

@@ -23,11 +23,11 @@ from .flags import add_common
 from .session import CancelSignals, ProgressLine, Session
 
 TELL_EVERY = 0.2
-"""Seconds between two words of progress of one stage."""
+"""Seconds between two reports of progress within one stage."""
 LOOK, SYNCHRONIZE, STILL_RUNS = 0.5, 0x00100000, 0x102
 """Seconds between two looks at the batch's own process; Windows' right to wait for a process, and its answer (WAIT_TIMEOUT)."""
 LAST_LINES = 4000
-"""Characters of a traceback that are handed on."""
+"""Characters of a traceback that are passed on."""
 
 
 class ProgressWriter(ProgressLine):

@@ -8,15 +8,15 @@ import sys
 import traceback
 from pathlib import Path
 
-from ...core.errors import Cancelled
+from ...core.errors import Cancelled, in_a_sentence
 from ...core.fault_report import report_fault
 from ...core.threads import threads_used
 from ...operators.build.fallback_folder import NO_EXTENSION_FOLDER
-from . import batch, batch_worker, farm, inspect_photo, make_diorama, manage_models, write_depth
-from .exit_codes import EXIT_BAD_INPUT, FAULT, OK, explain
+from . import batch, batch_worker, farm, inspect_photo, make_diorama, manage_models, write_depth, write_layers
 from .flags import with_range_as_one
 from .session import CancelSignals, OwnWords, ProgressLine, Session, flush_streams, open_streams, plain, write_to
 
+OK, FAULT, EXIT_BAD_INPUT = 0, 1, 2
 OUT_OF_THREADS = "pthread_create failed"
 COMMANDS = {
     "farm": (farm, "Does one task of a job on a render farm: a photo's scene, some of its frames, its movie."),
@@ -24,9 +24,10 @@ COMMANDS = {
     "batch": (batch, "Makes a diorama of every photo in a folder; goes on where it was stopped."),
     "batch-worker": (batch_worker, ""),
     "depth": (write_depth, "Writes the depth of a photo alone, for other programs."),
+    "layers": (write_layers, "Writes every surface as a picture, for programs that paint and composite."),
     "models": (manage_models, "Lists, downloads, imports, removes and verifies networks."),
 }
-"""Those without a description are for our own use. A photo that is called like a command is named as ./inspect."""
+"""Commands; those without a description are internal. A photo named like a command is given as ./inspect."""
 
 
 def main(arguments: list[str] | None = None, models: Path | None = None, online: bool = True) -> int:
@@ -103,6 +104,14 @@ def _told(error: BaseException, stopped: int, chatter: str) -> int:
         write_to(2, chatter + "".join(traceback.format_exception(error)))
         sentence = f"this is a fault of Photo Diorama; {report_fault(error, chatter)}."
     return _say(sentence, code)
+
+
+def explain(error: Exception) -> tuple[int, str]:
+    """The exit code and the sentence for an exception."""
+    told = in_a_sentence(error)
+    if told is not None:
+        return EXIT_BAD_INPUT, str(told)
+    return FAULT, "this is a fault of Photo Diorama; please report it with the lines above."
 
 
 def _say(words: str, code: int) -> int:

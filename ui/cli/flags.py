@@ -13,9 +13,9 @@ from ...core.settings import Settings, each_option
 from ...core.threads import ThreadSettings
 
 SAY_THE_SAME = {"focal_px", "focal_mm", "fov"}
-"""Flags of which only one can be given."""
+"""Flags that exclude each other."""
 ALWAYS_ON = {"set_up_scene"}
-"""The command line writes a new file of its own, which is always set up; so this is no flag."""
+"""Options without a flag: the command line writes a new file, which is always set up."""
 
 
 def option_names(only: Iterable[str] | None = None) -> list[str]:

@@ -18,7 +18,7 @@ from ...core.errors import Cancelled
 
 INTERRUPTED = 130
 MOST_CHATTER = 20_000
-"""Bytes of what libraries say that are kept for the report of a fault."""
+"""Bytes of the libraries' output that are kept for a fault report."""
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 

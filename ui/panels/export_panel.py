@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ...operators.output.export_diorama import FORMATS, ExportDiorama
+from ...operators.output.export_layers import ExportLayers
 from ...operators.scene.root import find_root
 from .tab import DioramaPanel
 
@@ -20,6 +21,7 @@ class PHOTO_DIORAMA_PT_export(DioramaPanel, bpy.types.Panel):
         row = self.layout.row(align=True)
         for name in FORMATS:
             row.operator(ExportDiorama.bl_idname, text=name).format = name
+        self.layout.operator(ExportLayers.bl_idname, icon="RENDERLAYERS")
 
 
 def draw_entry(self, context) -> None:

@@ -12,7 +12,7 @@ from ...core.errors import DioramaError
 from ...core.models import user_torch
 
 LINE = 90
-"""Characters that a line of the preferences shows without cutting them."""
+"""Characters that fit into a line of the preferences."""
 
 
 def apply(folder: str) -> None:

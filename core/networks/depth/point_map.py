@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 GRID = 64
-"""The points are looked at on so many rows and columns."""
+"""Rows and columns at which the points are sampled."""
 
 
 def recover_focal_and_shift(points: np.ndarray, known: np.ndarray, focal: float | None = None) -> tuple[float, float] | None:

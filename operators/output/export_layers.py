@@ -1,0 +1,74 @@
+"""Writes every surface of a diorama as a picture in the photo's own frame, with what was painted on it."""
+
+# no `from __future__ import annotations` here: Blender registers no annotation that is a string
+
+from functools import partial
+from pathlib import Path
+
+import bpy
+
+from ...core.change_depth import build_from
+from ...core.errors import DioramaError, Kind
+from ...core.layer_pictures import INDEX, layer_files
+from ...core.mesh.texture_layout import carry_over
+from ...core.pipeline import Diorama
+from ..build.build_operator import BuildOperator
+from ..depth.edit_depth import source_on
+from ..on_diorama import OnDiorama
+from ..repaint.painted import find_paint
+from ..scene.depth_image import edit_on
+from ..scene.root import find_root
+from ..scene.surfaces import images_of
+
+
+class ExportLayers(OnDiorama, BuildOperator, bpy.types.Operator):
+    """Write each surface of this diorama as a picture in the photo's frame, with depth and a mask of what was invented,
+    for programs that paint and composite"""
+
+    bl_idname = "photo_diorama.export_layers"
+    bl_label = "Export Layers"
+
+    directory: bpy.props.StringProperty(name="Folder", description="The folder that the pictures go to", subtype="DIR_PATH")
+    overwrite: bpy.props.BoolProperty(name="Overwrite", description="Replace the pictures that are in the folder", default=False)
+    filter_folder: bpy.props.BoolProperty(default=True, options={"HIDDEN"}, description="Folders are shown")
+
+    def invoke(self, context, event):
+        self._in_thread = not bpy.app.background
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def prepare(self, context):
+        root = find_root(context.object)
+        if not self.directory:
+            raise DioramaError("No folder was chosen; choose one for the pictures.")
+        self._folder = Path(bpy.path.abspath(self.directory))
+        if not self.overwrite and (self._folder / INDEX).exists():
+            raise DioramaError(f"{self._folder} holds layers already; choose another folder or tick Overwrite.")
+        source = source_on(context, root)
+        self._painted = {role: paint for role, image in images_of(root).items() if (paint := find_paint(image, source.photo))}
+        return partial(build_from, source, edit_on(root))
+
+    def finish(self, context, built: Diorama):
+        painted = {
+            role: carry_over(paint.texels, paint.layout, built.mesh.layouts[role])[0]
+            for role, paint in self._painted.items()
+            if paint.layout is not None and role in built.mesh.layouts
+        }
+        names = []
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            for name, data in layer_files(built, painted):
+                fresh = self._folder / f".{name}.writing"
+                try:
+                    fresh.write_bytes(data)
+                    fresh.replace(self._folder / name)
+                finally:
+                    fresh.unlink(missing_ok=True)
+                names.append(name)
+        except OSError as error:
+            why = error.strerror or error
+            raise DioramaError(f"{self._folder} could not be written ({why}); choose another folder.", Kind.DISK) from None
+        self.report({"INFO"}, f"{len(names) - 1} pictures in {self._folder}, front first in {INDEX}.")
+
+
+register, unregister = bpy.utils.register_classes_factory((ExportLayers,))

@@ -1,0 +1,22 @@
+"""`photo-diorama layers` as a person runs it: the pictures, the facts, and what it refuses."""
+
+import json
+
+import numpy as np
+from PIL import Image
+
+
+def test_the_layers_of_a_photo(worker, street, tmp_path):
+    arguments = ("layers", street[0], "--depth", street[1], "--depth-kind", "metric", "--long-side", "160", "--output")
+    run = worker.run(*map(str, (*arguments, tmp_path / "out", "--json")), cwd=tmp_path)
+    assert run.code == 0, run.err
+    facts = json.loads(run.out)
+    index = json.loads((tmp_path / "out" / "layers.json").read_text())
+    assert len(facts["files"]) == 1 + sum(2 + layer["invented"] for layer in index["layers"])
+    left, top = index["photo_offset"]
+    photo = np.asarray(Image.open(tmp_path / "out" / "photo.png"))[top : top + 120, left : left + 160]
+    assert np.array_equal(photo[..., :3], np.asarray(Image.open(street[0]).convert("RGB"))) and (photo[..., 3] == 255).all()
+    again = worker.run(*map(str, (*arguments, tmp_path / "out")), cwd=tmp_path)
+    assert again.code == 2 and "exists already" in again.err
+    scene = worker.run("layers", "scene.blend", "--output", "other", cwd=tmp_path)
+    assert scene.code == 2 and "open it in Blender" in scene.err and not (tmp_path / "other").exists()
