@@ -26,7 +26,7 @@ from ..staging.depth_preview import draw_depth_preview
 from ..staging.look_through import is_fresh, look_through
 from ..staging.placement import place
 from . import build_operator
-from .properties import OF_ONE_PHOTO, Options, depth_property, draw_options, set_values, settings_of
+from .properties import OF_ONE_PHOTO, POPUP_ROWS, Options, depth_property, draw_options, set_values, settings_of
 from .user_preferences import default_values, models_folder
 
 HIDDEN = {"HIDDEN", *OF_ONE_PHOTO}
@@ -69,6 +69,7 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
         return self.invoke_popup(context)
 
     def draw(self, context):
+        most = None
         if getattr(getattr(context, "space_data", None), "type", "") == "FILE_BROWSER":
             # Blender opens no second file browser, so a button for the depth's file would be dead
             told = self.layout.column(align=True)
@@ -76,9 +77,10 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
                 told.label(text=line)
         else:
             self.layout.prop(self, "depth")
+            most = POPUP_ROWS - 1
             if hasattr(self, "filepath"):
-                draw_depth_preview(self.layout, self.filepath, self.depth, lambda: settings_of(self))
-        draw_options(self.layout, self)
+                most -= draw_depth_preview(self.layout, self.filepath, self.depth, lambda: settings_of(self))
+        draw_options(self.layout, self, most)
 
     def prepare(self, context):
         photos, depths = pair(self._photos())

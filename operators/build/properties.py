@@ -12,6 +12,8 @@ import numpy as np
 from ...core.settings import Settings, each_option
 from ...core.shown_options import PRESETS, shown
 
+POPUP_ROWS = 50
+"""The most rows of a popup, which Blender cannot scroll: 20 px each on a screen of 1080 px."""
 OWN = "own"
 """The entry for options that match no preset."""
 
@@ -177,31 +179,38 @@ def _value(f: dataclasses.Field, value):
     return f.default if np.float32(value) == np.float32(f.default) else float(str(np.float32(value)))
 
 
-def draw_options(layout, data) -> None:
+def draw_options(layout, data, most: int | None = None) -> None:
     """Rows of all options of `data`: the preset and the important ones first, the rest under Advanced by stage.
 
-    Options that have no effect now are greyed out.
+    Options that have no effect now are greyed out. Where more than `most` rows would be shown, a stage asks to close another one.
     """
     layout.row(align=True).prop(data, "preset", expand=True)
     options = list(each_option())
     column = layout.column()
     column.use_property_split, column.use_property_decorate = True, False
-    for _, f in options:
-        if shown(f.name).first:
-            draw_option(column, data, f)
+    first = [f for _, f in options if shown(f.name).first]
+    for f in first:
+        draw_option(column, data, f)
     header, advanced = layout.panel("photo_diorama_advanced", default_closed=True)
     header.label(text="Advanced")
     if not advanced:
         return
+    rows = 1 + len(first) + 1 + len(STAGES)
     for part in dict.fromkeys(part for part, _ in options):
         header, body = advanced.panel(f"photo_diorama_{part}", default_closed=True)
         header.label(text=STAGES[part])
-        if body:
-            column = body.column(align=True)  # rows close together: all of a stage is to fit on a screen
-            column.use_property_split, column.use_property_decorate = True, False
-            for name, f in options:
-                if name == part and not shown(f.name).first:
-                    draw_option(column, data, f)
+        if not body:
+            continue
+        own = [f for name, f in options if name == part and not shown(f.name).first]
+        if most is not None and rows + len(own) > most:
+            body.label(text="No room; close another section")
+            rows += 1
+            continue
+        rows += len(own)
+        column = body.column(align=True)  # rows close together: all of a stage is to fit on a screen
+        column.use_property_split, column.use_property_decorate = True, False
+        for f in own:
+            draw_option(column, data, f)
 
 
 STAGES = {

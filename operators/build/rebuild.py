@@ -28,7 +28,7 @@ from ..scene.root import find_root, kept_settings, kept_source, objects_by_role,
 from ..scene.surfaces import image_nodes, image_nodes_of, images_of, root_by_name, surfaces_of
 from ..scene.tint import kept_tint, tint, tinted_images
 from . import build_operator
-from .properties import depth_property, draw_options, option_properties, photo_property, set_values, settings_of
+from .properties import POPUP_ROWS, depth_property, draw_options, option_properties, photo_property, set_values, settings_of
 from .user_preferences import models_folder
 
 OwnOptions = type("OwnOptions", (), {"__annotations__": option_properties(options={"SKIP_SAVE"})})
@@ -51,7 +51,7 @@ class Rebuilding(OnDiorama, build_operator.BuildOperator, OwnOptions):
     def draw(self, context):
         self.layout.prop(self, "photo")
         self.layout.prop(self, "depth")
-        draw_options(self.layout, self)
+        draw_options(self.layout, self, POPUP_ROWS - 2)
 
     def fill_in_options(self, root: bpy.types.Object) -> None:
         """Options that the caller did not set get the values of the last build."""

@@ -9,7 +9,7 @@ from ...core.errors import DioramaError
 from ...core.raster.open_picture import PHOTO_ENDINGS
 from ..scene.root import find_root
 from .import_photo import DEPTH_ENDINGS
-from .properties import OF_ONE_PHOTO, draw_options
+from .properties import OF_ONE_PHOTO, POPUP_ROWS, draw_options
 from .rebuild import Rebuilding
 
 
@@ -46,7 +46,7 @@ class UpdateFrom(Rebuilding, bpy.types.Operator, ImportHelper):
 
     def draw(self, context):
         self.layout.prop(self, "what")
-        draw_options(self.layout, self)
+        draw_options(self.layout, self, POPUP_ROWS - 1)
 
     def prepare(self, context):
         if self.what == "ESTIMATE":

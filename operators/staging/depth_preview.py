@@ -38,21 +38,26 @@ class Shown:
     ready: bool = False
 
 
-def draw_depth_preview(layout, photo: str, depth: str, settings: Callable[[], Settings]) -> None:
-    """Draws the thumbnail of these files, or what is wrong with the depth; nothing where photo or depth is missing."""
+def draw_depth_preview(layout, photo: str, depth: str, settings: Callable[[], Settings]) -> int:
+    """Draws the thumbnail of these files, or what is wrong with the depth; nothing where photo or depth is missing.
+
+    Returns how many rows high it is.
+    """
     if not photo:
-        return
+        return 0
     try:
         shown = _look(Path(bpy.path.abspath(photo)), Path(bpy.path.abspath(depth)) if depth else None, settings())
     except (OSError, DioramaError):
-        return  # told when it is built
+        return 0  # told when it is built
     if shown.icon:
         layout.template_icon(icon_value=shown.icon, scale=SCALE)
         row = layout.row(align=True)
         row.label(text="Near is red, far is blue")
     column = layout.column(align=True)
-    for line in textwrap.wrap(f"{shown.told}; {ASK_IN_WINDOW}" if shown.unsure else shown.told, LETTERS):
+    lines = textwrap.wrap(f"{shown.told}; {ASK_IN_WINDOW}" if shown.unsure else shown.told, LETTERS)
+    for line in lines:
         column.label(text=line)
+    return len(lines) + (int(SCALE) + 1 if shown.icon else 0)
 
 
 def _look(photo: Path, depth: Path | None, settings: Settings) -> Shown:

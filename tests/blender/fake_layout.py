@@ -6,17 +6,17 @@ bpy = pytest.importorskip("bpy", reason="needs Blender as a module: pip install 
 
 
 class FakeLayout:
-    """Stands for bpy.types.UILayout: every row, label and button, with the section it is in."""
+    """Stands for bpy.types.UILayout: every row, label and button, with the section it is in. Sections are open but those `closed`."""
 
-    def __init__(self, told=None, section=""):
-        self.__dict__.update(told=[] if told is None else told, section=section)
+    def __init__(self, told=None, section="", closed=()):
+        self.__dict__.update(told=[] if told is None else told, section=section, closed=closed)
 
     def __setattr__(self, name, value):
         assert name in bpy.types.UILayout.bl_rna.properties, f"UILayout has no {name}"
         self.__dict__[name] = value
 
     def _part(self, **said):
-        return FakeLayout(self.told, self.section)
+        return FakeLayout(self.told, self.section, self.closed)
 
     def row(self, align=False, heading=""):
         return self._part()
@@ -31,7 +31,7 @@ class FakeLayout:
         return self._part()
 
     def panel(self, idname, default_closed=False):
-        return self._part(), FakeLayout(self.told, idname)
+        return self._part(), None if idname in self.closed else FakeLayout(self.told, idname, self.closed)
 
     def separator(self, factor=1.0):
         self.told.append(("separator", self.section, ""))

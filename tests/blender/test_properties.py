@@ -1,5 +1,7 @@
 """Options appear in Blender with core's default, range and help wherever they appear, and come back unchanged."""
 
+import importlib
+
 import numpy as np
 import pytest
 
@@ -100,3 +102,25 @@ def test_every_option_has_a_row_in_the_section_of_its_stage(extension):
     rows = [(section, name) for section, name in layout.rows() if section]
     stages = [(part, f) for part, f in each_option() if not shown(f.name).first]
     assert rows == [(f"photo_diorama_{part}", f.name + "_percent" * shown(f.name).percent) for part, f in stages]
+
+
+@pytest.mark.parametrize("module, operator", [("import_photo", "ImportPhoto"), ("rebuild", "Rebuild"), ("update_from", "UpdateFrom")])
+def test_a_popup_with_all_its_sections_open_is_no_higher_than_a_screen(extension, street, module, operator):
+    """Rows of 20 px on 1080 px, title and rim left out; a section without room says so. The tab, which scrolls, shows all."""
+    from fake_layout import FakeLayout
+
+    from photo_diorama.operators import build
+
+    cls = getattr(importlib.import_module(f"{build.__name__}.{module}"), operator)
+
+    class Drawn:
+        layout, filepath, depth, photo, what = FakeLayout(), str(street[0]), str(street[1]), "", "FILE"
+        bl_rna = getattr(extension.ops.photo_diorama, cls.bl_idname.split(".")[1]).get_rna_type()
+
+        def __getattr__(self, name):
+            return getattr(extension.context.scene.photo_diorama, name)
+
+    cls.draw(Drawn(), extension.context)
+    told = [kind for kind, _, _ in Drawn.layout.told]
+    assert len(told) <= 50 and "No room; close another section" in Drawn.layout.said("label")
+    assert 40 <= len(told)
