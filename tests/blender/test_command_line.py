@@ -358,3 +358,22 @@ def test_blender_command(home, tmp_path):
         assert worker.ask("blender_command", arguments=arguments, cwd=str(tmp_path))["code"] == 2
     finally:
         worker.close()
+
+
+def test_an_interrupt_that_a_library_swallows_is_no_fault(monkeypatch, tmp_path, capfd):
+    """NumPy, imported by OpenCV, answers Ctrl-C with an ImportError."""
+    import os
+    import signal
+
+    from photo_diorama.ui.cli import command_line, inspect_photo
+
+    def swallows(given, session):
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+        except KeyboardInterrupt:
+            raise ImportError("numpy._core.multiarray failed to import") from None
+
+    monkeypatch.setattr(inspect_photo, "run", swallows)
+    assert command_line.main(["inspect", "a.jpg"]) == 130
+    assert "stopped" in (said := capfd.readouterr().err) and "fault" not in said and "Traceback" not in said

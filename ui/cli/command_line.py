@@ -18,6 +18,7 @@ from .session import CancelSignals, OwnWords, ProgressLine, Session, flush_strea
 
 OK, FAULT, EXIT_BAD_INPUT = 0, 1, 2
 OUT_OF_THREADS = "pthread_create failed"
+STOPPED = "stopped; nothing half-written was left behind."
 COMMANDS = {
     "farm": (farm, "Does one task of a job on a render farm: a photo's scene, some of its frames, its movie."),
     "inspect": (inspect_photo, "Shows what a photo's file says of its camera and depth."),
@@ -60,7 +61,7 @@ def _run(arguments: list[str], models: Path | None, online: bool) -> int:
             code = command.run(given, Session(words, folder, online, given.json, given.quiet, progress)) or OK
     except BaseException as error:  # noqa: BLE001 - the last resort: each becomes an exit code
         progress.end()
-        return _told(error, stops.code, words.chatter)
+        return _told(error, stops, words.chatter)
     if words.lost is not None and code == OK:
         why = words.lost.strerror or words.lost
         return _say(f"standard output took no more ({why}), so not all was told; what was made is in its place.", EXIT_BAD_INPUT)
@@ -91,15 +92,17 @@ def main_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _told(error: BaseException, stopped: int, chatter: str) -> int:
+def _told(error: BaseException, stops: CancelSignals, chatter: str) -> int:
     """Prints on standard error why there is no result; returns the exit code."""
     if isinstance(error, (KeyboardInterrupt, Cancelled)) and OUT_OF_THREADS in chatter:
         error = MemoryError()  # OpenBLAS sends its own process Ctrl-C where it cannot start a thread
     if isinstance(error, (KeyboardInterrupt, Cancelled)):
-        return _say("stopped; nothing half-written was left behind.", stopped)
+        return _say(STOPPED, stops.code)
     if not isinstance(error, Exception):
         raise error
     code, sentence = explain(error)
+    if code == FAULT and stops.asked:  # NumPy answers an interrupt during its import by OpenCV with an ImportError
+        return _say(STOPPED, stops.code)
     if code == FAULT:
         write_to(2, chatter + "".join(traceback.format_exception(error)))
         sentence = f"this is a fault of Photo Diorama; {report_fault(error, chatter)}."
