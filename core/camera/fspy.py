@@ -34,6 +34,8 @@ class FoundCamera:
 
 def find_fspy(photo: Path) -> Path | None:
     """The project file beside a photo; None without."""
+    if not Path(photo).name:  # a folder such as "." or "/"
+        return None
     file = Path(photo).with_suffix(".fspy")
     return file if os.path.isfile(file) else None  # Path.is_file raises where the longer name is too long for the disk
 

@@ -12,7 +12,7 @@ from ..depth_file.direction import small_srgb
 from ..depth_file.levels import Levels, levels_of, without_terraces
 from ..depth_file.meaning import DepthMeaning, decide_meaning
 from ..depth_file.read_file import read_raw
-from ..depth_file.unknown import extremes
+from ..depth_file.unknown import extremes, told_unknown
 from ..errors import DioramaError, reading_a_file
 from ..photo.photo import Photo
 from ..settings import DepthSettings
@@ -91,9 +91,13 @@ def read_depth(path: str | Path, settings: DepthSettings, photo: Photo | None = 
     reading = decide_meaning(raw, settings, path, None if photo is None else small_srgb(photo))
     _check_known(reading.known & ~reading.far, str(path))
     _check_relief(reading.values, reading.known & ~reading.far, str(path))
-    values, known, scaled = _inverse_or_metres(reading, told_range(settings))
+    told = told_range(settings)
+    values, known, scaled = _inverse_or_metres(reading, told)
     zero_is_far = reading.zero_is_far or reading.kind == "relative" or scaled
     taken = f"{path.name}, {'' if 'as told' in reading.told else 'taken for '}{reading.told}"
+    if told is not None:
+        ends = f"{told[0]:g} is the nearest number and {told[1]:g} the farthest, as told"
+        taken += "; a range is not used for metres" if reading.kind == "metric" else f"; {ends}"
     return DepthValues(
         values, known, reading.kind == "metric", zero_is_far, taken, unsure=not reading.sure, scaled=scaled,
         along_ray=settings.depth_measure == "ray", focal_px=raw.focal_px and raw.focal_px / raw.values.shape[1],
@@ -112,6 +116,12 @@ def told_range(settings: DepthSettings) -> tuple[float, float] | None:
     except ValueError:
         raise DioramaError(f"{settings.depth_range!r} is no range of depth; give two different numbers, NEAR FAR, or shared.") from None
     return near, far
+
+
+def check_options(settings: DepthSettings) -> None:
+    """Raises DioramaError where an option for depth files is not of the form that it should have, whether a file needs it or not."""
+    told_range(settings)
+    told_unknown(settings)
 
 
 def _inverse_or_metres(reading: DepthMeaning, told: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray, bool]:

@@ -18,7 +18,7 @@ from ..raster.exr_read import has_colour_and_depth
 from ..raster.open_picture import HEIF_ENDINGS
 from ..settings import DepthSettings, PhotoSettings
 from .depth_in_photo import EmbeddedDepth, read_embedded_depth, read_spatial_intrinsics
-from .depth_map import DepthValues, check_usable, read_depth
+from .depth_map import DepthValues, check_options, check_usable, read_depth
 from .depth_sidecar import find_sidecar_depth, read_sidecar_depth
 from .named_depth import find_named_depth
 
@@ -44,8 +44,9 @@ class FoundDepth:
 def find_depth(photo: Photo, depth_path: Path | None, settings: DepthSettings, models: Path | None) -> FoundDepth:
     """Depth for `photo`: from `depth_path` where given, else by `settings.estimator`. `models`: folder of downloads.
 
-    Raises DioramaError, with what to do, where no depth is available.
+    Raises DioramaError, with what to do, where no depth is available or a depth option makes no sense.
     """
+    check_options(settings)
     if depth_path is not None:
         return _from_file(read_depth(depth_path, settings, photo), photo, "file")
     found = _without_a_file(photo, settings, models)
@@ -83,13 +84,19 @@ def _given(photo: Photo, settings: DepthSettings) -> tuple[FoundDepth | None, li
         try:
             found = bring(photo, settings)
             if found is not None:
-                check_usable(found.values, photo, str(photo.path))
+                check_usable(found.values, photo, _file_of(found, photo))
                 return found, passed_over
         except DioramaError as error:  # damaged or odd: another source is better than no diorama
             if error.kind is Kind.MISSING_PACKAGE:
                 raise
             passed_over.append(str(error).rstrip("."))
     return None, passed_over
+
+
+def _file_of(found: FoundDepth, photo: Photo) -> str:
+    """The file that the depth came from, for messages."""
+    named = find_named_depth(photo.path) if found.origin == BESIDE and found.read_by_settings else None
+    return str(named or photo.path)
 
 
 def _with_remark(found: FoundDepth, passed_over: list[str]) -> FoundDepth:

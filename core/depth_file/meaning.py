@@ -12,9 +12,11 @@ from ..errors import DioramaError
 from ..settings import DepthSettings
 from .direction import Direction, direction_of
 from .raw_depth import RawDepth
-from .unknown import KnownDepth, extremes, find_unknown, sample, without_strays, zeros_that_are_far
+from .unknown import KnownDepth, extremes, find_unknown, regions_as_of_a_sky, sample, without_strays, zeros_that_are_far
 
 MILLIMETRES, METRES = 0.001, 1.0
+SKY_TOLD = 0.05
+"""Part of the picture from which on an unknown region that may be the sky is told."""
 FILLED = 60000
 """Values of 16 bits whose greatest is at least this were stretched to the full scale by a program that knows no unit."""
 CAMERA_LEAST, CAMERA_MIDDLE, CAMERA_MOST = 50, 200, 20000
@@ -68,6 +70,7 @@ def decide_meaning(raw: RawDepth, settings: DepthSettings, path: Path, colour: n
 
     `colour` is the photo as (H, W, 3) uint8 sRGB, where there is one. Raises DioramaError where distances are negative.
     """
+    raw = _looking_along_negative_z(raw, settings)
     found = find_unknown(raw, settings)
     if not found.known.any():
         guess = _Guess(settings.depth_kind if settings.depth_kind != "auto" else "metric", 1.0, "no numbers")
@@ -80,6 +83,14 @@ def decide_meaning(raw: RawDepth, settings: DepthSettings, path: Path, colour: n
     elif guess.kind != "metric":
         found = without_strays(found)
     return _with_meaning(found, guess, settings)
+
+
+def _looking_along_negative_z(raw: RawDepth, settings: DepthSettings) -> RawDepth:
+    """Distances along the negative z axis, as OpenGL and renderers have them, made positive: no number is above zero."""
+    finite = raw.values[np.isfinite(raw.values)]
+    if raw.integers or settings.depth_kind not in ("auto", "metric") or not finite.size or finite.max() > 0 or np.median(finite) >= 0:
+        return raw
+    return replace(raw, values=-raw.values, notes=(*raw.notes, "its negative numbers are distances along -z"))
 
 
 def _with_meaning(found: KnownDepth, guess: _Guess, settings: DepthSettings) -> DepthMeaning:
@@ -97,6 +108,10 @@ def _with_meaning(found: KnownDepth, guess: _Guess, settings: DepthSettings) -> 
     elif guess.kind == "metric":
         if settings.depth_sky == "farthest":
             far = far | found.zero
+        unknown = ~(known | far)
+        sky = regions_as_of_a_sky(unknown).mean() if settings.depth_sky == "auto" and unknown.any() else 0.0
+        if sky > SKY_TOLD:
+            notes.append(f"{sky:.0%} of it, where a sky would be, is unknown and filled from beside it (Sky: farthest puts it far away)")
     else:
         known = known | found.zero  # the near end of a scale
     told = "; ".join((guess.why, *notes))

@@ -75,9 +75,12 @@ def find_matte(
 ) -> Matte | None:
     """The matte at the silhouettes of a cut photo; None where silhouettes are to be hard or nothing is cut.
 
-    `portrait` is a matte of any size that came with the photo, (h', w') 0..1; it is used wherever it separates the two sides.
-    `estimated` says that the silhouettes were found in soft depth: then the setting's automatic value makes them soft.
+    A photo with alpha of its own has its soft edge there, and none is made. `portrait` is a matte of any size that came with the
+    photo, (h', w') 0..1; it is used wherever it separates the two sides. `estimated` says that the silhouettes were found in soft
+    depth: then the setting's automatic value makes them soft.
     """
+    if image.see_through is not None:
+        return None
     part = settings.soft_edge
     if part < 0:
         part = AUTOMATIC if estimated or portrait is not None else 0.0

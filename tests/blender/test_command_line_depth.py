@@ -243,3 +243,17 @@ def test_a_disk_error_leaves_what_was_there(worker, tmp_path):
     done = worker.run(*arguments, cwd=tmp_path, broken="photo_diorama.ui.cli.output_paths.os.replace")
     assert done.code == 1 and (tmp_path / "d.npy").read_bytes() == b"old"
     assert files(tmp_path) == before
+
+
+def test_inspect_tells_of_the_depth_file_that_a_diorama_takes(tmp_path, capfd):
+    """One that is called like the photo, as well as one whose unit is known."""
+
+    from photo_diorama.ui.cli.command_line import main
+
+    Image.fromarray(np.full((40, 60, 3), 90, np.uint8)).save(tmp_path / "a.jpg")
+    assert main(["inspect", str(tmp_path / "a.jpg"), "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["depth_beside"] is None
+    np.save(tmp_path / "a_depth.npy", np.linspace(1, 4, 2400, dtype=np.float32).reshape(40, 60))
+    assert main(["inspect", str(tmp_path / "a.jpg"), "--json"]) == 0
+    facts = json.loads(capfd.readouterr().out)
+    assert facts["depth_beside"]["file"].endswith("a_depth.npy") and facts["auto"] == "the depth file beside the photo"

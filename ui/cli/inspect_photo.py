@@ -10,6 +10,7 @@ import numpy as np
 from ...core.depth.apple_depth import SpatialPhoto, read_spatial_photo
 from ...core.depth.depth_in_photo import EmbeddedDepth, depth_in, describe
 from ...core.depth.depth_sidecar import find_sidecar_depth, read_sidecar_depth
+from ...core.depth.named_depth import find_named_depth
 from ...core.errors import DioramaError
 from ...core.models.store import best_estimator
 from ...core.photo.photo import Photo, load_photo
@@ -46,7 +47,7 @@ def run(given: argparse.Namespace, session: Session) -> None:
         "camera": camera_name(path),
         **_focal(photo, carried or lying),
         "depth": None if carried is None else depth_facts(carried),
-        "depth_beside": None if lying is None else {"file": str(beside), **depth_facts(lying)},
+        "depth_beside": _beside(path, beside, lying, carried),
         "spatial": None if spatial is None else _views(spatial),
     }
     facts["auto"] = _would_take(facts, session.models)
@@ -89,6 +90,14 @@ def depth_facts(found: EmbeddedDepth) -> dict:
     }
 
 
+def _beside(path: Path, known: Path | None, lying: EmbeddedDepth | None, carried: EmbeddedDepth | None) -> dict | None:
+    """The depth file beside the photo that a diorama would take: one whose unit is known, or one that is called like the photo."""
+    if lying is not None:
+        return {"file": str(known), **depth_facts(lying)}
+    named = find_named_depth(path) if carried is None else None
+    return None if named is None else {"file": str(named)}
+
+
 def _views(spatial: SpatialPhoto) -> dict:
     focal = None if spatial.intrinsics is None else round(float(spatial.intrinsics.focal_px), 3)
     return {"views": spatial.views, "width": spatial.width, "height": spatial.height, "focal_px": focal}
@@ -117,6 +126,8 @@ def _lines(facts: dict, carried: EmbeddedDepth | None, lying: EmbeddedDepth | No
     lines += _depth_lines(carried) if carried else ["depth: none in the file"]
     if lying:
         lines += [f"beside the photo: {facts['depth_beside']['file']}", *_depth_lines(lying)]
+    elif facts["depth_beside"]:
+        lines += [f"beside the photo: {facts['depth_beside']['file']}"]
     if facts["spatial"]:
         views = facts["spatial"]
         lines.append(f"spatial photo: {views['views']} views of {views['width']}x{views['height']}, the first is used")

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from poses import turned
 
-from photo_diorama.core.camera.fspy import read_fspy
+from photo_diorama.core.camera.fspy import find_fspy, read_fspy
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.photo.photo import load_photo
 from photo_diorama.core.settings import PhotoSettings
@@ -95,3 +95,8 @@ def test_impossible_cameras_are_told(tmp_path, more):
 def test_a_project_of_another_picture_is_told(tmp_path):
     with pytest.raises(DioramaError, match="another shape"):
         read_fspy(project(tmp_path / "a.fspy"), 800, 800)
+
+
+@pytest.mark.parametrize("folder", [".", "/", ""])
+def test_a_folder_has_no_project_beside_it(folder):
+    assert find_fspy(folder) is None

@@ -211,12 +211,18 @@ UNUSABLE = {
     "nan.npy": (EQUAL * np.nan, "0 of 19200"), "inf.npy": (EQUAL * np.inf, "0 of 19200"),
     "equal.npy": (EQUAL, "same depth everywhere"),
     "equal.png": (EQUAL.astype(np.uint16) * 900, "same depth everywhere"),
-    "negative.npy": (METRES - 3, "negative"), "all negative.npy": (-METRES, "negative"), "one.npy": (ONE, "1 of 19200"),
+    "negative.npy": (METRES - 3, "negative"), "one.npy": (ONE, "1 of 19200"),
     "complex.npy": (METRES * 1j, "complex"), "bool.npy": (METRES > 2, "bool"),
     "hw3.npy": (np.dstack([METRES] * 3), "shape"),
     "text.npy": (np.full((HEIGHT, WIDTH), "far"), "<U3"), "empty.npy": (np.zeros((0, 4), np.float32), "shape"),
     "scalar.npy": (np.float32(3), "shape"),
 }  # fmt: skip
+
+
+def test_distances_along_negative_z_are_distances(tmp_path):
+    """Two metric files, one the other's negative, are one depth."""
+    one, two = (load_depth(written(tmp_path, f"{k}.npy", z), PHOTO, METRIC, WIDTH) for k, z in enumerate((METRES, -METRES)))
+    assert np.array_equal(one.disparity, two.disparity) and "-z" in two.source
 
 
 @pytest.mark.parametrize("name", UNUSABLE)

@@ -29,6 +29,14 @@ def built():
     return build_diorama(CASES / "c16.png", CASES / "c16_depth.png", SETTINGS)
 
 
+@pytest.mark.parametrize("soft", [-1.0, 0.02])
+def test_without_a_depth_file_a_cut_out_has_its_own_soft_edge_and_no_other(tmp_path, soft):
+    """Soft silhouettes of estimated depth had pieces of wrong colour outside the cut-out."""
+    alone = build_diorama(cut_out(tmp_path, (255, 0, 255))[0], None, SETTINGS.with_values({"soft_edge": soft}))
+    assert "soft" not in {mesh.role for mesh in alone.mesh.meshes}
+    test_nothing_stands_where_nothing_is_seen(alone)
+
+
 def test_nothing_stands_where_nothing_is_seen(built):
     alpha = built.photo.alpha
     camera = built.photo.camera
