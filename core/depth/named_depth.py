@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+from ..errors import DioramaError
+from ..raster.decode import read_file
+from ..raster.decoder_errors import DECODER_ERRORS
+from ..raster.open_picture import open_picture
 from .depth_sidecar import same_aspect
 
 WORDS = ("_depth", "-depth", ".depth", "_Depth", "-Depth", "_DEPTH")
@@ -11,6 +16,8 @@ ENDINGS = (".exr", ".tif", ".tiff", ".png", ".npy", ".npz", ".pfm", ".jpg", ".jp
 """Most exact format first, where a depth map exists in several."""
 PICTURES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".webp")
 """Formats whose size is known from the header."""
+GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "F")
+"""Pillow's modes of pictures without colours."""
 
 
 def find_named_depth(photo: str | Path) -> Path | None:
@@ -27,7 +34,8 @@ def find_named_depth(photo: str | Path) -> Path | None:
 def pair(photos: list[str]) -> tuple[list[str], dict[str, str]]:
     """Sorts files that were chosen together into the photos, and by photo its depth file.
 
-    A file is the depth of another by its name as above, or where there are only two and one is called depth.
+    A file is the depth of another by its name as above. Of only two files one is the depth where it alone is called depth, is of a
+    format that holds no photo, or is grey beside a picture in colours of the same shape.
     """
     by_name = {str(Path(photo)): photo for photo in photos}
     depths = {}
@@ -37,7 +45,23 @@ def pair(photos: list[str]) -> tuple[list[str], dict[str, str]]:
         if depth is not None:
             depths[photo] = depth
     if not depths and len(photos) == 2:
-        called = [photo for photo in photos if "depth" in Path(photo).stem.lower()]
-        if len(called) == 1:
-            depths[next(photo for photo in photos if photo not in called)] = called[0]
+        rules: tuple[Callable[[str], bool], ...] = (
+            lambda file: "depth" in Path(file).stem.lower(),
+            lambda file: Path(file).suffix.lower() in (".npy", ".npz", ".pfm"),
+            lambda file: Path(file).suffix.lower() == ".exr",
+            _is_grey,
+        )
+        for rule in rules:
+            called = [file for file in photos if rule(file)]
+            if len(called) == 1 and (rule is not _is_grey or same_aspect(*map(Path, photos))):
+                depths[next(photo for photo in photos if photo not in called)] = called[0]
+                break
     return [photo for photo in photos if photo not in depths.values()], depths
+
+
+def _is_grey(file: str) -> bool:
+    """Whether a picture has no colours, by its header; False where it cannot be read."""
+    try:
+        return open_picture(read_file(Path(file)), file).mode in GREY
+    except (DioramaError, *DECODER_ERRORS):
+        return False

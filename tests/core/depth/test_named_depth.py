@@ -48,3 +48,17 @@ def test_files_chosen_together_are_paired():
     assert pair(["/p/depthmap.exr", "/p/a.jpg"]) == (["/p/a.jpg"], {"/p/a.jpg": "/p/depthmap.exr"})
     assert pair(["/p/a.jpg", "/p/b.jpg"]) == (["/p/a.jpg", "/p/b.jpg"], {})
     assert pair(["/p/depth1.png", "/p/depth2.png"]) == (["/p/depth1.png", "/p/depth2.png"], {})
+
+
+def test_of_two_files_the_one_that_is_no_photo_is_the_depth(tmp_path):
+    """By its format, or as a grey picture beside a coloured one of the same shape."""
+    colour, grey = tmp_path / "a.jpg", tmp_path / "b16.png"
+    Image.fromarray(np.full((40, 60, 3), 90, np.uint8)).save(colour)
+    Image.fromarray(np.full((40, 60), 900, np.uint16)).save(grey)
+    other = tmp_path / "c.png"
+    Image.fromarray(np.full((60, 40), 9, np.uint8)).save(other)
+    for depth in ("z.npy", "z.exr", "z.npz", str(grey)):
+        assert pair([str(colour), depth]) == ([str(colour)], {str(colour): depth})
+    for second in (str(other), str(tmp_path / "missing.png"), str(colour.with_name("d.jpg"))):
+        assert pair([str(colour), second]) == ([str(colour), second], {})
+    assert pair([str(grey), str(grey)])[1] == {}
