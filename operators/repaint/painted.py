@@ -12,6 +12,7 @@ import numpy as np
 
 from ...core.mesh.texture_layout import PaintedTexels, TextureLayout, carry_over, layout_of_photo
 from ...core.raster.colour_curves import linear_from_srgb, srgb_from_linear
+from ...core.raster.decode import decode_pixels
 from ..scene.colour_management import SPACES
 from ..scene.keys import DIGEST_KEY, LAYOUT_KEY, ROLE_KEY, WRITTEN_KEY
 from ..scene.materials import IMAGE_ROLES, digest, encode_texture, packed_image
@@ -133,9 +134,7 @@ def file_with(image: bpy.types.Image, texels: PaintedTexels, written: bytes | No
 
 def _sixteen_bits(pixels: np.ndarray, written: bytes | None) -> np.ndarray:
     """The levels of a file of 16 bits, which Blender decodes to linear floats."""
-    import cv2
-
-    levels = None if written is None else cv2.imdecode(np.frombuffer(written, np.uint8), cv2.IMREAD_UNCHANGED)
+    levels = None if written is None else decode_pixels(written)
     if levels is not None and levels.dtype == np.uint16 and levels.shape == pixels.shape:
         return levels[..., [2, 1, 0, 3][: levels.shape[2]]]
     encoded = pixels.copy()
