@@ -90,7 +90,7 @@ DEPTHS = {
     "all zero": lambda place: grey(place, np.zeros((120, 160))),
     "all equal": lambda place: grey(place, np.full((120, 160), 3.0)),
     "all NaN": lambda place: grey(place, np.full((120, 160), np.nan)),
-    "negative": lambda place: grey(place, -np.tile(np.linspace(1, 2, 160), (120, 1))),
+    "partly negative": lambda place: grey(place, np.tile(np.linspace(-1, 2, 160), (120, 1))),
     "one known pixel": lambda place: grey(place, one_pixel()),
     "truncated": lambda place: truncated(place / "cut.png"),
 }
