@@ -12,7 +12,7 @@ from .layers.layered_depth_image import Layer
 from .mesh.atlas import without_gaps
 from .mesh.texture_layout import SKIRT, PaintedTexels, TextureLayout, carry_over, layout_of_boxes
 from .pipeline import Diorama
-from .raster.colour_curves import linear_from_srgb, srgb_from_linear
+from .raster.colour_curves import linear_from_srgb
 from .raster.exr_encode import encode_exr
 
 TOP = 65535
@@ -106,7 +106,7 @@ def _invented(layer: Layer, k: int, built: Diorama, canvas: _Canvas, painted: Pa
     if painted is not None:
         surface = SKIRT if k and k == built.image.skirt else k
         texels, _ = carry_over(painted, built.mesh.layouts["atlas"], _as_layout(canvas, surface))
-        picture[texels.mask, :3] = _stored(_of_kind(texels, linear)[texels.mask][:, :3], kind)
+        picture[texels.mask, :3] = _stored(texels.colours(linear)[texels.mask][:, :3], kind)
     depth = _only(canvas.brought(layer.disparity, False), there)
     return LayerPicture(f"hidden {k}" if k else "border", _only(picture, there), depth, there)
 
@@ -118,15 +118,8 @@ def _as_layout(canvas: _Canvas, surface: int) -> TextureLayout:
     return layout_of_boxes(canvas.shape, [surface], [box], [box], (top, left, bottom - top, right - left), 0)
 
 
-def _of_kind(texels: PaintedTexels, linear: bool) -> np.ndarray:
-    """Painted colours as linear values, or sRGB-encoded ones."""
-    if linear == texels.is_linear:
-        return texels.colour
-    return linear_from_srgb(texels.colour) if linear else srgb_from_linear(np.clip(texels.colour, 0, 1))
-
-
 def _painted_over(colour: np.ndarray, texels: PaintedTexels) -> np.ndarray:
-    values = _stored(_of_kind(texels, colour.dtype == np.float32)[..., :3], colour.dtype)
+    values = _stored(texels.colours(colour.dtype == np.float32)[..., :3], colour.dtype)
     return np.where(texels.mask[..., None], values, colour)
 
 

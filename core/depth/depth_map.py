@@ -40,7 +40,7 @@ class DepthMap:
     known: np.ndarray  # (h, w) bool, False where the source knew nothing and it was filled
     metric: bool  # True: metres are real; False: the nearest point was put at a chosen distance
     source: str  # one sentence: where it comes from and what it was taken for
-    unsure: bool = False  # whether what it was taken for is a guess, which is told with how to turn it
+    unsure: bool = False  # whether its meaning is a guess; then messages ask, and name the option that turns it
     steps: np.ndarray | None = None  # (2, h, w) bool: links right and down where soft depth was made a step; None: not soft
     boundary: np.ndarray | None = None  # (h, w) float32 0..1: probability of an occlusion boundary, where an estimator tells it
 
@@ -94,7 +94,7 @@ def read_depth(path: str | Path, settings: DepthSettings, photo: Photo | None = 
     told = told_range(settings)
     values, known, scaled = _inverse_or_metres(reading, told)
     zero_is_far = reading.zero_is_far or reading.kind == "relative" or scaled
-    taken = f"{path.name}, {'' if 'as told' in reading.told else 'taken for '}{reading.told}"
+    taken = f"{path.name}, {'' if reading.given else 'taken for '}{reading.told}"
     if told is not None:
         ends = f"{told[0]:g} is the nearest number and {told[1]:g} the farthest, as told"
         taken += "; a range is not used for metres" if reading.kind == "metric" else f"; {ends}"

@@ -54,6 +54,7 @@ class DepthMeaning:
     sure: bool  # False: a guess, which the user is asked to check
     told: str  # what the numbers were taken for, and why; continues the words "taken for"
     zero_is_far: bool = False  # inverse depth only: zero is infinitely far, so the shift is known
+    given: bool = False  # whether the user said so
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class _Guess:
     why: str
     sure: bool = False
     inverted: bool = False
+    given: bool = False
 
 
 def decide_meaning(raw: RawDepth, settings: DepthSettings, path: Path, colour: np.ndarray | None = None) -> DepthMeaning:
@@ -86,9 +88,14 @@ def decide_meaning(raw: RawDepth, settings: DepthSettings, path: Path, colour: n
 
 
 def _looking_along_negative_z(raw: RawDepth, settings: DepthSettings) -> RawDepth:
-    """Distances along the negative z axis, as OpenGL and renderers have them, made positive: no number is above zero."""
-    finite = raw.values[np.isfinite(raw.values)]
-    if raw.integers or settings.depth_kind not in ("auto", "metric") or not finite.size or finite.max() > 0 or np.median(finite) >= 0:
+    """Distances along the negative z axis, as OpenGL and renderers have them, made positive: no number is above zero.
+
+    Where inverse depth is told, only an OpenEXR channel that calls itself depth.
+    """
+    may_be = settings.depth_kind in ("auto", "metric") or (raw.format == "EXR" and raw.is_named)
+    if raw.integers or not may_be or ((raw.values > 0) & (raw.values < np.inf)).any():
+        return raw
+    if np.count_nonzero(raw.values < 0) <= np.count_nonzero(raw.values == 0):  # none, or what stands for unknown
         return raw
     return replace(raw, values=-raw.values, notes=(*raw.notes, "its negative numbers are distances along -z"))
 
@@ -115,19 +122,19 @@ def _with_meaning(found: KnownDepth, guess: _Guess, settings: DepthSettings) -> 
     else:
         known = known | found.zero  # the near end of a scale
     told = "; ".join((guess.why, *notes))
-    return DepthMeaning(guess.kind, guess.inverted, guess.scale, known | far, far, found.values, guess.sure, told, zero_is_far)
+    return DepthMeaning(guess.kind, guess.inverted, guess.scale, known | far, far, found.values, guess.sure, told, zero_is_far, guess.given)
 
 
 def _as_told(raw: RawDepth, found: KnownDepth, settings: DepthSettings) -> _Guess | None:
     """What the user's options say; None where they are automatic."""
     if settings.depth_kind == "disparity":
-        return _Guess("disparity", 1.0, "inverse depth of unknown scale, as told", True)
+        return _Guess("disparity", 1.0, "inverse depth of unknown scale, as told", True, given=True)
     if settings.depth_kind == "relative":
-        return _Guess("relative", 1.0, "distance without a unit, as told", True)
+        return _Guess("relative", 1.0, "distance without a unit, as told", True, given=True)
     if settings.depth_kind == "metric" or settings.depth_scale > 0:
         small = raw.format in ("NPY", "NPZ") and np.median(found.values[found.known]) < CAMERA_MIDDLE
         scale = settings.depth_scale or (MILLIMETRES if raw.integers and not small else METRES)
-        return _Guess("metric", scale, f"metric depth, {scale:g} m a unit, as told", True)
+        return _Guess("metric", scale, f"metric depth, {scale:g} m a unit, as told", True, given=True)
     return None
 
 
@@ -136,9 +143,9 @@ def _turned(guess: _Guess, settings: DepthSettings) -> _Guess:
     if settings.depth_kind == "auto" and not settings.depth_scale:
         kind = {"disparity": "relative", "metric": "disparity", "relative": "disparity"}[guess.kind]
         if guess.inverted:
-            return _Guess("disparity", 1.0, "inverse depth, inverted as told", True)
+            return _Guess("disparity", 1.0, "inverse depth, inverted as told", True, given=True)
         named = {"disparity": "inverse depth of unknown scale", "relative": "distance without a unit"}[kind]
-        return _Guess(kind, 1.0, f"{named}, inverted as told", True)
+        return _Guess(kind, 1.0, f"{named}, inverted as told", True, given=True)
     return replace(guess, inverted=True, why=f"{guess.why}, and inverted")
 
 

@@ -53,10 +53,7 @@ def _read_exr(path: Path, data: bytes) -> RawDepth:
     check_memory(*(exr_size(data) or (0, 0)), bytes_a_pixel("EXR", 3, 32), str(path))
     found = read_depth_channel(data, str(path), MAX_PIXELS)
     if found is not None:
-        values = found.values
-        if found.is_named and not (values[np.isfinite(values)] > 0).any():
-            values = -values  # the camera looks along negative z
-        return RawDepth(values, "EXR", 0, found.name, found.is_named, found.writer)
+        return RawDepth(found.values, "EXR", 0, found.name, found.is_named, found.writer)
     pixels = read_pixels(data, str(path))
     if pixels is None:
         raise DioramaError(f"{path} holds no channel that may be depth; export the pass Z (Depth) as OpenEXR.")

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..raster.colour_curves import linear_from_srgb, srgb_from_linear
+
 SKIRT, BACKDROP = -1, -2
 """Numbers of surfaces that are no layer in the order of depth; parts of the backdrop count on downwards."""
 EXACT = 1e-3
@@ -67,6 +69,14 @@ class PaintedTexels:
     mask: np.ndarray  # (H, W) bool
     colour: np.ndarray  # (H, W, 3 or 4) float32: sRGB-encoded, or linear; meaningless where nothing was painted
     is_linear: bool = False
+
+    def colours(self, linear: bool) -> np.ndarray:
+        """`colour` as linear values, or sRGB-encoded ones; alpha stays."""
+        if linear == self.is_linear:
+            return self.colour
+        result = self.colour.copy()
+        result[..., :3] = linear_from_srgb(result[..., :3]) if linear else srgb_from_linear(np.clip(result[..., :3], 0, 1))
+        return result
 
 
 def layout_of_boxes(size, surface, texels, photo_boxes, frame, padding: int) -> TextureLayout:

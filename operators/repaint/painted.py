@@ -11,7 +11,7 @@ import bpy
 import numpy as np
 
 from ...core.mesh.texture_layout import PaintedTexels, TextureLayout, carry_over, layout_of_photo
-from ...core.raster.colour_curves import linear_from_srgb, srgb_from_linear
+from ...core.raster.colour_curves import srgb_from_linear
 from ...core.raster.decode import decode_pixels
 from ..scene.colour_management import SPACES
 from ..scene.keys import DIGEST_KEY, LAYOUT_KEY, ROLE_KEY, WRITTEN_KEY
@@ -121,10 +121,7 @@ def file_with(image: bpy.types.Image, texels: PaintedTexels, written: bytes | No
     """A texture's file with what was painted laid into it, and its colour space; all else keeps its bits."""
     pixels, linear = pixels_of(image) if written is None else decoded(written, image), is_linear(image)
     channels = 4 if (pixels[..., 3] != 1).any() else 3
-    pixels, colour = np.ascontiguousarray(pixels[..., :channels]), texels.colour[..., :channels].copy()
-    if linear != texels.is_linear:
-        curve = linear_from_srgb if linear else (lambda values: srgb_from_linear(np.clip(values, 0, 1)))
-        colour[..., :3] = curve(colour[..., :3])
+    pixels, colour = np.ascontiguousarray(pixels[..., :channels]), texels.colours(linear)[..., :channels]
     if image.is_float and not linear:
         pixels = _sixteen_bits(pixels, written)
         colour = (np.clip(colour, 0, 1) * 65535 + 0.5).astype(np.uint16)
