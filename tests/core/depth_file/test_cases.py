@@ -4,45 +4,17 @@ All show one yard: sky at infinity, hills at 60 m, a wall at 8 m, a ball at 2.5 
 Each case stands for a kind, so a second file of the same kind is made in the test.
 """
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import OpenEXR
 import pytest
+from yard_depth import CASES, GROUND, HILLS, SKY, WALL, Z, in_metres, in_relation, read
 
 from photo_diorama.core.depth.depth_map import depth_on_photo
 from photo_diorama.core.depth.find_depth import find_depth
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.photo.photo import load_photo
-from photo_diorama.core.settings import DepthSettings, PhotoSettings
-
-CASES = Path(__file__).with_name("cases")
-SKY, HILLS, WALL, GROUND, POLE = (4, 150), (119, 10), (119, 223), (236, 10), (119, 150)
-"""Rows and columns of the yard at 240 x 320."""
-Z = np.load(CASES / "c12_depth.npz")["depth"].astype(np.float32)
-"""The yard in metres, its sky at 80."""
-
-
-def read(depth: Path | str, photo: str = "yard.jpg", fov: float = 0.0, **options):
-    """Distances (h, w) on the photo's grid, what is known, and what was found."""
-    settings = DepthSettings(**options)
-    shown = load_photo(CASES / photo, PhotoSettings(fov=fov))
-    found = find_depth(shown, CASES / depth, settings, None)
-    depth_map = depth_on_photo(found.values, shown, settings, 960, str(depth))
-    return 1 / depth_map.disparity, depth_map, found
-
-
-def in_metres(distances, unknown_sky: bool = False) -> None:
-    for place, metres in ((WALL, 8), (GROUND, 4.47), (HILLS, 60)):
-        assert distances[place] == pytest.approx(metres, rel=0.02) or (unknown_sky and metres == 60)
-    assert distances.min() == pytest.approx(2, rel=0.01)
-
-
-def in_relation(distances) -> None:
-    """The same but for the scale: the nearest is the pole at 2 m, and 1 here."""
-    for place, parts in ((WALL, 4), (GROUND, 2.24), (HILLS, 30), (SKY, 60)):
-        assert distances[place] == pytest.approx(parts, rel=0.06)
+from photo_diorama.core.settings import DepthSettings
 
 
 def test_the_yard_is_where_it_is_said_to_be():
@@ -385,46 +357,3 @@ def test_a_render_of_several_passes_is_photo_and_depth(tmp_path):
 def test_a_grey_photo_is_not_its_own_depth(tmp_path):
     OpenEXR.File({"type": OpenEXR.scanlineimage}, {"Y": np.float32(1 / Z)}).write(str(tmp_path / "a.exr"))
     assert find_depth(load_photo(tmp_path / "a.exr"), None, DepthSettings(), None).origin == "built-in"
-
-
-@pytest.mark.parametrize("sky", [-np.inf, -80.0])
-def test_distances_along_negative_z(tmp_path, sky):
-    """As OpenGL and NumPy users keep them, whatever the format and its names."""
-    z = -Z.copy()
-    z[Z == 80] = sky
-    np.save(tmp_path / "z.npy", z)
-    distances, depth, _ = read(tmp_path / "z.npy")
-    in_metres(distances)
-    assert "-z" in depth.source and distances[SKY] > 60
-
-
-def test_an_unknown_sky_is_told(tmp_path):
-    z = np.where(Z == 80, 0, Z * 1000).astype(np.uint16)
-    cv2.imwrite(str(tmp_path / "z.png"), z)
-    assert "where a sky would be" in read(tmp_path / "z.png", depth_kind="metric")[1].source
-    assert "where a sky would be" not in read(tmp_path / "z.png", depth_kind="metric", depth_sky="farthest")[1].source
-    cv2.imwrite(str(tmp_path / "whole.png"), (Z * 1000).clip(1, 65000).astype(np.uint16))
-    assert "where a sky would be" not in read(tmp_path / "whole.png", depth_kind="metric")[1].source
-
-
-@pytest.mark.parametrize("options", [{"depth_range": "5 5"}, {"depth_unknown": "foo"}])
-def test_an_option_without_sense_is_bad_input_whether_a_file_is_there_or_not(tmp_path, options):
-    """It does not throw away the depth file beside the photo."""
-    (tmp_path / "a.jpg").write_bytes((CASES / "yard.jpg").read_bytes())
-    for _ in range(2):
-        with pytest.raises(DioramaError, match="5 5|foo"):
-            find_depth(load_photo(tmp_path / "a.jpg"), None, DepthSettings(**options), None)
-        np.save(tmp_path / "a_depth.npy", Z)
-
-
-def test_what_a_told_range_means_is_said(tmp_path):
-    cv2.imwrite(str(tmp_path / "z.png"), (255 * Z.min() / Z).astype(np.uint8))
-    source = read(tmp_path / "z.png", depth_range="0 255")[1].source
-    assert "0 is the nearest number and 255 the farthest" in source
-
-
-def test_a_depth_file_of_another_shape_beside_the_photo_is_named(tmp_path):
-    (tmp_path / "a.jpg").write_bytes((CASES / "yard.jpg").read_bytes())
-    np.save(tmp_path / "a_depth.npy", Z.T.copy())
-    source = find_depth(load_photo(tmp_path / "a.jpg"), None, DepthSettings(), None).values.source
-    assert "a_depth.npy has" in source
