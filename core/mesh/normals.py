@@ -28,7 +28,9 @@ def find_slopes(image: LayeredDepthImage, camera: Camera) -> np.ndarray:
     slopes = np.zeros((len(image.layers), *image.shape, 2), np.float32)
     for k, layer in enumerate(image.layers):
         trust = _away_from_tears(layer, k, 4 * radius)
-        told, sure = _told_slopes(image, camera) if k == 0 and image.normals is not None else (None, np.zeros(image.shape, bool))
+        told, sure = (
+            _told_slopes(image, image.normals, camera) if k == 0 and image.normals is not None else (None, np.zeros(image.shape, bool))
+        )
         for axis, (after, before) in enumerate(((RIGHT, LEFT), (DOWN, UP))):
             total, count = np.zeros(image.shape, np.float32), np.zeros(image.shape, np.float32)
             for side, sign in ((after, 1), (before, -1)):
@@ -43,13 +45,12 @@ def find_slopes(image: LayeredDepthImage, camera: Camera) -> np.ndarray:
     return slopes
 
 
-def _told_slopes(image: LayeredDepthImage, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+def _told_slopes(image: LayeredDepthImage, normals: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
     """(h, w, 2) float32 the slopes of the first layer's planes with the told normals, and (h, w) bool where these are of use.
 
     With n . (x, y, 1) = -k / z for n = -k (A, B, C), A = n_x / z / (n . (x, y, 1)): unsure where a surface is seen from its edge.
     """
     x, y, focal = _picture_plane(image, camera)
-    normals = image.normals
     towards = normals[..., 0] * x + normals[..., 1] * y + normals[..., 2]
     sure = image.layers[0].present & (towards < -GRAZING * np.sqrt(1 + x * x + y * y))
     part = np.where(sure, image.layers[0].disparity / np.where(sure, towards, 1), 0) / focal
