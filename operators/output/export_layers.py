@@ -14,7 +14,7 @@ from ...core.layer_files.write_layers import write_layer_file
 from ...core.layer_pictures import layer_file_of
 from ...core.mesh.texture_layout import carry_over
 from ...core.pipeline import Diorama
-from ..build.build_operator import BuildOperator
+from ..building.build_operator import BuildOperator
 from ..depth.edit_depth import source_on
 from ..on_diorama import OnDiorama
 from ..repaint.painted import find_paint
