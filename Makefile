@@ -12,6 +12,8 @@
 # make wheels-lock                                   pin the wheels anew, after a change of versions in wheels/lock.toml
 # make train-depth CACHE=folder [PHOTOS="folder ..."]  the depth network again, from its renders on (training/depth/README.md)
 # make fuzz MINUTES=30                               looks for files that a reader fails on, led by the code they reach
+# make release-files                                 checksums of the zips and the repositories as one file, for a release
+# make workflows [ACTIONLINT=program]                checks .github/workflows
 # make lint, make clean
 PYTHON ?= python3.11
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
@@ -22,7 +24,7 @@ SYSTEM_LIBRARIES := libegl1 libgl1 libxi6 libxrender1 libxkbcommon0 libsm6 libxf
 WHEELS ?= dist/wheels
 BLENDER_ROOT ?= dist/debian-blender
 
-.PHONY: demo check coverage tag test test-versions test-blender-real test-windows test-zip checksums extension bare wheels-lock train-depth fuzz lint clean
+.PHONY: demo check coverage tag test test-versions test-blender-real test-windows test-zip checksums release-name release-files workflows extension bare wheels-lock train-depth fuzz lint clean
 
 .venv/ready: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -99,6 +101,17 @@ lint: .venv/ready-dev
 # of all zips in dist/, as `sha256sum -c` reads them
 checksums:
 	cd dist && sha256sum *.zip > SHA256SUMS
+
+release-files: checksums
+	tar -C dist -czf dist/repository.tar.gz repository repository-small
+
+# TAG=v1.2.3 is the version that the manifest tells
+release-name:
+	test "v$$(sed -n 's/^version = "\(.*\)"/\1/p' blender_manifest.toml)" = "$(TAG)"
+
+ACTIONLINT ?= actionlint
+workflows:
+	$(ACTIONLINT) .github/workflows/*.yml
 
 clean:
 	rm -rf .venv out dist
