@@ -5,6 +5,7 @@
 # make test                                          all tests, with what they need
 # make test-versions                                 the tests with Blender in Blender 5.0 and 5.2 too, whole
 # make test-blender-real                             the zips with their wheels in Blender 4.5, 5.0, 5.2 and in Debian's program
+# make photo-alone                                   a photo alone by the small zips in the same, and what it makes compared
 # make test-zip ZIP=a.zip BLENDER=program            one zip in a Blender program of this system
 # make test-windows                                  the first steps of a Windows user under Wine, with a Windows zip's own wheels
 # make extension [TARGET=linux-x64-py311] [EDITION=small]  the zips in dist/, with their wheels, and repositories of them
@@ -24,7 +25,7 @@ SYSTEM_LIBRARIES := libegl1 libgl1 libxi6 libxrender1 libxkbcommon0 libsm6 libxf
 WHEELS ?= dist/wheels
 BLENDER_ROOT ?= dist/debian-blender
 
-.PHONY: demo check coverage tag test test-versions test-blender-real test-windows test-zip checksums release-name release-files workflows extension bare wheels-lock train-depth fuzz lint clean
+.PHONY: demo check coverage tag test test-versions test-blender-real photo-alone test-windows test-zip checksums release-name release-files workflows extension bare wheels-lock train-depth fuzz lint clean
 
 .venv/ready: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -71,6 +72,9 @@ test-versions: .venv/ready-dev
 
 test-blender-real: .venv/ready-dev
 	BLENDER_ROOT="$(BLENDER_ROOT)" WHEELS="$(WHEELS)" EDITION="$(EDITION)" sh tests/blender_real/run.sh
+
+photo-alone: .venv/ready-dev
+	BLENDER_ROOT="$(BLENDER_ROOT)" WHEELS="$(WHEELS)" EDITION=small TESTS=tests/blender_real/test_photo_alone.py sh tests/blender_real/run.sh
 
 test-zip: .venv/ready-dev
 	DIORAMA_ZIP="$(ZIP)" DIORAMA_PROGRAM="$(BLENDER)" $(BIN)/python -m pytest tests/blender_real -s --durations=0
