@@ -27,6 +27,8 @@ FARTHEST_OF_METRIC = 2000.0
 AS_GOOD_AS_INFINITE = 1e9
 MAX_ASPECT_ERROR = 0.02
 MIN_KNOWN = 1e-3
+SUREST_MIX = 0.5
+"""Normals that mix to a shorter one than this contradict each other, or are mostly unknown."""
 
 
 ASK_IN_WINDOW = "a guess: if the diorama is inside out, tick Invert Depth and rebuild"
@@ -60,6 +62,7 @@ class DepthMap:
     sky: str = ""  # as `Sky.taken`: how an unknown sky was taken, if that is a guess
     steps: np.ndarray | None = None  # (2, h, w) bool: links right and down where soft depth was made a step; None: not soft
     boundary: np.ndarray | None = None  # (h, w) float32 0..1: probability of an occlusion boundary, where an estimator tells it
+    normals: np.ndarray | None = None  # (h, w, 3) float32: unit, towards the camera, in its axes; 0 where unknown; None: nobody tells
 
     @property
     def span(self) -> float:
@@ -89,6 +92,7 @@ class DepthValues:
     scaled: bool = False  # inverse depth only: whether 1 is the near distance, whatever the largest is
     along_ray: bool = False  # whether distances run from the camera straight to each point
     focal_px: float | None = None  # as a part of the width, from calibration that lies with the depth
+    normals: np.ndarray | None = None  # as `DepthMap` has them, (h, w, 3), of any size, where an estimator tells them
 
 
 def working_size(photo: Photo, long_side: int) -> tuple[int, int]:
@@ -219,7 +223,8 @@ def depth_on_photo(found: DepthValues, photo: Photo, settings: DepthSettings, lo
     if found.sky is not None:  # what was put far away is still unknown
         far = cv2.resize(found.sky.far.astype(np.float32), (columns, rows), interpolation=cv2.INTER_LINEAR)
         known, taken = known & (far < 0.5), found.sky.taken
-    return DepthMap(disparity, known, found.metric, found.source, found.unsure, taken, boundary=boundary)
+    normals = _resized_normals(found.normals, rows, columns)
+    return DepthMap(disparity, known, found.metric, found.source, found.unsure, taken, boundary=boundary, normals=normals)
 
 
 def _ray_lengths(photo: Photo, rows: int, columns: int) -> np.ndarray:
@@ -234,6 +239,18 @@ def _resized(picture: np.ndarray | None, rows: int, columns: int) -> np.ndarray 
     import cv2
 
     return None if picture is None else cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_LINEAR)
+
+
+def _resized_normals(normals: np.ndarray | None, rows: int, columns: int) -> np.ndarray | None:
+    """The normals at that size, unit again; a pixel that only weighs in neighbours without a normal has none."""
+    import cv2
+
+    if normals is None:
+        return None
+    smaller = normals.shape[0] > rows
+    resized = cv2.resize(normals, (columns, rows), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+    length = np.linalg.norm(resized, axis=2, keepdims=True)
+    return np.where(length > SUREST_MIX, resized / np.maximum(length, SUREST_MIX), 0).astype(np.float32)
 
 
 def _half_level(levels: Levels, metric: bool, disparity: np.ndarray, a_value: float) -> np.ndarray:

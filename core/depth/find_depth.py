@@ -62,7 +62,9 @@ def _turned(values: DepthValues) -> DepthValues:
         known = known & (inverse > 0)
         inverse = np.where(known, 1 / np.maximum(inverse, 1e-9), 0)
     turned = np.where(known, inverse[known].min() + inverse[known].max() - inverse, 0).astype(np.float32) if known.any() else inverse
-    return replace(values, values=turned, known=known, metric=False, shift_known=False, source=f"{values.source}; inverted as told")
+    return replace(
+        values, values=turned, known=known, metric=False, shift_known=False, normals=None, source=f"{values.source}; inverted as told"
+    )
 
 
 def _without_a_file(photo: Photo, settings: DepthSettings, models: Path | None) -> FoundDepth:
@@ -194,7 +196,7 @@ def _by_network(photo: Photo, key: str, device: str, models: Path | None) -> Fou
     said = _loaded(key, str(path_of(weights_named(key), models)), device).predict(_eight_bits(photo), told)
     found = _estimated(said.values, said.kind == "metric", f"estimated by {key}", key, said.zero_is_far)
     seen = said.focal_px and said.focal_px * max(photo.colour.shape[:2]) / max(said.values.shape)
-    return replace(found, seen_focal_px=seen)
+    return replace(found, values=replace(found.values, normals=said.normals), seen_focal_px=seen)
 
 
 def _estimated(values: np.ndarray, metric: bool, source: str, key: str, zero_is_far: bool = False) -> FoundDepth:
