@@ -10,6 +10,8 @@ import numpy as np
 
 from ..built_in.depth import estimate_with_edges
 from ..camera.camera import Camera
+from ..depth_file.direction import small_srgb
+from ..depth_file.sky import place_sky
 from ..errors import DioramaError, Kind
 from ..models.store import best_estimator, installed, path_of, weights_named
 from ..photo.photo import Photo
@@ -18,7 +20,7 @@ from ..raster.exr_read import has_colour_and_depth
 from ..raster.open_picture import HEIF_ENDINGS
 from ..settings import DepthSettings, PhotoSettings
 from .depth_in_photo import EmbeddedDepth, read_embedded_depth, read_spatial_intrinsics
-from .depth_map import DepthValues, check_options, check_usable, read_depth
+from .depth_map import AS_GOOD_AS_INFINITE, DepthValues, check_options, check_usable, read_depth
 from .depth_sidecar import find_sidecar_depth, read_sidecar_depth
 from .named_depth import find_named_depth
 
@@ -116,12 +118,12 @@ def _in_the_photo(photo: Photo, settings: DepthSettings) -> FoundDepth | None:
         values = read_depth(photo.path, settings, photo)
         return _from_file(replace(values, source=f"{values.source}; in the photo's own file"), photo, "photo")
     carried = read_embedded_depth(photo.path)
-    return None if carried is None else _carried(carried, "photo")
+    return None if carried is None else _carried(carried, "photo", photo, settings)
 
 
 def _beside_the_photo(photo: Photo, settings: DepthSettings) -> FoundDepth | None:
     sidecar = find_sidecar_depth(photo.path)
-    return None if sidecar is None else _carried(read_sidecar_depth(sidecar, photo.path), BESIDE)
+    return None if sidecar is None else _carried(read_sidecar_depth(sidecar, photo.path), BESIDE, photo, settings)
 
 
 def _called_like_the_photo(photo: Photo, settings: DepthSettings) -> FoundDepth | None:
@@ -147,14 +149,18 @@ def _from_file(values: DepthValues, photo: Photo, origin: str) -> FoundDepth:
     return FoundDepth(values, origin, focal, read_by_settings=True)
 
 
-def _carried(carried: EmbeddedDepth, origin: str) -> FoundDepth:
+def _carried(carried: EmbeddedDepth, origin: str, photo: Photo, settings: DepthSettings) -> FoundDepth:
     """Depth inside the photo as values; inverse depth in 1/m becomes metric, other inverse depth keeps its unknown scale."""
     metric = carried.kind == "metric" or carried.metric_scale
-    values = carried.values
+    values, told, sky = carried.values, f"{carried.source}, {carried.unit}", None
     if metric and carried.kind == "disparity":
         values = np.where(carried.valid & (values > 0), 1 / np.maximum(values, 1e-6), 0).astype(np.float32)
     known = carried.valid & (values > 0) if metric else carried.valid
-    found = DepthValues(values, known, metric, carried.shift_known, f"{carried.source}, {carried.unit}", stretched=True)
+    if metric and not known.all():
+        sky = place_sky(values, known, ~known, settings.depth_sky, small_srgb(photo))
+        values, known = np.where(sky.far, np.float32(AS_GOOD_AS_INFINITE), values), known | sky.far
+        told = "; ".join((told, *sky.notes))
+    found = DepthValues(values, known, metric, carried.shift_known, told, stretched=True, sky=sky)
     centre = None if carried.cx is None or carried.cy is None else (carried.cx, carried.cy)
     return FoundDepth(found, origin, carried.focal_px, centre, carried.matte)
 
