@@ -21,7 +21,8 @@ MOST_LINES, MOST_FILES = 400, 12
 ORDER = """
 core: errors fault_report | camera | models job | settings shown_options | threads | raster | built_in memory photo scene viewer |
       networks | networks/depth networks/inpaint silhouettes depth_file | depth |
-      layers batch depth_thumbnail | hidden_depth mesh | inpaint | pipeline | change_depth layer_pictures | change_parts
+      layers batch depth_thumbnail | hidden_depth mesh | inpaint layer_edits | pipeline |
+      change_depth layer_pictures | change_parts layer_changes
 operators: nodes | scene | on_diorama | repaint | light | staging | build | depth camera | output
 ui: cli drop menus panels | blender_command preferences
 """
