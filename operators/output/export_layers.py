@@ -12,7 +12,7 @@ from ...core.errors import DioramaError, Kind
 from ...core.layer_pictures import INDEX, layer_files
 from ...core.mesh.texture_layout import carry_over
 from ...core.pipeline import Diorama
-from ..build.build_operator import BuildOperator
+from ..building.build_operator import BuildOperator
 from ..depth.edit_depth import source_on
 from ..on_diorama import OnDiorama
 from ..repaint.painted import find_paint

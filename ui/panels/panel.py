@@ -8,12 +8,12 @@ import textwrap
 import bpy
 
 from ...core.depth.depth_map import ASK_IN_WINDOW
-from ...operators.build import build_operator
-from ...operators.build.better_depth import GetBetterDepth, is_wanted, offered
-from ...operators.build.defaults import LoadDefaults, SaveDefaults
-from ...operators.build.import_photo import ImportPhoto
-from ...operators.build.properties import draw_options, set_values, settings_of, values_of
-from ...operators.build.rebuild import Rebuild
+from ...operators.building import build_operator
+from ...operators.building.better_depth import GetBetterDepth, is_wanted, offered
+from ...operators.building.defaults import LoadDefaults, SaveDefaults
+from ...operators.building.import_photo import ImportPhoto
+from ...operators.building.properties import draw_options, set_values, settings_of, values_of
+from ...operators.building.rebuild import Rebuild
 from ...operators.depth.invert_depth import InvertDepth
 from ...operators.scene.root import find_root, kept_source, world_scale
 from ...operators.staging.depth_preview import draw_depth_preview

@@ -47,9 +47,7 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
     bl_label = "Make Diorama"
     bl_options = {"REGISTER", "UNDO", "PRESET"}
 
-    filter_glob: bpy.props.StringProperty(
-        default=";".join("*" + ending for ending in (*PHOTO_ENDINGS, *DEPTH_ENDINGS)), options=HIDDEN
-    )
+    filter_glob: bpy.props.StringProperty(default=";".join("*" + ending for ending in (*PHOTO_ENDINGS, *DEPTH_ENDINGS)), options=HIDDEN)
     directory: bpy.props.StringProperty(subtype="DIR_PATH", options=HIDDEN)
     files: bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options=HIDDEN)
     # Blender's file browser goes by this name, and shows photos as pictures
