@@ -101,7 +101,9 @@ def test_what_was_erased_is_no_surface_and_comes_back_when_it_is_painted_again(b
     again = find_changes(cut, file, "a.psd", found.edits)
     back = build(again.edits)
     assert np.array_equal(back.image.layers[1].present, built.image.layers[1].present)
-    assert np.array_equal(back.image.layers[1].disparity[back.image.layers[1].present], built.image.layers[1].disparity[built.image.layers[1].present])
+    assert np.array_equal(
+        back.image.layers[1].disparity[back.image.layers[1].present], built.image.layers[1].disparity[built.image.layers[1].present]
+    )
 
 
 def test_what_was_added_to_a_hidden_layer_goes_on_in_its_depth_and_stays_behind(build):
