@@ -69,6 +69,7 @@ def surface_of(
     if behind:
         depth = kept_behind(depth, first.disparity, image)
     depth = np.maximum(depth, float(first.disparity[first.present].min()) / 4).astype(np.float32)
+    depth, own_colour = np.where(rest, depth, 0), np.where(rest[..., None], own_colour, 0)
     return AddedSurface(named.number, named.name, named.origin, behind, replaces, rest, depth, own_colour)
 
 

@@ -39,7 +39,7 @@ def colour_on_grid(built: Diorama, colour: np.ndarray) -> tuple[np.ndarray, np.n
     mixed = np.stack(channels, axis=2).astype(np.float32)
     if colour.dtype == np.float32:
         mixed = srgb_from_linear(np.maximum(mixed, 0)).astype(np.float32)
-    return mixed, share >= 0.5
+    return mixed.astype(np.float16).astype(np.float32), share >= 0.5  # as finely as a scene keeps them
 
 
 def disparity_on_grid(built: Diorama, disparity: np.ndarray) -> np.ndarray:
