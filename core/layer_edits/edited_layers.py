@@ -72,9 +72,12 @@ class LayerEdits:
             return self
         recuts = tuple(Recut(r.surface, self._brought(r.erased, frame, shape), self._brought(r.added, frame, shape)) for r in self.recuts)
         added = tuple(
-            replace(a, **{name: self._brought(getattr(a, name), frame, shape) for name in ("present", "disparity", "colour")})
+            replace(
+                a, present=self._brought(a.present, frame, shape), disparity=self._brought(a.disparity, frame, shape),
+                colour=self._brought(a.colour, frame, shape),
+            )
             for a in self.added
-        )
+        )  # fmt: skip
         return LayerEdits(frame, shape, recuts, added, self.cards)
 
     def _brought(self, values: np.ndarray, frame: tuple[int, int, int, int], shape: tuple[int, int]) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -25,8 +26,7 @@ def as_bytes(edits: LayerEdits) -> bytes:
         plain = {name: value for name, value in values.items() if not isinstance(value, np.ndarray)}
         for name, value in values.items():
             if isinstance(value, np.ndarray):
-                kept = value if name in MASKS else np.where(each.present if value.ndim == 2 else each.present[..., None], value, 0)
-                arrays[f"{len(listed)} {name}"] = kept.astype(np.float16) if name == "colour" else kept
+                arrays[f"{len(listed)} {name}"] = value.astype(np.float16) if name == "colour" else value
         listed.append({"kind": type(each).__name__} | plain)
     about = {"frame": edits.frame, "shape": edits.shape, "cards": edits.cards, "listed": listed}
     file = io.BytesIO()
@@ -42,18 +42,33 @@ def from_bytes(data: bytes) -> LayerEdits | None:
                 return None
         with np.load(io.BytesIO(data), allow_pickle=False) as kept:
             about = json.loads(kept["about"].tobytes().decode())
-            shape = tuple(int(n) for n in about["shape"])
-            found: dict[str, list] = {"Recut": [], "AddedSurface": []}
+            (top, left, high, wide), (rows, columns) = about["frame"], about["shape"]
+            recuts: list[Recut] = []
+            added: list[AddedSurface] = []
             for at, each in enumerate(about["listed"]):
-                kind = Recut if each.pop("kind") == "Recut" else AddedSurface
+                kind = each.pop("kind")
                 arrays = {name.partition(" ")[2]: kept[name] for name in kept.files if name.partition(" ")[0] == str(at)}
-                made = kind(**each, **arrays)
-                found[kind.__name__].append(made if kind is Recut else replace(made, colour=made.colour.astype(np.float32)))
+                if kind == "Recut":
+                    recuts.append(Recut(**each, **arrays))
+                else:
+                    made = AddedSurface(**each, **arrays)
+                    added.append(replace(made, colour=made.colour.astype(np.float32)))
             edits = LayerEdits(
-                tuple(int(n) for n in about["frame"]), shape, tuple(found["Recut"]), tuple(found["AddedSurface"]),
+                (int(top), int(left), int(high), int(wide)), (int(rows), int(columns)), tuple(recuts), tuple(added),
                 tuple((str(role), str(card)) for role, card in about["cards"]),
             )  # fmt: skip
-    except (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile, RecursionError):
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OSError,
+        EOFError,
+        zipfile.BadZipFile,
+        zlib.error,
+        NotImplementedError,
+        RuntimeError,
+    ):
         return None
     return edits if _is_sound(edits) else None
 
