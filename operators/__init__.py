@@ -25,6 +25,7 @@ def _modules() -> tuple:
     )
     from .camera import apply_move, camera_lines, depth_of_field, line_length, safe_range, tilt_preview
     from .depth import brushes, change_region, click_region, invert_depth, layers, mask_overlay, paint_depth, pick_depth
+    from .layers import update_layers
     from .light import ground, light, relief
     from .output import export_diorama, export_layers, render_output
     from .repaint import painted, restore_textures
@@ -51,6 +52,7 @@ def _modules() -> tuple:
         click_region,
         layers,
         update_from,
+        update_layers,
         better_depth,
         defaults,
         apply_move,

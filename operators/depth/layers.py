@@ -6,6 +6,7 @@ from functools import partial
 
 import bpy
 
+from ...core.layers.layered_depth_image import ADDED_ROLE
 from ...core.split_and_rebuild import Split, join_part, split_range, split_region
 from ..building.rebuild import rebuild
 from ..on_diorama import ActOnDiorama
@@ -271,6 +272,8 @@ class TintInvented(ActOnDiorama, bpy.types.Operator):
 def is_invented(ob: bpy.types.Object, what: str = "ALL") -> bool:
     """Whether a layer shows invented content: behind things, in the border, or either."""
     words = str(ob.get(ROLE_KEY, "")).split()
+    if words[:1] == [ADDED_ROLE]:
+        return False
     behind, outside = ("hidden", "backdrop"), ("border",)
     kinds = {"ALL": behind + outside, "HIDDEN": behind, "BORDER": outside}[what]
     return any(kind in words for kind in kinds)
