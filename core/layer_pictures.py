@@ -56,7 +56,7 @@ def canvas_of(built: Diorama) -> _Canvas:
 def layer_file_of(built: Diorama, painted: Mapping[str, PaintedTexels] | None = None) -> LayerFile:
     """Every surface as a layer, front first. `painted` is what an artist painted on the built textures, by texture.
 
-    The photo, or its parts, comes first with its own pixels: over whatever lies behind, the composite is the photo to the last bit.
+    The photo, or its parts, comes first with its own pixels, so the composite over any background is the photo to the last bit.
     """
     canvas, painted = canvas_of(built), painted or {}
     layers = _of_the_photo(built, canvas, painted.get("photo"))

@@ -45,7 +45,7 @@ SKY_ON_COMMAND_LINE = {
 
 
 def questions(unsure: bool, sky: str, window: bool) -> list[str]:
-    """What a depth that was guessed at is told with: how to change it, in the window's words or the command line's."""
+    """The sentence added to a guessed depth: how to change it, in the window's words or the command line's."""
     first, second = (ASK_IN_WINDOW, SKY_IN_WINDOW) if window else (ASK_ON_COMMAND_LINE, SKY_ON_COMMAND_LINE)
     return [first] * unsure + ([second[sky]] if sky in second else [])
 
@@ -85,11 +85,11 @@ class DepthValues:
     metric: bool  # True: distance along the axis in metres; False: inverse depth, larger is nearer
     shift_known: bool  # disparity only: whether 0 means infinitely far, so that no shift is unknown
     source: str
-    stretched: bool = False  # whether the values cover the photo whatever their aspect, as a network's do
+    stretched: bool = False  # whether the values are stretched over the photo, as a network's are
     boundary: np.ndarray | None = None  # of any size, 0..1: probability of an occlusion boundary, where an estimator tells it
     unsure: bool = False  # whether what it was taken for is a guess
     sky: Sky | None = None  # of metric depth: the unknown part that was put far away, which `known` includes
-    scaled: bool = False  # inverse depth only: whether 1 is the near distance, whatever the largest is
+    scaled: bool = False  # inverse depth only: whether 1 is the near distance even where no value reaches 1
     along_ray: bool = False  # whether distances run from the camera straight to each point
     focal_px: float | None = None  # as a part of the width, from calibration that lies with the depth
     normals: np.ndarray | None = None  # as `DepthMap` has them, (h, w, 3), of any size, where an estimator tells them
@@ -127,7 +127,7 @@ def read_depth(path: str | Path, settings: DepthSettings, photo: Photo | None = 
 
 
 def told_range(settings: DepthSettings) -> tuple[float, float] | None:
-    """The numbers that stand for nearest and farthest, as told; None where each file has its own."""
+    """The numbers that stand for nearest and farthest, as the user gave them; None where each file has its own."""
     words = settings.depth_range.replace(",", " ").split()
     if not words or words == ["shared"]:  # which a batch replaces by numbers; a single file shares with none
         return None
@@ -147,7 +147,7 @@ def check_options(settings: DepthSettings) -> None:
 
 
 def _inverse_or_metres(reading: DepthMeaning, told: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Metres of metric depth; else inverse depth, and whether its 1 is the near distance whatever the largest is. Far is far."""
+    """Metres of metric depth; else inverse depth, and whether its 1 is the near distance even where no value reaches it."""
     values, known, measured = reading.values, reading.known, reading.known & ~reading.far
     low, high = extremes(values, measured)
     if reading.kind == "metric":
