@@ -94,8 +94,11 @@ def compare(name: str, roots: dict[str, Path], arguments: list, given: argparse.
 def measure(root: Path, arguments: list, place: str) -> tuple[float, float, float]:
     """Wall seconds, processor seconds and peak MB of one run."""
     command = [sys.executable, "-c", RUN, *map(str, arguments), "--output", f"{place}/out.blend", "--overwrite", "--quiet"]
+    # compiled modules are kept, as where it is installed
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment |= {"PYTHONPATH": str(root), "PYTHONPYCACHEPREFIX": f"{place}/compiled"}
     started = time.perf_counter()
-    child = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(root)}, cwd=place)
+    child = subprocess.Popen(command, env=environment, cwd=place)
     _, status, used = os.wait4(child.pid, 0)
     if os.waitstatus_to_exitcode(status):
         sys.exit(f"{' '.join(command[3:])} failed.")

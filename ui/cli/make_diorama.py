@@ -15,7 +15,9 @@ from ...core.camera.framing import told as framing_told
 from ...core.depth.depth_map import ASK_ON_COMMAND_LINE
 from ...core.errors import DioramaError, Kind
 from ...core.memory import BLENDER_ADDRESSES, address_space_left, free_caches, give_back, scarce_memory
-from ...core.pipeline import Diorama, build_diorama
+from ...core.mesh.triangulate import LayeredMesh
+from ...core.photo.photo import Photo
+from ...core.pipeline import build_diorama
 from ...core.scene.output import OutputSettings, names_of
 from ...core.settings import Settings
 from .flags import add_common, add_options, add_output_options, request_from
@@ -68,8 +70,16 @@ def make(request: Request, session: Session) -> None:
         _check_render(request.render, request.overwrite, sources, look)
     tell_of_memory(request, settings, session)
     built = build_diorama(request.photo, request.depth, settings, session.progress, models=session.models)
-    seconds, rendered = dict(built.seconds), []
-    free_caches(__package__.removesuffix(".ui.cli"))  # networks and patches of this photo: Blender needs the room
+    load_blender(session)
+    from ...operators.output.render import quality_told
+    from ...operators.scene.camera_moves import framed
+    from ...operators.scene.root import source_of
+
+    source, seconds, rendered = source_of(built, request.photo, request.depth), dict(built.seconds), []
+    known = {name: value for name, value in source.items() if name != "photo_stamp"} | {"depth_origin": built.depth_origin}
+    mesh, photo = built.mesh, built.photo
+    del built  # what the mesh was made from, networks and patches of this photo: Blender needs the room
+    free_caches(__package__.removesuffix(".ui.cli"))
     give_back()
 
     def timed(stage: str, work: Callable[[], Any]) -> Any:
@@ -79,22 +89,17 @@ def make(request: Request, session: Session) -> None:
         seconds[stage] = round(time.perf_counter() - started, 4)
         return result
 
-    load_blender(session)
-    from ...operators.output.render import quality_told
-    from ...operators.scene.camera_moves import framed
-
     with session.progress.stops.deferred():
-        scene = timed("Writing the scene", lambda: new_scene(built, settings, request))
+        scene = timed("Writing the scene", lambda: new_scene(mesh, photo, settings, source))
         timed("Saving", lambda: save_blend(output, request.overwrite))
         if request.render is not None:
             frames = settings.scene.frames
-            known = facts_of(built, request)
             rendered = timed("Rendering", lambda: render_whole(request.render, scene, frames, session, look, known))
     shown = {"framed_tighter": round(1 - 1 / framed(scene.camera.parent), 4)}
     told = [framing_told(framed(scene.camera.parent), settings.scene.move_amount)]
     quality = quality_told(scene, look, request.render) if rendered else ""
     told += [f"rendered by {quality}"] if quality else []
-    _report(session, facts_of(built, request) | {"seconds": seconds} | shown, output, rendered, told)
+    _report(session, known | {"seconds": seconds} | shown, output, rendered, told)
 
 
 def require_blender() -> None:
@@ -139,15 +144,14 @@ def _check_render(target: Path, overwrite: bool, sources: list[Path | None], loo
         check_target(name, overwrite, sources, folder=not target.suffix)
 
 
-def new_scene(built: Diorama, settings: Settings, request: Request):
-    """An empty file with only the diorama in it, its camera and render set up.
+def new_scene(mesh: LayeredMesh, photo: Photo, settings: Settings, source: dict):
+    """An empty file with only the diorama in it, its camera and render set up; `source` is what `source_of` tells of it.
 
     The startup scene is removed; preferences and enabled extensions stay, since this extension may be what runs.
     """
     import bpy
 
     from ...operators.scene.emit import emit
-    from ...operators.scene.root import source_of
     from ...operators.staging.placement import place
 
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
@@ -155,8 +159,8 @@ def new_scene(built: Diorama, settings: Settings, request: Request):
     scene.frame_start, scene.frame_end = 1, settings.scene.frames
     scene.render.engine = "CYCLES"
     scene.cycles.samples, scene.cycles.use_denoising, scene.cycles.max_bounces = SAMPLES, False, BOUNCES
-    root = emit(built.mesh, built.photo, settings, source_of(built, request.photo, request.depth))
-    place(root, settings.scene.placement, bpy.context, built.photo.up)
+    root = emit(mesh, photo, settings, source)
+    place(root, settings.scene.placement, bpy.context, photo.up)
     scene.frame_set(1)
     return scene
 
@@ -193,14 +197,6 @@ def save_blend(output: Path, overwrite: bool = True) -> None:
         raise could_not_save(output, reason) from None
     finally:
         fresh.unlink(missing_ok=True)
-
-
-def facts_of(built: Diorama, request: Request) -> dict:
-    """What the result was made of, as the scene keeps it too."""
-    from ...operators.scene.root import source_of
-
-    facts = source_of(built, request.photo, request.depth) | {"depth_origin": built.found.origin}
-    return {name: value for name, value in facts.items() if name != "photo_stamp"}
 
 
 def _report(session: Session, known: dict, output: Path, rendered: list[Path], told: list[str]) -> None:
