@@ -22,6 +22,8 @@ from .errors import DioramaError
 from .inpaint.choose_inpainter import resolved
 from .inpaint.inpaint import inpaint
 from .inpaint.needed_networks import Downloaded
+from .layer_edits.edited_layers import LayerEdits, take_over
+from .layer_edits.meshes_on_cards import meshes_on_cards
 from .layers.layered_depth_image import LayeredDepthImage
 from .layers.parts import Parts
 from .layers.soft_silhouettes import add_skirt, find_matte, with_background_colours
@@ -110,10 +112,11 @@ def build_diorama(
     models: str | Path | None = None,
     edit: DepthEdit | None = None,
     parts: Parts | None = None,
+    layer_edits: LayerEdits | None = None,
 ) -> Diorama:
     """Photo in, layered mesh out; depth comes from a file or the best available source (`find_depth`; `models` is its folder).
 
-    `edit` is a manual edit of that depth, `parts` what was split off.
+    `edit` is a manual edit of that depth, `parts` what was split off, `layer_edits` what was changed in the surfaces themselves.
 
     Raises DioramaError for input that cannot be used, Cancelled through `progress`.
     """
@@ -132,9 +135,10 @@ def build_diorama(
     torn = step("Splitting at depth discontinuities", 0.25, (layers, parts and parts.key),
                 lambda: split_into_layers(photo, sharp, layers, parts))  # fmt: skip
     matte = step("Softening silhouettes", 0.28, (), lambda: find_matte(torn, layers, known_matte, sharp.steps is not None))
-    image, edges = step("Inpainting what is hidden", 0.3, (settings.inpaint, networks),
+    inpainted, edges = step("Inpainting what is hidden", 0.3, (settings.inpaint, networks),
                         lambda: inpaint(with_background_colours(torn, matte), layers, settings.inpaint, step.within(0.3, 0.85),
                                         downloaded))  # fmt: skip
+    image = step("Taking over the edited layers", 0.85, layer_edits and layer_edits.key, lambda: take_over(inpainted, layer_edits))
     give_back()
     lit = settings.scene.shader == "principled"
     mesh = step("Triangulating", 0.85, (settings.mesh, lit),
@@ -203,7 +207,7 @@ def _with_albedo(mesh: LayeredMesh, image, matte, photo: Photo, settings: MeshSe
 
 def _with_soft_edges(image, matte, photo: Photo, metric: bool, settings: MeshSettings, lit: bool) -> LayeredMesh:
     image, matte = add_skirt(image, matte)
-    return separate_parts(triangulate(image, photo, metric, settings, matte, lit), image)
+    return meshes_on_cards(separate_parts(triangulate(image, photo, metric, settings, matte, lit), image), image)
 
 
 def stamp(path: str | Path) -> tuple:

@@ -13,7 +13,7 @@ def unregister() -> None:
 
 def _modules() -> tuple:
     # imported late: the command line takes single files of this folder before there is a Blender
-    from .build import (
+    from .building import (
         better_depth,
         build_operator,
         defaults,
@@ -25,6 +25,7 @@ def _modules() -> tuple:
     )
     from .camera import apply_move, camera_lines, depth_of_field, line_length, safe_range, tilt_preview
     from .depth import brushes, click_region, edit_depth, invert_depth, layers, mask_overlay, paint_depth, pick_depth
+    from .layers import update_layers
     from .light import ground, light, relief
     from .output import export_diorama, export_layers, render_output
     from .repaint import painted, restore_textures
@@ -51,6 +52,7 @@ def _modules() -> tuple:
         click_region,
         layers,
         update_from,
+        update_layers,
         better_depth,
         defaults,
         apply_move,

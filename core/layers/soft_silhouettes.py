@@ -332,7 +332,8 @@ def add_skirt(image: LayeredDepthImage, matte: Matte | None) -> tuple[LayeredDep
     import cv2
 
     band, layer = matte.band, image.layers[0]
-    behind = image.layers[1].present if len(image.layers) > 1 else np.zeros(image.shape, bool)
+    hides = len(image.layers) > 1 and not image.layers[1].number
+    behind = image.layers[1].present if hides else np.zeros(image.shape, bool)
     alpha = np.where(band.inner & ~behind, np.float32(1), matte.alpha)
     background = matte.background
     if behind.any():

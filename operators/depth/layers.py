@@ -7,7 +7,8 @@ from functools import partial
 import bpy
 
 from ...core.change_parts import Split, join_part, split_range, split_region
-from ..build.rebuild import rebuild
+from ...core.layers.layered_depth_image import ADDED_ROLE
+from ..building.rebuild import rebuild
 from ..on_diorama import ActOnDiorama
 from ..repaint.painted import take_from_tint
 from ..scene.depth_image import edit_on, keep_parts
@@ -271,6 +272,8 @@ class TintInvented(ActOnDiorama, bpy.types.Operator):
 def is_invented(ob: bpy.types.Object, what: str = "ALL") -> bool:
     """Whether a layer shows invented content: behind things, in the border, or either."""
     words = str(ob.get(ROLE_KEY, "")).split()
+    if words[:1] == [ADDED_ROLE]:
+        return False
     behind, outside = ("hidden", "backdrop"), ("border",)
     kinds = {"ALL": behind + outside, "HIDDEN": behind, "BORDER": outside}[what]
     return any(kind in words for kind in kinds)

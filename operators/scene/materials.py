@@ -9,6 +9,7 @@ import bpy
 import numpy as np
 
 from ...core.errors import DioramaError
+from ...core.layers.layered_depth_image import ADDED_ROLE
 from ...core.mesh.triangulate import LayeredMesh
 from ...core.photo.photo import Photo
 from ...core.raster.colour_curves import linear_from_srgb
@@ -31,6 +32,8 @@ NAMES = {"photo": "photo", "atlas": "hidden", "soft": "soft", "cleaned": "cleane
 
 def texture_of(role: str) -> str:
     """Which texture the surface of a role shows."""
+    if role.startswith(f"{ADDED_ROLE} "):
+        return "atlas"
     kind = role.split()[-1] if role else role  # "part 1 photo" is split off "photo"
     return kind if kind in ("photo", "soft", "cleaned") else "atlas"
 
