@@ -12,8 +12,8 @@ from typing import Any
 
 from ...core.batch.request import Request
 from ...core.camera.framing import told as framing_told
-from ...core.change_depth import Source
 from ...core.depth.depth_map import questions
+from ...core.edit_and_rebuild import Source
 from ...core.errors import DioramaError, Kind
 from ...core.layer_changes.find_changes import Changes
 from ...core.layer_changes.update_layers import update_layers
