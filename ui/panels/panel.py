@@ -7,7 +7,7 @@ import textwrap
 
 import bpy
 
-from ...core.depth.depth_map import ASK_IN_WINDOW
+from ...core.depth.depth_map import questions
 from ...operators.building import build_operator
 from ...operators.building.better_depth import GetBetterDepth, is_wanted, offered
 from ...operators.building.defaults import LoadDefaults, SaveDefaults
@@ -109,7 +109,8 @@ def facts_told(source: dict, scale: float = 1.0) -> list[tuple[str, str]]:
     rows += [("Focal length", lambda: f"{_full_frame(source):.0f}\u00a0mm as on full frame, {source['focal_px']:,.0f}\u00a0px")]
     rows += [("", lambda: source["focal_source"])]
     rows += [("Depth", lambda: source["depth_source"])]
-    rows += [("", lambda: ASK_IN_WINDOW)] if source.get("depth_unsure") is True else []
+    asked = questions(source.get("depth_unsure") is True, str(source.get("depth_sky_taken", "")), window=True)
+    rows += [("", lambda question=question: question) for question in asked]
     rows += [("Nearest", lambda: _distance(source["nearest_m"] * scale, source["metric"]))]
     rows += [("Middle", lambda: _distance(source["focus_m"] * scale, source["metric"]))]
     rows += [("Layers", lambda: _layers(source["layers"], sum(source["edges"])))]
