@@ -47,7 +47,10 @@ def write_open_raster(file: LayerFile, out: BinaryIO) -> None:
     Raises DioramaError for linear colours, which the format does not know.
     """
     if file.is_linear:
-        raise DioramaError("Layers of linear colours do not fit into OpenRaster; use .exr, .psd or a folder.")
+        raise DioramaError(
+            "Layers of linear colours do not fit into OpenRaster", window="choose another Format",
+            command_line="name a folder, or a file .exr or .psd",
+        )  # fmt: skip
     white = file.white or highest_disparity(file.layers)
     height, width = file.canvas
     stack: list[str] = []
