@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..change_depth import Source, build_from
 from ..depth.edit_depth import DepthEdit
+from ..edit_and_rebuild import Source, build_from
 from ..layer_files.png_folder import INDEX
 from ..layer_files.read_layers import read_layer_file
 from ..mesh.texture_layout import PaintedTexels, TextureLayout, carry_over

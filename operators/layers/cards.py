@@ -7,14 +7,14 @@ from functools import partial
 
 import bpy
 
-from ...core.change_depth import Source, build_from
 from ...core.depth.edit_depth import DepthEdit
+from ...core.edit_and_rebuild import Source, build_from
 from ...core.errors import DioramaError
 from ...core.layer_edits.edited_layers import LayerEdits
 from ...core.layers.layered_depth_image import ADDED_ROLE
 from ...core.pipeline import Diorama, Progress
 from ..building.rebuild import rebuild
-from ..depth.edit_depth import OnDepth
+from ..depth.change_region import OnDepth
 from ..scene.depth_image import edit_on
 from ..scene.keys import ROLE_KEY
 from ..scene.root import find_root, keep_layer_edits, layer_edits_on, objects_by_role, source_of

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import bpy
 
-from ...core.change_depth import build_from
+from ...core.edit_and_rebuild import build_from
 from ...core.errors import DioramaError
 from ...core.layer_changes.update_layers import Updated, update_layers
 from ...core.pipeline import Diorama
 from ..building.rebuild import rebuild
-from ..depth.edit_depth import OnDepth
+from ..depth.change_region import OnDepth
 from ..repaint.painted import find_paint, lay_paint, secure, take_from_tint
 from ..scene.depth_image import edit_on
 from ..scene.keys import LAYER_EDITS_KEY, LAYER_FILE_KEY

@@ -12,13 +12,15 @@ from typing import Any
 
 from ...core.batch.request import Request
 from ...core.camera.framing import told as framing_told
-from ...core.change_depth import Source
 from ...core.depth.depth_map import questions
+from ...core.edit_and_rebuild import Source
 from ...core.errors import DioramaError, Kind
 from ...core.layer_changes.find_changes import Changes
 from ...core.layer_changes.update_layers import update_layers
 from ...core.memory import BLENDER_ADDRESSES, address_space_left, free_caches, give_back, scarce_memory
-from ...core.pipeline import Diorama, StageCache, build_diorama
+from ...core.mesh.triangulate import LayeredMesh
+from ...core.photo.photo import Photo
+from ...core.pipeline import StageCache, build_diorama
 from ...core.scene.output import OutputSettings, names_of
 from ...core.settings import Settings
 from .flags import add_common, add_options, add_output_options, request_from
@@ -79,11 +81,20 @@ def make(request: Request, session: Session, layers: Path | None = None) -> None
     if layers is None:
         built = build_diorama(request.photo, request.depth, settings, session.progress, models=session.models)
     else:
-        source = Source(str(request.photo), request.depth and str(request.depth), settings, session.models, StageCache())
-        updated = update_layers(source, None, {}, layers, session.progress)
+        given = Source(str(request.photo), request.depth and str(request.depth), settings, session.models, StageCache())
+        updated = update_layers(given, None, {}, layers, session.progress)
         built, changes = updated.built, updated.changes
-    seconds, rendered = dict(built.seconds), []
-    free_caches(__package__.removesuffix(".ui.cli"))  # networks and patches of this photo: Blender needs the room
+        del given, updated
+    load_blender(session)
+    from ...operators.output.render import quality_told
+    from ...operators.scene.camera_moves import framed
+    from ...operators.scene.root import source_of
+
+    source, seconds, rendered = source_of(built, request.photo, request.depth), dict(built.seconds), []
+    known = {name: value for name, value in source.items() if name != "photo_stamp"} | {"depth_origin": built.depth_origin}
+    mesh, photo = built.mesh, built.photo
+    del built  # what the mesh was made from, networks and patches of this photo: Blender needs the room
+    free_caches(__package__.removesuffix(".ui.cli"))
     give_back()
 
     def timed(stage: str, work: Callable[[], Any]) -> Any:
@@ -93,16 +104,11 @@ def make(request: Request, session: Session, layers: Path | None = None) -> None
         seconds[stage] = round(time.perf_counter() - started, 4)
         return result
 
-    load_blender(session)
-    from ...operators.output.render import quality_told
-    from ...operators.scene.camera_moves import framed
-
     with session.progress.stops.deferred():
-        scene = timed("Writing the scene", lambda: new_scene(built, settings, request, changes))
+        scene = timed("Writing the scene", lambda: new_scene(mesh, photo, settings, source, changes))
         timed("Saving", lambda: save_blend(output, request.overwrite))
         if request.render is not None:
             frames = settings.scene.frames
-            known = facts_of(built, request)
             rendered = timed("Rendering", lambda: render_whole(request.render, scene, frames, session, look, known))
     shown = {"framed_tighter": round(1 - 1 / framed(scene.camera.parent), 4)}
     told = [framing_told(framed(scene.camera.parent), settings.scene.move_amount)]
@@ -110,7 +116,7 @@ def make(request: Request, session: Session, layers: Path | None = None) -> None
     told += [f"rendered by {quality}"] if quality else []
     if changes is not None:
         told += [f"layers: {'; '.join(changes.told) or 'nothing is other than what was built'}", *changes.notes]
-    _report(session, facts_of(built, request) | {"seconds": seconds} | shown, output, rendered, told)
+    _report(session, known | {"seconds": seconds} | shown, output, rendered, told)
 
 
 def require_blender() -> None:
@@ -155,8 +161,10 @@ def _check_render(target: Path, overwrite: bool, sources: list[Path | None], loo
         check_target(name, overwrite, sources, folder=not target.suffix)
 
 
-def new_scene(built: Diorama, settings: Settings, request: Request, changes: Changes | None = None):
+def new_scene(mesh: LayeredMesh, photo: Photo, settings: Settings, source: dict, changes: Changes | None = None):
     """An empty file with only the diorama in it, its camera and render set up; with what a file of layers changed.
+
+    `source` is what `source_of` tells of the diorama.
 
     The startup scene is removed; preferences and enabled extensions stay, since this extension may be what runs.
     """
@@ -164,7 +172,7 @@ def new_scene(built: Diorama, settings: Settings, request: Request, changes: Cha
 
     from ...operators.repaint.painted import lay_paint
     from ...operators.scene.emit import emit
-    from ...operators.scene.root import keep_layer_edits, source_of
+    from ...operators.scene.root import keep_layer_edits
     from ...operators.staging.placement import place
 
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
@@ -172,11 +180,11 @@ def new_scene(built: Diorama, settings: Settings, request: Request, changes: Cha
     scene.frame_start, scene.frame_end = 1, settings.scene.frames
     scene.render.engine = "CYCLES"
     scene.cycles.samples, scene.cycles.use_denoising, scene.cycles.max_bounces = SAMPLES, False, BOUNCES
-    root = emit(built.mesh, built.photo, settings, source_of(built, request.photo, request.depth))
+    root = emit(mesh, photo, settings, source)
     if changes is not None:
         keep_layer_edits(root, changes.edits)
-        lay_paint(root, changes.paints, str(request.photo))
-    place(root, settings.scene.placement, bpy.context, built.photo.up)
+        lay_paint(root, changes.paints, source["photo"])
+    place(root, settings.scene.placement, bpy.context, photo.up)
     scene.frame_set(1)
     return scene
 
@@ -213,14 +221,6 @@ def save_blend(output: Path, overwrite: bool = True) -> None:
         raise could_not_save(output, reason) from None
     finally:
         fresh.unlink(missing_ok=True)
-
-
-def facts_of(built: Diorama, request: Request) -> dict:
-    """What the result was made of, as the scene keeps it too."""
-    from ...operators.scene.root import source_of
-
-    facts = source_of(built, request.photo, request.depth) | {"depth_origin": built.found.origin}
-    return {name: value for name, value in facts.items() if name != "photo_stamp"}
 
 
 def _report(session: Session, known: dict, output: Path, rendered: list[Path], told: list[str]) -> None:
