@@ -144,7 +144,7 @@ def told_range(settings: DepthSettings) -> tuple[float, float] | None:
 
 
 def check_options(settings: DepthSettings) -> None:
-    """Raises DioramaError where an option for depth files is not of the form that it should have, whether a file needs it or not."""
+    """Raises DioramaError where an option for depth files has an impossible value, also where no file needs the option."""
     told_range(settings)
     told_unknown(settings)
 
