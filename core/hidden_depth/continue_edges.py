@@ -1,4 +1,5 @@
-"""Continues depth edges that end at a silhouette behind it: input of an edge network, and paths from its output."""
+"""Continues depth edges that end at a silhouette behind it (extended depth edges, Shih et al. 2020, section 3.3): input of an edge
+network, and paths from its output."""
 
 from __future__ import annotations
 
