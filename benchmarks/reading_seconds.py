@@ -2,8 +2,8 @@
 
     python benchmarks/reading_seconds.py [--against CHECKOUT] [--runs 5] [--work FOLDER]
 
-The photo is a JPEG of 6000x4000, its depth of the same size: 8 and 16 bits, millimetres, metres as EXR and NPY. Each run is a process of its
-own, the checkouts in turn; printed is the median of user and system time, all threads, without that of starting Python and its packages.
+The photo is a JPEG of 6000x4000, its depth of the same size: 8 and 16 bits, millimetres, metres as EXR and NPY. Each run is a process
+of its own, the checkouts in turn; printed is the median of user and system time, without that of starting Python and its packages.
 """
 
 from __future__ import annotations
