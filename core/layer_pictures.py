@@ -56,7 +56,7 @@ def canvas_of(built: Diorama) -> _Canvas:
 def layer_file_of(built: Diorama, painted: Mapping[str, PaintedTexels] | None = None) -> LayerFile:
     """Every surface as a layer, front first. `painted` is what an artist painted on the built textures, by texture.
 
-    The photo, or its parts, comes first with its own pixels: over whatever lies behind, the composite is the photo to the last bit.
+    The photo, or its parts, comes first with its own pixels, so the composite over any background is the photo to the last bit.
     """
     canvas, painted = canvas_of(built), painted or {}
     layers = _of_the_photo(built, canvas, painted.get("photo"))
@@ -87,7 +87,7 @@ def _of_the_photo(built: Diorama, canvas: _Canvas, painted: PaintedTexels | None
         there = part == number
         rows, columns = box = bounding_box(there)
         corner = inside[0].start + rows.start, inside[1].start + columns.start
-        nothing = np.zeros(there[box].shape, bool)
+        nothing = np.broadcast_to(np.bool_(False), there[box].shape)
         pixels, depth = (colour, disparity) if there.all() else (_only(each[box], there[box]) for each in (colour, disparity))
         layers.append(FileLayer(f"part {number} photo" if number else "photo", corner, pixels, disparity=depth, invented=nothing))
     return layers
@@ -119,7 +119,7 @@ def _invented(layer: Layer, k: int, built: Diorama, canvas: _Canvas, painted: Pa
         picture[texels.mask, :3] = _stored(texels.colours(linear)[texels.mask][:, :3], kind)
     depth = _only(canvas.brought(layer.disparity, False, box), there)
     name, corner = layer.name or (f"hidden {k}" if k else "border"), (rows.start, columns.start)
-    return FileLayer(name, corner, _only(picture, there), disparity=depth, invented=there)
+    return FileLayer(name, corner, _only(picture, there), disparity=depth, invented=np.broadcast_to(np.bool_(True), there.shape))
 
 
 def _as_layout(canvas: _Canvas, surface: int, box: tuple[slice, slice]) -> TextureLayout:

@@ -55,7 +55,7 @@ class Diorama:
     photo: Photo
     depth_origin: str  # as in FoundDepth
     depth: DepthMap  # what the surfaces were made from
-    original: DepthMap  # the depth as it was found; `depth` itself where nobody edited it
+    original: DepthMap  # the depth as it was found; `depth` itself where it was not edited
     image: LayeredDepthImage
     mesh: LayeredMesh
     edges: tuple[int, ...]  # depth edges filled behind, for each pass

@@ -55,7 +55,7 @@ class ModelRow:
     """One line of a list of models."""
 
     key: str
-    state: str  # "installed", "unchecked" (a file nobody verified), "partial" (resumed by a download) or "missing"
+    state: str  # "installed", "unchecked" (a file not verified yet), "partial" (resumed by a download) or "missing"
     bytes: int  # of the whole file, as the catalogue says
     bytes_on_disk: int
     licence: str

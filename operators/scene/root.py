@@ -34,7 +34,7 @@ def objects_by_role(root: bpy.types.Object) -> dict[str, bpy.types.Object]:
 
 
 def world_scale(root: bpy.types.Object) -> float:
-    """How large one unit of the diorama is in the world, whatever scales it: the root or what it is parented to."""
+    """How large one unit of the diorama is in the world, with the scale of the root and of its parents."""
     return sum(abs(s) for s in root.matrix_world.to_scale()) / 3
 
 

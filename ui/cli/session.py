@@ -66,7 +66,7 @@ class CancelSignals:
 
     @contextmanager
     def heeded(self) -> Iterator[None]:
-        """A context in which Ctrl-C and its like raise KeyboardInterrupt here, whatever Blender does with them."""
+        """A context in which Ctrl-C, SIGTERM and SIGHUP raise KeyboardInterrupt here, in place of any other handlers."""
         if threading.current_thread() is not threading.main_thread():  # only there can a signal be handled
             yield
             return
