@@ -100,7 +100,7 @@ from photo_diorama.core.photo.photo import load_photo
 from photo_diorama.core.settings import DepthSettings
 from photo_diorama.ui.cli.inspect_photo import camera_name
 import cv2, scipy.ndimage
-from PIL import Image, features
+from PIL import Image
 def original(path):
     data = read_embedded_original(path)
     if data is not None:
