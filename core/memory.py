@@ -18,6 +18,10 @@ from .raster.decode import MAX_PIXELS, size_by_header
 MEMINFO, CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
 
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -2, -3, -8
+"""Numbers of glibc's options (malloc.h)."""
+
+
 def free_memory() -> int | None:
     """Bytes that this process may still take: of the machine, its container and its own limit; None where unknown."""
     found = [read() for read in (_of_the_machine, _of_the_container, address_space_left)]
@@ -83,6 +87,18 @@ def scarce_memory(photo: Path, long_side: int, networks: bool) -> str | None:
     return f"{photo} needs about {need / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are free; should it stop for lack of it"
 
 
+def keep_freed_memory() -> None:
+    """Has GNU's C library use again what arrays freed, instead of asking for zeroed pages each time: a tenth of a diorama's processor time.
+
+    One heap for all threads also takes less at the peak. For a process that is ours alone, before it starts threads (mallopt(3));
+    elsewhere this does nothing. `give_back` works as before.
+    """
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        library = ctypes.CDLL(None)
+        for option, value in ((M_ARENA_MAX, 1), (M_MMAP_THRESHOLD, 2**27), (M_TRIM_THRESHOLD, 2**29), (M_TOP_PAD, 2**26)):
+            library.mallopt(option, value)
+
+
 def give_back() -> None:
     """Hands memory that was freed, and that the C library kept for later, back to the machine: a third of a diorama's peak.
 
@@ -93,7 +109,7 @@ def give_back() -> None:
 
 
 def free_caches(package: str) -> None:
-    """Empties every cache of the loaded modules of a package: whatever has `cache_clear`, as functions under `lru_cache` have.
+    """Empties every cache of the loaded modules of a package: everything with a `cache_clear`, such as functions under `lru_cache`.
 
     Networks and results are read or computed again when they are next needed.
     """

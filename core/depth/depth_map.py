@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,8 @@ from ..depth_file.direction import small_srgb
 from ..depth_file.levels import Levels, levels_of, without_terraces
 from ..depth_file.meaning import DepthMeaning, decide_meaning
 from ..depth_file.read_file import read_raw
-from ..depth_file.unknown import extremes, told_unknown
+from ..depth_file.sky import Sky
+from ..depth_file.unknown import extremes, sample, told_unknown
 from ..errors import DioramaError, reading_a_file
 from ..photo.photo import Photo
 from ..settings import DepthSettings
@@ -24,12 +27,33 @@ FARTHEST_OF_LINEAR = 15.0
 """Distance without a unit, which is linear, spans 1 to 15 nearest distances."""
 FARTHEST_OF_METRIC = 2000.0
 AS_GOOD_AS_INFINITE = 1e9
+SAMPLES = 2_000_000
+"""Samples of which a percentile is taken."""
 MAX_ASPECT_ERROR = 0.02
 MIN_KNOWN = 1e-3
+SUREST_MIX = 0.5
+"""Normals that mix to a shorter one than this contradict each other, or are mostly unknown."""
 
 
+AT_ONCE = 1 << 20
+"""Numbers that are worked on together: few enough that steps between need no memory, and stay in the processor's cache."""
 ASK_IN_WINDOW = "a guess: if the diorama is inside out, tick Invert Depth and rebuild"
 ASK_ON_COMMAND_LINE = "that is a guess: if the diorama is inside out, pass --invert-depth"
+SKY_IN_WINDOW = {
+    "far": "a guess: if what is put far away is no sky, set Infinite Depth Is to Unknown and rebuild",
+    "filled": "a guess: if what is unknown at the top is the sky, set Infinite Depth Is to Farthest and rebuild",
+}
+SKY_ON_COMMAND_LINE = {
+    "far": "that is a guess: if what is put far away is no sky, pass --depth-sky unknown",
+    "filled": "that is a guess: if what is unknown at the top is the sky, pass --depth-sky farthest",
+}
+"""Questions by `Sky.taken`."""
+
+
+def questions(unsure: bool, sky: str, window: bool) -> list[str]:
+    """The sentence added to a guessed depth: how to change it, in the window's words or the command line's."""
+    first, second = (ASK_IN_WINDOW, SKY_IN_WINDOW) if window else (ASK_ON_COMMAND_LINE, SKY_ON_COMMAND_LINE)
+    return [first] * unsure + ([second[sky]] if sky in second else [])
 
 
 @dataclass(frozen=True)
@@ -41,8 +65,10 @@ class DepthMap:
     metric: bool  # True: metres are real; False: the nearest point was put at a chosen distance
     source: str  # one sentence: where it comes from and what it was taken for
     unsure: bool = False  # whether its meaning is a guess; then messages ask, and name the option that turns it
+    sky: str = ""  # as `Sky.taken`: how an unknown sky was taken, if that is a guess
     steps: np.ndarray | None = None  # (2, h, w) bool: links right and down where soft depth was made a step; None: not soft
     boundary: np.ndarray | None = None  # (h, w) float32 0..1: probability of an occlusion boundary, where an estimator tells it
+    normals: np.ndarray | None = None  # (h, w, 3) float32: unit, towards the camera, in its axes; 0 where unknown; None: nobody tells
 
     @property
     def span(self) -> float:
@@ -65,12 +91,19 @@ class DepthValues:
     metric: bool  # True: distance along the axis in metres; False: inverse depth, larger is nearer
     shift_known: bool  # disparity only: whether 0 means infinitely far, so that no shift is unknown
     source: str
-    stretched: bool = False  # whether the values cover the photo whatever their aspect, as a network's do
+    stretched: bool = False  # whether the values are stretched over the photo, as a network's are
     boundary: np.ndarray | None = None  # of any size, 0..1: probability of an occlusion boundary, where an estimator tells it
     unsure: bool = False  # whether what it was taken for is a guess
-    scaled: bool = False  # inverse depth only: whether 1 is the near distance, whatever the largest is
+    sky: Sky | None = None  # of metric depth: the unknown part that was put far away, which `known` includes
+    scaled: bool = False  # inverse depth only: whether 1 is the near distance even where no value reaches 1
     along_ray: bool = False  # whether distances run from the camera straight to each point
     focal_px: float | None = None  # as a part of the width, from calibration that lies with the depth
+    normals: np.ndarray | None = None  # as `DepthMap` has them, (h, w, 3), of any size, where an estimator tells them
+
+    @cached_property
+    def ends(self) -> tuple[float, float]:
+        """The least and the greatest known value."""
+        return extremes(self.values, self.known)
 
 
 def working_size(photo: Photo, long_side: int) -> tuple[int, int]:
@@ -89,8 +122,8 @@ def read_depth(path: str | Path, settings: DepthSettings, photo: Photo | None = 
     path = Path(path)
     raw = read_raw(path, None if photo is None else (photo.colour.shape[0], photo.colour.shape[1]))
     reading = decide_meaning(raw, settings, path, None if photo is None else small_srgb(photo))
-    _check_known(reading.known & ~reading.far, str(path))
-    _check_relief(reading.values, reading.known & ~reading.far, str(path))
+    _check_known(reading.measured, str(path))
+    _check_relief(*reading.ends, str(path))
     told = told_range(settings)
     values, known, scaled = _inverse_or_metres(reading, told)
     zero_is_far = reading.zero_is_far or reading.kind == "relative" or scaled
@@ -100,12 +133,12 @@ def read_depth(path: str | Path, settings: DepthSettings, photo: Photo | None = 
         taken += "; a range is not used for metres" if reading.kind == "metric" else f"; {ends}"
     return DepthValues(
         values, known, reading.kind == "metric", zero_is_far, taken, unsure=not reading.sure, scaled=scaled,
-        along_ray=settings.depth_measure == "ray", focal_px=raw.focal_px and raw.focal_px / raw.values.shape[1],
+        along_ray=settings.depth_measure == "ray", focal_px=raw.focal_px and raw.focal_px / raw.values.shape[1], sky=reading.sky,
     )  # fmt: skip
 
 
 def told_range(settings: DepthSettings) -> tuple[float, float] | None:
-    """The numbers that stand for nearest and farthest, as told; None where each file has its own."""
+    """The numbers that stand for nearest and farthest, as the user gave them; None where each file has its own."""
     words = settings.depth_range.replace(",", " ").split()
     if not words or words == ["shared"]:  # which a batch replaces by numbers; a single file shares with none
         return None
@@ -119,41 +152,56 @@ def told_range(settings: DepthSettings) -> tuple[float, float] | None:
 
 
 def check_options(settings: DepthSettings) -> None:
-    """Raises DioramaError where an option for depth files is not of the form that it should have, whether a file needs it or not."""
+    """Raises DioramaError where an option for depth files has an impossible value, also where no file needs the option."""
     told_range(settings)
     told_unknown(settings)
 
 
 def _inverse_or_metres(reading: DepthMeaning, told: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Metres of metric depth; else inverse depth, and whether its 1 is the near distance whatever the largest is. Far is far."""
-    values, known, measured = reading.values, reading.known, reading.known & ~reading.far
-    low, high = extremes(values, measured)
+    """Metres of metric depth; else inverse depth, and whether its 1 is the near distance even where no value reaches it."""
+    values, known, measured, (low, high) = reading.values, reading.known, reading.measured, reading.ends
     if reading.kind == "metric":
-        turned = np.where(measured, low + high - values if reading.inverted else values, 0) * np.float32(reading.scale)
-        return np.where(reading.far, np.float32(AS_GOOD_AS_INFINITE), turned), known, False
+        metres = (low + high - values if reading.inverted else values) * np.float32(reading.scale)
+        metres[~measured] = 0
+        metres[reading.far] = AS_GOOD_AS_INFINITE
+        return metres, known, False
     if reading.kind == "disparity":
         if told is not None:
             near, far = told
-            return np.where(measured, (values - far) / (near - far), 0).astype(np.float32), known, True
+            return _by_bands(lambda v, there: np.where(there, (v - far) / (near - far), 0), values, measured), known, True
         if reading.inverted:
-            return np.where(measured, low + high - values, low).astype(np.float32), known, False
-        return np.where(measured, values, 0), measured, False  # what is infinite in inverse depth is no distance
+            return _by_bands(lambda v, there: np.where(there, low + high - v, low), values, measured), known, False
+        # what is infinite in inverse depth is no distance
+        return values if measured.all() else np.where(measured, values, 0), measured, False
     near, far = told or ((high, low) if reading.inverted else (low, high))
-    part = np.where(measured, (values - near) / (far - near), 0)
-    inverse = 1 / np.maximum(1 + (FARTHEST_OF_LINEAR - 1) * part, 1 / FARTHEST_OF_RELATIVE)
-    return np.where(measured, inverse, 0).astype(np.float32), known, told is not None
+
+    def inverse(v: np.ndarray, there: np.ndarray) -> np.ndarray:
+        part = np.where(there, (v - near) / (far - near), 0)
+        return np.where(there, 1 / np.maximum(1 + (FARTHEST_OF_LINEAR - 1) * part, 1 / FARTHEST_OF_RELATIVE), 0)
+
+    return _by_bands(inverse, values, measured), known, told is not None
+
+
+def _by_bands(work: Callable[[np.ndarray, np.ndarray], np.ndarray], values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """(h, w) float32: what `work` makes of values and known pixels, each from itself alone, `AT_ONCE` at a time."""
+    result = np.empty(values.shape, np.float32)
+    rows = max(1, AT_ONCE // values.shape[1])
+    for top in range(0, len(values), rows):
+        band = slice(top, top + rows)
+        result[band] = work(values[band], known[band])
+    return result
 
 
 def _check_known(known: np.ndarray, name: str) -> None:
-    if known.mean() < MIN_KNOWN or known.sum() < 16:
+    count = np.count_nonzero(known)
+    if count < max(16, MIN_KNOWN * known.size):
         raise DioramaError(
-            f"{name} knows the depth of {int(known.sum())} of {known.size} pixels; 0, NaN and infinity count as "
+            f"{name} knows the depth of {count} of {known.size} pixels; 0, NaN and infinity count as "
             f"unknown, so use a depth map with values."
         )
 
 
-def _check_relief(values: np.ndarray, known: np.ndarray, name: str) -> None:
-    low, high = extremes(values, known)
+def _check_relief(low: float, high: float, name: str) -> None:
     if high - low <= 1e-6 * max(abs(high), abs(low)):
         raise DioramaError(f"{name} has the same depth everywhere ({high:g}); a diorama needs relief, so use another depth map.")
 
@@ -161,7 +209,7 @@ def _check_relief(values: np.ndarray, known: np.ndarray, name: str) -> None:
 def check_usable(found: DepthValues, photo: Photo, name: str) -> None:
     """Raises DioramaError where depth values hold nothing, or are another picture's by their aspect. `name` is for messages."""
     _check_known(found.known, name)
-    _check_relief(found.values, found.known, name)
+    _check_relief(*found.ends, name)
     (h, w), (height, width) = found.values.shape, photo.colour.shape[:2]
     if not found.stretched and abs((w / h) / (width / height) - 1) > MAX_ASPECT_ERROR:
         raise DioramaError(
@@ -176,6 +224,8 @@ def depth_on_photo(found: DepthValues, photo: Photo, settings: DepthSettings, lo
     Raises DioramaError where they are another picture's by their aspect, or hold nothing: of a carried depth
     or a network's that is not known before.
     """
+    import cv2
+
     check_usable(found, photo, name)
     h, w = found.values.shape
     disparity, a_value = _disparity(found, settings)
@@ -195,8 +245,12 @@ def depth_on_photo(found: DepthValues, photo: Photo, settings: DepthSettings, lo
         disparity = np.maximum(without_terraces(disparity, half), disparity.min())
     if found.along_ray:
         disparity = disparity * _ray_lengths(photo, rows, columns)
-    boundary = _resized(found.boundary, rows, columns)
-    return DepthMap(disparity, known, found.metric, found.source, found.unsure, boundary=boundary)
+    boundary, taken = _resized(found.boundary, rows, columns), ""
+    if found.sky is not None:  # what was put far away is still unknown
+        far = cv2.resize(found.sky.far.astype(np.float32), (columns, rows), interpolation=cv2.INTER_LINEAR)
+        known, taken = known & (far < 0.5), found.sky.taken
+    normals = _resized_normals(found.normals, rows, columns)
+    return DepthMap(disparity, known, found.metric, found.source, found.unsure, taken, boundary=boundary, normals=normals)
 
 
 def _ray_lengths(photo: Photo, rows: int, columns: int) -> np.ndarray:
@@ -211,6 +265,18 @@ def _resized(picture: np.ndarray | None, rows: int, columns: int) -> np.ndarray 
     import cv2
 
     return None if picture is None else cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_LINEAR)
+
+
+def _resized_normals(normals: np.ndarray | None, rows: int, columns: int) -> np.ndarray | None:
+    """The normals at that size, unit again; a pixel that only weighs in neighbours without a normal has none."""
+    import cv2
+
+    if normals is None:
+        return None
+    smaller = normals.shape[0] > rows
+    resized = cv2.resize(normals, (columns, rows), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+    length = np.linalg.norm(resized, axis=2, keepdims=True)
+    return np.where(length > SUREST_MIX, resized / np.maximum(length, SUREST_MIX), 0).astype(np.float32)
 
 
 def _half_level(levels: Levels, metric: bool, disparity: np.ndarray, a_value: float) -> np.ndarray:
@@ -228,14 +294,18 @@ def _disparity(found: DepthValues, settings: DepthSettings) -> tuple[np.ndarray,
     """
     values, known, a_value = found.values, found.known, 1.0
     if found.metric:
-        with np.errstate(divide="ignore"):
-            disparity = np.where(known, 1.0 / np.maximum(values, 1e-9), 0.0)
-        floor = float(np.percentile(disparity[known].astype(float), 99.9)) / FARTHEST_OF_METRIC
+        disparity = np.maximum(values, np.float32(1e-9))
+        np.divide(np.float32(1), disparity, out=disparity)
+        floor = float(np.percentile(sample(disparity, known, SAMPLES).astype(float), 99.9)) / FARTHEST_OF_METRIC
     else:
         # relative inverse depth has an unknown shift: the farthest value is put at the far end (Shih et al. 2020)
-        least, most = extremes(values, known)
-        low, high = 0.0 if found.shift_known else least, 1.0 if found.scaled else most
+        low, high = 0.0 if found.shift_known else found.ends[0], 1.0 if found.scaled else found.ends[1]
         a_value = float(1 / (high - low) / settings.near_distance)
-        disparity = np.where(known, (values - low) / (high - low), 0.0) / settings.near_distance
+        disparity = np.subtract(values, np.float32(low), dtype=np.float32)
+        disparity /= np.float32(high - low)
+        disparity /= np.float32(settings.near_distance)
         floor = 1.0 / (FARTHEST_OF_RELATIVE * settings.near_distance)
-    return np.where(known, np.maximum(disparity, floor), 0.0).astype(np.float32), a_value
+    np.maximum(disparity, np.float32(floor), out=disparity)
+    if not known.all():
+        disparity[~known] = 0
+    return disparity, a_value

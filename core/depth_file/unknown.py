@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -34,29 +35,36 @@ class KnownDepth:
     known: np.ndarray  # (h, w) bool: a number that is neither zero nor anything below
     far: np.ndarray  # (h, w) bool: infinitely far
     zero: np.ndarray  # (h, w) bool
+    settled: np.ndarray  # (h, w) bool: unknown whatever the photo shows: told by the user, or black bars
     notes: tuple[str, ...]
+
+    @cached_property
+    def ends(self) -> tuple[float, float]:
+        """The least and the greatest known number; something must be known."""
+        return extremes(self.values, self.known)
 
 
 def find_unknown(raw: RawDepth, settings: DepthSettings) -> KnownDepth:
     """Separates known, unknown and infinite numbers; raises DioramaError where the option `depth_unknown` is no number."""
     values, notes = raw.values, list(raw.notes)
-    barred = np.zeros(values.shape, bool) if raw.unknown is None else raw.unknown.copy()
-    if barred.any():
+    settled = np.zeros(values.shape, bool)
+    if raw.unknown is not None and raw.unknown.any():
         notes.append("transparent or masked pixels are unknown")
     for number in told_unknown(settings):
-        barred |= np.isclose(values, np.float32(number), rtol=1e-6, atol=0, equal_nan=True)
+        settled |= np.isclose(values, np.float32(number), rtol=1e-6, atol=0, equal_nan=True)
     framed = _letterbox(values)
     if framed.any():
-        barred |= framed
+        settled |= framed
         notes.append("its black bars are unknown")
-    known, endless = ~barred, np.zeros(values.shape, bool)
+    known, endless = ~(settled if raw.unknown is None else settled | raw.unknown), np.zeros(values.shape, bool)
     if not raw.integers:
         endless = (values >= LARGEST) & known
         known &= np.abs(values) < LARGEST  # neither NaN nor infinite
     zero = known & (values == 0)
     known ^= zero
     if known.any():
-        low, high = _repeated_low(values, known), _repeated_high(raw, values, known)
+        least, most = extremes(values, known)
+        low, high = _repeated_low(values, known, least), _repeated_high(raw, values, known, most)
         if low is not None:
             known &= values != low
             notes.append(f"{low:g} is unknown")
@@ -69,7 +77,7 @@ def find_unknown(raw: RawDepth, settings: DepthSettings) -> KnownDepth:
     far = _far_of(endless, raw.format == "EXR", settings.depth_sky)
     if endless.any():
         notes.append("what is infinite is the farthest" if far.any() else "what is infinite is unknown")
-    return KnownDepth(values, known, far, zero, tuple(notes))
+    return KnownDepth(values, known, far, zero, settled, tuple(notes))
 
 
 def sample(values: np.ndarray, where: np.ndarray, most: int = 200_000) -> np.ndarray:
@@ -96,6 +104,8 @@ def extremes(values: np.ndarray, where: np.ndarray) -> tuple[float, float]:
     """Least and greatest of (h, w) float32 values where (h, w) bool `where` is true; it must be true somewhere."""
     import cv2
 
+    if where.all():
+        return float(values.min()), float(values.max())
     low, high, _, _ = cv2.minMaxLoc(values, where.view(np.uint8))
     return low, high
 
@@ -106,7 +116,7 @@ def without_strays(found: KnownDepth) -> KnownDepth:
         return found
     low, high = (float(x) for x in np.percentile(sample(found.values, found.known), (0.05, 99.95)))
     reach = STRAY * (high - low)
-    least, most = extremes(found.values, found.known)
+    least, most = found.ends
     if least >= low - reach and most <= high + reach:
         return found
     stray = found.known & ((found.values < low - reach) | (found.values > high + reach))
@@ -132,7 +142,7 @@ def zeros_that_are_far(found: KnownDepth, sky: str) -> np.ndarray:
         return np.zeros_like(zero)
     if not found.known.any():
         return zero
-    least, most = extremes(found.values, found.known)
+    least, most = found.ends
     no_gap = least < 0 or bool(np.percentile(sample(found.values, found.known), 0.1) <= 0.02 * most)
     return zero if no_gap else regions_as_of_a_sky(zero)
 
@@ -149,12 +159,17 @@ def regions_as_of_a_sky(where: np.ndarray) -> np.ndarray:
     above = top + facts[:, cv2.CC_STAT_HEIGHT] < small.shape[0]  # ends before the picture's lower edge
     sky = (area >= HUGE) | (above & (area >= np.where(top == 0, SKY, LARGE)))
     sky[0] = False
-    found = sky[labels]
-    if step > 1:  # pixels within one step of the region belong to it
-        grown = cv2.dilate(found.astype(np.uint8), np.ones((3, 3), np.uint8))
-        whole = np.repeat(np.repeat(grown.astype(bool), step, axis=0), step, axis=1)[:height, :width]
-        return whole & where
-    return found
+    return enlarged(sky[labels], step, where)
+
+
+def enlarged(small: np.ndarray, step: int, within: np.ndarray) -> np.ndarray:
+    """(H, W) bool: what of `within` lies at most one step from the true pixels of `small`, which is every `step`th pixel of it."""
+    import cv2
+
+    if step == 1:
+        return within & small
+    grown = cv2.dilate(small.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+    return np.repeat(np.repeat(grown, step, axis=0), step, axis=1)[: within.shape[0], : within.shape[1]] & within
 
 
 def _far_of(endless: np.ndarray, rendered: bool, sky: str) -> np.ndarray:
@@ -177,9 +192,9 @@ def _is_repeated(count: int, size: int) -> bool:
     return count >= max(FEWEST, REPEATED * size)
 
 
-def _repeated_low(values: np.ndarray, known: np.ndarray) -> float | None:
+def _repeated_low(values: np.ndarray, known: np.ndarray, least: float) -> float | None:
     """The negative number that stands for unknown, which is then the only negative one; None where there is none."""
-    if extremes(values, known)[0] >= 0:
+    if least >= 0:
         return None
     negative = known & (values < 0)
     count = int(negative.sum())
@@ -190,9 +205,8 @@ def _repeated_low(values: np.ndarray, known: np.ndarray) -> float | None:
     return low if alike == count and (_is_repeated(count, values.size) or low in (-1.0, -9999.0, -32768.0)) else None
 
 
-def _repeated_high(raw: RawDepth, values: np.ndarray, known: np.ndarray) -> float | None:
+def _repeated_high(raw: RawDepth, values: np.ndarray, known: np.ndarray, high: float) -> float | None:
     """The greatest number, where it stands for unknown (whole numbers) or the background (floats); else None."""
-    high = extremes(values, known)[1]
     if (high not in (65535, 65534, 2**31 - 1, 2**31, 2**32)) if raw.integers else high < 1000:
         return None
     top = known & (values == high)

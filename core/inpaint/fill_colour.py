@@ -12,8 +12,8 @@ from ..layers.regions import Region
 from ..raster.nearest_known import nearest_known
 from ..threads import thread_count
 from .deterministic import DETAIL_SIGMA, compose, fill_parts
-from .exemplar import Effort
 from .inpainter import Inpainter, Painter, Step
+from .patch_match import Effort
 
 QUICK = 0.1
 """Part of the time that the deterministic fill takes where a downloaded network paints over it."""
@@ -29,7 +29,8 @@ def fill_colour(
 ) -> np.ndarray:
     """(h, w, 3) float32 sRGB colours of the last layer, each region painted from its own context.
 
-    `eroded_rim` is the width of the untrusted rim of the context, as a part of the long side. `mirrored`: whether fine detail may be
+    `eroded_rim` is the width of the untrusted rim of the context (the paper dilates the synthesis region by it),
+    as a part of the long side. `mirrored`: whether fine detail may be
     the context's, mirrored at the region's edge.
     """
     colour = image.layers[-1].colour.copy()

@@ -1,8 +1,13 @@
-"""LayeredDepthImage: several surfaces per pixel, with links between neighbours of the same surface."""
+"""The layered depth image (LDI): several surfaces per pixel, with links between neighbours of the same surface.
+
+The links are the explicit local connectivity of Shih et al. 2020, section 3.1: a pixel has at most one neighbour in each of four
+directions, and none across a depth discontinuity.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +17,9 @@ STEPS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 OPPOSITE = (LEFT, RIGHT, UP, DOWN)
 PHOTO, INVENTED, FRONT, BACK = range(4)
 """What a pixel shows: the photo, what was invented, or at a soft silhouette the foreground with alpha or what lies behind it."""
+
+ADDED_ROLE = "added"
+"""First word of the role of a surface that came in as a layer of its own; its name follows."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,8 @@ class Layer:
     links: np.ndarray  # (4, h, w) int8: layer of the linked pixel on the right, left, down, up; -1 without
     soft: np.ndarray | None = None  # (h, w) uint8: FRONT or BACK at soft silhouettes, 0 elsewhere; None without any
     part: np.ndarray | None = None  # (h, w) uint8: the part it was split off into (core/layers/parts.py); None where nothing was
+    name: str = ""  # of a surface that came in as a layer of its own (core/layer_edits/edited_layers.py); "" for what we made
+    number: int = 0  # of such a surface, from 1
 
     @property
     def shown(self) -> np.ndarray:
@@ -47,7 +57,9 @@ class LayeredDepthImage:
     span: float  # range of disparity of the photo, 1/m
     estimated: bool = False  # torn at steps that were found in soft depth: a tear may end before its silhouette does
     see_through: np.ndarray | None = None  # (h, w) bool: the photo is not opaque, so nothing is invented behind; None without
+    normals: np.ndarray | None = None  # (h, w, 3) float32: of the first layer, as `DepthMap` has them; None where only depth tells
     skirt: int = 0  # the layer in which foregrounds go on over what is behind, to end softly; 0 without
+    cards: tuple[tuple[str, tuple[float, ...]], ...] = ()  # role of a surface laid on a card, and that (core/layer_edits/cards.py)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -86,3 +98,17 @@ def mutual_links(right: np.ndarray, down: np.ndarray, layer: int) -> np.ndarray:
     """Links within one layer, (4, h, w) int8, from the two arrays of bool."""
     sides = (right, neighbour(right, LEFT, False), down, neighbour(down, UP, False))
     return np.where(np.stack(sides), np.int8(layer), np.int8(-1))
+
+
+def without_pixels(layers: Sequence[Layer], k: int, gone: np.ndarray) -> list[Layer]:
+    """Layers of which the `k`th has lost the pixels `gone`, (h, w) bool, with every link from and to them."""
+    result = []
+    for j, layer in enumerate(layers):
+        links = layer.links.copy()
+        for side in range(4):
+            links[side][(links[side] == k) & neighbour(gone, side, False)] = -1
+        if j == k:
+            links[:, gone] = -1
+            layer = replace(layer, present=layer.present & ~gone, synthesised=layer.synthesised & ~gone)
+        result.append(replace(layer, links=links))
+    return result

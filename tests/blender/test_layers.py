@@ -33,7 +33,7 @@ def pixels(image) -> np.ndarray:
 
 def corners_on_photo(root, ob) -> np.ndarray:
     """(n, 2) places on the photo of a layer's points, in working pixels."""
-    from photo_diorama.operators.depth.regions import photo_places
+    from photo_diorama.operators.depth.chosen_region import photo_places
 
     return photo_places(root, ob.data) * (160, 120)
 
@@ -143,7 +143,7 @@ def test_parts_and_an_edited_depth_go_together(blender, street_root):
 
 
 def test_parts_survive_save_and_reopen(blender, street_root, tmp_path):
-    from photo_diorama.operators.build import build_operator
+    from photo_diorama.operators.building import build_operator
 
     split_wall(blender, street_root)
     name, had = street_root.name, roles(street_root)

@@ -28,7 +28,7 @@ from ...core.batch.manifest import (
 )
 from ...core.batch.request import Request
 from ...core.batch.workers import Limits, Outcome, Pool, Worker
-from ...core.depth.depth_map import ASK_ON_COMMAND_LINE
+from ...core.depth.depth_map import questions
 from ...core.depth.named_depth import find_named_depth
 from ...core.depth_file.shared_range import SharedRange
 from ...core.errors import DioramaError
@@ -52,7 +52,7 @@ spec.loader.exec_module(sys.modules["photo_diorama"])
 from photo_diorama.ui.cli.command_line import main
 sys.exit(main(sys.argv[2:]))
 """
-"""Code that starts a worker in any environment, whatever the name of the code's folder."""
+"""Code that starts a worker in any environment and under any name of the code's folder."""
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -131,8 +131,10 @@ class Batch:
             self.shared.settings_of(task.path, depth_of(task))
             if self.shared.first is not None:
                 self.session.say(f"depth of all as of {task.photo}: {self.shared.first.reading.told}")
-                if not self.shared.first.reading.sure:
-                    self.session.say(f"  {ASK_ON_COMMAND_LINE}")
+                reading = self.shared.first.reading
+                self.session.say(
+                    *(f"  {question}" for question in questions(not reading.sure, reading.sky.taken if reading.sky else "", window=False))
+                )
         to_do = [t for t in tasks if again or not is_done(self.records.get(t.photo), t, self.settings, self.output)]
         before = len(tasks) - len(to_do)
         self.session.say(f"{len(tasks)} photos, {before} of them done before" if before else f"{len(tasks)} photos")
@@ -147,7 +149,7 @@ class Batch:
         return self._report(len(tasks), before, time.perf_counter() - begun)
 
     def _is_taken(self, task: Task) -> bool:
-        """Whether the .blend is a file that no run made; the user is told then."""
+        """Whether the .blend is a file that no run made; the user is warned then."""
         name = f"{task.base}.blend"
         known = self.records.get(task.photo, {}).get("files") or ()
         if self.given.overwrite or name in known or not (self.output / name).exists():

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from ...core.errors import Cancelled, in_a_sentence
 from ...core.fault_report import report_fault
+from ...core.memory import keep_freed_memory
 from ...core.threads import threads_used
-from ...operators.build.fallback_folder import NO_EXTENSION_FOLDER
+from ...operators.building.fallback_folder import NO_EXTENSION_FOLDER
 from . import batch, batch_worker, farm, inspect_photo, make_diorama, manage_models, write_depth, write_layers
 from .flags import with_range_as_one
 from .session import CancelSignals, OwnWords, ProgressLine, Session, flush_streams, open_streams, plain, write_to
@@ -32,12 +33,13 @@ COMMANDS = {
 
 
 def main(arguments: list[str] | None = None, models: Path | None = None, online: bool = True) -> int:
-    """Runs the command line; returns the exit code: 0, 2 for bad input, 1 for a bug of ours, 130 for Ctrl-C, 143 for SIGTERM.
+    """Runs the command line; returns the exit code: 0, 2 for bad input, 1 for a fault in Photo Diorama, 130 for Ctrl-C, 143 for SIGTERM.
 
     Of a batch, 1 says that a photo has no diorama. `models`: the folder of networks unless --models-dir names one; `online`: whether
     `models download` may go online.
     """
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # or it would chat about damaged files
+    keep_freed_memory()
     open_streams()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
@@ -49,7 +51,7 @@ def main(arguments: list[str] | None = None, models: Path | None = None, online:
 def _run(arguments: list[str], models: Path | None, online: bool) -> int:
     try:
         command, given = parse(arguments)
-    except SystemExit as stop:  # argparse has told why
+    except SystemExit as stop:  # argparse has printed why
         return int(stop.code or 0)
     stops, words = CancelSignals(), OwnWords()
     progress = ProgressLine(not given.quiet, stops)
