@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..clean_plates import plates_at, with_answers
 from ..depth.edit_depth import DepthEdit
 from ..edit_and_rebuild import Source, build_from
 from ..layer_files.png_folder import INDEX
@@ -14,6 +13,7 @@ from ..layer_files.read_layers import read_layer_file
 from ..layer_pictures import layer_file_of
 from ..mesh.texture_layout import PaintedTexels, TextureLayout, carry_over
 from ..pipeline import Diorama, Progress, silent
+from .clean_plates import plates_at, with_answers
 from .find_changes import Changes, find_changes
 
 Painted = Mapping[str, tuple[PaintedTexels, TextureLayout]]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import bpy
 
-from ...core.clean_plates import ANSWERS, plate_files
-from ...core.clean_plates import INDEX as PLATES
 from ...core.edit_and_rebuild import Source, build_from
 from ...core.errors import DioramaError
+from ...core.layer_changes.clean_plates import ANSWERS, plate_files
+from ...core.layer_changes.clean_plates import INDEX as PLATES
 from ...core.layer_files.png_folder import INDEX
 from ...core.layer_files.write_layers import is_folder, write_folder, write_layer_file
 from ...core.layer_pictures import layer_file_of

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from scenes import ALL
 
-from photo_diorama.core.clean_plates import INDEX, hole_of, plate_files, plates_at, with_answers
 from photo_diorama.core.errors import DioramaError
+from photo_diorama.core.layer_changes.clean_plates import INDEX, hole_of, plate_files, plates_at, with_answers
 from photo_diorama.core.layer_files.layer_file import composite
 from photo_diorama.core.layer_files.write_layers import write_folder
 from photo_diorama.core.layer_pictures import layer_file_of

@@ -7,8 +7,8 @@ import time
 from functools import partial
 from pathlib import Path
 
-from ...core.clean_plates import ANSWERS, MASKS, plate_files
 from ...core.errors import DioramaError
+from ...core.layer_changes.clean_plates import ANSWERS, MASKS, plate_files
 from ...core.layer_files.write_layers import is_folder, write_folder, write_layer_file
 from ...core.layer_pictures import layer_file_of
 from ...core.mesh.texture_layout import PaintedTexels

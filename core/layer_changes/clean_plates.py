@@ -10,16 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import DioramaError, Kind
-from .layer_files.layer_file import FileLayer, LayerFile, composite, damaged, plain
-from .layer_files.pictures import ANSWER_KINDS, decode_picture, encode_png
-from .layer_pictures import canvas_of, layer_file_of
-from .layers.layered_depth_image import LayeredDepthImage
-from .mesh.texture_layout import PaintedTexels
-from .pipeline import Diorama
-from .raster.colour_curves import srgb_from_linear
-from .raster.decode import read_file, read_regular
-from .raster.nearest_known import nearest_known
+from ..errors import DioramaError, Kind
+from ..layer_files.layer_file import FileLayer, LayerFile, composite, damaged, plain
+from ..layer_files.pictures import ANSWER_KINDS, decode_picture, encode_png
+from ..layer_pictures import canvas_of, layer_file_of
+from ..layers.layered_depth_image import LayeredDepthImage
+from ..mesh.texture_layout import PaintedTexels
+from ..pipeline import Diorama
+from ..raster.colour_curves import srgb_from_linear
+from ..raster.decode import read_file, read_regular
+from ..raster.nearest_known import nearest_known
 
 INDEX = "plates.json"
 PICTURES, MASKS, ANSWERS = "pictures", "masks", "filled"
