@@ -14,7 +14,7 @@ from ..raster.decode import MAX_PIXELS, decode_pixels, exr_size, read_file
 from ..raster.decoder_errors import DECODER_ERRORS, damaged
 from ..raster.exr_header import MAGIC, check_exr
 from ..raster.exr_read import read_depth_channel, read_pixels
-from ..raster.open_picture import DEPTH_KINDS, open_picture
+from ..raster.open_picture import DEPTH_FORMATS, DEPTH_KINDS, open_picture
 from ..raster.picture_bounds import bytes_a_pixel, channels_of, check_memory
 from .numpy_file import read_npy, read_npz
 from .raw_depth import RawDepth
@@ -95,12 +95,12 @@ def _read_picture(path: Path, data: bytes) -> RawDepth:
     except Image.DecompressionBombError:  # Pillow checks a limit of its own for WebP
         raise DioramaError(f"{path} has more pixels than Pillow decodes of its kind; scale it down first.") from None
     except UnidentifiedImageError:
-        raise DioramaError(f"{path} is no depth map that can be read; use PNG, TIFF, EXR, NPY or PFM.") from None
+        raise DioramaError(f"{path} is no depth map that can be read; use {DEPTH_FORMATS}.") from None
     pixels = decode_pixels(data)
     if pixels is None:
         raise DioramaError(f"{path} is damaged or cut short; write the depth map again.")
     if pixels.ndim not in (2, 3) or min(pixels.shape[:2]) < 2:
-        raise DioramaError(f"{path} is no depth map that can be read; use PNG, TIFF, EXR, NPY or PFM.")
+        raise DioramaError(f"{path} is no depth map that can be read; use {DEPTH_FORMATS}.")
     unknown = None
     if pixels.ndim == 3 and pixels.shape[2] in (2, 4) and pixels.dtype.kind == "u":
         clear = pixels[..., -1] == 0

@@ -13,16 +13,15 @@ from ...core.layer_files.write_layers import is_folder, write_layer_file
 from ...core.layer_pictures import layer_file_of
 from ...core.pipeline import build_diorama
 from ...core.raster.decode import read_file
+from ...core.raster.open_picture import DEPTH_FORMATS, READ_FORMATS
 from .flags import add_common, add_options, settings_from
 from .output_paths import check_target, put
 from .session import Session, peak_memory_mb
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "photo", type=Path, metavar="PHOTO|SCENE", help="JPEG, PNG, WebP, TIFF, HEIC or OpenEXR; or a .blend with a diorama"
-    )
-    parser.add_argument("--depth", type=Path, metavar="FILE", help="depth map: PNG, TIFF, EXR, NPY, NPZ or PFM")
+    parser.add_argument("photo", type=Path, metavar="PHOTO|SCENE", help=f"{READ_FORMATS}; or a .blend with a diorama")
+    parser.add_argument("--depth", type=Path, metavar="FILE", help=f"depth map: {DEPTH_FORMATS}")
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FOLDER|FILE.psd|FILE.ora|FILE.exr",
         help="a folder for PNGs and their layers.json, or one file: Photoshop, OpenRaster (Krita, GIMP) or OpenEXR (Nuke, Fusion, Blender)",
