@@ -112,7 +112,7 @@ def lay_out(cut: Triangles, image: LayeredDepthImage, photo: Photo, metric: bool
     slopes = find_slopes(image, photo.camera) if lit else None
     meshes = [_mesh(role, own, cut, image, photo, slopes, {"photo": None, "soft": soft, "cleaned": soft}.get(role, atlas), part)
               for role, own, part in _roles(cut.pieces, image)]  # fmt: skip
-    if backdrop is not None:
+    if backdrop is not None and cut.sheet is not None:
         meshes.append(_backdrop_mesh(backdrop, image, photo, cut.sheet))
     layouts = {"photo": layout_of_photo(photo.camera.height, photo.camera.width), "atlas": atlas.layout}
     if soft is not None:
