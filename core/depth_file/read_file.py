@@ -15,13 +15,11 @@ from ..raster.decode import MAX_PIXELS, decode_pixels, exr_size, read_file
 from ..raster.decoder_errors import DECODER_ERRORS, damaged
 from ..raster.exr_header import MAGIC, check_exr
 from ..raster.exr_read import is_position, read_depth_channel, read_pixels
-from ..raster.open_picture import DEPTH_KINDS, HEAD, open_picture, other_format, picture_kind
+from ..raster.open_picture import DEPTH_FORMATS, DEPTH_KINDS, HEAD, open_picture, other_format, picture_kind
 from ..raster.picture_bounds import bytes_a_pixel, channels_of, check_memory
 from .numpy_file import read_npy, read_npz
 from .raw_depth import RawDepth
 
-READ_DEPTH = "PNG, TIFF, EXR, NPY, NPZ, PFM, JPEG or WebP"
-"""Formats of depth files, as messages list them."""
 GREY_NOISE = 10 / 255
 """A pixel is grey if its channels differ by at most this part of white: lossy codecs leave that much."""
 MOST_COLOURED = 0.03
@@ -110,7 +108,7 @@ def _read_picture(path: Path, data: bytes) -> RawDepth:
         raise DioramaError(f"{path} is a GIF, which has too few levels for depth and is not read; save the depth map as PNG.")
     what = other_format(data) if picture_kind(data[:HEAD]) not in DEPTH_KINDS else None
     if what is not None:
-        raise DioramaError(f"{path} is {what}, which is not read as depth; save the depth map as {READ_DEPTH}.")
+        raise DioramaError(f"{path} is {what}, which is not read as depth; save the depth map as {DEPTH_FORMATS}.")
     if picture_kind(data[:HEAD]) == "TIFF":
         data = full_page(data, str(path))[1]
     try:
@@ -126,12 +124,12 @@ def _read_picture(path: Path, data: bytes) -> RawDepth:
     except Image.DecompressionBombError:  # Pillow checks a limit of its own for WebP
         raise DioramaError(f"{path} has more pixels than Pillow decodes of its kind; scale it down first.") from None
     except UnidentifiedImageError:
-        raise DioramaError(f"{path} is no depth map that can be read; use {READ_DEPTH}.") from None
+        raise DioramaError(f"{path} is no depth map that can be read; use {DEPTH_FORMATS}.") from None
     pixels = decode_pixels(data)
     if pixels is None:
         raise DioramaError(f"{path} is damaged or cut short; write the depth map again.")
     if pixels.ndim not in (2, 3) or min(pixels.shape[:2]) < 2:
-        raise DioramaError(f"{path} is no depth map that can be read; use {READ_DEPTH}.")
+        raise DioramaError(f"{path} is no depth map that can be read; use {DEPTH_FORMATS}.")
     unknown = None
     if pixels.ndim == 3 and pixels.shape[2] in (2, 4) and pixels.dtype.kind == "u":
         clear = pixels[..., -1] == 0

@@ -13,6 +13,7 @@ PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".exr", *HEI
 """Endings of what is read as a photo: for file dialogs, drops and folders; what a file is its first bytes tell."""
 READ_FORMATS = "JPEG, PNG, WebP, TIFF, HEIC or OpenEXR"
 DEPTH_KINDS = ("JPEG", "PNG", "WEBP", "TIFF")
+DEPTH_FORMATS = "PNG, TIFF, EXR, NPY, NPZ or PFM"
 STARTS = {
     "JPEG": (b"\xff\xd8\xff",),
     "PNG": (b"\x89PNG\r\n\x1a\n",),

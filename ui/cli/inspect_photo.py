@@ -16,7 +16,7 @@ from ...core.models.store import best_estimator
 from ...core.photo.photo import Photo, load_photo
 from ...core.raster.decode import read_file
 from ...core.raster.decoder_errors import DECODER_ERRORS
-from ...core.raster.open_picture import is_heif, open_picture
+from ...core.raster.open_picture import READ_FORMATS, is_heif, open_picture
 from ...core.settings import DepthSettings
 from .flags import add_common
 from .session import Session
@@ -26,7 +26,7 @@ MAX_CAMERA_NAME = 80
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("photo", type=Path, metavar="PHOTO", help="JPEG, PNG, WebP, TIFF, HEIC or OpenEXR")
+    parser.add_argument("photo", type=Path, metavar="PHOTO", help=READ_FORMATS)
     add_common(parser, threads=False)
 
 

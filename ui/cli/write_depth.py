@@ -15,6 +15,7 @@ from ...core.depth.find_depth import FoundDepth, find_depth
 from ...core.errors import DioramaError
 from ...core.photo.photo import Photo, load_photo
 from ...core.raster.exr_encode import encode_exr
+from ...core.raster.open_picture import READ_FORMATS
 from ...core.settings import DepthSettings, Settings
 from .flags import add_common, add_options, settings_from
 from .output_paths import check_target, write_whole
@@ -42,7 +43,7 @@ class WholeDepth:
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("photo", type=Path, metavar="PHOTO", help="JPEG, PNG, WebP, TIFF, HEIC or OpenEXR")
+    parser.add_argument("photo", type=Path, metavar="PHOTO", help=READ_FORMATS)
     parser.add_argument("--depth", type=Path, metavar="FILE", help="depth map to bring onto the photo")
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FILE.npy|FILE.exr|FILE.png",
