@@ -22,6 +22,7 @@ from .errors import DioramaError
 from .inpaint.choose_inpainter import resolved
 from .inpaint.inpaint import inpaint
 from .inpaint.needed_networks import Downloaded
+from .layer_edits.cards import matte_on_cards
 from .layer_edits.edited_layers import LayerEdits, take_over
 from .layer_edits.meshes_on_cards import meshes_on_cards
 from .layers.layered_depth_image import LayeredDepthImage
@@ -206,12 +207,12 @@ def _with_albedo(mesh: LayeredMesh, image, matte, photo: Photo, settings: MeshSe
 
 
 def _cut_triangles(image, matte, photo: Photo, settings: MeshSettings) -> Triangles:
-    image, matte = add_skirt(image, matte)
+    image, matte = add_skirt(image, matte_on_cards(matte, image))
     return cut_triangles(image, photo, settings, matte)
 
 
 def _laid_out(cut: Triangles, image, matte, photo: Photo, metric: bool, lit: bool) -> LayeredMesh:
-    image, _ = add_skirt(image, matte)
+    image, _ = add_skirt(image, matte_on_cards(matte, image))
     return meshes_on_cards(separate_parts(lay_out(cut, image, photo, metric, lit), image), image)
 
 

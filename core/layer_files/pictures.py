@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
+import zlib
 
 import numpy as np
 
@@ -17,10 +19,17 @@ from .layer_file import damaged
 
 KINDS = ("PNG", "WEBP")
 """What single layers may be: pictures with alpha."""
+ANSWER_KINDS = (*KINDS, "JPEG")
+"""What may be taken back of a picture without alpha."""
+AFTER_HEADER = 33
+"""Bytes of a PNG's signature and first chunk."""
 
 
-def encode_png(pixels: np.ndarray, is_photo: bool = False) -> bytes:
-    """The PNG of (h, w) or (h, w, 4) R G B alpha, uint8 or uint16. `is_photo`: noise, for which a search for repetitions is lost time."""
+def encode_png(pixels: np.ndarray, is_photo: bool = False, with_profile: bool = False) -> bytes:
+    """The PNG of (h, w) or (h, w, 4) R G B alpha, uint8 or uint16.
+
+    `is_photo`: noise, for which a search for repetitions is lost time. `with_profile`: says that the colours are sRGB.
+    """
     import cv2
 
     order = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGBA2BGRA)
@@ -28,10 +37,14 @@ def encode_png(pixels: np.ndarray, is_photo: bool = False) -> bytes:
     done, data = cv2.imencode(".png", order, [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, strategy])
     if not done:
         raise RuntimeError("the layer could not be encoded")
-    return data.tobytes()
+    if not with_profile:
+        return data.tobytes()
+    body = b"iCCPsRGB\0\0" + zlib.compress(srgb_profile())
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    return b"".join([data[:AFTER_HEADER].tobytes(), chunk, data[AFTER_HEADER:].tobytes()])
 
 
-def decode_picture(data: bytes, name: str) -> np.ndarray:
+def decode_picture(data: bytes, name: str, kinds: tuple[str, ...] = KINDS) -> np.ndarray:
     """(h, w, 4) uint8 or uint16, sRGB, straight alpha, of a picture's bytes; opaque without alpha.
 
     Raises DioramaError, naming the file `name`, for what is no such picture, is damaged or too large.
@@ -41,7 +54,7 @@ def decode_picture(data: bytes, name: str) -> np.ndarray:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            picture = open_picture(data, name, KINDS)
+            picture = open_picture(data, name, kinds)
             width, height = picture.size
             if width * height > MAX_PIXELS:
                 raise DioramaError(f"{name} has {width}x{height} pixels, more than {MAX_PIXELS // 10**6} million; scale it first.")

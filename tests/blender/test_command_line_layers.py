@@ -51,3 +51,20 @@ def test_layers_that_were_changed_come_back(worker, street, tmp_path):
     (tmp_path / "out" / "hidden_1.png").unlink()
     refused = worker.run(*map(str, (street[0], *common, "--layers", "out", "--output", "c.blend")), cwd=tmp_path)
     assert refused.code == 2 and "hidden 1" in refused.err and not (tmp_path / "c.blend").exists()
+
+
+def test_plates_go_to_an_inpainter_and_come_back(worker, street, tmp_path):
+    common = ("--depth", street[1], "--depth-kind", "metric", "--long-side", "160")
+    run = worker.run(*map(str, ("layers", street[0], *common, "--plates", "--layer", "hidden 1", "--output", "plates")), cwd=tmp_path)
+    assert run.code == 0 and "hidden_1" in run.out, run.err
+    empty = worker.run(*map(str, (street[0], *common, "--layers", "plates", "--output", "a.blend")), cwd=tmp_path)
+    assert empty.code == 2 and "no filled plates" in empty.err
+    (tmp_path / "plates" / "filled").mkdir()
+    Image.new("RGB", Image.open(tmp_path / "plates" / "masks" / "hidden_1.png").size, (255, 0, 255)).save(
+        tmp_path / "plates" / "filled" / "hidden_1.png"
+    )
+    filled = worker.run(*map(str, (street[0], *common, "--layers", "plates/plates.json", "--output", "b.blend")), cwd=tmp_path)
+    assert filled.code == 0 and "hidden 1 painted" in filled.out, filled.err
+    for wrong in (("--plates", "--output", "a.psd"), ("--layer", "hidden 1", "--output", "b")):
+        refused = worker.run(*map(str, ("layers", street[0], *common, *wrong)), cwd=tmp_path)
+        assert refused.code == 2 and not (tmp_path / wrong[-1]).exists()

@@ -21,6 +21,7 @@ from ...core.memory import BLENDER_ADDRESSES, address_space_left, free_caches, g
 from ...core.mesh.triangulate import LayeredMesh
 from ...core.photo.photo import Photo
 from ...core.pipeline import StageCache, build_diorama
+from ...core.raster.open_picture import DEPTH_FORMATS, READ_FORMATS
 from ...core.scene.output import OutputSettings, names_of
 from ...core.settings import Settings
 from .flags import add_common, add_options, add_output_options, request_from
@@ -32,8 +33,8 @@ SAMPLES, BOUNCES = 16, 4
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Flags for the files, and one for every option that core declares."""
-    parser.add_argument("photo", type=Path, metavar="PHOTO", help="JPEG, PNG, WebP, TIFF, HEIC or OpenEXR")
-    parser.add_argument("--depth", type=Path, metavar="FILE", help="depth map: PNG, TIFF, EXR, NPY, NPZ or PFM")
+    parser.add_argument("photo", type=Path, metavar="PHOTO", help=READ_FORMATS)
+    parser.add_argument("--depth", type=Path, metavar="FILE", help=f"depth map: {DEPTH_FORMATS}")
     parser.add_argument("--output", type=Path, metavar="FILE.blend", help="default: the photo's name, in this folder")
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     parser.add_argument(
@@ -231,7 +232,9 @@ def _report(session: Session, known: dict, output: Path, rendered: list[Path], t
         f"  focal length {known['focal_px']:g} px: {known['focal_source']}",
         f"  depth: {known['depth_source']}; nearest {known['nearest_m']:g} {metres}",
     )
-    session.say(*(f"  {question}" for question in questions(known["depth_unsure"], known["depth_sky_taken"], window=False)))
+    session.say(
+        *(f"  {question}" for question in questions(known["depth_unsure"], known["depth_sky_taken"], known["metric"], window=False))
+    )
     if not sum(known["edges"]):
         session.say(
             "  nothing is torn: the depth shows no silhouette that is sure, so the photo is one sheet; pass --depth with a depth "

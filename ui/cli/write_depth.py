@@ -15,6 +15,7 @@ from ...core.depth.find_depth import FoundDepth, find_depth
 from ...core.errors import DioramaError
 from ...core.photo.photo import Photo, load_photo
 from ...core.raster.exr_encode import encode_exr
+from ...core.raster.open_picture import READ_FORMATS
 from ...core.settings import DepthSettings, Settings
 from .flags import add_common, add_options, settings_from
 from .output_paths import check_target, write_whole
@@ -42,7 +43,7 @@ class WholeDepth:
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("photo", type=Path, metavar="PHOTO", help="JPEG, PNG, WebP, TIFF, HEIC or OpenEXR")
+    parser.add_argument("photo", type=Path, metavar="PHOTO", help=READ_FORMATS)
     parser.add_argument("--depth", type=Path, metavar="FILE", help="depth map to bring onto the photo")
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FILE.npy|FILE.exr|FILE.png",
@@ -131,7 +132,7 @@ def _report(session: Session, output: Path, depth: WholeDepth, ending: str, seco
         told = f"relative disparity, larger is nearer, {TOP if ending == '.png' else 1} the nearest; it has no unit"
     cut = int((depth.values * 1000 > TOP).sum()) if unit == "mm" else 0
     session.say(f"{output}: {width}x{height}, {told}", f"  depth: {depth.source}")
-    session.say(*(f"  {question}" for question in questions(depth.unsure, depth.sky, window=False)))
+    session.say(*(f"  {question}" for question in questions(depth.unsure, depth.sky, depth.metric, window=False)))
     session.say(f"  to use it again: --depth {output} {read_again(depth.metric, ending)}")
     if cut:
         most = f"{TOP / 1000:g} m, which 16 bits cannot hold"
