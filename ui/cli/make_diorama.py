@@ -260,7 +260,9 @@ def _report(session: Session, known: dict, output: Path, rendered: list[Path], t
         f"  focal length {known['focal_px']:g} px: {known['focal_source']}",
         f"  depth: {known['depth_source']}; nearest {known['nearest_m']:g} {metres}",
     )
-    session.say(*(f"  {question}" for question in questions(known["depth_unsure"], known["depth_sky_taken"], window=False)))
+    session.say(
+        *(f"  {question}" for question in questions(known["depth_unsure"], known["depth_sky_taken"], known["metric"], window=False))
+    )
     if not sum(known["edges"]):
         session.say(
             "  nothing is torn: the depth shows no silhouette that is sure, so the photo is one sheet; pass --depth with a depth "
