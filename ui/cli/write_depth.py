@@ -132,7 +132,7 @@ def _report(session: Session, output: Path, depth: WholeDepth, ending: str, seco
         told = f"relative disparity, larger is nearer, {TOP if ending == '.png' else 1} the nearest; it has no unit"
     cut = int((depth.values * 1000 > TOP).sum()) if unit == "mm" else 0
     session.say(f"{output}: {width}x{height}, {told}", f"  depth: {depth.source}")
-    session.say(*(f"  {question}" for question in questions(depth.unsure, depth.sky, window=False)))
+    session.say(*(f"  {question}" for question in questions(depth.unsure, depth.sky, depth.metric, window=False)))
     session.say(f"  to use it again: --depth {output} {read_again(depth.metric, ending)}")
     if cut:
         most = f"{TOP / 1000:g} m, which 16 bits cannot hold"
