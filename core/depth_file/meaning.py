@@ -16,7 +16,7 @@ from .raw_depth import RawDepth
 from .sky import Sky, place_sky, seen_nearer
 from .unknown import KnownDepth, extremes, find_unknown, sample, without_strays, zeros_that_are_far
 
-MILLIMETRES, METRES = 0.001, 1.0
+MILLIMETRES, CENTIMETRES, METRES = 0.001, 0.01, 1.0
 FILLED = 60000
 """Values of 16 bits whose greatest is at least this were stretched to the full scale by a program that knows no unit."""
 CAMERA_LEAST, CAMERA_MIDDLE, CAMERA_MOST = 50, 200, 20000
@@ -29,6 +29,7 @@ STRAIGHT = 0.1
 NEVER_SO_FLAT = 0.2
 """Ratio of least to greatest value above which inverse depth of a network is unlikely: its least value lies near zero."""
 
+CENTI = re.compile(r"cm|centimet(er|re)s?")
 KILO = re.compile(r"mm|millimet(er|re)s?")
 METRIC = re.compile(r"met(er|re)s?|metric")
 DISPARITY = re.compile(r"disp|disparity|disparities|inverse|invdepth|idepth|inv|midas|dpt|parallax")
@@ -173,13 +174,13 @@ def _turned(guess: _Guess, settings: DepthSettings) -> _Guess:
 
 def _by_name(raw: RawDepth, path: Path) -> _Guess | None:
     """What the names of array, file and folder, or the program that wrote the file, say; None where they say nothing."""
-    words = {word for text in (raw.name, path.stem) for word in re.split(r"[^a-z]+", text.lower()) if word}
+    words = {word for text in (raw.name, path.stem, raw.unit) for word in re.split(r"[^a-z]+", text.lower()) if word}
     folder = FOLDERS.get(path.parent.name.lower())
 
     def says(pattern: re.Pattern) -> bool:
         return folder is pattern or any(pattern.fullmatch(word) for word in words)
 
-    named = f"named {raw.name}" if raw.name else "by its name"
+    named = f"unit {raw.unit.strip()}" if raw.unit else f"named {raw.name}" if raw.name else "by its name"
     if says(DISPARITY):
         return _Guess("disparity", 1.0, f"inverse depth ({named})", True)
     if says(RELATIVE) and raw.bits != 0:
@@ -188,7 +189,9 @@ def _by_name(raw: RawDepth, path: Path) -> _Guess | None:
         return _Guess("metric", 1 / 256, "metres times 256 (by its name)", True)
     if says(KILO):
         return _Guess("metric", MILLIMETRES, f"millimetres ({named})", True)
-    if says(METRIC) and not raw.integers:
+    if says(CENTI):
+        return _Guess("metric", CENTIMETRES, f"centimetres ({named})", True)
+    if (says(METRIC) and not raw.integers) or raw.unit.strip().lower() == "m":
         return _Guess("metric", METRES, f"metres ({named})", True)
     if raw.writer == "Blender":
         return _Guess("metric", METRES, f"metres (OpenEXR by Blender, channel {raw.name})", True)

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DioramaError
+from ..photo.tiff_pages import full_page
 from ..raster.decode import MAX_PIXELS, decode_pixels, exr_size, read_file
 from ..raster.decoder_errors import DECODER_ERRORS, damaged
 from ..raster.exr_header import MAGIC, check_exr
-from ..raster.exr_read import read_depth_channel, read_pixels
-from ..raster.open_picture import DEPTH_FORMATS, DEPTH_KINDS, open_picture
+from ..raster.exr_read import is_position, read_depth_channel, read_pixels
+from ..raster.open_picture import DEPTH_FORMATS, DEPTH_KINDS, HEAD, open_picture, other_format, picture_kind
 from ..raster.picture_bounds import bytes_a_pixel, channels_of, check_memory
 from .numpy_file import read_npy, read_npz
 from .raw_depth import RawDepth
@@ -37,7 +38,7 @@ def read_raw(path: Path, shape: tuple[int, int] | None = None) -> RawDepth:
         if data[:2] == b"PK":
             return read_npz(path, data, shape)
         if data[:2] in (b"Pf", b"PF"):
-            return RawDepth(_read_pfm(data), "PFM")
+            return RawDepth(_read_pfm(path, data), "PFM")
         if data[:4] == MAGIC:
             return _read_exr(path, data)
         return _read_picture(path, data)
@@ -56,13 +57,34 @@ def _read_exr(path: Path, data: bytes) -> RawDepth:
         return RawDepth(found.values, "EXR", 0, found.name, found.is_named, found.writer)
     pixels = read_pixels(data, str(path))
     if pixels is None:
-        raise DioramaError(f"{path} holds no channel that may be depth; export the pass Z (Depth) as OpenEXR.")
+        position = is_position(data)
+        what = "positions of points, not their depth" if position else "no channel that may be depth"
+        raise DioramaError(f"{path} holds {what}; export the pass Z (Depth) as OpenEXR.")
+    if pixels.ndim == 3 and pixels.shape[2] > 2 and not _are_alike(pixels):
+        raise DioramaError(
+            f"{path} holds colours, positions or normals, whose three channels differ, and no depth; export the pass Z (Depth) as OpenEXR."
+        )
     # a depth pass sits in the first channel; the order is B G R
     values = pixels if pixels.ndim == 2 else pixels[..., 0 if pixels.shape[2] == 2 else 2]
     return RawDepth(values, "EXR")
 
 
-def _read_pfm(data: bytes) -> np.ndarray:
+def _are_alike(pixels: np.ndarray) -> bool:
+    """Whether the first three channels of (h, w, 3 or more) floats, B G R, are one and the same but for what lossy compression leaves.
+
+    Or whether red alone changes, which is then the depth.
+    """
+    step = max(1, max(pixels.shape[:2]) // 512)
+    some = pixels[::step, ::step, :3]
+    some = some[np.isfinite(some).all(axis=2)]
+    if not len(some) or not np.ptp(some[:, :2], axis=0).any():
+        return True
+    apart = some.max(axis=1) - some.min(axis=1)
+    limit = GREY_NOISE * np.maximum(np.abs(some).max(axis=1), 1e-6 + 0.01 * float(np.percentile(np.abs(some), 99)))
+    return bool((apart > limit).mean() <= MOST_COLOURED)
+
+
+def _read_pfm(path: Path, data: bytes) -> np.ndarray:
     """Portable float map: rows from the bottom, the sign of the scale gives the byte order."""
     head = data[:256].split(b"\n")
     if len(head) < 4:
@@ -74,6 +96,8 @@ def _read_pfm(data: bytes) -> np.ndarray:
     order = "<" if float(head[2]) < 0 else ">"
     start = sum(len(line) + 1 for line in head[:3])
     values = np.frombuffer(data, order + "f4", width * height * channels, start).reshape(height, width, channels)
+    if channels == 3 and not _are_alike(values[..., ::-1]):
+        raise DioramaError(f"{path} is a colour picture, not a depth map; save one channel alone, as Pf.")
     return values[::-1, :, 0].astype(np.float32)
 
 
@@ -82,6 +106,11 @@ def _read_picture(path: Path, data: bytes) -> RawDepth:
 
     if data[:4] == b"GIF8":
         raise DioramaError(f"{path} is a GIF, which has too few levels for depth and is not read; save the depth map as PNG.")
+    what = other_format(data) if picture_kind(data[:HEAD]) not in DEPTH_KINDS else None
+    if what is not None:
+        raise DioramaError(f"{path} is {what}, which is not read as depth; save the depth map as {DEPTH_FORMATS}.")
+    if picture_kind(data[:HEAD]) == "TIFF":
+        data = full_page(data, str(path))[1]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -119,6 +148,8 @@ def _grey(path: Path, pixels: np.ndarray) -> np.ndarray:
     if pixels.shape[2] < 3:
         return pixels[..., 0]
     if pixels.dtype.kind == "f":
+        if not _are_alike(pixels):
+            raise DioramaError(f"{path} is a colour picture, not a depth map; a depth map is grey, so save one channel alone.")
         return pixels[..., 2]  # a depth pass sits in the first channel; OpenCV's order is B G R
     white = np.iinfo(pixels.dtype).max
     highest, lowest = pixels[..., :3].max(axis=2), pixels[..., :3].min(axis=2)

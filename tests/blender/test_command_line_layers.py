@@ -55,6 +55,14 @@ def test_layers_that_were_changed_come_back(worker, street, tmp_path):
     Image.fromarray(pixels).save(tmp_path / "out" / "hidden_1.png")
     painted = worker.run(*map(str, (street[0], *common, "--layers", "out/layers.json", "--output", "b.blend")), cwd=tmp_path)
     assert painted.code == 0 and "hidden 1 painted" in painted.out, painted.err
+    scene = worker.run("a.blend", "--layers", "out", "--output", "d.blend", cwd=tmp_path)
+    assert scene.code == 0 and "hidden 1 painted" in scene.out and (tmp_path / "d.blend").is_file(), scene.err
+    again = worker.run("d.blend", "--layers", "out", "--output", "e.blend", cwd=tmp_path)
+    assert again.code == 0 and "nothing is other" in again.out, again.err
+    for arguments in (("a.blend", "--layers", "out"), ("a.blend", "--layers", "out", "--output", "f.blend", "--render", "f.png"),
+                      ("out/hidden_1.png", "--diorama", "a")):  # fmt: skip
+        refused = worker.run(*arguments, cwd=tmp_path)
+        assert refused.code == 2 and refused.err.strip().endswith(".") and not (tmp_path / "f.blend").exists()
     (tmp_path / "out" / "hidden_1.png").unlink()
     refused = worker.run(*map(str, (street[0], *common, "--layers", "out", "--output", "c.blend")), cwd=tmp_path)
     assert refused.code == 2 and "hidden 1" in refused.err and not (tmp_path / "c.blend").exists()

@@ -20,7 +20,7 @@ from ...core.settings import DepthSettings, Settings
 from .flags import add_common, add_options, settings_from
 from .output_paths import check_target, write_whole
 from .session import Session, peak_memory_mb
-from .write_layers import open_diorama
+from .write_layers import diorama_in_scene
 
 OPTIONS = (
     "estimator", "device", "depth_kind", "invert_depth", "depth_unknown", "depth_sky", "depth_range", "depth_measure", "depth_scale",
@@ -84,8 +84,6 @@ def run(given: argparse.Namespace, session: Session) -> None:
 
 def _write_of_scene(given: argparse.Namespace, session: Session, ending: str) -> None:
     """Writes the depth that a diorama uses, with its edits; Take Edited Depth reads it back."""
-    import bpy
-
     from ...core.depth_file.depth_for_editing import ENDINGS, encode_depth
     from ...core.edit_and_rebuild import current_depth
     from ...operators.depth.change_region import source_on
@@ -94,11 +92,9 @@ def _write_of_scene(given: argparse.Namespace, session: Session, ending: str) ->
     started = time.perf_counter()
     if ending not in ENDINGS:
         raise DioramaError(f"{given.output} has no ending for edited depth; use {', '.join(ENDINGS[:-1])}.")
-    if given.depth is not None:
-        raise DioramaError(f"{given.photo} knows its depth; leave --depth out.")
     check_target(given.output, given.overwrite, [given.photo])
-    root = open_diorama(given.photo, given.diorama)
-    now = current_depth(source_on(bpy.context, root), edit_on(root), session.progress).edit.edited
+    context, root = diorama_in_scene(given.photo, given.depth, given.diorama)
+    now = current_depth(source_on(context, root), edit_on(root), session.progress).edit.edited
     write_whole(given.output, encode_depth(now, ending), given.overwrite)
     what = "disparity, near is white" if ending == ".png" else "distances in metres"
     session.say(f"{given.output}: {now.shape[1]}x{now.shape[0]}, {what}", "  to take it back: Depth > Take Back in the window")
@@ -164,7 +160,7 @@ def _report(session: Session, output: Path, depth: WholeDepth, ending: str, seco
         told = f"relative disparity, larger is nearer, {TOP if ending == '.png' else 1} the nearest; it has no unit"
     cut = int((depth.values * 1000 > TOP).sum()) if unit == "mm" else 0
     session.say(f"{output}: {width}x{height}, {told}", f"  depth: {depth.source}")
-    session.say(*(f"  {question}" for question in questions(depth.unsure, depth.sky, window=False)))
+    session.say(*(f"  {question}" for question in questions(depth.unsure, depth.sky, depth.metric, window=False)))
     session.say(f"  to use it again: --depth {output} {read_again(depth.metric, ending)}")
     if cut:
         most = f"{TOP / 1000:g} m, which 16 bits cannot hold"

@@ -75,25 +75,24 @@ def _built(given: argparse.Namespace, session: Session) -> tuple[Diorama, dict[s
 
 
 def _of_scene(given: argparse.Namespace, session: Session) -> tuple[Diorama, dict[str, PaintedTexels]]:
-    """The diorama in a .blend, and what was painted on its textures."""
-    import bpy
-
+    """The diorama in a .blend, which is not saved."""
     from ...operators.layers.export_layers import built_in_scene
 
-    if given.depth is not None:
-        raise DioramaError(f"{given.photo} knows its depth; leave --depth out.")
-    return built_in_scene(bpy.context, open_diorama(given.photo, given.diorama), session.progress)
+    context, root = diorama_in_scene(given.photo, given.depth, given.diorama)
+    return built_in_scene(context, root, session.progress)
 
 
-def open_diorama(scene: Path, name: str | None):
-    """The root of the diorama in a .blend, which is opened: scripts in it are not run, and it is not saved.
+def diorama_in_scene(scene: Path, depth: Path | None, name: str | None):
+    """Opens a .blend, without running scripts in it; Blender's context, and the root of the diorama of that name, or of the only one.
 
-    Raises DioramaError where there is none, none called `name`, or several and no name.
+    Raises DioramaError where there is none, or a `depth` was given, which the scene has.
     """
     import bpy
 
     from ...operators.scene.root import find_root
 
+    if depth is not None:
+        raise DioramaError(f"{scene} knows its depth; leave --depth out.")
     read_file(scene, "scene")
     try:
         bpy.ops.wm.open_mainfile(filepath=str(scene.absolute()), load_ui=False, use_scripts=False)
@@ -107,4 +106,4 @@ def open_diorama(scene: Path, name: str | None):
         raise DioramaError(f'{scene} holds no diorama "{name}"; it holds {names}.')
     if name is None and len(roots) > 1:
         raise DioramaError(f"{scene} holds several dioramas; pass --diorama with one of {names}.")
-    return roots[name or names]
+    return bpy.context, roots[name or names]

@@ -54,8 +54,8 @@ def test_what_a_sensor_did_not_see_of_a_room_is_unknown(tmp_path, hole):
 def test_where_a_sky_may_be_and_nothing_shows_it_the_question_is_asked(tmp_path):
     _, depth, _ = _with_hole(tmp_path, np.s_[:90, 60:260])
     assert depth.sky == "filled" and "where a sky may be" in depth.source
-    assert "--depth-sky farthest" in questions(False, depth.sky, window=False)[0]
-    assert "Infinite Depth Is" in questions(False, depth.sky, window=True)[0]
+    assert "--depth-sky farthest" in questions(False, depth.sky, True, window=False)[0]
+    assert "Infinite Depth Is" in questions(False, depth.sky, True, window=True)[0]
     z, depth, _ = _with_hole(tmp_path, np.s_[:90, 60:260], depth_sky="farthest")
     assert z[40, 160] > 1000 and depth.sky == ""
 
