@@ -119,3 +119,10 @@ def test_an_impossible_value_is_called_by_its_flag_and_in_the_window_by_its_name
     with pytest.raises(DioramaError, match="^--depth-scale is -1.0; it must be a number from 0 to") as caught:
         Settings().with_values({"depth_scale": -1.0})
     assert caught.value.in_window.startswith("Depth Scale is -1.0")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32])
+def test_a_tiff_of_every_number_of_bits(tmp_path, dtype):
+    scale = 1000 if dtype == np.int32 else 1
+    cv2.imwrite(str(tmp_path / "z.tif"), (Z * scale).astype(dtype))
+    in_metres(read(tmp_path / "z.tif")[0])
