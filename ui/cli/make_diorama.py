@@ -27,6 +27,7 @@ from ...core.settings import Settings
 from .flags import add_common, add_options, add_output_options, request_from
 from .output_paths import beside, check_target, could_not_save, default_name, make_folder, put, room
 from .session import Session, peak_memory_mb
+from .write_layers import diorama_in_scene
 
 SAMPLES, BOUNCES = 16, 4
 
@@ -40,8 +41,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--layers", type=Path, metavar="FILE",
         help="layers that `photo-diorama layers` wrote and another program changed, or somebody else's layers of the same photo: "
-        "folder of PNGs, PSD, OpenRaster or OpenEXR",
+        "folder of PNGs, PSD, OpenRaster or OpenEXR; with it PHOTO may be a scene that holds the diorama",
     )  # fmt: skip
+    parser.add_argument("--diorama", metavar="NAME", help="which diorama of a scene, where it holds several")
     add_passed_on(parser)
 
 
@@ -61,7 +63,33 @@ def add_passed_on(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace, session: Session) -> None:
     """Makes what the flags ask for."""
+    if given.layers is not None and given.photo.suffix.lower() == ".blend":
+        update_scene(given, session)
+        return
+    if given.diorama:
+        raise DioramaError("--diorama names one in a scene that --layers updates; leave it out.")
     make(request_from(given, given.photo, given.depth).named(output=given.output, overwrite=given.overwrite), session, given.layers)
+
+
+def update_scene(given: argparse.Namespace, session: Session) -> None:
+    """Updates a diorama in a scene from a file of layers, and saves that as another scene."""
+    output = given.output or given.photo
+    if output.suffix != ".blend":
+        raise DioramaError(f"{output} is not a .blend file; give --output a name that ends in .blend.")
+    if given.render is not None:
+        raise DioramaError(f"{given.photo} is a scene, which is only updated here; leave --render out and render the new one in Blender.")
+    require_blender()
+    check_target(output, given.overwrite, [given.layers])
+    load_blender(session)
+    from ...operators.layers.update_layers import update_in_scene
+
+    context, root = diorama_in_scene(given.photo, given.depth, given.diorama)
+    changes, told = update_in_scene(context, root, given.layers, session.progress)
+    with session.progress.stops.deferred():
+        save_blend(output, given.overwrite)
+    what = "; ".join(changes.told) or "nothing is other than in the scene"
+    session.say(f"{output}: {what}", *(f"  {each}" for each in (*changes.notes, told) if each))
+    session.result({"blend": str(output.absolute()), "changed": list(changes.told), "peak_memory_mb": peak_memory_mb()})
 
 
 def make(request: Request, session: Session, layers: Path | None = None) -> None:

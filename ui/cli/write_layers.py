@@ -75,25 +75,35 @@ def _built(given: argparse.Namespace, session: Session) -> tuple[Diorama, dict[s
 
 
 def _of_scene(given: argparse.Namespace, session: Session) -> tuple[Diorama, dict[str, PaintedTexels]]:
-    """The diorama in a .blend; scripts in it are not run, and it is not saved."""
+    """The diorama in a .blend, which is not saved."""
+    from ...operators.layers.export_layers import built_in_scene
+
+    context, root = diorama_in_scene(given.photo, given.depth, given.diorama)
+    return built_in_scene(context, root, session.progress)
+
+
+def diorama_in_scene(scene: Path, depth: Path | None, name: str | None):
+    """Opens a .blend, without running scripts in it; Blender's context, and the root of the diorama of that name, or of the only one.
+
+    Raises DioramaError where there is none, or a `depth` was given, which the scene has.
+    """
     import bpy
 
-    from ...operators.layers.export_layers import built_in_scene
     from ...operators.scene.root import find_root
 
-    if given.depth is not None:
-        raise DioramaError(f"{given.photo} knows its depth; leave --depth out.")
-    read_file(given.photo, "scene")
+    if depth is not None:
+        raise DioramaError(f"{scene} knows its depth; leave --depth out.")
+    read_file(scene, "scene")
     try:
-        bpy.ops.wm.open_mainfile(filepath=str(given.photo.absolute()), load_ui=False, use_scripts=False)
+        bpy.ops.wm.open_mainfile(filepath=str(scene.absolute()), load_ui=False, use_scripts=False)
     except RuntimeError:
-        raise DioramaError(f"{given.photo} cannot be opened as a scene; save it again in Blender.") from None
+        raise DioramaError(f"{scene} cannot be opened as a scene; save it again in Blender.") from None
     roots = {ob.name: ob for ob in bpy.data.objects if find_root(ob) == ob}
     names = ", ".join(sorted(roots))
     if not roots:
-        raise DioramaError(f"{given.photo} holds no diorama; name a scene that does, or a photo.")
-    if given.diorama is not None and given.diorama not in roots:
-        raise DioramaError(f'{given.photo} holds no diorama "{given.diorama}"; it holds {names}.')
-    if given.diorama is None and len(roots) > 1:
-        raise DioramaError(f"{given.photo} holds several dioramas; pass --diorama with one of {names}.")
-    return built_in_scene(bpy.context, roots[given.diorama or names], session.progress)
+        raise DioramaError(f"{scene} holds no diorama; name a scene that does, or a photo.")
+    if name is not None and name not in roots:
+        raise DioramaError(f'{scene} holds no diorama "{name}"; it holds {names}.')
+    if name is None and len(roots) > 1:
+        raise DioramaError(f"{scene} holds several dioramas; pass --diorama with one of {names}.")
+    return bpy.context, roots[name or names]
