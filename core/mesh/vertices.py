@@ -164,8 +164,8 @@ def _regular(layer, k: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _all_slots(slots: Slots, where: np.ndarray) -> np.ndarray:
     """(4, n) int32: all vertices of the pixels where (h, w) `where` is true."""
-    place = np.nonzero(where)
-    return np.stack([slots[slot, *place] for slot in range(4)])
+    row, column = np.nonzero(where)
+    return np.stack([slots[slot, row, column] for slot in range(4)])
 
 
 def _irregular_slots(image: LayeredDepthImage, regular) -> list[np.ndarray]:
