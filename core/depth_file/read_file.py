@@ -105,7 +105,7 @@ def _read_picture(path: Path, data: bytes) -> RawDepth:
     if data[:4] == b"GIF8":
         raise DioramaError(f"{path} is a GIF, which has too few levels for depth and is not read; save the depth map as PNG.")
     kind, page = picture_kind(data[:HEAD]), None
-    what = other_format(data) if kind not in DEPTH_KINDS else None
+    what = "a HEIC picture" if kind == "HEIF" else other_format(data) if kind not in DEPTH_KINDS else None
     if what is not None:
         raise DioramaError(f"{path} is {what}, which is not read as depth; save the depth map as {DEPTH_FORMATS}.")
     if kind == "TIFF":
