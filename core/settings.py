@@ -66,9 +66,9 @@ class DepthSettings:
     )
     depth_sky: str = option(
         "auto",
-        "How infinite values of the depth file are taken, and zeros of inverse depth",
+        "How infinite values, zeros of inverse depth and unknown regions at the top of the depth are taken",
         choices={
-            "auto": "Farthest in regions with the size and place of a sky, unknown elsewhere",
+            "auto": "Farthest in regions with the size and place of a sky, if the photo agrees, and unknown elsewhere",
             "farthest": "Always the farthest distance",
             "unknown": "Always unknown, and filled from the depth around",
         },

@@ -158,8 +158,8 @@ def _with_what_lies_beside(found: RawDepth, taken: str, headers: dict[str, Heade
             said = float(numbers[0])
             if count == 9:
                 centre = float(numbers[2] if not header.columns_first else numbers[6])
-                whole = 2 * centre if centre > 0 else width  # the matrix may be of the photo's size
-                said *= width / whole if 0.25 < whole / width < 16 else 1.0
+                whole = 2 * centre if centre > 0 else width  # the matrix may be of the photo's size, or of a width of 1 as MoGe's
+                said *= width / whole if 0.25 < whole / width < 16 or 0.5 < whole < 2 else 1.0
             focal = said if math.isfinite(said) and 0.2 < said / max(width, height) < 60 else focal
     return replace(found, focal_px=focal, unknown=unknown, unit=unit)
 

@@ -16,7 +16,7 @@ from ..raster.decoder_errors import DECODER_ERRORS, damaged
 from ..raster.exr_header import MAGIC, check_exr
 from ..raster.exr_read import is_position, read_depth_channel, read_pixels
 from ..raster.open_picture import DEPTH_FORMATS, DEPTH_KINDS, HEAD, open_picture, other_format, picture_kind
-from ..raster.picture_bounds import bytes_a_pixel, channels_of, check_memory
+from ..raster.picture_bounds import bytes_a_pixel, channels_of, check_memory, check_structure
 from .numpy_file import read_npy, read_npz
 from .raw_depth import RawDepth
 
@@ -102,29 +102,20 @@ def _read_pfm(path: Path, data: bytes) -> np.ndarray:
 
 
 def _read_picture(path: Path, data: bytes) -> RawDepth:
-    from PIL import Image, UnidentifiedImageError
-
     if data[:4] == b"GIF8":
         raise DioramaError(f"{path} is a GIF, which has too few levels for depth and is not read; save the depth map as PNG.")
-    what = other_format(data) if picture_kind(data[:HEAD]) not in DEPTH_KINDS else None
+    kind, page = picture_kind(data[:HEAD]), None
+    what = "a HEIC picture" if kind == "HEIF" else other_format(data) if kind not in DEPTH_KINDS else None
     if what is not None:
         raise DioramaError(f"{path} is {what}, which is not read as depth; save the depth map as {DEPTH_FORMATS}.")
-    if picture_kind(data[:HEAD]) == "TIFF":
-        data = full_page(data, str(path))[1]
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image = open_picture(data, str(path), DEPTH_KINDS)  # only the header, before anything is decoded
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                most = MAX_PIXELS // 10**6
-                raise DioramaError(f"{path} has {width}x{height} pixels, more than {most} million; scale it down first.")
-            channels, bits = channels_of(image, data)
-            check_memory(width, height, bytes_a_pixel(image.format, channels, bits), str(path))
-    except Image.DecompressionBombError:  # Pillow checks a limit of its own for WebP
-        raise DioramaError(f"{path} has more pixels than Pillow decodes of its kind; scale it down first.") from None
-    except UnidentifiedImageError:
-        raise DioramaError(f"{path} is no depth map that can be read; use {DEPTH_FORMATS}.") from None
+    if kind == "TIFF":
+        page, data, _ = full_page(data, str(path))
+    if page is not None and page.is_float:  # Pillow knows only some of them
+        check_structure(data, "TIFF", str(path))
+        _check_size(path, *page.size)
+        check_memory(*page.size, bytes_a_pixel("TIFF", page.samples, page.bits), str(path))
+    else:
+        kind = _check_header(path, data)
     pixels = decode_pixels(data)
     if pixels is None:
         raise DioramaError(f"{path} is damaged or cut short; write the depth map again.")
@@ -137,8 +128,31 @@ def _read_picture(path: Path, data: bytes) -> RawDepth:
     values = _grey(path, pixels)
     with np.errstate(over="ignore", invalid="ignore"):  # what is beyond float32 becomes infinite
         return RawDepth(
-            values.astype(np.float32), image.format, 8 * pixels.dtype.itemsize if pixels.dtype.kind in "iu" else 0, unknown=unknown
+            values.astype(np.float32), kind or "", 8 * pixels.dtype.itemsize if pixels.dtype.kind in "iu" else 0, unknown=unknown
         )
+
+
+def _check_header(path: Path, data: bytes) -> str | None:
+    """The format of a picture as Pillow calls it, whose header was read and whose size can be decoded."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = open_picture(data, str(path), DEPTH_KINDS)  # only the header, before anything is decoded
+            _check_size(path, *image.size)
+            channels, bits = channels_of(image, data)
+            check_memory(*image.size, bytes_a_pixel(image.format, channels, bits), str(path))
+            return image.format
+    except Image.DecompressionBombError:  # Pillow checks a limit of its own for WebP
+        raise DioramaError(f"{path} has more pixels than Pillow decodes of its kind; scale it down first.") from None
+    except UnidentifiedImageError:
+        raise DioramaError(f"{path} is no depth map that can be read; use {DEPTH_FORMATS}.") from None
+
+
+def _check_size(path: Path, width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise DioramaError(f"{path} has {width}x{height} pixels, more than {MAX_PIXELS // 10**6} million; scale it down first.")
 
 
 def _grey(path: Path, pixels: np.ndarray) -> np.ndarray:

@@ -239,8 +239,10 @@ def _read(data: bytes, headers: Headers, sources: list[_Source], kind: np.dtype)
                      for name, band in zip(names, read, strict=True)}  # fmt: skip
             for each in whole:
                 each.fill(start, [bands[name] for name in each.source.channels])
-    for each in whole:
+    while whole:  # let go one by one, as each is copied without its empty rows and columns
+        each = whole.pop(0)
         yield each.colour, each.disparity, each.mask
+        del each
 
 
 class _Whole:
@@ -269,7 +271,8 @@ class _Whole:
             if quick and not soft.any():
                 continue
             values = np.nan_to_num(held[name].astype(np.float32), nan=0.0, posinf=65504.0, neginf=0.0)
-            values[soft] = np.minimum(values[soft] / alpha[soft], 65504.0)
+            with np.errstate(over="ignore"):
+                values[soft] = np.minimum(values[soft] / alpha[soft], 65504.0)
             if quick:
                 self.colour[rows, :, at][soft] = _as_kind(values[soft], self.colour.dtype)
             else:

@@ -39,9 +39,13 @@ def encode_png(pixels: np.ndarray, is_photo: bool = False, with_profile: bool = 
         raise RuntimeError("the layer could not be encoded")
     if not with_profile:
         return data.tobytes()
-    body = b"iCCPsRGB\0\0" + zlib.compress(srgb_profile())
-    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
-    return b"".join([data[:AFTER_HEADER].tobytes(), chunk, data[AFTER_HEADER:].tobytes()])
+    return with_chunk(data.tobytes(), b"iCCP", b"sRGB\0\0" + zlib.compress(srgb_profile()))
+
+
+def with_chunk(png: bytes, kind: bytes, body: bytes) -> bytes:
+    """A PNG with one more chunk behind its header."""
+    chunk = struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    return png[:AFTER_HEADER] + chunk + png[AFTER_HEADER:]
 
 
 def decode_picture(data: bytes, name: str, kinds: tuple[str, ...] = KINDS) -> np.ndarray:

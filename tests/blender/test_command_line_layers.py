@@ -3,7 +3,10 @@
 import json
 
 import numpy as np
+import pytest
 from PIL import Image
+
+from photo_diorama.core.depth_file.read_file import read_raw
 
 
 def test_the_layers_of_a_photo(worker, street, tmp_path):
@@ -33,6 +36,10 @@ def test_the_layers_of_a_scene_are_those_of_its_photo(worker, street, tmp_path):
         assert run.code == 0, run.err
     assert (tmp_path / "scene.psd").read_bytes() == (tmp_path / "photo.psd").read_bytes()
     assert "photo, border, hidden 1" in run.out
+    depth = worker.run("depth", "scene.blend", "--output", "depth.exr", cwd=tmp_path)
+    assert depth.code == 0 and "distances in metres" in depth.out, depth.err
+    distance = read_raw(tmp_path / "depth.exr").values
+    assert distance.shape == (120, 160) and np.unique(distance) == pytest.approx([2, 6])
     other = worker.run("layers", "scene.blend", "--diorama", "chair", "--output", "b.ora", cwd=tmp_path)
     assert other.code == 2 and "it holds street" in other.err
 

@@ -79,9 +79,19 @@ def test_a_recording_of_record3d_is_named(tmp_path):
         read(tmp_path / "a.r3d")
 
 
+@pytest.mark.parametrize("width", [1, 320, 1280])
+def test_a_camera_matrix_of_any_size(tmp_path, width):
+    """Of a width of 1 as MoGe writes it, of the depth's, and of the photo's."""
+    matrix = np.array([[1.1, 0, 0.5], [0, 1.1, 0.5], [0, 0, 1 / width]]) * width
+    np.savez(tmp_path / "a.npz", depth=np.where(Z > 70, np.inf, Z), mask=Z <= 70, intrinsics=matrix[None].astype(np.float32))
+    z, depth, found = read(tmp_path / "a.npz")
+    in_metres(z)
+    assert found.focal_px == pytest.approx(1.1 * 320) and depth.sky == "far"
+
+
 FORMATS = {
     b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf": "AVIF", b"BM": "BMP", b"\x89HDF\r\n\x1a\n": "HDF5", b"MATLAB 5.0": "MATLAB",
-    b"PIEH": "dpt", b"P5\n320 240\n": "PGM", b"#?RADIANCE\n": "Radiance",
+    b"PIEH": "dpt", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic": "HEIC", b"P5\n320 240\n": "PGM", b"#?RADIANCE\n": "Radiance",
 }  # fmt: skip
 
 
@@ -119,3 +129,10 @@ def test_an_impossible_value_is_called_by_its_flag_and_in_the_window_by_its_name
     with pytest.raises(DioramaError, match="^--depth-scale is -1.0; it must be a number from 0 to") as caught:
         Settings().with_values({"depth_scale": -1.0})
     assert caught.value.in_window.startswith("Depth Scale is -1.0")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32])
+def test_a_tiff_of_every_number_of_bits(tmp_path, dtype):
+    scale = 1000 if dtype == np.int32 else 1
+    cv2.imwrite(str(tmp_path / "z.tif"), (Z * scale).astype(dtype))
+    in_metres(read(tmp_path / "z.tif")[0])
