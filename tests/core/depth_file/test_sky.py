@@ -113,3 +113,11 @@ def test_the_sky_of_a_recording_that_lies_beside_the_photo_is_far(tmp_path):
         depth = depth_on_photo(find_depth(photo, None, settings, None).values, photo, settings, 960, "arkit")
         assert (1 / depth.disparity[SKY] > 1000) == (sky != "unknown") and not depth.known[SKY]
         assert depth.sky == ("far" if sky == "auto" else "") and depth.metric
+
+
+def test_a_sliver_of_sky_between_two_poles_is_far(tmp_path):
+    metres = np.where(Z > 70, np.float32(0), Z)
+    metres[:100, 250:254] = metres[:100, 262:266] = 4
+    np.save(tmp_path / "z.npy", metres)
+    z, depth, _ = read(tmp_path / "z.npy")
+    assert z[10, 258] > 1000 and z[10, 252] < 10 and depth.sky == "far"
