@@ -25,6 +25,7 @@ class DepthThumbnail:
     pixels: np.ndarray  # (h, 2 w, 3) or (2 h, w, 3) uint8 sRGB: the photo, and beside or below it its depth in false colours
     told: str  # what the depth was taken for
     unsure: bool
+    sky: str  # as `Sky.taken`
 
 
 def depth_thumbnail(photo_path: Path, depth_path: Path | None, settings: Settings) -> DepthThumbnail | None:
@@ -43,9 +44,10 @@ def depth_thumbnail(photo_path: Path, depth_path: Path | None, settings: Setting
     depth = depth_on_photo(found.values, photo, settings.depth, SIDE, str(depth_path or photo_path))
     h, w = depth.disparity.shape
     colour = (np.clip(photo.working_colour(h, w)[..., :3], 0, 1) * 255 + 0.5).astype(np.uint8)
-    both = [colour, false_colour(depth.disparity, depth.known)]
+    shown = depth.known | (depth.disparity <= depth.disparity.min()) if depth.sky == "far" else depth.known
+    both = [colour, false_colour(depth.disparity, shown)]
     pixels = np.vstack(both) if w > h else np.hstack(both)  # together nearly a square, which a panel has room for
-    return DepthThumbnail(pixels, depth.source, depth.unsure)
+    return DepthThumbnail(pixels, depth.source, depth.unsure, depth.sky)
 
 
 def false_colour(disparity: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ def unregister() -> None:
 
 def _modules() -> tuple:
     # imported late: the command line takes single files of this folder before there is a Blender
-    from .build import (
+    from .building import (
         better_depth,
         build_operator,
         defaults,

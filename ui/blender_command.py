@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..operators.build.user_preferences import models_folder
+from ..operators.building.user_preferences import models_folder
 
 NAME = "photo_diorama"
 

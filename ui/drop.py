@@ -5,8 +5,8 @@ from __future__ import annotations
 import bpy
 
 from ..core.raster.open_picture import PHOTO_ENDINGS
-from ..operators.build.import_photo import ImportPhoto
-from ..operators.build.user_preferences import preferences
+from ..operators.building.import_photo import ImportPhoto
+from ..operators.building.user_preferences import preferences
 
 
 class PHOTO_DIORAMA_FH_photo(bpy.types.FileHandler):

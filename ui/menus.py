@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..operators.build.import_photo import ImportPhoto
+from ..operators.building.import_photo import ImportPhoto
 
 MENUS = ("TOPBAR_MT_file_import", "VIEW3D_MT_image_add")
 

@@ -12,6 +12,7 @@ from ..depth_file.direction import small_srgb
 from ..depth_file.levels import Levels, levels_of, without_terraces
 from ..depth_file.meaning import DepthMeaning, decide_meaning
 from ..depth_file.read_file import read_raw
+from ..depth_file.sky import Sky
 from ..depth_file.unknown import extremes, told_unknown
 from ..errors import DioramaError, reading_a_file
 from ..photo.photo import Photo
@@ -26,10 +27,27 @@ FARTHEST_OF_METRIC = 2000.0
 AS_GOOD_AS_INFINITE = 1e9
 MAX_ASPECT_ERROR = 0.02
 MIN_KNOWN = 1e-3
+SUREST_MIX = 0.5
+"""Normals that mix to a shorter one than this contradict each other, or are mostly unknown."""
 
 
 ASK_IN_WINDOW = "a guess: if the diorama is inside out, tick Invert Depth and rebuild"
 ASK_ON_COMMAND_LINE = "that is a guess: if the diorama is inside out, pass --invert-depth"
+SKY_IN_WINDOW = {
+    "far": "a guess: if what is put far away is no sky, set Infinite Depth Is to Unknown and rebuild",
+    "filled": "a guess: if what is unknown at the top is the sky, set Infinite Depth Is to Farthest and rebuild",
+}
+SKY_ON_COMMAND_LINE = {
+    "far": "that is a guess: if what is put far away is no sky, pass --depth-sky unknown",
+    "filled": "that is a guess: if what is unknown at the top is the sky, pass --depth-sky farthest",
+}
+"""Questions by `Sky.taken`."""
+
+
+def questions(unsure: bool, sky: str, window: bool) -> list[str]:
+    """What a depth that was guessed at is told with: how to change it, in the window's words or the command line's."""
+    first, second = (ASK_IN_WINDOW, SKY_IN_WINDOW) if window else (ASK_ON_COMMAND_LINE, SKY_ON_COMMAND_LINE)
+    return [first] * unsure + ([second[sky]] if sky in second else [])
 
 
 @dataclass(frozen=True)
@@ -41,8 +59,10 @@ class DepthMap:
     metric: bool  # True: metres are real; False: the nearest point was put at a chosen distance
     source: str  # one sentence: where it comes from and what it was taken for
     unsure: bool = False  # whether its meaning is a guess; then messages ask, and name the option that turns it
+    sky: str = ""  # as `Sky.taken`: how an unknown sky was taken, if that is a guess
     steps: np.ndarray | None = None  # (2, h, w) bool: links right and down where soft depth was made a step; None: not soft
     boundary: np.ndarray | None = None  # (h, w) float32 0..1: probability of an occlusion boundary, where an estimator tells it
+    normals: np.ndarray | None = None  # (h, w, 3) float32: unit, towards the camera, in its axes; 0 where unknown; None: nobody tells
 
     @property
     def span(self) -> float:
@@ -68,9 +88,11 @@ class DepthValues:
     stretched: bool = False  # whether the values cover the photo whatever their aspect, as a network's do
     boundary: np.ndarray | None = None  # of any size, 0..1: probability of an occlusion boundary, where an estimator tells it
     unsure: bool = False  # whether what it was taken for is a guess
+    sky: Sky | None = None  # of metric depth: the unknown part that was put far away, which `known` includes
     scaled: bool = False  # inverse depth only: whether 1 is the near distance, whatever the largest is
     along_ray: bool = False  # whether distances run from the camera straight to each point
     focal_px: float | None = None  # as a part of the width, from calibration that lies with the depth
+    normals: np.ndarray | None = None  # as `DepthMap` has them, (h, w, 3), of any size, where an estimator tells them
 
 
 def working_size(photo: Photo, long_side: int) -> tuple[int, int]:
@@ -100,7 +122,7 @@ def read_depth(path: str | Path, settings: DepthSettings, photo: Photo | None = 
         taken += "; a range is not used for metres" if reading.kind == "metric" else f"; {ends}"
     return DepthValues(
         values, known, reading.kind == "metric", zero_is_far, taken, unsure=not reading.sure, scaled=scaled,
-        along_ray=settings.depth_measure == "ray", focal_px=raw.focal_px and raw.focal_px / raw.values.shape[1],
+        along_ray=settings.depth_measure == "ray", focal_px=raw.focal_px and raw.focal_px / raw.values.shape[1], sky=reading.sky,
     )  # fmt: skip
 
 
@@ -176,6 +198,8 @@ def depth_on_photo(found: DepthValues, photo: Photo, settings: DepthSettings, lo
     Raises DioramaError where they are another picture's by their aspect, or hold nothing: of a carried depth
     or a network's that is not known before.
     """
+    import cv2
+
     check_usable(found, photo, name)
     h, w = found.values.shape
     disparity, a_value = _disparity(found, settings)
@@ -195,8 +219,12 @@ def depth_on_photo(found: DepthValues, photo: Photo, settings: DepthSettings, lo
         disparity = np.maximum(without_terraces(disparity, half), disparity.min())
     if found.along_ray:
         disparity = disparity * _ray_lengths(photo, rows, columns)
-    boundary = _resized(found.boundary, rows, columns)
-    return DepthMap(disparity, known, found.metric, found.source, found.unsure, boundary=boundary)
+    boundary, taken = _resized(found.boundary, rows, columns), ""
+    if found.sky is not None:  # what was put far away is still unknown
+        far = cv2.resize(found.sky.far.astype(np.float32), (columns, rows), interpolation=cv2.INTER_LINEAR)
+        known, taken = known & (far < 0.5), found.sky.taken
+    normals = _resized_normals(found.normals, rows, columns)
+    return DepthMap(disparity, known, found.metric, found.source, found.unsure, taken, boundary=boundary, normals=normals)
 
 
 def _ray_lengths(photo: Photo, rows: int, columns: int) -> np.ndarray:
@@ -211,6 +239,18 @@ def _resized(picture: np.ndarray | None, rows: int, columns: int) -> np.ndarray 
     import cv2
 
     return None if picture is None else cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_LINEAR)
+
+
+def _resized_normals(normals: np.ndarray | None, rows: int, columns: int) -> np.ndarray | None:
+    """The normals at that size, unit again; a pixel that only weighs in neighbours without a normal has none."""
+    import cv2
+
+    if normals is None:
+        return None
+    smaller = normals.shape[0] > rows
+    resized = cv2.resize(normals, (columns, rows), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+    length = np.linalg.norm(resized, axis=2, keepdims=True)
+    return np.where(length > SUREST_MIX, resized / np.maximum(length, SUREST_MIX), 0).astype(np.float32)
 
 
 def _half_level(levels: Levels, metric: bool, disparity: np.ndarray, a_value: float) -> np.ndarray:

@@ -61,7 +61,8 @@ def carry_edit_over(edit: DepthEdit | None, depth: DepthMap, photo: Photo) -> De
     floor = FARTHER_THAN_ALL * float(depth.disparity.min())
     values = np.maximum(np.where(np.isfinite(edited), edited * scale + shift, depth.disparity), floor)
     disparity = np.where(changed, values, depth.disparity).astype(np.float32)
-    return replace(depth, disparity=disparity, known=depth.known | changed, source=f"{depth.source}, edited by hand")
+    normals = None if depth.normals is None else np.where(changed[..., None], np.float32(0), depth.normals)
+    return replace(depth, disparity=disparity, known=depth.known | changed, normals=normals, source=f"{depth.source}, edited by hand")
 
 
 def _at_size(edit: DepthEdit, shape: tuple[int, ...], photo: Photo) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

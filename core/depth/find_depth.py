@@ -10,6 +10,8 @@ import numpy as np
 
 from ..built_in.depth import estimate_with_edges
 from ..camera.camera import Camera
+from ..depth_file.direction import small_srgb
+from ..depth_file.sky import place_sky
 from ..errors import DioramaError, Kind
 from ..models.store import best_estimator, installed, path_of, weights_named
 from ..photo.photo import Photo
@@ -18,7 +20,7 @@ from ..raster.exr_read import has_colour_and_depth
 from ..raster.open_picture import HEIF_ENDINGS
 from ..settings import DepthSettings, PhotoSettings
 from .depth_in_photo import EmbeddedDepth, read_embedded_depth, read_spatial_intrinsics
-from .depth_map import DepthValues, check_options, check_usable, read_depth
+from .depth_map import AS_GOOD_AS_INFINITE, DepthValues, check_options, check_usable, read_depth
 from .depth_sidecar import find_sidecar_depth, read_sidecar_depth
 from .named_depth import find_named_depth
 
@@ -60,7 +62,9 @@ def _turned(values: DepthValues) -> DepthValues:
         known = known & (inverse > 0)
         inverse = np.where(known, 1 / np.maximum(inverse, 1e-9), 0)
     turned = np.where(known, inverse[known].min() + inverse[known].max() - inverse, 0).astype(np.float32) if known.any() else inverse
-    return replace(values, values=turned, known=known, metric=False, shift_known=False, source=f"{values.source}; inverted as told")
+    return replace(
+        values, values=turned, known=known, metric=False, shift_known=False, normals=None, source=f"{values.source}; inverted as told"
+    )
 
 
 def _without_a_file(photo: Photo, settings: DepthSettings, models: Path | None) -> FoundDepth:
@@ -114,12 +118,12 @@ def _in_the_photo(photo: Photo, settings: DepthSettings) -> FoundDepth | None:
         values = read_depth(photo.path, settings, photo)
         return _from_file(replace(values, source=f"{values.source}; in the photo's own file"), photo, "photo")
     carried = read_embedded_depth(photo.path)
-    return None if carried is None else _carried(carried, "photo")
+    return None if carried is None else _carried(carried, "photo", photo, settings)
 
 
 def _beside_the_photo(photo: Photo, settings: DepthSettings) -> FoundDepth | None:
     sidecar = find_sidecar_depth(photo.path)
-    return None if sidecar is None else _carried(read_sidecar_depth(sidecar, photo.path), BESIDE)
+    return None if sidecar is None else _carried(read_sidecar_depth(sidecar, photo.path), BESIDE, photo, settings)
 
 
 def _called_like_the_photo(photo: Photo, settings: DepthSettings) -> FoundDepth | None:
@@ -145,14 +149,18 @@ def _from_file(values: DepthValues, photo: Photo, origin: str) -> FoundDepth:
     return FoundDepth(values, origin, focal, read_by_settings=True)
 
 
-def _carried(carried: EmbeddedDepth, origin: str) -> FoundDepth:
+def _carried(carried: EmbeddedDepth, origin: str, photo: Photo, settings: DepthSettings) -> FoundDepth:
     """Depth inside the photo as values; inverse depth in 1/m becomes metric, other inverse depth keeps its unknown scale."""
     metric = carried.kind == "metric" or carried.metric_scale
-    values = carried.values
+    values, told, sky = carried.values, f"{carried.source}, {carried.unit}", None
     if metric and carried.kind == "disparity":
         values = np.where(carried.valid & (values > 0), 1 / np.maximum(values, 1e-6), 0).astype(np.float32)
     known = carried.valid & (values > 0) if metric else carried.valid
-    found = DepthValues(values, known, metric, carried.shift_known, f"{carried.source}, {carried.unit}", stretched=True)
+    if metric and not known.all():
+        sky = place_sky(values, known, ~known, settings.depth_sky, small_srgb(photo))
+        values, known = np.where(sky.far, np.float32(AS_GOOD_AS_INFINITE), values), known | sky.far
+        told = "; ".join((told, *sky.notes))
+    found = DepthValues(values, known, metric, carried.shift_known, told, stretched=True, sky=sky)
     centre = None if carried.cx is None or carried.cy is None else (carried.cx, carried.cy)
     return FoundDepth(found, origin, carried.focal_px, centre, carried.matte)
 
@@ -188,7 +196,7 @@ def _by_network(photo: Photo, key: str, device: str, models: Path | None) -> Fou
     said = _loaded(key, str(path_of(weights_named(key), models)), device).predict(_eight_bits(photo), told)
     found = _estimated(said.values, said.kind == "metric", f"estimated by {key}", key, said.zero_is_far)
     seen = said.focal_px and said.focal_px * max(photo.colour.shape[:2]) / max(said.values.shape)
-    return replace(found, seen_focal_px=seen)
+    return replace(found, values=replace(found.values, normals=said.normals), seen_focal_px=seen)
 
 
 def _estimated(values: np.ndarray, metric: bool, source: str, key: str, zero_is_far: bool = False) -> FoundDepth:

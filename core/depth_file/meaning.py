@@ -12,11 +12,10 @@ from ..errors import DioramaError
 from ..settings import DepthSettings
 from .direction import Direction, direction_of
 from .raw_depth import RawDepth
-from .unknown import KnownDepth, extremes, find_unknown, regions_as_of_a_sky, sample, without_strays, zeros_that_are_far
+from .sky import Sky, place_sky, seen_nearer
+from .unknown import KnownDepth, extremes, find_unknown, sample, without_strays, zeros_that_are_far
 
 MILLIMETRES, METRES = 0.001, 1.0
-SKY_TOLD = 0.05
-"""Part of the picture from which on an unknown region that may be the sky is told."""
 FILLED = 60000
 """Values of 16 bits whose greatest is at least this were stretched to the full scale by a program that knows no unit."""
 CAMERA_LEAST, CAMERA_MIDDLE, CAMERA_MOST = 50, 200, 20000
@@ -55,6 +54,7 @@ class DepthMeaning:
     told: str  # what the numbers were taken for, and why; continues the words "taken for"
     zero_is_far: bool = False  # inverse depth only: zero is infinitely far, so the shift is known
     given: bool = False  # whether the user said so
+    sky: Sky | None = None  # of metric depth: what of the unknown part was put far away, which `known` and `far` include
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def decide_meaning(raw: RawDepth, settings: DepthSettings, path: Path, colour: n
         found = _without_negative(found, path)
     elif guess.kind != "metric":
         found = without_strays(found)
-    return _with_meaning(found, guess, settings)
+    return _with_meaning(found, guess, settings, raw.format == "EXR", colour)
 
 
 def _looking_along_negative_z(raw: RawDepth, settings: DepthSettings) -> RawDepth:
@@ -100,9 +100,9 @@ def _looking_along_negative_z(raw: RawDepth, settings: DepthSettings) -> RawDept
     return replace(raw, values=-raw.values, notes=(*raw.notes, "its negative numbers are distances along -z"))
 
 
-def _with_meaning(found: KnownDepth, guess: _Guess, settings: DepthSettings) -> DepthMeaning:
-    """Interprets zeros by the kind: a distance of zero is unknown, an inverse depth of zero may be infinitely far."""
-    known, far, notes = found.known, found.far, list(found.notes)
+def _with_meaning(found: KnownDepth, guess: _Guess, settings: DepthSettings, rendered: bool, colour: np.ndarray | None) -> DepthMeaning:
+    """Interprets zeros by the kind: a distance of zero is unknown or the sky, an inverse depth of zero may be infinitely far."""
+    known, far, notes, sky = found.known, found.far, list(found.notes), None
     inverse, zero_is_far = guess.kind == "disparity" and not guess.inverted, False
     if inverse:
         endless = zeros_that_are_far(found, settings.depth_sky)
@@ -113,16 +113,27 @@ def _with_meaning(found: KnownDepth, guess: _Guess, settings: DepthSettings) -> 
             notes.append("zero is the farthest" if not count else "zero is unknown" if not endless.any() else
                          "zero is the farthest where it is as large as a sky, else unknown")  # fmt: skip
     elif guess.kind == "metric":
-        if settings.depth_sky == "farthest":
-            far = far | found.zero
-        unknown = ~(known | far)
-        sky = regions_as_of_a_sky(unknown).mean() if settings.depth_sky == "auto" and unknown.any() else 0.0
-        if sky > SKY_TOLD:
-            notes.append(f"{sky:.0%} of it, where a sky would be, is unknown and filled from beside it (Sky: farthest puts it far away)")
+        far, told, sky = _far_of_metric(found, guess, settings, rendered, colour)
+        notes += told
     else:
         known = known | found.zero  # the near end of a scale
     told = "; ".join((guess.why, *notes))
-    return DepthMeaning(guess.kind, guess.inverted, guess.scale, known | far, far, found.values, guess.sure, told, zero_is_far, guess.given)
+    return DepthMeaning(
+        guess.kind, guess.inverted, guess.scale, known | far, far, found.values, guess.sure, told, zero_is_far, guess.given, sky
+    )  # fmt: skip
+
+
+def _far_of_metric(found: KnownDepth, guess: _Guess, settings: DepthSettings, rendered: bool, colour: np.ndarray | None):
+    """Where distances are infinite: (h, w) bool, what is told of it, and the sky."""
+    far, told = found.far, []
+    if settings.depth_sky == "farthest":
+        far = far | found.zero
+    elif far.any() and not rendered and settings.depth_sky == "auto" and colour is not None and seen_nearer(far, found.known, colour):
+        far, told = np.zeros_like(far), ["but the photo shows nothing far there, so that is unknown"]
+    if guess.inverted or (far.any() and settings.depth_sky == "auto"):  # a file that says what is infinite knows its sky
+        return far, told, None
+    sky = place_sky(found.values, found.known, ~(found.known | far | found.settled), settings.depth_sky, colour)
+    return far | sky.far, [*told, *sky.notes], sky
 
 
 def _as_told(raw: RawDepth, found: KnownDepth, settings: DepthSettings) -> _Guess | None:

@@ -34,22 +34,23 @@ class KnownDepth:
     known: np.ndarray  # (h, w) bool: a number that is neither zero nor anything below
     far: np.ndarray  # (h, w) bool: infinitely far
     zero: np.ndarray  # (h, w) bool
+    settled: np.ndarray  # (h, w) bool: unknown whatever the photo shows: told by the user, or black bars
     notes: tuple[str, ...]
 
 
 def find_unknown(raw: RawDepth, settings: DepthSettings) -> KnownDepth:
     """Separates known, unknown and infinite numbers; raises DioramaError where the option `depth_unknown` is no number."""
     values, notes = raw.values, list(raw.notes)
-    barred = np.zeros(values.shape, bool) if raw.unknown is None else raw.unknown.copy()
-    if barred.any():
+    settled = np.zeros(values.shape, bool)
+    if raw.unknown is not None and raw.unknown.any():
         notes.append("transparent or masked pixels are unknown")
     for number in told_unknown(settings):
-        barred |= np.isclose(values, np.float32(number), rtol=1e-6, atol=0, equal_nan=True)
+        settled |= np.isclose(values, np.float32(number), rtol=1e-6, atol=0, equal_nan=True)
     framed = _letterbox(values)
     if framed.any():
-        barred |= framed
+        settled |= framed
         notes.append("its black bars are unknown")
-    known, endless = ~barred, np.zeros(values.shape, bool)
+    known, endless = ~(settled if raw.unknown is None else settled | raw.unknown), np.zeros(values.shape, bool)
     if not raw.integers:
         endless = (values >= LARGEST) & known
         known &= np.abs(values) < LARGEST  # neither NaN nor infinite
@@ -69,7 +70,7 @@ def find_unknown(raw: RawDepth, settings: DepthSettings) -> KnownDepth:
     far = _far_of(endless, raw.format == "EXR", settings.depth_sky)
     if endless.any():
         notes.append("what is infinite is the farthest" if far.any() else "what is infinite is unknown")
-    return KnownDepth(values, known, far, zero, tuple(notes))
+    return KnownDepth(values, known, far, zero, settled, tuple(notes))
 
 
 def sample(values: np.ndarray, where: np.ndarray, most: int = 200_000) -> np.ndarray:
@@ -149,12 +150,17 @@ def regions_as_of_a_sky(where: np.ndarray) -> np.ndarray:
     above = top + facts[:, cv2.CC_STAT_HEIGHT] < small.shape[0]  # ends before the picture's lower edge
     sky = (area >= HUGE) | (above & (area >= np.where(top == 0, SKY, LARGE)))
     sky[0] = False
-    found = sky[labels]
-    if step > 1:  # pixels within one step of the region belong to it
-        grown = cv2.dilate(found.astype(np.uint8), np.ones((3, 3), np.uint8))
-        whole = np.repeat(np.repeat(grown.astype(bool), step, axis=0), step, axis=1)[:height, :width]
-        return whole & where
-    return found
+    return enlarged(sky[labels], step, where)
+
+
+def enlarged(small: np.ndarray, step: int, within: np.ndarray) -> np.ndarray:
+    """(H, W) bool: what of `within` lies at most one step from the true pixels of `small`, which is every `step`th pixel of it."""
+    import cv2
+
+    if step == 1:
+        return within & small
+    grown = cv2.dilate(small.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+    return np.repeat(np.repeat(grown, step, axis=0), step, axis=1)[: within.shape[0], : within.shape[1]] & within
 
 
 def _far_of(endless: np.ndarray, rendered: bool, sky: str) -> np.ndarray:

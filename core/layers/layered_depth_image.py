@@ -47,6 +47,7 @@ class LayeredDepthImage:
     span: float  # range of disparity of the photo, 1/m
     estimated: bool = False  # torn at steps that were found in soft depth: a tear may end before its silhouette does
     see_through: np.ndarray | None = None  # (h, w) bool: the photo is not opaque, so nothing is invented behind; None without
+    normals: np.ndarray | None = None  # (h, w, 3) float32: of the first layer, as `DepthMap` has them; None where only depth tells
     skirt: int = 0  # the layer in which foregrounds go on over what is behind, to end softly; 0 without
 
     @property

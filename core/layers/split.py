@@ -47,7 +47,10 @@ def split_into_layers(photo: Photo, depth: DepthMap, settings: LayerSettings, pa
     if part is not None:
         layer = replace(layer, part=np.pad(part, border, mode="edge"))
     layer, see_through = _without_what_is_clear(layer, photo, border)
-    return LayeredDepthImage((layer,), (border, border, height, width), threshold, depth.span, depth.steps is not None, see_through)
+    # beyond the frame the surface turns no further, so that light shows no line along it
+    normals = None if depth.normals is None else np.pad(depth.normals, ((border, border), (border, border), (0, 0)), mode="edge")
+    frame = (border, border, height, width)
+    return LayeredDepthImage((layer,), frame, threshold, depth.span, depth.steps is not None, see_through, normals)
 
 
 def _without_what_is_clear(layer: Layer, photo: Photo, border: int) -> tuple[Layer, np.ndarray | None]:

@@ -48,7 +48,7 @@ class Shading:
 
 def find_shading(image: LayeredDepthImage, camera: Camera) -> Shading:
     """The light on the photo and, by the same fit, on what was invented. Deterministic."""
-    slopes = find_slopes(image)
+    slopes = find_slopes(image, camera)
     basis = [harmonics(normal_map(slopes, image, camera, k)) for k in range(len(image.layers))]
     logs = [np.log(linear_from_srgb(layer.colour) + DARKEST) for layer in image.layers]
     weights = _fit(basis[0], logs[0], ~image.layers[0].synthesised)

@@ -1,4 +1,4 @@
-"""Normals from the depth itself: of a plane fitted to the disparity around each pixel, within its own surface.
+"""Normals from an estimator where it tells them, else from the depth: of a plane fitted to the disparity around each pixel.
 
 A plane in space is a plane in disparity over the picture: 1 / z = A x + B y + C with x, y = (u - cx) / f, (v - cy) / f, and
 (A, B, C) is its normal. So the slope of disparity, smoothed, gives smooth normals that know nothing of the triangles.
@@ -14,23 +14,56 @@ from ..raster.guided_filter import guided_filter, window_mean
 
 SMOOTHING = 0.005
 """Half the side of the window that slopes are averaged over, as a part of the long side."""
+GRAZING = 0.1
+"""Least cosine between a told normal and the ray to the camera."""
 
 
-def find_slopes(image: LayeredDepthImage) -> np.ndarray:
-    """(layers, h, w, 2) float32: disparity's slope along columns and rows in 1/m a pixel, smoothed within surfaces."""
+def find_slopes(image: LayeredDepthImage, camera: Camera) -> np.ndarray:
+    """(layers, h, w, 2) float32: disparity's slope along columns and rows in 1/m a pixel, smoothed within surfaces.
+
+    Where an estimator told the photo's normals, the slopes are theirs; beside silhouettes, where both mix two surfaces, those of the
+    surface further in. `camera` is the photo's.
+    """
     radius = max(2, round(SMOOTHING * image.long_side))
     slopes = np.zeros((len(image.layers), *image.shape, 2), np.float32)
     for k, layer in enumerate(image.layers):
         trust = _away_from_tears(layer, k, 4 * radius)
+        told, sure = (
+            _told_slopes(image, image.normals, camera) if k == 0 and image.normals is not None else (None, np.zeros(image.shape, bool))
+        )
         for axis, (after, before) in enumerate(((RIGHT, LEFT), (DOWN, UP))):
             total, count = np.zeros(image.shape, np.float32), np.zeros(image.shape, np.float32)
             for side, sign in ((after, 1), (before, -1)):
                 linked = layer.links[side] == k
                 total += np.where(linked, sign * (neighbour(layer.disparity, side, 0) - layer.disparity), 0)
                 count += linked
-            slopes[k, ..., axis] = total / np.maximum(count, 1)
-            slopes[k, ..., axis] = _smooth(slopes[k, ..., axis], layer.disparity, count * trust, radius, image.threshold)
+            rough = total / np.maximum(count, 1)
+            if told is not None:
+                rough, count = np.where(sure, told[..., axis], rough), np.where(sure, 2, count)
+            smooth = _smooth(rough, layer.disparity, count * trust, radius, image.threshold)
+            slopes[k, ..., axis] = np.where(sure, trust * rough + (1 - trust) * smooth, smooth)
     return slopes
+
+
+def _told_slopes(image: LayeredDepthImage, normals: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+    """(h, w, 2) float32 the slopes of the first layer's planes with the told normals, and (h, w) bool where these are of use.
+
+    With n . (x, y, 1) = -k / z for n = -k (A, B, C), A = n_x / z / (n . (x, y, 1)): unsure where a surface is seen from its edge.
+    """
+    x, y, focal = _picture_plane(image, camera)
+    towards = normals[..., 0] * x + normals[..., 1] * y + normals[..., 2]
+    sure = image.layers[0].present & (towards < -GRAZING * np.sqrt(1 + x * x + y * y))
+    part = np.where(sure, image.layers[0].disparity / np.where(sure, towards, 1), 0) / focal
+    return (normals[..., :2] * part[..., None]).astype(np.float32), sure
+
+
+def _picture_plane(image: LayeredDepthImage, camera: Camera) -> tuple[np.ndarray, np.ndarray, float]:
+    """x (w,) and y (h, 1) of the canvas' pixel centres on the plane at distance 1, and the focal length in its pixels."""
+    top, left, height, width = image.frame
+    small = camera.resized(width, height)
+    x = (np.arange(image.shape[1]) - left + 0.5 - small.cx) / small.focal_px
+    y = ((np.arange(image.shape[0]) - top + 0.5 - small.cy) / small.focal_px)[:, None]
+    return x, y, small.focal_px
 
 
 def _away_from_tears(layer: Layer, k: int, reach: int) -> np.ndarray:
@@ -73,10 +106,7 @@ def normals_at(
 
 def normal_map(slopes: np.ndarray, image: LayeredDepthImage, camera: Camera, k: int = 0) -> np.ndarray:
     """(h, w, 3) float32: the normals of one layer's pixels, as in `normals_at`. `camera` is the photo's."""
-    top, left, height, width = image.frame
-    small = camera.resized(width, height)
-    x = (np.arange(image.shape[1]) - left + 0.5 - small.cx) / small.focal_px
-    y = ((np.arange(image.shape[0]) - top + 0.5 - small.cy) / small.focal_px)[:, None]
-    a, b = slopes[k, ..., 0] * small.focal_px, slopes[k, ..., 1] * small.focal_px
+    x, y, focal = _picture_plane(image, camera)
+    a, b = slopes[k, ..., 0] * focal, slopes[k, ..., 1] * focal
     normal = -np.stack([a, b, image.layers[k].disparity - a * x - b * y], axis=2)
     return (normal / np.maximum(np.linalg.norm(normal, axis=2, keepdims=True), 1e-12)).astype(np.float32)

@@ -71,7 +71,7 @@ def triangulate(
         packing = pool.submit(pack_atlas, image)
         laying = pool.submit(lay_backdrop, image) if settings.backdrop and image.see_through is None else None
         softening = pool.submit(pack_soft, image, photo, matte) if matte is not None else None
-        sloping = pool.submit(find_slopes, image) if lit else None
+        sloping = pool.submit(find_slopes, image, photo.camera) if lit else None
         corners = find_vertices(image)
         texels = photo.camera.width / image.frame[3]
         tolerance = FLATNESS * image.span / (1 if settings.triangles else settings.density)

@@ -13,7 +13,7 @@ from ...core.camera.framing import FrameEdge, frame_edge
 from ...core.camera.framing import told as framing_told
 from ...core.errors import DioramaError
 from ...core.settings import Settings
-from ..build.properties import option_properties, set_values, values_of
+from ..building.properties import option_properties, set_values, values_of
 from ..on_diorama import ActOnDiorama
 from ..scene.camera_moves import MOVE_OPTIONS, animate
 from ..scene.keys import SETTINGS_KEY

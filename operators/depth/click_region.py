@@ -10,7 +10,7 @@ import numpy as np
 from ...core.change_depth import scene_to_click
 from ...core.errors import DioramaError
 from ...core.silhouettes.select_thing import Scene, select_thing
-from ..build.rebuild import root_by_name
+from ..building.rebuild import root_by_name
 from ..on_diorama import NAVIGATING, point_property
 from ..scene.depth_image import MASK_KEY, edit_on, image_on, new_image, put_on, values_of
 from ..scene.emit import short_name

@@ -10,9 +10,9 @@ from ...core.change_depth import Changed, Source, change_depth, restore_depth
 from ...core.depth import edit_depth as core
 from ...core.errors import DioramaError
 from ...core.settings import Settings
-from ..build import build_operator as build
-from ..build.rebuild import rebuild
-from ..build.user_preferences import models_folder
+from ..building import build_operator as build
+from ..building.rebuild import rebuild
+from ..building.user_preferences import models_folder
 from ..on_diorama import OnDiorama, point_property
 from ..scene.depth_image import edit_on, keep_edit, parts_on
 from ..scene.root import find_root, kept_settings, source_files, source_of

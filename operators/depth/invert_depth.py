@@ -4,7 +4,7 @@
 
 import bpy
 
-from ..build.rebuild import Rebuilding
+from ..building.rebuild import Rebuilding
 from ..scene.root import kept_settings
 
 

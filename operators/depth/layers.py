@@ -7,7 +7,7 @@ from functools import partial
 import bpy
 
 from ...core.change_parts import Split, join_part, split_range, split_region
-from ..build.rebuild import rebuild
+from ..building.rebuild import rebuild
 from ..on_diorama import ActOnDiorama
 from ..repaint.painted import take_from_tint
 from ..scene.depth_image import edit_on, keep_parts

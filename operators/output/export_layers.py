@@ -8,11 +8,13 @@ from pathlib import Path
 import bpy
 
 from ...core.change_depth import build_from
-from ...core.errors import DioramaError, Kind
-from ...core.layer_pictures import INDEX, layer_files
+from ...core.errors import DioramaError
+from ...core.layer_files.png_folder import INDEX
+from ...core.layer_files.write_layers import write_layer_file
+from ...core.layer_pictures import layer_file_of
 from ...core.mesh.texture_layout import carry_over
 from ...core.pipeline import Diorama
-from ..build.build_operator import BuildOperator
+from ..building.build_operator import BuildOperator
 from ..depth.edit_depth import source_on
 from ..on_diorama import OnDiorama
 from ..repaint.painted import find_paint
@@ -54,21 +56,9 @@ class ExportLayers(OnDiorama, BuildOperator, bpy.types.Operator):
             for role, paint in self._painted.items()
             if paint.layout is not None and role in built.mesh.layouts
         }
-        names = []
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            for name, data in layer_files(built, painted):
-                fresh = self._folder / f".{name}.writing"
-                try:
-                    fresh.write_bytes(data)
-                    fresh.replace(self._folder / name)
-                finally:
-                    fresh.unlink(missing_ok=True)
-                names.append(name)
-        except OSError as error:
-            why = error.strerror or error
-            raise DioramaError(f"{self._folder} could not be written ({why}); choose another folder.", Kind.DISK) from None
-        self.report({"INFO"}, f"{len(names) - 1} pictures in {self._folder}, front first in {INDEX}.")
+        file = layer_file_of(built, painted)
+        write_layer_file(self._folder, file)
+        self.report({"INFO"}, f"{len(file.layers)} layers in {self._folder}, front first in {INDEX}.")
 
 
 register, unregister = bpy.utils.register_classes_factory((ExportLayers,))

@@ -121,6 +121,8 @@ def _copy_of(scene, view: View, kind: str, output: OutputSettings) -> Iterator[b
         with marked_by_origin(find_root(view.camera), shot) if output.render_passes else nullcontext():
             yield shot
     finally:
+        # Blender keeps the engine, and with it a dependency graph that goes on to read this scene when it is gone: a crash some time later
+        shot.render.use_persistent_data = False
         bpy.data.scenes.remove(shot)
         bpy.data.objects.remove(camera)
         bpy.data.cameras.remove(data)

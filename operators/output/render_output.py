@@ -9,7 +9,7 @@ import bpy
 
 from ...core.errors import DioramaError
 from ...core.scene.output import OutputSettings, kind_of, names_of
-from ..build.properties import OF_ONE_PHOTO, declared, values_of_fields
+from ..building.properties import OF_ONE_PHOTO, declared, values_of_fields
 from ..on_diorama import report_failure
 from ..scene.root import find_root, kept_settings, kept_source, objects_by_role, world_scale
 from .render import View, check_target, quality_told, rendering

@@ -125,6 +125,7 @@ def source_of(built: Diorama, photo: str, depth: str | None) -> dict:
         "photo_notes": list(built.photo.notes),
         "depth_source": built.depth.source,
         "depth_unsure": built.depth.unsure,
+        "depth_sky_taken": built.depth.sky,
         "metric": built.depth.metric,
         "photo_size": [camera.width, camera.height],
         "working_size": [built.image.frame[3], built.image.frame[2]],

@@ -12,7 +12,7 @@ import bpy
 import bpy.utils.previews
 import numpy as np
 
-from ...core.depth.depth_map import ASK_IN_WINDOW
+from ...core.depth.depth_map import questions
 from ...core.depth_thumbnail import DepthThumbnail, depth_thumbnail
 from ...core.errors import DioramaError
 from ...core.settings import Settings
@@ -34,6 +34,7 @@ class Shown:
     icon: int = 0
     told: str = ""
     unsure: bool = False
+    sky: str = ""
     result: DepthThumbnail | DioramaError | Exception | None = None  # of the thread
     ready: bool = False
 
@@ -54,7 +55,7 @@ def draw_depth_preview(layout, photo: str, depth: str, settings: Callable[[], Se
         row = layout.row(align=True)
         row.label(text="Near is red, far is blue")
     column = layout.column(align=True)
-    lines = textwrap.wrap(f"{shown.told}; {ASK_IN_WINDOW}" if shown.unsure else shown.told, LETTERS)
+    lines = textwrap.wrap("; ".join([shown.told, *questions(shown.unsure, shown.sky, window=True)]), LETTERS)
     for line in lines:
         column.label(text=line)
     return len(lines) + (int(SCALE) + 1 if shown.icon else 0)
@@ -91,7 +92,7 @@ def _publish(key: tuple) -> float | None:
         return LOOK_AGAIN
     result, shown.result = shown.result, None
     if isinstance(result, DepthThumbnail):
-        shown.icon, shown.told, shown.unsure = _as_icon(str(key), result.pixels), result.told, result.unsure
+        shown.icon, shown.told, shown.unsure, shown.sky = _as_icon(str(key), result.pixels), result.told, result.unsure, result.sky
     elif isinstance(result, DioramaError):
         shown.told = result.in_window
     for window in bpy.context.window_manager.windows:

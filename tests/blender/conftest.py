@@ -22,7 +22,7 @@ def extension():
 @pytest.fixture
 def blender(extension):
     """The bpy module with an empty file open and nothing kept of an earlier build."""
-    from photo_diorama.operators.build import build_operator
+    from photo_diorama.operators.building import build_operator
 
     extension.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     build_operator.kept.results.clear()

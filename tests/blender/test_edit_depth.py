@@ -229,7 +229,7 @@ def test_the_original_depth_comes_back(blender, street_root, where):
 
 
 def test_the_edit_survives_save_reopen_and_other_options(blender, street_root, tmp_path):
-    from photo_diorama.operators.build import build_operator
+    from photo_diorama.operators.building import build_operator
 
     mask_on(blender, street_root, (30, 90), (53, 106))
     blender.ops.photo_diorama.move_depth(amount=0.5)

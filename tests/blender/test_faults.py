@@ -75,7 +75,7 @@ def test_a_stage_that_fails_leaves_the_scene_alone(blender, street, import_photo
 
 @pytest.mark.parametrize("part", ["make_mesh", "atlas_image", "photo_image", "make_material", "renew_surfaces", "match_camera"])
 def test_a_rebuild_that_fails_half_way_leaves_no_new_datablock(blender, street, import_photo, monkeypatch, part):
-    from photo_diorama.operators.build import rebuild
+    from photo_diorama.operators.building import rebuild
 
     if not hasattr(rebuild, part):
         pytest.skip(f"a rebuild has no {part} of its own")

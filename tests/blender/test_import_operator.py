@@ -60,7 +60,7 @@ def test_the_file_browser_has_no_button_that_would_open_a_second_one(blender):
     """Blender refuses that with "Cannot activate a file selector dialog, one already open"."""
     from fake_layout import FakeLayout
 
-    from photo_diorama.operators.build.import_photo import ImportPhoto
+    from photo_diorama.operators.building.import_photo import ImportPhoto
 
     operator = blender.context.scene.photo_diorama  # holds the same options
     for space, drawn in (("FILE_BROWSER", False), ("VIEW_3D", True)):
@@ -163,7 +163,7 @@ def test_the_same_photo_twice_makes_two_dioramas_that_share_nothing(blender, str
 
 def test_several_photos_at_once_and_one_that_is_none(blender, tmp_path, monkeypatch):
     """Depth is found for each by the core; here the core is handed the same depth for all."""
-    from photo_diorama.operators.build import import_photo
+    from photo_diorama.operators.building import import_photo
 
     _, depth = two_planes(tmp_path, "a.png")
     two_planes(tmp_path, "b.png")
@@ -194,7 +194,7 @@ def test_undo_and_redo_take_the_whole_diorama(blender, street):
 @pytest.mark.parametrize("cheap", [dict(density=0.5), dict(shader="principled"), dict(texture_filter="closest"),
                                    dict(camera_move="swing")])  # fmt: skip
 def test_a_cheap_option_repeats_no_slow_stage(blender, street, import_photo, cheap):
-    from photo_diorama.operators.build import build_operator as build
+    from photo_diorama.operators.building import build_operator as build
     from photo_diorama.operators.scene.root import kept_source
 
     import_photo(*street)

@@ -16,8 +16,8 @@ class Wait:
     """The import operator while a person waits for it: its own code, on a stand-in for what only a window has."""
 
     def __init__(self, bpy, photo, depth):
-        from photo_diorama.operators.build.build_operator import BuildOperator
-        from photo_diorama.operators.build.import_photo import ImportPhoto
+        from photo_diorama.operators.building.build_operator import BuildOperator
+        from photo_diorama.operators.building.import_photo import ImportPhoto
 
         values = Settings().with_values({"long_side": 96, "depth_kind": "metric"}).values()
         parts = {name: getattr(ImportPhoto, name) for name in ("prepare", "finish", "_photos")}
@@ -60,7 +60,7 @@ class Stand:
 
 
 def test_a_person_waits_while_the_thread_works_and_gets_the_same_diorama(blender, street, import_photo):
-    from photo_diorama.operators.build import build_operator as build
+    from photo_diorama.operators.building import build_operator as build
 
     blender.ops.photo_diorama.import_photo(filepath=str(street[0]), depth=str(street[1]), depth_kind="metric", long_side=96)
     by_script = {ob.name: mesh_arrays(ob) for ob in blender.data.objects if ob.type == "MESH"}
@@ -103,7 +103,7 @@ def slow_stage(monkeypatch):
 
 
 def test_escape_stops_and_leaves_the_scene_alone(blender, street, slow_stage):
-    from photo_diorama.operators.build import build_operator as build
+    from photo_diorama.operators.building import build_operator as build
 
     before = everything()
     wait = Wait(blender, *street)
@@ -122,7 +122,7 @@ def test_escape_stops_and_leaves_the_scene_alone(blender, street, slow_stage):
 
 def test_escape_waits_for_no_network(blender, street, slow_stage):
     """A stage that hears nothing, as a running network does: the window is free within a second all the same."""
-    from photo_diorama.operators.build import build_operator as build
+    from photo_diorama.operators.building import build_operator as build
 
     before = everything()
     wait = Wait(blender, *street)
@@ -138,7 +138,7 @@ def test_escape_waits_for_no_network(blender, street, slow_stage):
 
 
 def test_the_stop_button_and_blender_itself_can_end_it(blender, street, slow_stage):
-    from photo_diorama.operators.build import build_operator as build
+    from photo_diorama.operators.building import build_operator as build
 
     assert not blender.ops.photo_diorama.stop.poll()
     wait = Wait(blender, *street)
@@ -153,7 +153,7 @@ def test_the_stop_button_and_blender_itself_can_end_it(blender, street, slow_sta
 
 
 def test_a_second_build_is_refused_while_one_runs(blender, street, slow_stage):
-    from photo_diorama.operators.build import build_operator as build
+    from photo_diorama.operators.building import build_operator as build
 
     first, second = Wait(blender, *street), Wait(blender, *street)
     first.start()
@@ -182,8 +182,8 @@ def test_faults_in_the_thread_reach_the_user(blender, street, monkeypatch, error
 
 def test_in_background_invoke_builds_in_place_with_the_users_defaults(blender, street, monkeypatch):
     """Blender itself turns a script's INVOKE_DEFAULT into a plain call there, so the method is called on a stand-in."""
-    from photo_diorama.operators.build import build_operator as build
-    from photo_diorama.operators.build import import_photo
+    from photo_diorama.operators.building import build_operator as build
+    from photo_diorama.operators.building import import_photo
     from photo_diorama.operators.scene.root import kept_settings
 
     mine = Settings().with_values({"density": 0.5, "shader": "principled", "depth_kind": "metric", "long_side": 96})

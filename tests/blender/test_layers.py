@@ -143,7 +143,7 @@ def test_parts_and_an_edited_depth_go_together(blender, street_root):
 
 
 def test_parts_survive_save_and_reopen(blender, street_root, tmp_path):
-    from photo_diorama.operators.build import build_operator
+    from photo_diorama.operators.building import build_operator
 
     split_wall(blender, street_root)
     name, had = street_root.name, roles(street_root)

@@ -2,7 +2,9 @@
 
 import io
 import json
+from types import SimpleNamespace
 
+import made_photos
 import numpy as np
 import pytest
 from PIL import Image
@@ -184,6 +186,42 @@ def test_surfaces_carry_the_normals_of_the_depth(blender, ball, import_photo):
     on = (np.abs(np.linalg.norm(out, axis=1) - 1) < 0.01) & (out[:, 1] < -0.75)
     off = np.degrees(np.arccos(np.clip((normals.reshape(-1, 3) * out / np.linalg.norm(out, axis=1)[:, None]).sum(1), -1, 1)))
     assert on.sum() > 100 and np.median(off[on]) < 2.5, np.percentile(off[on], (25, 50, 75))
+
+
+def test_what_a_network_sees_becomes_camera_normals_and_a_far_sky(blender, import_photo, tmp_path, monkeypatch):
+    """A stand-in for MoGe's network, with the sphere's depth in waves, its normals, the focal length and a sky above it."""
+    pytest.importorskip("torch")
+    from photo_diorama.core.depth import find_depth
+    from photo_diorama.core.networks.depth.estimate import FAR, Prediction
+
+    height, width = 120, 160
+    photo, _ = made_photos.sphere(tmp_path, width=width, height=height)
+    focal = 200.0  # where the file tells none and 53 degrees would be 160
+    y, x = (np.mgrid[:height, :width] + 0.5 - np.array([height / 2, width / 2])[:, None, None]) / focal
+    length = x * x + y * y + 1
+    inside = 9.0 - length * 8.0 > 0
+    z = np.where(inside, (3.0 - np.sqrt(np.maximum(9.0 - length * 8.0, 0))) / length, 6.0)
+    normals = np.where(inside[..., None], np.stack([x * z, y * z, z - 3], axis=-1), [0, 0, -1.0]).astype(np.float32)
+    rows, columns = np.mgrid[:height, :width]
+    z *= 1 + 0.004 * np.sin(rows / 3) * np.sin(columns / 3)
+    z[:20], normals[:20] = FAR, 0
+    said = Prediction(z.astype(np.float32), "metric", focal_px=focal, normals=normals)
+    network = SimpleNamespace(predict=lambda picture, focal_px: said)
+    monkeypatch.setattr(find_depth, "_loaded", lambda *_: network)
+    monkeypatch.setattr(find_depth, "path_of", lambda weights, models: models / weights.file)
+
+    root = import_photo(photo, "", shader="principled", estimator="moge2_small", depth_kind="auto", long_side=width, delight=0.0)
+    camera = next(ob for ob in root.children_recursive if ob.type == "CAMERA").data
+    assert camera.lens / camera.sensor_width == pytest.approx(focal / width)
+    ob = next(ob for ob in root.children if ob["photo_diorama_role"] == "photo")
+    places = np.array([v.co for v in ob.data.vertices])
+    above = places[:, 2] / places[:, 1] > 0.24  # the sky: 40 px above the middle
+    assert above.any() and places[above, 1].min() > 100 * places[~above, 1].min()
+    found = np.array([n.vector for n in ob.data.vertex_normals])
+    out = places - np.array([0, 3, 0])
+    on = (np.abs(np.linalg.norm(out, axis=1) - 1) < 0.03) & (out[:, 1] < -0.6)
+    off = np.degrees(np.arccos(np.clip((found * out / np.linalg.norm(out, axis=1)[:, None]).sum(1), -1, 1)))
+    assert on.sum() > 100 and np.percentile(off[on], 90) < 2.5, np.percentile(off[on], (25, 50, 90))
 
 
 def test_delight_mixes_in_packed_albedo_for_principled_alone(blender, ball, import_photo):

@@ -16,7 +16,7 @@ from loopback_server import Fault, unproxied_server  # noqa: E402
 from made_weights import CONTENT, entry  # noqa: E402
 
 from photo_diorama.core.models import store as models  # noqa: E402
-from photo_diorama.operators.build import model_files  # noqa: E402
+from photo_diorama.operators.building import model_files  # noqa: E402
 
 
 @pytest.fixture

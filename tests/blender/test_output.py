@@ -142,6 +142,22 @@ def test_films_have_their_frames_and_size(blender, shot, tmp_path):
     assert sorted(p.name for p in (tmp_path / "frames").iterdir()) == names
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.gif", "frames"])
+def test_no_engine_outlives_the_scene_that_it_rendered(blender, shot, tmp_path, monkeypatch, name):
+    """An engine that Blender keeps for the next frame refers to the removed scene: the next new object reads freed memory."""
+    from cycles import engine
+
+    free, scene_was_there = engine.free, []
+
+    def watched(each):
+        scene_was_there.append(any(scene.name.startswith("Photo Diorama render") for scene in blender.data.scenes))
+        free(each)
+
+    monkeypatch.setattr(engine, "free", watched)
+    render(blender, tmp_path / name)
+    assert scene_was_there and all(scene_was_there)
+
+
 KINDS = {"still": ("a.png", {}), "gif": ("a.gif", {}), "film of a pair": ("a.mp4", dict(stereo="pair")),
          "vr": ("a.png", dict(stereo="vr180"))}  # fmt: skip
 

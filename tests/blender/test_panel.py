@@ -49,7 +49,7 @@ def test_the_button_builds_at_once_with_what_the_sidebar_holds(blender, street):
 
 
 def test_options_that_do_nothing_are_grey(blender):
-    from photo_diorama.operators.build.properties import draw_option
+    from photo_diorama.operators.building.properties import draw_option
 
     chosen = blender.context.scene.photo_diorama
     options = {f.name: f for _, f in each_option()}
@@ -67,7 +67,7 @@ def test_options_that_do_nothing_are_grey(blender):
 
 
 def test_a_preset_sets_its_options_and_tells_whether_they_still_hold(blender):
-    from photo_diorama.operators.build.properties import values_of
+    from photo_diorama.operators.building.properties import values_of
 
     chosen = blender.context.scene.photo_diorama
     assert chosen.preset == "standard"
@@ -112,7 +112,7 @@ def test_no_two_buttons_of_the_tab_have_one_name(blender, street, import_photo, 
 
 
 def test_a_better_network_is_offered_where_the_small_one_guessed(blender, street, import_photo, monkeypatch):
-    from photo_diorama.operators.build import better_depth
+    from photo_diorama.operators.building import better_depth
 
     root = import_photo(*street)
     monkeypatch.setattr(better_depth, "can_run", lambda: True)
@@ -131,7 +131,7 @@ def test_a_better_network_is_offered_where_the_small_one_guessed(blender, street
 
 def test_a_better_network_is_downloaded_and_built_with_at_once(monkeypatch):
     """The download itself is tested in tests/core; here that one click does both."""
-    from photo_diorama.operators.build import better_depth
+    from photo_diorama.operators.building import better_depth
 
     came = []
     monkeypatch.setattr(better_depth.models, "download", lambda wanted, folder, progress, online: came.append((wanted.key, online)))
@@ -142,7 +142,7 @@ def test_a_better_network_is_downloaded_and_built_with_at_once(monkeypatch):
 
 
 def test_while_a_build_runs_its_progress_takes_the_buttons_place(blender, monkeypatch):
-    from photo_diorama.operators.build import build_operator
+    from photo_diorama.operators.building import build_operator
 
     for cancelling, left, words in (
         (False, None, "Triangulating 40%"), (False, 6.4, "Triangulating 40%, 6 s left"), (False, 0.1, "Triangulating 40%, 1 s left"),
@@ -209,8 +209,8 @@ def test_the_menus_have_their_entry(blender, menu):
 
 
 def test_the_operators_own_rows(blender):
-    from photo_diorama.operators.build.import_photo import ImportPhoto
-    from photo_diorama.operators.build.rebuild import Rebuild
+    from photo_diorama.operators.building.import_photo import ImportPhoto
+    from photo_diorama.operators.building.rebuild import Rebuild
 
     for operator, files in ((ImportPhoto, ["depth"]), (Rebuild, ["photo", "depth"])):
         rna = getattr(blender.ops.photo_diorama, operator.bl_idname.split(".")[1]).get_rna_type()
@@ -243,7 +243,7 @@ def test_dropping_photos_is_offered_only_when_asked_for(blender):
 
 
 def test_a_script_without_the_enabled_extension_has_cores_defaults(blender):
-    from photo_diorama.operators.build.user_preferences import default_values, models_folder
+    from photo_diorama.operators.building.user_preferences import default_values, models_folder
 
     assert default_values(blender.context) == Settings().values()
     assert models_folder(blender.context).name == "models"
@@ -255,7 +255,7 @@ def test_a_script_without_the_enabled_extension_has_cores_defaults(blender):
 
 def test_registering_twice_in_a_row_leaves_nothing_behind(extension):
     import photo_diorama
-    from photo_diorama.operators.build import build_operator
+    from photo_diorama.operators.building import build_operator
 
     before = {name for name in dir(extension.types) if "PHOTO_DIORAMA" in name.upper().replace("PHOTODIORAMA", "PHOTO_DIORAMA")}
     photo_diorama.unregister()

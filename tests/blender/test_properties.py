@@ -13,7 +13,7 @@ OPTIONS = {f.name: f for _, f in each_option()}
 
 def groups(bpy):
     """Every place where options are properties."""
-    from photo_diorama.operators.build.properties import PhotoDioramaDefaults, PhotoDioramaScene
+    from photo_diorama.operators.building.properties import PhotoDioramaDefaults, PhotoDioramaScene
 
     return {
         "import": bpy.ops.photo_diorama.import_photo.get_rna_type(),
@@ -43,7 +43,7 @@ def test_default_range_and_help_are_cores(extension, place, name):
 
 
 def test_untouched_options_are_cores_settings_exactly(blender):
-    from photo_diorama.operators.build.properties import settings_of
+    from photo_diorama.operators.building.properties import settings_of
 
     assert settings_of(blender.context.scene.photo_diorama) == Settings()
 
@@ -65,7 +65,7 @@ def other_values() -> dict:
 
 
 def test_every_value_comes_back_as_it_was_set(blender):
-    from photo_diorama.operators.build.properties import set_values, settings_of, values_of
+    from photo_diorama.operators.building.properties import set_values, settings_of, values_of
 
     values = other_values()
     scene = blender.context.scene.photo_diorama
@@ -75,7 +75,7 @@ def test_every_value_comes_back_as_it_was_set(blender):
 
 
 def test_bounds_themselves_come_back_within_the_range(blender):
-    from photo_diorama.operators.build.properties import set_values, settings_of
+    from photo_diorama.operators.building.properties import set_values, settings_of
 
     for end in ("low", "high"):
         bounds = {n: f.metadata[end] for n, f in OPTIONS.items() if f.metadata[end] is not None}
@@ -85,7 +85,7 @@ def test_bounds_themselves_come_back_within_the_range(blender):
 
 
 def test_values_of_another_version_do_no_harm(blender):
-    from photo_diorama.operators.build.properties import set_values, settings_of
+    from photo_diorama.operators.building.properties import set_values, settings_of
 
     scene = blender.context.scene.photo_diorama
     set_values(scene, {"shader": "toon", "density": "many", "no_such_option": 1, "frames": 48})
@@ -95,7 +95,7 @@ def test_values_of_another_version_do_no_harm(blender):
 def test_every_option_has_a_row_in_the_section_of_its_stage(extension):
     from fake_layout import FakeLayout
 
-    from photo_diorama.operators.build.properties import draw_options
+    from photo_diorama.operators.building.properties import draw_options
 
     layout = FakeLayout()
     draw_options(layout, extension.context.scene.photo_diorama)
@@ -109,9 +109,9 @@ def test_a_popup_with_all_its_sections_open_is_no_higher_than_a_screen(extension
     """Rows of 20 px on 1080 px, title and rim left out; a section without room says so. The tab, which scrolls, shows all."""
     from fake_layout import FakeLayout
 
-    from photo_diorama.operators import build
+    from photo_diorama.operators import building
 
-    cls = getattr(importlib.import_module(f"{build.__name__}.{module}"), operator)
+    cls = getattr(importlib.import_module(f"{building.__name__}.{module}"), operator)
 
     class Drawn:
         layout, filepath, depth, photo, what = FakeLayout(), str(street[0]), str(street[1]), "", "FILE"

@@ -157,7 +157,7 @@ def test_a_copy_of_a_diorama_is_left_alone(blender, street, import_photo, rebuil
 
 
 def test_a_photo_that_is_gone_or_a_fault_leaves_all_as_it_was(blender, street, import_photo, monkeypatch):
-    from photo_diorama.operators.build import rebuild
+    from photo_diorama.operators.building import rebuild
 
     root = import_photo(*street)
     before = everything()

@@ -97,7 +97,7 @@ def test_the_installed_extension_makes_keeps_and_rebuilds_a_diorama(installed, t
         assert bpy.ops.photo_diorama.rebuild("EXEC_DEFAULT", True, passes=0) == {{"FINISHED"}}
         root = bpy.data.objects["street"]
         assert {{o["photo_diorama_role"] for o in root.children}} == {{"photo", "border", "rig", "backdrop"}}, [*root.children]
-        from {MODULE}.operators.build.user_preferences import models_folder
+        from {MODULE}.operators.building.user_preferences import models_folder
         print("MODELS", models_folder(bpy.context))
         preferences.models_folder = "/somewhere/else"
         assert str(models_folder(bpy.context)) == "/somewhere/else"

@@ -43,7 +43,7 @@ def upgraded(blender, older, zipped, empty) -> dict:
         preferences = bpy.context.preferences.addons[{MODULE!r}].preferences
         preferences.drop_photos = True
         preferences.defaults.density = 2.0
-        from {MODULE}.operators.build.user_preferences import models_folder
+        from {MODULE}.operators.building.user_preferences import models_folder
         folder = models_folder(bpy.context)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "some_model.pt").write_text({MODEL!r})
@@ -55,7 +55,7 @@ def upgraded(blender, older, zipped, empty) -> dict:
     after = blender.script(f"""
         import json
         preferences = bpy.context.preferences.addons[{MODULE!r}].preferences
-        from {MODULE}.operators.build.user_preferences import models_folder
+        from {MODULE}.operators.building.user_preferences import models_folder
         folder = models_folder(bpy.context)
         heavy = [name for name in ("torch", "timm", "torchvision", "cv2", "scipy", "PIL") if name in sys.modules]
         handler = sys.modules[{MODULE!r} + ".ui.drop"].PHOTO_DIORAMA_FH_photo

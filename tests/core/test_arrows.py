@@ -20,9 +20,9 @@ LATE = {"torch", "torchvision", "timm", "cv2", "scipy", "PIL", "pillow_heif", "O
 MOST_LINES, MOST_FILES = 400, 12
 ORDER = """
 core: errors fault_report | camera | models job | settings shown_options | threads | raster | built_in memory photo scene viewer |
-      networks | networks/depth networks/inpaint silhouettes depth_file | depth |
+      layer_files networks | networks/depth networks/inpaint silhouettes depth_file | depth |
       layers batch depth_thumbnail | hidden_depth mesh | inpaint | pipeline | change_depth layer_pictures | change_parts
-operators: nodes | scene | on_diorama | repaint | light | staging | build | depth camera | output
+operators: nodes | scene | on_diorama | repaint | light | staging | building | depth camera | output
 ui: cli drop menus panels | blender_command preferences
 """
 """Rooms, and files that lie beside rooms, from the ground up: each imports from those before a bar that it comes after, from no

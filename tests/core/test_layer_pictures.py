@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 from scenes import ALL
 
-from photo_diorama.core.layer_pictures import INDEX, layer_files, layer_pictures
+from photo_diorama.core.layer_files.png_folder import INDEX, folder_files
+from photo_diorama.core.layer_pictures import layer_file_of
 from photo_diorama.core.layers.parts import with_part
 from photo_diorama.core.mesh.texture_layout import PaintedTexels
 from photo_diorama.core.pipeline import build_diorama
@@ -27,6 +28,10 @@ def built_of(files):
     return build_diorama(*files, SETTINGS)
 
 
+def written_of(built) -> dict[str, bytes]:
+    return {name: make() for name, make in folder_files(layer_file_of(built))}
+
+
 def opened(data: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(data)))
 
@@ -42,7 +47,7 @@ def composite(written: dict, index: dict) -> Image.Image:
 
 def test_composited_the_files_are_the_photo_and_each_lies_where_the_index_says(files):
     paths, scene = files
-    written = dict(layer_files(built_of(paths)))
+    written = written_of(built_of(paths))
     index = json.loads(written[INDEX])
     assert list(written)[-1] == INDEX
     assert np.array_equal(np.asarray(composite(written, index))[..., :3], scene.colour)
@@ -69,7 +74,7 @@ def test_parts_and_a_larger_photo_composite_to_the_photo_too(files, tmp_path):
     mask = np.zeros((120, 160), bool)
     mask[20:60, 10:50] = True
     built = build_diorama(large, depth, SETTINGS, parts=with_part(None, mask))
-    written = dict(layer_files(built))
+    written = written_of(built)
     index = json.loads(written[INDEX])
     assert {"photo", "part 1 photo"} <= {layer["name"] for layer in index["layers"]}
     assert np.array_equal(np.asarray(composite(written, index))[..., :3], colour)
@@ -77,14 +82,14 @@ def test_parts_and_a_larger_photo_composite_to_the_photo_too(files, tmp_path):
 
 def test_what_was_painted_on_a_texture_is_on_its_picture(files):
     built = built_of(files[0])
-    hidden = next(each for each in layer_pictures(built) if each.name == "hidden 1")
+    hidden = layer_file_of(built).layer("hidden 1")
     layout = built.mesh.layouts["atlas"]
     mask, colour = np.zeros(layout.size, bool), np.zeros((*layout.size, 4), np.float32)
     for at in np.flatnonzero(layout.surface == 1):
         row, column, height, width = layout.texels[at]
         mask[row : row + height, column : column + width] = True
     colour[..., :3] = (1, 0, 1)
-    painted = next(each for each in layer_pictures(built, {"atlas": PaintedTexels(mask, colour)}) if each.name == "hidden 1")
+    painted = layer_file_of(built, {"atlas": PaintedTexels(mask, colour)}).layer("hidden 1")
     shown = hidden.invented
     assert np.array_equal(painted.colour[shown][:, :3], np.tile(np.uint8([255, 0, 255]), (shown.sum(), 1)))
     assert np.array_equal(painted.invented, hidden.invented) and not painted.colour[~shown].any()

@@ -97,7 +97,7 @@ def test_what_moge_says_is_metres_a_focal_length_and_a_sky():
     points, z = made_points(1.25, 0.7)
     sure, scale = np.ones(z.shape), np.full(z.shape, 3.0)
     sure[:20] = 0.1
-    normals = np.zeros((*z.shape, 3))
+    normals = np.broadcast_to([0.6, 0, -0.8], (*z.shape, 3))
     values = np.concatenate([points, normals, sure[..., None], scale[..., None]], axis=-1).transpose(2, 0, 1).astype(np.float32)
     read = ARCHITECTURES["moge2_small"].read
     for known in (None, 1.25 * np.hypot(90, 130) / 2):
@@ -105,6 +105,7 @@ def test_what_moge_says_is_metres_a_focal_length_and_a_sky():
         assert said.kind == "metric" and said.focal_px == pytest.approx(1.25 * np.hypot(90, 130) / 2, rel=0.02)
         assert said.values[20:] == pytest.approx(3 * z[20:], rel=0.02)
         assert (said.values[:20] > 1e5).all() and np.isfinite(said.values).all()
+        assert (said.normals[:20] == 0).all() and np.allclose(said.normals[20:], [0.6, 0, -0.8])
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ from ...core.batch.manifest import (
 )
 from ...core.batch.request import Request
 from ...core.batch.workers import Limits, Outcome, Pool, Worker
-from ...core.depth.depth_map import ASK_ON_COMMAND_LINE
+from ...core.depth.depth_map import questions
 from ...core.depth.named_depth import find_named_depth
 from ...core.depth_file.shared_range import SharedRange
 from ...core.errors import DioramaError
@@ -131,8 +131,10 @@ class Batch:
             self.shared.settings_of(task.path, depth_of(task))
             if self.shared.first is not None:
                 self.session.say(f"depth of all as of {task.photo}: {self.shared.first.reading.told}")
-                if not self.shared.first.reading.sure:
-                    self.session.say(f"  {ASK_ON_COMMAND_LINE}")
+                reading = self.shared.first.reading
+                self.session.say(
+                    *(f"  {question}" for question in questions(not reading.sure, reading.sky.taken if reading.sky else "", window=False))
+                )
         to_do = [t for t in tasks if again or not is_done(self.records.get(t.photo), t, self.settings, self.output)]
         before = len(tasks) - len(to_do)
         self.session.say(f"{len(tasks)} photos, {before} of them done before" if before else f"{len(tasks)} photos")

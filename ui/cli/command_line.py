@@ -11,7 +11,7 @@ from pathlib import Path
 from ...core.errors import Cancelled, in_a_sentence
 from ...core.fault_report import report_fault
 from ...core.threads import threads_used
-from ...operators.build.fallback_folder import NO_EXTENSION_FOLDER
+from ...operators.building.fallback_folder import NO_EXTENSION_FOLDER
 from . import batch, batch_worker, farm, inspect_photo, make_diorama, manage_models, write_depth, write_layers
 from .flags import with_range_as_one
 from .session import CancelSignals, OwnWords, ProgressLine, Session, flush_streams, open_streams, plain, write_to

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...core.batch.request import Request
 from ...core.camera.framing import told as framing_told
-from ...core.depth.depth_map import ASK_ON_COMMAND_LINE
+from ...core.depth.depth_map import questions
 from ...core.errors import DioramaError, Kind
 from ...core.memory import BLENDER_ADDRESSES, address_space_left, free_caches, give_back, scarce_memory
 from ...core.pipeline import Diorama, build_diorama
@@ -211,8 +211,7 @@ def _report(session: Session, known: dict, output: Path, rendered: list[Path], t
         f"  focal length {known['focal_px']:g} px: {known['focal_source']}",
         f"  depth: {known['depth_source']}; nearest {known['nearest_m']:g} {metres}",
     )
-    if known["depth_unsure"]:
-        session.say(f"  {ASK_ON_COMMAND_LINE}")
+    session.say(*(f"  {question}" for question in questions(known["depth_unsure"], known["depth_sky_taken"], window=False)))
     if not sum(known["edges"]):
         session.say(
             "  nothing is torn: the depth shows no silhouette that is sure, so the photo is one sheet; pass --depth with a depth "

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...core.depth.depth_map import ASK_ON_COMMAND_LINE, depth_on_photo
+from ...core.depth.depth_map import depth_on_photo, questions
 from ...core.depth.find_depth import FoundDepth, find_depth
 from ...core.errors import DioramaError
 from ...core.photo.photo import Photo, load_photo
@@ -38,6 +38,7 @@ class WholeDepth:
     metric: bool
     source: str
     unsure: bool = False  # whether that is a guess
+    sky: str = ""  # as `Sky.taken`
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -80,8 +81,8 @@ def whole_depth(found: FoundDepth, photo: Photo, settings: Settings, long_side: 
     if not values.known.any():
         raise DioramaError(f"{name} has no known depth by {values.source}; use another source of depth.")
     if values.metric:
-        disparity = depth_on_photo(values, photo, settings.depth, long_side, name).disparity
-        return WholeDepth(1 / disparity, True, values.source, values.unsure)
+        depth = depth_on_photo(values, photo, settings.depth, long_side, name)
+        return WholeDepth(1 / depth.disparity, True, depth.source, depth.unsure, depth.sky)
     low = 0.0 if values.shift_known else float(values.values[values.known].min())
     high = float(values.values[values.known].max())
     if not high > low:
@@ -130,14 +131,13 @@ def _report(session: Session, output: Path, depth: WholeDepth, ending: str, seco
         told = f"relative disparity, larger is nearer, {TOP if ending == '.png' else 1} the nearest; it has no unit"
     cut = int((depth.values * 1000 > TOP).sum()) if unit == "mm" else 0
     session.say(f"{output}: {width}x{height}, {told}", f"  depth: {depth.source}")
-    if depth.unsure:
-        session.say(f"  {ASK_ON_COMMAND_LINE}")
+    session.say(*(f"  {question}" for question in questions(depth.unsure, depth.sky, window=False)))
     session.say(f"  to use it again: --depth {output} {read_again(depth.metric, ending)}")
     if cut:
         most = f"{TOP / 1000:g} m, which 16 bits cannot hold"
         session.warn(f"{cut:,} pixels of {output} are farther than {most}; .exr and .npy can.")
     session.result({
         "output": str(output.absolute()), "kind": kind, "unit": unit, "width": width, "height": height,
-        "lowest": low, "highest": high, "cut_off": cut, "source": depth.source, "unsure": depth.unsure,
+        "lowest": low, "highest": high, "cut_off": cut, "source": depth.source, "unsure": depth.unsure, "sky": depth.sky,
         "read_with": read_again(depth.metric, ending), "seconds": round(seconds, 4), "peak_memory_mb": peak_memory_mb(),
     })  # fmt: skip

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import time
+from functools import partial
 from pathlib import Path
 
 from ...core.errors import DioramaError
-from ...core.layer_pictures import INDEX, layer_files
+from ...core.layer_files.write_layers import is_folder, write_layer_file
+from ...core.layer_pictures import layer_file_of
 from ...core.pipeline import build_diorama
 from .flags import add_common, add_options, settings_from
-from .output_paths import check_target, write_whole
+from .output_paths import check_target, put
 from .session import Session, peak_memory_mb
 
 
@@ -28,13 +30,13 @@ def run(given: argparse.Namespace, session: Session) -> None:
     if given.photo.suffix.lower() == ".blend":
         raise DioramaError(f"{given.photo} is a scene; open it in Blender and use Export Layers there, or name the photo here.")
     started = time.perf_counter()
-    check_target(given.output, given.overwrite, [given.photo, given.depth], folder=True)
+    check_target(given.output, given.overwrite, [given.photo, given.depth], folder=is_folder(given.output))
     built = build_diorama(given.photo, given.depth, settings_from(given), session.progress, models=session.models)
-    written = []
-    for name, data in layer_files(built):
-        session.progress(f"Writing {name}", 1.0)
-        write_whole(given.output / name, data, given.overwrite)
-        written.append(str((given.output / name).absolute()))
-    session.say(f"{given.output}: {len(written) - 1} pictures, front first in {INDEX}")
-    facts = {"output": str(given.output.absolute()), "files": written, "photo_size": [built.photo.camera.width, built.photo.camera.height]}
-    session.result(facts | {"seconds": round(time.perf_counter() - started, 4), "peak_memory_mb": peak_memory_mb()})
+    file = layer_file_of(built)
+    written = write_layer_file(given.output, file, partial(put, overwrite=given.overwrite), session.progress)
+    session.say(f"{given.output}: {len(file.layers)} layers, front first: {', '.join(each.name for each in file.layers)}")
+    session.result({
+        "output": str(given.output.absolute()), "files": [str(each.absolute()) for each in written],
+        "layers": [each.name for each in file.layers], "photo_size": [built.photo.camera.width, built.photo.camera.height],
+        "seconds": round(time.perf_counter() - started, 4), "peak_memory_mb": peak_memory_mb(),
+    })  # fmt: skip

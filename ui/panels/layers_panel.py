@@ -2,7 +2,7 @@
 
 import bpy
 
-from ...operators.build.update_from import UpdateFrom
+from ...operators.building.update_from import UpdateFrom
 from ...operators.depth.layers import (
     DeleteLayer,
     DuplicateLayer,

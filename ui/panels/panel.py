@@ -7,13 +7,13 @@ import textwrap
 
 import bpy
 
-from ...core.depth.depth_map import ASK_IN_WINDOW
-from ...operators.build import build_operator
-from ...operators.build.better_depth import GetBetterDepth, is_wanted, offered
-from ...operators.build.defaults import LoadDefaults, SaveDefaults
-from ...operators.build.import_photo import ImportPhoto
-from ...operators.build.properties import draw_options, set_values, settings_of, values_of
-from ...operators.build.rebuild import Rebuild
+from ...core.depth.depth_map import questions
+from ...operators.building import build_operator
+from ...operators.building.better_depth import GetBetterDepth, is_wanted, offered
+from ...operators.building.defaults import LoadDefaults, SaveDefaults
+from ...operators.building.import_photo import ImportPhoto
+from ...operators.building.properties import draw_options, set_values, settings_of, values_of
+from ...operators.building.rebuild import Rebuild
 from ...operators.depth.invert_depth import InvertDepth
 from ...operators.scene.root import find_root, kept_source, world_scale
 from ...operators.staging.depth_preview import draw_depth_preview
@@ -109,7 +109,8 @@ def facts_told(source: dict, scale: float = 1.0) -> list[tuple[str, str]]:
     rows += [("Focal length", lambda: f"{_full_frame(source):.0f}\u00a0mm as on full frame, {source['focal_px']:,.0f}\u00a0px")]
     rows += [("", lambda: source["focal_source"])]
     rows += [("Depth", lambda: source["depth_source"])]
-    rows += [("", lambda: ASK_IN_WINDOW)] if source.get("depth_unsure") is True else []
+    asked = questions(source.get("depth_unsure") is True, str(source.get("depth_sky_taken", "")), window=True)
+    rows += [("", lambda question=question: question) for question in asked]
     rows += [("Nearest", lambda: _distance(source["nearest_m"] * scale, source["metric"]))]
     rows += [("Middle", lambda: _distance(source["focus_m"] * scale, source["metric"]))]
     rows += [("Layers", lambda: _layers(source["layers"], sum(source["edges"])))]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import bpy
 
 from ...core.models import store as models
-from ...operators.build.model_files import DownloadModel, ImportModel, RemoveModel, ShareModels
-from ...operators.build.user_preferences import models_folder, shared_models_folder
+from ...operators.building.model_files import DownloadModel, ImportModel, RemoveModel, ShareModels
+from ...operators.building.user_preferences import models_folder, shared_models_folder
 
 THERE = ("installed", "unchecked")
 

@@ -8,8 +8,8 @@ import bpy
 
 from ... import __package__ as base_package
 from ...core.threads import ThreadSettings, use_threads
-from ...operators.build.properties import PhotoDioramaDefaults, declared, draw_options
-from ...operators.build.user_preferences import models_folder, preferences
+from ...operators.building.properties import PhotoDioramaDefaults, declared, draw_options
+from ...operators.building.user_preferences import models_folder, preferences
 from ..drop import set_drop
 from . import user_torch
 from .model_list import draw_models, propose_shared_models

@@ -38,6 +38,7 @@ class Prediction(NamedTuple):
     kind: Kind
     zero_is_far: bool = False  # of disparity: 0 is infinitely far, so that only the scale is unknown
     focal_px: float | None = None  # that the network saw in the picture, in pixels of `values`
+    normals: np.ndarray | None = None  # (h, w, 3) float32: unit, towards the camera, its axes; 0 where unknown; None: it tells none
 
 
 Read = Callable[[np.ndarray, float | None], Prediction]
@@ -72,7 +73,9 @@ def _points(values: np.ndarray, focal_px: float | None) -> Prediction:
     found = recover_focal_and_shift(points, known, focal_px / half if focal_px else None)
     focal, shift = found or (None, 0.0)
     depth = (points[..., 2] + shift) * scale
-    return Prediction(np.where(known & (depth > 0), depth, FAR).astype(np.float32), "metric", focal_px=focal and focal * half)
+    known &= depth > 0
+    normals = np.where(known[..., None], np.moveaxis(values[3:6], 0, 2), 0).astype(np.float32)
+    return Prediction(np.where(known, depth, FAR).astype(np.float32), "metric", focal_px=focal and focal * half, normals=normals)
 
 
 @dataclass(frozen=True)

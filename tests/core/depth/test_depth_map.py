@@ -247,6 +247,17 @@ def test_what_a_network_or_a_photo_brings_is_checked_too(metric):
             depth_on_photo(found, PHOTO, METRIC, WIDTH, "my photo.jpg")
 
 
+@pytest.mark.parametrize("times", [1, 2, 4])
+def test_told_normals_come_along_at_any_size_and_unknown_ones_stay_unknown(times):
+    """Of a network's size, smaller or larger than the grid."""
+    normals = np.zeros((HEIGHT * times // 2, WIDTH * times // 2, 3), np.float32)
+    normals[:, WIDTH * times // 4 :] = 0.6, 0, -0.8
+    found = DepthValues(METRES, METRES > 0, True, False, "made", stretched=True, normals=normals)
+    placed = depth_on_photo(found, PHOTO, METRIC, WIDTH, "my photo.jpg").normals
+    assert placed.shape == (HEIGHT, WIDTH, 3) and placed.dtype == np.float32
+    assert (placed[:, : WIDTH // 2 - 1] == 0).all() and np.allclose(placed[:, WIDTH // 2 + 1 :], [0.6, 0, -0.8], atol=1e-6)
+
+
 def npz_bytes(**members: bytes) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -62,7 +62,7 @@ class Estimator:
 
     def predict(self, photo: np.ndarray, focal_px: float | None = None):
         self.asked.append(photo)
-        return SimpleNamespace(values=self.values, kind=self.kind, zero_is_far=False, focal_px=None)
+        return SimpleNamespace(values=self.values, kind=self.kind, zero_is_far=False, focal_px=None, normals=None)
 
 
 @pytest.fixture

@@ -160,6 +160,12 @@ def test_an_edit_is_taken_over_to_the_pixel():
     assert carry_edit_over(DepthEdit(SLOPE, SLOPE), depth, photo) is depth and carry_edit_over(None, depth, photo) is depth
 
 
+def test_told_normals_are_forgotten_where_the_depth_was_edited():
+    told = np.broadcast_to(np.float32([0, 0, -1]), (*SLOPE.shape, 3))
+    made = carry_edit_over(an_edit(), DepthMap(SLOPE, ~box(), True, "by construction", normals=told), two_planes().photo())
+    assert np.array_equal(made.normals, np.where(box()[..., None], 0, told))
+
+
 @pytest.mark.parametrize(("scale", "shift"), [(0.2, 0.0), (3.0, 0.1)])
 def test_an_edit_follows_another_scale_and_shift(scale, shift):
     depth = DepthMap(SLOPE * np.float32(scale) + np.float32(shift), np.ones(SLOPE.shape, bool), False, "x")

@@ -23,12 +23,11 @@ def test_distances_along_negative_z(tmp_path, sky):
 
 
 def test_an_unknown_sky_is_told(tmp_path):
-    z = np.where(Z == 80, 0, Z * 1000).astype(np.uint16)
-    cv2.imwrite(str(tmp_path / "z.png"), z)
-    assert "where a sky would be" in read(tmp_path / "z.png", depth_kind="metric")[1].source
-    assert "where a sky would be" not in read(tmp_path / "z.png", depth_kind="metric", depth_sky="farthest")[1].source
+    cv2.imwrite(str(tmp_path / "z.png"), np.where(Z == 80, 0, Z * 1000).astype(np.uint16))
     cv2.imwrite(str(tmp_path / "whole.png"), (Z * 1000).clip(1, 65000).astype(np.uint16))
-    assert "where a sky would be" not in read(tmp_path / "whole.png", depth_kind="metric")[1].source
+    assert "as of a sky, is put far away" in read(tmp_path / "z.png", depth_kind="metric")[1].source
+    assert "as of a sky" not in read(tmp_path / "z.png", depth_kind="metric", depth_sky="farthest")[1].source
+    assert "as of a sky" not in read(tmp_path / "whole.png", depth_kind="metric")[1].source
 
 
 @pytest.mark.parametrize("options", [{"depth_range": "5 5"}, {"depth_unknown": "foo"}])

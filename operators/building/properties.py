@@ -104,9 +104,7 @@ def _property(f: dataclasses.Field, flags: dict):
         return bpy.props.IntProperty(min=about["low"], max=about["high"], **told)
     if isinstance(f.default, float):
         small = about["high"] <= 1
-        return bpy.props.FloatProperty(
-            min=about["low"], max=about["high"], precision=4 if small else 2, step=0.1 if small else 10, **told
-        )
+        return bpy.props.FloatProperty(min=about["low"], max=about["high"], precision=4 if small else 2, step=0.1 if small else 10, **told)
     return bpy.props.StringProperty(**told)
 
 

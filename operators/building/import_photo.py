@@ -11,7 +11,7 @@ from pathlib import Path
 import bpy
 from bpy_extras.io_utils import ImportHelper
 
-from ...core.depth.depth_map import ASK_IN_WINDOW
+from ...core.depth.depth_map import questions
 from ...core.depth.find_depth import BESIDE
 from ...core.depth.named_depth import find_named_depth, pair
 from ...core.depth_file.shared_range import SharedRange
@@ -47,9 +47,7 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
     bl_label = "Make Diorama"
     bl_options = {"REGISTER", "UNDO", "PRESET"}
 
-    filter_glob: bpy.props.StringProperty(
-        default=";".join("*" + ending for ending in (*PHOTO_ENDINGS, *DEPTH_ENDINGS)), options=HIDDEN
-    )
+    filter_glob: bpy.props.StringProperty(default=";".join("*" + ending for ending in (*PHOTO_ENDINGS, *DEPTH_ENDINGS)), options=HIDDEN)
     directory: bpy.props.StringProperty(subtype="DIR_PATH", options=HIDDEN)
     files: bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options=HIDDEN)
     # Blender's file browser goes by this name, and shows photos as pictures
@@ -114,8 +112,8 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
                 self.report({"INFO"}, f"{built.photo.name}: {note}.")
             if built.found.origin == BESIDE:
                 self.report({"INFO"}, f"The depth of {built.photo.name} is from {built.depth.source}.")
-            if built.depth.unsure:
-                self.report({"INFO"}, f"{built.depth.source}: {ASK_IN_WINDOW}.")
+            for question in questions(built.depth.unsure, built.depth.sky, window=True):
+                self.report({"INFO"}, f"{built.depth.source}: {question}.")
             if built.whole:
                 self.report({"INFO"}, f"Nothing in {built.photo.name} is torn, as its depth shows no silhouette that is sure: "
                             "choose a depth file or a better depth network for more")  # fmt: skip

@@ -17,13 +17,13 @@ from ...core.mesh.triangulate import LayeredMesh
 from ...core.pipeline import Diorama, build_diorama
 from ...core.settings import DepthSettings, SceneSettings, Settings
 from ..nodes.relief_sliders import renew_relief
+from ..on_diorama import OnDiorama
 from ..repaint.painted import carry_paint, secure, take_from_tint
 from ..scene.camera_moves import MOVE_KEY, MOVE_OPTIONS, animate, clear, keep_framing
 from ..scene.depth_image import EDITED_KEY, edit_on, image_on, keep_edit, parts_on
 from ..scene.emit import add_camera, edge_of, make_mesh, match_camera, set_up_scene, short_name
 from ..scene.keys import ROLE_KEY, SETTINGS_KEY, SOURCE_KEY
 from ..scene.materials import MATERIAL_OPTIONS, made_images, photo_image, texture_material, texture_of
-from ..on_diorama import OnDiorama
 from ..scene.root import find_root, kept_settings, kept_source, objects_by_role, source_files, source_of
 from ..scene.surfaces import image_nodes, image_nodes_of, images_of, root_by_name, surfaces_of
 from ..scene.tint import kept_tint, tint, tinted_images

@@ -1,0 +1,1 @@
+"""Files of layers, for programs that paint and composite: PNG folder, Photoshop, OpenRaster, OpenEXR."""

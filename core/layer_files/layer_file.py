@@ -1,0 +1,235 @@
+"""One file of layers, whatever its format: what programs that paint and composite keep of a picture."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..errors import DioramaError, Kind
+
+DEPTH, INVENTED = "depth", "invented"
+"""What follows a layer's name in that of its planes, "hidden 1 depth"; and the groups that hold them."""
+PHOTO_NAMES = re.compile(r"(part \d+ )?photo", re.IGNORECASE)
+"""Layers of the photo's own pixels: where all else is lost, they tell where its frame lies."""
+WHITE = re.compile(r"depth, white is ([-+.\deE]+) per metre")
+MOST_NOTES = 20
+TOP = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535, np.dtype(np.float32): 1}
+"""What stands for opaque, by the kind of the colours."""
+
+
+@dataclass(frozen=True)
+class FileLayer:
+    """One layer: a rectangle of the canvas."""
+
+    name: str  # as it is in the file: "photo", "border", "hidden 1" ... of ours
+    corner: tuple[int, int]  # row and column on the canvas of its first pixel; it may reach beyond the canvas
+    colour: np.ndarray  # (h, w, 4) uint8 or uint16 sRGB, or float32 linear Rec. 709; straight alpha, masks applied; h, w may be 0
+    opacity: float = 1.0  # 0 to 1, its groups' included
+    visible: bool = True  # its groups' included
+    groups: tuple[str, ...] = ()  # names of those that it lies in, the outermost first
+    disparity: np.ndarray | None = None  # (h, w) float32, 1/m (see LayerFile.white); 0 where the file has none
+    invented: np.ndarray | None = None  # (h, w) bool: what the photo does not show; None where the file does not say
+
+    @property
+    def rows_and_columns(self) -> tuple[slice, slice]:
+        """Its place on the canvas; of a layer that reaches beyond, ends may be negative."""
+        (top, left), (height, width) = self.corner, self.colour.shape[:2]
+        return slice(top, top + height), slice(left, left + width)
+
+
+@dataclass(frozen=True)
+class LayerFile:
+    """A file of layers, the front one first."""
+
+    canvas: tuple[int, int]  # rows and columns
+    frame: tuple[int, int, int, int] | None  # of the photo on the canvas: top, left, height, width; None where nothing tells
+    layers: tuple[FileLayer, ...]  # front first, all of one kind of colour
+    white: float | None = None  # 1/m for which the top level of depth stands; None: disparity is from 0 to 1 of something unknown
+    depth_step: float = 0.0  # disparity between two levels of depth, for those that are whole numbers; 0 for floats
+    metric: bool | None = None  # whether metres are real ones; None where the file does not say
+    photo: str = ""  # the photo's name
+    notes: tuple[str, ...] = ()  # sentences on what was flattened or left out
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether colours are linear floats, and not sRGB-encoded whole numbers."""
+        return bool(self.layers) and self.layers[0].colour.dtype == np.float32
+
+    def layer(self, name: str) -> FileLayer | None:
+        """The first layer of that name, however it is written (capitals, underscores for spaces); None without."""
+        return next((each for each in self.layers if plain(each.name) == plain(name)), None)
+
+
+def plain(name: str) -> str:
+    """A layer's name as it is compared.
+
+    >>> plain(" Hidden_1 ")
+    'hidden 1'
+    """
+    return " ".join(name.replace("_", " ").split()).casefold()
+
+
+def placed(values: np.ndarray, corner: tuple[int, int], shape: tuple[int, ...], at: tuple[int, int] = (0, 0)) -> np.ndarray:
+    """A rectangle's values (h, w[, channels]) at `corner` within another, of `shape` at `at`; 0 where they do not reach.
+
+    >>> placed(np.ones((2, 2), int), (-1, 0), (2, 3)).tolist()
+    [[1, 1, 0], [0, 0, 0]]
+    """
+    top, left = corner[0] - at[0], corner[1] - at[1]
+    if (top, left) == (0, 0) and values.shape[:2] == shape:
+        return values
+    result = np.zeros((*shape[:2], *values.shape[2:]), values.dtype)
+    rows = slice(max(0, top), max(0, min(shape[0], top + values.shape[0])))
+    columns = slice(max(0, left), max(0, min(shape[1], left + values.shape[1])))
+    if rows.start < rows.stop and columns.start < columns.stop:
+        result[rows, columns] = values[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+    return result
+
+
+def bounding_box(there: np.ndarray) -> tuple[slice, slice]:
+    """The smallest rectangle of (h, w) bool that holds all that is there; empty without any."""
+    rows, columns = np.flatnonzero(there.any(axis=1)), np.flatnonzero(there.any(axis=0))
+    if not len(rows):
+        return slice(0, 0), slice(0, 0)
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def levels(layer: FileLayer, white: float, kind: type) -> np.ndarray:
+    """A layer's disparity as whole numbers, of which the largest stands for `white`; 0 where there is none, and only there."""
+    assert layer.disparity is not None
+    top = np.iinfo(kind).max
+    return np.clip(np.rint(layer.disparity * np.float32(top / white)), layer.disparity > 0, top).astype(kind)
+
+
+def highest_disparity(layers: Iterable[FileLayer]) -> float:
+    """1/m; 1 without any depth."""
+    highest = [float(each.disparity.max()) for each in layers if each.disparity is not None and each.disparity.size]
+    return max(highest, default=0.0) or 1.0
+
+
+def frame_by_photo(layers: Iterable[FileLayer]) -> tuple[int, int, int, int] | None:
+    """The photo's frame as its own layers tell it; None without."""
+    boxes = [each.rows_and_columns for each in layers if PHOTO_NAMES.fullmatch(plain(each.name)) and each.colour.size]
+    if not boxes:
+        return None
+    top, left = min(box[0].start for box in boxes), min(box[1].start for box in boxes)
+    return top, left, max(box[0].stop for box in boxes) - top, max(box[1].stop for box in boxes) - left
+
+
+def with_planes(layers: Iterable[FileLayer], white: float | None) -> tuple[list[FileLayer], float | None, list[str]]:
+    """Layers that lie in groups of depth or masks become planes of those that they are named after.
+
+    Returns the others, 1/m for white (as a group's name tells it, where `white` is None), and notes on planes without a layer.
+    """
+    own, planes, notes = [], {}, []
+    for each in layers:
+        group = each.groups[0] if each.groups else ""
+        if found := WHITE.fullmatch(group):
+            white = white or _number(found[1])
+        kind = DEPTH if found or group == DEPTH else INVENTED if group == INVENTED else ""
+        if kind and plain(each.name).endswith(" " + kind):
+            planes[plain(each.name).removesuffix(" " + kind), kind] = each
+        else:
+            own.append(each)
+    result = []
+    for each in own:
+        depth, mask = planes.pop((plain(each.name), DEPTH), None), planes.pop((plain(each.name), INVENTED), None)
+        at = each.corner, each.colour.shape[:2]
+        if depth is not None:
+            grey = placed(_grey(depth), depth.corner, at[1], at[0])
+            each = replace(each, disparity=grey * np.float32(white or 1.0))
+        if mask is not None:
+            each = replace(each, invented=placed(_grey(mask) >= 0.5, mask.corner, at[1], at[0]))
+        result.append(each)
+    notes += [f'The {kind} of "{name}" belongs to no layer of that name and is left out.' for name, kind in planes]
+    return result, white, notes
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if 0 < number < 1e12 else None
+
+
+def _grey(layer: FileLayer) -> np.ndarray:
+    """(h, w) float32 from 0 to 1 of a grey layer, 0 where it is transparent."""
+    colour = layer.colour
+    return np.where(colour[..., 3] > 0, colour[..., 1], 0).astype(np.float32) / np.float32(TOP[colour.dtype])
+
+
+def composite(file: LayerFile) -> np.ndarray:
+    """(rows, columns, 4) of all visible layers over each other on the canvas, of their own kind, straight alpha."""
+    kind = file.layers[0].colour.dtype
+    result = np.zeros((*file.canvas, 4), kind)
+    for each in reversed(file.layers):
+        if not each.visible or not each.colour.size:
+            continue
+        (rows, columns), top = each.rows_and_columns, TOP[kind]
+        inside = slice(max(0, rows.start), max(0, rows.stop)), slice(max(0, columns.start), max(0, columns.stop))
+        below = result[inside]
+        over = placed(each.colour, each.corner, below.shape[:2], (inside[0].start, inside[1].start))
+        _lay_over(below, over, each.opacity, top)
+    return result
+
+
+def _lay_over(below: np.ndarray, over: np.ndarray, opacity: float, top: int) -> None:
+    """Composites (h, w, 4) over another in place; to the bit where alpha is none or all."""
+    import cv2
+
+    alpha = over[..., 3]
+    whole = (alpha == top) if opacity == 1 else np.zeros(alpha.shape, bool)
+    soft = (alpha > 0) & ~whole
+    below[...] = cv2.copyTo(over, whole.view(np.uint8), below.copy())
+    if soft.any():
+        a = over[soft].astype(np.float64) / top
+        b = below[soft].astype(np.float64) / top
+        share = a[:, 3:] * opacity
+        total = share + b[:, 3:] * (1 - share)
+        mixed = (a[:, :3] * share + b[:, :3] * b[:, 3:] * (1 - share)) / np.maximum(total, 1e-9)
+        values = np.hstack([mixed, total]) * top
+        below[soft] = values if top == 1 else np.rint(values)
+
+
+def damaged(name: object, how: str = "save it again") -> DioramaError:
+    """The sentence for a file that breaks off or contradicts itself."""
+    return DioramaError(f"{name} is damaged or cut short; {how}.", Kind.UNUSABLE_FILE)
+
+
+def told(notes: Iterable[str]) -> tuple[str, ...]:
+    """Notes without repetitions, a bounded number of them."""
+    every = list(dict.fromkeys(notes))
+    if len(every) > MOST_NOTES:
+        every = [*every[: MOST_NOTES - 1], f"{len(every) - MOST_NOTES + 1} more remarks of this kind are left out."]
+    return tuple(every)
+
+
+def of_one_kind(layers: list[FileLayer]) -> list[FileLayer]:
+    """Layers whose colours are all of the largest kind among them."""
+    kinds = [each.colour.dtype for each in layers if each.colour.size]
+    kind = max(kinds, key=lambda kind: kind.itemsize, default=np.dtype(np.uint8))
+    return [replace(each, colour=_as_kind(each.colour, kind)) for each in layers]
+
+
+def _as_kind(colour: np.ndarray, kind: np.dtype) -> np.ndarray:
+    if colour.dtype == kind or not colour.size:
+        return colour.astype(kind, copy=False)
+    if kind == np.uint16:
+        return colour.astype(np.uint16) * np.uint16(257)
+    from ..raster.colour_curves import linear_from_srgb
+
+    share = colour.astype(np.float32) / np.float32(TOP[colour.dtype])
+    share[..., :3] = linear_from_srgb(share[..., :3])
+    return share
+
+
+def named_once(layers: Iterable[FileLayer]) -> Iterator[str]:
+    """A note for each name that several layers have."""
+    seen: dict[str, int] = {}
+    for each in layers:
+        seen[plain(each.name)] = seen.get(plain(each.name), 0) + 1
+    yield from (f'{count} layers are called "{name}"; the front one is taken for it.' for name, count in seen.items() if count > 1)
