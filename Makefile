@@ -5,6 +5,7 @@
 # make test                                          all tests, with what they need
 # make test-versions                                 the tests with Blender in Blender 5.0 and 5.2 too, whole
 # make test-blender-real                             the zips with their wheels in Blender 4.5, 5.0, 5.2 and in Debian's program
+# make photo-alone                                   a photo alone by the small zips in the same, and what it makes compared
 # make test-zip ZIP=a.zip BLENDER=program            one zip in a Blender program of this system
 # make test-windows                                  the first steps of a Windows user under Wine, with a Windows zip's own wheels
 # make extension [TARGET=linux-x64-py311] [EDITION=small]  the zips in dist/, with their wheels, and repositories of them
@@ -12,6 +13,8 @@
 # make wheels-lock                                   pin the wheels anew, after a change of versions in wheels/lock.toml
 # make train-depth CACHE=folder [PHOTOS="folder ..."]  the depth network again, from its renders on (training/depth/README.md)
 # make fuzz MINUTES=30                               looks for files that a reader fails on, led by the code they reach
+# make release-files                                 checksums of the zips and the repositories as one file, for a release
+# make workflows [ACTIONLINT=program]                checks .github/workflows
 # make lint, make clean
 PYTHON ?= python3.11
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
@@ -22,7 +25,7 @@ SYSTEM_LIBRARIES := libegl1 libgl1 libxi6 libxrender1 libxkbcommon0 libsm6 libxf
 WHEELS ?= dist/wheels
 BLENDER_ROOT ?= dist/debian-blender
 
-.PHONY: demo check coverage tag test test-versions test-blender-real test-windows test-zip checksums extension bare wheels-lock train-depth fuzz lint clean
+.PHONY: demo check coverage tag test test-versions test-blender-real photo-alone test-windows test-zip checksums release-name release-files workflows extension bare wheels-lock train-depth fuzz lint clean
 
 .venv/ready: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -70,6 +73,9 @@ test-versions: .venv/ready-dev
 test-blender-real: .venv/ready-dev
 	BLENDER_ROOT="$(BLENDER_ROOT)" WHEELS="$(WHEELS)" EDITION="$(EDITION)" sh tests/blender_real/run.sh
 
+photo-alone: .venv/ready-dev
+	BLENDER_ROOT="$(BLENDER_ROOT)" WHEELS="$(WHEELS)" EDITION=small TESTS=tests/blender_real/test_photo_alone.py sh tests/blender_real/run.sh
+
 test-zip: .venv/ready-dev
 	DIORAMA_ZIP="$(ZIP)" DIORAMA_PROGRAM="$(BLENDER)" $(BIN)/python -m pytest tests/blender_real -s --durations=0
 
@@ -99,6 +105,17 @@ lint: .venv/ready-dev
 # of all zips in dist/, as `sha256sum -c` reads them
 checksums:
 	cd dist && sha256sum *.zip > SHA256SUMS
+
+release-files: checksums
+	tar -C dist -czf dist/repository.tar.gz repository repository-small
+
+# TAG=v1.2.3 is the version that the manifest tells
+release-name:
+	test "v$$(sed -n 's/^version = "\(.*\)"/\1/p' blender_manifest.toml)" = "$(TAG)"
+
+ACTIONLINT ?= actionlint
+workflows:
+	$(ACTIONLINT) .github/workflows/*.yml
 
 clean:
 	rm -rf .venv out dist

@@ -18,9 +18,9 @@ def main() -> None:
     given, moon = moon_in_blender(__doc__, 2)
     import bpy
 
-    from photo_diorama.core.change_depth import scene_to_click
+    from photo_diorama.core.edit_and_rebuild import scene_to_click
+    from photo_diorama.operators.depth.change_region import source_on
     from photo_diorama.operators.depth.click_region import click
-    from photo_diorama.operators.depth.edit_depth import source_on
     from photo_diorama.operators.scene.depth_image import edit_on
 
     bpy.ops.photo_diorama.import_photo(filepath=str(moon / "moon.jpg"), depth=str(moon / "moon.npy"), long_side=given.long_side)

@@ -1,4 +1,4 @@
-"""Everything that turns a photo into a layered mesh; knows nothing of Blender."""
+"""Everything that turns a photo into a layered mesh; imports nothing of Blender."""
 
 import os
 

@@ -56,7 +56,7 @@ NO_MEMORY = (
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:
-    """Whether an error, or one of its causes, means that memory ran out, whatever type a library raised."""
+    """Whether an error, or one of its causes, means that memory ran out; libraries raise different types for it."""
     for _ in range(8):
         if error is None or isinstance(error, DioramaError):
             return False
@@ -87,7 +87,7 @@ def without_torch(inpainter: str, error: ImportError, instead: str) -> DioramaEr
 
 
 def in_a_sentence(error: BaseException) -> DioramaError | None:
-    """An exception as an error for the user: out of memory, a missing package, a disk error. None for a bug of ours."""
+    """An exception as an error for the user: out of memory, a missing package, a disk error. None for a fault in Photo Diorama."""
     if isinstance(error, DioramaError):
         return error
     if is_out_of_memory(error):

@@ -1,4 +1,4 @@
-"""Writes a report of a bug of ours that the user can send: traceback and versions."""
+"""Writes a report of a fault of Photo Diorama that the user can send: traceback and versions."""
 
 from __future__ import annotations
 

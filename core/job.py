@@ -15,7 +15,7 @@ Work = Callable[[Callable[[str, float], None]], Any]
 
 
 ENOUGH_DONE, ENOUGH_SECONDS = 0.1, 1.0
-"""Before this part of the work or these seconds nobody can say how long the rest takes."""
+"""Before this part of the work or these seconds no remaining time is shown: it would be a guess."""
 
 
 class Job:

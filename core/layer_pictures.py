@@ -9,8 +9,8 @@ import numpy as np
 
 from .layer_files.layer_file import TOP, FileLayer, LayerFile, bounding_box, highest_disparity
 from .layers.layered_depth_image import Layer
-from .mesh.atlas import without_gaps
-from .mesh.texture_layout import SKIRT, PaintedTexels, TextureLayout, carry_over, layout_of_boxes
+from .mesh.atlas import surface_number, without_gaps
+from .mesh.texture_layout import PaintedTexels, TextureLayout, carry_over, layout_of_boxes
 from .pipeline import Diorama
 from .raster.colour_curves import linear_from_srgb
 
@@ -56,12 +56,17 @@ def canvas_of(built: Diorama) -> _Canvas:
 def layer_file_of(built: Diorama, painted: Mapping[str, PaintedTexels] | None = None) -> LayerFile:
     """Every surface as a layer, front first. `painted` is what an artist painted on the built textures, by texture.
 
-    The photo, or its parts, comes first with its own pixels: over whatever lies behind, the composite is the photo to the last bit.
+    The photo, or its parts, comes first with its own pixels, so the composite over any background is the photo to the last bit.
     """
     canvas, painted = canvas_of(built), painted or {}
     layers = _of_the_photo(built, canvas, painted.get("photo"))
-    for k, layer in enumerate(built.image.layers):
-        if (found := _invented(layer, k, built, canvas, painted.get("atlas"))) is not None:
+    image = built.image
+    before = [_lies_before(layer, image.layers[0]) for layer in image.layers]
+    for k in [k for k in range(len(image.layers)) if before[k]]:
+        if (found := _invented(image.layers[k], k, built, canvas, painted.get("atlas"))) is not None:
+            layers.insert(0, found)
+    for k, layer in enumerate(image.layers):
+        if not before[k] and (found := _invented(layer, k, built, canvas, painted.get("atlas"))) is not None:
             layers.append(found)
     rows, columns = canvas.inside
     frame = rows.start, columns.start, rows.stop - rows.start, columns.stop - columns.start
@@ -82,10 +87,15 @@ def _of_the_photo(built: Diorama, canvas: _Canvas, painted: PaintedTexels | None
         there = part == number
         rows, columns = box = bounding_box(there)
         corner = inside[0].start + rows.start, inside[1].start + columns.start
-        nothing = np.zeros(there[box].shape, bool)
+        nothing = np.broadcast_to(np.bool_(False), there[box].shape)
         pixels, depth = (colour, disparity) if there.all() else (_only(each[box], there[box]) for each in (colour, disparity))
         layers.append(FileLayer(f"part {number} photo" if number else "photo", corner, pixels, disparity=depth, invented=nothing))
     return layers
+
+
+def _lies_before(layer: Layer, photo: Layer) -> bool:
+    """Whether a layer that came in as its own lies before the photo for the most part."""
+    return bool(layer.number) and (layer.disparity > photo.disparity)[layer.present & photo.present].mean() > 0.5
 
 
 def _invented(layer: Layer, k: int, built: Diorama, canvas: _Canvas, painted: PaintedTexels | None) -> FileLayer | None:
@@ -104,12 +114,12 @@ def _invented(layer: Layer, k: int, built: Diorama, canvas: _Canvas, painted: Pa
     picture[..., :3] = canvas.brought(_stored(linear_from_srgb(colour) if linear else colour, kind), True, box)
     picture[..., 3] = TOP[kind]
     if painted is not None:
-        surface = SKIRT if k and k == built.image.skirt else k
+        surface = surface_number(built.image, k)
         texels, _ = carry_over(painted, built.mesh.layouts["atlas"], _as_layout(canvas, surface, box))
         picture[texels.mask, :3] = _stored(texels.colours(linear)[texels.mask][:, :3], kind)
     depth = _only(canvas.brought(layer.disparity, False, box), there)
-    name, corner = f"hidden {k}" if k else "border", (rows.start, columns.start)
-    return FileLayer(name, corner, _only(picture, there), disparity=depth, invented=there)
+    name, corner = layer.name or (f"hidden {k}" if k else "border"), (rows.start, columns.start)
+    return FileLayer(name, corner, _only(picture, there), disparity=depth, invented=np.broadcast_to(np.bool_(True), there.shape))
 
 
 def _as_layout(canvas: _Canvas, surface: int, box: tuple[slice, slice]) -> TextureLayout:

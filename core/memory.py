@@ -93,7 +93,7 @@ def give_back() -> None:
 
 
 def free_caches(package: str) -> None:
-    """Empties every cache of the loaded modules of a package: whatever has `cache_clear`, as functions under `lru_cache` have.
+    """Empties every cache of the loaded modules of a package: everything with a `cache_clear`, such as functions under `lru_cache`.
 
     Networks and results are read or computed again when they are next needed.
     """

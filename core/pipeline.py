@@ -22,6 +22,8 @@ from .errors import DioramaError
 from .inpaint.choose_inpainter import resolved
 from .inpaint.inpaint import inpaint
 from .inpaint.needed_networks import Downloaded
+from .layer_edits.edited_layers import LayerEdits, take_over
+from .layer_edits.meshes_on_cards import meshes_on_cards
 from .layers.layered_depth_image import LayeredDepthImage
 from .layers.parts import Parts
 from .layers.soft_silhouettes import add_skirt, find_matte, with_background_colours
@@ -51,9 +53,9 @@ class Diorama:
     """Result of the pipeline: the mesh, what it was made of, and how."""
 
     photo: Photo
-    found: FoundDepth
+    depth_origin: str  # as in FoundDepth
     depth: DepthMap  # what the surfaces were made from
-    original: DepthMap  # the depth as it was found; `depth` itself where nobody edited it
+    original: DepthMap  # the depth as it was found; `depth` itself where it was not edited
     image: LayeredDepthImage
     mesh: LayeredMesh
     edges: tuple[int, ...]  # depth edges filled behind, for each pass
@@ -110,29 +112,33 @@ def build_diorama(
     models: str | Path | None = None,
     edit: DepthEdit | None = None,
     parts: Parts | None = None,
+    layer_edits: LayerEdits | None = None,
 ) -> Diorama:
     """Photo in, layered mesh out; depth comes from a file or the best available source (`find_depth`; `models` is its folder).
 
-    `edit` is a manual edit of that depth, `parts` what was split off.
+    `edit` is a manual edit of that depth, `parts` what was split off, `layer_edits` what was changed in the surfaces themselves.
 
     Raises DioramaError for input that cannot be used, Cancelled through `progress`.
     """
     layers, files = settings.layers, (str(photo_path), str(depth_path or ""))
-    step = Steps(progress, kept if kept is not None else StageCache(), files)
+    step = Steps(progress, kept, files)
     downloaded = Downloaded(Path(models) if models else None, settings.depth.device)
     settings = replace(settings, inpaint=resolved(settings.inpaint))
     networks = downloaded.stamp(settings.inpaint.inpainter)  # before anything that takes long: one may be missing
     photo, found, original = bring_depth(step, photo_path, depth_path, settings, models)
+    origin, known_matte = found.origin, found.matte
+    del found  # a large file's numbers are larger than all that comes
     depth = step("Taking over the edited depth", 0.14, edit and edit.key, lambda: carry_edit_over(edit, original, photo))
     sharp = step("Sharpening the depth", 0.15, (layers.tear, layers.rim, layers.soft_edge),
                  lambda: sharpen(depth, photo.working_colour(*depth.disparity.shape), layers))  # fmt: skip
     layers = wide_enough(layers, settings.scene, photo.camera)
     torn = step("Splitting at depth discontinuities", 0.25, (layers, parts and parts.key),
                 lambda: split_into_layers(photo, sharp, layers, parts))  # fmt: skip
-    matte = step("Softening silhouettes", 0.28, (), lambda: find_matte(torn, layers, found.matte, sharp.steps is not None))
-    image, edges = step("Inpainting what is hidden", 0.3, (settings.inpaint, networks),
+    matte = step("Softening silhouettes", 0.28, (), lambda: find_matte(torn, layers, known_matte, sharp.steps is not None))
+    inpainted, edges = step("Inpainting what is hidden", 0.3, (settings.inpaint, networks),
                         lambda: inpaint(with_background_colours(torn, matte), layers, settings.inpaint, step.within(0.3, 0.85),
                                         downloaded))  # fmt: skip
+    image = step("Taking over the edited layers", 0.85, layer_edits and layer_edits.key, lambda: take_over(inpainted, layer_edits))
     give_back()
     lit = settings.scene.shader == "principled"
     mesh = step("Triangulating", 0.85, (settings.mesh, lit),
@@ -140,9 +146,10 @@ def build_diorama(
     if lit and settings.scene.delight > 0:
         mesh = step("Taking off the light", 0.95, (), lambda: _with_albedo(mesh, image, matte, photo, settings.mesh))
     progress("Done", 1.0)
-    step.kept.make_room(files)
+    if kept is not None:
+        kept.make_room(files)
     give_back()
-    return Diorama(photo, found, depth, original, image, mesh, edges, step.seconds)
+    return Diorama(photo, origin, depth, original, image, mesh, edges, step.seconds)
 
 
 def wide_enough(layers: LayerSettings, scene: SceneSettings, camera: Camera) -> LayerSettings:
@@ -165,8 +172,7 @@ def find_original(
 ) -> tuple[Photo, DepthMap]:
     """Photo and depth that `build_diorama` finds for the same arguments, before any manual edit; raises as that does."""
     files = (str(photo_path), str(depth_path or ""))
-    step = Steps(progress, kept if kept is not None else StageCache(), files)
-    return bring_depth(step, photo_path, depth_path, settings, models)[::2]
+    return bring_depth(Steps(progress, kept, files), photo_path, depth_path, settings, models)[::2]
 
 
 def bring_depth(step: Steps, photo_path, depth_path, settings: Settings, models) -> tuple[Photo, FoundDepth, DepthMap]:
@@ -201,7 +207,7 @@ def _with_albedo(mesh: LayeredMesh, image, matte, photo: Photo, settings: MeshSe
 
 def _with_soft_edges(image, matte, photo: Photo, metric: bool, settings: MeshSettings, lit: bool) -> LayeredMesh:
     image, matte = add_skirt(image, matte)
-    return separate_parts(triangulate(image, photo, metric, settings, matte, lit), image)
+    return meshes_on_cards(separate_parts(triangulate(image, photo, metric, settings, matte, lit), image), image)
 
 
 def stamp(path: str | Path) -> tuple:
@@ -214,12 +220,12 @@ def stamp(path: str | Path) -> tuple:
 
 
 class Steps:
-    """Runs stages in order: reports progress, measures times, and reuses cached results.
+    """Runs stages in order: reports progress, measures times, and reuses cached results, where there is a cache.
 
     A stage's result is reused while its own options and all earlier inputs are equal.
     """
 
-    def __init__(self, progress: Progress, kept: StageCache, files: tuple = ()):
+    def __init__(self, progress: Progress, kept: StageCache | None, files: tuple = ()):
         self.progress, self.kept, self.files, self.stage = progress, kept, files, ""
         self.seconds: dict[str, float] = {}
         self.key: tuple = ()
@@ -227,12 +233,13 @@ class Steps:
     def __call__(self, stage: str, fraction: float, depends_on: Any, work: Callable[[], Any]) -> Any:
         self.progress(stage, fraction)
         self.key, self.stage = (self.key, depends_on), stage
-        was, result = self.kept.results.get((self.files, stage), (None, None))
+        was, result = self.kept.results.get((self.files, stage), (None, None)) if self.kept is not None else (None, None)
         self.seconds[stage] = 0.0
         if was != self.key:
             started = time.perf_counter()
             result = work()
-            self.kept.results[self.files, stage] = (self.key, result)
+            if self.kept is not None:
+                self.kept.results[self.files, stage] = (self.key, result)
             self.seconds[stage] = round(time.perf_counter() - started, 4)
         return result
 

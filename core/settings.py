@@ -296,7 +296,7 @@ def check(part: str, name: str, value: Any) -> None:
 
 
 def check_option(f, value: Any) -> None:
-    """`check` for a field that was declared by `option`, of whatever dataclass."""
+    """`check` for a field that was declared by `option`, in any dataclass."""
     name, choices, low, high = f.name, f.metadata["choices"], f.metadata["low"], f.metadata["high"]
     if choices and value not in choices:
         raise DioramaError(f"{name} is {value!r}; it can be {', '.join(choices)}.")

@@ -24,7 +24,8 @@ def _modules() -> tuple:
         update_from,
     )
     from .camera import apply_move, camera_lines, depth_of_field, line_length, safe_range, tilt_preview
-    from .depth import brushes, click_region, edit_depth, invert_depth, layers, mask_overlay, paint_depth, pick_depth
+    from .depth import brushes, change_region, click_region, invert_depth, layers, mask_overlay, paint_depth, pick_depth
+    from .layers import update_layers
     from .light import ground, light, relief
     from .output import export_diorama, export_layers, render_output
     from .repaint import painted, restore_textures
@@ -43,7 +44,7 @@ def _modules() -> tuple:
         root,
         painted,
         restore_textures,
-        edit_depth,
+        change_region,
         paint_depth,
         brushes,
         mask_overlay,
@@ -51,6 +52,7 @@ def _modules() -> tuple:
         click_region,
         layers,
         update_from,
+        update_layers,
         better_depth,
         defaults,
         apply_move,

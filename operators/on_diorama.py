@@ -54,7 +54,7 @@ class ActOnDiorama(OnDiorama):
 
 
 def report_failure(operator: bpy.types.Operator, error: Exception) -> None:
-    """Reports what went wrong in one sentence, in the window's words. A fault of ours also leaves its traceback in the console
+    """Reports what went wrong in one sentence, in the window's words. A fault in Photo Diorama also leaves its traceback in the console
     and in a file. To be called where the exception is handled."""
     told = in_a_sentence(error)
     if told is not None:

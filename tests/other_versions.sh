@@ -2,6 +2,7 @@
 # The tests on other Blenders, as far as their Pythons are there: bpy 5.0.1 (Python 3.11), bpy 5.2 LTS (Python 3.13, no torch).
 #   other_versions.sh narrow   what differs between Blenders: objects, materials, the operators, the zip's life (a few minutes)
 #   other_versions.sh whole    all tests that need Blender
+# PYTHON311 and PYTHON313 name the Pythons; on Windows as on other systems, in Git's shell there.
 set -e
 cd "$(dirname "$0")/.."
 
@@ -19,16 +20,19 @@ run() {
         echo "skipped bpy $bpy: no $python"
         return
     fi
+    [ "$(uname -sm)" != "Darwin x86_64" ] || { echo "skipped bpy $bpy: none for Intel Macs"; return; }
+    programs=$folder/bin
+    case $(uname -s) in MINGW* | MSYS*) programs=$folder/Scripts ;; esac
     if [ ! -e "$folder/ready" ]; then
         "$python" -m venv "$folder"
-        "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "bpy==$bpy" "$@" pillow pytest setuptools
+        "$programs/python" -m pip install --quiet --disable-pip-version-check "bpy==$bpy" "$@" pillow pytest setuptools
         touch "$folder/ready"
     fi
     # shellcheck disable=SC2086
-    "$folder/bin/python" -m pytest $tests
+    "$programs/python" -m pytest $tests
 }
 
-python313=$(command -v python3.13 || true)
+python313=${PYTHON313:-$(command -v python3.13 || true)}
 "${python313:-false}" -c "" 2>/dev/null || python313="$(pyenv root 2>/dev/null)/versions/3.13.0/bin/python3.13"
-run .venv-5.0 python3.11 5.0.1 opencv-python-headless==4.11.0.86 scipy==1.17.1
-run .venv-5.2 "$python313" 5.2.3 opencv-python-headless==4.11.0.86 scipy==1.17.1
+run .venv-5.0 "${PYTHON311:-python3.11}" 5.0.1 opencv-python-headless==4.11.0.86 scipy==1.17.1 OpenEXR==3.5.3
+run .venv-5.2 "$python313" 5.2.3 opencv-python-headless==4.11.0.86 scipy==1.17.1 OpenEXR==3.5.3

@@ -14,7 +14,7 @@ handle = None
 
 def execute(arguments: list[str]) -> int:
     """Called by Blender with what follows the command's name; its result is Blender's exit code."""
-    from .cli.command_line import main  # here, since nobody needs it at Blender's start
+    from .cli.command_line import main  # imported late: Blender's start does not need it
 
     return main(arguments, models_folder(bpy.context), bpy.app.online_access)
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fetch_wheels import copy_or_link, fetch_all
+from licence_inventory import libraries, licence_files
 from read_lock import FULL, PLATFORM, SMALL, BuildError, Lock, Target, Wheel, check_complete, read_lock
 from slim_wheel import slim
 from windows_runtime import check_runtime
@@ -153,7 +154,7 @@ def stage(staged: Path, target: Target | None, lock: Lock, wheels: list[Wheel], 
     text = (ROOT / "blender_manifest.toml").read_text(encoding="utf-8")
     (staged / "blender_manifest.toml").write_text(manifest_for(text, target, lock, wheels, names), encoding="utf-8")
     if target:
-        (staged / CREDITS).write_text(credits(wheels, lock), encoding="utf-8")
+        (staged / CREDITS).write_text(credits(wheels, lock, [staged / "wheels" / name for name in names]), encoding="utf-8")
 
 
 def manifest_for(text: str, target: Target | None, lock: Lock, wheels: list[Wheel], names: list[str]) -> str:
@@ -172,16 +173,24 @@ def manifest_for(text: str, target: Target | None, lock: Lock, wheels: list[Whee
     return "\n".join(lines) + "\n\n[permissions]" + tail
 
 
-def credits(wheels: list[Wheel], lock: Lock) -> str:
-    """What the zip bundles, under which licence and for what."""
+def credits(wheels: list[Wheel], lock: Lock, files: list[Path]) -> str:
+    """What the zip bundles, under which licence and for what, and the libraries that lie inside its wheel `files`.
+
+    Raises BuildError for a library without a licence that somebody named.
+    """
     rows = "".join(
         f"| {p.name} {version} | {p.credit} | {p.licence} | {p.purpose} |\n"
         for p, version in ((lock.packages[wheel.package], wheel.version) for wheel in wheels)
     )
+    inside = ""
+    for file in files:
+        inside += f"\n{file.name}\n\n"
+        inside += "".join(f"- {name}: {licence}\n" for name, licence in libraries(file).items())
+        inside += "".join(f"- text in the wheel: {name}\n" for name in licence_files(file))
     return (
         "# Bundled packages\n\nEach wheel brings the texts of its licences in its own dist-info folder. Wheels whose name has the "
         "build number 1 were packed anew\nwithout headers, tests and programs that nothing here runs; nothing else of them is "
-        f"changed.\n\n| package | copyright | licence | used for |\n|---|---|---|---|\n{rows}"
+        f"changed.\n\n| package | copyright | licence | used for |\n|---|---|---|---|\n{rows}\n# Libraries inside the wheels\n{inside}"
     )
 
 

@@ -82,7 +82,7 @@ def _depth_beside(path: Path) -> Iterator[Path]:
 def _stamp(path: Path) -> tuple[int, int]:
     try:
         status = path.stat()
-    except OSError:  # told when its turn comes
+    except OSError:  # reported when its turn comes
         return (0, 0)
     return status.st_size, status.st_mtime_ns
 

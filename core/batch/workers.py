@@ -135,7 +135,7 @@ class Worker:
 
     def _dead(self) -> Outcome:
         code = self.kill()
-        if code == SIGKILL:  # nobody but the system, short of memory, kills so
+        if code == SIGKILL:  # only the system kills like this, when memory is short
             return Outcome(None, OUT_OF_MEMORY, "Its process was killed, as a system short of memory does.")
         words = self.last_words()
         return Outcome(None, CRASHED, f"Its process ended with {code}" + (f": {words}" if words else "."))

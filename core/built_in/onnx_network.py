@@ -1,4 +1,4 @@
-"""A network from an ONNX file, run by OpenCV on the main processor at whatever size its input has."""
+"""A network from an ONNX file, run by OpenCV on the main processor at the size of its input."""
 
 from __future__ import annotations
 

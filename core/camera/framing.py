@@ -61,7 +61,7 @@ class Eyes:
 def frame_edge(surfaces: Iterable[tuple[np.ndarray, np.ndarray]], camera: Camera) -> FrameEdge:
     """The sides of triangles that lie on the frame of `camera`, of (points, triangles) that show what was photographed.
 
-    Points are (V, 3), x right, y down, z forward; triangles (T, 3). An edge that somebody has cut away is not there.
+    Points are (V, 3), x right, y down, z forward; triangles (T, 3). An edge that was cut away in the mesh is left out.
     """
     bounds, slack = _bounds(camera), ON_FRAME * max(camera.width, camera.height) / camera.focal_px
     step = max(camera.width, camera.height) / camera.focal_px / SAMPLES

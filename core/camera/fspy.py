@@ -1,4 +1,4 @@
-"""Reads a camera that somebody found with fSpy from lines along edges: the project file NAME.fspy beside the photo.
+"""Reads a camera that was found with fSpy from lines along edges: the project file NAME.fspy beside the photo.
 
 Format: the magic "fspy", then as little-endian uint32 the version (1), the bytes of a JSON text and of a picture, then both
 (https://github.com/stuffmatic/fSpy, project file format).

@@ -95,7 +95,7 @@ class Move:
 
     help: str
     shapes: dict[int, tuple[float, Shape]]  # by channel
-    closed: bool = False  # whether it ends where it began, whatever the user says
+    closed: bool = False  # whether it always ends where it began, with or without Loop
     keeps_focus_size: bool = False  # the lens follows the distance of the focus object
 
     def keys(self, length: Length) -> dict[int, list[Key]]:

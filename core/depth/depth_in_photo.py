@@ -49,7 +49,7 @@ class EmbeddedDepth:
     notes: tuple[str, ...] = ()
 
     def inverse_depth(self) -> np.ndarray:
-        """(h, w) float32, larger is nearer whatever `kind` is; 0 where not valid."""
+        """(h, w) float32, larger is nearer for every `kind`; 0 where not valid."""
         if self.kind == "disparity":
             return np.where(self.valid, self.values, 0).astype(np.float32)
         return np.where(self.valid, 1 / np.maximum(self.values, 1e-6), 0).astype(np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,8 @@ SUREST_MIX = 0.5
 """Normals that mix to a shorter one than this contradict each other, or are mostly unknown."""
 
 
+AT_ONCE = 1 << 20
+"""Numbers that are worked on together: few enough that steps between need no memory, and stay in the processor's cache."""
 ASK_IN_WINDOW = "a guess: if the diorama is inside out, tick Invert Depth and rebuild"
 ASK_ON_COMMAND_LINE = "that is a guess: if the diorama is inside out, pass --invert-depth"
 SKY_IN_WINDOW = {
@@ -45,7 +48,7 @@ SKY_ON_COMMAND_LINE = {
 
 
 def questions(unsure: bool, sky: str, window: bool) -> list[str]:
-    """What a depth that was guessed at is told with: how to change it, in the window's words or the command line's."""
+    """The sentence added to a guessed depth: how to change it, in the window's words or the command line's."""
     first, second = (ASK_IN_WINDOW, SKY_IN_WINDOW) if window else (ASK_ON_COMMAND_LINE, SKY_ON_COMMAND_LINE)
     return [first] * unsure + ([second[sky]] if sky in second else [])
 
@@ -85,11 +88,11 @@ class DepthValues:
     metric: bool  # True: distance along the axis in metres; False: inverse depth, larger is nearer
     shift_known: bool  # disparity only: whether 0 means infinitely far, so that no shift is unknown
     source: str
-    stretched: bool = False  # whether the values cover the photo whatever their aspect, as a network's do
+    stretched: bool = False  # whether the values are stretched over the photo, as a network's are
     boundary: np.ndarray | None = None  # of any size, 0..1: probability of an occlusion boundary, where an estimator tells it
     unsure: bool = False  # whether what it was taken for is a guess
     sky: Sky | None = None  # of metric depth: the unknown part that was put far away, which `known` includes
-    scaled: bool = False  # inverse depth only: whether 1 is the near distance, whatever the largest is
+    scaled: bool = False  # inverse depth only: whether 1 is the near distance even where no value reaches 1
     along_ray: bool = False  # whether distances run from the camera straight to each point
     focal_px: float | None = None  # as a part of the width, from calibration that lies with the depth
     normals: np.ndarray | None = None  # as `DepthMap` has them, (h, w, 3), of any size, where an estimator tells them
@@ -127,7 +130,7 @@ def read_depth(path: str | Path, settings: DepthSettings, photo: Photo | None = 
 
 
 def told_range(settings: DepthSettings) -> tuple[float, float] | None:
-    """The numbers that stand for nearest and farthest, as told; None where each file has its own."""
+    """The numbers that stand for nearest and farthest, as the user gave them; None where each file has its own."""
     words = settings.depth_range.replace(",", " ").split()
     if not words or words == ["shared"]:  # which a batch replaces by numbers; a single file shares with none
         return None
@@ -147,7 +150,7 @@ def check_options(settings: DepthSettings) -> None:
 
 
 def _inverse_or_metres(reading: DepthMeaning, told: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Metres of metric depth; else inverse depth, and whether its 1 is the near distance whatever the largest is. Far is far."""
+    """Metres of metric depth; else inverse depth, and whether its 1 is the near distance even where no value reaches it."""
     values, known, measured = reading.values, reading.known, reading.known & ~reading.far
     low, high = extremes(values, measured)
     if reading.kind == "metric":
@@ -156,14 +159,27 @@ def _inverse_or_metres(reading: DepthMeaning, told: tuple[float, float] | None) 
     if reading.kind == "disparity":
         if told is not None:
             near, far = told
-            return np.where(measured, (values - far) / (near - far), 0).astype(np.float32), known, True
+            return _by_bands(lambda v, there: np.where(there, (v - far) / (near - far), 0), values, measured), known, True
         if reading.inverted:
-            return np.where(measured, low + high - values, low).astype(np.float32), known, False
+            return _by_bands(lambda v, there: np.where(there, low + high - v, low), values, measured), known, False
         return np.where(measured, values, 0), measured, False  # what is infinite in inverse depth is no distance
     near, far = told or ((high, low) if reading.inverted else (low, high))
-    part = np.where(measured, (values - near) / (far - near), 0)
-    inverse = 1 / np.maximum(1 + (FARTHEST_OF_LINEAR - 1) * part, 1 / FARTHEST_OF_RELATIVE)
-    return np.where(measured, inverse, 0).astype(np.float32), known, told is not None
+
+    def inverse(v: np.ndarray, there: np.ndarray) -> np.ndarray:
+        part = np.where(there, (v - near) / (far - near), 0)
+        return np.where(there, 1 / np.maximum(1 + (FARTHEST_OF_LINEAR - 1) * part, 1 / FARTHEST_OF_RELATIVE), 0)
+
+    return _by_bands(inverse, values, measured), known, told is not None
+
+
+def _by_bands(work: Callable[[np.ndarray, np.ndarray], np.ndarray], values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """(h, w) float32: what `work` makes of values and known pixels, each from itself alone, `AT_ONCE` at a time."""
+    result = np.empty(values.shape, np.float32)
+    rows = max(1, AT_ONCE // values.shape[1])
+    for top in range(0, len(values), rows):
+        band = slice(top, top + rows)
+        result[band] = work(values[band], known[band])
+    return result
 
 
 def _check_known(known: np.ndarray, name: str) -> None:
@@ -268,14 +284,17 @@ def _disparity(found: DepthValues, settings: DepthSettings) -> tuple[np.ndarray,
     """
     values, known, a_value = found.values, found.known, 1.0
     if found.metric:
-        with np.errstate(divide="ignore"):
-            disparity = np.where(known, 1.0 / np.maximum(values, 1e-9), 0.0)
+        disparity = _by_bands(lambda v, there: np.where(there, 1.0 / np.maximum(v, 1e-9), 0.0), values, known)
         floor = float(np.percentile(disparity[known].astype(float), 99.9)) / FARTHEST_OF_METRIC
     else:
         # relative inverse depth has an unknown shift: the farthest value is put at the far end (Shih et al. 2020)
         least, most = extremes(values, known)
         low, high = 0.0 if found.shift_known else least, 1.0 if found.scaled else most
         a_value = float(1 / (high - low) / settings.near_distance)
-        disparity = np.where(known, (values - low) / (high - low), 0.0) / settings.near_distance
         floor = 1.0 / (FARTHEST_OF_RELATIVE * settings.near_distance)
-    return np.where(known, np.maximum(disparity, floor), 0.0).astype(np.float32), a_value
+
+        def inverse(v: np.ndarray, there: np.ndarray) -> np.ndarray:
+            return np.where(there, (v - low) / (high - low), 0.0) / settings.near_distance
+
+        disparity = _by_bands(inverse, values, known)
+    return _by_bands(lambda v, there: np.where(there, np.maximum(v, floor), 0.0), disparity, known), a_value

@@ -82,7 +82,7 @@ class StoredDepth:
     range: tuple[float, float] | None
     unit: str
     source: str
-    stretch: bool  # True: covers the whole photo whatever its aspect; False: same centre and scale, crop the excess
+    stretch: bool  # True: stretched over the whole photo; False: same centre and scale, the excess is cropped
     intrinsics: Intrinsics | None = None
     matte: np.ndarray | None = None  # (hm, wm) float32 0..1
     original: str | None = None  # what the embedded original image is

@@ -46,7 +46,7 @@ def find_sidecar_depth(path: str | Path) -> Path | None:
     NAME.depth.png for NAME.color (7-Scenes), NAME_depth.png for NAME_color (Open3D, RealSense viewer);
     depth/NAME.png for color/NAME, rgb/NAME or images/NAME (ScanNet, Open3D, TUM with equal names, Polycam); arkit_depth.png for image.
     All but Lens Blur's must be 16-bit grey PNG, and every one must have a known unit and the photo's aspect:
-    a file called so by chance, or an 8-bit map of which nobody can say which end is near, is not taken.
+    a file called so by chance, or an 8-bit map whose near end is unknown, is not taken.
     """
     path = Path(path)
     if not path.is_file():
@@ -170,7 +170,7 @@ def _is_seven_scenes(path: Path) -> bool:
 
 
 def _unit_by_camera_file(folder: Path) -> SidecarMeaning | None:
-    """The unit told by a JSON camera file in the folder: by its depth scale, or by the camera's name in its own."""
+    """The unit that a JSON camera file in the folder gives: by its depth scale, or by the camera's name."""
     for file in sorted(folder.glob("*.json"))[:32]:
         camera = _read_camera(file)
         if camera is None:

@@ -26,7 +26,7 @@ from .named_depth import find_named_depth
 
 BUILT_IN = "built-in"
 BESIDE = "beside the photo"
-"""Origin of depth from a file beside the photo that nobody named."""
+"""Origin of depth from a file beside the photo that the user did not name."""
 BETTER = "a better network can be downloaded"
 
 

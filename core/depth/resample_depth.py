@@ -152,8 +152,10 @@ def resample(disparity, known, colour, rows: int, columns: int) -> tuple[np.ndar
         weight = known.astype(np.float32)
         share = area(weight)
         some = np.maximum(share, np.float32(1e-6))
-        mean = area(disparity * weight) / some  # of what is known there
-        spread = area(disparity * disparity * weight) / some - mean * mean
+        whole = bool(known.all())  # then there is nothing to leave out
+        mean = area(disparity if whole else disparity * weight) / some  # of what is known there
+        square = disparity * disparity
+        spread = area(square if whole else square * weight) / some - mean * mean
         one_surface = (share > 0) & ((spread <= (limit / 2) ** 2) | ~known_out)
         return np.where(one_surface, mean, sample), known_out | (share > 0)
     linear = cv2.resize(disparity, (columns, rows), interpolation=cv2.INTER_LINEAR)

@@ -94,7 +94,7 @@ def _flood_reach(found: Disocclusion) -> np.ndarray:
 def _nearest(image: LayeredDepthImage, torn: np.ndarray, within: np.ndarray, begin: np.ndarray, reach: np.ndarray) -> np.ndarray:
     """(pixels,) int64: the number in `begin` (h, w), where not -1, that reaches each pixel first over links; -1 for none.
 
-    First each only within its `reach` (pixels,); then the rest goes to whatever reaches it.
+    First each only within its `reach` (pixels,); then the remaining pixels go to the first one that reaches them.
     """
     links, width = _open_links(image, torn).reshape(4, -1), within.shape[1]
     free, owner = within.ravel(), begin.ravel().copy()

@@ -9,7 +9,7 @@ import numpy as np
 from ..layers.regions import Region
 from ..raster.nearest_known import nearest_known
 from ..raster.push_pull import push_pull
-from .exemplar import RUNS, THOROUGH, Effort, inpaint_exemplar_cached
+from .patch_match import RUNS, THOROUGH, Effort, inpaint_exemplar_cached
 
 FEWEST_SOURCES = 12
 DETAIL = 0.6

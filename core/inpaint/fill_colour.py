@@ -12,8 +12,8 @@ from ..layers.regions import Region
 from ..raster.nearest_known import nearest_known
 from ..threads import thread_count
 from .deterministic import DETAIL_SIGMA, compose, fill_parts
-from .exemplar import Effort
 from .inpainter import Inpainter, Painter, Step
+from .patch_match import Effort
 
 QUICK = 0.1
 """Part of the time that the deterministic fill takes where a downloaded network paints over it."""

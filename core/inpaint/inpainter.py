@@ -15,8 +15,8 @@ from ..layers.layered_depth_image import LayeredDepthImage
 from ..layers.regions import FEWEST, Disocclusion, Region
 from ..settings import HIDDEN_DEPTH, InpaintSettings
 from .deterministic import FillParts
-from .exemplar import QUICK, THOROUGH, Effort
 from .needed_networks import Downloaded
+from .patch_match import QUICK, THOROUGH, Effort
 
 Step = Callable[[float], None]
 """Told the fraction done, 0 to 1; may raise Cancelled."""

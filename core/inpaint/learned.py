@@ -14,8 +14,8 @@ from ..layers.layered_depth_image import LayeredDepthImage
 from ..layers.regions import FEWEST, Disocclusion, Region
 from ..settings import HIDDEN_COLOUR, HIDDEN_EDGES
 from .deterministic import FillParts, on_the_rim
-from .exemplar import RUNS
 from .inpainter import Exemplar, Painter, Step
+from .patch_match import RUNS
 
 BLOCK, MARGIN = 112, 24
 """Regions are completed in blocks of at most this many pixels a side, seen with this much around: the work goes by what is

@@ -34,9 +34,9 @@ from ..layers.layered_depth_image import LayeredDepthImage
 from ..layers.link_layers import absorb_islands
 from ..layers.regions import Disocclusion, Region
 from ..settings import InpaintSettings
-from .exemplar import QUICK
 from .inpainter import Exemplar, Inpainter, Painter, Step, WholeRegions, within
 from .needed_networks import NEEDED, Downloaded
+from .patch_match import QUICK
 
 
 @dataclass(frozen=True)

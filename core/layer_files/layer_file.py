@@ -31,13 +31,19 @@ class FileLayer:
     visible: bool = True  # its groups' included
     groups: tuple[str, ...] = ()  # names of those that it lies in, the outermost first
     disparity: np.ndarray | None = None  # (h, w) float32, 1/m (see LayerFile.white); 0 where the file has none
-    invented: np.ndarray | None = None  # (h, w) bool: what the photo does not show; None where the file does not say
+    invented: np.ndarray | None = None  # (h, w) bool: not shown by the photo; meaningless at an alpha of 0; None: the file does not say
 
     @property
     def rows_and_columns(self) -> tuple[slice, slice]:
         """Its place on the canvas; of a layer that reaches beyond, ends may be negative."""
         (top, left), (height, width) = self.corner, self.colour.shape[:2]
         return slice(top, top + height), slice(left, left + width)
+
+    @property
+    def is_invented(self) -> np.ndarray:
+        """(h, w) bool: `invented` where the layer is."""
+        there = self.colour[..., 3] > 0
+        return np.zeros(there.shape, bool) if self.invented is None else there & self.invented
 
 
 @dataclass(frozen=True)
@@ -119,21 +125,23 @@ def frame_by_photo(layers: Iterable[FileLayer]) -> tuple[int, int, int, int] | N
     return top, left, max(box[0].stop for box in boxes) - top, max(box[1].stop for box in boxes) - left
 
 
-def with_planes(layers: Iterable[FileLayer], white: float | None) -> tuple[list[FileLayer], float | None, list[str]]:
-    """Layers that lie in groups of depth or masks become planes of those that they are named after.
+def with_planes(file: LayerFile) -> LayerFile:
+    """The file; layers that lie in groups of depth or masks become planes of those that they are named after.
 
-    Returns the others, 1/m for white (as a group's name tells it, where `white` is None), and notes on planes without a layer.
+    `white` is what such a group's name tells where the file tells none; planes without a layer are noted.
     """
-    own, planes, notes = [], {}, []
-    for each in layers:
+    white, own = file.white, list[FileLayer]()
+    planes: dict[tuple[str, str], FileLayer] = {}
+    for each in file.layers:
         group = each.groups[0] if each.groups else ""
         if found := WHITE.fullmatch(group):
-            white = white or _number(found[1])
+            white = white or white_of(found[1])
         kind = DEPTH if found or group == DEPTH else INVENTED if group == INVENTED else ""
         if kind and plain(each.name).endswith(" " + kind):
             planes[plain(each.name).removesuffix(" " + kind), kind] = each
         else:
             own.append(each)
+    steps = [1 / TOP[each.colour.dtype] for (_, kind), each in planes.items() if kind == DEPTH and each.colour.dtype != np.float32]
     result = []
     for each in own:
         depth, mask = planes.pop((plain(each.name), DEPTH), None), planes.pop((plain(each.name), INVENTED), None)
@@ -144,11 +152,13 @@ def with_planes(layers: Iterable[FileLayer], white: float | None) -> tuple[list[
         if mask is not None:
             each = replace(each, invented=placed(_grey(mask) >= 0.5, mask.corner, at[1], at[0]))
         result.append(each)
-    notes += [f'The {kind} of "{name}" belongs to no layer of that name and is left out.' for name, kind in planes]
-    return result, white, notes
+    notes = [f'The {kind} of "{name}" belongs to no layer of that name and is left out.' for name, kind in planes]
+    step = max(steps, default=0.0) * (white or 1.0)
+    return replace(file, layers=tuple(result), white=white, depth_step=step, notes=(*file.notes, *notes))
 
 
-def _number(text: str) -> float | None:
+def white_of(text: str) -> float | None:
+    """The disparity, 1/m, that a text gives; None where it gives none."""
     try:
         number = float(text)
     except ValueError:
@@ -184,7 +194,7 @@ def _lay_over(below: np.ndarray, over: np.ndarray, opacity: float, top: int) -> 
     alpha = over[..., 3]
     whole = (alpha == top) if opacity == 1 else np.zeros(alpha.shape, bool)
     soft = (alpha > 0) & ~whole
-    below[...] = cv2.copyTo(over, whole.view(np.uint8), below.copy())
+    below[...] = cv2.copyTo(over, whole.view(np.uint8), below)
     if soft.any():
         a = over[soft].astype(np.float64) / top
         b = below[soft].astype(np.float64) / top

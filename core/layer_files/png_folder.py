@@ -40,7 +40,7 @@ def folder_files(file: LayerFile) -> Iterator[tuple[str, Callable[[], bytes]]]:
         if each.disparity is not None:
             entry["depth"] = f"{stem}_depth.png"
             yield entry["depth"], partial(_depth, file, each, white)
-        entry["invented"] = bool(each.invented is not None and each.invented.any())
+        entry["invented"] = bool(each.is_invented.any())
         if entry["invented"]:
             entry["mask"] = f"{stem}_invented.png"
             yield entry["mask"], partial(_mask, file, each)
@@ -74,8 +74,7 @@ def _depth(file: LayerFile, layer: FileLayer, white: float) -> bytes:
 
 
 def _mask(file: LayerFile, layer: FileLayer) -> bytes:
-    assert layer.invented is not None
-    return encode_png(_whole(file, layer, layer.invented.view(np.uint8) * np.uint8(255)))
+    return encode_png(_whole(file, layer, layer.is_invented.view(np.uint8) * np.uint8(255)))
 
 
 def _picture(file: LayerFile, layer: FileLayer) -> bytes:

@@ -7,13 +7,19 @@ import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import DioramaError, Kind
 from ..threads import thread_count
+from .exr_layers import write_layered_exr
 from .layer_file import LayerFile
+from .open_raster import write_open_raster
 from .png_folder import folder_files
+from .psd_write import write_psd
 
-ENDINGS: tuple[str, ...] = ()
+WRITERS: dict[str, Callable[[LayerFile, BinaryIO], None]] = {
+    ".psd": write_psd, ".ora": write_open_raster, ".exr": write_layered_exr,
+}  # fmt: skip
 """Of single files; every other name is that of a folder."""
 MOST_AT_ONCE = 2
 """Pictures that are encoded at the same time: each takes memory of its own."""
@@ -21,7 +27,7 @@ MOST_AT_ONCE = 2
 
 def is_folder(target: Path) -> bool:
     """Whether layers of that name are a folder of pictures."""
-    return target.suffix.lower() not in ENDINGS
+    return target.suffix.lower() not in WRITERS
 
 
 def write_layer_file(
@@ -39,6 +45,12 @@ def write_layer_file(
                 progress(f"Writing {name}", 1.0)
                 fresh.append((_beside(target / name), target / name))
                 fresh[-1][0].write_bytes(data)
+        else:
+            progress(f"Writing {target.name}", 1.0)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            fresh.append((_beside(target), target))
+            with open(fresh[0][0], "xb") as out:
+                WRITERS[target.suffix.lower()](file, out)
         for new, place in fresh:
             put(new, place)
     except OSError as error:

@@ -13,6 +13,9 @@ OPPOSITE = (LEFT, RIGHT, UP, DOWN)
 PHOTO, INVENTED, FRONT, BACK = range(4)
 """What a pixel shows: the photo, what was invented, or at a soft silhouette the foreground with alpha or what lies behind it."""
 
+ADDED_ROLE = "added"
+"""First word of the role of a surface that came in as a layer of its own; its name follows."""
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -29,6 +32,8 @@ class Layer:
     links: np.ndarray  # (4, h, w) int8: layer of the linked pixel on the right, left, down, up; -1 without
     soft: np.ndarray | None = None  # (h, w) uint8: FRONT or BACK at soft silhouettes, 0 elsewhere; None without any
     part: np.ndarray | None = None  # (h, w) uint8: the part it was split off into (core/layers/parts.py); None where nothing was
+    name: str = ""  # of a surface that came in as a layer of its own (core/layer_edits/edited_layers.py); "" for what we made
+    number: int = 0  # of such a surface, from 1
 
     @property
     def shown(self) -> np.ndarray:
@@ -49,6 +54,7 @@ class LayeredDepthImage:
     see_through: np.ndarray | None = None  # (h, w) bool: the photo is not opaque, so nothing is invented behind; None without
     normals: np.ndarray | None = None  # (h, w, 3) float32: of the first layer, as `DepthMap` has them; None where only depth tells
     skirt: int = 0  # the layer in which foregrounds go on over what is behind, to end softly; 0 without
+    cards: tuple[tuple[str, tuple[float, ...]], ...] = ()  # role of a surface laid on a card, and that (core/layer_edits/cards.py)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -19,7 +19,7 @@ MOST_PARTS = 99
 class Parts:
     """Which part each pixel of the photo belongs to; of any size, it is brought onto the working grid."""
 
-    labels: np.ndarray  # (h, w) uint8: 0 what nobody split off, else the part's number; a higher one lies in front of its cut
+    labels: np.ndarray  # (h, w) uint8: 0 where nothing was split off, else the part's number; a higher one lies in front of its cut
 
     @cached_property
     def key(self) -> str:

@@ -18,7 +18,7 @@ from ..settings import LayerSettings
 from .layered_depth_image import BACK, FRONT, OPPOSITE, Layer, LayeredDepthImage, neighbour
 
 AUTOMATIC = 0.008
-"""Half the width of the band, as a part of the long side, where nobody chose one: hair, fur and blur mix 3 to 8 px of 960."""
+"""Half the width of the band, as a part of the long side, where the user chose none: hair, fur and blur mix 3 to 8 px of 960."""
 REACH = 2.5
 """Colours known to be of one side are looked for up to this many widths of the band away from a silhouette."""
 NOISE = 0.03
@@ -298,7 +298,7 @@ def split_composite(seen, alpha, foreground, background, top: float = 1.0) -> tu
     behind = 1 - np.clip((alpha - UNSEEN) / (SEEN - UNSEEN), 0, 1)  # share of the rest that the background takes
     through = np.maximum(1 - alpha, 1e-6)
     background = background + rest * behind / through
-    most = np.where(alpha < 1, np.minimum(seen / through, top), top)  # what is opaque asks nothing of what it hides
+    most = np.where(alpha < 1, np.minimum(seen / through, top), top)  # under an opaque pixel every colour would do
     background = np.clip(background, np.where(alpha < 1, np.maximum((seen - alpha * top) / through, 0), 0), most)
     return foreground_of(seen, alpha, foreground, background, top), background
 
@@ -332,7 +332,8 @@ def add_skirt(image: LayeredDepthImage, matte: Matte | None) -> tuple[LayeredDep
     import cv2
 
     band, layer = matte.band, image.layers[0]
-    behind = image.layers[1].present if len(image.layers) > 1 else np.zeros(image.shape, bool)
+    hides = len(image.layers) > 1 and not image.layers[1].number
+    behind = image.layers[1].present if hides else np.zeros(image.shape, bool)
     alpha = np.where(band.inner & ~behind, np.float32(1), matte.alpha)
     background = matte.background
     if behind.any():

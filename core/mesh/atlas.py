@@ -9,7 +9,7 @@ import numpy as np
 from ..layers.layered_depth_image import LayeredDepthImage
 from ..raster.nearest_known import nearest_known
 from .quadtree import BLOCK
-from .texture_layout import SKIRT, TextureLayout, layout_of_boxes
+from .texture_layout import ADDED, SKIRT, TextureLayout, layout_of_boxes
 
 PADDING = 4
 """Texels of the surroundings repeated around each rectangle, so that filtering never mixes two rectangles."""
@@ -49,9 +49,16 @@ def pack_atlas(image: LayeredDepthImage) -> Atlas:
         origin[k, top:bottom, left:right] = (y + PADDING - top * BLOCK, x + PADDING - left * BLOCK)
     boxes = [(t * BLOCK, l * BLOCK, t * BLOCK + size[0], l * BLOCK + size[1])
              for (_, t, l, _, _), size in zip(rectangles, sizes, strict=True)]  # fmt: skip
-    surface = [SKIRT if k and k == image.skirt else k for k, *_ in rectangles]
+    surface = [surface_number(image, k) for k, *_ in rectangles]
     texels = [(y + PADDING, x + PADDING, *size) for (y, x), size in zip(places, sizes, strict=True)]
     return Atlas(texture, origin, layout_of_boxes((height, width), surface, texels, boxes, image.frame, PADDING))
+
+
+def surface_number(image: LayeredDepthImage, k: int) -> int:
+    """The number by which the texels of a layer are found again in another build (core/mesh/texture_layout.py)."""
+    if k and k == image.skirt:
+        return SKIRT
+    return ADDED + image.layers[k].number if image.layers[k].number else k
 
 
 def with_sheet(atlas: Atlas, colour: np.ndarray) -> tuple[Atlas, np.ndarray]:

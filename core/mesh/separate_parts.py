@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..layers.layered_depth_image import BACK, LayeredDepthImage
+from ..layers.layered_depth_image import ADDED_ROLE, BACK, LayeredDepthImage
 from ..raster.nearest_known import nearest_known
 from .triangulate import LayeredMesh, TexturedMesh
 
@@ -17,7 +17,7 @@ def separate_parts(mesh: LayeredMesh, image: LayeredDepthImage) -> LayeredMesh:
         return mesh
     meshes = []
     for each in mesh.meshes:
-        if each.role == "backdrop":  # lies behind all of them, as one sheet
+        if each.role.split()[0] in ("backdrop", ADDED_ROLE):  # one sheet behind all of them; what was never of the photo
             meshes.append(each)
             continue
         of = parts_of_triangles(each, part_map(each.role, image), mesh, image)

@@ -42,10 +42,10 @@ TRIES = 2
 """Failed attempts after which a vertex rests until something beside it changes."""
 SHORT = 0.01
 """Cost of a pixel of an edge's length, beside a whole tolerance of disparity: short edges go first."""
-AT_ONCE = 1 << 15
-"""Edges that are handled together: few enough that their data stay in the processor's cache."""
-FOLLOWING = np.array([1, 2, 0, 1])
-"""Places of a triangle's vertices after each, and after that."""
+AT_ONCE = 1 << 14
+"""Triangles that are handled together: few enough that their data stay in the processor's cache."""
+SHUFFLE = np.uint32(2654435761)
+"""Odd, so that it gives each number of 32 bits another one, in no order (multiplicative hashing, Knuth 1973)."""
 
 
 @dataclass
@@ -123,35 +123,42 @@ def simplify(sheet: Sheet, outline_scale: np.ndarray, least: int = 0) -> Sheet:
     """
     work = _Work(sheet, outline_scale)
     tolerance, turn = FIRST if least else 1.0, 0
-    while len(work.triangles) > least + 2:
-        before = len(work.triangles)
+    while work.count > least + 2:
+        before = work.count
         work.round(tolerance, turn, before - least)
         turn += 1
-        if before - len(work.triangles) < (LAST_WASTE if work.slides_too else WASTE) * before:
+        if before - work.count < (LAST_WASTE if work.slides_too else WASTE) * before:
             if not least or work.slides_too:
                 break
             if tolerance > LAST:
                 work.begin_last_resort()
             tolerance *= GROWTH
             work.tries[:] = 0
-    return replace(sheet, triangles=work.triangles, label=work.label, origin=work.origin, error=work.error)
+    return replace(sheet, triangles=np.ascontiguousarray(work.triangles.T), label=work.label, origin=work.origin, error=work.error)
 
 
 class _Work:
     """State of a simplification. An item collapses as a whole: a vertex within a surface, or all outline vertices in one corner."""
 
     def __init__(self, sheet: Sheet, outline_scale: np.ndarray):
-        self.triangles, self.label, self.origin, self.error = sheet.triangles, sheet.label, sheet.origin, sheet.error.copy()
+        self.triangles = sheet.triangles.T.copy()  # (3, T) int32
+        self.label, self.origin, self.error = sheet.label, sheet.origin, sheet.error.copy()
         self.row, self.column, self.disparity = sheet.points
         self.slope_down, self.slope_right = _slopes(sheet)
         self.corner, self.strictness = sheet.corner, sheet.strictness
+        self.strict = sheet.strictness[:, sheet.label]  # (2, T) float32, of each triangle
         self.outlines, self.on_line = find_outlines(_edges_between(sheet), sheet.corner, sheet.points, outline_scale)
         self.vertices = sheet.points.shape[1]
-        self.item = np.where(self.on_line, self.vertices + sheet.corner, np.arange(self.vertices, dtype=np.int32))
+        self.item = np.where(self.on_line, self.vertices + sheet.corner, np.arange(self.vertices))
         self.tries = np.zeros(self.vertices + len(outline_scale), np.uint8)  # in vain, since an item's surroundings changed last
         self.avoid = np.full(self.vertices, -1, np.int32)  # the neighbour that a vertex could not collapse into
         self.slides_too = False
         self.slides: Slides | None = None
+
+    @property
+    def count(self) -> int:
+        """The number of triangles."""
+        return self.triangles.shape[1]
 
     def begin_last_resort(self) -> None:
         """From now on also corners where more than two outlines meet may go, outlines farther from their place, and textures of
@@ -160,13 +167,14 @@ class _Work:
         disparity, shift = self.strictness
         invented = np.arange(len(shift)) % KINDS == INVENTED
         self.strictness = np.stack([disparity, np.where(invented, shift / HIDDEN_MORE, shift)])
+        self.strict = self.strictness[:, self.label]
 
     def round(self, tolerance: float, turn: int, most: int) -> None:
         """Collapses allowed items, no two neighbours; at most `most` triangles."""
         target = np.full(self.vertices, -1, np.int32)
         self._aim_inside(target)
         corners, outline_error = self._aim_along(target, tolerance, turn)
-        cost, spared = self._costs(target)
+        cost = self._costs(target)
         tried = np.flatnonzero(~self.on_line & (target >= 0))
         item_cost = np.full(len(self.tries), np.inf, np.float32)
         item_cost[tried] = cost[tried]
@@ -175,33 +183,33 @@ class _Work:
         np.maximum.at(item_cost, self.item[members], cost[members])
         self._note_failures(tried, corners, target, item_cost > tolerance)
         chosen = self._pick(item_cost <= tolerance, turn)
-        if int(spared[chosen].sum()) > most:
+        if most < self.count and int((spared := self._spared(target))[chosen].sum()) > most:
             order = chosen[np.argsort(item_cost[chosen], kind="stable")]
             chosen = order[: int(np.searchsorted(np.cumsum(spared[order]), most, "right"))]
         self._collapse(chosen, target, cost, turn)
 
     def _halves_from(self, wanted: np.ndarray):
-        """Yields, some at a time, the halves of edges that start at wanted vertices: number, start, end, third vertex of the triangle."""
-        corners = self.triangles.ravel()
-        found = np.flatnonzero(wanted[corners])
-        for begin in range(0, len(found), AT_ONCE):
-            half = found[begin : begin + AT_ONCE]
-            first = half // 3 * 3
-            turn = half - first
-            yield half, corners[half], corners[first + FOLLOWING[turn]], corners[first + FOLLOWING[turn + 1]]
+        """Yields, some at a time, the halves of edges that start at wanted vertices: triangle, start, end, the triangle's third vertex."""
+        for begin in range(0, self.count, AT_ONCE):
+            three = self.triangles[:, begin : begin + AT_ONCE].astype(np.intp)
+            for turn in range(3):
+                start, end, third = three[turn], three[turn - 2], three[turn - 1]
+                own = np.flatnonzero(wanted.take(start))
+                yield own + begin, start.take(own), end.take(own), third.take(own)
 
     def _aim_inside(self, target: np.ndarray) -> None:
         """Sets the neighbour that lies best in the surface around, for each vertex within one."""
         wanted = ~self.on_line & (self.tries[: self.vertices] < TRIES)
         best = np.full(self.vertices, np.iinfo(np.int64).max)
-        for half, v, u, _ in self._halves_from(wanted):
-            down, right, step = self.row[u] - self.row[v], self.column[u] - self.column[v], self.disparity[u] - self.disparity[v]
-            off = np.abs(step - self.slope_down[v] * down - self.slope_right[v] * right) * self.strictness[0][self.label[half // 3]]
+        for triangle, v, u, _ in self._halves_from(wanted):
+            down, right = self.row.take(u) - self.row.take(v), self.column.take(u) - self.column.take(v)
+            step = self.disparity.take(u) - self.disparity.take(v)
+            off = np.abs(step - self.slope_down.take(v) * down - self.slope_right.take(v) * right) * self.strict[0].take(triangle)
             off += SHORT * (np.abs(down) + np.abs(right))
-            off[u == self.avoid[v]] = 1e30
+            np.copyto(off, np.float32(1e30), where=u == self.avoid.take(v))
             np.minimum.at(best, v, off.view(np.int32).astype(np.int64) << 32 | u)  # floats above 0 are in order as their bits
-        found = best < np.iinfo(np.int64).max
-        target[found] = best[found] & 0xFFFFFFFF
+        found = np.flatnonzero(best < np.iinfo(np.int64).max)
+        target[found] = best.take(found) & 0xFFFFFFFF
 
     def _aim_along(self, target: np.ndarray, tolerance: float, turn: int) -> tuple[np.ndarray, np.ndarray]:
         """Sets the next vertex on the outline for those of corners that may go; returns the corners and the outlines' errors."""
@@ -223,40 +231,43 @@ class _Work:
                 target[v[along]] = u[along]
         return corners, error
 
-    def _costs(self, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(V,) float32: the error where a vertex collapses into its target, in tolerances, infinite where that cannot be; and
-        (items,) how many triangles less there would be."""
+    def _costs(self, target: np.ndarray) -> np.ndarray:
+        """(V,) float32: the error where a vertex collapses into its target, in tolerances, infinite where that cannot be."""
         aimed = target >= 0
         cost = np.where(aimed, np.float32(0), np.float32(np.inf))
-        spared = np.zeros(len(self.tries), np.uint8)
-        for half, v, x, y in self._halves_from(aimed):
-            u = target[v]
-            gone = (u == x) | (u == y)
-            np.add.at(spared, self.item[v[gone]], 1)
-            stays = ~gone
-            v, u, x, y = v[stays], u[stays], x[stays], y[stays]
-            np.maximum.at(cost, v, self._off(v, u, x, y, half[stays] // 3))
-        return cost, spared
+        for triangle, v, x, y in self._halves_from(aimed):
+            u = target.take(v)
+            stays = np.flatnonzero((u != x) & (u != y))
+            v, u, x, y = (each.take(stays) for each in (v, u, x, y))
+            np.maximum.at(cost, v, self._off(v, u, x, y, triangle.take(stays)))
+        return cost
+
+    def _spared(self, target: np.ndarray) -> np.ndarray:
+        """(items,) how many triangles less there are where an item collapses."""
+        gone = []
+        for _, v, x, y in self._halves_from(target >= 0):
+            u = target.take(v)
+            gone.append(self.item.take(v[(u == x) | (u == y)]))
+        return np.bincount(np.concatenate(gone), minlength=len(self.tries))
 
     def _off(self, v, u, x, y, triangle) -> np.ndarray:
         """(n,) float32: distance of the triangles (v, x, y), in tolerances, if v became u."""
-        row, column, d = self.row[u], self.column[u], self.disparity[u]
-        xr, xc, xd = self.row[x] - row, self.column[x] - column, self.disparity[x] - d
-        yr, yc, yd = self.row[y] - row, self.column[y] - column, self.disparity[y] - d
-        vr, vc, vd = self.row[v] - row, self.column[v] - column, self.disparity[v] - d
+        row, column, d = self.row.take(u), self.column.take(u), self.disparity.take(u)
+        xr, xc, xd = self.row.take(x) - row, self.column.take(x) - column, self.disparity.take(x) - d
+        yr, yc, yd = self.row.take(y) - row, self.column.take(y) - column, self.disparity.take(y) - d
+        vr, vc, vd = self.row.take(v) - row, self.column.take(v) - column, self.disparity.take(v) - d
         area = xr * yc - xc * yr
         to_x, to_y, across = xr * xr + xc * xc, yr * yr + yc * yc, (xr - yr) ** 2 + (xc - yc) ** 2  # lengths, squared
         sliver = area * area <= ALTITUDE**2 * np.maximum(np.maximum(to_x, to_y), across)
         sliver |= area <= 0
-        area[sliver] = 1
+        np.copyto(area, np.float32(1), where=sliver)
         on_plane = ((vr * yc - vc * yr) * xd + (xr * vc - xc * vr) * yd) / area
-        label = self.label[triangle]
-        off = np.abs(vd - on_plane) * self.strictness[0][label] + self.error[triangle]
+        off = np.abs(vd - on_plane) * self.strict[0].take(triangle) + self.error.take(triangle)
         # of a triangle the texture shifts most on an edge, see TEXTURE_SHIFT
         shift = np.maximum(np.maximum(_shift(to_x, d, xd), _shift(to_y, d, yd)), _shift(across, d + xd, yd - xd))
-        shift = np.sqrt(shift) * self.strictness[1][label]
+        shift = np.sqrt(shift) * self.strict[1].take(triangle)
         off = np.maximum(off, shift)
-        off[sliver | (shift > MOST_SHIFT)] = np.inf
+        np.copyto(off, np.float32(np.inf), where=sliver | (shift > MOST_SHIFT))
         return off
 
     def _note_failures(self, tried: np.ndarray, corners: np.ndarray, target: np.ndarray, failed: np.ndarray) -> None:
@@ -267,46 +278,54 @@ class _Work:
 
     def _pick(self, allowed: np.ndarray, turn: int) -> np.ndarray:
         """Numbers of the allowed items to collapse now, no two of them neighbours."""
-        beside = [self.item[column] for column in self.triangles.T]
+        beside = [self.item.take(column) for column in self.triangles]
         picked, left = np.zeros(len(allowed), bool), allowed.copy()
-        rank = (np.arange(len(allowed), dtype=np.uint32) + np.uint32(turn)) * np.uint32(2654435761)  # shuffled, none twice
         for _ in range(PICKS):
-            among = np.flatnonzero(left[beside[0]] | left[beside[1]] | left[beside[2]])
-            beside = [each[among] for each in beside]
-            ranks = [np.where(left[each], rank[each], np.uint32(0xFFFFFFFF)) for each in beside]
+            among = np.flatnonzero(left.take(beside[0]) | left.take(beside[1]) | left.take(beside[2]))
+            beside = [each.take(among) for each in beside]
+            ranks = [_rank(each, turn, left.take(each)) for each in beside]
             first = np.minimum(np.minimum(ranks[0], ranks[1]), ranks[2])
             best = left.copy()
             for each, own in zip(beside, ranks, strict=True):
-                best[each[own > first]] = False
+                best[each.take(np.flatnonzero(own > first))] = False
             picked |= best
-            full = np.flatnonzero(best[beside[0]] | best[beside[1]] | best[beside[2]])
+            full = np.flatnonzero(best.take(beside[0]) | best.take(beside[1]) | best.take(beside[2]))
             for each in beside:
-                left[each[full]] = False
+                left[each.take(full)] = False
         return np.flatnonzero(picked)
 
     def _collapse(self, chosen: np.ndarray, target: np.ndarray, cost: np.ndarray, turn: int) -> None:
         moves = np.zeros(len(self.tries), bool)
         moves[chosen] = True
-        moves = moves[self.item]
+        moves = moves.take(self.item)
         new = np.where(moves, target, np.arange(self.vertices, dtype=np.int32))
-        a, b, c = self.triangles.T
-        touched = np.flatnonzero(moves[a] | moves[b] | moves[c])
-        was = self.triangles[touched]
-        for each in was.T:
-            self.error[touched] = np.maximum(self.error[touched], np.where(moves[each], cost[each], 0))
-        now = new[was]
-        self.tries[self.item[now]] = 0
+        more = np.where(moves, cost, np.float32(0))
+        a, b, c = self.triangles
+        touched = np.flatnonzero(moves.take(a) | moves.take(b) | moves.take(c))
+        was = self.triangles.take(touched, axis=1)
+        self.error[touched] = np.maximum(self.error.take(touched), more.take(was).max(axis=0))
+        now = new.take(was)
+        self.tries[self.item.take(now)] = 0
         self.avoid[now] = -1
-        self.triangles = self.triangles.copy()
-        self.triangles[touched] = now
-        keep = np.ones(len(self.triangles), bool)
-        keep[touched] = (now[:, 0] != now[:, 1]) & (now[:, 1] != now[:, 2]) & (now[:, 0] != now[:, 2])
-        self.triangles, self.label, self.origin, self.error = (each[keep] for each in (self.triangles, self.label, self.origin, self.error))
+        self.triangles[:, touched] = now
+        gone = (now[0] == now[1]) | (now[1] == now[2]) | (now[0] == now[2])
+        keep = np.ones(self.count, bool)
+        keep[touched.take(np.flatnonzero(gone))] = False
+        keep = np.flatnonzero(keep)
+        self.triangles, self.strict = self.triangles.take(keep, axis=1), self.strict.take(keep, axis=1)
+        self.label, self.origin, self.error = (each.take(keep) for each in (self.label, self.origin, self.error))
         corners = chosen[chosen >= self.vertices] - self.vertices
         free = self.outlines.at[corners, 0] >= 0
         if self.slides and not free.all():
             self.outlines.slide(self.slides.only(corners[~free]))
         self.outlines.take_out(corners[free], turn)
+
+
+def _rank(item: np.ndarray, turn: int, left: np.ndarray) -> np.ndarray:
+    """(n,) uint32: shuffled numbers of items, of no two the same; the highest of those that are not `left`."""
+    rank = (item.astype(np.uint32) + np.uint32(turn)) * SHUFFLE
+    rank |= left.view(np.uint8).astype(np.uint32) - np.uint32(1)
+    return rank
 
 
 def _shift(length: np.ndarray, d: np.ndarray, step: np.ndarray) -> np.ndarray:

@@ -11,6 +11,8 @@ from ..raster.colour_curves import linear_from_srgb, srgb_from_linear
 
 SKIRT, BACKDROP = -1, -2
 """Numbers of surfaces that are no layer in the order of depth; parts of the backdrop count on downwards."""
+ADDED = 1000
+"""Surfaces that came in as layers of their own count on from here."""
 EXACT = 1e-3
 """Texels from whole ones up to which a carried texel is copied as it is instead of mixed from its neighbours."""
 

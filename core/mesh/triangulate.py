@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ..camera.camera import Camera
-from ..layers.layered_depth_image import BACK, FRONT, INVENTED, PHOTO, LayeredDepthImage
+from ..layers.layered_depth_image import ADDED_ROLE, BACK, FRONT, INVENTED, PHOTO, LayeredDepthImage
 from ..layers.soft_silhouettes import Matte
 from ..photo.photo import Photo
 from ..settings import MeshSettings
@@ -87,7 +87,7 @@ def triangulate(
             places = backdrop.layout(image, (above + PADDING, PADDING), atlas.layout.size, PADDING)
             atlas = replace(atlas, layout=atlas.layout.with_places(places))
         meshes = [_mesh(role, pieces.only(own), ground, {"photo": None, "soft": soft, "cleaned": soft}.get(role, atlas), part)
-                  for role, own, part in _roles(pieces)]  # fmt: skip
+                  for role, own, part in _roles(pieces, image)]  # fmt: skip
         if backdrop is not None:
             meshes.append(_backdrop_mesh(backdrop, image, photo, sheet))
     layouts = {"photo": layout_of_photo(photo.camera.height, photo.camera.width), "atlas": atlas.layout}
@@ -115,11 +115,12 @@ def _blocks(image: LayeredDepthImage, corners: Vertices, tolerance: float, texel
         tolerance = tolerance / 8 if tolerance > FLATNESS * image.span / 1000 else 0.0
 
 
-def _roles(pieces: Pieces):
+def _roles(pieces: Pieces, image: LayeredDepthImage):
     """Yields role, (T,) bool which pieces, and the part of the texture: a layer, or a side at soft silhouettes."""
     for k in range(int(pieces.layer.max()) + 1):
         for kind, role in ((PHOTO, "photo"), (INVENTED, f"hidden {k}" if k else "border")):
             own = (pieces.layer == k) & (pieces.shown == kind)
+            role = f"{ADDED_ROLE} {image.layers[k].name}" if image.layers[k].number else role
             if own.any():
                 yield role, own, k
     for kind, role in ((FRONT, "soft"), (BACK, "cleaned")):

@@ -106,8 +106,10 @@ def _keep_vertices_behind_occluders(image: LayeredDepthImage, slots, values: np.
     behind = np.float32(image.threshold / 8)
     pairs = []
     for k in range(1, image.skirt or len(image.layers)):
-        hidden = image.layers[k].present
-        front, own = slots[k - 1][:, hidden], slots[k][:, hidden]
+        hidden, before = image.layers[k].present, k - 1
+        if image.layers[k].number:  # added by hand: where it lies behind the photo, it stays there
+            hidden, before = hidden & image.layers[0].present & (image.layers[k].disparity < image.layers[0].disparity), 0
+        front, own = slots[before][:, hidden], slots[k][:, hidden]
         apart = front != own
         pairs.append((front[apart], own[apart]))
     for _ in range(CHAIN):  # what is lowered may hide something itself

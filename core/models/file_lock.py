@@ -20,7 +20,7 @@ else:
 
 RESERVE = 64 << 20  # bytes that stay free
 OWN_FLAGS = sum(getattr(os, f"O_{name}", 0) for name in ("NOFOLLOW", "NONBLOCK", "CLOEXEC", "BINARY", "NOINHERIT"))
-"""For names of ours in folders that others can write to: no link is followed, no pipe waited for."""
+"""Flags for opening our files in folders that others can write to: no link is followed, no pipe waited for."""
 TICK = 0.1  # [s] between looks at a lock that another holds
 OPEN_TRIES = 25  # Windows only: a lock file that is being removed cannot be opened for a moment
 
@@ -41,7 +41,7 @@ def real_path(path: Path) -> Path:
 def open_fresh(path: Path) -> io.FileIO:
     """A new file open for writing, unbuffered; a file of that name is replaced.
 
-    Created exclusively: a link that somebody planted under our name is removed or refused, and never written through.
+    Created exclusively: a link planted under this name is removed or refused, and never written through.
     """
     path.unlink(missing_ok=True)
     return io.FileIO(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OWN_FLAGS, 0o666), "w")
@@ -149,7 +149,7 @@ def exclusive(path: Path, busy: Callable[[], None]) -> Iterator[None]:
                 ) from error
             time.sleep(TICK)
             continue
-        # The former holder removes the file when it is done; a lock on a removed file would hold nobody off.
+        # The former holder removes the file when it is done; a lock on a removed file would stop no other process.
         if _locked(handle, lock) and _is_still(handle, lock):
             break
         handle.close()

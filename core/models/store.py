@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ..errors import DioramaError, Kind
 from .catalogue import CATALOGUE, METRIC_DEPTH, RELATIVE_DEPTH, Weights, weights_named
-from .download import Progress, RetryPolicy, Wanted, WrongContent, fetch
 from .file_lock import append, exclusive, open_fresh, reading, remove_planted, require_space, size_of, writing
+from .http_download import Progress, RetryPolicy, Wanted, WrongContent, fetch
 from .record import HASHES, read_record, write_record
 
 __all__ = [
@@ -55,7 +55,7 @@ class ModelRow:
     """One line of a list of models."""
 
     key: str
-    state: str  # "installed", "unchecked" (a file nobody verified), "partial" (resumed by a download) or "missing"
+    state: str  # "installed", "unchecked" (a file not verified yet), "partial" (resumed by a download) or "missing"
     bytes: int  # of the whole file, as the catalogue says
     bytes_on_disk: int
     licence: str

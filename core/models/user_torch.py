@@ -20,12 +20,12 @@ FROM_THE_FOLDER = (
     "cuda",
     "intel_extension_for_pytorch",
 )
-"""Taken from the folder whatever else is installed: they are built for each other."""
+"""Taken from the folder even where another copy is installed: they are built for each other."""
 BESIDE = (
     "typing_extensions", "sympy", "mpmath", "networkx", "filelock", "jinja2", "markupsafe", "fsspec", "tqdm",
     "timm", "safetensors",
 )  # fmt: skip
-"""Taken from it where nobody else has them. NumPy never is: Blender brings it, and two in one process do not mix."""
+"""Taken from it only where they are not installed elsewhere. NumPy never is: Blender brings it, and two in one process do not mix."""
 OLDEST = (2, 0)
 """The first torch with the attention that the transformer networks call."""
 MOST_BYTES = 65536
@@ -56,7 +56,7 @@ class _Preferred:
 
 
 class _Last(_Preferred):
-    """An import finder after all others: what torch needs besides and nobody else provides."""
+    """An import finder after all others: what torch needs and no other place provides."""
 
     def find_spec(self, name: str, path=None, target=None):
         if path is None and name in BESIDE:

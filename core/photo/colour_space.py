@@ -54,7 +54,7 @@ class ColourSpace:
         return linear @ self.matrix.T.astype(linear.dtype)
 
     def is_srgb(self) -> bool:
-        """Whether the space is sRGB within what the eye can see, whatever its name."""
+        """Whether the space is sRGB within what the eye can see; its name does not count."""
         if self.hdr:
             return False
         steps = np.linspace(0, 1, 9)

@@ -47,7 +47,7 @@ def light_of_hlg(scene: np.ndarray) -> np.ndarray:
 def tone_mapped(linear: np.ndarray) -> tuple[np.ndarray, bool]:
     """(H, W, 3) float32 light in units of white, changed in place to 0..1, and whether it was tone-mapped.
 
-    A picture whose brightest is no more than `NEARLY_WHITE` is only clipped.
+    A picture that is nowhere brighter than `NEARLY_WHITE` is only clipped.
 
     Up to `KNEE` all stays as it is; above, the largest of the three values is compressed by a rational curve and the others with it
     (Reinhard et al. 2002, equation 4, moved to begin at the knee with slope 1). The curve reaches 1 at the picture's brightest.

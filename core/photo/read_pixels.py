@@ -313,7 +313,7 @@ def _lens_of(attributes: dict[bytes, bytes], long_side: int, width: int) -> tupl
     """EXIF tags with the focal length that an OpenEXR header tells, and what was assumed about the sensor.
 
     OpenEXR's standard attributes give the focal length and the sensor's width in mm. Blender's metadata (Output > Metadata > Lens)
-    gives the focal length alone; its sensor is 36 mm along the picture's longer side unless somebody changed it.
+    gives the focal length alone; its sensor is 36 mm along the picture's longer side unless it was changed.
     """
     focal = _floats(attributes, b"effectiveFocalLength", 1)[0] or _floats(attributes, b"nominalFocalLength", 1)[0]
     sensor = _floats(attributes, b"sensorOverallDimensions", 2)[0]

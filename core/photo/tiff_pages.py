@@ -122,7 +122,7 @@ def read_pages(data: bytes) -> list[TiffPage]:
         except (struct.error, ValueError):
             if not pages:
                 raise
-            continue  # a damaged preview is nobody's concern
+            continue  # a damaged preview does not matter
         pages.append(page)
         waiting = [*page.tags.get(SUB_IFDS, ()), behind, *waiting]
     return pages

@@ -8,7 +8,7 @@ from ..raster.push_pull import push_pull
 
 ROWS_AT_ONCE = 256
 FILL_SIDE = 1024
-"""Long side at which colours under an alpha of 0 are made: nobody sees them, so coarse ones do."""
+"""Long side at which colours under an alpha of 0 are made: they are never seen, so coarse ones are enough."""
 BRIGHTEST = 65504.0
 """The largest half float; dividing by an alpha near 0 may give more."""
 ALL_CLEAR = "its alpha is 0 everywhere, which would show nothing, so it is taken as opaque"

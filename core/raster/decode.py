@@ -39,7 +39,7 @@ def read_file(path: Path, kind: str = "photo") -> bytes:
 
 
 def read_regular(path: Path, most: int) -> bytes | None:
-    """The bytes of a regular file, None where there are more than `most`, whatever size it claims.
+    """The bytes of a regular file, None where there are more than `most`; the size that it claims does not count.
 
     Raises OSError, also for a pipe or device, which could be endless; it never blocks.
     """
@@ -61,7 +61,7 @@ def size_by_header(path: Path) -> tuple[int, int] | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return open_picture(read_regular(path, MAX_FILE_BYTES) or b"", str(path)).size
-    except Exception:  # noqa: BLE001 - whatever is wrong with it is told when it is read
+    except Exception:  # noqa: BLE001 - the fault is reported when the file is read
         return None
 
 

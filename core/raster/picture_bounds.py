@@ -17,7 +17,7 @@ MOST_MEMORY = 3_000_000_000
 A_PIXEL = {"JPEG": 12, "PNG": 12, "TIFF": 12, "WEBP": 20, "HEIF": 16}
 """Peak bytes for each pixel of 8 bits, the largest among many files of each kind; JPEG: progressive with four colours."""
 COPIES = 3
-"""Copies of deeper pixels: the decoder's, and two steps of ours."""
+"""Copies of deeper pixels: the decoder's, and those of two later steps."""
 MAX_SCANS = 100
 """Scans of a progressive JPEG (encoders make 3 to 20): each goes over all pixels, so that thousands of empty ones take long."""
 MAX_SEGMENTS, MAX_JUNK = 20_000, 1 << 20

@@ -108,7 +108,7 @@ def picture_size(photo: tuple[int, int], kind: str, output: OutputSettings) -> t
         return side, side
     scale = 1.0 if not wanted else wanted / max(photo)
     if not output.render_side:
-        scale = min(1.0, scale)  # nobody asked for more than there is
+        scale = min(1.0, scale)  # never enlarged unless asked for
     width, height = (max(even, round(length * scale / even) * even) for length in photo)
     return width, height
 

@@ -1,4 +1,4 @@
-"""Names that Windows does not take, told before any work is done."""
+"""Names that Windows does not take; they are refused before any work is done."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from ..errors import DioramaError
 
 DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *(f"{port}{n}" for port in ("COM", "LPT") for n in "0123456789¹²³")}
-"""Names that stand for a device in every folder, whatever their ending (Microsoft, "Naming Files, Paths, and Namespaces")."""
+"""Names that stand for a device in every folder and with every ending (Microsoft, "Naming Files, Paths, and Namespaces")."""
 FORBIDDEN = set('<>:"|?*') | {chr(n) for n in range(32)}
 MOST = 259
 """Longest path in characters; Blender takes no longer ones."""

@@ -21,7 +21,7 @@ QUARTER = 1 << 30
 MARKED = (".mp4", ".mov")
 """Endings of films that can carry the boxes."""
 MOST_HEADERS = 64_000_000
-"""Bytes of a `moov` box; what is longer belongs to no movie of ours."""
+"""Bytes of a `moov` box; none of our movies has a longer one."""
 BEFORE_BOXES = 78
 """Bytes of a visual sample entry before the boxes in it."""
 PATH_TO_ENTRIES = (b"mdia", b"minf", b"stbl")

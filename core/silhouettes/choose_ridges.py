@@ -16,7 +16,7 @@ MOST_OVERLAP, WEAK_OVERLAP = 0.55, 0.75
 """Bhattacharyya coefficients of both sides' colours: below the first a stretch is certain, below the second it counts where it is
 connected to a certain one, above that it is dropped."""
 SURE_BOUNDARY, WEAK_BOUNDARY, NO_BOUNDARY = 0.75, 0.6, 0.45
-"""Probabilities of an occlusion boundary, where the estimator gives them: above the first a stretch is certain whatever its colours,
+"""Probabilities of an occlusion boundary, where the estimator gives them: above the first a stretch is certain without asking its colours,
 above the second it counts where it is connected to a certain one, below the third it is dropped."""
 BOUNDARY_REACH = 3
 """Px beside a ridge within which the boundary's probability is taken."""

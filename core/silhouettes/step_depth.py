@@ -37,7 +37,7 @@ def step_at_silhouettes(
     disparity: (h, w) float32, parts of its range; colour: (h, w, 3) float32 sRGB 0..1; `tear`: the least step. Slopes and
     doubtful ramps stay as they are. The near side goes on for `rim` px over the pixels whose colour mixes both.
     `boundary`: (h, w) float32 0..1, how likely a pixel is to lie at an occlusion boundary, where the estimator knows it.
-    Steps are told as links right and down of a pixel; those that the disparity had before are among them.
+    Steps are returned as links to the right of and below a pixel, together with the steps that the disparity had before.
     """
     import cv2
 

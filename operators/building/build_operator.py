@@ -101,7 +101,7 @@ class BuildOperator:
         return {"FINISHED"}
 
     def _failed(self, error: Exception) -> set[str]:
-        """Handles every failure of a build: reports a sentence; a bug of ours also leaves its traceback."""
+        """Handles every failure of a build: reports a sentence; a fault in Photo Diorama also leaves its traceback."""
         if isinstance(error, Cancelled):
             self.report({"INFO"}, "Stopped; the scene is as it was.")
         else:

@@ -110,7 +110,7 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
                 self.report({"INFO"}, told)
             for note in built.photo.notes:
                 self.report({"INFO"}, f"{built.photo.name}: {note}.")
-            if built.found.origin == BESIDE:
+            if built.depth_origin == BESIDE:
                 self.report({"INFO"}, f"The depth of {built.photo.name} is from {built.depth.source}.")
             for question in questions(built.depth.unsure, built.depth.sky, window=True):
                 self.report({"INFO"}, f"{built.depth.source}: {question}.")

@@ -24,7 +24,7 @@ from ..scene.depth_image import EDITED_KEY, edit_on, image_on, keep_edit, parts_
 from ..scene.emit import add_camera, edge_of, make_mesh, match_camera, set_up_scene, short_name
 from ..scene.keys import ROLE_KEY, SETTINGS_KEY, SOURCE_KEY
 from ..scene.materials import MATERIAL_OPTIONS, made_images, photo_image, texture_material, texture_of
-from ..scene.root import find_root, kept_settings, kept_source, objects_by_role, source_files, source_of
+from ..scene.root import find_root, kept_settings, kept_source, layer_edits_on, objects_by_role, source_files, source_of
 from ..scene.surfaces import image_nodes, image_nodes_of, images_of, root_by_name, surfaces_of
 from ..scene.tint import kept_tint, tint, tinted_images
 from . import build_operator
@@ -72,7 +72,7 @@ class Rebuilding(OnDiorama, build_operator.BuildOperator, OwnOptions):
         models = models_folder(context)
         return partial(
             build_diorama, photo, depth, self._settings, kept=build_operator.kept, models=models,
-            edit=edit_on(root), parts=parts_on(root),
+            edit=edit_on(root), parts=parts_on(root), layer_edits=layer_edits_on(root),
         )  # fmt: skip
 
     def finish(self, context, built: Diorama):

@@ -9,7 +9,7 @@ import bpy
 from ...core.errors import DioramaError
 from ..on_diorama import ActOnDiorama
 from ..scene.depth_image import EDITED_KEY, MASK_KEY, image_on
-from .edit_depth import part
+from .change_region import part
 from .paint_depth import image_editor, show_image
 
 

@@ -7,7 +7,7 @@ from functools import partial
 import bpy
 import numpy as np
 
-from ...core.change_depth import scene_to_click
+from ...core.edit_and_rebuild import scene_to_click
 from ...core.errors import DioramaError
 from ...core.silhouettes.select_thing import Scene, select_thing
 from ..building.rebuild import root_by_name
@@ -15,7 +15,7 @@ from ..on_diorama import NAVIGATING, point_property
 from ..scene.depth_image import MASK_KEY, edit_on, image_on, new_image, put_on, values_of
 from ..scene.emit import short_name
 from . import mask_overlay
-from .edit_depth import OnDepth
+from .change_region import OnDepth
 from .pick_depth import WHERE, place_under
 
 KEYS = "Click: add the thing there   |   Ctrl click: take it out   |   Backspace: empty   |   Enter, Esc, right click: done"

@@ -6,7 +6,8 @@ from functools import partial
 
 import bpy
 
-from ...core.change_parts import Split, join_part, split_range, split_region
+from ...core.layers.layered_depth_image import ADDED_ROLE
+from ...core.split_and_rebuild import Split, join_part, split_range, split_region
 from ..building.rebuild import rebuild
 from ..on_diorama import ActOnDiorama
 from ..repaint.painted import take_from_tint
@@ -16,8 +17,8 @@ from ..scene.materials import texture_of
 from ..scene.root import find_root, objects_by_role, source_of
 from ..scene.surfaces import image_nodes, image_nodes_of, root_by_name, surfaces_of
 from ..scene.tint import COLOUR, STRENGTH, TINT_KEY, take_off, tint, tinted_images
-from .edit_depth import OnDepth
-from .regions import region_of, region_property
+from .change_region import OnDepth
+from .chosen_region import region_of, region_property
 
 
 class ChangesParts(OnDepth):
@@ -271,6 +272,8 @@ class TintInvented(ActOnDiorama, bpy.types.Operator):
 def is_invented(ob: bpy.types.Object, what: str = "ALL") -> bool:
     """Whether a layer shows invented content: behind things, in the border, or either."""
     words = str(ob.get(ROLE_KEY, "")).split()
+    if words[:1] == [ADDED_ROLE]:
+        return False
     behind, outside = ("hidden", "backdrop"), ("border",)
     kinds = {"ALL": behind + outside, "HIDDEN": behind, "BORDER": outside}[what]
     return any(kind in words for kind in kinds)

@@ -1,4 +1,4 @@
-"""Draws the mask as a tint over the photo in the viewport while somebody paints or picks it; no data changes."""
+"""Draws the mask as a tint over the photo in the viewport while it is painted or picked; no data changes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _handle = None
 
 
 def shown(context: bpy.types.Context) -> tuple[bpy.types.Object, bpy.types.Image] | None:
-    """The root and the mask that the viewport shows over the photo; None while nobody works on a mask."""
+    """The root and the mask that the viewport shows over the photo; None while no mask is worked on."""
     root = find_root(context.object)
     mask = image_on(root, MASK_KEY) if root is not None else None
     if mask is None:

@@ -7,8 +7,8 @@ from functools import partial
 import bpy
 import numpy as np
 
-from ...core.change_depth import current_depth
 from ...core.depth.edit_depth import mask_of_triangles
+from ...core.edit_and_rebuild import current_depth
 from ...core.errors import DioramaError
 from ..on_diorama import ActOnDiorama
 from ..scene.depth_image import (
@@ -25,8 +25,8 @@ from ..scene.depth_image import (
 from ..scene.emit import short_name
 from ..scene.root import kept_source, objects_by_role
 from ..scene.surfaces import root_by_name
-from .edit_depth import OnDepth
-from .regions import selected_triangles
+from .change_region import OnDepth
+from .chosen_region import selected_triangles
 
 
 def target_property():

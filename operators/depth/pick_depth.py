@@ -10,7 +10,7 @@ from ..on_diorama import NAVIGATING, OnDiorama, calling_an_operator
 from ..scene.depth_image import EDITED_KEY, MASK_KEY, ORIGINAL_KEY, image_on
 from ..scene.root import find_root, world_scale
 from ..scene.surfaces import root_by_name
-from .regions import place_on_photo, region_of
+from .chosen_region import place_on_photo, region_of
 
 KEYS = "Click: take the depth there for the region   |   Esc, right click: stop"
 WHERE = "Nothing of the photo is there; click on it in a 3D viewport, or on its depth or mask in an Image Editor."

@@ -114,7 +114,7 @@ def relief_modifier(ob: bpy.types.Object) -> bpy.types.Modifier | None:
 
 
 def follow_clip(camera: bpy.types.Object | None, root: bpy.types.Object) -> None:
-    """The photo's camera clips nothing of the diorama, however far the sliders or the root's scale take it.
+    """Sets clip distances of the photo's camera by drivers, so that it clips nothing of the diorama at any relief and scale.
 
     The range is the one of `emit.match_camera`, for the larger or smaller of the measured and the chosen distance.
     """

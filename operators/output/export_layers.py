@@ -7,7 +7,7 @@ from pathlib import Path
 
 import bpy
 
-from ...core.change_depth import build_from
+from ...core.edit_and_rebuild import build_from
 from ...core.errors import DioramaError
 from ...core.layer_files.png_folder import INDEX
 from ...core.layer_files.write_layers import write_layer_file
@@ -15,7 +15,7 @@ from ...core.layer_pictures import layer_file_of
 from ...core.mesh.texture_layout import carry_over
 from ...core.pipeline import Diorama
 from ..building.build_operator import BuildOperator
-from ..depth.edit_depth import source_on
+from ..depth.change_region import source_on
 from ..on_diorama import OnDiorama
 from ..repaint.painted import find_paint
 from ..scene.depth_image import edit_on

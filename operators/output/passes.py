@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import bpy
 
+from ...core.layers.layered_depth_image import ADDED_ROLE
 from ..scene.keys import ROLE_KEY
 
 ORIGINS = {"photo": 1, "hidden": 2, "border": 3, "backdrop": 4}
@@ -16,6 +17,8 @@ PASSES = ("combined", "z", "normal", "object_index", "cryptomatte_object")
 
 def origin_of(role: str) -> int:
     """The object index of a surface by its role, such as "part 1 hidden 2"."""
+    if role.startswith(f"{ADDED_ROLE} "):
+        return ORIGINS["hidden"]  # not photographed
     return next((index for name, index in ORIGINS.items() if name in role.split()), ORIGINS["photo"])
 
 

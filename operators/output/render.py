@@ -92,7 +92,7 @@ def rendering(target: Path, scene, frames: int, output: OutputSettings, view: Vi
                 written = [_joined(files, place, target, eye, kind, fps) for eye, files in pictures.items()]
                 if output.stereo == "vr180":
                     write_vr180_boxes(written[0][0])
-        except RuntimeError as error:  # all that Blender has to say, whatever happened
+        except RuntimeError as error:  # Blender raises no other type
             raise told(target, error) from None
         return _put(written, target, kind, output)
 
@@ -116,7 +116,7 @@ def _copy_of(scene, view: View, kind: str, output: OutputSettings) -> Iterator[b
             eyes = eye_distance(output, view.nearest, view.metric)
             convergence = output.convergence or view.focus
             set_up_stereo(shot, camera, output.stereo, eyes, convergence)
-            if output.stereo != "vr180":  # a smaller sensor is a longer lens, whatever keys that has
+            if output.stereo != "vr180":  # a smaller sensor acts as a longer lens, also where the lens is animated
                 data.sensor_width /= margin_of(find_root(view.camera), scene, eyes, convergence)
         with marked_by_origin(find_root(view.camera), shot) if output.render_passes else nullcontext():
             yield shot

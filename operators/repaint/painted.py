@@ -10,14 +10,15 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from ...core.layer_changes.find_changes import PaintedPart
 from ...core.mesh.texture_layout import PaintedTexels, TextureLayout, carry_over, layout_of_photo
 from ...core.raster.colour_curves import srgb_from_linear
 from ...core.raster.decode import decode_pixels
 from ..scene.colour_management import SPACES
 from ..scene.keys import DIGEST_KEY, LAYOUT_KEY, ROLE_KEY, WRITTEN_KEY
 from ..scene.materials import IMAGE_ROLES, digest, encode_texture, packed_image
-from ..scene.surfaces import image_nodes_of
-from ..scene.tint import TINT_OF, kept_tint, pack_pixels, tinted_copy, tinted_images, untinted
+from ..scene.surfaces import image_nodes_of, images_of
+from ..scene.tint import TINT_OF, kept_tint, pack_pixels, take_off, tint, tinted_copy, tinted_images, untinted
 
 KEPT_ROLE = "kept paint"
 """Role of an image that holds what was painted and has no place in the present build."""
@@ -194,6 +195,32 @@ def carry_paint(
         return images, ""
     names = " and ".join(f'"{name}"' for name in kept)
     return images, f"Some of what was painted on {root.name} has no place on it any more; it is kept in the image {names}."
+
+
+def lay_paint(root: bpy.types.Object, parts: Iterable[PaintedPart], photo: str = "") -> None:
+    """Lays what was painted on layers elsewhere onto the textures of a diorama, by place, over what was painted there before."""
+    parts, nodes = list(parts), image_nodes_of(root)
+    overlaid = bool(tinted_images(nodes))
+    take_off(nodes)
+    for role, image in images_of(root).items():
+        layout, linear = _layout_on(image), is_linear(image)
+        own = [part for part in parts if part.role == role]
+        if not own or layout is None:
+            continue
+        earlier = find_paint(image, photo)
+        mask = np.zeros(layout.size, bool) if earlier is None else earlier.texels.mask
+        colour = np.zeros((*layout.size, 4), np.float32) if earlier is None else earlier.texels.colours(linear)
+        for part in own:
+            texels, _ = carry_over(part.texels, part.layout, layout)
+            colour[texels.mask] = texels.colours(linear)[texels.mask]
+            mask = mask | texels.mask
+        written, name = written_on(image, photo), image.name
+        painted = renewed(image, file_with(image, PaintedTexels(mask, colour, linear), written))
+        image.user_remap(painted)
+        bpy.data.images.remove(image)
+        painted.name = name
+    if overlaid:
+        tint(nodes, *kept_tint(root))
 
 
 def _keep_aside(name: str, texels: PaintedTexels, left: np.ndarray) -> bpy.types.Image:

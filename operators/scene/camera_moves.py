@@ -105,7 +105,7 @@ def framed(rig: bpy.types.Object | None) -> float:
 
 
 def lens_at_rest(camera: bpy.types.Object) -> float:
-    """The lens of a diorama's camera in mm without its move; one that somebody has set since is kept."""
+    """The lens of a diorama's camera in mm without its move; one that the artist has set since is kept."""
     rig, lens = camera.parent, camera.data.lens
     if rig is None or LENS_KEY not in rig:
         return lens

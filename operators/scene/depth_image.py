@@ -66,7 +66,7 @@ def put_on(root: bpy.types.Object, key: str, image: bpy.types.Image) -> None:
 
 
 def edit_on(root: bpy.types.Object) -> DepthEdit | None:
-    """The depth as it was edited, from the images of the root; None where nobody changed anything.
+    """The depth as it was edited, from the images of the root; None where nothing was changed.
 
     Raises DioramaError where the images do not belong together any more.
     """

@@ -7,3 +7,6 @@ WRITTEN_KEY, DIGEST_KEY, LAYOUT_KEY = "photo_diorama_written", "photo_diorama_di
 """Custom properties of a texture: the file that we wrote into it, that file's hash, and where its texels lie in the photo, as JSON."""
 
 SETTINGS_KEY, SOURCE_KEY = "photo_diorama_settings", "photo_diorama_source"
+
+LAYER_EDITS_KEY, LAYER_FILE_KEY = "photo_diorama_layer_edits", "photo_diorama_layer_file"
+"""Custom properties of the root: what was changed in the surfaces themselves, and the file of layers that it was updated from last."""

@@ -9,6 +9,7 @@ import bpy
 import numpy as np
 
 from ...core.errors import DioramaError
+from ...core.layers.layered_depth_image import ADDED_ROLE
 from ...core.mesh.triangulate import LayeredMesh
 from ...core.photo.photo import Photo
 from ...core.raster.colour_curves import linear_from_srgb
@@ -22,6 +23,8 @@ IMAGE_ROLES = tuple(f"{image}{kind}" for image in ("photo", "atlas", "soft") for
 """Roles of a diorama's images."""
 
 
+AT_ONCE = 1 << 16
+"""Pixels that are compared together, so that it takes no memory."""
 IMAGE_OF = {"photo": "photo", "atlas": "atlas", "soft": "soft", "cleaned": "soft"}
 """Which image the material of a texture shows: soft silhouettes and what lies behind them share one."""
 NAMES = {"photo": "photo", "atlas": "hidden", "soft": "soft", "cleaned": "cleaned"}
@@ -29,6 +32,8 @@ NAMES = {"photo": "photo", "atlas": "hidden", "soft": "soft", "cleaned": "cleane
 
 def texture_of(role: str) -> str:
     """Which texture the surface of a role shows."""
+    if role.startswith(f"{ADDED_ROLE} "):
+        return "atlas"
     kind = role.split()[-1] if role else role  # "part 1 photo" is split off "photo"
     return kind if kind in ("photo", "soft", "cleaned") else "atlas"
 
@@ -96,14 +101,22 @@ def photo_image(name: str, photo: Photo) -> bpy.types.Image:
 
 def shows(image: bpy.types.Image, pixels: np.ndarray) -> bool:
     """Whether Blender decodes the packed file to exactly these (H, W, 3|4) uint8 pixels."""
+    import cv2
+
     height, width, channels = pixels.shape
     if tuple(image.size) != (width, height) or image.is_float:
         return False
     decoded = np.empty(height * width * 4, np.float32)
     image.pixels.foreach_get(decoded)
-    decoded = decoded.reshape(height, width, 4)[::-1]
-    off = (np.abs(decoded[y, :, :channels] * 255 - pixels[y]).max() for y in range(height))  # a row at a time: memory
-    return max(off) < 0.5 and (channels == 4 or bool((decoded[..., 3] == 1).all()))
+    decoded = decoded.reshape(height, width, 4)  # from the lowest row on
+    rows = max(1, AT_ONCE // width)
+    for top in range(0, height, rows):
+        wanted = np.ascontiguousarray(pixels[top : top + rows])
+        wanted = wanted if channels == 4 else cv2.cvtColor(wanted, cv2.COLOR_RGB2RGBA)  # opaque
+        shown = cv2.convertScaleAbs(decoded[height - top - len(wanted) : height - top], alpha=255)[::-1]  # rounds
+        if not np.array_equal(shown, wanted):
+            return False
+    return True
 
 
 def atlas_image(name: str, mesh: LayeredMesh, photo: Photo) -> bpy.types.Image:

@@ -9,9 +9,11 @@ from pathlib import Path, PureWindowsPath
 import bpy
 
 from ...core.batch.manifest import final_folder
+from ...core.layer_edits.edited_layers import LayerEdits
+from ...core.layer_edits.stored import as_bytes, from_bytes
 from ...core.pipeline import Diorama, stamp
 from ...core.settings import each_option
-from .keys import ROLE_KEY, SETTINGS_KEY, SOURCE_KEY
+from .keys import LAYER_EDITS_KEY, ROLE_KEY, SETTINGS_KEY, SOURCE_KEY
 
 DEEPEST = 4
 """Levels of folders above a .blend, and of parts of an old path, that are searched for a file that moved."""
@@ -32,7 +34,7 @@ def objects_by_role(root: bpy.types.Object) -> dict[str, bpy.types.Object]:
 
 
 def world_scale(root: bpy.types.Object) -> float:
-    """How large one unit of the diorama is in the world, whatever scales it: the root or what it is parented to."""
+    """How large one unit of the diorama is in the world, with the scale of the root and of its parents."""
     return sum(abs(s) for s in root.matrix_world.to_scale()) / 3
 
 
@@ -109,6 +111,19 @@ def _kept(root: bpy.types.Object, key: str) -> dict:
     except (TypeError, ValueError):
         return {}
     return values if isinstance(values, dict) else {}
+
+
+def layer_edits_on(root: bpy.types.Object) -> LayerEdits | None:
+    """What was changed in a diorama's surfaces themselves; None where nothing was."""
+    kept = root.get(LAYER_EDITS_KEY)
+    return from_bytes(kept) if isinstance(kept, bytes) else None
+
+
+def keep_layer_edits(root: bpy.types.Object, edits: LayerEdits | None) -> None:
+    """Keeps that on the root."""
+    root.pop(LAYER_EDITS_KEY, None)  # Blender spoils bytes that replace others
+    if edits is not None and (edits.recuts or edits.added or edits.cards):
+        root[LAYER_EDITS_KEY] = as_bytes(edits)
 
 
 def source_of(built: Diorama, photo: str, depth: str | None) -> dict:

@@ -49,7 +49,7 @@ def draw_depth_preview(layout, photo: str, depth: str, settings: Callable[[], Se
     try:
         shown = _look(Path(bpy.path.abspath(photo)), Path(bpy.path.abspath(depth)) if depth else None, settings())
     except (OSError, DioramaError):
-        return 0  # told when it is built
+        return 0  # reported when the diorama is built
     if shown.icon:
         layout.template_icon(icon_value=shown.icon, scale=SCALE)
         row = layout.row(align=True)
@@ -78,7 +78,7 @@ def _read(shown: Shown, photo: Path, depth: Path | None, settings: Settings) -> 
     """Reads the files; runs in the thread, without Blender."""
     try:
         shown.result = depth_thumbnail(photo, depth, settings)
-    except Exception as error:  # noqa: BLE001 - whatever is wrong is told when the diorama is built
+    except Exception as error:  # noqa: BLE001 - the fault is reported when the diorama is built
         shown.result = error
     shown.ready = True
 

@@ -20,3 +20,19 @@ def test_the_layers_of_a_photo(worker, street, tmp_path):
     assert again.code == 2 and "exists already" in again.err
     scene = worker.run("layers", "scene.blend", "--output", "other", cwd=tmp_path)
     assert scene.code == 2 and "open it in Blender" in scene.err and not (tmp_path / "other").exists()
+
+
+def test_layers_that_were_changed_come_back(worker, street, tmp_path):
+    common = ("--depth", street[1], "--depth-kind", "metric", "--long-side", "160", "--border", "0.1")
+    run = worker.run(*map(str, ("layers", street[0], *common, "--output", tmp_path / "out")), cwd=tmp_path)
+    assert run.code == 0, run.err
+    unedited = worker.run(*map(str, (street[0], *common, "--layers", "out", "--output", "a.blend")), cwd=tmp_path)
+    assert unedited.code == 0 and "nothing is other" in unedited.out, unedited.err
+    pixels = np.array(Image.open(tmp_path / "out" / "hidden_1.png"))
+    pixels[pixels[..., 3] > 0, :3] = (255, 0, 255)
+    Image.fromarray(pixels).save(tmp_path / "out" / "hidden_1.png")
+    painted = worker.run(*map(str, (street[0], *common, "--layers", "out/layers.json", "--output", "b.blend")), cwd=tmp_path)
+    assert painted.code == 0 and "hidden 1 painted" in painted.out, painted.err
+    (tmp_path / "out" / "hidden_1.png").unlink()
+    refused = worker.run(*map(str, (street[0], *common, "--layers", "out", "--output", "c.blend")), cwd=tmp_path)
+    assert refused.code == 2 and "hidden 1" in refused.err and not (tmp_path / "c.blend").exists()

@@ -286,7 +286,7 @@ def test_without_a_region_it_says_what_to_do_and_changes_nothing(blender, street
 
 def test_a_stop_or_a_fault_leaves_all_as_it_was(blender, street_root, monkeypatch):
     from photo_diorama.core.errors import Cancelled
-    from photo_diorama.operators.depth import edit_depth
+    from photo_diorama.operators.depth import change_region
 
     mask_on(blender, street_root, (20, 100), (2, 50))
     before = everything()
@@ -295,7 +295,7 @@ def test_a_stop_or_a_fault_leaves_all_as_it_was(blender, street_root, monkeypatc
         raise Cancelled
 
     with monkeypatch.context() as patch:
-        patch.setattr(edit_depth, "change_depth", stopped)
+        patch.setattr(change_region, "change_depth", stopped)
         assert blender.ops.photo_diorama.move_depth(amount=0.3) == {"CANCELLED"}
     assert not differences(before, everything()) and not differences(everything(), before)
 
@@ -303,7 +303,7 @@ def test_a_stop_or_a_fault_leaves_all_as_it_was(blender, street_root, monkeypatc
         raise KeyError("made to fail")
 
     with monkeypatch.context() as patch:
-        patch.setattr(edit_depth, "rebuild", fails)
+        patch.setattr(change_region, "rebuild", fails)
         with pytest.raises(RuntimeError, match="fault of Photo Diorama"):
             blender.ops.photo_diorama.move_depth(amount=0.3)
     assert not differences(before, everything()) and image(street_root) is None

@@ -33,7 +33,7 @@ def pixels(image) -> np.ndarray:
 
 def corners_on_photo(root, ob) -> np.ndarray:
     """(n, 2) places on the photo of a layer's points, in working pixels."""
-    from photo_diorama.operators.depth.regions import photo_places
+    from photo_diorama.operators.depth.chosen_region import photo_places
 
     return photo_places(root, ob.data) * (160, 120)
 

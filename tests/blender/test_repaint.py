@@ -25,7 +25,7 @@ def picture(image) -> np.ndarray:
 
 def samples(root, ob) -> tuple[np.ndarray, tuple]:
     """(n, 2) places on the photo, 0 to 1 right and down, of points all over a surface, and the texels (rows, columns) shown there."""
-    from photo_diorama.operators.depth.regions import photo_places
+    from photo_diorama.operators.depth.chosen_region import photo_places
 
     mesh, image = ob.data, shown_image(ob)
     corners = np.empty(3 * len(mesh.polygons), np.int32)

@@ -64,6 +64,17 @@ def test_help_to_somebody_who_has_gone(place):
     assert done.code == 0 and done.err == ""
 
 
+@POSIX
+@pytest.mark.parametrize("encoding", ["ascii:strict", "cp1252:strict"])
+def test_a_narrow_encoding_stops_nobody(place, encoding):
+    """A Windows console of an old code page: what Python itself writes never fails for a character, what we write is UTF-8."""
+    os.replace(place / "street.png", place / "図.png")
+    for arguments, code in ((["inspect", "図.png"], 0), (["inspect", "図 none.png"], 2), (["inspect", "図.png", "図"], 2), (["--help"], 0)):
+        done = shell(place, f"export PYTHONIOENCODING={encoding} PYTHONUTF8=0", *arguments)
+        assert done.code == code and "Traceback" not in done.err, done.err
+    assert "図" in shell(place, f"export PYTHONIOENCODING={encoding}", "inspect", "図 none.png").err
+
+
 COMMANDS = {
     "help": ["--help"], "inspect": ["inspect", "street.png"], "models": ["models", "list"],
     "depth": ["depth", "street.png", "--depth", "street.npy", "--depth-kind", "metric", "--output", "d.npy", "--overwrite"],

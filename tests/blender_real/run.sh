@@ -1,8 +1,9 @@
 #!/bin/sh
 # The zips as users get them, in each Blender that can be had here: bpy 4.5, 5.0 and 5.2 with nothing but the zip's own wheels, and
 # Debian's program with the bare zip. Transcripts go to dist/transcripts. BLENDER_ROOT: Debian's folder; WHEELS: the wheels' cache.
-# EDITION=small builds no full zip, which needs PyTorch's own index.
+# EDITION=small builds no full zip, which needs PyTorch's own index. TESTS: some of the tests alone.
 set -e
+tests=${TESTS:-tests/blender_real}
 cd "$(dirname "$0")/../.."
 export DIORAMA_ANSWERS="$(pwd)/dist/answers"
 rm -rf dist/answers && mkdir -p dist/transcripts dist/answers
@@ -22,7 +23,7 @@ module() {
         touch "$folder/ready"
     fi
     DIORAMA_ZIP=dist/photo_diorama-$version-$3.zip DIORAMA_TRANSCRIPT=dist/transcripts/bpy-$2.txt \
-        "$folder/bin/python" -m pytest tests/blender_real -s --durations=0
+        "$folder/bin/python" -m pytest $tests -s --durations=0
 }
 
 python313=$(command -v python3.13 || true)
@@ -35,7 +36,7 @@ root=${BLENDER_ROOT:-dist/debian-blender}
 if [ "$(id -u)" = 0 ]; then
     sh tests/blender_real/debian_blender.sh "$root"
     DIORAMA_ZIP=dist/photo_diorama-$version-bare.zip DIORAMA_BLENDER=$root DIORAMA_TRANSCRIPT=dist/transcripts/debian.txt \
-        .venv/bin/python -m pytest tests/blender_real -s --durations=0
+        .venv/bin/python -m pytest $tests -s --durations=0
 else
     echo "skipped Debian's Blender: a folder with a system of its own needs root"
 fi

@@ -44,5 +44,5 @@ def assert_same(found: LayerFile, made: LayerFile, depth: float = 0.0, colour: f
         if old.disparity is not None:
             assert np.abs(new.disparity - old.disparity).max() <= depth + 1e-7
             assert np.array_equal(new.disparity > 0, old.disparity > 0)
-        if old.invented is not None:
-            assert np.array_equal(new.invented, old.invented)
+        if old.is_invented.any():
+            assert np.array_equal(new.is_invented, old.is_invented)

@@ -21,8 +21,9 @@ MOST_LINES, MOST_FILES = 400, 12
 ORDER = """
 core: errors fault_report | camera | models job | settings shown_options | threads | raster | built_in memory photo scene viewer |
       layer_files networks | networks/depth networks/inpaint silhouettes depth_file | depth |
-      layers batch depth_thumbnail | hidden_depth mesh | inpaint | pipeline | change_depth layer_pictures | change_parts
-operators: nodes | scene | on_diorama | repaint | light | staging | building | depth camera | output
+      layers batch depth_thumbnail | hidden_depth mesh | inpaint layer_edits | pipeline |
+      edit_and_rebuild layer_pictures | split_and_rebuild layer_changes
+operators: nodes | scene | on_diorama | repaint | light | staging | building | depth camera | layers | output
 ui: cli drop menus panels | blender_command preferences
 """
 """Rooms, and files that lie beside rooms, from the ground up: each imports from those before a bar that it comes after, from no

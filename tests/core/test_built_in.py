@@ -150,7 +150,7 @@ from photo_diorama.core.built_in import onnx_network
 from photo_diorama.core.pipeline import build_diorama
 
 built = build_diorama(sys.argv[1], None)
-print(built.found.origin, len(built.image.layers), onnx_network.load.cache_info().misses)
+print(built.depth_origin, len(built.image.layers), onnx_network.load.cache_info().misses)
 """
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from photo_diorama.core.built_in.onnx_network import load
 from photo_diorama.core.hidden_depth.choose_surface import load_network
-from photo_diorama.core.inpaint.exemplar import patch_cache
+from photo_diorama.core.inpaint.patch_match import patch_cache
 from photo_diorama.core.memory import free_caches
 from photo_diorama.core.settings import HIDDEN_DEPTH, HIDDEN_EDGES
 

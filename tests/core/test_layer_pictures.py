@@ -90,6 +90,6 @@ def test_what_was_painted_on_a_texture_is_on_its_picture(files):
         mask[row : row + height, column : column + width] = True
     colour[..., :3] = (1, 0, 1)
     painted = layer_file_of(built, {"atlas": PaintedTexels(mask, colour)}).layer("hidden 1")
-    shown = hidden.invented
+    shown = hidden.is_invented
     assert np.array_equal(painted.colour[shown][:, :3], np.tile(np.uint8([255, 0, 255]), (shown.sum(), 1)))
-    assert np.array_equal(painted.invented, hidden.invented) and not painted.colour[~shown].any()
+    assert np.array_equal(painted.is_invented, hidden.is_invented) and not painted.colour[~shown].any()

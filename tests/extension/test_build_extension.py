@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT / "wheels"))
 
 import build_extension as builder  # noqa: E402
 import fetch_wheels  # noqa: E402
+import licence_inventory  # noqa: E402
 import windows_runtime  # noqa: E402
 from read_lock import FULL, NEVER, PLATFORM, SMALL, BuildError, Lock, Package, Target, Wheel, check_complete, fits, read_lock  # noqa: E402
 from slim_wheel import left_out, record_hash, slim  # noqa: E402
@@ -318,3 +319,29 @@ def test_the_documents_name_what_is_bundled(lock):
     text = (ROOT / "docs" / "third_party.md").read_text()
     for package in lock.packages.values():
         assert f"| {package.name} {package.version} |" in text, package.name
+
+
+def test_each_library_in_a_wheel_has_a_licence_that_somebody_named(tmp_path):
+    wheel = made_wheel(tmp_path)
+    with zipfile.ZipFile(wheel, "a") as packed:
+        for file in (
+            "inked.libs/libavcodec-76c43bf0.so.59.37.100",
+            "inked/.dylibs/libz.1.3.1.zlib-ng.dylib",
+            "inked/libgcc_s_seh-1-60817.dll",
+        ):
+            packed.writestr(file, b"")
+        packed.writestr("inked/ink.cpython-311-x86_64-linux-gnu.so", b"")
+    found = licence_inventory.libraries(wheel)
+    assert [*found] == ["avcodec", "gcc_s_seh", "z"] and found["z"] == "Zlib"
+    locked = made_lock(wheel)
+    told = builder.credits([*locked.wheels], locked, [wheel])
+    assert "- avcodec: LGPL" in told and "- text in the wheel: inked/tests/LICENSE.txt" in told
+    assert "inked" in licence_inventory.table([wheel]) and "Zlib" in licence_inventory.table([wheel])
+    with zipfile.ZipFile(wheel, "a") as packed:
+        packed.writestr("inked.libs/libmystery.so.1", b"")
+    with pytest.raises(BuildError, match="libmystery.so.1, whose licence nobody named"):
+        licence_inventory.libraries(wheel)
+    bare = tmp_path / "plain-1.0-py3-none-any.whl"
+    zipfile.ZipFile(bare, "w").close()
+    with pytest.raises(BuildError, match="no file with its licence"):
+        licence_inventory.libraries(bare)

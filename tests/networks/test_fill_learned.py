@@ -11,7 +11,7 @@ from photo_diorama.core.built_in.onnx_network import load  # noqa: E402
 from photo_diorama.core.inpaint import learned  # noqa: E402
 from photo_diorama.core.inpaint.choose_inpainter import INPAINTERS, choose_inpainter, resolved  # noqa: E402
 from photo_diorama.core.inpaint.deterministic import FillParts, compose, fill_parts  # noqa: E402
-from photo_diorama.core.inpaint.exemplar import THOROUGH, blurred  # noqa: E402
+from photo_diorama.core.inpaint.patch_match import THOROUGH, blurred  # noqa: E402
 from photo_diorama.core.layers.regions import Region  # noqa: E402
 from photo_diorama.core.networks.checkpoints import save_network  # noqa: E402
 from photo_diorama.core.networks.inpaint.forward import on_arrays  # noqa: E402

@@ -98,6 +98,56 @@ def test_depth_of_an_exr_pass_and_an_estimate_to_a_file(tmp_path):
     assert (tmp_path / "out.exr").stat().st_size > 1000
 
 
+@pytest.mark.parametrize("streams", ["NUL", "none", "closed"])
+def test_a_run_that_nobody_listens_to(tmp_path, streams):
+    """Sent to NUL; without streams, as pythonw has none; and with none that could be opened."""
+    before = {"NUL": "", "none": "sys.stdin = sys.stdout = sys.stderr = None", "closed": "import os; [os.close(n) for n in (0, 1, 2)]"}
+    arguments = ["depth", str(photo(tmp_path / "図 ä.png")), "--output", str(tmp_path / "out.npy")]
+    code = PROGRAM.replace("sys.exit(main", before[streams] + "\nsys.exit(main")
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        timeout=900,
+    )  # fmt: skip
+    assert done.returncode == 0 and np.load(tmp_path / "out.npy").shape == (120, 160)
+
+
+def test_a_name_in_any_script_is_told_where_the_encoding_is_a_narrow_one(tmp_path):
+    """A pipe takes UTF-8, whatever the system's code page is; what Python itself writes never fails for a character."""
+    environment = {**os.environ, "PYTHONUTF8": "0", "PYTHONIOENCODING": "cp1252"}
+    for name, code, told in (("図 ä.png", 0, "160 x 120"), ("図 none.png", 2, "図 none.png")):
+        if code == 0:
+            photo(tmp_path / name)
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM, "inspect", str(tmp_path / name)], cwd=ROOT, stdin=subprocess.PIPE, capture_output=True,
+            timeout=300, env=environment,
+        )  # fmt: skip
+        said = (done.stdout + done.stderr).decode("utf-8")
+        assert done.returncode == code and told in said and "Traceback" not in said, said
+
+
+def test_a_console_shows_every_character(tmp_path):
+    """Read back from the console's own screen."""
+    code = """
+import ctypes, os, sys
+sys.path.insert(0, "tests")
+import conftest
+from photo_diorama.ui.cli.session import write_to
+kernel = ctypes.WinDLL("kernel32")
+kernel.FreeConsole()
+assert kernel.AllocConsole()
+number = os.open("CONOUT$", os.O_RDWR)
+assert os.isatty(number)
+assert write_to(number, "\u56f3 \xe4\n") is None
+import msvcrt
+shown, count = ctypes.create_unicode_buffer(80), ctypes.c_ulong()
+kernel.ReadConsoleOutputCharacterW(ctypes.c_void_p(msvcrt.get_osfhandle(number)), shown, 80, 0, ctypes.byref(count))
+open(sys.argv[1], "w", encoding="utf-8").write(shown[:])
+"""
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "shown.txt")], cwd=ROOT, check=True, stdin=subprocess.PIPE, timeout=300)
+    shown = (tmp_path / "shown.txt").read_text(encoding="utf-8")
+    assert "\u56f3" in shown and "\xe4" in shown, repr(shown)
+
+
 def test_a_film(tmp_path):
     facts = diorama(
         photo(tmp_path / "a.png"), *SMALL, "--output", tmp_path / "a.blend", "--render", tmp_path / "a.mp4", "--frames", "3",

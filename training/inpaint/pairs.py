@@ -31,7 +31,7 @@ from pictures import Pictures, is_held_out, read_pictures  # noqa: E402
 
 from photo_diorama.core.built_in.colour import contrast  # noqa: E402
 from photo_diorama.core.inpaint.deterministic import fill_parts, on_the_rim  # noqa: E402
-from photo_diorama.core.inpaint.exemplar import RUNS  # noqa: E402
+from photo_diorama.core.inpaint.patch_match import RUNS  # noqa: E402
 from photo_diorama.core.layers.regions import Region  # noqa: E402
 
 SIDE, AROUND = 96, 32

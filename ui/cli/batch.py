@@ -52,7 +52,7 @@ spec.loader.exec_module(sys.modules["photo_diorama"])
 from photo_diorama.ui.cli.command_line import main
 sys.exit(main(sys.argv[2:]))
 """
-"""Code that starts a worker in any environment, whatever the name of the code's folder."""
+"""Code that starts a worker in any environment and under any name of the code's folder."""
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -149,7 +149,7 @@ class Batch:
         return self._report(len(tasks), before, time.perf_counter() - begun)
 
     def _is_taken(self, task: Task) -> bool:
-        """Whether the .blend is a file that no run made; the user is told then."""
+        """Whether the .blend is a file that no run made; the user is warned then."""
         name = f"{task.base}.blend"
         known = self.records.get(task.photo, {}).get("files") or ()
         if self.given.overwrite or name in known or not (self.output / name).exists():

@@ -67,7 +67,7 @@ def run(given: argparse.Namespace, session: Session) -> None:
 def _end_with(is_alive: Callable[[], bool]) -> None:
     while is_alive():
         time.sleep(LOOK)
-    os._exit(0)  # nobody waits any more, so nothing of what is being done is wanted
+    os._exit(0)  # the batch has ended, so the result is not wanted any more
 
 
 def parent_is_alive() -> Callable[[], bool]:

@@ -32,7 +32,7 @@ COMMANDS = {
 
 
 def main(arguments: list[str] | None = None, models: Path | None = None, online: bool = True) -> int:
-    """Runs the command line; returns the exit code: 0, 2 for bad input, 1 for a bug of ours, 130 for Ctrl-C, 143 for SIGTERM.
+    """Runs the command line; returns the exit code: 0, 2 for bad input, 1 for a fault in Photo Diorama, 130 for Ctrl-C, 143 for SIGTERM.
 
     Of a batch, 1 says that a photo has no diorama. `models`: the folder of networks unless --models-dir names one; `online`: whether
     `models download` may go online.
@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None, models: Path | None = None, online:
 def _run(arguments: list[str], models: Path | None, online: bool) -> int:
     try:
         command, given = parse(arguments)
-    except SystemExit as stop:  # argparse has told why
+    except SystemExit as stop:  # argparse has printed why
         return int(stop.code or 0)
     stops, words = CancelSignals(), OwnWords()
     progress = ProgressLine(not given.quiet, stops)

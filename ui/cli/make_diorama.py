@@ -13,9 +13,14 @@ from typing import Any
 from ...core.batch.request import Request
 from ...core.camera.framing import told as framing_told
 from ...core.depth.depth_map import questions
+from ...core.edit_and_rebuild import Source
 from ...core.errors import DioramaError, Kind
+from ...core.layer_changes.find_changes import Changes
+from ...core.layer_changes.update_layers import update_layers
 from ...core.memory import BLENDER_ADDRESSES, address_space_left, free_caches, give_back, scarce_memory
-from ...core.pipeline import Diorama, build_diorama
+from ...core.mesh.triangulate import LayeredMesh
+from ...core.photo.photo import Photo
+from ...core.pipeline import StageCache, build_diorama
 from ...core.scene.output import OutputSettings, names_of
 from ...core.settings import Settings
 from .flags import add_common, add_options, add_output_options, request_from
@@ -31,6 +36,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--depth", type=Path, metavar="FILE", help="depth map: PNG, TIFF, EXR, NPY, NPZ or PFM")
     parser.add_argument("--output", type=Path, metavar="FILE.blend", help="default: the photo's name, in this folder")
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    parser.add_argument(
+        "--layers", type=Path, metavar="FILE",
+        help="layers that `photo-diorama layers` wrote and another program changed, or somebody else's layers of the same photo: "
+        "folder of PNGs, PSD, OpenRaster or OpenEXR",
+    )  # fmt: skip
     add_passed_on(parser)
 
 
@@ -50,10 +60,10 @@ def add_passed_on(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace, session: Session) -> None:
     """Makes what the flags ask for."""
-    make(request_from(given, given.photo, given.depth).named(output=given.output, overwrite=given.overwrite), session)
+    make(request_from(given, given.photo, given.depth).named(output=given.output, overwrite=given.overwrite), session, given.layers)
 
 
-def make(request: Request, session: Session) -> None:
+def make(request: Request, session: Session, layers: Path | None = None) -> None:
     """Builds, saves, renders and reports. Raises DioramaError before any work where the result could not be written."""
     settings, look = request.built_settings, request.look
     output = request.output or default_name(request.photo, ".blend")
@@ -67,9 +77,24 @@ def make(request: Request, session: Session) -> None:
         load_blender(session)
         _check_render(request.render, request.overwrite, sources, look)
     tell_of_memory(request, settings, session)
-    built = build_diorama(request.photo, request.depth, settings, session.progress, models=session.models)
-    seconds, rendered = dict(built.seconds), []
-    free_caches(__package__.removesuffix(".ui.cli"))  # networks and patches of this photo: Blender needs the room
+    changes = None
+    if layers is None:
+        built = build_diorama(request.photo, request.depth, settings, session.progress, models=session.models)
+    else:
+        given = Source(str(request.photo), request.depth and str(request.depth), settings, session.models, StageCache())
+        updated = update_layers(given, None, {}, layers, session.progress)
+        built, changes = updated.built, updated.changes
+        del given, updated
+    load_blender(session)
+    from ...operators.output.render import quality_told
+    from ...operators.scene.camera_moves import framed
+    from ...operators.scene.root import source_of
+
+    source, seconds, rendered = source_of(built, request.photo, request.depth), dict(built.seconds), []
+    known = {name: value for name, value in source.items() if name != "photo_stamp"} | {"depth_origin": built.depth_origin}
+    mesh, photo = built.mesh, built.photo
+    del built  # what the mesh was made from, networks and patches of this photo: Blender needs the room
+    free_caches(__package__.removesuffix(".ui.cli"))
     give_back()
 
     def timed(stage: str, work: Callable[[], Any]) -> Any:
@@ -79,22 +104,19 @@ def make(request: Request, session: Session) -> None:
         seconds[stage] = round(time.perf_counter() - started, 4)
         return result
 
-    load_blender(session)
-    from ...operators.output.render import quality_told
-    from ...operators.scene.camera_moves import framed
-
     with session.progress.stops.deferred():
-        scene = timed("Writing the scene", lambda: new_scene(built, settings, request))
+        scene = timed("Writing the scene", lambda: new_scene(mesh, photo, settings, source, changes))
         timed("Saving", lambda: save_blend(output, request.overwrite))
         if request.render is not None:
             frames = settings.scene.frames
-            known = facts_of(built, request)
             rendered = timed("Rendering", lambda: render_whole(request.render, scene, frames, session, look, known))
     shown = {"framed_tighter": round(1 - 1 / framed(scene.camera.parent), 4)}
     told = [framing_told(framed(scene.camera.parent), settings.scene.move_amount)]
     quality = quality_told(scene, look, request.render) if rendered else ""
     told += [f"rendered by {quality}"] if quality else []
-    _report(session, facts_of(built, request) | {"seconds": seconds} | shown, output, rendered, told)
+    if changes is not None:
+        told += [f"layers: {'; '.join(changes.told) or 'nothing is other than what was built'}", *changes.notes]
+    _report(session, known | {"seconds": seconds} | shown, output, rendered, told)
 
 
 def require_blender() -> None:
@@ -139,15 +161,18 @@ def _check_render(target: Path, overwrite: bool, sources: list[Path | None], loo
         check_target(name, overwrite, sources, folder=not target.suffix)
 
 
-def new_scene(built: Diorama, settings: Settings, request: Request):
-    """An empty file with only the diorama in it, its camera and render set up.
+def new_scene(mesh: LayeredMesh, photo: Photo, settings: Settings, source: dict, changes: Changes | None = None):
+    """An empty file with only the diorama in it, its camera and render set up; with what a file of layers changed.
+
+    `source` is what `source_of` tells of the diorama.
 
     The startup scene is removed; preferences and enabled extensions stay, since this extension may be what runs.
     """
     import bpy
 
+    from ...operators.repaint.painted import lay_paint
     from ...operators.scene.emit import emit
-    from ...operators.scene.root import source_of
+    from ...operators.scene.root import keep_layer_edits
     from ...operators.staging.placement import place
 
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
@@ -155,8 +180,11 @@ def new_scene(built: Diorama, settings: Settings, request: Request):
     scene.frame_start, scene.frame_end = 1, settings.scene.frames
     scene.render.engine = "CYCLES"
     scene.cycles.samples, scene.cycles.use_denoising, scene.cycles.max_bounces = SAMPLES, False, BOUNCES
-    root = emit(built.mesh, built.photo, settings, source_of(built, request.photo, request.depth))
-    place(root, settings.scene.placement, bpy.context, built.photo.up)
+    root = emit(mesh, photo, settings, source)
+    if changes is not None:
+        keep_layer_edits(root, changes.edits)
+        lay_paint(root, changes.paints, source["photo"])
+    place(root, settings.scene.placement, bpy.context, photo.up)
     scene.frame_set(1)
     return scene
 
@@ -193,14 +221,6 @@ def save_blend(output: Path, overwrite: bool = True) -> None:
         raise could_not_save(output, reason) from None
     finally:
         fresh.unlink(missing_ok=True)
-
-
-def facts_of(built: Diorama, request: Request) -> dict:
-    """What the result was made of, as the scene keeps it too."""
-    from ...operators.scene.root import source_of
-
-    facts = source_of(built, request.photo, request.depth) | {"depth_origin": built.found.origin}
-    return {name: value for name, value in facts.items() if name != "photo_stamp"}
 
 
 def _report(session: Session, known: dict, output: Path, rendered: list[Path], told: list[str]) -> None:

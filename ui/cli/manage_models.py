@@ -68,7 +68,7 @@ def download(given: argparse.Namespace, session: Session) -> None:
 
 
 def _ask(wanted: models.Weights, agreed: bool, session: Session) -> None:
-    """Raises Cancelled where the user says no, DioramaError where nobody can be asked."""
+    """Raises Cancelled where the user says no, DioramaError where there is no terminal to ask on."""
     told = f"{models.describe(wanted)} It goes to {session.models}."
     if agreed:
         session.say(told)

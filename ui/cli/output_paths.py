@@ -65,7 +65,7 @@ def make_folder(folder: Path) -> None:
 
 
 def beside(target: Path) -> Path:
-    """A hidden temporary name in the same folder with the same ending; nobody can plant a link there before."""
+    """A hidden temporary name in the same folder with the same ending; no link can be planted there before."""
     return target.with_name(f".{secrets.token_hex(4)}-writing{target.suffix}")
 
 

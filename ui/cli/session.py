@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import io
 import json
 import os
 import signal
@@ -65,7 +66,7 @@ class CancelSignals:
 
     @contextmanager
     def heeded(self) -> Iterator[None]:
-        """A context in which Ctrl-C and its like raise KeyboardInterrupt here, whatever Blender does with them."""
+        """A context in which Ctrl-C, SIGTERM and SIGHUP raise KeyboardInterrupt here, in place of any other handlers."""
         if threading.current_thread() is not threading.main_thread():  # only there can a signal be handled
             yield
             return
@@ -139,14 +140,24 @@ def plain(text: str) -> str:
 
 
 def write_to(descriptor: int, text: str) -> OSError | None:
-    """Writes at once; returns the error where it fails, since a reader that closed the pipe is no reason to stop the work."""
+    """Writes at once, as UTF-8; returns the error where it fails, since a reader that closed the pipe is no reason to stop the work."""
     data = memoryview(text.encode("utf-8", "backslashreplace"))
     try:
+        if sys.platform == "win32" and os.isatty(descriptor):
+            _write_to_console(descriptor, data)
+            return None
         while data:
             data = data[os.write(descriptor, data) :]
     except OSError as error:
         return error
     return None
+
+
+def _write_to_console(descriptor: int, data: memoryview) -> None:
+    """Through Python's own stream for Windows' consoles, which take bytes for characters of their code page; a file keeps its bytes."""
+    with open(descriptor, "wb", buffering=0, closefd=False) as console:
+        while data:
+            data = data[console.write(data) :]
 
 
 def open_streams() -> None:
@@ -158,6 +169,9 @@ def open_streams() -> None:
             os.dup2(os.open(os.devnull, os.O_RDWR), number)
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, mode, encoding="utf-8", errors="backslashreplace", closefd=False))
+    for stream in (sys.stdout, sys.stderr):  # so that a help or a library that names a file never fails for its characters
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def flush_streams() -> None:

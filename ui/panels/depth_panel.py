@@ -3,8 +3,8 @@
 import bpy
 
 from ...operators.depth.brushes import DepthBrush
+from ...operators.depth.change_region import FlattenDepth, MoveDepth, PushDepth, RestoreDepth, SameDepth, SmoothDepth
 from ...operators.depth.click_region import SelectByClick
-from ...operators.depth.edit_depth import FlattenDepth, MoveDepth, PushDepth, RestoreDepth, SameDepth, SmoothDepth
 from ...operators.depth.paint_depth import EditDepth, FillMask, PaintMask
 from ...operators.depth.pick_depth import PickDepth
 from ...operators.scene.depth_image import EDITED_KEY, MASK_KEY, image_on

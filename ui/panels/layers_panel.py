@@ -13,7 +13,9 @@ from ...operators.depth.layers import (
     TintInvented,
     is_invented,
 )
+from ...operators.layers.update_layers import RestoreLayers, UpdateLayers
 from ...operators.repaint.restore_textures import RestoreTextures
+from ...operators.scene.keys import LAYER_EDITS_KEY
 from ...operators.scene.root import find_root, kept_source
 from ...operators.scene.surfaces import surfaces_of
 from ...operators.scene.tint import TINT_KEY
@@ -45,7 +47,11 @@ class PHOTO_DIORAMA_PT_layers(DioramaPanel, bpy.types.Panel):
         row.operator(ShowInvented.bl_idname, text="Hide" if seen else "Show", icon="HIDE_ON" if seen else "HIDE_OFF").show = not seen
         tinted = TINT_KEY in root
         row.operator(TintInvented.bl_idname, text="Take Tint Off" if tinted else "Tint", icon="OVERLAY").show = not tinted
+        row = layout.row(align=True)
+        row.operator(UpdateLayers.bl_idname, text="Update Layers From", icon="IMPORT")
         layout.operator(RestoreTextures.bl_idname, text="Restore Painted Textures", icon="LOOP_BACK")
+        if LAYER_EDITS_KEY in root:
+            layout.operator(RestoreLayers.bl_idname, text="Restore Surfaces", icon="LOOP_BACK")
         layout.label(text="Update From")
         row = layout.row(align=True)
         for what, name, icon in (

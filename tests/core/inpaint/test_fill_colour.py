@@ -9,10 +9,10 @@ from scenes import BORDERED, BORDERLESS, HEIGHT, WIDTH, Scene, slanted_ground, t
 from photo_diorama.core.inpaint.border import fill_border
 from photo_diorama.core.inpaint.choose_inpainter import choose_inpainter
 from photo_diorama.core.inpaint.deterministic import trusted_context
-from photo_diorama.core.inpaint.exemplar import QUICK
 from photo_diorama.core.inpaint.fill_colour import fill_colour
 from photo_diorama.core.inpaint.inpaint import add_hidden_layer
 from photo_diorama.core.inpaint.lama import Lama
+from photo_diorama.core.inpaint.patch_match import QUICK
 from photo_diorama.core.layers.layered_depth_image import Layer, LayeredDepthImage
 from photo_diorama.core.layers.regions import Region, disocclude, find_regions
 from photo_diorama.core.raster.push_pull import push_pull

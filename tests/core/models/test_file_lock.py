@@ -49,7 +49,7 @@ def test_a_full_disk_is_told(server, tmp_path, monkeypatch):
     def full(file, chunk):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("photo_diorama.core.models.download.append", full)
+    monkeypatch.setattr("photo_diorama.core.models.http_download.append", full)
     with pytest.raises(DioramaError, match="The disk is full, .*net.pth.part cannot grow: free some space"):
         get(entry(server.serve("/net", CONTENT)), tmp_path)
 

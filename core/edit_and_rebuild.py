@@ -10,6 +10,7 @@ import numpy as np
 
 from .depth.depth_map import DepthMap
 from .depth.edit_depth import Change, DepthEdit, carry_edit_over, change_region
+from .layer_edits.edited_layers import LayerEdits
 from .layers.parts import Parts
 from .pipeline import Diorama, Progress, StageCache, build_diorama, find_original, silent
 from .settings import Settings
@@ -31,6 +32,7 @@ class Source:
     models: Path | None
     kept: StageCache
     parts: Parts | None = None
+    layer_edits: LayerEdits | None = None
 
 
 @dataclass(frozen=True)
@@ -92,4 +94,6 @@ def finish(source: Source, edit: DepthEdit, build: bool, progress: Progress) -> 
 
 def build_from(source: Source, edit: DepthEdit | None, progress: Progress) -> Diorama:
     """The diorama of a source with an edited depth."""
-    return build_diorama(source.photo, source.depth, source.settings, progress, source.kept, source.models, edit, source.parts)
+    return build_diorama(
+        source.photo, source.depth, source.settings, progress, source.kept, source.models, edit, source.parts, source.layer_edits
+    )

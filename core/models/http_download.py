@@ -120,7 +120,7 @@ class _Transfer:
         self.progress, self.stall_timeout = progress, stall_timeout
         self.etag: str | None = None  # strong validator of what this source put into the part
         self.joined = False  # the part holds pieces of more than one answer
-        self.fraction = 0.0  # of the file, as last told to progress
+        self.fraction = 0.0  # of the file, as last reported
 
     def run(self) -> None:
         """Asks for what is missing and appends it; returns when the part is complete."""
@@ -205,7 +205,7 @@ class _Transfer:
 class _Answer:
     status: int
     headers: http.client.HTTPMessage
-    length: int | None  # bytes of the body, None when not told
+    length: int | None  # bytes of the body; None where the server does not say
 
 
 def _request(url: str, have: int, etag: str | None) -> urllib.request.Request:

@@ -6,8 +6,8 @@ from functools import partial
 
 import bpy
 
-from ...core.change_depth import Changed, Source, change_depth, restore_depth
 from ...core.depth import edit_depth as core
+from ...core.edit_and_rebuild import Changed, Source, change_depth, restore_depth
 from ...core.errors import DioramaError
 from ...core.settings import Settings
 from ..building import build_operator as build
@@ -15,9 +15,9 @@ from ..building.rebuild import rebuild
 from ..building.user_preferences import models_folder
 from ..on_diorama import OnDiorama, point_property
 from ..scene.depth_image import edit_on, keep_edit, parts_on
-from ..scene.root import find_root, kept_settings, source_files, source_of
+from ..scene.root import find_root, kept_settings, layer_edits_on, source_files, source_of
 from ..scene.surfaces import root_by_name
-from .regions import place_on_photo, region_of, region_property, selected_triangles
+from .chosen_region import place_on_photo, region_of, region_property, selected_triangles
 
 
 def part(name: str, description: str, default: float, low: float = 0.0, high: float = 1.0):
@@ -37,7 +37,7 @@ def source_on(context: bpy.types.Context, root: bpy.types.Object) -> Source:
         raise DioramaError(f"{root.name} does not know its photo any more; rebuild it with the photo's file first.")
     settings = Settings().with_values(kept_settings(root))
     files = bpy.path.abspath(photo), bpy.path.abspath(depth) or None
-    return Source(*files, settings, models_folder(context), build.kept, parts_on(root))
+    return Source(*files, settings, models_folder(context), build.kept, parts_on(root), layer_edits_on(root))
 
 
 class OnDepth(OnDiorama, build.BuildOperator):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from photo_diorama.core.inpaint import exemplar
-from photo_diorama.core.inpaint.exemplar import (
+from photo_diorama.core.inpaint import patch_match as module
+from photo_diorama.core.inpaint.patch_match import (
     NearestNeighbourField,
     PatchSearch,
     Voting,
@@ -120,7 +120,7 @@ def test_a_fine_picture_is_searched_on_a_coarse_grid(monkeypatch):
             places.append(len(self.nnf.rows))
             super().__call__(*given)
 
-    monkeypatch.setattr(exemplar, "PatchSearch", Counted)
+    monkeypatch.setattr(module, "PatchSearch", Counted)
     small = bands(0.5)
     counts = []
     for times in (1, 4, 8):
@@ -141,13 +141,13 @@ def test_a_quick_search_stays_on_the_coarse_levels(monkeypatch):
             searched.append((radius, max(level.source.shape)))
             super().__init__(nnf, level, radius)
 
-    monkeypatch.setattr(exemplar, "PatchSearch", Seen)
+    monkeypatch.setattr(module, "PatchSearch", Seen)
     colour, source, hole, smooth = made(bands(0.5), 40)
-    inpaint_exemplar(colour, source, hole, smooth, 1000, effort=exemplar.THOROUGH)
+    inpaint_exemplar(colour, source, hole, smooth, 1000, effort=module.THOROUGH)
     sides = {radius: max(side for own, side in searched if own == radius) for radius in (2, 3)}
     assert sides == {2: SIDE, 3: SIDE}
     searched.clear()
-    result = inpaint_exemplar(colour, source, hole, smooth, 1000, effort=exemplar.QUICK)
+    result = inpaint_exemplar(colour, source, hole, smooth, 1000, effort=module.QUICK)
     assert {radius for radius, _ in searched} == {3} and max(side for _, side in searched) < SIDE  # as coarse as the pyramid has
     assert result.shape[2] == 6 and np.array_equal(result[..., :3], result[..., 3:]) and np.abs(result[hole]).max() > 0.02
 
@@ -192,7 +192,7 @@ def test_each_vote_counts_where_its_patch_lies_and_nowhere_else():
     rows, columns = rows[keep], columns[keep]
     nnf = NearestNeighbourField(rows, columns, rng.integers(2, SIDE - 2, len(rows)), rng.integers(60, SIDE - 2, len(rows)))
     nnf.difference = rng.random(len(rows)).astype(np.float32)
-    weight = 1 / (nnf.difference + 1e-4 + np.sort(nnf.difference)[len(rows) * exemplar.WEIGHT_PERCENTILE // 100])
+    weight = 1 / (nnf.difference + 1e-4 + np.sort(nnf.difference)[len(rows) * module.WEIGHT_PERCENTILE // 100])
     total = np.zeros((SIDE, SIDE, 4))
     for row, column, from_row, from_column, share in zip(rows, columns, nnf.source_rows, nnf.source_columns, weight, strict=True):
         total[row - 2 : row + 3, column - 2 : column + 3, 3] += share
@@ -242,17 +242,17 @@ def test_what_was_found_is_not_looked_for_again(monkeypatch):
         asked.append(given)
         return inpaint_exemplar(*given)
 
-    monkeypatch.setattr(exemplar, "inpaint_exemplar", counted)
-    monkeypatch.setattr(exemplar, "patch_cache", ArrayCache())
+    monkeypatch.setattr(module, "inpaint_exemplar", counted)
+    monkeypatch.setattr(module, "patch_cache", ArrayCache())
     given = made(checks(5))
-    first, second = (exemplar.inpaint_exemplar_cached(*given, LONG_SIDE) for _ in range(2))
+    first, second = (module.inpaint_exemplar_cached(*given, LONG_SIDE) for _ in range(2))
     assert len(asked) == 1
     assert first.tobytes() == second.tobytes() == inpaint_exemplar(*given, LONG_SIDE).tobytes()
     given[0][-1, -1] += 0.01
-    exemplar.inpaint_exemplar_cached(*given, LONG_SIDE)
+    module.inpaint_exemplar_cached(*given, LONG_SIDE)
     assert len(asked) == 2
-    exemplar.inpaint_exemplar_cached(*given, 2 * LONG_SIDE)
+    module.inpaint_exemplar_cached(*given, 2 * LONG_SIDE)
     assert len(asked) == 3
-    exemplar.patch_cache.room = 0
-    exemplar.patch_cache.keep(b"", first)
-    assert not exemplar.patch_cache.results
+    module.patch_cache.room = 0
+    module.patch_cache.keep(b"", first)
+    assert not module.patch_cache.results

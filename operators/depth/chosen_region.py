@@ -7,8 +7,8 @@ from functools import partial
 import bpy
 import numpy as np
 
-from ...core.change_depth import Mask
 from ...core.depth.edit_depth import mask_of_picture, mask_of_triangles
+from ...core.edit_and_rebuild import Mask
 from ...core.errors import DioramaError
 from ..nodes.relief_nodes import RAY
 from ..scene.depth_image import MASK_KEY, image_on, values_of

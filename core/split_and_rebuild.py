@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .change_depth import Mask, Source, build_from
 from .depth.edit_depth import DepthEdit, carry_edit_over
+from .edit_and_rebuild import Mask, Source, build_from
 from .errors import DioramaError
 from .layers.parts import MOST_PARTS, Parts, with_part, without_part
 from .pipeline import Diorama, Progress, find_original, silent

@@ -1,0 +1,1 @@
+"""What an artist changed in the surfaces themselves: cut anew, added, laid on cards."""

@@ -1,0 +1,1 @@
+"""Layers that come back from other programs, and surfaces laid on cards."""
