@@ -95,7 +95,13 @@ def collect(network: EmbeddedDepthNet, rendered: Path, run: Path, taps: tuple[in
             rows += zip(stored["means"], stored["found"], stored["true"], [path.stem] * len(stored["means"]),
                         [str(stored["kind"])] * len(stored["means"]), strict=True)  # fmt: skip
     means, found, true, scene, kind = (np.array(column) for column in zip(*rows, strict=True))
-    return Pictures(means[:, columns_of(network, taps)].astype(np.float32), found.astype(np.float32), np.maximum(true, 1e-4).astype(np.float32), scene, kind)
+    return Pictures(
+        means[:, columns_of(network, taps)].astype(np.float32),
+        found.astype(np.float32),
+        np.maximum(true, 1e-4).astype(np.float32),
+        scene,
+        kind,
+    )
 
 
 def _keep(network: EmbeddedDepthNet, path: Path, kept: Path) -> None:
@@ -162,7 +168,10 @@ def factor(holder: EmbeddedDepthNet | float, pictures: Pictures) -> float:
 
 def unseen_kinds(pictures: Pictures, weight_decay: float = DECAY) -> float:
     """The same where each kind of scene is left out of training in turn: geometric mean of the medians over the kinds."""
-    logs = [np.log(factor(fit(pictures[pictures.kind != kind], weight_decay), pictures[pictures.kind == kind])) for kind in np.unique(pictures.kind)]
+    logs = [
+        np.log(factor(fit(pictures[pictures.kind != kind], weight_decay), pictures[pictures.kind == kind]))
+        for kind in np.unique(pictures.kind)
+    ]
     return float(np.exp(np.mean(logs)))
 
 
