@@ -43,7 +43,7 @@ demo: .venv/ready
 	$(BIN)/python benchmarks/demo.py "$(PHOTO)" $(if $(DEPTH),--depth "$(DEPTH)") --output out
 
 # tests that together take less than a minute of processor time; hostile files and whole dioramas are for `make test`
-QUICK := $(addprefix tests/core/,test_arrows.py test_examples.py test_errors.py test_settings.py test_job.py camera scene batch/test_request.py \
+QUICK := $(addprefix tests/core/,test_arrows.py test_docs.py test_examples.py test_errors.py test_settings.py test_job.py camera scene batch/test_request.py \
 	batch/test_manifest.py photo/test_icc_profile.py layers/test_regions.py layers/test_discontinuities.py mesh/test_normals.py \
 	mesh/test_atlas.py depth/test_find_depth.py raster/test_open_picture.py)
 

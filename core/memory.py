@@ -18,6 +18,10 @@ from .raster.decode import MAX_PIXELS, size_by_header
 MEMINFO, CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
 
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -2, -3, -8
+"""Numbers of glibc's options (malloc.h)."""
+
+
 def free_memory() -> int | None:
     """Bytes that this process may still take: of the machine, its container and its own limit; None where unknown."""
     found = [read() for read in (_of_the_machine, _of_the_container, address_space_left)]
@@ -81,6 +85,18 @@ def scarce_memory(photo: Path, long_side: int, networks: bool) -> str | None:
     if need <= free:
         return None
     return f"{photo} needs about {need / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are free; should it stop for lack of it"
+
+
+def keep_freed_memory() -> None:
+    """Has GNU's C library use again what arrays freed, instead of asking for zeroed pages each time: a tenth of a diorama's processor time.
+
+    One heap for all threads also takes less at the peak. For a process that is ours alone, before it starts threads (mallopt(3));
+    elsewhere this does nothing. `give_back` works as before.
+    """
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        library = ctypes.CDLL(None)
+        for option, value in ((M_ARENA_MAX, 1), (M_MMAP_THRESHOLD, 2**27), (M_TRIM_THRESHOLD, 2**29), (M_TOP_PAD, 2**26)):
+            library.mallopt(option, value)
 
 
 def give_back() -> None:

@@ -25,7 +25,7 @@ def _modules() -> tuple:
     )
     from .camera import apply_move, camera_lines, depth_of_field, line_length, safe_range, tilt_preview
     from .depth import brushes, change_region, click_region, invert_depth, layers, mask_overlay, paint_depth, pick_depth
-    from .layers import update_layers
+    from .layers import cards, update_layers, watch_layers
     from .light import ground, light, relief
     from .output import export_diorama, export_layers, render_output
     from .repaint import painted, restore_textures
@@ -53,6 +53,8 @@ def _modules() -> tuple:
         layers,
         update_from,
         update_layers,
+        watch_layers,
+        cards,
         better_depth,
         defaults,
         apply_move,

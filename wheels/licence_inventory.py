@@ -18,7 +18,8 @@ LIBRARY = re.compile(r"(\.libs|\.dylibs|/lib)/[^/]+\.(so|dylib)(\.|$)|\.dll$", r
 """Files in a wheel that are libraries, and no modules of Python."""
 
 BY_LICENCE = {
-    "LGPL-2.1-or-later; on macOS, built with x264 and x265, GPL-3.0-or-later": "avcodec avformat avutil swresample swscale",
+    "LGPL-2.1-or-later; on macOS, built with x264 and x265, GPL-3.0-or-later": "avcodec avformat avutil swresample swscale "
+    "opencv_videoio_ffmpeg",
     "GPL-2.0-or-later": "x264 x265",
     "LGPL-3.0-or-later": "aribb24 de265 heif nettle hogweed gmp idn2 unistring",
     "LGPL-2.1-or-later": "bluray gnutls tasn1 intl ssh soxr mp3lame quadmath",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from ..depth_file.levels import Levels, levels_of, without_terraces
 from ..depth_file.meaning import DepthMeaning, decide_meaning
 from ..depth_file.read_file import read_raw
 from ..depth_file.sky import Sky
-from ..depth_file.unknown import extremes, told_unknown
+from ..depth_file.unknown import extremes, sample, told_unknown
 from ..errors import DioramaError, reading_a_file
 from ..photo.photo import Photo
 from ..settings import DepthSettings
@@ -26,6 +27,8 @@ FARTHEST_OF_LINEAR = 15.0
 """Distance without a unit, which is linear, spans 1 to 15 nearest distances."""
 FARTHEST_OF_METRIC = 2000.0
 AS_GOOD_AS_INFINITE = 1e9
+SAMPLES = 2_000_000
+"""Samples of which a percentile is taken."""
 MAX_ASPECT_ERROR = 0.02
 MIN_KNOWN = 1e-3
 SUREST_MIX = 0.5
@@ -97,6 +100,11 @@ class DepthValues:
     focal_px: float | None = None  # as a part of the width, from calibration that lies with the depth
     normals: np.ndarray | None = None  # as `DepthMap` has them, (h, w, 3), of any size, where an estimator tells them
 
+    @cached_property
+    def ends(self) -> tuple[float, float]:
+        """The least and the greatest known value."""
+        return extremes(self.values, self.known)
+
 
 def working_size(photo: Photo, long_side: int) -> tuple[int, int]:
     """Height and width of the working grid: the photo's aspect, never more pixels than the photo has."""
@@ -114,8 +122,8 @@ def read_depth(path: str | Path, settings: DepthSettings, photo: Photo | None = 
     path = Path(path)
     raw = read_raw(path, None if photo is None else (photo.colour.shape[0], photo.colour.shape[1]))
     reading = decide_meaning(raw, settings, path, None if photo is None else small_srgb(photo))
-    _check_known(reading.known & ~reading.far, str(path))
-    _check_relief(reading.values, reading.known & ~reading.far, str(path))
+    _check_known(reading.measured, str(path))
+    _check_relief(*reading.ends, str(path))
     told = told_range(settings)
     values, known, scaled = _inverse_or_metres(reading, told)
     zero_is_far = reading.zero_is_far or reading.kind == "relative" or scaled
@@ -144,25 +152,27 @@ def told_range(settings: DepthSettings) -> tuple[float, float] | None:
 
 
 def check_options(settings: DepthSettings) -> None:
-    """Raises DioramaError where an option for depth files is not of the form that it should have, whether a file needs it or not."""
+    """Raises DioramaError where an option for depth files has an impossible value, also where no file needs the option."""
     told_range(settings)
     told_unknown(settings)
 
 
 def _inverse_or_metres(reading: DepthMeaning, told: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray, bool]:
     """Metres of metric depth; else inverse depth, and whether its 1 is the near distance even where no value reaches it."""
-    values, known, measured = reading.values, reading.known, reading.known & ~reading.far
-    low, high = extremes(values, measured)
+    values, known, measured, (low, high) = reading.values, reading.known, reading.measured, reading.ends
     if reading.kind == "metric":
-        turned = np.where(measured, low + high - values if reading.inverted else values, 0) * np.float32(reading.scale)
-        return np.where(reading.far, np.float32(AS_GOOD_AS_INFINITE), turned), known, False
+        metres = (low + high - values if reading.inverted else values) * np.float32(reading.scale)
+        metres[~measured] = 0
+        metres[reading.far] = AS_GOOD_AS_INFINITE
+        return metres, known, False
     if reading.kind == "disparity":
         if told is not None:
             near, far = told
             return _by_bands(lambda v, there: np.where(there, (v - far) / (near - far), 0), values, measured), known, True
         if reading.inverted:
             return _by_bands(lambda v, there: np.where(there, low + high - v, low), values, measured), known, False
-        return np.where(measured, values, 0), measured, False  # what is infinite in inverse depth is no distance
+        # what is infinite in inverse depth is no distance
+        return values if measured.all() else np.where(measured, values, 0), measured, False
     near, far = told or ((high, low) if reading.inverted else (low, high))
 
     def inverse(v: np.ndarray, there: np.ndarray) -> np.ndarray:
@@ -183,15 +193,15 @@ def _by_bands(work: Callable[[np.ndarray, np.ndarray], np.ndarray], values: np.n
 
 
 def _check_known(known: np.ndarray, name: str) -> None:
-    if known.mean() < MIN_KNOWN or known.sum() < 16:
+    count = np.count_nonzero(known)
+    if count < max(16, MIN_KNOWN * known.size):
         raise DioramaError(
-            f"{name} knows the depth of {int(known.sum())} of {known.size} pixels; 0, NaN and infinity count as "
+            f"{name} knows the depth of {count} of {known.size} pixels; 0, NaN and infinity count as "
             f"unknown, so use a depth map with values."
         )
 
 
-def _check_relief(values: np.ndarray, known: np.ndarray, name: str) -> None:
-    low, high = extremes(values, known)
+def _check_relief(low: float, high: float, name: str) -> None:
     if high - low <= 1e-6 * max(abs(high), abs(low)):
         raise DioramaError(f"{name} has the same depth everywhere ({high:g}); a diorama needs relief, so use another depth map.")
 
@@ -199,7 +209,7 @@ def _check_relief(values: np.ndarray, known: np.ndarray, name: str) -> None:
 def check_usable(found: DepthValues, photo: Photo, name: str) -> None:
     """Raises DioramaError where depth values hold nothing, or are another picture's by their aspect. `name` is for messages."""
     _check_known(found.known, name)
-    _check_relief(found.values, found.known, name)
+    _check_relief(*found.ends, name)
     (h, w), (height, width) = found.values.shape, photo.colour.shape[:2]
     if not found.stretched and abs((w / h) / (width / height) - 1) > MAX_ASPECT_ERROR:
         raise DioramaError(
@@ -284,17 +294,18 @@ def _disparity(found: DepthValues, settings: DepthSettings) -> tuple[np.ndarray,
     """
     values, known, a_value = found.values, found.known, 1.0
     if found.metric:
-        disparity = _by_bands(lambda v, there: np.where(there, 1.0 / np.maximum(v, 1e-9), 0.0), values, known)
-        floor = float(np.percentile(disparity[known].astype(float), 99.9)) / FARTHEST_OF_METRIC
+        disparity = np.maximum(values, np.float32(1e-9))
+        np.divide(np.float32(1), disparity, out=disparity)
+        floor = float(np.percentile(sample(disparity, known, SAMPLES).astype(float), 99.9)) / FARTHEST_OF_METRIC
     else:
         # relative inverse depth has an unknown shift: the farthest value is put at the far end (Shih et al. 2020)
-        least, most = extremes(values, known)
-        low, high = 0.0 if found.shift_known else least, 1.0 if found.scaled else most
+        low, high = 0.0 if found.shift_known else found.ends[0], 1.0 if found.scaled else found.ends[1]
         a_value = float(1 / (high - low) / settings.near_distance)
+        disparity = np.subtract(values, np.float32(low), dtype=np.float32)
+        disparity /= np.float32(high - low)
+        disparity /= np.float32(settings.near_distance)
         floor = 1.0 / (FARTHEST_OF_RELATIVE * settings.near_distance)
-
-        def inverse(v: np.ndarray, there: np.ndarray) -> np.ndarray:
-            return np.where(there, (v - low) / (high - low), 0.0) / settings.near_distance
-
-        disparity = _by_bands(inverse, values, known)
-    return _by_bands(lambda v, there: np.where(there, np.maximum(v, floor), 0.0), disparity, known), a_value
+    np.maximum(disparity, np.float32(floor), out=disparity)
+    if not known.all():
+        disparity[~known] = 0
+    return disparity, a_value

@@ -51,7 +51,7 @@ def read_google(data: bytes, name: str) -> StoredDepth | None:
 
 
 def read_google_original(data: bytes, name: str) -> bytes | None:
-    """The bytes of the picture that the depth belongs to where it is not the one shown; None where there is none."""
+    """The bytes of the original picture that the depth belongs to, where the file shows another one; None without one."""
     trees = read_jpeg_xmp(data, name, (GIMAGE, IMAGE))
     text = find_in(trees, GIMAGE, "Data")
     original: bytes | None

@@ -144,11 +144,15 @@ def resample(disparity, known, colour, rows: int, columns: int) -> tuple[np.ndar
     import cv2
 
     h, w = disparity.shape
-    known_out = cv2.resize(known.astype(np.uint8), (columns, rows), interpolation=cv2.INTER_NEAREST_EXACT).astype(bool)
+    whole = bool(known.all())
+    known_out = cv2.resize(known.view(np.uint8), (columns, rows), interpolation=cv2.INTER_NEAREST_EXACT).astype(bool)
     sample = cv2.resize(disparity, (columns, rows), interpolation=cv2.INTER_NEAREST_EXACT)
-    limit = edge_of(disparity[known])
+    limit = edge_of(disparity.ravel() if whole else disparity[known])
     if columns <= w:
         area = lambda values: cv2.resize(values, (columns, rows), interpolation=cv2.INTER_AREA)
+        if whole:
+            mean = area(disparity)
+            return np.where(area(disparity * disparity) - mean * mean <= (limit / 2) ** 2, mean, sample), known_out
         weight = known.astype(np.float32)
         share = area(weight)
         some = np.maximum(share, np.float32(1e-6))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,16 @@ class DepthMeaning:
     given: bool = False  # whether the user said so
     sky: Sky | None = None  # of metric depth: what of the unknown part was put far away, which `known` and `far` include
 
+    @cached_property
+    def measured(self) -> np.ndarray:
+        """(h, w) bool: known, and not infinite."""
+        return self.known & ~self.far if self.far.any() else self.known
+
+    @cached_property
+    def ends(self) -> tuple[float, float]:
+        """The least and the greatest measured number."""
+        return extremes(self.values, self.measured)
+
 
 @dataclass(frozen=True)
 class _Guess:
@@ -80,7 +91,7 @@ def decide_meaning(raw: RawDepth, settings: DepthSettings, path: Path, colour: n
         guess = _as_told(raw, found, settings) or _by_name(raw, path) or _by_numbers(raw, found, colour)
     if settings.invert_depth:
         guess = _turned(guess, settings)
-    if guess.kind == "metric" and found.known.any() and extremes(found.values, found.known)[0] < 0:
+    if guess.kind == "metric" and found.known.any() and found.ends[0] < 0:
         found = _without_negative(found, path)
     elif guess.kind != "metric":
         found = without_strays(found)
@@ -107,7 +118,7 @@ def _with_meaning(found: KnownDepth, guess: _Guess, settings: DepthSettings, ren
     if inverse:
         endless = zeros_that_are_far(found, settings.depth_sky)
         known = known | endless
-        zero_is_far = bool(endless.any() and not (found.known.any() and extremes(found.values, found.known)[0] < 0))
+        zero_is_far = bool(endless.any() and not (found.known.any() and found.ends[0] < 0))
         if found.zero.any():
             count = int(found.zero.sum() - endless.sum())
             notes.append("zero is the farthest" if not count else "zero is unknown" if not endless.any() else
@@ -187,7 +198,7 @@ def _by_name(raw: RawDepth, path: Path) -> _Guess | None:
 def _by_numbers(raw: RawDepth, found: KnownDepth, colour: np.ndarray | None) -> _Guess:
     """What the type and range of the numbers say, and the direction in which they grow by the picture."""
     values = sample(found.values, found.known)
-    least, middle, most = extremes(found.values, found.known)[0], float(np.median(values)), float(np.percentile(values, 99.9))
+    least, middle, most = found.ends[0], float(np.median(values)), float(np.percentile(values, 99.9))
     direction = direction_of(found.values, found.known, colour, _quantum(raw, values))
     if raw.bits == 8:
         return _without_unit(direction, 0.4, "8 bits")

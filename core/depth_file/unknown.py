@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -37,6 +38,11 @@ class KnownDepth:
     settled: np.ndarray  # (h, w) bool: unknown whatever the photo shows: told by the user, or black bars
     notes: tuple[str, ...]
 
+    @cached_property
+    def ends(self) -> tuple[float, float]:
+        """The least and the greatest known number; something must be known."""
+        return extremes(self.values, self.known)
+
 
 def find_unknown(raw: RawDepth, settings: DepthSettings) -> KnownDepth:
     """Separates known, unknown and infinite numbers; raises DioramaError where the option `depth_unknown` is no number."""
@@ -57,7 +63,8 @@ def find_unknown(raw: RawDepth, settings: DepthSettings) -> KnownDepth:
     zero = known & (values == 0)
     known ^= zero
     if known.any():
-        low, high = _repeated_low(values, known), _repeated_high(raw, values, known)
+        least, most = extremes(values, known)
+        low, high = _repeated_low(values, known, least), _repeated_high(raw, values, known, most)
         if low is not None:
             known &= values != low
             notes.append(f"{low:g} is unknown")
@@ -97,6 +104,8 @@ def extremes(values: np.ndarray, where: np.ndarray) -> tuple[float, float]:
     """Least and greatest of (h, w) float32 values where (h, w) bool `where` is true; it must be true somewhere."""
     import cv2
 
+    if where.all():
+        return float(values.min()), float(values.max())
     low, high, _, _ = cv2.minMaxLoc(values, where.view(np.uint8))
     return low, high
 
@@ -107,7 +116,7 @@ def without_strays(found: KnownDepth) -> KnownDepth:
         return found
     low, high = (float(x) for x in np.percentile(sample(found.values, found.known), (0.05, 99.95)))
     reach = STRAY * (high - low)
-    least, most = extremes(found.values, found.known)
+    least, most = found.ends
     if least >= low - reach and most <= high + reach:
         return found
     stray = found.known & ((found.values < low - reach) | (found.values > high + reach))
@@ -133,7 +142,7 @@ def zeros_that_are_far(found: KnownDepth, sky: str) -> np.ndarray:
         return np.zeros_like(zero)
     if not found.known.any():
         return zero
-    least, most = extremes(found.values, found.known)
+    least, most = found.ends
     no_gap = least < 0 or bool(np.percentile(sample(found.values, found.known), 0.1) <= 0.02 * most)
     return zero if no_gap else regions_as_of_a_sky(zero)
 
@@ -183,9 +192,9 @@ def _is_repeated(count: int, size: int) -> bool:
     return count >= max(FEWEST, REPEATED * size)
 
 
-def _repeated_low(values: np.ndarray, known: np.ndarray) -> float | None:
+def _repeated_low(values: np.ndarray, known: np.ndarray, least: float) -> float | None:
     """The negative number that stands for unknown, which is then the only negative one; None where there is none."""
-    if extremes(values, known)[0] >= 0:
+    if least >= 0:
         return None
     negative = known & (values < 0)
     count = int(negative.sum())
@@ -196,9 +205,8 @@ def _repeated_low(values: np.ndarray, known: np.ndarray) -> float | None:
     return low if alike == count and (_is_repeated(count, values.size) or low in (-1.0, -9999.0, -32768.0)) else None
 
 
-def _repeated_high(raw: RawDepth, values: np.ndarray, known: np.ndarray) -> float | None:
+def _repeated_high(raw: RawDepth, values: np.ndarray, known: np.ndarray, high: float) -> float | None:
     """The greatest number, where it stands for unknown (whole numbers) or the background (floats); else None."""
-    high = extremes(values, known)[1]
     if (high not in (65535, 65534, 2**31 - 1, 2**31, 2**32)) if raw.integers else high < 1000:
         return None
     top = known & (values == high)

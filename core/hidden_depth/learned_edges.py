@@ -1,8 +1,8 @@
 """Continues depth edges behind a foreground with the built-in edge network, before hidden depth is chosen.
 
 Shih et al. 2020, section 3.3: where another depth edge ends at a silhouette, a network draws its continuation in the synthesis
-region; the hidden surface is cut there, and each side continues its own surface. Our network was trained on made scenes without
-colour (`training/inpaint_structure`).
+region (the extended depth edge); the hidden surface is cut there, and each side continues its own surface. Our network was
+trained on made scenes without colour (`training/inpaint_structure`).
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import numpy as np
 from ..layers.regions import Region
 from ..raster.nearest_known import nearest_known
 from ..raster.push_pull import push_pull
-from .patch_match import RUNS, THOROUGH, Effort, inpaint_exemplar_cached
+from .patch_match import RUNS, THOROUGH, Effort, Hole, inpaint_exemplar_cached
 
 FEWEST_SOURCES = 12
 DETAIL = 0.6
@@ -58,7 +58,7 @@ def fill_parts(region: Region, rim: int, sigma: float, long_side: int, effort: E
     hole = region.synthesis | untrusted
     detail[hole] = mirrored_detail(region.colour, source, hole, sigma)
     smooth = push_pull(region.colour, source)
-    found = inpaint_exemplar_cached(region.colour, source, hole, smooth, long_side, untrusted, effort) if effort else None
+    found = inpaint_exemplar_cached(Hole(region.colour, source, hole, smooth, long_side, untrusted), effort) if effort else None
     return FillParts(source, smooth, detail, found, long_side)
 
 

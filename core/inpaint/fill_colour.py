@@ -29,7 +29,8 @@ def fill_colour(
 ) -> np.ndarray:
     """(h, w, 3) float32 sRGB colours of the last layer, each region painted from its own context.
 
-    `eroded_rim` is the width of the untrusted rim of the context, as a part of the long side. `mirrored`: whether fine detail may be
+    `eroded_rim` is the width of the untrusted rim of the context (the paper dilates the synthesis region by it),
+    as a part of the long side. `mirrored`: whether fine detail may be
     the context's, mirrored at the region's edge.
     """
     colour = image.layers[-1].colour.copy()

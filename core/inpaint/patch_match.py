@@ -58,6 +58,18 @@ QUICK = Effort(((3, 2),), 250, 250)
 
 
 @dataclass(frozen=True)
+class Hole:
+    """What is to be filled, and from what."""
+
+    colour: np.ndarray  # (h, w, 3) float32 sRGB
+    source: np.ndarray  # (h, w) bool: what may be copied
+    wanted: np.ndarray  # (h, w) bool: what is to be filled
+    smooth: np.ndarray  # (h, w, 3) float32 sRGB: the smooth fill that texture is added to
+    long_side: int  # of the whole picture, pixels
+    rim: np.ndarray | None = None  # (h, w) bool, part of `wanted`: where `colour` shows something that may not be copied
+
+
+@dataclass(frozen=True)
 class PyramidLevel:
     """One level of the pyramid: the region at one size."""
 
@@ -84,54 +96,37 @@ patch_cache = ArrayCache()
 """Results by a hash of the inputs: an edit of the depth changes few regions of a photo."""
 
 
-def inpaint_exemplar_cached(
-    colour: np.ndarray,
-    source: np.ndarray,
-    hole: np.ndarray,
-    smooth: np.ndarray,
-    long_side: int,
-    rim: np.ndarray | None = None,
-    effort: Effort = THOROUGH,
-) -> np.ndarray | None:
+def inpaint_exemplar_cached(hole: Hole, effort: Effort = THOROUGH) -> np.ndarray | None:
     """`inpaint_exemplar`, from the cache where context and hole are the same as before."""
-    rim = np.zeros_like(hole) if rim is None else rim
-    digest = blake2b(repr((*source.shape, long_side, effort)).encode(), digest_size=16)
-    for part in (np.packbits(source), np.packbits(hole), np.packbits(rim), colour[source | rim], smooth[hole]):
+    rim = np.zeros_like(hole.wanted) if hole.rim is None else hole.rim
+    digest = blake2b(repr((*hole.source.shape, hole.long_side, effort)).encode(), digest_size=16)
+    masks = (np.packbits(mask) for mask in (hole.source, hole.wanted, rim))
+    for part in (*masks, hole.colour[hole.source | rim], hole.smooth[hole.wanted]):
         digest.update(np.ascontiguousarray(part).data)
     known, values = patch_cache.recall(digest.digest())
     if not known:
-        result = inpaint_exemplar(colour, source, hole, smooth, long_side, rim, effort)
-        values = None if result is None else result[hole]
+        result = inpaint_exemplar(hole, effort)
+        values = None if result is None else result[hole.wanted]
         patch_cache.keep(digest.digest(), values)
     if values is None:
         return None
-    result = np.zeros((*hole.shape, values.shape[1]), np.float32)
-    result[hole] = values
+    result = np.zeros((*hole.wanted.shape, values.shape[1]), np.float32)
+    result[hole.wanted] = values
     return result
 
 
-def inpaint_exemplar(
-    colour: np.ndarray,
-    source: np.ndarray,
-    hole: np.ndarray,
-    smooth: np.ndarray,
-    long_side: int,
-    rim: np.ndarray | None = None,
-    effort: Effort = THOROUGH,
-) -> np.ndarray | None:
-    """(h, w, 3 `RUNS`) float32: what each run adds to `smooth` in `hole`, 0 elsewhere; the last run again where the effort has
-    fewer. None where too little is known.
-
-    `colour` and `smooth` (h, w, 3) float32 sRGB, `source` (what may be copied), `hole` and its part `rim` (where `colour` tells
-    something that may not be copied) (h, w) bool; `long_side` is that of the whole picture in pixels.
-    """
-    found, region, sigma = [], (source | hole).astype(np.float32), COARSE * long_side
+def inpaint_exemplar(hole: Hole, effort: Effort = THOROUGH) -> np.ndarray | None:
+    """(h, w, 3 `RUNS`) float32: what each run adds to the smooth fill in the hole, 0 elsewhere; the last run again where the effort
+    has fewer. None where too little is known."""
+    found, sigma = [], COARSE * hole.long_side
+    region = (hole.source | hole.wanted).astype(np.float32)
     share = np.maximum(blurred(region, sigma), 1e-4)[..., None]
     for radius, seed in effort.radii_and_seeds:
-        made = patch_match(finest_level(colour, source, hole, smooth, radius, rim), radius, seed, long_side, effort)
+        level = finest_level(hole.colour, hole.source, hole.wanted, hole.smooth, radius, hole.rim)
+        made = patch_match(level, radius, seed, hole.long_side, effort)
         if made is not None:
             coarse = blurred(made * region[..., None], sigma) / share
-            found.append(np.where(hole[..., None], made - coarse, 0).astype(np.float32))
+            found.append(np.where(hole.wanted[..., None], made - coarse, 0).astype(np.float32))
     if not found:
         return None
     return np.concatenate([found[min(k, len(found) - 1)] for k in range(RUNS)], axis=2)

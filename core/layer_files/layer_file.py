@@ -125,6 +125,21 @@ def frame_by_photo(layers: Iterable[FileLayer]) -> tuple[int, int, int, int] | N
     return top, left, max(box[0].stop for box in boxes) - top, max(box[1].stop for box in boxes) - left
 
 
+def plane_kind(layer: FileLayer) -> str:
+    """DEPTH or INVENTED for a layer in a group of such planes, else nothing."""
+    group = layer.groups[0] if layer.groups else ""
+    kind = DEPTH if group == DEPTH or WHITE.fullmatch(group) else INVENTED if group == INVENTED else ""
+    return kind if kind and plain(layer.name).endswith(" " + kind) else ""
+
+
+def kept_small(layer: FileLayer) -> FileLayer:
+    """The layer; one that is a plane with one channel in memory, which all four show: grey, 0 where it was transparent."""
+    if not plane_kind(layer) or not layer.colour.size:
+        return layer
+    grey = np.where(layer.colour[..., 3] > 0, layer.colour[..., 1], layer.colour.dtype.type(0))
+    return replace(layer, colour=np.broadcast_to(grey[..., None], layer.colour.shape))
+
+
 def with_planes(file: LayerFile) -> LayerFile:
     """The file; layers that lie in groups of depth or masks become planes of those that they are named after.
 
@@ -133,11 +148,9 @@ def with_planes(file: LayerFile) -> LayerFile:
     white, own = file.white, list[FileLayer]()
     planes: dict[tuple[str, str], FileLayer] = {}
     for each in file.layers:
-        group = each.groups[0] if each.groups else ""
-        if found := WHITE.fullmatch(group):
+        if each.groups and (found := WHITE.fullmatch(each.groups[0])):
             white = white or white_of(found[1])
-        kind = DEPTH if found or group == DEPTH else INVENTED if group == INVENTED else ""
-        if kind and plain(each.name).endswith(" " + kind):
+        if kind := plane_kind(each):
             planes[plain(each.name).removesuffix(" " + kind), kind] = each
         else:
             own.append(each)

@@ -24,6 +24,7 @@ from .layer_file import (
     composite,
     damaged,
     highest_disparity,
+    kept_small,
     levels,
     named_once,
     of_one_kind,
@@ -42,12 +43,15 @@ FAILURES = (ValueError, OSError, EOFError, KeyError, IndexError, RuntimeError, N
 
 
 def write_open_raster(file: LayerFile, out: BinaryIO) -> None:
-    """The archive: layers, and two hidden groups below of depth, 16 bits, and of masks of what was invented.
+    """The archive: layers, and two hidden groups below, of depth in 8 bits and of masks of what was invented.
 
     Raises DioramaError for linear colours, which the format does not know.
     """
     if file.is_linear:
-        raise DioramaError("Layers of linear colours do not fit into OpenRaster; use .exr, .psd or a folder.")
+        raise DioramaError(
+            "Layers of linear colours do not fit into OpenRaster", window="choose another Format",
+            command_line="name a folder, or a file .exr or .psd",
+        )  # fmt: skip
     white = file.white or highest_disparity(file.layers)
     height, width = file.canvas
     stack: list[str] = []
@@ -58,7 +62,9 @@ def write_open_raster(file: LayerFile, out: BinaryIO) -> None:
 
         def add_layer(name: str, layer: FileLayer, pixels: np.ndarray) -> None:
             source, (top, left) = f"data/{len(stack):03}.png", layer.corner
-            add(source, encode_png(pixels, is_photo=bool(PHOTO_NAMES.fullmatch(name))))
+            # Krita asks what 16 bits without a profile mean
+            with_profile = pixels.dtype == np.uint16
+            add(source, encode_png(pixels, bool(PHOTO_NAMES.fullmatch(name)), with_profile))
             shown = f'opacity="{layer.opacity:g}" visibility="{"visible" if layer.visible else "hidden"}"'
             place = f'src="{source}" x="{left}" y="{top}"'
             stack.append(f'<layer name={quoteattr(name)} {place} {shown} composite-op="svg:src-over"/>')
@@ -72,7 +78,7 @@ def write_open_raster(file: LayerFile, out: BinaryIO) -> None:
             before = len(stack)
             for each in file.layers:
                 if what == DEPTH and each.disparity is not None and each.colour.size:
-                    add_layer(f"{each.name} {what}", replace(each, opacity=1.0, visible=True), levels(each, white, np.uint16))
+                    add_layer(f"{each.name} {what}", replace(each, opacity=1.0, visible=True), levels(each, white, np.uint8))
                 elif what == INVENTED and each.is_invented.any():
                     white_there = each.is_invented.view(np.uint8) * np.uint8(255)
                     add_layer(f"{each.name} {what}", replace(each, opacity=1.0, visible=True), white_there)
@@ -81,7 +87,7 @@ def write_open_raster(file: LayerFile, out: BinaryIO) -> None:
             else:
                 stack.append("</stack>")
         merged = composite(file)
-        add("mergedimage.png", encode_png(merged, is_photo=True))
+        add("mergedimage.png", encode_png(merged, True, merged.dtype == np.uint16))
         small = thumbnail(merged, THUMBNAIL_SIDE)
         add("Thumbnails/thumbnail.png", encode_png(small if small.dtype == np.uint8 else (small >> 8).astype(np.uint8)))
         told_of = f'xmlns:photo-diorama="{NAMESPACE}" photo-diorama:layers={quoteattr(as_text(file))}'
@@ -204,7 +210,9 @@ def _layer(
             title = each.attributes.get("name", "")[:200]
             notes.append(f'The {what} "{title}" has another blending mode than Normal and is taken as Normal.')
     top, left = (sum(_place(each.attributes.get(key, "0")) for each in (element, *groups)) for key in "yx")
-    return FileLayer(called, (top, left), colour, opacity, visible, tuple(each.attributes.get("name", "")[:200] for each in groups))
+    return kept_small(
+        FileLayer(called, (top, left), colour, opacity, visible, tuple(each.attributes.get("name", "")[:200] for each in groups))
+    )
 
 
 def _place(text: str) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
+import zlib
 
 import numpy as np
 
@@ -17,10 +19,15 @@ from .layer_file import damaged
 
 KINDS = ("PNG", "WEBP")
 """What single layers may be: pictures with alpha."""
+AFTER_HEADER = 33
+"""Bytes of a PNG's signature and first chunk."""
 
 
-def encode_png(pixels: np.ndarray, is_photo: bool = False) -> bytes:
-    """The PNG of (h, w) or (h, w, 4) R G B alpha, uint8 or uint16. `is_photo`: noise, for which a search for repetitions is lost time."""
+def encode_png(pixels: np.ndarray, is_photo: bool = False, with_profile: bool = False) -> bytes:
+    """The PNG of (h, w) or (h, w, 4) R G B alpha, uint8 or uint16.
+
+    `is_photo`: noise, for which a search for repetitions is lost time. `with_profile`: says that the colours are sRGB.
+    """
     import cv2
 
     order = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGBA2BGRA)
@@ -28,7 +35,11 @@ def encode_png(pixels: np.ndarray, is_photo: bool = False) -> bytes:
     done, data = cv2.imencode(".png", order, [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, strategy])
     if not done:
         raise RuntimeError("the layer could not be encoded")
-    return data.tobytes()
+    if not with_profile:
+        return data.tobytes()
+    body = b"iCCPsRGB\0\0" + zlib.compress(srgb_profile())
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    return b"".join([data[:AFTER_HEADER].tobytes(), chunk, data[AFTER_HEADER:].tobytes()])
 
 
 def decode_picture(data: bytes, name: str) -> np.ndarray:

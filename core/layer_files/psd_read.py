@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import is_out_of_memory
-from .layer_file import TOP, FileLayer, LayerFile, damaged, named_once, placed, told, with_planes
+from .layer_file import TOP, FileLayer, LayerFile, damaged, kept_small, named_once, placed, told, with_planes
 from .metadata import with_text
 from .pack_bits import unpacked
 from .pictures import in_srgb
@@ -113,7 +113,8 @@ def _layer(record: Record, groups: list[Record], document: Document) -> FileLaye
         _apply_mask(each, colour, (top, left), document)
     for each in groups:
         opacity, visible = opacity * each.opacity, visible and each.visible
-    return FileLayer(record.name[:200], (top, left), _finite(colour), opacity, visible, tuple(each.name for each in groups))
+    names = tuple(each.name for each in groups)
+    return kept_small(FileLayer(record.name[:200], (top, left), _finite(colour), opacity, visible, names))
 
 
 def _finite(colour: np.ndarray) -> np.ndarray:

@@ -52,9 +52,7 @@ def write_psd(file: LayerFile, out: BinaryIO) -> None:
     """
     height, width = file.canvas
     if max(height, width) > MOST_SIDE:
-        raise DioramaError(
-            f"Layers of {width}x{height} pixels are too large for a PSD, which holds {MOST_SIDE:,} a side; use .ora, .exr or a folder."
-        )
+        raise _too_large(f"Layers of {width}x{height} pixels are too large for a PSD, which holds {MOST_SIDE:,} a side")
     kind = file.layers[0].colour.dtype
     bits = 8 * kind.itemsize
     merged = composite(file)
@@ -70,11 +68,15 @@ def write_psd(file: LayerFile, out: BinaryIO) -> None:
     out.write(bytes(-length % 4 + (4 if bits == 8 else 0)))  # no mask of all layers
     end, length = out.tell(), length + -length % 4
     if end + merged.nbytes * 129 // 128 + 4 * height * 2 > MOST_BYTES:
-        raise DioramaError(f"Layers of {width}x{height} pixels do not fit into a PSD, which holds 2 GB; use .ora, .exr or a folder.")
+        raise _too_large(f"Layers of {width}x{height} pixels do not fit into a PSD, which holds 2 GB")
     out.seek(start)
     out.write(struct.pack(">I", end - start - 4) + before + struct.pack(">I", length))
     out.seek(end)
     _write_merged(out, merged[..., : 3 if opaque else 4])
+
+
+def _too_large(fault: str) -> DioramaError:
+    return DioramaError(fault, window="choose another Format", command_line="name a folder, or a file .ora or .exr")
 
 
 def _write_layers(file: LayerFile, out: BinaryIO, sign: int) -> int:

@@ -1,4 +1,8 @@
-"""LayeredDepthImage: several surfaces per pixel, with links between neighbours of the same surface."""
+"""The layered depth image (LDI): several surfaces per pixel, with links between neighbours of the same surface.
+
+The links are the explicit local connectivity of Shih et al. 2020, section 3.1: a pixel has at most one neighbour in each of four
+directions, and none across a depth discontinuity.
+"""
 
 from __future__ import annotations
 

@@ -18,9 +18,9 @@ LEAST_CONTEXT = 0.3
 """A region with less context than this part of its own size takes all that it is linked to."""
 FEWEST = 12
 """Regions with fewer pixels to invent stay as the deterministic fill left them."""
-LEAST_REACH = 0.008
+LEAST_DISOCCLUSION = 0.008
 """A silhouette of the smallest jump hides this part of the long side; a jump of a third of the range hides all of it."""
-REACH_PER_JUMP = 3.0
+DISOCCLUSION_PER_JUMP = 3.0
 CUT_SLACK = 2.0
 """Beside a part that was cut off, what is nearer by up to so many thresholds still counts as behind it: they were one surface."""
 SAME_SILHOUETTE = 0.012
@@ -111,7 +111,7 @@ def _synthesis_steps(image: LayeredDepthImage, jump: np.ndarray, hidden_width: f
 
     side = 2 * max(1, round(SAME_SILHOUETTE * image.long_side)) + 1
     largest = cv2.dilate(jump.astype(np.float32), np.ones((side, side), np.uint8)).ravel()
-    part = np.minimum(hidden_width, LEAST_REACH + hidden_width * REACH_PER_JUMP * largest / image.span)
+    part = np.minimum(hidden_width, LEAST_DISOCCLUSION + hidden_width * DISOCCLUSION_PER_JUMP * largest / image.span)
     return np.maximum(2, np.rint(part * image.long_side)).astype(np.int32)
 
 

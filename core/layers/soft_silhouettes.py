@@ -19,7 +19,7 @@ from .layered_depth_image import BACK, FRONT, OPPOSITE, Layer, LayeredDepthImage
 
 AUTOMATIC = 0.008
 """Half the width of the band, as a part of the long side, where the user chose none: hair, fur and blur mix 3 to 8 px of 960."""
-REACH = 2.5
+SAMPLED_WIDTHS = 2.5
 """Colours known to be of one side are looked for up to this many widths of the band away from a silhouette."""
 NOISE = 0.03
 """Differences of perceived brightness up to this are noise, not evidence."""
@@ -122,9 +122,9 @@ def find_band(image: LayeredDepthImage, width: int) -> MatteBand | None:
     outer = is_back & (to_front <= width)
     is_front = frame & (disparity > np.maximum(middle, farther + apart / 2)) & ~outer
     inner = is_front & (to_back <= width)
-    within = is_front & ~inner & (to_back <= REACH * width)
+    within = is_front & ~inner & (to_back <= SAMPLED_WIDTHS * width)
     within |= inner & _medial_axis(np.where(inner | within, to_back, 0))
-    beyond = is_back & ~outer & (to_front <= REACH * width)
+    beyond = is_back & ~outer & (to_front <= SAMPLED_WIDTHS * width)
     edge = np.where(outer, width + 1 - to_front, np.where(inner, width + 1 - to_back, 0)).astype(np.float32)
     nearer, farther = np.where(is_back, nearer, disparity), np.where(is_back, disparity, farther)
     return MatteBand(outer, inner & ~within, beyond, within, nearer, farther, apart, edge, width)
@@ -189,7 +189,7 @@ def _texture_variance(colour: np.ndarray, band: MatteBand) -> np.ndarray:
     import cv2
 
     weight = band.beyond.astype(np.float32)
-    size = (2 * round(REACH * band.width) + 1,) * 2
+    size = (2 * round(SAMPLED_WIDTHS * band.width) + 1,) * 2
     seen = perceived(colour).mean(axis=2)
     total = np.maximum(cv2.blur(weight, size), 1e-4)
     mean, square = cv2.blur(seen * weight, size) / total, cv2.blur(seen * seen * weight, size) / total
@@ -223,7 +223,7 @@ def _with_portrait(alpha, confidence, portrait: np.ndarray, band: MatteBand, ima
     kind = cv2.INTER_AREA if portrait.shape[1] > width else cv2.INTER_LINEAR
     given = np.zeros(alpha.shape, np.float32)
     given[top : top + height, left : left + width] = cv2.resize(portrait.astype(np.float32), (width, height), interpolation=kind)
-    around = np.ones((2 * round(REACH * band.width) + 1,) * 2, np.uint8)
+    around = np.ones((2 * round(SAMPLED_WIDTHS * band.width) + 1,) * 2, np.uint8)
     inside = cv2.dilate(np.where(band.within, given, 0).astype(np.float32), around)
     outside = cv2.erode(np.where(band.beyond, given, 1).astype(np.float32), around)
     apart = (inside > 0.9) & (outside < 0.1) & (band.outer | band.inner)

@@ -10,7 +10,7 @@ from ..layers.layered_depth_image import LayeredDepthImage
 from ..raster.push_pull import push_pull
 from .texture_layout import BACKDROP, TextureLayout, layout_of_boxes
 
-REACH = 0.07
+RADIUS = 0.07
 """Radius, part of the long side: the sheet lies behind everything within it, and takes its colours from the farthest there."""
 CELL, TEXEL = 48, 4
 """Pixels along a cell of its mesh and along a texel: it is seen through small gaps, or far beside a foreground."""
@@ -76,7 +76,7 @@ def lay_backdrop(image: LayeredDepthImage) -> Backdrop:
     size = -(-w // TEXEL), -(-h // TEXEL)
     texels = np.pad(farthest, ((0, -h % TEXEL), (0, -w % TEXEL)), mode="edge")
     least = texels.reshape(size[1], TEXEL, size[0], TEXEL).min(axis=(1, 3))  # so that nothing thin is lost
-    reach = max(CELL // TEXEL, round(REACH * image.long_side / TEXEL))
+    reach = max(CELL // TEXEL, round(RADIUS * image.long_side / TEXEL))
     near = cv2.erode(least, np.ones((2 * reach + 1,) * 2, np.uint8), borderType=cv2.BORDER_REPLICATE)
     source = least <= near + 2 * image.threshold
     painted = push_pull(cv2.resize(colour, size, interpolation=cv2.INTER_AREA), source)

@@ -6,6 +6,8 @@ A plane in space is a plane in disparity over the picture: 1 / z = A x + B y + C
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ..camera.camera import Camera
@@ -28,9 +30,7 @@ def find_slopes(image: LayeredDepthImage, camera: Camera) -> np.ndarray:
     slopes = np.zeros((len(image.layers), *image.shape, 2), np.float32)
     for k, layer in enumerate(image.layers):
         trust = _away_from_tears(layer, k, 4 * radius)
-        told, sure = (
-            _told_slopes(image, image.normals, camera) if k == 0 and image.normals is not None else (None, np.zeros(image.shape, bool))
-        )
+        told = None if k or image.normals is None else _told_slopes(image, image.normals, camera)
         for axis, (after, before) in enumerate(((RIGHT, LEFT), (DOWN, UP))):
             total, count = np.zeros(image.shape, np.float32), np.zeros(image.shape, np.float32)
             for side, sign in ((after, 1), (before, -1)):
@@ -39,14 +39,23 @@ def find_slopes(image: LayeredDepthImage, camera: Camera) -> np.ndarray:
                 count += linked
             rough = total / np.maximum(count, 1)
             if told is not None:
-                rough, count = np.where(sure, told[..., axis], rough), np.where(sure, 2, count)
-            smooth = _smooth(rough, layer.disparity, count * trust, radius, image.threshold)
-            slopes[k, ..., axis] = np.where(sure, trust * rough + (1 - trust) * smooth, smooth)
+                rough, count = np.where(told.sure, told.slopes[..., axis], rough), np.where(told.sure, 2, count)
+            slope = _smooth(rough, layer.disparity, count * trust, radius, image.threshold)
+            if told is not None:
+                slope = np.where(told.sure, trust * rough + (1 - trust) * slope, slope)
+            slopes[k, ..., axis] = slope
     return slopes
 
 
-def _told_slopes(image: LayeredDepthImage, normals: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
-    """(h, w, 2) float32 the slopes of the first layer's planes with the told normals, and (h, w) bool where these are of use.
+class ToldSlopes(NamedTuple):
+    """Slopes of the first layer's planes with the normals that an estimator told."""
+
+    slopes: np.ndarray  # (h, w, 2) float32, 1/m a pixel
+    sure: np.ndarray  # (h, w) bool, where they are of use
+
+
+def _told_slopes(image: LayeredDepthImage, normals: np.ndarray, camera: Camera) -> ToldSlopes:
+    """The slopes of planes with `normals`, (h, w, 3) on the canvas.
 
     With n . (x, y, 1) = -k / z for n = -k (A, B, C), A = n_x / z / (n . (x, y, 1)): unsure where a surface is seen from its edge.
     """
@@ -54,7 +63,7 @@ def _told_slopes(image: LayeredDepthImage, normals: np.ndarray, camera: Camera) 
     towards = normals[..., 0] * x + normals[..., 1] * y + normals[..., 2]
     sure = image.layers[0].present & (towards < -GRAZING * np.sqrt(1 + x * x + y * y))
     part = np.where(sure, image.layers[0].disparity / np.where(sure, towards, 1), 0) / focal
-    return (normals[..., :2] * part[..., None]).astype(np.float32), sure
+    return ToldSlopes((normals[..., :2] * part[..., None]).astype(np.float32), sure)
 
 
 def _picture_plane(image: LayeredDepthImage, camera: Camera) -> tuple[np.ndarray, np.ndarray, float]:

@@ -61,7 +61,7 @@ def _hugging_face(repository: str, file: str, revision: str = "main") -> str:
 
 
 def _hugging_face_and_mirror(repository: str, file: str, revision: str = "main") -> tuple[str, str]:
-    """The publisher's own repository, and the public mirror of that site, which also answers where it is blocked."""
+    """Two addresses: the publisher's repository, and the public mirror of that site for networks that block it."""
     url = _hugging_face(repository, file, revision)
     return url, url.replace("https://huggingface.co/", "https://hf-mirror.com/")
 

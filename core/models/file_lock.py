@@ -49,7 +49,7 @@ def open_fresh(path: Path) -> io.FileIO:
 
 @contextlib.contextmanager
 def folder_beside(folder: Path, prefix: str) -> Iterator[Path]:
-    """A new folder in `folder` for what is moved out of it when it is whole; it goes with all that is left in it.
+    """A new temporary folder in `folder`: complete files are moved out of it, and it is removed with the rest at the end.
 
     `tempfile` makes private ones, and on Windows (Python 3.11.10 and later) what is moved out of those stays private.
     """

@@ -98,7 +98,7 @@ def mode_of(profile: bytes) -> str | None:
 
 
 def eight_bits(profile: bytes, mode: str) -> Callable | None:
-    """The function that converts a Pillow picture of `mode` to RGB in sRGB; None where it is that already. Lab needs no profile.
+    """The function that converts a Pillow picture of `mode` to RGB in sRGB; None where it is RGB in sRGB already. Lab needs no profile.
 
     Raises ValueError where the profile is damaged or for pictures of another kind.
     """

@@ -15,8 +15,9 @@ import numpy as np
 
 from ..threads import thread_count
 
-LINES, LEVEL = 16, 4
-"""Scan lines of a ZIP block, and how hard it is packed; more gains little on floats."""
+LINES, LEVEL, QUICK = 16, 4, 1
+"""Scan lines of a ZIP block, and how hard it is packed; more gains little on floats, and the
+quick level is for many channels at once."""
 CHANNELS = {1: "Y", 3: "RGB", 4: "RGBA"}
 LONG_NAMES = 0x400
 """Flag of names of more than 31 bytes."""
@@ -65,7 +66,7 @@ def write_exr(
     def block(top: int) -> bytes:
         rows = lines(top, min(height, top + LINES))
         plain = [np.ascontiguousarray(rows[name], "<f2" if kinds[name] == HALF else "<f4").view(np.uint8) for name in names]
-        return _packed(np.concatenate(plain, axis=1).tobytes())
+        return _packed(np.concatenate(plain, axis=1).tobytes(), QUICK)
 
     count = thread_count()
     with ThreadPoolExecutor(count) as pool:
@@ -100,12 +101,12 @@ def _header(
     return b"\x76\x2f\x31\x01" + struct.pack("<I", LONG_NAMES | 2 if long_names else 2) + b"".join(listed) + b"\0"
 
 
-def _packed(plain: bytes) -> bytes:
+def _packed(plain: bytes, level: int = LEVEL) -> bytes:
     """A block: the even bytes before the odd ones, each as its difference to the one before, deflated; as it is where that is larger."""
     raw = np.frombuffer(plain, np.uint8)
     parted = np.concatenate([raw[0::2], raw[1::2]])
     steps = parted.copy()
     steps[1:] -= parted[:-1]
     steps[1:] += 128
-    short = zlib.compress(steps.tobytes(), LEVEL)
+    short = zlib.compress(steps.tobytes(), level)
     return short if len(short) < len(plain) else plain

@@ -9,7 +9,7 @@ HEADER, CHUNK, JSON = struct.Struct("<4sII"), struct.Struct("<I4s"), b"JSON"
 
 
 def joined_animations(data: bytes, name: str) -> bytes:
-    """The same .glb with all channels in one animation called `name`; as it is where there are fewer than two, or it is no .glb."""
+    """The same .glb with all channels in one animation called `name`; unchanged with fewer than two animations, or if it is no .glb."""
     if len(data) < HEADER.size + CHUNK.size:
         return data
     magic, version, _ = HEADER.unpack_from(data)

@@ -14,20 +14,20 @@ ALONG = 5.0
 """Near and far values and normals are smoothed along the ridge by a Gaussian of this sigma."""
 FADE = 12
 """Px past the end of a ridge within which its step fades."""
-REACH = 32
+HALF_WIDTH = 32
 """Px from the nearest ridge up to which the band is computed; walks to plateaus, colours and labels all end before."""
 
 
 @dataclass(frozen=True)
 class RidgeBand:
-    """For every pixel of the map, the values of its nearest ridge; 0 farther than `REACH` from all ridges."""
+    """For every pixel of the map, the values of its nearest ridge; 0 farther than `HALF_WIDTH` from all ridges."""
 
-    distance: np.ndarray  # (h, w) float32: px of the map from the nearest ridge, positive on its near side; -inf beyond `REACH`
+    distance: np.ndarray  # (h, w) float32: px of the map from the nearest ridge, positive on its near side; -inf beyond `HALF_WIDTH`
     near: np.ndarray  # (h, w) float32: disparity of the near surface there, part of the range
     far: np.ndarray  # (h, w) float32
     near_distance: np.ndarray  # (h, w) float32: px from the ridge to its near plateau
     far_distance: np.ndarray  # (h, w) float32
-    fade: np.ndarray  # (h, w) float32: 1 beside the ridge, 0 further than `FADE` past its end, and beyond `REACH`
+    fade: np.ndarray  # (h, w) float32: 1 beside the ridge, 0 further than `FADE` past its end, and beyond `HALF_WIDTH`
 
 
 def band_around(ramps: Ramps, shape: tuple[int, int]) -> RidgeBand:
@@ -37,7 +37,7 @@ def band_around(ramps: Ramps, shape: tuple[int, int]) -> RidgeBand:
     number = np.full(shape, -1, np.int32)
     number[ramps.rows, ramps.columns] = np.arange(len(ramps))
     away, index = nearest_known(number >= 0)
-    where = np.flatnonzero(away <= REACH * scale)
+    where = np.flatnonzero(away <= HALF_WIDTH * scale)
     nearest = number.ravel()[index.ravel()[where]]
     rows, columns = np.divmod(where.astype(np.int32), np.int32(shape[1]))
     dx, dy = (columns - ramps.columns[nearest]).astype(np.float32), (rows - ramps.rows[nearest]).astype(np.float32)

@@ -108,7 +108,7 @@ class _Steps:
         return node
 
     def tidy(self) -> None:
-        """Shows of the sliders beside each step those that it takes; a step that takes none has none beside it."""
+        """Hides the unused sockets of the input nodes: beside each step only the sliders that it uses are shown."""
         for node in [node for node in self.tree.nodes if node.type == "GROUP_INPUT"]:
             if not any(socket.is_linked for socket in node.outputs):
                 self.tree.nodes.remove(node)
@@ -150,7 +150,7 @@ class _Steps:
         return next(socket for socket in node.outputs if socket.enabled)
 
     def attribute(self, name: str, kind: str) -> bpy.types.NodeSocket:
-        """What a point carries; 0 where a mesh that is no diorama lacks it, which then stays as it is."""
+        """A named attribute of the points. It reads 0 on a mesh that is no diorama, which then keeps its shape."""
         node = self.node("GeometryNodeInputNamedAttribute", data_type=kind)
         node.inputs["Name"].default_value = name
         return node.outputs["Attribute"]

@@ -39,7 +39,7 @@ def _holds_depth(data: bytes) -> bool:
 
 
 def _frames_of(movie: Path) -> int:
-    """Number of frames of a movie, read by Blender, which knows every codec it writes; 0 where it cannot be opened."""
+    """Number of frames of a movie as Blender reads it; 0 where it cannot be opened."""
     import bpy
 
     try:

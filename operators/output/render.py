@@ -46,7 +46,7 @@ class View:
 
 
 def check_target(target: Path, output: OutputSettings | None = None) -> None:
-    """Raises DioramaError for a name that says no format, or one that cannot be written here or hold what is asked for."""
+    """Raises DioramaError where the name's ending is no format, cannot be written here, or cannot hold the stereo or passes wanted."""
     check_name(target)
     if kind_of(target) == "gif":
         check_pillow()

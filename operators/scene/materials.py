@@ -82,7 +82,7 @@ def texture_material(name: str, texture: str, images: dict, photo: Photo, settin
 
 
 def show_in_solid(tree: bpy.types.NodeTree, photo: bpy.types.Image, settings: SceneSettings) -> None:
-    """A node that only the viewport's Solid mode goes by, which shows the active one: the photo, for what it cannot mix by alpha."""
+    """Makes the photo the material's active image: the viewport's Solid mode shows that, and cannot mix images by alpha."""
     node = _texture(tree, photo, (-700, 350), settings)
     node.label = "Shown in Solid view"
     tree.nodes.active = node

@@ -36,7 +36,7 @@ def image_nodes(tree: bpy.types.NodeTree) -> Iterator[bpy.types.Node]:
 
 
 def images_of(root: bpy.types.Object) -> dict[str, bpy.types.Image]:
-    """The images that the diorama's materials show, by texture; under a tint that one which is tinted."""
+    """The images in the diorama's materials, by texture; with a tint, the tinted ones."""
     return {node.image[ROLE_KEY]: untinted(node.image) for node in image_nodes_of(root)}
 
 

@@ -18,8 +18,23 @@ def test_the_layers_of_a_photo(worker, street, tmp_path):
     assert np.array_equal(photo[..., :3], np.asarray(Image.open(street[0]).convert("RGB"))) and (photo[..., 3] == 255).all()
     again = worker.run(*map(str, (*arguments, tmp_path / "out")), cwd=tmp_path)
     assert again.code == 2 and "exists already" in again.err
-    scene = worker.run("layers", "scene.blend", "--output", "other", cwd=tmp_path)
-    assert scene.code == 2 and "open it in Blender" in scene.err and not (tmp_path / "other").exists()
+    for name, data in (("scene.blend", b"BLENDER"), ("none.blend", None)):
+        if data:
+            (tmp_path / name).write_bytes(data)
+        scene = worker.run("layers", name, "--output", "other", cwd=tmp_path)
+        assert scene.code == 2 and name in scene.err and not (tmp_path / "other").exists()
+
+
+def test_the_layers_of_a_scene_are_those_of_its_photo(worker, street, tmp_path):
+    common = ("--depth", street[1], "--depth-kind", "metric", "--long-side", "160")
+    for arguments in ((street[0], *common, "--output", "scene.blend"), ("layers", "scene.blend", "--output", "scene.psd"),
+                      ("layers", street[0], *common, "--output", "photo.psd")):  # fmt: skip
+        run = worker.run(*map(str, arguments), cwd=tmp_path)
+        assert run.code == 0, run.err
+    assert (tmp_path / "scene.psd").read_bytes() == (tmp_path / "photo.psd").read_bytes()
+    assert "photo, border, hidden 1" in run.out
+    other = worker.run("layers", "scene.blend", "--diorama", "chair", "--output", "b.ora", cwd=tmp_path)
+    assert other.code == 2 and "it holds street" in other.err
 
 
 def test_layers_that_were_changed_come_back(worker, street, tmp_path):

@@ -367,3 +367,21 @@ def test_the_layers_go_out_with_what_was_painted_and_composite_to_the_photo(blen
     with pytest.raises(RuntimeError, match="holds layers already"):
         blender.ops.photo_diorama.export_layers(directory=str(folder))
     assert blender.ops.photo_diorama.export_layers(directory=str(folder), overwrite=True) == {"FINISHED"}
+
+
+@pytest.mark.parametrize("ending", ["psd", "ora", "exr"])
+def test_the_layers_go_out_as_one_file_with_what_was_painted(blender, street, street_root, tmp_path, ending):
+    from photo_diorama.core.layer_files.layer_file import composite
+    from photo_diorama.core.layer_files.read_layers import read_layer_file
+
+    paint_square(street_root, parts(street_root)["hidden 1"])
+    blender.context.view_layer.objects.active = street_root
+    path = tmp_path / f"layers.{ending}"
+    assert blender.ops.photo_diorama.export_layers(filepath=str(path)[:-4], format=ending.upper()) == {"FINISHED"}
+    file = read_layer_file(path)
+    top, left, height, width = file.frame
+    seen = composite(file)[top : top + height, left : left + width]
+    assert np.array_equal(seen[..., :3], np.asarray(Image.open(street[0]).convert("RGB"))) and (seen[..., 3] == 255).all()
+    hidden = file.layer("hidden 1")
+    assert (np.abs(hidden.colour[..., :3] / 255 - PAINT).max(axis=2) < 0.01)[hidden.colour[..., 3] > 0].any()
+    assert list(tmp_path.glob("layers*")) == [path]

@@ -145,7 +145,7 @@ def test_bundled_wheels_are_the_ones_in_use(upgraded, blender, zipped):
     names = {Path(w).name.split("-")[0] for w in manifest.get("wheels", ())}
     if not names:
         pytest.skip("a bare zip bundles none")
-    imports = {"opencv_python_headless": "cv2", "pillow": "PIL"}
+    imports = {"opencv_python_headless": "cv2", "pillow": "PIL", "openexr": "OpenEXR"}
     wanted = sorted(imports.get(name, name) for name in names)
     said = blender.script(f"""
         import importlib.util, json

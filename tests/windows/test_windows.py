@@ -92,8 +92,8 @@ def test_depth_of_an_exr_pass_and_an_estimate_to_a_file(tmp_path):
 
     picture = photo(tmp_path / "a.png")
     (tmp_path / "z.exr").write_bytes(encode_exr(np.linspace(2, 9, 120 * 160).reshape(120, 160)))
-    facts = diorama(picture, "--depth", tmp_path / "z.exr", *SMALL, "--output", tmp_path / "b.blend")
-    assert "metres" in facts["depth_source"]
+    facts = diorama(picture, "--depth", tmp_path / "z.exr", "--depth-kind", "metric", *SMALL, "--output", tmp_path / "b.blend")
+    assert "metric depth" in facts["depth_source"]
     diorama("depth", picture, "--output", tmp_path / "out.exr")
     assert (tmp_path / "out.exr").stat().st_size > 1000
 
@@ -114,7 +114,7 @@ def test_a_run_that_nobody_listens_to(tmp_path, streams):
 def test_a_name_in_any_script_is_told_where_the_encoding_is_a_narrow_one(tmp_path):
     """A pipe takes UTF-8, whatever the system's code page is; what Python itself writes never fails for a character."""
     environment = {**os.environ, "PYTHONUTF8": "0", "PYTHONIOENCODING": "cp1252"}
-    for name, code, told in (("図 ä.png", 0, "160 x 120"), ("図 none.png", 2, "図 none.png")):
+    for name, code, told in (("図 ä.png", 0, "160x120"), ("図 none.png", 2, "図 none.png")):
         if code == 0:
             photo(tmp_path / name)
         done = subprocess.run(
@@ -127,7 +127,7 @@ def test_a_name_in_any_script_is_told_where_the_encoding_is_a_narrow_one(tmp_pat
 
 def test_a_console_shows_every_character(tmp_path):
     """Read back from the console's own screen."""
-    code = """
+    code = r"""
 import ctypes, os, sys
 sys.path.insert(0, "tests")
 import conftest

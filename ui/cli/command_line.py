@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...core.errors import Cancelled, in_a_sentence
 from ...core.fault_report import report_fault
+from ...core.memory import keep_freed_memory
 from ...core.threads import threads_used
 from ...operators.building.fallback_folder import NO_EXTENSION_FOLDER
 from . import batch, batch_worker, farm, inspect_photo, make_diorama, manage_models, write_depth, write_layers
@@ -38,6 +39,7 @@ def main(arguments: list[str] | None = None, models: Path | None = None, online:
     `models download` may go online.
     """
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # or it would chat about damaged files
+    keep_freed_memory()
     open_streams()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:

@@ -68,7 +68,7 @@ def _add_flag(parser, f) -> None:
 
 
 def with_range_as_one(arguments: list[str]) -> list[str]:
-    """`--depth-range NEAR FAR` as one word for argparse, which would take the photo for the range if it might have one or two."""
+    """Joins `--depth-range NEAR FAR` into one word: with one or two values allowed, argparse would take the photo for the second."""
     flag = "--depth-range"
     if flag not in arguments:
         return arguments

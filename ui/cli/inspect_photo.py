@@ -91,7 +91,7 @@ def depth_facts(found: EmbeddedDepth) -> dict:
 
 
 def _beside(path: Path, known: Path | None, lying: EmbeddedDepth | None, carried: EmbeddedDepth | None) -> dict | None:
-    """The depth file beside the photo that a diorama would take: one whose unit is known, or one that is called like the photo."""
+    """The depth file beside the photo that a diorama would use: of a recording whose unit is known, or named after the photo."""
     if lying is not None:
         return {"file": str(known), **depth_facts(lying)}
     named = find_named_depth(path) if carried is None else None

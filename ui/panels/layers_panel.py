@@ -13,9 +13,11 @@ from ...operators.depth.layers import (
     TintInvented,
     is_invented,
 )
+from ...operators.layers.cards import LayOnCard, card_of, card_role
 from ...operators.layers.update_layers import RestoreLayers, UpdateLayers
+from ...operators.layers.watch_layers import WatchLayers, watched
 from ...operators.repaint.restore_textures import RestoreTextures
-from ...operators.scene.keys import LAYER_EDITS_KEY
+from ...operators.scene.keys import LAYER_EDITS_KEY, LAYER_FILE_KEY
 from ...operators.scene.root import find_root, kept_source
 from ...operators.scene.surfaces import surfaces_of
 from ...operators.scene.tint import TINT_KEY
@@ -41,14 +43,14 @@ class PHOTO_DIORAMA_PT_layers(DioramaPanel, bpy.types.Panel):
         row.operator(DuplicateLayer.bl_idname, text="Duplicate", icon="DUPLICATE")
         row.operator(JoinLayer.bl_idname, text="Join", icon="SELECT_EXTEND")
         row.operator(DeleteLayer.bl_idname, text="", icon="TRASH")
+        draw_card(layout, root, context.object)
         layout.label(text="Invented")
         row = layout.row(align=True)
         seen = any(is_invented(ob) and not ob.hide_viewport for ob in surfaces_of(root))
         row.operator(ShowInvented.bl_idname, text="Hide" if seen else "Show", icon="HIDE_ON" if seen else "HIDE_OFF").show = not seen
         tinted = TINT_KEY in root
         row.operator(TintInvented.bl_idname, text="Take Tint Off" if tinted else "Tint", icon="OVERLAY").show = not tinted
-        row = layout.row(align=True)
-        row.operator(UpdateLayers.bl_idname, text="Update Layers From", icon="IMPORT")
+        draw_update(layout, root)
         layout.operator(RestoreTextures.bl_idname, text="Restore Painted Textures", icon="LOOP_BACK")
         if LAYER_EDITS_KEY in root:
             layout.operator(RestoreLayers.bl_idname, text="Restore Surfaces", icon="LOOP_BACK")
@@ -60,6 +62,29 @@ class PHOTO_DIORAMA_PT_layers(DioramaPanel, bpy.types.Panel):
             ("ESTIMATE", "New Estimate", "FILE_REFRESH"),
         ):
             row.operator(UpdateFrom.bl_idname, text=name, icon=icon).what = what
+
+
+def draw_card(layout, root, active) -> None:
+    """Whether the active layer is on a card, where it can be."""
+    role = card_role(active)
+    if not role:
+        return
+    row, now = layout.row(align=True), card_of(root, role)
+    row.label(text="Card")
+    for card, name in (("SURFACE", "None"), ("FLAT", "Flat"), ("CURVED", "Curved")):
+        row.operator(LayOnCard.bl_idname, text=name, depress=card == now).card = card
+
+
+def draw_update(layout, root) -> None:
+    """Layers from a file, and whether it is watched."""
+    row = layout.row(align=True)
+    row.operator(UpdateLayers.bl_idname, text="Update Layers From", icon="IMPORT")
+    if LAYER_FILE_KEY in root:
+        watching = watched.get(root.name)
+        icon = "HIDE_OFF" if watching else "HIDE_ON"
+        row.operator(WatchLayers.bl_idname, text="Watch", icon=icon, depress=watching is not None).watch = watching is None
+        if watching and watching.trouble:
+            layout.label(text=watching.trouble, icon="ERROR")
 
 
 def draw_list(layout, root, active) -> None:

@@ -137,7 +137,7 @@ def fold_batch_norm(network: PartialUNet) -> PartialUNet:
 
 
 def collapse_official(kind: type[PartialUNet], official: State, source: Path | str = "in memory") -> PartialUNet:
-    """The trainable network from a published state dict, whose mask branch must be the constant one that it claims.
+    """The trainable network from a published state dict; its mask branch must be constant 1, as the method has it.
 
     Raises DioramaError if a key is missing or unknown, a shape differs, or a mask weight is not 1.
     """

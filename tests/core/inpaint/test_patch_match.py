@@ -5,6 +5,7 @@ import pytest
 
 from photo_diorama.core.inpaint import patch_match as module
 from photo_diorama.core.inpaint.patch_match import (
+    Hole,
     NearestNeighbourField,
     PatchSearch,
     Voting,
@@ -66,9 +67,9 @@ def test_a_texture_keeps_its_contrast():
 def test_nothing_but_trusted_context_counts():
     """Whatever stands in the hole and in the foreground, even NaN, the result has the same bytes; and no red."""
     colour, source, hole, smooth = made(bands(0.5))
-    one = inpaint_exemplar(colour, source, hole, smooth, LONG_SIDE)
+    one = inpaint_exemplar(Hole(colour, source, hole, smooth, LONG_SIDE))
     other = np.where(source[..., None], colour, np.float32(np.nan))
-    two = inpaint_exemplar(other, source, hole, smooth, LONG_SIDE)
+    two = inpaint_exemplar(Hole(other, source, hole, smooth, LONG_SIDE))
     assert one.tobytes() == two.tobytes()
     grey, _ = filled(bands(0.5))
     assert np.ptp(grey[hole], axis=1).max() < 1e-6  # the context is grey, the foreground red
@@ -105,7 +106,7 @@ def test_a_rim_of_foreground_is_neither_copied_nor_believed():
 
 def test_the_same_twice_and_two_tries_differ():
     colour, source, hole, smooth = made(checks(5))
-    first, second = (inpaint_exemplar(colour, source, hole, smooth, LONG_SIDE) for _ in range(2))
+    first, second = (inpaint_exemplar(Hole(colour, source, hole, smooth, LONG_SIDE)) for _ in range(2))
     assert first.tobytes() == second.tobytes()
     assert not np.array_equal(first[..., :3], first[..., 3:])
 
@@ -143,11 +144,11 @@ def test_a_quick_search_stays_on_the_coarse_levels(monkeypatch):
 
     monkeypatch.setattr(module, "PatchSearch", Seen)
     colour, source, hole, smooth = made(bands(0.5), 40)
-    inpaint_exemplar(colour, source, hole, smooth, 1000, effort=module.THOROUGH)
+    inpaint_exemplar(Hole(colour, source, hole, smooth, 1000), effort=module.THOROUGH)
     sides = {radius: max(side for own, side in searched if own == radius) for radius in (2, 3)}
     assert sides == {2: SIDE, 3: SIDE}
     searched.clear()
-    result = inpaint_exemplar(colour, source, hole, smooth, 1000, effort=module.QUICK)
+    result = inpaint_exemplar(Hole(colour, source, hole, smooth, 1000), effort=module.QUICK)
     assert {radius for radius, _ in searched} == {3} and max(side for _, side in searched) < SIDE  # as coarse as the pyramid has
     assert result.shape[2] == 6 and np.array_equal(result[..., :3], result[..., 3:]) and np.abs(result[hole]).max() > 0.02
 
@@ -155,7 +156,7 @@ def test_a_quick_search_stays_on_the_coarse_levels(monkeypatch):
 def test_too_little_context_gives_none():
     colour, source, hole, smooth = made(checks(5))
     source[:, 52:] = False
-    assert inpaint_exemplar(colour, source, hole, smooth, LONG_SIDE) is None
+    assert inpaint_exemplar(Hole(colour, source, hole, smooth, LONG_SIDE)) is None
 
 
 def test_places_of_a_coarse_grid_are_taken_over_as_far_away():
@@ -245,13 +246,13 @@ def test_what_was_found_is_not_looked_for_again(monkeypatch):
     monkeypatch.setattr(module, "inpaint_exemplar", counted)
     monkeypatch.setattr(module, "patch_cache", ArrayCache())
     given = made(checks(5))
-    first, second = (module.inpaint_exemplar_cached(*given, LONG_SIDE) for _ in range(2))
+    first, second = (module.inpaint_exemplar_cached(Hole(*given, LONG_SIDE)) for _ in range(2))
     assert len(asked) == 1
-    assert first.tobytes() == second.tobytes() == inpaint_exemplar(*given, LONG_SIDE).tobytes()
+    assert first.tobytes() == second.tobytes() == inpaint_exemplar(Hole(*given, LONG_SIDE)).tobytes()
     given[0][-1, -1] += 0.01
-    module.inpaint_exemplar_cached(*given, LONG_SIDE)
+    module.inpaint_exemplar_cached(Hole(*given, LONG_SIDE))
     assert len(asked) == 2
-    module.inpaint_exemplar_cached(*given, 2 * LONG_SIDE)
+    module.inpaint_exemplar_cached(Hole(*given, 2 * LONG_SIDE))
     assert len(asked) == 3
     module.patch_cache.room = 0
     module.patch_cache.keep(b"", first)

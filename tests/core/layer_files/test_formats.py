@@ -37,7 +37,7 @@ def test_what_was_written_is_read(tmp_path, kind, ending):
     found = read_layer_file(path)
     step = found.depth_step / 2
     assert_same(found, made, depth=step, colour=2e-6 if kind == np.float32 else 0)
-    assert step == {"exr": 0, "ora": 0.25 / 65535, "psd": 0 if kind == np.float32 else 0.25 / np.iinfo(kind).max}[ending]
+    assert step == {"exr": 0, "ora": 0.25 / 255, "psd": 0 if kind == np.float32 else 0.25 / np.iinfo(kind).max}[ending]
     assert (found.white, found.metric, found.notes) == (0.5, True, ())
     assert path.read_bytes() == write_layer_file(tmp_path / f"again.{ending}", made)[0].read_bytes()
 
