@@ -5,7 +5,7 @@
 The network itself stays as it is. What is learned is one number a picture, from the means of its feature maps: how far the zero of
 inverse depth (infinity) lies below the least that the network says, in parts of its range. Means are kept in CACHE/shift, so that
 only new renders cost time. Beside the figures on held-back scenes stand those on kinds of scenes that the head never saw: from
-these the feature maps and the decay of the weights were chosen.
+these the feature map was chosen, and that one linear layer is enough.
 """
 # ruff: noqa: E402, I001  (the path comes first: these scripts are run from a checkout, not installed)
 
@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 import torch
 from PIL import Image
-from photo_diorama.core.networks.depth.built_in import LONG_SIDE, SHIFT_TAPS, WEIGHTS, EmbeddedDepthNet, load_network, network_size
+from photo_diorama.core.networks.depth.built_in import LONG_SIDE, SHIFT_TAP, WEIGHTS, EmbeddedDepthNet, load_network, network_size
 from samples import crop, defocus, is_held_back, recolour, shapes
 from torch.nn import functional
 from train import export
@@ -36,7 +36,7 @@ PERCENTILES = (5, 25, 50, 75, 95)
 """Of inverse depth that is no sky; all are compared with the last."""
 LEAST_KNOWN = 0.05
 """Share of a picture that must not be sky."""
-DROPPED, TOP_RATE, DECAY, STEPS = 0.3, 2e-3, 1.0, 600
+DROPPED, TOP_RATE, DECAY, STEPS = 0.3, 4e-3, 1.0, 300
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Pictures:
 
 
 def look_at(network: EmbeddedDepthNet, photo: np.ndarray, inverse: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Means of all feature maps (C,), percentiles of found and of true inverse depth (5,); None where all is sky.
+    """Means of the feature map (C,), percentiles of found and of true inverse depth (5,); None where all is sky.
 
     (H, W, 3) uint8 RGB and (H, W) float32; as in use, the answers for the picture and its mirror image are averaged.
     """
@@ -71,18 +71,11 @@ def look_at(network: EmbeddedDepthNet, photo: np.ndarray, inverse: np.ndarray) -
     relative = ((answer[0] + answer[1].flip(1)) / 2).numpy()
     relative = (relative - relative.min()) / max(float(np.ptp(relative)), 1e-9)
     found = cv2.resize(relative, inverse.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    means = torch.cat([each.mean((0, 2, 3)) for each in maps]).numpy()
+    means = maps[SHIFT_TAP].mean((0, 2, 3)).numpy()
     return means, np.percentile(found[known], PERCENTILES), np.percentile(inverse[known], PERCENTILES)
 
 
-def columns_of(network: EmbeddedDepthNet, taps: tuple[int, ...] = SHIFT_TAPS) -> np.ndarray:
-    """Which of all means belong to these feature maps."""
-    counts = [each.weight.shape[1] for each in network.decoder.lateral]
-    ends = np.cumsum(counts)
-    return np.concatenate([np.arange(ends[tap] - counts[tap], ends[tap]) for tap in taps])
-
-
-def collect(network: EmbeddedDepthNet, rendered: Path, run: Path, taps: tuple[int, ...] = SHIFT_TAPS) -> Pictures:
+def collect(network: EmbeddedDepthNet, rendered: Path, run: Path) -> Pictures:
     """All renders so far, whole and in crops; what was looked at before is read from `run`."""
     rows: list[tuple] = []
     for path in sorted(rendered.glob("*.jpg")):
@@ -96,7 +89,7 @@ def collect(network: EmbeddedDepthNet, rendered: Path, run: Path, taps: tuple[in
                         [str(stored["kind"])] * len(stored["means"]), strict=True)  # fmt: skip
     means, found, true, scene, kind = (np.array(column) for column in zip(*rows, strict=True))
     return Pictures(
-        means[:, columns_of(network, taps)].astype(np.float32),
+        means.astype(np.float32),
         found.astype(np.float32),
         np.maximum(true, 1e-4).astype(np.float32),
         scene,
@@ -139,7 +132,7 @@ def fit(pictures: Pictures, weight_decay: float = DECAY, seed: int = 0) -> Embed
     head = holder.shift
     means, found, true = (torch.from_numpy(values).float() for values in (pictures.means, pictures.found, pictures.true))
     centre, spread = means.mean(0), means.std(0) + 1e-3
-    torch.nn.init.zeros_(head.second.weight), torch.nn.init.constant_(head.second.bias, 0.6)
+    torch.nn.init.zeros_(head.score.weight), torch.nn.init.constant_(head.score.bias, 0.6)
     optimiser = torch.optim.AdamW(head.parameters(), TOP_RATE, weight_decay=weight_decay)
     standard = (means - centre) / spread
     for step in range(STEPS):
@@ -151,8 +144,8 @@ def fit(pictures: Pictures, weight_decay: float = DECAY, seed: int = 0) -> Embed
         loss.backward()
         optimiser.step()
     with torch.no_grad():  # the head takes the means as they are
-        head.first.bias -= head.first.weight @ (centre / spread)
-        head.first.weight /= spread
+        head.score.bias -= head.score.weight @ (centre / spread)
+        head.score.weight /= spread
     return holder
 
 
