@@ -115,7 +115,8 @@ class ShiftedDepthForm(DepthForm):
     def forward(self, photo: torch.Tensor, place: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         maps, head = self.network.encoder(photo * 2 - 1), self.network.shift
         answer = F.interpolate(self.decoded(maps, place), scale_factor=2.0, mode="bilinear", align_corners=False)
-        part = torch.sigmoid(per_pixel(head.score, F.adaptive_avg_pool2d(maps[built_in.SHIFT_TAP], 1)))
+        means = F.adaptive_avg_pool2d(maps[built_in.SHIFT_TAP], 1)
+        part = torch.sigmoid(per_pixel(head.second, F.relu(per_pixel(head.first, means))))
         least, most = built_in.SHIFT_RANGE
         return answer, least * torch.exp(math.log(most / least) * part)
 

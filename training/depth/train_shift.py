@@ -1,11 +1,11 @@
 """Trains the head that tells the shift of the depth network's relative inverse depth, on renders with true inverse depth.
 
-    python training/depth/train_shift.py --rendered CACHE/rendered --run CACHE/shift [--start WEIGHTS] [--refresh-minutes 60]
+    python training/depth/train_shift.py --rendered CACHE/rendered --run CACHE/shift [--start WEIGHTS]
 
-The network itself stays as it is. What is learned is one number a picture, from the means of its feature maps: how far the zero of
+The network itself stays as it is. What is learned is one number a picture, from the means of a feature map: how far the zero of
 inverse depth (infinity) lies below the least that the network says, in parts of its range. Means are kept in CACHE/shift, so that
-only new renders cost time. Beside the figures on held-back scenes stand those on kinds of scenes that the head never saw: from
-these the feature map was chosen, and that one linear layer is enough.
+only new renders cost time. Printed are figures on scenes, and on kinds of scenes, that a head never saw: from these the feature map
+and the size of the layer were chosen.
 """
 # ruff: noqa: E402, I001  (the path comes first: these scripts are run from a checkout, not installed)
 
@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from PIL import Image
 from photo_diorama.core.networks.depth.built_in import LONG_SIDE, SHIFT_TAP, WEIGHTS, EmbeddedDepthNet, load_network, network_size
-from samples import crop, defocus, is_held_back, recolour, shapes
+from samples import crop, defocus, recolour, shapes
 from torch.nn import functional
 from train import export
 
@@ -36,7 +36,7 @@ PERCENTILES = (5, 25, 50, 75, 95)
 """Of inverse depth that is no sky; all are compared with the last."""
 LEAST_KNOWN = 0.05
 """Share of a picture that must not be sky."""
-DROPPED, TOP_RATE, DECAY, STEPS = 0.3, 4e-3, 1.0, 300
+DROPPED, TOP_RATE, DECAY, STEPS = 0.5, 4e-3, 1.0, 300
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def fit(pictures: Pictures, weight_decay: float = DECAY, seed: int = 0) -> Embed
     head = holder.shift
     means, found, true = (torch.from_numpy(values).float() for values in (pictures.means, pictures.found, pictures.true))
     centre, spread = means.mean(0), means.std(0) + 1e-3
-    torch.nn.init.zeros_(head.score.weight), torch.nn.init.constant_(head.score.bias, 0.6)
+    torch.nn.init.zeros_(head.second.weight), torch.nn.init.constant_(head.second.bias, 0.6)
     optimiser = torch.optim.AdamW(head.parameters(), TOP_RATE, weight_decay=weight_decay)
     standard = (means - centre) / spread
     for step in range(STEPS):
@@ -144,8 +144,8 @@ def fit(pictures: Pictures, weight_decay: float = DECAY, seed: int = 0) -> Embed
         loss.backward()
         optimiser.step()
     with torch.no_grad():  # the head takes the means as they are
-        head.score.bias -= head.score.weight @ (centre / spread)
-        head.score.weight /= spread
+        head.first.bias -= head.first.weight @ (centre / spread)
+        head.first.weight /= spread
     return holder
 
 
@@ -159,13 +159,21 @@ def factor(holder: EmbeddedDepthNet | float, pictures: Pictures) -> float:
     return float(misses(shift, torch.from_numpy(pictures.found), torch.from_numpy(pictures.true))[:, 0].median().exp())
 
 
-def unseen_kinds(pictures: Pictures, weight_decay: float = DECAY) -> float:
-    """The same where each kind of scene is left out of training in turn: geometric mean of the medians over the kinds."""
-    logs = [
-        np.log(factor(fit(pictures[pictures.kind != kind], weight_decay), pictures[pictures.kind == kind]))
-        for kind in np.unique(pictures.kind)
-    ]
-    return float(np.exp(np.mean(logs)))
+def crossed(pictures: Pictures, groups: np.ndarray) -> float:
+    """Median factor over all pictures, each by a head that saw none of its group; `groups` is (n,), of any names."""
+    factors = np.zeros(len(pictures.means))
+    for group in np.unique(groups):
+        left = groups == group
+        head = fit(pictures[~left]).shift
+        with torch.no_grad():
+            shift = head.of(torch.from_numpy(pictures.means[left]))
+        factors[left] = misses(shift, torch.from_numpy(pictures.found[left]), torch.from_numpy(pictures.true[left]))[:, 0]
+    return float(np.exp(np.median(factors)))
+
+
+def folds(names: np.ndarray, count: int = 5) -> np.ndarray:
+    """(n,) which of `count` groups each name is in."""
+    return np.array([zlib.crc32(name.encode()) % count for name in names])
 
 
 def main() -> None:
@@ -180,12 +188,12 @@ def main() -> None:
     options.run.mkdir(parents=True, exist_ok=True)
     network = load_network(options.start)
     pictures = collect(network, options.rendered, options.run)
-    held = np.array([is_held_back(Path(f"{name}.jpg"), 20) for name in pictures.scene])
-    learned = fit(pictures[~held])
-    print(f"{len(np.unique(pictures.scene))} renders, {len(pictures.means)} pictures, {held.sum()} held back")
-    print(f"far / near wrong by a factor of, median: learned {factor(learned, pictures[~held]):.2f}, held back "
-          f"{factor(learned, pictures[held]):.2f}, kinds never seen {unseen_kinds(pictures[~held]):.2f}")  # fmt: skip
-    print("held back, constant shifts:", {value: round(factor(value, pictures[held]), 2) for value in (1 / 60, 0.1, 0.2, 0.3, 0.5, 1.0)})
+    learned = fit(pictures)
+    scenes = np.array([name.rpartition("-")[0] or name for name in pictures.scene])
+    print(f"{len(np.unique(pictures.scene))} renders of {len(np.unique(scenes))} scenes, {len(pictures.means)} pictures")
+    print(f"far / near wrong by a factor of, median: learned {factor(learned, pictures):.2f}, scenes never seen {crossed(pictures, folds(scenes)):.2f}, "
+          f"kinds never seen {crossed(pictures, pictures.kind):.2f}")  # fmt: skip
+    print("constant shifts:", {round(value, 3): round(factor(value, pictures), 2) for value in (1 / 60, 0.1, 0.2, 0.3, 0.5, 1.0)})
     state = network.state_dict() | {f"shift.{name}": value for name, value in learned.shift.state_dict().items()}
     export(state, options.output or options.run / "embedded_depth.safetensors")
 

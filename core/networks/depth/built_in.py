@@ -38,8 +38,8 @@ LITE2_STAGES = (
 VARIANTS = {"lite0": STAGES, "lite2": LITE2_STAGES}
 TAPS = (0, 1, 2, 4, 6)  # The last stage at each of the strides 2, 4, 8, 16, 32.
 DECODER_CHANNELS = (24, 40, 64, 96, 128)
-SHIFT_TAP, SHIFT_RANGE = 3, (0.01, 3.0)
-"""Feature map whose means tell the shift (the one at stride 16); least and largest shift."""
+SHIFT_TAP, SHIFT_HIDDEN, SHIFT_RANGE = 3, 32, (0.01, 3.0)
+"""Feature map whose means tell the shift (the one at stride 16), units of the layer between, least and largest shift."""
 
 
 class SamePadConv(nn.Conv2d):
@@ -156,7 +156,8 @@ class ShiftHead(nn.Module):
 
     def __init__(self, tap_channels: tuple[int, ...]):
         super().__init__()
-        self.score = nn.Linear(tap_channels[SHIFT_TAP], 1)
+        self.first = nn.Linear(tap_channels[SHIFT_TAP], SHIFT_HIDDEN)
+        self.second = nn.Linear(SHIFT_HIDDEN, 1)
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         return self.of(maps[SHIFT_TAP].mean((2, 3)))
@@ -164,7 +165,7 @@ class ShiftHead(nn.Module):
     def of(self, means: Tensor) -> Tensor:
         """The shift for means of features, (N, C) to (N,), within SHIFT_RANGE."""
         least, most = SHIFT_RANGE
-        part = torch.sigmoid(self.score(means)[:, 0])
+        part = torch.sigmoid(self.second(functional.relu(self.first(means)))[:, 0])
         return least * torch.exp(math.log(most / least) * part)
 
 
@@ -214,7 +215,7 @@ def form_of(stored: dict[str, Tensor]) -> tuple[str, int, bool]:
     deepest, last = stored.get("decoder.lateral.4.weight"), stored.get("decoder.head.2.weight")
     for variant, plan in VARIANTS.items():
         if deepest is not None and deepest.shape[1] == plan[TAPS[-1]][3]:
-            return variant, 1 if last is None else last.shape[0], "shift.score.weight" in stored
+            return variant, 1 if last is None else last.shape[0], "shift.first.weight" in stored
     return "lite0", 1, False
 
 
