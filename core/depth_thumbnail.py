@@ -26,6 +26,7 @@ class DepthThumbnail:
     told: str  # what the depth was taken for
     unsure: bool
     sky: str  # as `Sky.taken`
+    metric: bool
 
 
 def depth_thumbnail(photo_path: Path, depth_path: Path | None, settings: Settings) -> DepthThumbnail | None:
@@ -47,7 +48,7 @@ def depth_thumbnail(photo_path: Path, depth_path: Path | None, settings: Setting
     shown = depth.known | (depth.disparity <= depth.disparity.min()) if depth.sky == "far" else depth.known
     both = [colour, false_colour(depth.disparity, shown)]
     pixels = np.vstack(both) if w > h else np.hstack(both)  # together nearly a square, which a panel has room for
-    return DepthThumbnail(pixels, depth.source, depth.unsure, depth.sky)
+    return DepthThumbnail(pixels, depth.source, depth.unsure, depth.sky, depth.metric)
 
 
 def false_colour(disparity: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 
 from .depth.depth_map import DepthMap
 from .depth.edit_depth import Change, DepthEdit, carry_edit_over, change_region
+from .depth_file.depth_for_editing import read_edited_depth
 from .layer_edits.edited_layers import LayerEdits
 from .layers.parts import Parts
 from .pipeline import Diorama, Progress, StageCache, build_diorama, find_original, silent
@@ -75,6 +76,13 @@ def change_depth(
     shape = now.disparity.shape
     changed = change_region(now.disparity, mask(shape), change_of(now), feather * max(shape))
     return finish(source, DepthEdit(original.disparity, changed), build, progress)
+
+
+def take_edited_depth(source: Source, edit: DepthEdit | None, path: Path, build: bool, progress: Progress = silent) -> Changed:
+    """The depth as another program changed it in a file of ours, and what is built from it; raises as `change_depth` does."""
+    photo, original = find_original(source.photo, source.depth, source.settings, progress, source.kept, source.models)
+    now = carry_edit_over(edit, original, photo).disparity
+    return finish(source, DepthEdit(original.disparity, read_edited_depth(path, now)), build, progress)
 
 
 def restore_depth(source: Source, edit: DepthEdit | None, mask: Mask | None, build: bool, progress: Progress = silent) -> Changed:

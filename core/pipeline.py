@@ -22,6 +22,7 @@ from .errors import DioramaError
 from .inpaint.choose_inpainter import resolved
 from .inpaint.inpaint import inpaint
 from .inpaint.needed_networks import Downloaded
+from .layer_edits.cards import matte_on_cards
 from .layer_edits.edited_layers import LayerEdits, take_over
 from .layer_edits.meshes_on_cards import meshes_on_cards
 from .layers.layered_depth_image import LayeredDepthImage
@@ -31,7 +32,7 @@ from .layers.split import split_into_layers
 from .memory import give_back
 from .mesh.delight import delit_textures
 from .mesh.separate_parts import separate_parts
-from .mesh.triangulate import LayeredMesh, triangulate
+from .mesh.triangulate import LayeredMesh, Triangles, cut_triangles, lay_out
 from .photo.photo import Photo, load_photo
 from .settings import DepthSettings, LayerSettings, MeshSettings, SceneSettings, Settings
 from .threads import hand_on_threads
@@ -141,8 +142,8 @@ def build_diorama(
     image = step("Taking over the edited layers", 0.85, layer_edits and layer_edits.key, lambda: take_over(inpainted, layer_edits))
     give_back()
     lit = settings.scene.shader == "principled"
-    mesh = step("Triangulating", 0.85, (settings.mesh, lit),
-                lambda: _with_soft_edges(image, matte, photo, depth.metric, settings.mesh, lit))  # fmt: skip
+    cut = step("Triangulating", 0.85, settings.mesh, lambda: _cut_triangles(image, matte, photo, settings.mesh))
+    mesh = step("Laying out the meshes", 0.93, lit, lambda: _laid_out(cut, image, matte, photo, depth.metric, lit))
     if lit and settings.scene.delight > 0:
         mesh = step("Taking off the light", 0.95, (), lambda: _with_albedo(mesh, image, matte, photo, settings.mesh))
     progress("Done", 1.0)
@@ -205,9 +206,14 @@ def _with_albedo(mesh: LayeredMesh, image, matte, photo: Photo, settings: MeshSe
     return replace(mesh, albedo=delit_textures(*add_skirt(image, matte), photo, settings.backdrop))
 
 
-def _with_soft_edges(image, matte, photo: Photo, metric: bool, settings: MeshSettings, lit: bool) -> LayeredMesh:
-    image, matte = add_skirt(image, matte)
-    return meshes_on_cards(separate_parts(triangulate(image, photo, metric, settings, matte, lit), image), image)
+def _cut_triangles(image, matte, photo: Photo, settings: MeshSettings) -> Triangles:
+    image, matte = add_skirt(image, matte_on_cards(matte, image))
+    return cut_triangles(image, photo, settings, matte)
+
+
+def _laid_out(cut: Triangles, image, matte, photo: Photo, metric: bool, lit: bool) -> LayeredMesh:
+    image, _ = add_skirt(image, matte_on_cards(matte, image))
+    return meshes_on_cards(separate_parts(lay_out(cut, image, photo, metric, lit), image), image)
 
 
 def stamp(path: str | Path) -> tuple:

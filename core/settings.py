@@ -66,9 +66,9 @@ class DepthSettings:
     )
     depth_sky: str = option(
         "auto",
-        "How infinite values of the depth file are taken, and zeros of inverse depth",
+        "How infinite values, zeros of inverse depth and unknown regions at the top of the depth are taken",
         choices={
-            "auto": "Farthest in regions with the size and place of a sky, unknown elsewhere",
+            "auto": "Farthest in regions with the size and place of a sky, if the photo agrees, and unknown elsewhere",
             "farthest": "Always the farthest distance",
             "unknown": "Always unknown, and filled from the depth around",
         },
@@ -297,13 +297,20 @@ def check(part: str, name: str, value: Any) -> None:
 
 def check_option(f, value: Any) -> None:
     """`check` for a field that was declared by `option`, in any dataclass."""
-    name, choices, low, high = f.name, f.metadata["choices"], f.metadata["low"], f.metadata["high"]
+    choices, low, high = f.metadata["choices"], f.metadata["low"], f.metadata["high"]
     if choices and value not in choices:
-        raise DioramaError(f"{name} is {value!r}; it can be {', '.join(choices)}.")
+        raise _impossible(f.name, value, f"it can be {', '.join(choices)}")
     if isinstance(f.default, (bool, str)):
         if not isinstance(value, type(f.default)):
-            raise DioramaError(f"{name} is {value!r}; it must be {'True or False' if isinstance(f.default, bool) else 'a text'}.")
+            raise _impossible(f.name, value, f"it must be {'True or False' if isinstance(f.default, bool) else 'a text'}")
         return
     whole = isinstance(f.default, int)
     if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)) or not (low <= value <= high):
-        raise DioramaError(f"{name} is {value!r}; it must be a{' whole' * whole} number from {low} to {high}.")
+        raise _impossible(f.name, value, f"it must be a{' whole' * whole} number from {low:g} to {high:g}")
+
+
+def _impossible(name: str, value: Any, asked: str) -> DioramaError:
+    """The error for an option's value, which is called by its flag on the command line and by its words in the window."""
+    error = DioramaError(f"--{name.replace('_', '-')} is {value!r}; {asked}.")
+    error.in_window = f"{name.replace('_', ' ').title()} is {value!r}; {asked}."
+    return error

@@ -24,10 +24,10 @@ def _modules() -> tuple:
         update_from,
     )
     from .camera import apply_move, camera_lines, depth_of_field, line_length, safe_range, tilt_preview
-    from .depth import brushes, change_region, click_region, invert_depth, layers, mask_overlay, paint_depth, pick_depth
-    from .layers import cards, update_layers, watch_layers
+    from .depth import brushes, change_region, click_region, exchange_depth, invert_depth, layers, mask_overlay, paint_depth, pick_depth
+    from .layers import cards, export_layers, update_layers, watch_layers
     from .light import ground, light, relief
-    from .output import export_diorama, export_layers, render_output
+    from .output import export_diorama, render_output
     from .repaint import painted, restore_textures
     from .scene import depth_image, focus_scale, root
     from .staging import depth_preview, look_through
@@ -46,6 +46,7 @@ def _modules() -> tuple:
         restore_textures,
         change_region,
         paint_depth,
+        exchange_depth,
         brushes,
         mask_overlay,
         pick_depth,

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .batches import BATCH_PIXELS, no_step, run_in_batches
+from .batches import no_step
+from .mosaic import run_in_mosaics
 
 LEAST_CONTRAST = 0.03
 """Colours are divided by their spread over the context, but by no less than this (sRGB 0..1)."""
 MULTIPLE = 32
-"""Padded sides of the network's input are multiples of this: few different sizes, so that many parts share a batch."""
+"""Sides of the network's input are multiples of this."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,11 @@ def complete(
     run: Callable[[np.ndarray], np.ndarray],
     starts: Sequence[Start],
     step: Callable[[float], None] = no_step,
-    batch_pixels: int = BATCH_PIXELS,
 ) -> list[np.ndarray]:
     """One (h, w, 3) float32 of completed colour per start, not clipped; values are meaningless outside the hole.
 
-    `run` is the network, (N, 18, H, W) to (N, 3, H, W). `step` is called with the fraction done after each batch and may raise.
+    `run` is the network, (N, 18, H, W) to (N, 3, H, W); a start is at most `mosaic.SIDE` pixels high and wide. `step` is called with
+    the fraction done after each canvas of starts and may raise.
     """
-    inputs = [(network_input(start),) for start in starts]
-    outputs = run_in_batches(run, inputs, step, batch_pixels, MULTIPLE)
+    outputs = run_in_mosaics(run, [network_input(start) for start in starts], step)
     return [start.smooth + np.moveaxis(output, 0, 2) * np.float32(start.spread) for start, output in zip(starts, outputs, strict=True)]

@@ -39,6 +39,9 @@ AT_ONCE = 1 << 20
 """Numbers that are worked on together: few enough that steps between need no memory, and stay in the processor's cache."""
 ASK_IN_WINDOW = "a guess: if the diorama is inside out, tick Invert Depth and rebuild"
 ASK_ON_COMMAND_LINE = "that is a guess: if the diorama is inside out, pass --invert-depth"
+SCALE_IN_WINDOW = "; if it is too large or too small, set Depth Scale"
+SCALE_ON_COMMAND_LINE = "; if it is too large or too small, --depth-scale (0.01 for centimetres)"
+"""Of metric depth, whose unit is a guess too."""
 SKY_IN_WINDOW = {
     "far": "a guess: if what is put far away is no sky, set Infinite Depth Is to Unknown and rebuild",
     "filled": "a guess: if what is unknown at the top is the sky, set Infinite Depth Is to Farthest and rebuild",
@@ -50,10 +53,12 @@ SKY_ON_COMMAND_LINE = {
 """Questions by `Sky.taken`."""
 
 
-def questions(unsure: bool, sky: str, window: bool) -> list[str]:
-    """The sentence added to a guessed depth: how to change it, in the window's words or the command line's."""
-    first, second = (ASK_IN_WINDOW, SKY_IN_WINDOW) if window else (ASK_ON_COMMAND_LINE, SKY_ON_COMMAND_LINE)
-    return [first] * unsure + ([second[sky]] if sky in second else [])
+def questions(unsure: bool, sky: str, metric: bool, window: bool) -> list[str]:
+    """What a depth that was guessed at is told with: how to change it, in the window's words or the command line's."""
+    first, second, scale = (
+        (ASK_IN_WINDOW, SKY_IN_WINDOW, SCALE_IN_WINDOW) if window else (ASK_ON_COMMAND_LINE, SKY_ON_COMMAND_LINE, SCALE_ON_COMMAND_LINE)
+    )  # fmt: skip
+    return ([first + (scale if metric else "")] if unsure else []) + ([second[sky]] if sky in second else [])
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,7 @@ class DepthMap:
     source: str  # one sentence: where it comes from and what it was taken for
     unsure: bool = False  # whether its meaning is a guess; then messages ask, and name the option that turns it
     sky: str = ""  # as `Sky.taken`: how an unknown sky was taken, if that is a guess
+    not_used: tuple[str, ...] = ()  # as `DepthValues` has it
     steps: np.ndarray | None = None  # (2, h, w) bool: links right and down where soft depth was made a step; None: not soft
     boundary: np.ndarray | None = None  # (h, w) float32 0..1: probability of an occlusion boundary, where an estimator tells it
     normals: np.ndarray | None = None  # (h, w, 3) float32: unit, towards the camera, in its axes; 0 where unknown; None: nobody tells
@@ -95,6 +101,7 @@ class DepthValues:
     boundary: np.ndarray | None = None  # of any size, 0..1: probability of an occlusion boundary, where an estimator tells it
     unsure: bool = False  # whether what it was taken for is a guess
     sky: Sky | None = None  # of metric depth: the unknown part that was put far away, which `known` includes
+    not_used: tuple[str, ...] = ()  # sources of depth that were damaged, odd or another photo's, and why; `source` tells them too
     scaled: bool = False  # inverse depth only: whether 1 is the near distance even where no value reaches 1
     along_ray: bool = False  # whether distances run from the camera straight to each point
     focal_px: float | None = None  # as a part of the width, from calibration that lies with the depth
@@ -250,7 +257,7 @@ def depth_on_photo(found: DepthValues, photo: Photo, settings: DepthSettings, lo
         far = cv2.resize(found.sky.far.astype(np.float32), (columns, rows), interpolation=cv2.INTER_LINEAR)
         known, taken = known & (far < 0.5), found.sky.taken
     normals = _resized_normals(found.normals, rows, columns)
-    return DepthMap(disparity, known, found.metric, found.source, found.unsure, taken, boundary=boundary, normals=normals)
+    return DepthMap(disparity, known, found.metric, found.source, found.unsure, taken, found.not_used, boundary=boundary, normals=normals)
 
 
 def _ray_lengths(photo: Photo, rows: int, columns: int) -> np.ndarray:

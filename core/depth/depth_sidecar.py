@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import DioramaError, reading_a_file
 from ..raster.decode import read_file, read_regular
 from ..raster.decoder_errors import DECODER_ERRORS
-from ..raster.open_picture import open_picture
+from ..raster.open_picture import READ_FORMATS, open_picture
 from .depth_in_photo import EmbeddedDepth, place_on_photo
 from .depth_raster import Intrinsics, StoredDepth, decode_grey
 
@@ -234,7 +234,7 @@ def _picture_size(path: Path) -> tuple[int, int]:
             width, height = image.size
             turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
     except (*DECODER_ERRORS, Image.DecompressionBombError):
-        raise DioramaError(f"{path} is not a picture that can be read; use JPEG, PNG, WebP, TIFF or HEIC.") from None
+        raise DioramaError(f"{path} is not a picture that can be read; use {READ_FORMATS}.") from None
     return (height, width) if turned else (width, height)
 
 

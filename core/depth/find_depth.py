@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from ..settings import DepthSettings, PhotoSettings
 from .depth_in_photo import EmbeddedDepth, read_embedded_depth, read_spatial_intrinsics
 from .depth_map import AS_GOOD_AS_INFINITE, DepthValues, check_options, check_usable, read_depth
 from .depth_sidecar import find_sidecar_depth, read_sidecar_depth
-from .named_depth import find_named_depth
+from .named_depth import find_named_depth, named_depths
 
 BUILT_IN = "built-in"
 BESIDE = "beside the photo"
@@ -41,6 +41,7 @@ class FoundDepth:
     matte: np.ndarray | None = None  # (h, w) float32 0..1, 1 = foreground, of its own size
     seen_focal_px: float | None = None  # of the full photo, as a network saw it in the picture
     read_by_settings: bool = False  # whether it is a file's numbers, which the depth options said how to take
+    path: Path | None = None  # of the file beside the photo that carries its name
 
 
 def find_depth(photo: Photo, depth_path: Path | None, settings: DepthSettings, models: Path | None) -> FoundDepth:
@@ -70,37 +71,32 @@ def _turned(values: DepthValues) -> DepthValues:
 def _without_a_file(photo: Photo, settings: DepthSettings, models: Path | None) -> FoundDepth:
     if settings.estimator != "auto":
         return estimate_depth(photo, settings.estimator, settings.device, models)
-    found, passed_over = _given(photo, settings)
+    found, passed_over = given_depth(photo, settings)
     return _with_remark(found or _by_a_network(photo, settings, models), passed_over)
 
 
 def find_given_depth(photo: Photo, settings: DepthSettings) -> FoundDepth | None:
     """The depth that lies in the photo or beside it, as `find_depth` takes it; None where a network would have to find it."""
-    found = _given(photo, settings)[0] if settings.estimator == "auto" else None
+    found = given_depth(photo, settings)[0] if settings.estimator == "auto" else None
     turned = found is not None and settings.invert_depth and not found.read_by_settings
     return replace(found, values=_turned(found.values)) if found is not None and turned else found
 
 
-def _given(photo: Photo, settings: DepthSettings) -> tuple[FoundDepth | None, list[str]]:
+def given_depth(photo: Photo, settings: DepthSettings) -> tuple[FoundDepth | None, list[str]]:
     """Depth in the photo or beside it, and why others that were there could not be used."""
     passed_over: list[str] = []
-    for bring in (_in_the_photo, _beside_the_photo, _called_like_the_photo):
+    named = [(partial(_called_like_the_photo, file), file) for file in named_depths(photo.path)]
+    for bring, file in [(_in_the_photo, photo.path), (_beside_the_photo, photo.path), *named]:
         try:
             found = bring(photo, settings)
             if found is not None:
-                check_usable(found.values, photo, _file_of(found, photo))
+                check_usable(found.values, photo, str(file))
                 return found, passed_over
         except DioramaError as error:  # damaged or odd: another source is better than no diorama
             if error.kind is Kind.MISSING_PACKAGE:
                 raise
-            passed_over.append(str(error).rstrip("."))
+            passed_over.append(error.fault.rstrip("."))
     return None, passed_over
-
-
-def _file_of(found: FoundDepth, photo: Photo) -> str:
-    """The file that the depth came from, for messages."""
-    named = find_named_depth(photo.path) if found.origin == BESIDE and found.read_by_settings else None
-    return str(named or photo.path)
 
 
 def _with_remark(found: FoundDepth, passed_over: list[str]) -> FoundDepth:
@@ -108,7 +104,7 @@ def _with_remark(found: FoundDepth, passed_over: list[str]) -> FoundDepth:
     if not passed_over:
         return found
     told = "; ".join(f"not used: {why}" for why in passed_over)
-    return replace(found, values=replace(found.values, source=f"{found.values.source}; {told}"))
+    return replace(found, values=replace(found.values, source=f"{found.values.source}; {told}", not_used=tuple(passed_over)))
 
 
 def _in_the_photo(photo: Photo, settings: DepthSettings) -> FoundDepth | None:
@@ -126,12 +122,10 @@ def _beside_the_photo(photo: Photo, settings: DepthSettings) -> FoundDepth | Non
     return None if sidecar is None else _carried(read_sidecar_depth(sidecar, photo.path), BESIDE, photo, settings)
 
 
-def _called_like_the_photo(photo: Photo, settings: DepthSettings) -> FoundDepth | None:
-    named = find_named_depth(photo.path)
-    if named is None:
-        return None
-    values = read_depth(named, settings, photo)
-    return _from_file(replace(values, source=f"{values.source}; found beside the photo by its name"), photo, BESIDE)
+def _called_like_the_photo(file: Path, photo: Photo, settings: DepthSettings) -> FoundDepth:
+    values = read_depth(file, settings, photo)
+    values = replace(values, source=f"{values.source}; found beside the photo by its name")
+    return replace(_from_file(values, photo, BESIDE), path=file)
 
 
 def _by_a_network(photo: Photo, settings: DepthSettings, models: Path | None) -> FoundDepth:

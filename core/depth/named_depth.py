@@ -23,12 +23,13 @@ GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "F")
 def find_named_depth(photo: str | Path) -> Path | None:
     """The depth file beside `photo` that carries its name; None where there is none or where it is of another shape."""
     photo = Path(photo)
-    for word in WORDS:
-        for ending in ENDINGS:
-            file = photo.with_name(f"{photo.stem}{word}{ending}")
-            if file.is_file() and (ending not in PICTURES or same_aspect(photo, file)):
-                return file
-    return None
+    return next((file for file in named_depths(photo) if file.suffix not in PICTURES or same_aspect(photo, file)), None)
+
+
+def named_depths(photo: Path) -> list[Path]:
+    """The files beside `photo` that carry its name and are called depth, whatever they hold; the most exact format first."""
+    files = [photo.with_name(f"{photo.stem}{word}{ending}") for word in WORDS for ending in ENDINGS]
+    return [file for file in files if file.is_file()]
 
 
 def pair(photos: list[str]) -> tuple[list[str], dict[str, str]]:

@@ -14,9 +14,18 @@ from ..settings import DepthSettings
 from .direction import Direction, direction_of
 from .raw_depth import RawDepth
 from .sky import Sky, place_sky, seen_nearer
-from .unknown import KnownDepth, extremes, find_unknown, sample, without_strays, zeros_that_are_far
+from .unknown import (
+    INFINITE_IS_FAR,
+    KnownDepth,
+    extremes,
+    find_unknown,
+    regions_as_of_a_sky,
+    sample,
+    without_strays,
+    zeros_that_are_far,
+)
 
-MILLIMETRES, METRES = 0.001, 1.0
+MILLIMETRES, CENTIMETRES, METRES = 0.001, 0.01, 1.0
 FILLED = 60000
 """Values of 16 bits whose greatest is at least this were stretched to the full scale by a program that knows no unit."""
 CAMERA_LEAST, CAMERA_MIDDLE, CAMERA_MOST = 50, 200, 20000
@@ -29,6 +38,7 @@ STRAIGHT = 0.1
 NEVER_SO_FLAT = 0.2
 """Ratio of least to greatest value above which inverse depth of a network is unlikely: its least value lies near zero."""
 
+CENTI = re.compile(r"cm|centimet(er|re)s?")
 KILO = re.compile(r"mm|millimet(er|re)s?")
 METRIC = re.compile(r"met(er|re)s?|metric")
 DISPARITY = re.compile(r"disp|disparity|disparities|inverse|invdepth|idepth|inv|midas|dpt|parallax")
@@ -113,16 +123,10 @@ def _looking_along_negative_z(raw: RawDepth, settings: DepthSettings) -> RawDept
 
 def _with_meaning(found: KnownDepth, guess: _Guess, settings: DepthSettings, rendered: bool, colour: np.ndarray | None) -> DepthMeaning:
     """Interprets zeros by the kind: a distance of zero is unknown or the sky, an inverse depth of zero may be infinitely far."""
-    known, far, notes, sky = found.known, found.far, list(found.notes), None
-    inverse, zero_is_far = guess.kind == "disparity" and not guess.inverted, False
-    if inverse:
-        endless = zeros_that_are_far(found, settings.depth_sky)
-        known = known | endless
-        zero_is_far = bool(endless.any() and not (found.known.any() and found.ends[0] < 0))
-        if found.zero.any():
-            count = int(found.zero.sum() - endless.sum())
-            notes.append("zero is the farthest" if not count else "zero is unknown" if not endless.any() else
-                         "zero is the farthest where it is as large as a sky, else unknown")  # fmt: skip
+    known, far, notes, sky, zero_is_far = found.known, found.far, list(found.notes), None, False
+    if guess.kind == "disparity" and not guess.inverted:
+        found, known, notes, zero_is_far = _far_of_inverse(found, settings)
+        far = np.zeros_like(far)
     elif guess.kind == "metric":
         far, told, sky = _far_of_metric(found, guess, settings, rendered, colour)
         notes += told
@@ -132,6 +136,27 @@ def _with_meaning(found: KnownDepth, guess: _Guess, settings: DepthSettings, ren
     return DepthMeaning(
         guess.kind, guess.inverted, guess.scale, known | far, far, found.values, guess.sure, told, zero_is_far, guess.given, sky
     )  # fmt: skip
+
+
+def _far_of_inverse(found: KnownDepth, settings: DepthSettings) -> tuple[KnownDepth, np.ndarray, list[str], bool]:
+    """Inverse depth with zeros where it is infinitely far, what is known, the notes, and whether zero is infinity.
+
+    An infinite inverse depth is no distance: stereo writes it where it knows nothing, and so over the sky.
+    """
+    lost, notes = found.far, list(found.notes)
+    if lost.any() and settings.depth_sky == "auto":
+        lost = regions_as_of_a_sky(lost)
+        notes = ["what is infinite is unknown" if each == INFINITE_IS_FAR and not lost.any() else each for each in notes]
+    zeros = zeros_that_are_far(found, settings.depth_sky)
+    if found.zero.any():
+        count = np.count_nonzero(found.zero) - np.count_nonzero(zeros)
+        notes.append("zero is the farthest" if not count else "zero is unknown" if not zeros.any() else
+                     "zero is the farthest where it is as large as a sky, else unknown")  # fmt: skip
+    if lost.any():
+        found = replace(found, values=np.where(lost, 0, found.values))
+    endless = zeros | lost
+    shift_known = bool(endless.any() and not (found.known.any() and found.ends[0] < 0))
+    return found, found.known | endless, notes, shift_known
 
 
 def _far_of_metric(found: KnownDepth, guess: _Guess, settings: DepthSettings, rendered: bool, colour: np.ndarray | None):
@@ -173,13 +198,13 @@ def _turned(guess: _Guess, settings: DepthSettings) -> _Guess:
 
 def _by_name(raw: RawDepth, path: Path) -> _Guess | None:
     """What the names of array, file and folder, or the program that wrote the file, say; None where they say nothing."""
-    words = {word for text in (raw.name, path.stem) for word in re.split(r"[^a-z]+", text.lower()) if word}
+    words = {word for text in (raw.name, path.stem, raw.unit) for word in re.split(r"[^a-z]+", text.lower()) if word}
     folder = FOLDERS.get(path.parent.name.lower())
 
     def says(pattern: re.Pattern) -> bool:
         return folder is pattern or any(pattern.fullmatch(word) for word in words)
 
-    named = f"named {raw.name}" if raw.name else "by its name"
+    named = f"unit {raw.unit.strip()}" if raw.unit else f"named {raw.name}" if raw.name else "by its name"
     if says(DISPARITY):
         return _Guess("disparity", 1.0, f"inverse depth ({named})", True)
     if says(RELATIVE) and raw.bits != 0:
@@ -188,7 +213,9 @@ def _by_name(raw: RawDepth, path: Path) -> _Guess | None:
         return _Guess("metric", 1 / 256, "metres times 256 (by its name)", True)
     if says(KILO):
         return _Guess("metric", MILLIMETRES, f"millimetres ({named})", True)
-    if says(METRIC) and not raw.integers:
+    if says(CENTI):
+        return _Guess("metric", CENTIMETRES, f"centimetres ({named})", True)
+    if (says(METRIC) and not raw.integers) or raw.unit.strip().lower() == "m":
         return _Guess("metric", METRES, f"metres ({named})", True)
     if raw.writer == "Blender":
         return _Guess("metric", METRES, f"metres (OpenEXR by Blender, channel {raw.name})", True)

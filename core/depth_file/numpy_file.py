@@ -27,7 +27,7 @@ DEPTH_ARRAYS = tuple(
     map(
         re.compile,
         (
-            r"depth|depths|depth_?map|metric_?depth|z|zmap|predicted_?depth|depth_?(pred|metric|m|mm|metres?|meters?)|distance",
+            r"depth|depths|depth_?map|metric_?depth|z|zmap|predicted_?depth|depth_?(pred|metric|m|mm|cm|metres?|meters?)|distance",
             r"disparity|disp|inv(erse)?_?depth|inv_?z|depth_?inv(erse)?|idepth",
             r".*(depth|disparity).*",
         ),
@@ -37,6 +37,7 @@ DEPTH_ARRAYS = tuple(
 NO_DEPTH = re.compile(r".*(conf|uncert|mask|valid|weight|var|std|sigma|normal|sky|prob|edge|rgb|colou?r|image).*")
 FOCAL = re.compile(r"focal(_?length)?(_?px)?|f_?px|fx")
 MATRIX = re.compile(r"k|intrinsics?|camera_?matrix|intrinsic_?matrix|cam_?k")
+UNIT = re.compile(r"(depth_?)?units?(_?of_?depth)?")
 MASKS = re.compile(r"(valid|mask)(_?mask|_?depth)?")
 
 
@@ -75,6 +76,8 @@ def read_npz(path: Path, data: bytes, shape: tuple[int, int] | None) -> RawDepth
         raise ValueError("not as NumPy writes it")
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         names = [name for name in archive.namelist() if name.endswith(".npy")][:MOST_ARRAYS]
+        if not names and any(name.endswith(".depth") for name in archive.namelist()[:MOST_ARRAYS]):
+            raise DioramaError(f"{path} is a Record3D recording, whose depth is packed as LZFSE; export it there as EXR and RGB.")
         if not names:
             raise DioramaError(f"{path} holds no array; save the depth map into it.")
         headers: dict[str, Header] = {}
@@ -131,10 +134,14 @@ def _with_what_lies_beside(found: RawDepth, taken: str, headers: dict[str, Heade
     from dataclasses import replace
 
     height, width = found.values.shape
-    focal, unknown = None, None
+    focal, unknown, unit = None, None, ""
     for member, header in headers.items():
         name = member.removesuffix(".npy").rsplit("/", 1)[-1].lower()
         count = math.prod(header.shape)
+        if UNIT.fullmatch(name) and header.dtype.kind in "US" and count == 1 and header.dtype.itemsize <= 256:
+            with archive.open(member) as file:
+                read_header(file)
+                unit = str(np.frombuffer(file.read(header.dtype.itemsize), header.dtype)[0].astype(str))[:32]
         if member == taken or header.dtype.kind not in "fiub" or count > MAX_PIXELS:
             continue
         if MASKS.fullmatch(name) and header.sides == [height, width]:
@@ -151,10 +158,10 @@ def _with_what_lies_beside(found: RawDepth, taken: str, headers: dict[str, Heade
             said = float(numbers[0])
             if count == 9:
                 centre = float(numbers[2] if not header.columns_first else numbers[6])
-                whole = 2 * centre if centre > 0 else width  # the matrix may be of the photo's size
-                said *= width / whole if 0.25 < whole / width < 16 else 1.0
+                whole = 2 * centre if centre > 0 else width  # the matrix may be of the photo's size, or of a width of 1 as MoGe's
+                said *= width / whole if 0.25 < whole / width < 16 or 0.5 < whole < 2 else 1.0
             focal = said if math.isfinite(said) and 0.2 < said / max(width, height) < 60 else focal
-    return replace(found, focal_px=focal, unknown=unknown)
+    return replace(found, focal_px=focal, unknown=unknown, unit=unit)
 
 
 def _read_array(path: Path, file, header: Header) -> np.ndarray:

@@ -19,6 +19,7 @@ class RawDepth:
     writer: str = ""  # the program that wrote the file, if stated
     unknown: np.ndarray | None = None  # (h, w) bool: what the file itself calls unknown: transparent, masked
     focal_px: float | None = None  # focal length stored with the depth, in pixels of this raster
+    unit: str = ""  # of the numbers, as the file says in words
     notes: tuple[str, ...] = ()
 
     @property

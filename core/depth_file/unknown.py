@@ -21,6 +21,7 @@ DEEPEST_CAMERA = 32768
 """Where all other values are at most this, a repeated 65535 is a depth camera's placeholder; else it is the end of a scale."""
 SKY, LARGE, HUGE = 0.005, 0.02, 0.2
 """Least share of the picture that a sky has: touching the top, above the lower edge, anywhere. Smaller regions are holes."""
+INFINITE_IS_FAR = "what is infinite is the farthest"
 COARSE = 1024
 """Long side at which regions are labelled, px."""
 STRAY, FEW_STRAY = 0.5, 1e-4
@@ -76,7 +77,7 @@ def find_unknown(raw: RawDepth, settings: DepthSettings) -> KnownDepth:
             known &= values != high
     far = _far_of(endless, raw.format == "EXR", settings.depth_sky)
     if endless.any():
-        notes.append("what is infinite is the farthest" if far.any() else "what is infinite is unknown")
+        notes.append(INFINITE_IS_FAR if far.any() else "what is infinite is unknown")
     return KnownDepth(values, known, far, zero, settled, tuple(notes))
 
 

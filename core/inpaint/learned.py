@@ -17,7 +17,7 @@ from .deterministic import FillParts, on_the_rim
 from .inpainter import Exemplar, Painter, Step
 from .patch_match import RUNS
 
-BLOCK, MARGIN = 112, 24
+BLOCK, MARGIN = 112, 16
 """Regions are completed in blocks of at most this many pixels a side, seen with this much around: the work goes by what is
 invented and not by how far a region stretches."""
 PIXELS_AT_ONCE = 1 << 20

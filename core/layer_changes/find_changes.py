@@ -201,6 +201,9 @@ def _take_new(found: _Gathered, theirs: dict[str, FileLayer], unchanged: set[str
     above = np.zeros(built.image.shape, bool)
     for name in new:
         layer, was = theirs[name], added.get(name)
+        if not layer.visible and was is None:
+            found.told.append(f"{layer.name} is switched off and left out")
+            continue
         if was is None and len(added) >= MOST_ADDED:
             raise DioramaError(f"{found.name} adds more than {MOST_ADDED} layers; merge some of them.")
         colour, depth = _brought(found, layer)

@@ -15,6 +15,8 @@ ALIKE = 0.1
 """Difference from the photo, perceived brightness of 1, up to which a layer shows what the photo shows: generators are not exact."""
 MOSTLY = 0.5
 """A layer of which this part is alike is a piece of the photo, and all that is seen of it counts as the photo's."""
+UNSURE = 0.008
+"""So near a silhouette, as a part of the long side, the photo's depth may be that of the other side."""
 APART = 0.25
 """Layers in front of the photo lie so many thresholds of depth apart."""
 
@@ -106,7 +108,9 @@ def _depth_behind(built: Diorama, own: np.ndarray, rest: np.ndarray) -> np.ndarr
     if known.any():
         before = np.where(known, hidden + np.float32(APART * image.threshold), hidden)
         otherwise = np.where(known, before, continued(before, known, rest & ~known, otherwise))
-    sure = cv2.erode(own.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    torn = (first.links < 0).any(axis=0).view(np.uint8)
+    side = 2 * max(2, round(UNSURE * image.long_side)) + 1
+    sure = own & (cv2.dilate(torn, np.ones((side, side), np.uint8)) == 0)
     own = sure if sure.any() else own
     return continued(first.disparity, own, rest, otherwise) if own.any() else otherwise
 

@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from ..layers.layered_depth_image import ADDED_ROLE, LayeredDepthImage
+from ..layers.soft_silhouettes import Matte
+from ..raster.nearest_known import nearest_known
 
 CARDS = {"flat": 1, "curved": 2}
 """Degree in which disparity goes over the photo. Of degree 1 it is a plane in space."""
@@ -68,6 +70,24 @@ def lay_on_card(image: LayeredDepthImage, role: str, card: str) -> LayeredDepthI
     layers[k] = replace(layer, disparity=disparity)
     image = replace(image, layers=tuple(layers), cards=(*image.cards, (role, tuple(fitted.tolist()))))
     return image if layer.number else _make_way(image, k, mask)
+
+
+def matte_on_cards(matte: Matte | None, image: LayeredDepthImage) -> Matte | None:
+    """The matte whose foregrounds go on in the cards that they were laid on since it was found."""
+    photos = [(role, card) for role, card in image.cards if role.split()[-1] == "photo" and role.split()[0] != ADDED_ROLE]
+    if matte is None or not photos:
+        return matte
+    band, part = matte.band, image.layers[0].part
+    source = band.inner | band.within
+    if not source.any():
+        return matte
+    of = np.zeros(image.shape, np.uint8) if part is None else part.ravel()[nearest_known(source)[1]]
+    front = band.front.copy()
+    for role, card in photos:
+        number = 0 if role == "photo" else int(role.split()[1])
+        chosen = band.outer & (of == number)
+        front[chosen] = disparity_on(card, *_places(image, np.nonzero(chosen)))
+    return replace(matte, band=replace(band, front=front))
 
 
 def _places(image: LayeredDepthImage, pixels: tuple[np.ndarray, ...]) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,17 @@ from functools import cached_property
 
 import numpy as np
 
-from ..layers.layered_depth_image import ADDED_ROLE, DOWN, OPPOSITE, RIGHT, Layer, LayeredDepthImage, mutual_links, neighbour
+from ..layers.layered_depth_image import (
+    ADDED_ROLE,
+    DOWN,
+    OPPOSITE,
+    RIGHT,
+    Layer,
+    LayeredDepthImage,
+    mutual_links,
+    neighbour,
+    without_pixels,
+)
 from ..raster.nearest_known import nearest_known
 from ..raster.push_pull import push_pull
 from .cards import lay_on_card
@@ -118,24 +128,12 @@ def _cut_anew(image: LayeredDepthImage, recut: Recut) -> LayeredDepthImage:
     layer = layers[k]
     gone = recut.erased & layer.synthesised
     if gone.any():
-        _unlink(layers, k, gone)
-        layers[k] = replace(layers[k], present=layer.present & ~gone, synthesised=layer.synthesised & ~gone)
+        layers = without_pixels(layers, k, gone)
     more = recut.added & ~layers[k].present if k else np.zeros(image.shape, bool)
     if more.any():
         layers[k] = _extended(image, layers, k, more)
         _link_free_sides(layers, k, more, image.threshold)
     return replace(image, layers=tuple(layers))
-
-
-def _unlink(layers: list[Layer], k: int, gone: np.ndarray) -> None:
-    """Cuts every link from and to those pixels of a layer."""
-    for j, layer in enumerate(layers):
-        links = layer.links.copy()
-        for side in range(4):
-            links[side][(links[side] == k) & neighbour(gone, side, False)] = -1
-        if j == k:
-            links[:, gone] = -1
-        layers[j] = replace(layer, links=links)
 
 
 def front_of(image: LayeredDepthImage, k: int) -> np.ndarray:
@@ -228,8 +226,7 @@ def _with_surface(image: LayeredDepthImage, added: AddedSurface) -> LayeredDepth
         for j in range(1, k):
             layer = layers[j]
             if (gone := present & layer.synthesised & (layer.disparity > disparity - image.threshold)).any() and not layer.number:
-                _unlink(layers, j, gone)
-                layers[j] = replace(layers[j], present=layer.present & ~gone, synthesised=layer.synthesised & ~gone)
+                layers = without_pixels(layers, j, gone)
     near = lambda side: np.abs(neighbour(disparity, side, np.inf) - disparity) <= image.threshold  # noqa: E731
     right, down = (present & neighbour(present, side, False) & near(side) for side in (RIGHT, DOWN))
     part = None if layers[0].part is None else np.zeros(image.shape, np.uint8)

@@ -21,7 +21,7 @@ def meshes_on_cards(mesh: LayeredMesh, image: LayeredDepthImage) -> LayeredMesh:
 
 def _with_card(meshes: tuple[TexturedMesh, ...], role: str, card: tuple[float, ...], camera: Camera) -> tuple[TexturedMesh, ...]:
     start = role.removesuffix("photo")
-    own = {role, f"{start}border", f"{start}soft"} if role.endswith("photo") and role.split()[0] in ("photo", "part") else {role}
+    own = {role, f"{start}border"} if role.endswith("photo") and role.split()[0] in ("photo", "part") else {role}
     places = [_as_words(each.vertices) for each in meshes if each.role in own]
     if not places:
         return meshes

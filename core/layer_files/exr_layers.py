@@ -269,7 +269,8 @@ class _Whole:
             if quick and not soft.any():
                 continue
             values = np.nan_to_num(held[name].astype(np.float32), nan=0.0, posinf=65504.0, neginf=0.0)
-            values[soft] = np.minimum(values[soft] / alpha[soft], 65504.0)
+            with np.errstate(over="ignore"):
+                values[soft] = np.minimum(values[soft] / alpha[soft], 65504.0)
             if quick:
                 self.colour[rows, :, at][soft] = _as_kind(values[soft], self.colour.dtype)
             else:

@@ -19,6 +19,8 @@ from .layer_file import damaged
 
 KINDS = ("PNG", "WEBP")
 """What single layers may be: pictures with alpha."""
+ANSWER_KINDS = (*KINDS, "JPEG")
+"""What may be taken back of a picture without alpha."""
 AFTER_HEADER = 33
 """Bytes of a PNG's signature and first chunk."""
 
@@ -37,12 +39,16 @@ def encode_png(pixels: np.ndarray, is_photo: bool = False, with_profile: bool = 
         raise RuntimeError("the layer could not be encoded")
     if not with_profile:
         return data.tobytes()
-    body = b"iCCPsRGB\0\0" + zlib.compress(srgb_profile())
-    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
-    return b"".join([data[:AFTER_HEADER].tobytes(), chunk, data[AFTER_HEADER:].tobytes()])
+    return with_chunk(data.tobytes(), b"iCCP", b"sRGB\0\0" + zlib.compress(srgb_profile()))
 
 
-def decode_picture(data: bytes, name: str) -> np.ndarray:
+def with_chunk(png: bytes, kind: bytes, body: bytes) -> bytes:
+    """A PNG with one more chunk behind its header."""
+    chunk = struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    return png[:AFTER_HEADER] + chunk + png[AFTER_HEADER:]
+
+
+def decode_picture(data: bytes, name: str, kinds: tuple[str, ...] = KINDS) -> np.ndarray:
     """(h, w, 4) uint8 or uint16, sRGB, straight alpha, of a picture's bytes; opaque without alpha.
 
     Raises DioramaError, naming the file `name`, for what is no such picture, is damaged or too large.
@@ -52,7 +58,7 @@ def decode_picture(data: bytes, name: str) -> np.ndarray:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            picture = open_picture(data, name, KINDS)
+            picture = open_picture(data, name, kinds)
             width, height = picture.size
             if width * height > MAX_PIXELS:
                 raise DioramaError(f"{name} has {width}x{height} pixels, more than {MAX_PIXELS // 10**6} million; scale it first.")

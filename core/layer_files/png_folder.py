@@ -190,7 +190,8 @@ def straight(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     colour = np.nan_to_num(colour, nan=0.0, posinf=65504.0, neginf=0.0)
     soft = (alpha > 0) & (alpha < 1)
     if soft.any():
-        colour = np.where(soft, np.minimum(colour / np.where(soft, alpha, 1), 65504.0), colour)
+        with np.errstate(over="ignore"):
+            colour = np.where(soft, np.minimum(colour / np.where(soft, alpha, 1), 65504.0), colour)
     return np.concatenate([colour, alpha], axis=2).astype(np.float32, copy=False)
 
 

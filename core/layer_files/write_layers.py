@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,27 +31,47 @@ def is_folder(target: Path) -> bool:
     return target.suffix.lower() not in WRITERS
 
 
-def write_layer_file(
-    target: Path, file: LayerFile, put: Callable[[Path, Path], None] = os.replace, progress: Callable[[str, float], None] = lambda *_: None
-) -> list[Path]:
-    """Writes the layers; returns the files, of a folder the index last. `put` renames each to its place.
+Put = Callable[[Path, Path], None]
+"""Renames a file to its place."""
+Progress = Callable[[str, float], None]
+
+
+def write_layer_file(target: Path, file: LayerFile, put: Put = os.replace, progress: Progress = lambda *_: None) -> list[Path]:
+    """Writes the layers; returns the files, of a folder the index last.
 
     Raises DioramaError where the disk does not take it or the format cannot hold it; nothing half-written is left.
     """
+    if is_folder(target):
+        return write_folder(target, _encoded(folder_files(file)), put, progress)
+    progress(f"Writing {target.name}", 1.0)
+    with _all_or_none(target, put) as fresh:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh.append((_beside(target), target))
+        with open(fresh[0][0], "xb") as out:
+            WRITERS[target.suffix.lower()](file, out)
+    return [target]
+
+
+def write_folder(
+    folder: Path, files: Iterable[tuple[str, bytes]], put: Put = os.replace, progress: Progress = lambda *_: None
+) -> list[Path]:
+    """Writes files by their names within the folder; returns them. Raises as `write_layer_file` does."""
+    with _all_or_none(folder, put) as fresh:
+        for name, data in files:
+            progress(f"Writing {name}", 1.0)
+            place = folder / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            fresh.append((_beside(place), place))
+            fresh[-1][0].write_bytes(data)
+    return [place for _, place in fresh]
+
+
+@contextmanager
+def _all_or_none(target: Path, put: Put) -> Iterator[list[tuple[Path, Path]]]:
+    """A list to which temporary files and their places are added; all get there at the end, or are removed."""
     fresh: list[tuple[Path, Path]] = []
     try:
-        if is_folder(target):
-            target.mkdir(parents=True, exist_ok=True)
-            for name, data in _encoded(folder_files(file)):
-                progress(f"Writing {name}", 1.0)
-                fresh.append((_beside(target / name), target / name))
-                fresh[-1][0].write_bytes(data)
-        else:
-            progress(f"Writing {target.name}", 1.0)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            fresh.append((_beside(target), target))
-            with open(fresh[0][0], "xb") as out:
-                WRITERS[target.suffix.lower()](file, out)
+        yield fresh
         for new, place in fresh:
             put(new, place)
     except OSError as error:
@@ -60,7 +81,6 @@ def write_layer_file(
     finally:
         for new, _ in fresh:
             new.unlink(missing_ok=True)
-    return [place for _, place in fresh]
 
 
 def _encoded(files: Iterator[tuple[str, Callable[[], bytes]]]) -> Iterator[tuple[str, bytes]]:

@@ -6,7 +6,8 @@ directions, and none across a depth discontinuity.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -97,3 +98,17 @@ def mutual_links(right: np.ndarray, down: np.ndarray, layer: int) -> np.ndarray:
     """Links within one layer, (4, h, w) int8, from the two arrays of bool."""
     sides = (right, neighbour(right, LEFT, False), down, neighbour(down, UP, False))
     return np.where(np.stack(sides), np.int8(layer), np.int8(-1))
+
+
+def without_pixels(layers: Sequence[Layer], k: int, gone: np.ndarray) -> list[Layer]:
+    """Layers of which the `k`th has lost the pixels `gone`, (h, w) bool, with every link from and to them."""
+    result = []
+    for j, layer in enumerate(layers):
+        links = layer.links.copy()
+        for side in range(4):
+            links[side][(links[side] == k) & neighbour(gone, side, False)] = -1
+        if j == k:
+            links[:, gone] = -1
+            layer = replace(layer, present=layer.present & ~gone, synthesised=layer.synthesised & ~gone)
+        result.append(replace(layer, links=links))
+    return result

@@ -15,7 +15,7 @@ from ..raster.colour_curves import linear_from_srgb, srgb_from_linear
 from ..raster.guided_filter import linear_model, window_mean
 from ..raster.nearest_known import nearest_known
 from ..settings import LayerSettings
-from .layered_depth_image import BACK, FRONT, OPPOSITE, Layer, LayeredDepthImage, neighbour
+from .layered_depth_image import BACK, FRONT, OPPOSITE, Layer, LayeredDepthImage, neighbour, without_pixels
 
 AUTOMATIC = 0.008
 """Half the width of the band, as a part of the long side, where the user chose none: hair, fur and blur mix 3 to 8 px of 960."""
@@ -354,6 +354,10 @@ def add_skirt(image: LayeredDepthImage, matte: Matte | None) -> tuple[LayeredDep
         layers.append(replace(image.layers[1], soft=np.where(front, BACK, none).astype(np.uint8)))
     layers += image.layers[2:]
     layers.append(Layer(skirt, none.astype(bool), band.front, layer.colour, links, np.where(skirt, FRONT, none).astype(np.uint8)))
+    for k in [k for k, each in enumerate(layers) if each.number]:
+        # between the two halves of a composite it would be seen from the photo's camera
+        between = front & layers[k].present & (layers[k].disparity < layer.disparity)
+        layers = without_pixels(layers, k, between) if between.any() else layers
     return replace(image, layers=tuple(layers), skirt=new), replace(matte, alpha=alpha, background=background)
 
 

@@ -63,15 +63,30 @@ class LayeredMesh:
 def triangulate(
     image: LayeredDepthImage, photo: Photo, metric: bool, settings: MeshSettings, matte: Matte | None = None, lit: bool = False
 ) -> LayeredMesh:
-    """The surfaces as triangles, none across a cut, with shared vertices where pixels are linked: as many as wanted, or as needed.
+    """The surfaces as textured triangles; with `lit` they have their own normals, which only light makes visible."""
+    return lay_out(cut_triangles(image, photo, settings, matte), image, photo, metric, lit)
 
-    With `lit` the meshes have their own normals, which only light makes visible and which take half as long again.
-    """
+
+@dataclass(frozen=True)
+class Triangles:
+    """The triangles of all layers on the canvas, and the textures that they show."""
+
+    pieces: Pieces
+    row: np.ndarray  # (V,) float64, canvas corners, of each vertex
+    column: np.ndarray  # (V,) float64
+    disparity: np.ndarray  # (V,) float32
+    atlas: Atlas
+    soft: SoftTexture | None
+    backdrop: Backdrop | None
+    sheet: np.ndarray | None  # the part of the atlas that the backdrop shows: u, v of its top left and bottom right
+
+
+def cut_triangles(image: LayeredDepthImage, photo: Photo, settings: MeshSettings, matte: Matte | None = None) -> Triangles:
+    """The surfaces as triangles, none across a cut, with shared vertices where pixels are linked: as many as wanted, or as needed."""
     with ThreadPoolExecutor(thread_count()) as pool:  # NumPy works outside Python's lock
         packing = pool.submit(pack_atlas, image)
         laying = pool.submit(lay_backdrop, image) if settings.backdrop and image.see_through is None else None
         softening = pool.submit(pack_soft, image, photo, matte) if matte is not None else None
-        sloping = pool.submit(find_slopes, image, photo.camera) if lit else None
         corners = find_vertices(image)
         texels = photo.camera.width / image.frame[3]
         tolerance = FLATNESS * image.span / (1 if settings.triangles else settings.density)
@@ -80,16 +95,25 @@ def triangulate(
         pieces = _blocks(image, corners, tolerance, texels, wanted, pool)
         atlas, soft = packing.result(), softening.result() if softening else None
         pieces = simplified(pieces, image, corners, (atlas, soft), tolerance, texels, wanted)
-        ground = _Ground(image, photo, corners, sloping.result() if sloping else None)
-        if backdrop is not None:
-            above = len(atlas.texture)
-            atlas, sheet = with_sheet(atlas, backdrop.colour)
-            places = backdrop.layout(image, (above + PADDING, PADDING), atlas.layout.size, PADDING)
-            atlas = replace(atlas, layout=atlas.layout.with_places(places))
-        meshes = [_mesh(role, pieces.only(own), ground, {"photo": None, "soft": soft, "cleaned": soft}.get(role, atlas), part)
-                  for role, own, part in _roles(pieces, image)]  # fmt: skip
-        if backdrop is not None:
-            meshes.append(_backdrop_mesh(backdrop, image, photo, sheet))
+    sheet = None
+    if backdrop is not None:
+        above = len(atlas.texture)
+        atlas, sheet = with_sheet(atlas, backdrop.colour)
+        places = backdrop.layout(image, (above + PADDING, PADDING), atlas.layout.size, PADDING)
+        atlas = replace(atlas, layout=atlas.layout.with_places(places))
+    vertex, number = _used(pieces.triangles, corners.count)
+    pieces = replace(pieces, triangles=number[pieces.triangles])
+    return Triangles(pieces, *corners.place(vertex), atlas, soft, backdrop, sheet)
+
+
+def lay_out(cut: Triangles, image: LayeredDepthImage, photo: Photo, metric: bool, lit: bool = False) -> LayeredMesh:
+    """The triangles of a picture in space and on their textures, a mesh for each role; `lit` as in `triangulate`."""
+    atlas, soft, backdrop = cut.atlas, cut.soft, cut.backdrop
+    slopes = find_slopes(image, photo.camera) if lit else None
+    meshes = [_mesh(role, own, cut, image, photo, slopes, {"photo": None, "soft": soft, "cleaned": soft}.get(role, atlas), part)
+              for role, own, part in _roles(cut.pieces, image)]  # fmt: skip
+    if backdrop is not None and cut.sheet is not None:
+        meshes.append(_backdrop_mesh(backdrop, image, photo, cut.sheet))
     layouts = {"photo": layout_of_photo(photo.camera.height, photo.camera.width), "atlas": atlas.layout}
     if soft is not None:
         layouts["soft"] = soft.layout
@@ -129,33 +153,31 @@ def _roles(pieces: Pieces, image: LayeredDepthImage):
             yield role, own, kind
 
 
-@dataclass(frozen=True)
-class _Ground:
-    """What all meshes are made from."""
-
-    image: LayeredDepthImage
-    photo: Photo
-    corners: Vertices
-    slopes: np.ndarray | None  # (layers, h, w, 2) float32; None where no normals are wanted
-
-
-def _mesh(role: str, pieces: Pieces, ground: _Ground, texture: Atlas | SoftTexture | None, part: int) -> TexturedMesh:
-    """Triangles of one role with their own vertices, in space and on their texture; `part` of it is a layer or a side."""
-    corners, image, photo, triangles = ground.corners, ground.image, ground.photo, pieces.triangles
-    used = np.zeros(corners.count, bool)
+def _used(triangles: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The vertices of (T, 3) triangles in order, and (count,) int32: which number each of all has among them."""
+    used = np.zeros(count, bool)
     used[triangles.ravel()] = True
-    number = np.cumsum(used, dtype=np.int32) - 1
-    row, column, disparity = corners.place(np.flatnonzero(used))
-    triangles = number[triangles]
+    return np.flatnonzero(used), np.cumsum(used, dtype=np.int32) - 1
+
+
+def _mesh(
+    role: str, own: np.ndarray, cut: Triangles, image: LayeredDepthImage, photo: Photo, slopes: np.ndarray | None,
+    texture: Atlas | SoftTexture | None, part: int,
+) -> TexturedMesh:  # fmt: skip
+    """The `own` (T,) bool triangles of one role with their own vertices, in space and on their texture; `part` of it is a layer or a
+    side. `slopes` (layers, h, w, 2) float32, or None where no normals are wanted."""
+    pieces = cut.pieces.only(own)
+    vertex, number = _used(pieces.triangles, len(cut.row))
+    row, column, disparity, triangles = cut.row[vertex], cut.column[vertex], cut.disparity[vertex], number[pieces.triangles]
     top, left, height, width = image.frame
     u, v = (column - left) / width, (row - top) / height
     camera = photo.camera
     vertices = camera.unproject(u * camera.width, v * camera.height, 1.0 / disparity.astype(np.float64)).astype(np.float32)
     normals = None
-    if ground.slopes is not None:
+    if slopes is not None:
         x, y = (u * camera.width - camera.cx) / camera.focal_px, (v * camera.height - camera.cy) / camera.focal_px
         focal = camera.focal_px * width / camera.width
-        normals = normals_at(ground.slopes, pieces.layer, row, column, triangles, disparity, x, y, focal)
+        normals = normals_at(slopes, pieces.layer, row, column, triangles, disparity, x, y, focal)
     if texture is None:
         flat = np.stack([u, 1 - v], axis=1).astype(np.float32)
         return TexturedMesh(role, vertices, triangles, flat[triangles], "photo", normals)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 
+from ..errors import DioramaError
 from ..raster.open_picture import RAW, raw_file
 
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, SAMPLES, EXTRA_SAMPLES, SAMPLE_FORMAT = 256, 257, 258, 262, 277, 338, 339
@@ -20,6 +21,8 @@ REDUCED, MASK = 1, 4
 """Bits of NewSubfileType: a smaller version of another page; a mask of one."""
 SENSOR = (32803, 34892)
 """Photometric interpretations of camera raw: a mosaic of colour filters, and linear values of the sensor."""
+LOG_LUV = (32844, 32845)
+"""Logarithms of luminance, alone and with CIE u and v (TIFF Technical Note, Ward 1997)."""
 WHITE_IS_ZERO, SEPARATED, CIELAB = 0, 5, 8
 FLOAT = 3
 ASSOCIATED, UNASSOCIATED = 1, 2
@@ -77,7 +80,8 @@ def full_page(data: bytes, name: str) -> tuple[TiffPage | None, bytes, int]:
     """The page that is the picture, the file with that page as its first, and the number of pages of that size.
 
     The picture is the largest page that is no preview and no mask, the first of equals. None where the directories are damaged: the
-    decoder then reports it. Raises DioramaError, naming the file `name`, for camera raw, where only previews are decoded pictures.
+    decoder then reports it. Raises DioramaError, naming the file `name`, for LogLuv, and for camera raw, where only previews are decoded
+    pictures.
     """
     if data[8:10] == b"CR":
         raise raw_file(name, f"{RAW} (Canon CR2)")
@@ -89,6 +93,8 @@ def full_page(data: bytes, name: str) -> tuple[TiffPage | None, bytes, int]:
         return None, data, 1
     if any(DNG_VERSION in page.tags for page in pages):
         raise raw_file(name, f"{RAW} (DNG)")
+    if any(page.photometric in LOG_LUV for page in pages):
+        raise DioramaError(f"{name} is a TIFF of logarithms (LogLuv), which is not read; save it with 32-bit floats, or as OpenEXR.")
     if any(page.photometric in SENSOR for page in pages):
         raise raw_file(name, f"{RAW} (as NEF, ARW, PEF and others are)")
     whole = [page for page in pages if not page.is_reduced and min(page.size) > 0] or pages

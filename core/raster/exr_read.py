@@ -22,6 +22,7 @@ DEPTH_NAMES = tuple(
 """Names of a depth channel, the surest first: Blender's pass is "ViewLayer.Depth.Z", its File Output node's "V" or "Image.V"."""
 NO_DISTANCE = re.compile(r"(?i)(.*[._ ])?(mist|normal|n|position|vector|uv|denoising.*|crypto.*|id|zback)([._]?[xyzvrgba])?")
 """Names of what is no distance, though it may end in Z."""
+POSITION = re.compile(r"(?i)(.*[._ ])?(p|pos|position|pworld|p_?world|world_?pos(ition)?)\.X")
 ALPHA = re.compile(r"(.*\.)?[Aa]")
 FAILURES = (RuntimeError, OSError, ValueError, TypeError, KeyError, IndexError, struct.error, OverflowError, UnicodeDecodeError)
 """What the library raises for files that are damaged; the header's own reader raises some of them too."""
@@ -57,6 +58,12 @@ def has_colour_and_depth(data: bytes, name: str, most: int) -> bool:
     headers = check_exr(data, name, most)
     found = _depth_of(headers, name)
     return found is not None and _is_named(found[1]) and _colours(headers) is not None
+
+
+def is_position(data: bytes) -> bool:
+    """Whether a readable OpenEXR has channels X, Y and Z of a pass that is called a position, as Nuke's P and Blender's Position."""
+    names = {name for part in read_headers(data).parts for name, _ in part.channels}
+    return any(POSITION.fullmatch(name) and {name[:-1] + "Y", name[:-1] + "Z"} <= names for name in names)
 
 
 def _is_named(channel: str) -> bool:

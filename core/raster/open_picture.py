@@ -13,6 +13,7 @@ PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".exr", *HEI
 """Endings of what is read as a photo: for file dialogs, drops and folders; what a file is its first bytes tell."""
 READ_FORMATS = "JPEG, PNG, WebP, TIFF, HEIC or OpenEXR"
 DEPTH_KINDS = ("JPEG", "PNG", "WEBP", "TIFF")
+DEPTH_FORMATS = "PNG, TIFF, EXR, NPY, NPZ or PFM"
 STARTS = {
     "JPEG": (b"\xff\xd8\xff",),
     "PNG": (b"\x89PNG\r\n\x1a\n",),
@@ -129,6 +130,9 @@ OTHER_STARTS = (
     (b"\xff\x0a", "a JPEG XL picture"), (b"\0\0\0\x0cJXL ", "a JPEG XL picture"), (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
     (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"), (b"II\xbc\x01", "a JPEG XR picture"), (b"#?RADIANCE", "a Radiance HDR picture"),
     (b"#?RGBE", "a Radiance HDR picture"), (b"DDS ", "a DDS texture"), (b"gimp xcf", "a GIMP document"), (b"\x1aE\xdf\xa3", "a film"),
+    (b"\x89HDF\r\n", "an HDF5 file"), (b"MATLAB ", "a MATLAB file"), (b"PK\3\4", "a zip archive"),
+    (b"PIEH", "a Sintel or Middlebury .dpt or .flo"),
+    (b"P5\n", "a PGM picture"), (b"P5 ", "a PGM picture"), (b"P6\n", "a PPM picture"),
 )  # fmt: skip
 """First bytes of well-known formats that are not read."""
 RAW = "a camera raw file"

@@ -112,7 +112,9 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
                 self.report({"INFO"}, f"{built.photo.name}: {note}.")
             if built.depth_origin == BESIDE:
                 self.report({"INFO"}, f"The depth of {built.photo.name} is from {built.depth.source}.")
-            for question in questions(built.depth.unsure, built.depth.sky, window=True):
+            for why in built.depth.not_used:
+                self.report({"WARNING"}, f"{built.photo.name}: depth was not used, as {why}.")
+            for question in questions(built.depth.unsure, built.depth.sky, built.depth.metric, window=True):
                 self.report({"INFO"}, f"{built.depth.source}: {question}.")
             if built.whole:
                 self.report({"INFO"}, f"Nothing in {built.photo.name} is torn, as its depth shows no silhouette that is sure: "

@@ -7,15 +7,17 @@ from typing import Any
 
 import bpy
 
-from ... import __package__ as base_package
 from ...core.settings import Settings
 from .fallback_folder import NO_EXTENSION_FOLDER
 from .properties import values_of
 
+EXTENSION = __package__.removesuffix(".operators.building")
+"""The package under which Blender knows the extension: its name, with a repository before it where one installed it."""
+
 
 def preferences(context: bpy.types.Context) -> bpy.types.AddonPreferences | None:
     """The extension's preferences; None where it was registered by a script instead of being enabled."""
-    addon = context.preferences.addons.get(base_package)
+    addon = context.preferences.addons.get(EXTENSION)
     return addon.preferences if addon else None
 
 
@@ -36,6 +38,6 @@ def models_folder(context: bpy.types.Context) -> Path:
     if known and known.models_folder:
         return Path(bpy.path.abspath(known.models_folder))
     try:
-        return Path(bpy.utils.extension_path_user(base_package, path="models"))
+        return Path(bpy.utils.extension_path_user(EXTENSION, path="models"))
     except ValueError:  # not installed as an extension
         return shared_models_folder()

@@ -8,6 +8,8 @@ from pathlib import Path
 import bpy
 
 from ...core.errors import DioramaError
+from ...core.layer_changes.clean_plates import ANSWERS
+from ...core.layer_changes.clean_plates import INDEX as PLATES
 from ...core.layer_files.png_folder import INDEX
 from ..building import build_operator
 from ..on_diorama import ActOnDiorama
@@ -42,7 +44,9 @@ watched: dict[str, Watched] = {}
 def stamp_of(path: str) -> Stamp:
     """What changes when a file of layers, or any picture of a folder of them, is saved; empty where nothing is there."""
     place = Path(path)
-    place = place.parent if place.name == INDEX else place
+    place = place.parent if place.name in (INDEX, PLATES) else place
+    if (place / PLATES).is_file():
+        place = place / ANSWERS
     try:
         files = sorted(place.iterdir())[:MOST_FILES] if place.is_dir() else [place]
         stats = [(each.name, each.stat()) for each in files if not each.name.startswith(".")]

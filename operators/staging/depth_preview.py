@@ -35,6 +35,7 @@ class Shown:
     told: str = ""
     unsure: bool = False
     sky: str = ""
+    metric: bool = False
     result: DepthThumbnail | DioramaError | Exception | None = None  # of the thread
     ready: bool = False
 
@@ -55,7 +56,7 @@ def draw_depth_preview(layout, photo: str, depth: str, settings: Callable[[], Se
         row = layout.row(align=True)
         row.label(text="Near is red, far is blue")
     column = layout.column(align=True)
-    lines = textwrap.wrap("; ".join([shown.told, *questions(shown.unsure, shown.sky, window=True)]), LETTERS)
+    lines = textwrap.wrap("; ".join([shown.told, *questions(shown.unsure, shown.sky, shown.metric, window=True)]), LETTERS)
     for line in lines:
         column.label(text=line)
     return len(lines) + (int(SCALE) + 1 if shown.icon else 0)
@@ -92,7 +93,8 @@ def _publish(key: tuple) -> float | None:
         return LOOK_AGAIN
     result, shown.result = shown.result, None
     if isinstance(result, DepthThumbnail):
-        shown.icon, shown.told, shown.unsure, shown.sky = _as_icon(str(key), result.pixels), result.told, result.unsure, result.sky
+        shown.icon, shown.told = _as_icon(str(key), result.pixels), result.told
+        shown.unsure, shown.sky, shown.metric = result.unsure, result.sky, result.metric
     elif isinstance(result, DioramaError):
         shown.told = result.in_window
     for window in bpy.context.window_manager.windows:

@@ -67,6 +67,17 @@ def import_photo(blender):
     return call
 
 
+@pytest.fixture
+def rebuild(blender):
+    """Rebuilds a diorama by its operator; fails where it does not finish."""
+
+    def call(root, **options):
+        blender.context.view_layer.objects.active = root
+        assert blender.ops.photo_diorama.rebuild(**options) == {"FINISHED"}
+
+    return call
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """A folder that stands for the user's own."""

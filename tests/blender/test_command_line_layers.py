@@ -3,7 +3,10 @@
 import json
 
 import numpy as np
+import pytest
 from PIL import Image
+
+from photo_diorama.core.depth_file.read_file import read_raw
 
 
 def test_the_layers_of_a_photo(worker, street, tmp_path):
@@ -33,6 +36,10 @@ def test_the_layers_of_a_scene_are_those_of_its_photo(worker, street, tmp_path):
         assert run.code == 0, run.err
     assert (tmp_path / "scene.psd").read_bytes() == (tmp_path / "photo.psd").read_bytes()
     assert "photo, border, hidden 1" in run.out
+    depth = worker.run("depth", "scene.blend", "--output", "depth.exr", cwd=tmp_path)
+    assert depth.code == 0 and "distances in metres" in depth.out, depth.err
+    distance = read_raw(tmp_path / "depth.exr").values
+    assert distance.shape == (120, 160) and np.unique(distance) == pytest.approx([2, 6])
     other = worker.run("layers", "scene.blend", "--diorama", "chair", "--output", "b.ora", cwd=tmp_path)
     assert other.code == 2 and "it holds street" in other.err
 
@@ -48,6 +55,31 @@ def test_layers_that_were_changed_come_back(worker, street, tmp_path):
     Image.fromarray(pixels).save(tmp_path / "out" / "hidden_1.png")
     painted = worker.run(*map(str, (street[0], *common, "--layers", "out/layers.json", "--output", "b.blend")), cwd=tmp_path)
     assert painted.code == 0 and "hidden 1 painted" in painted.out, painted.err
+    scene = worker.run("a.blend", "--layers", "out", "--output", "d.blend", cwd=tmp_path)
+    assert scene.code == 0 and "hidden 1 painted" in scene.out and (tmp_path / "d.blend").is_file(), scene.err
+    again = worker.run("d.blend", "--layers", "out", "--output", "e.blend", cwd=tmp_path)
+    assert again.code == 0 and "nothing is other" in again.out, again.err
+    for arguments in (("a.blend", "--layers", "out"), ("a.blend", "--layers", "out", "--output", "f.blend", "--render", "f.png"),
+                      ("out/hidden_1.png", "--diorama", "a")):  # fmt: skip
+        refused = worker.run(*arguments, cwd=tmp_path)
+        assert refused.code == 2 and refused.err.strip().endswith(".") and not (tmp_path / "f.blend").exists()
     (tmp_path / "out" / "hidden_1.png").unlink()
     refused = worker.run(*map(str, (street[0], *common, "--layers", "out", "--output", "c.blend")), cwd=tmp_path)
     assert refused.code == 2 and "hidden 1" in refused.err and not (tmp_path / "c.blend").exists()
+
+
+def test_plates_go_to_an_inpainter_and_come_back(worker, street, tmp_path):
+    common = ("--depth", street[1], "--depth-kind", "metric", "--long-side", "160")
+    run = worker.run(*map(str, ("layers", street[0], *common, "--plates", "--layer", "hidden 1", "--output", "plates")), cwd=tmp_path)
+    assert run.code == 0 and "hidden_1" in run.out, run.err
+    empty = worker.run(*map(str, (street[0], *common, "--layers", "plates", "--output", "a.blend")), cwd=tmp_path)
+    assert empty.code == 2 and "no filled plates" in empty.err
+    (tmp_path / "plates" / "filled").mkdir()
+    Image.new("RGB", Image.open(tmp_path / "plates" / "masks" / "hidden_1.png").size, (255, 0, 255)).save(
+        tmp_path / "plates" / "filled" / "hidden_1.png"
+    )
+    filled = worker.run(*map(str, (street[0], *common, "--layers", "plates/plates.json", "--output", "b.blend")), cwd=tmp_path)
+    assert filled.code == 0 and "hidden 1 painted" in filled.out, filled.err
+    for wrong in (("--plates", "--output", "a.psd"), ("--layer", "hidden 1", "--output", "b")):
+        refused = worker.run(*map(str, ("layers", street[0], *common, *wrong)), cwd=tmp_path)
+        assert refused.code == 2 and not (tmp_path / wrong[-1]).exists()

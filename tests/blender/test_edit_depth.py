@@ -2,6 +2,7 @@
 
 import json
 
+import cv2
 import numpy as np
 import pytest
 from blend_state import differences, everything, names
@@ -350,3 +351,26 @@ def test_the_panel_shows_every_tool(blender, street_root):
     blender.ops.object.mode_set(mode="OBJECT")
     blender.context.view_layer.objects.active = None
     assert not panel.poll(blender.context)
+
+
+@pytest.mark.parametrize("ending", ["png", "exr", "tif"])
+def test_the_depth_goes_out_and_comes_back_as_an_edit(blender, street_root, tmp_path, ending):
+    path = str(tmp_path / f"depth.{ending}")
+    assert blender.ops.photo_diorama.export_depth(filepath=path) == {"FINISHED"}
+    before = photo_depth(street_root)
+    assert blender.ops.photo_diorama.take_edited_depth(filepath=path) == {"FINISHED"}
+    assert np.array_equal(photo_depth(street_root), before)
+    if ending == "exr":  # nobody here writes one
+        return
+    pixels = cv2.imread(path, cv2.IMREAD_UNCHANGED)
+    pixels[10:50, 20:60] = 65535 // 2 if ending == "png" else 4.0
+    cv2.imwrite(path, pixels)
+    assert blender.ops.photo_diorama.take_edited_depth(filepath=path) == {"FINISHED"}
+    edited = disparity(street_root)
+    assert np.abs(edited[15:45, 25:55] - 0.25).max() < 1e-4 and np.unique(edited[60:]) == pytest.approx([1 / 6, 1 / 2])
+    assert blender.ops.photo_diorama.restore_depth(where="ALL") == {"FINISHED"}
+    assert np.array_equal(photo_depth(street_root), before)
+    with pytest.raises(RuntimeError, match="cannot be read"):
+        blender.ops.photo_diorama.take_edited_depth(filepath=str(tmp_path / "none.png"))
+    with pytest.raises(RuntimeError, match="no ending for depth"):
+        blender.ops.photo_diorama.export_depth(filepath=str(tmp_path / "depth.jpg"))

@@ -29,15 +29,6 @@ def pixels(image) -> np.ndarray:
     return values
 
 
-@pytest.fixture
-def rebuild(blender):
-    def call(root, **options):
-        blender.context.view_layer.objects.active = root
-        assert blender.ops.photo_diorama.rebuild(**options) == {"FINISHED"}
-
-    return call
-
-
 def test_without_options_it_makes_the_same_again(blender, street, import_photo, rebuild):
     root = import_photo(*street, density=2.0, shader="principled", camera_move="circle")
     before, had = everything(), names()

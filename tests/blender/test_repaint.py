@@ -74,15 +74,6 @@ def street_root(blender, street, import_photo):
     return import_photo(*street)
 
 
-@pytest.fixture
-def rebuild(blender):
-    def call(root, **options):
-        blender.context.view_layer.objects.active = root
-        assert blender.ops.photo_diorama.rebuild(**options) == {"FINISHED"}
-
-    return call
-
-
 def test_a_rebuild_that_changes_nothing_keeps_what_was_painted_bit_for_bit(blender, street_root, rebuild):
     paint_square(street_root, parts(street_root)["hidden 1"])
     name = shown_image(parts(street_root)["hidden 1"]).name

@@ -162,4 +162,4 @@ def test_redo_of_an_import_of_several_photos_repeats_no_slow_stage(blender, stre
     for ob in blender.data.objects:
         if ob.get("photo_diorama_role") == "root" and json.loads(ob["photo_diorama_settings"])["density"] == 2.0:
             seconds = kept_source(ob)["seconds"]
-            assert all(seconds[stage] < 0.02 for stage in seconds if stage != "Triangulating"), seconds
+            assert all(seconds[stage] < 0.02 for stage in seconds if stage not in ("Triangulating", "Laying out the meshes")), seconds

@@ -28,6 +28,7 @@ class Fault:
     no_length: bool = False  # neither Content-Length nor chunks: the end of the connection ends the file
     drip: float = 0.0  # seconds between single bytes
     pace: float = 0.0  # seconds between blocks of 64 KiB
+    until: threading.Event | None = None  # sends single bytes, 0.02 s apart, until it is set
     encoding: str = ""  # claims this Content-Encoding
     range_shift: int = 0  # continues the file so many bytes beside the place asked for
 
@@ -176,14 +177,15 @@ def _handler_of(server: LoopbackServer) -> type[BaseHTTPRequestHandler]:
         def _body(self, path: str, body: bytes, fault: Fault) -> None:
             stops = [stop for stop in (fault.cut_after, fault.stall_after) if stop is not None]
             end = min([len(body), *stops])
-            step = 1 if fault.drip else BLOCK
             offset = 0
             while fault.endless or offset < end:
+                waits = fault.until is not None and not fault.until.is_set()
+                step = 1 if fault.drip or waits else BLOCK
                 block = body[offset : min(offset + step, end)] or b"\0" * BLOCK
                 self._send(path, block, fault.chunked or fault.endless)
                 offset += len(block)
-                if fault.drip or fault.pace:
-                    time.sleep(fault.drip or fault.pace)
+                if waits or fault.drip or fault.pace:
+                    time.sleep(0.02 if waits else fault.drip or fault.pace)
                 if server.closing.is_set():
                     return
             if fault.stall_after is not None:

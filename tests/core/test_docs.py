@@ -16,8 +16,22 @@ DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")),
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FILE = re.compile(r"`((?:core|operators|ui|tests|benchmarks|training|docs|wheels)/[a-z0-9_./-]+)`")
 FLAG = re.compile(r"(?<![\w-])--([a-z][a-z-]+)")
-OF_OTHERS = {"name", "url", "target", "variant", "user", "online-mode", "step", "run-dependencies", "job-param", "command"}
-"""Flags of pip, Docker, debootstrap, Blender and openjd."""
+OF_OTHERS = {
+    "image",
+    "mask",
+    "model",
+    "name",
+    "url",
+    "target",
+    "variant",
+    "user",
+    "online-mode",
+    "step",
+    "run-dependencies",
+    "job-param",
+    "command",
+}
+"""Flags of pip, Docker, debootstrap, Blender, openjd and iopaint."""
 
 
 @cache

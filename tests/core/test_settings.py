@@ -64,7 +64,7 @@ def test_both_bounds_are_allowed_and_nothing_beyond(name):
         assert Settings().with_values({name: value}).values()[name] == value
     step = 1 if isinstance(low, int) else 1e-6 * max(1.0, high)
     for value in (low - step, high + step, float("nan"), float("inf"), "1", None, True):
-        with pytest.raises(DioramaError, match=name):
+        with pytest.raises(DioramaError, match=f"^--{name.replace('_', '-')} is"):
             Settings().with_values({name: value})
 
 
@@ -72,9 +72,9 @@ def test_both_bounds_are_allowed_and_nothing_beyond(name):
     ("values", "about"),
     [
         ({"no_such_option": 1}, "no_such_option"),
-        ({"depth_kind": "feet"}, "depth_kind.*metric"),
-        ({"long_side": 960.5}, "long_side"),
-        ({"set_up_scene": "yes"}, "set_up_scene"),
+        ({"depth_kind": "feet"}, "--depth-kind.*metric"),
+        ({"long_side": 960.5}, "--long-side"),
+        ({"set_up_scene": "yes"}, "--set-up-scene"),
     ],
 )
 def test_impossible_values_are_told_by_name(values, about):

@@ -191,8 +191,9 @@ def main() -> None:
     learned = fit(pictures)
     scenes = np.array([name.rpartition("-")[0] or name for name in pictures.scene])
     print(f"{len(np.unique(pictures.scene))} renders of {len(np.unique(scenes))} scenes, {len(pictures.means)} pictures")
-    print(f"far / near wrong by a factor of, median: learned {factor(learned, pictures):.2f}, scenes never seen {crossed(pictures, folds(scenes)):.2f}, "
-          f"kinds never seen {crossed(pictures, pictures.kind):.2f}")  # fmt: skip
+    unseen, other_kinds = crossed(pictures, folds(scenes)), crossed(pictures, pictures.kind)
+    print(f"far / near wrong by a factor of, median: learned {factor(learned, pictures):.2f}, scenes never seen {unseen:.2f}, "
+          f"kinds never seen {other_kinds:.2f}")  # fmt: skip
     print("constant shifts:", {round(value, 3): round(factor(value, pictures), 2) for value in (1 / 60, 0.1, 0.2, 0.3, 0.5, 1.0)})
     state = network.state_dict() | {f"shift.{name}": value for name, value in learned.shift.state_dict().items()}
     export(state, options.output or options.run / "embedded_depth.safetensors")

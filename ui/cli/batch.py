@@ -133,7 +133,12 @@ class Batch:
                 self.session.say(f"depth of all as of {task.photo}: {self.shared.first.reading.told}")
                 reading = self.shared.first.reading
                 self.session.say(
-                    *(f"  {question}" for question in questions(not reading.sure, reading.sky.taken if reading.sky else "", window=False))
+                    *(
+                        f"  {question}"
+                        for question in questions(
+                            not reading.sure, reading.sky.taken if reading.sky else "", reading.kind == "metric", window=False
+                        )
+                    )
                 )
         to_do = [t for t in tasks if again or not is_done(self.records.get(t.photo), t, self.settings, self.output)]
         before = len(tasks) - len(to_do)

@@ -10,13 +10,14 @@ import numpy as np
 from ...core.depth.apple_depth import SpatialPhoto, read_spatial_photo
 from ...core.depth.depth_in_photo import EmbeddedDepth, depth_in, describe
 from ...core.depth.depth_sidecar import find_sidecar_depth, read_sidecar_depth
-from ...core.depth.named_depth import find_named_depth
+from ...core.depth.find_depth import BESIDE, FoundDepth, given_depth
 from ...core.errors import DioramaError
 from ...core.models.store import best_estimator
 from ...core.photo.photo import Photo, load_photo
 from ...core.raster.decode import read_file
 from ...core.raster.decoder_errors import DECODER_ERRORS
-from ...core.raster.open_picture import is_heif, open_picture
+from ...core.raster.open_picture import READ_FORMATS, is_heif, open_picture
+from ...core.settings import DepthSettings
 from .flags import add_common
 from .session import Session
 
@@ -25,7 +26,7 @@ MAX_CAMERA_NAME = 80
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("photo", type=Path, metavar="PHOTO", help="JPEG, PNG, WebP, TIFF, HEIC or OpenEXR")
+    parser.add_argument("photo", type=Path, metavar="PHOTO", help=READ_FORMATS)
     add_common(parser, threads=False)
 
 
@@ -33,9 +34,10 @@ def run(given: argparse.Namespace, session: Session) -> None:
     """Prints size, camera, focal length and its source, depth kind, range, unit, matte and views."""
     path = given.photo
     photo, data = load_photo(path), read_file(path)
-    carried = depth_in(data, str(path))
+    found, passed_over = given_depth(photo, DepthSettings())
+    carried = depth_in(data, str(path)) if found is not None and found.origin == "photo" else None
     spatial = read_spatial_photo(data, str(path)) if carried is None and is_heif(data) else None
-    beside = find_sidecar_depth(path) if carried is None else None
+    beside = find_sidecar_depth(path) if found is not None and found.origin == BESIDE and found.path is None else None
     lying = read_sidecar_depth(beside, path) if beside is not None else None
     facts = {
         "photo": str(path.absolute()),
@@ -47,10 +49,11 @@ def run(given: argparse.Namespace, session: Session) -> None:
         "camera": camera_name(path),
         **_focal(photo, carried or lying),
         "depth": None if carried is None else depth_facts(carried),
-        "depth_beside": _beside(path, beside, lying, carried),
+        "depth_beside": _beside(beside, lying, found),
+        "depth_not_used": passed_over,
         "spatial": None if spatial is None else _views(spatial),
     }
-    facts["auto"] = _would_take(facts, session.models)
+    facts["auto"] = _would_take(found, session.models)
     session.say(*_lines(facts, carried, lying))
     session.result(facts)
 
@@ -90,12 +93,11 @@ def depth_facts(found: EmbeddedDepth) -> dict:
     }
 
 
-def _beside(path: Path, known: Path | None, lying: EmbeddedDepth | None, carried: EmbeddedDepth | None) -> dict | None:
+def _beside(known: Path | None, lying: EmbeddedDepth | None, found: FoundDepth | None) -> dict | None:
     """The depth file beside the photo that a diorama would use: of a recording whose unit is known, or named after the photo."""
     if lying is not None:
         return {"file": str(known), **depth_facts(lying)}
-    named = find_named_depth(path) if carried is None else None
-    return None if named is None else {"file": str(named)}
+    return None if found is None or found.path is None else {"file": str(found.path), "source": found.values.source}
 
 
 def _views(spatial: SpatialPhoto) -> dict:
@@ -103,12 +105,10 @@ def _views(spatial: SpatialPhoto) -> dict:
     return {"views": spatial.views, "width": spatial.width, "height": spatial.height, "focal_px": focal}
 
 
-def _would_take(facts: dict, models: Path) -> str:
+def _would_take(found: FoundDepth | None, models: Path) -> str:
     """Where the depth of a diorama without --depth would come from."""
-    if facts["depth"]:
-        return "the depth in the photo"
-    if facts["depth_beside"]:
-        return "the depth file beside the photo"
+    if found is not None:
+        return "the depth file beside the photo" if found.origin == BESIDE else "the depth in the photo"
     best = best_estimator(models)
     return f"an estimate by {best.key if best else 'the built-in network'}"
 
@@ -123,11 +123,13 @@ def _lines(facts: dict, carried: EmbeddedDepth | None, lying: EmbeddedDepth | No
         f"focal length: {facts['focal_px']:g} px ({facts['field_of_view']:.1f} degrees across the long side), {facts['focal_source']}",
         f"principal point: ({x:g}, {y:g})",
     ]
-    lines += _depth_lines(carried) if carried else ["depth: none in the file"]
+    in_exr = "its own depth pass" if facts["auto"] == "the depth in the photo" else "none in the file"
+    lines += _depth_lines(carried) if carried else [f"depth: {in_exr}"]
     if lying:
         lines += [f"beside the photo: {facts['depth_beside']['file']}", *_depth_lines(lying)]
     elif facts["depth_beside"]:
-        lines += [f"beside the photo: {facts['depth_beside']['file']}"]
+        lines += [f"beside the photo: {facts['depth_beside']['source']}"]
+    lines += [f"not used: {why}" for why in facts["depth_not_used"]]
     if facts["spatial"]:
         views = facts["spatial"]
         lines.append(f"spatial photo: {views['views']} views of {views['width']}x{views['height']}, the first is used")

@@ -21,26 +21,29 @@ from ...core.memory import BLENDER_ADDRESSES, address_space_left, free_caches, g
 from ...core.mesh.triangulate import LayeredMesh
 from ...core.photo.photo import Photo
 from ...core.pipeline import StageCache, build_diorama
+from ...core.raster.open_picture import DEPTH_FORMATS, READ_FORMATS
 from ...core.scene.output import OutputSettings, names_of
 from ...core.settings import Settings
 from .flags import add_common, add_options, add_output_options, request_from
 from .output_paths import beside, check_target, could_not_save, default_name, make_folder, put, room
 from .session import Session, peak_memory_mb
+from .write_layers import diorama_in_scene
 
 SAMPLES, BOUNCES = 16, 4
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Flags for the files, and one for every option that core declares."""
-    parser.add_argument("photo", type=Path, metavar="PHOTO", help="JPEG, PNG, WebP, TIFF, HEIC or OpenEXR")
-    parser.add_argument("--depth", type=Path, metavar="FILE", help="depth map: PNG, TIFF, EXR, NPY, NPZ or PFM")
+    parser.add_argument("photo", type=Path, metavar="PHOTO", help=READ_FORMATS)
+    parser.add_argument("--depth", type=Path, metavar="FILE", help=f"depth map: {DEPTH_FORMATS}")
     parser.add_argument("--output", type=Path, metavar="FILE.blend", help="default: the photo's name, in this folder")
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     parser.add_argument(
         "--layers", type=Path, metavar="FILE",
         help="layers that `photo-diorama layers` wrote and another program changed, or somebody else's layers of the same photo: "
-        "folder of PNGs, PSD, OpenRaster or OpenEXR",
+        "folder of PNGs, PSD, OpenRaster or OpenEXR; with it PHOTO may be a scene that holds the diorama",
     )  # fmt: skip
+    parser.add_argument("--diorama", metavar="NAME", help="which diorama of a scene, where it holds several")
     add_passed_on(parser)
 
 
@@ -60,7 +63,33 @@ def add_passed_on(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace, session: Session) -> None:
     """Makes what the flags ask for."""
+    if given.layers is not None and given.photo.suffix.lower() == ".blend":
+        update_scene(given, session)
+        return
+    if given.diorama:
+        raise DioramaError("--diorama names one in a scene that --layers updates; leave it out.")
     make(request_from(given, given.photo, given.depth).named(output=given.output, overwrite=given.overwrite), session, given.layers)
+
+
+def update_scene(given: argparse.Namespace, session: Session) -> None:
+    """Updates a diorama in a scene from a file of layers, and saves that as another scene."""
+    output = given.output or given.photo
+    if output.suffix != ".blend":
+        raise DioramaError(f"{output} is not a .blend file; give --output a name that ends in .blend.")
+    if given.render is not None:
+        raise DioramaError(f"{given.photo} is a scene, which is only updated here; leave --render out and render the new one in Blender.")
+    require_blender()
+    check_target(output, given.overwrite, [given.layers])
+    load_blender(session)
+    from ...operators.layers.update_layers import update_in_scene
+
+    context, root = diorama_in_scene(given.photo, given.depth, given.diorama)
+    changes, told = update_in_scene(context, root, given.layers, session.progress)
+    with session.progress.stops.deferred():
+        save_blend(output, given.overwrite)
+    what = "; ".join(changes.told) or "nothing is other than in the scene"
+    session.say(f"{output}: {what}", *(f"  {each}" for each in (*changes.notes, told) if each))
+    session.result({"blend": str(output.absolute()), "changed": list(changes.told), "peak_memory_mb": peak_memory_mb()})
 
 
 def make(request: Request, session: Session, layers: Path | None = None) -> None:
@@ -231,7 +260,9 @@ def _report(session: Session, known: dict, output: Path, rendered: list[Path], t
         f"  focal length {known['focal_px']:g} px: {known['focal_source']}",
         f"  depth: {known['depth_source']}; nearest {known['nearest_m']:g} {metres}",
     )
-    session.say(*(f"  {question}" for question in questions(known["depth_unsure"], known["depth_sky_taken"], window=False)))
+    session.say(
+        *(f"  {question}" for question in questions(known["depth_unsure"], known["depth_sky_taken"], known["metric"], window=False))
+    )
     if not sum(known["edges"]):
         session.say(
             "  nothing is torn: the depth shows no silhouette that is sure, so the photo is one sheet; pass --depth with a depth "

@@ -15,10 +15,12 @@ from ...core.depth.find_depth import FoundDepth, find_depth
 from ...core.errors import DioramaError
 from ...core.photo.photo import Photo, load_photo
 from ...core.raster.exr_encode import encode_exr
+from ...core.raster.open_picture import READ_FORMATS
 from ...core.settings import DepthSettings, Settings
 from .flags import add_common, add_options, settings_from
 from .output_paths import check_target, write_whole
 from .session import Session, peak_memory_mb
+from .write_layers import diorama_in_scene
 
 OPTIONS = (
     "estimator", "device", "depth_kind", "invert_depth", "depth_unknown", "depth_sky", "depth_range", "depth_measure", "depth_scale",
@@ -42,13 +44,15 @@ class WholeDepth:
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("photo", type=Path, metavar="PHOTO", help="JPEG, PNG, WebP, TIFF, HEIC or OpenEXR")
+    parser.add_argument("photo", type=Path, metavar="PHOTO|SCENE", help=f"{READ_FORMATS}; or a .blend, for the depth that its diorama uses")
     parser.add_argument("--depth", type=Path, metavar="FILE", help="depth map to bring onto the photo")
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FILE.npy|FILE.exr|FILE.png",
-        help="metres as float (.npy, .exr) or millimetres (16-bit .png); relative disparity as 0 to 1 or 0 to 65535",
+        help="metres as float (.npy, .exr) or millimetres (16-bit .png); relative disparity as 0 to 1 or 0 to 65535. Of a scene, for "
+        "editing: disparity (16-bit .png, near is white) or metres (.exr, .tif)",
     )  # fmt: skip
     parser.add_argument("--full-size", action="store_true", help="at the photo's own size instead of --long-side")
+    parser.add_argument("--diorama", metavar="NAME", help="which diorama of the scene, where it holds several")
     parser.add_argument("--overwrite", action="store_true", help="replace a file that exists")
     add_common(parser)
     add_options(parser, OPTIONS)
@@ -59,6 +63,9 @@ def run(given: argparse.Namespace, session: Session) -> None:
     started = time.perf_counter()
     settings = settings_from(given, OPTIONS)
     ending = given.output.suffix.lower()
+    if given.photo.suffix.lower() == ".blend":
+        _write_of_scene(given, session, ending)
+        return
     if ending not in ENDINGS:
         raise DioramaError(f"{given.output} has no ending for depth; use {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}.")
     check_target(given.output, given.overwrite, [given.photo, given.depth])
@@ -73,6 +80,28 @@ def run(given: argparse.Namespace, session: Session) -> None:
     write_whole(given.output, encode(whole, ending), given.overwrite)
     session.progress("Done", 1.0)
     _report(session, given.output, whole, ending, time.perf_counter() - started)
+
+
+def _write_of_scene(given: argparse.Namespace, session: Session, ending: str) -> None:
+    """Writes the depth that a diorama uses, with its edits; Take Edited Depth reads it back."""
+    from ...core.depth_file.depth_for_editing import ENDINGS, encode_depth
+    from ...core.edit_and_rebuild import current_depth
+    from ...operators.depth.change_region import source_on
+    from ...operators.scene.depth_image import edit_on
+
+    started = time.perf_counter()
+    if ending not in ENDINGS:
+        raise DioramaError(f"{given.output} has no ending for edited depth; use {', '.join(ENDINGS[:-1])}.")
+    check_target(given.output, given.overwrite, [given.photo])
+    context, root = diorama_in_scene(given.photo, given.depth, given.diorama)
+    now = current_depth(source_on(context, root), edit_on(root), session.progress).edit.edited
+    write_whole(given.output, encode_depth(now, ending), given.overwrite)
+    what = "disparity, near is white" if ending == ".png" else "distances in metres"
+    session.say(f"{given.output}: {now.shape[1]}x{now.shape[0]}, {what}", "  to take it back: Depth > Take Back in the window")
+    session.result({
+        "output": str(given.output.absolute()), "width": now.shape[1], "height": now.shape[0], "nearest_m": float(1 / now.max()),
+        "farthest_m": float(1 / now.min()), "seconds": round(time.perf_counter() - started, 4), "peak_memory_mb": peak_memory_mb(),
+    })  # fmt: skip
 
 
 def whole_depth(found: FoundDepth, photo: Photo, settings: Settings, long_side: int, name: str) -> WholeDepth:
@@ -131,7 +160,7 @@ def _report(session: Session, output: Path, depth: WholeDepth, ending: str, seco
         told = f"relative disparity, larger is nearer, {TOP if ending == '.png' else 1} the nearest; it has no unit"
     cut = int((depth.values * 1000 > TOP).sum()) if unit == "mm" else 0
     session.say(f"{output}: {width}x{height}, {told}", f"  depth: {depth.source}")
-    session.say(*(f"  {question}" for question in questions(depth.unsure, depth.sky, window=False)))
+    session.say(*(f"  {question}" for question in questions(depth.unsure, depth.sky, depth.metric, window=False)))
     session.say(f"  to use it again: --depth {output} {read_again(depth.metric, ending)}")
     if cut:
         most = f"{TOP / 1000:g} m, which 16 bits cannot hold"

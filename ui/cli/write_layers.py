@@ -8,26 +8,31 @@ from functools import partial
 from pathlib import Path
 
 from ...core.errors import DioramaError
-from ...core.layer_files.layer_file import LayerFile
-from ...core.layer_files.write_layers import is_folder, write_layer_file
+from ...core.layer_changes.clean_plates import ANSWERS, MASKS, plate_files
+from ...core.layer_files.write_layers import is_folder, write_folder, write_layer_file
 from ...core.layer_pictures import layer_file_of
-from ...core.pipeline import build_diorama
+from ...core.mesh.texture_layout import PaintedTexels
+from ...core.pipeline import Diorama, build_diorama
 from ...core.raster.decode import read_file
+from ...core.raster.open_picture import DEPTH_FORMATS, READ_FORMATS
 from .flags import add_common, add_options, settings_from
 from .output_paths import check_target, put
 from .session import Session, peak_memory_mb
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "photo", type=Path, metavar="PHOTO|SCENE", help="JPEG, PNG, WebP, TIFF, HEIC or OpenEXR; or a .blend with a diorama"
-    )
-    parser.add_argument("--depth", type=Path, metavar="FILE", help="depth map: PNG, TIFF, EXR, NPY, NPZ or PFM")
+    parser.add_argument("photo", type=Path, metavar="PHOTO|SCENE", help=f"{READ_FORMATS}; or a .blend with a diorama")
+    parser.add_argument("--depth", type=Path, metavar="FILE", help=f"depth map: {DEPTH_FORMATS}")
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FOLDER|FILE.psd|FILE.ora|FILE.exr",
         help="a folder for PNGs and their layers.json, or one file: Photoshop, OpenRaster (Krita, GIMP) or OpenEXR (Nuke, Fusion, Blender)",
     )  # fmt: skip
     parser.add_argument("--diorama", metavar="NAME", help="which diorama of the scene, where it holds several")
+    parser.add_argument(
+        "--plates", action="store_true",
+        help="instead of layers, for each the picture and the mask (hole white) that inpainting programs take, into a folder",
+    )  # fmt: skip
+    parser.add_argument("--layer", metavar="NAME", default="", help='with --plates: the only layer to write, "hidden 1" for one')
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     add_common(parser)
     add_options(parser)
@@ -36,46 +41,69 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace, session: Session) -> None:
     """Builds as for a diorama, writes its layers and prints which."""
     started = time.perf_counter()
-    check_target(given.output, given.overwrite, [given.photo, given.depth], folder=is_folder(given.output))
-    if given.photo.suffix.lower() == ".blend":
-        size, file = _of_scene(given, session)
+    folder = given.plates or is_folder(given.output)
+    if given.plates and not is_folder(given.output):
+        raise DioramaError(f"{given.output} is the name of a file, and plates are a folder; choose another name.")
+    if given.layer and not given.plates:
+        raise DioramaError("--layer chooses a plate; pass --plates as well, or leave it out.")
+    check_target(given.output, given.overwrite, [given.photo, given.depth], folder=folder)
+    built, painted = _built(given, session)
+    size = [built.photo.camera.width, built.photo.camera.height]
+    place = partial(put, overwrite=given.overwrite)
+    if given.plates:
+        written = write_folder(given.output, plate_files(built, painted, given.layer), place, session.progress)
+        names = [path.stem for path in written if path.parent.name == MASKS]
+        session.say(f"{given.output}: {len(names)} pictures with masks: {', '.join(names)}", f"  fill them into {given.output / ANSWERS}")
     else:
-        if given.diorama:
-            raise DioramaError("--diorama names one in a scene, and this is a photo; leave it out.")
-        built = build_diorama(given.photo, given.depth, settings_from(given), session.progress, models=session.models)
-        size, file = [built.photo.camera.width, built.photo.camera.height], layer_file_of(built)
+        file = layer_file_of(built, painted)
         del built
-    written = write_layer_file(given.output, file, partial(put, overwrite=given.overwrite), session.progress)
-    session.say(f"{given.output}: {len(file.layers)} layers, front first: {', '.join(each.name for each in file.layers)}")
+        written, names = write_layer_file(given.output, file, place, session.progress), [each.name for each in file.layers]
+        session.say(f"{given.output}: {len(names)} layers, front first: {', '.join(names)}")
     session.result({
-        "output": str(given.output.absolute()), "files": [str(each.absolute()) for each in written],
-        "layers": [each.name for each in file.layers], "photo_size": size,
+        "output": str(given.output.absolute()), "files": [str(each.absolute()) for each in written], "layers": names, "photo_size": size,
         "seconds": round(time.perf_counter() - started, 4), "peak_memory_mb": peak_memory_mb(),
     })  # fmt: skip
 
 
-def _of_scene(given: argparse.Namespace, session: Session) -> tuple[list[int], LayerFile]:
-    """Size of the photo and layers of the diorama in a .blend; scripts in it are not run, and it is not saved."""
+def _built(given: argparse.Namespace, session: Session) -> tuple[Diorama, dict[str, PaintedTexels]]:
+    """The diorama, and what was painted on its textures."""
+    if given.photo.suffix.lower() == ".blend":
+        return _of_scene(given, session)
+    if given.diorama:
+        raise DioramaError("--diorama names one in a scene, and this is a photo; leave it out.")
+    return build_diorama(given.photo, given.depth, settings_from(given), session.progress, models=session.models), {}
+
+
+def _of_scene(given: argparse.Namespace, session: Session) -> tuple[Diorama, dict[str, PaintedTexels]]:
+    """The diorama in a .blend, which is not saved."""
+    from ...operators.layers.export_layers import built_in_scene
+
+    context, root = diorama_in_scene(given.photo, given.depth, given.diorama)
+    return built_in_scene(context, root, session.progress)
+
+
+def diorama_in_scene(scene: Path, depth: Path | None, name: str | None):
+    """Opens a .blend, without running scripts in it; Blender's context, and the root of the diorama of that name, or of the only one.
+
+    Raises DioramaError where there is none, or a `depth` was given, which the scene has.
+    """
     import bpy
 
-    from ...operators.output.export_layers import layers_in_scene
-    from ...operators.scene.root import find_root, kept_source
+    from ...operators.scene.root import find_root
 
-    if given.depth is not None:
-        raise DioramaError(f"{given.photo} knows its depth; leave --depth out.")
-    read_file(given.photo, "scene")
+    if depth is not None:
+        raise DioramaError(f"{scene} knows its depth; leave --depth out.")
+    read_file(scene, "scene")
     try:
-        bpy.ops.wm.open_mainfile(filepath=str(given.photo.absolute()), load_ui=False, use_scripts=False)
+        bpy.ops.wm.open_mainfile(filepath=str(scene.absolute()), load_ui=False, use_scripts=False)
     except RuntimeError:
-        raise DioramaError(f"{given.photo} cannot be opened as a scene; save it again in Blender.") from None
+        raise DioramaError(f"{scene} cannot be opened as a scene; save it again in Blender.") from None
     roots = {ob.name: ob for ob in bpy.data.objects if find_root(ob) == ob}
     names = ", ".join(sorted(roots))
     if not roots:
-        raise DioramaError(f"{given.photo} holds no diorama; name a scene that does, or a photo.")
-    if given.diorama is not None and given.diorama not in roots:
-        raise DioramaError(f'{given.photo} holds no diorama "{given.diorama}"; it holds {names}.')
-    if given.diorama is None and len(roots) > 1:
-        raise DioramaError(f"{given.photo} holds several dioramas; pass --diorama with one of {names}.")
-    root = roots[given.diorama or names]
-    size = [int(side) for side in kept_source(root).get("photo_size", ())]
-    return size, layers_in_scene(bpy.context, root, session.progress)
+        raise DioramaError(f"{scene} holds no diorama; name a scene that does, or a photo.")
+    if name is not None and name not in roots:
+        raise DioramaError(f'{scene} holds no diorama "{name}"; it holds {names}.')
+    if name is None and len(roots) > 1:
+        raise DioramaError(f"{scene} holds several dioramas; pass --diorama with one of {names}.")
+    return bpy.context, roots[name or names]

@@ -5,6 +5,7 @@ import bpy
 from ...operators.depth.brushes import DepthBrush
 from ...operators.depth.change_region import FlattenDepth, MoveDepth, PushDepth, RestoreDepth, SameDepth, SmoothDepth
 from ...operators.depth.click_region import SelectByClick
+from ...operators.depth.exchange_depth import ExportDepth, TakeEditedDepth
 from ...operators.depth.paint_depth import EditDepth, FillMask, PaintMask
 from ...operators.depth.pick_depth import PickDepth
 from ...operators.scene.depth_image import EDITED_KEY, MASK_KEY, image_on
@@ -32,6 +33,9 @@ def draw_painting(layout, root) -> None:
     row = layout.row(align=True)
     row.operator(EditDepth.bl_idname, text="Depth as Image", icon="IMAGE_DATA").target = "IMAGE"
     row.operator(EditDepth.bl_idname, text="Depth on Photo", icon="TPAINT_HLT").target = "PAINT"
+    row = layout.row(align=True)
+    row.operator(ExportDepth.bl_idname, icon="EXPORT")
+    row.operator(TakeEditedDepth.bl_idname, text="Take Back", icon="IMPORT")
     row = layout.row(align=True)
     row.enabled = image_on(root, EDITED_KEY) is not None
     row.operator(DepthBrush.bl_idname, text="Brush Nearer", icon="ADD").kind = "NEARER"

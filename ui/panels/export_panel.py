@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import bpy
 
+from ...operators.layers.export_layers import ExportLayers, ExportPlates
 from ...operators.output.export_diorama import FORMATS, ExportDiorama
-from ...operators.output.export_layers import ExportLayers
 from ...operators.scene.root import find_root
 from .tab import DioramaPanel
 
@@ -21,7 +21,9 @@ class PHOTO_DIORAMA_PT_export(DioramaPanel, bpy.types.Panel):
         row = self.layout.row(align=True)
         for name in FORMATS:
             row.operator(ExportDiorama.bl_idname, text=name).format = name
-        self.layout.operator(ExportLayers.bl_idname, icon="RENDERLAYERS")
+        row = self.layout.row(align=True)
+        row.operator(ExportLayers.bl_idname, text="Layers", icon="RENDERLAYERS")
+        row.operator(ExportPlates.bl_idname, text="Clean Plates", icon="IMAGE_ALPHA")
 
 
 def draw_entry(self, context) -> None:

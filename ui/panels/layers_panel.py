@@ -77,12 +77,11 @@ def draw_card(layout, root, active) -> None:
 
 def draw_update(layout, root) -> None:
     """Layers from a file, and whether it is watched."""
-    row = layout.row(align=True)
-    row.operator(UpdateLayers.bl_idname, text="Update Layers From", icon="IMPORT")
+    layout.operator(UpdateLayers.bl_idname, text="Update Layers From", icon="IMPORT")
     if LAYER_FILE_KEY in root:
         watching = watched.get(root.name)
         icon = "HIDE_OFF" if watching else "HIDE_ON"
-        row.operator(WatchLayers.bl_idname, text="Watch", icon=icon, depress=watching is not None).watch = watching is None
+        layout.operator(WatchLayers.bl_idname, text="Watch That File", icon=icon, depress=watching is not None).watch = watching is None
         if watching and watching.trouble:
             layout.label(text=watching.trouble, icon="ERROR")
 

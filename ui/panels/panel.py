@@ -109,7 +109,7 @@ def facts_told(source: dict, scale: float = 1.0) -> list[tuple[str, str]]:
     rows += [("Focal length", lambda: f"{_full_frame(source):.0f}\u00a0mm as on full frame, {source['focal_px']:,.0f}\u00a0px")]
     rows += [("", lambda: source["focal_source"])]
     rows += [("Depth", lambda: source["depth_source"])]
-    asked = questions(source.get("depth_unsure") is True, str(source.get("depth_sky_taken", "")), window=True)
+    asked = questions(source.get("depth_unsure") is True, str(source.get("depth_sky_taken", "")), source.get("metric") is True, window=True)
     rows += [("", lambda question=question: question) for question in asked]
     rows += [("Nearest", lambda: _distance(source["nearest_m"] * scale, source["metric"]))]
     rows += [("Middle", lambda: _distance(source["focus_m"] * scale, source["metric"]))]

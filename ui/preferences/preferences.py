@@ -6,10 +6,9 @@ import dataclasses
 
 import bpy
 
-from ... import __package__ as base_package
 from ...core.threads import ThreadSettings, use_threads
 from ...operators.building.properties import PhotoDioramaDefaults, declared, draw_options
-from ...operators.building.user_preferences import models_folder, preferences
+from ...operators.building.user_preferences import EXTENSION, models_folder, preferences
 from ..drop import set_drop
 from . import user_torch
 from .model_list import draw_models, propose_shared_models
@@ -23,7 +22,7 @@ def threads_property():
 class PhotoDioramaPreferences(bpy.types.AddonPreferences):
     """Shown in Blender's preferences below the extension"""
 
-    bl_idname = base_package
+    bl_idname = EXTENSION
 
     models_folder: bpy.props.StringProperty(
         name="Models Folder",

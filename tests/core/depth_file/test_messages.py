@@ -3,8 +3,9 @@
 import cv2
 import numpy as np
 import pytest
-from yard_depth import CASES, SKY, Z, in_metres, read
+from yard_depth import CASES, GROUND, HILLS, SKY, WALL, Z, in_metres, read
 
+from photo_diorama.core.depth.depth_map import depth_on_photo
 from photo_diorama.core.depth.find_depth import find_depth
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.photo.photo import load_photo
@@ -51,3 +52,30 @@ def test_a_depth_file_of_another_shape_beside_the_photo_is_named(tmp_path):
     np.save(tmp_path / "a_depth.npy", Z.T.copy())
     source = find_depth(load_photo(tmp_path / "a.jpg"), None, DepthSettings(), None).values.source
     assert "a_depth.npy has" in source
+
+
+def test_photo_and_depth_of_one_render(tmp_path):
+    """Blender's PNG and its File Output node; an EXR of a film that is transparent, with inverse depth."""
+    photo = load_photo(CASES / "c06.png")
+    found = find_depth(photo, CASES / "c06_depth.exr", DepthSettings(), None)
+    z = 1 / depth_on_photo(found.values, photo, DepthSettings(), 960, "c06").disparity
+    assert z.min() == pytest.approx(3) and z[SKY] > 1000 and "by Blender" in found.values.source
+    photo = load_photo(CASES / "c17.exr")
+    found = find_depth(photo, CASES / "c17_depth.npy", DepthSettings(), None)
+    z = 1 / depth_on_photo(found.values, photo, DepthSettings(), 960, "c17").disparity
+    assert z[120, 160] == pytest.approx(1, rel=0.02) and z[5, 5] > 30 and found.values.unsure
+
+
+def test_portrait_depth_with_near_and_far_exchanged_is_ordered_by_value():
+    photo = load_photo(CASES / "c26.jpg")
+    found = find_depth(photo, None, DepthSettings(), None)
+    z = 1 / depth_on_photo(found.values, photo, DepthSettings(), 960, "c26").disparity
+    assert found.origin == "photo" and not found.values.metric and "unit unknown" in found.values.source
+    assert z[GROUND] < z[WALL] < z[HILLS] <= z[SKY]
+
+
+def test_a_depth_of_another_aspect_is_refused_with_both_sizes():
+    photo = load_photo(CASES / "yard_low.jpg")
+    values = find_depth(photo, CASES / "yard_depth.png", DepthSettings(), None).values
+    with pytest.raises(DioramaError, match="320x240.*yard_low.jpg of 320x180"):
+        depth_on_photo(values, photo, DepthSettings(), 960, "yard_depth.png")

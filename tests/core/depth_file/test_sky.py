@@ -54,8 +54,8 @@ def test_what_a_sensor_did_not_see_of_a_room_is_unknown(tmp_path, hole):
 def test_where_a_sky_may_be_and_nothing_shows_it_the_question_is_asked(tmp_path):
     _, depth, _ = _with_hole(tmp_path, np.s_[:90, 60:260])
     assert depth.sky == "filled" and "where a sky may be" in depth.source
-    assert "--depth-sky farthest" in questions(False, depth.sky, window=False)[0]
-    assert "Infinite Depth Is" in questions(False, depth.sky, window=True)[0]
+    assert "--depth-sky farthest" in questions(False, depth.sky, True, window=False)[0]
+    assert "Infinite Depth Is" in questions(False, depth.sky, True, window=True)[0]
     z, depth, _ = _with_hole(tmp_path, np.s_[:90, 60:260], depth_sky="farthest")
     assert z[40, 160] > 1000 and depth.sky == ""
 
@@ -74,3 +74,18 @@ def _with_hole(tmp_path, hole, **options):
     millimetres[hole] = 0
     cv2.imwrite(str(tmp_path / "room_mm.png"), millimetres)
     return read(tmp_path / "room_mm.png", tmp_path / "room.png", **options)
+
+
+@pytest.mark.parametrize("ending", ["npy", "pfm"])
+def test_infinite_disparity_is_the_sky_where_it_is_as_large_and_else_unknown(tmp_path, ending):
+    """As stereo sets write what they know nothing of."""
+    disparity = np.where(Z > 70, np.inf, 384 / Z).astype(np.float32)
+    disparity[180:200, 40:80] = np.inf
+    if ending == "npy":
+        np.save(tmp_path / "disp0.npy", disparity)
+    else:
+        (tmp_path / "disp0.pfm").write_bytes(b"Pf\n320 240\n-1.0\n" + disparity[::-1].astype("<f4").tobytes())
+    z, depth, _ = read(tmp_path / f"disp0.{ending}")
+    assert z[SKY] > 50 and z[120, 223] == pytest.approx(4, rel=0.02) and not depth.known[190, 60] and z[190, 60] < 10
+    z, depth, _ = read(tmp_path / f"disp0.{ending}", depth_sky="unknown")
+    assert not depth.known[SKY] and "infinite is unknown" in depth.source

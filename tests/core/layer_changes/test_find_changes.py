@@ -9,6 +9,8 @@ from scenes import ALL
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.layer_changes.find_changes import find_changes
 from photo_diorama.core.layer_files.layer_file import FileLayer, LayerFile, placed
+from photo_diorama.core.layer_files.read_layers import read_layer_file
+from photo_diorama.core.layer_files.write_layers import write_layer_file
 from photo_diorama.core.layer_pictures import layer_file_of
 from photo_diorama.core.pipeline import StageCache, build_diorama
 from photo_diorama.core.settings import Settings
@@ -64,6 +66,22 @@ def test_a_file_that_nobody_changed_changes_nothing(build):
     built = build()
     found = find_changes(built, layer_file_of(built), "a.psd")
     assert found.edits is None and not found.paints and not found.told
+
+
+@pytest.mark.parametrize("file_name", ["folder", "a.psd", "a.ora", "a.exr"])
+def test_neither_does_one_of_any_format(build, tmp_path, file_name):
+    built = build()
+    write_layer_file(tmp_path / file_name, layer_file_of(built))
+    found = find_changes(built, read_layer_file(tmp_path / file_name), file_name)
+    assert found.edits is None and not found.paints and not found.told
+
+
+def test_a_new_layer_that_is_switched_off_is_left_out(build):
+    built = build()
+    file = with_new(layer_file_of(built), "cat", plate(layer_file_of(built), (40, 60, 70, 90)), 0)
+    off = replace(file, layers=(replace(file.layers[0], visible=False), *file.layers[1:]))
+    found = find_changes(built, off, "a.psd")
+    assert found.edits is None and found.told == ("cat is switched off and left out",)
 
 
 def test_what_was_painted_is_found_and_nothing_else(build):

@@ -79,13 +79,28 @@ def child(url: str, folder: Path) -> subprocess.Popen:
 
 
 def test_two_processes_download_one_file_once(server, tmp_path):
-    url = server.serve("/net", CONTENT, always=Fault(pace=0.02))
+    """However far apart they start: the file comes slowly until one says that it waits."""
+    waits = threading.Event()
+    url = server.serve("/net", CONTENT, always=Fault(until=waits))
     both = [child(url, tmp_path), child(url, tmp_path)]
-    said = sorted(process.communicate(timeout=30)[0] for process in both)
-    assert [process.returncode for process in both] == [0, 0]
+    said: dict[subprocess.Popen, str] = dict.fromkeys(both, "")
+
+    def listen(process: subprocess.Popen) -> None:
+        for line in process.stdout:
+            said[process] += line
+            if "Waiting for another download of net.pth" in line:
+                waits.set()
+
+    listeners = [threading.Thread(target=listen, args=(process,)) for process in both]
+    for listener in listeners:
+        listener.start()
+    assert waits.wait(60)
+    for process, listener in zip(both, listeners, strict=True):
+        assert process.wait(60) == 0
+        listener.join(10)
     assert_installed(tmp_path)
     assert server.ranges_asked("/net") == [None]
-    waited = [text for text in said if "Waiting for another download of net.pth" in text]
+    waited = [text for text in said.values() if "Waiting for another download of net.pth" in text]
     assert len(waited) == 1
     assert "is already there" in waited[0]
 

@@ -9,9 +9,10 @@ import bpy
 
 from ...core.edit_and_rebuild import Source, build_from
 from ...core.errors import DioramaError
-from ...core.layer_files.layer_file import LayerFile
+from ...core.layer_changes.clean_plates import ANSWERS, plate_files
+from ...core.layer_changes.clean_plates import INDEX as PLATES
 from ...core.layer_files.png_folder import INDEX
-from ...core.layer_files.write_layers import is_folder, write_layer_file
+from ...core.layer_files.write_layers import is_folder, write_folder, write_layer_file
 from ...core.layer_pictures import layer_file_of
 from ...core.mesh.texture_layout import PaintedTexels, carry_over
 from ...core.pipeline import Diorama, Progress
@@ -95,6 +96,39 @@ class ExportLayers(OnDiorama, BuildOperator, bpy.types.Operator):
         self.report({"INFO"}, f"{len(file.layers)} layers in {self._path}, {where}.")
 
 
+class ExportPlates(OnDiorama, BuildOperator, bpy.types.Operator):
+    """Write for each invented layer the picture and the mask (hole white) that inpainting programs take. Their answers, saved in the
+    folder "filled", come back with Update Layers From and the folder's plates.json"""
+
+    bl_idname = "photo_diorama.export_plates"
+    bl_label = "Export Clean Plates"
+
+    directory: bpy.props.StringProperty(name="Folder", description="The folder that the plates go to", subtype="DIR_PATH")
+    layer: bpy.props.StringProperty(name="Layer", description='The only layer to write, "hidden 1" for one; empty: all that are invented')
+    overwrite: bpy.props.BoolProperty(name="Overwrite", description="Replace the plates that are in the folder", default=False)
+    filter_folder: bpy.props.BoolProperty(default=True, options={"HIDDEN"}, description="Folders are shown")
+
+    def invoke(self, context, event):
+        self._in_thread = not bpy.app.background
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def prepare(self, context):
+        root = find_root(context.object)
+        if not self.directory:
+            raise DioramaError("No folder was chosen; choose one for the plates.")
+        self._path = Path(bpy.path.abspath(self.directory))
+        if not self.overwrite and (self._path / PLATES).exists():
+            raise DioramaError(f"{self._path} holds plates already; choose another folder or tick Overwrite.")
+        source = source_on(context, root)
+        self._painted = _paint_on(root, source)
+        return partial(build_from, source, edit_on(root))
+
+    def finish(self, context, built: Diorama):
+        files = write_folder(self._path, plate_files(built, _carried(self._painted, built), self.layer))
+        self.report({"INFO"}, f"{len(files) // 2} pictures with their masks in {self._path}; fill them into {ANSWERS}.")
+
+
 def _paint_on(root: bpy.types.Object, source: Source) -> dict[str, Paint]:
     return {role: paint for role, image in images_of(root).items() if (paint := find_paint(image, source.photo))}
 
@@ -108,11 +142,11 @@ def _carried(painted: dict[str, Paint], built: Diorama) -> dict[str, PaintedTexe
     }
 
 
-def layers_in_scene(context: bpy.types.Context, root: bpy.types.Object, progress: Progress) -> LayerFile:
-    """The layers of a diorama as it is, with its edits and what was painted on it. Raises as a build does."""
+def built_in_scene(context: bpy.types.Context, root: bpy.types.Object, progress: Progress) -> tuple[Diorama, dict[str, PaintedTexels]]:
+    """A diorama as it is, with its edits, and what was painted on its textures. Raises as a build does."""
     source = source_on(context, root)
     built = build_from(source, edit_on(root), progress)
-    return layer_file_of(built, _carried(_paint_on(root, source), built))
+    return built, _carried(_paint_on(root, source), built)
 
 
-register, unregister = bpy.utils.register_classes_factory((ExportLayers,))
+register, unregister = bpy.utils.register_classes_factory((ExportLayers, ExportPlates))
