@@ -39,8 +39,9 @@ class DioramaError(ValueError):
 
     def __init__(self, fault: str, kind: Kind = Kind.BAD_INPUT, *, window: str = "", command_line: str = ""):
         self.kind, self.fault = kind, fault
-        self.in_window = f"{fault}; {window}." if window else fault
-        super().__init__(f"{fault}; {command_line}." if command_line else fault)
+        before = f"{fault}; " if fault else ""
+        self.in_window = f"{before}{window}." if window else fault
+        super().__init__(f"{before}{command_line}." if command_line else fault)
 
 
 class Cancelled(Exception):

@@ -311,6 +311,8 @@ def check_option(f, value: Any) -> None:
 
 def _impossible(name: str, value: Any, asked: str) -> DioramaError:
     """The error for an option's value, which is called by its flag on the command line and by its words in the window."""
-    error = DioramaError(f"--{name.replace('_', '-')} is {value!r}; {asked}.")
-    error.in_window = f"{name.replace('_', ' ').title()} is {value!r}; {asked}."
-    return error
+    return DioramaError(
+        "",
+        window=f"{name.replace('_', ' ').title()} is {value!r}; {asked}",
+        command_line=f"--{name.replace('_', '-')} is {value!r}; {asked}",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -85,8 +86,12 @@ def find_given_depth(photo: Photo, settings: DepthSettings) -> FoundDepth | None
 def given_depth(photo: Photo, settings: DepthSettings) -> tuple[FoundDepth | None, list[str]]:
     """Depth in the photo or beside it, and why others that were there could not be used."""
     passed_over: list[str] = []
-    named = [(partial(_called_like_the_photo, file), file) for file in named_depths(photo.path)]
-    for bring, file in [(_in_the_photo, photo.path), (_beside_the_photo, photo.path), *named]:
+    ways: list[tuple[Callable[[Photo, DepthSettings], FoundDepth | None], Path]] = [
+        (_in_the_photo, photo.path),
+        (_beside_the_photo, photo.path),
+        *((partial(_called_like_the_photo, file), file) for file in named_depths(photo.path)),
+    ]
+    for bring, file in ways:
         try:
             found = bring(photo, settings)
             if found is not None:

@@ -140,9 +140,10 @@ def _check_header(path: Path, data: bytes) -> str | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             image = open_picture(data, str(path), DEPTH_KINDS)  # only the header, before anything is decoded
-            _check_size(path, *image.size)
+            width, height = image.size
+            _check_size(path, width, height)
             channels, bits = channels_of(image, data)
-            check_memory(*image.size, bytes_a_pixel(image.format, channels, bits), str(path))
+            check_memory(width, height, bytes_a_pixel(image.format, channels, bits), str(path))
             return image.format
     except Image.DecompressionBombError:  # Pillow checks a limit of its own for WebP
         raise DioramaError(f"{path} has more pixels than Pillow decodes of its kind; scale it down first.") from None

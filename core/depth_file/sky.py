@@ -9,8 +9,8 @@ import numpy as np
 from .direction import SIDE, seen_by_network
 from .unknown import enlarged, regions_as_of_a_sky
 
-SMALLEST = 0.02
-"""Smallest part of the picture that a sky without distances has; smaller regions are holes."""
+SMALLEST, SLIVER = 0.02, 0.001
+"""Smallest part of the picture that a sky without distances has, and of its other pieces at the top; smaller regions are holes."""
 TOLD = 0.05
 """Part of the picture from which on an unknown region that may be the sky is told."""
 FEWEST = 64
@@ -62,23 +62,25 @@ def sky_of_unknown(distances: np.ndarray, known: np.ndarray, unknown: np.ndarray
     """
     step = max(1, max(distances.shape) // SIDE)
     gap, where = unknown[::step, ::step], known[::step, ::step]
-    regions = regions_at_the_top(gap)
+    regions = regions_at_the_top(gap, SMALLEST)
     if not regions or (colour is not None and where.sum() < FEWEST):
         return np.zeros_like(unknown)
     if colour is not None:
         inverse = np.where(where, 1 / np.maximum(distances[::step, ::step], 1e-9), 0)
         evidence = _Evidence(inverse, where, colour)
         regions = [region for region in regions if evidence.is_sky(region)]
+        if regions:  # what poles and branches cut off from it
+            regions += [region for region in regions_at_the_top(gap, SLIVER) if evidence.place(region) <= FARTHER]
     return enlarged(np.any(regions, axis=0), step, unknown) if regions else np.zeros_like(unknown)
 
 
-def regions_at_the_top(gap: np.ndarray) -> list[np.ndarray]:
-    """The connected regions of (h, w) bool `gap` that touch the top, end above the bottom and are large."""
+def regions_at_the_top(gap: np.ndarray, smallest: float = SMALLEST) -> list[np.ndarray]:
+    """The connected regions of (h, w) bool `gap` that touch the top, end above the bottom and are that part of the picture or more."""
     import cv2
 
     count, labels, facts, _ = cv2.connectedComponentsWithStats(gap.astype(np.uint8), connectivity=8)
     top, height, area = (facts[:, column] for column in (cv2.CC_STAT_TOP, cv2.CC_STAT_HEIGHT, cv2.CC_STAT_AREA))
-    fitting = (top == 0) & (height < gap.shape[0]) & (area >= SMALLEST * gap.size)
+    fitting = (top == 0) & (height < gap.shape[0]) & (area >= smallest * gap.size)
     return [labels == number for number in range(1, count) if fitting[number]]
 
 
@@ -109,7 +111,7 @@ class _Evidence:
 
     def is_sky(self, region: np.ndarray) -> bool:
         """`region` (h, w) bool, unknown."""
-        place = float(np.percentile(np.searchsorted(self.ranks, self.seen[region]), 75)) / len(self.ranks)
+        place = self.place(region)
         if place > FARTHER:
             return False
         around = self._around(region)
@@ -117,6 +119,10 @@ class _Evidence:
         if predicted < PREDICTED * around or around < FLAT * self.nearest:
             return True
         return place <= FARTHEST and self._looks_like_sky(region)
+
+    def place(self, region: np.ndarray) -> float:
+        """The part of what is known that the network sees beyond three quarters of the region."""
+        return float(np.percentile(np.searchsorted(self.ranks, self.seen[region]), 75)) / len(self.ranks)
 
     def _around(self, region: np.ndarray) -> float:
         """Median inverse depth of what is known beside the region."""

@@ -15,7 +15,7 @@ from ..layers.regions import FEWEST, Disocclusion, Region
 from ..settings import HIDDEN_COLOUR, HIDDEN_EDGES
 from .deterministic import FillParts, on_the_rim
 from .inpainter import Exemplar, Painter, Step
-from .patch_match import RUNS
+from .patch_match import QUICK, RUNS
 
 BLOCK, MARGIN = 112, 16
 """Regions are completed in blocks of at most this many pixels a side, seen with this much around: the work goes by what is
@@ -26,6 +26,10 @@ PIXELS_AT_ONCE = 1 << 20
 @dataclass(frozen=True)
 class Learned(Exemplar):
     """The exemplar fill, completed by the built-in networks."""
+
+    def for_nested(self) -> Exemplar:
+        """The exemplar fill alone: on what invented surfaces hide the network's work hardly shows."""
+        return Exemplar(self.settings, QUICK)
 
     def edges(self, image: LayeredDepthImage, found: Disocclusion, context_width: float, step: Step) -> tuple[Disocclusion, Learned]:
         """Edges continue behind what the photo shows, where the settings ask for it."""

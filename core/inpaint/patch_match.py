@@ -21,8 +21,10 @@ from ..memory import ArrayCache
 from ..raster.nearest_known import nearest_known
 from .patch_search import PATCH_STEP, NearestNeighbourField, PatchSearch, PyramidLevel, Voting, patch_numbers, patches
 
-SEARCHES_FINE, SEARCHES_COARSE = 6, (20, 8, 8)
+SEARCHES_FINE, SEARCHES_COARSE = 3, (20, 8, 8)
 """Rounds of searching and voting: on levels between those two; then on the finest level below both, the next one, all coarser."""
+UNSEARCHED_REACH = 2
+"""How far from its centre a patch votes on a level that is not searched, pixels: neighbours then show the same picture anyway."""
 DEEPEST_HOLE = 3
 """The pyramid ends where no hole pixel is further than this from a known one, in pixels of that level."""
 SMALLEST, MOST_LEVELS, FEWEST_PATCHES = 24, 7, 40
@@ -129,7 +131,7 @@ def patch_match(level: PyramidLevel, radius: int, seed: int, long_side: int, eff
         nnf = nearest_field(now, radius) if nnf is None else upsampled_field(nnf, levels[number + 1], now, radius)
         if 0 < number < finest:
             continue  # where nothing is searched, only the field goes on to the finer level
-        filled, voting = now.smooth[now.hole], Voting(nnf, now, radius)
+        filled, voting = now.smooth[now.hole], Voting(nnf, now, radius if number >= finest else min(radius, UNSEARCHED_REACH))
         if number < len(levels) - 1:
             filled = voting(filled)
         if number >= finest:

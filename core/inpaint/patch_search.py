@@ -174,6 +174,7 @@ class Voting:
     """Voting on one level: hole pixels from the context patches that the field names."""
 
     def __init__(self, nnf: NearestNeighbourField, level: PyramidLevel, radius: int):
+        """`radius`: how far from its centre a patch votes, pixels; at most the patches' own."""
         self.nnf, self.shape = nnf, level.source.shape
         height, width = self.shape
         pad = radius + PATCH_STEP

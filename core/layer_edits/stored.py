@@ -14,6 +14,10 @@ from .edited_layers import AddedSurface, LayerEdits, Recut
 
 MOST_BYTES = 2**31
 """Bytes that the arrays of one diorama may take."""
+DAMAGED = (
+    ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError,
+)  # fmt: skip
+"""What reading a spoilt file of arrays raises."""
 MASKS = ("erased", "added", "present")
 
 
@@ -57,28 +61,28 @@ def from_bytes(data: bytes) -> LayerEdits | None:
                 (int(top), int(left), int(high), int(wide)), (int(rows), int(columns)), tuple(recuts), tuple(added),
                 tuple((str(role), str(card)) for role, card in about["cards"]),
             )  # fmt: skip
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        OSError,
-        EOFError,
-        zipfile.BadZipFile,
-        zlib.error,
-        NotImplementedError,
-        RuntimeError,
-    ):
+    except DAMAGED:
         return None
     return edits if _is_sound(edits) else None
 
 
 def _is_sound(edits: LayerEdits) -> bool:
     """Whether every array has the shape and kind that it must have."""
-    arrays = [
-        (name, value) for each in (*edits.recuts, *edits.added) for name, value in vars(each).items() if isinstance(value, np.ndarray)
-    ]
+    for recut in edits.recuts:
+        if not _is_number(recut.surface, 0):
+            return False
+    for each in edits.added:
+        plain = isinstance(each.name, str) and isinstance(each.origin, str) and {type(each.behind), type(each.replaces)} == {bool}
+        if not (plain and _is_number(each.number, 1)):
+            return False
+    named = [pair for each in (*edits.recuts, *edits.added) for pair in vars(each).items()]
+    arrays = [(name, value) for name, value in named if isinstance(value, np.ndarray)]
     kinds = all(value.dtype == (bool if name in MASKS else np.float32) for name, value in arrays)
     shapes = all(value.shape[:2] == edits.shape and value.ndim == (3 if name == "colour" else 2) for name, value in arrays)
     numbers = all(np.isfinite(value).all() for name, value in arrays if name not in MASKS)
+    numbers &= all((each.disparity[each.present] > 0).all() for each in edits.added if shapes)
     return len(edits.frame) == 4 and len(edits.shape) == 2 and min(*edits.shape, *edits.frame[2:]) > 0 and kinds and shapes and numbers
+
+
+def _is_number(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value < 2**31

@@ -239,8 +239,10 @@ def _read(data: bytes, headers: Headers, sources: list[_Source], kind: np.dtype)
                      for name, band in zip(names, read, strict=True)}  # fmt: skip
             for each in whole:
                 each.fill(start, [bands[name] for name in each.source.channels])
-    for each in whole:
+    while whole:  # let go one by one, as each is copied without its empty rows and columns
+        each = whole.pop(0)
         yield each.colour, each.disparity, each.mask
+        del each
 
 
 class _Whole:

@@ -29,13 +29,36 @@ Renderers may let a ray through that meets a vertex exactly; so no vertex stays 
 
 
 @dataclass(frozen=True)
+class Slots:
+    """The vertices at the four corners of a layer's pixels: regular ones follow from their place, the few others are listed.
+
+    An array of all would be the largest thing of a diorama.
+    """
+
+    first: int  # number of the layer's first regular vertex
+    odd: np.ndarray  # (4, h, w) bool: irregular, at top left, top right, bottom left, bottom right
+    at: np.ndarray  # (n,) int64: flat indices of those, sorted
+    vertex: np.ndarray  # (n,) int32: their numbers
+
+    def __getitem__(self, place: tuple[int, np.ndarray, np.ndarray]) -> np.ndarray:
+        """(n,) int32: the vertices at one slot of pixels, by rows and columns."""
+        slot, row, column = place
+        _, h, w = self.odd.shape
+        down, right = SLOT_STEP[slot]
+        number = (self.first + (row + down) * (w + 1) + column + right).astype(np.int32)
+        odd = np.flatnonzero(self.odd[slot, row, column])
+        number[odd] = self.vertex[np.searchsorted(self.at, (slot * h + row[odd]) * w + column[odd])]
+        return number
+
+
+@dataclass(frozen=True)
 class Vertices:
     """Vertex numbers for each pixel's four corners on each layer, and what the vertices are.
 
     Numbers below len(layers) * corners are regular: layer * corners + corner index; irregular ones follow.
     """
 
-    slots: tuple[np.ndarray, ...]  # per layer (4, h, w) int32: vertex at top left, top right, bottom left, bottom right
+    slots: tuple[Slots, ...]  # per layer
     regular: tuple[np.ndarray, ...]  # per layer (h + 1, w + 1) bool
     disparity: tuple[np.ndarray, ...]  # per layer (h + 1, w + 1) float32, right at regular corners
     irregular_corner: np.ndarray  # (n,) int32: corner index of each irregular vertex
@@ -75,11 +98,10 @@ def find_vertices(image: LayeredDepthImage) -> Vertices:
     """The vertices of all layers, shared wherever pixels are linked."""
     regular, disparity = zip(*(_regular(layer, k) for k, layer in enumerate(image.layers)), strict=True)
     h, w = image.shape
-    corner = np.arange((h + 1) * (w + 1), dtype=np.int32).reshape(h + 1, w + 1)
+    corner_count = (h + 1) * (w + 1)
     slots = []
-    for k in range(len(image.layers)):
-        slots.append(np.stack([corner[r : r + h, c : c + w] + k * corner.size for r, c in SLOT_STEP]))
-    irregular = _irregular_slots(image, regular)
+    odd = _irregular_slots(image, regular)
+    irregular = [np.flatnonzero(each) for each in odd]
     label, count = _join(image, irregular)
     corner_of = np.zeros(count, np.int32)
     values = np.concatenate([layer.disparity.ravel()[own % (h * w)] for layer, own in zip(image.layers, irregular, strict=True)])
@@ -93,10 +115,10 @@ def find_vertices(image: LayeredDepthImage) -> Vertices:
         r, c = np.divmod(pixel, w)
         step = np.array(SLOT_STEP)[slot]
         corner_of[mine] = (r + step[:, 0]) * (w + 1) + c + step[:, 1]
-        slots[k].ravel()[own] = len(image.layers) * corner.size + mine
+        slots.append(Slots(k * corner_count, odd[k], own, (len(image.layers) * corner_count + mine).astype(np.int32)))
     values = _keep_vertices_behind_occluders(image, slots, np.concatenate([d.ravel() for d in disparity] + [mean.astype(np.float32)]))
-    *disparity, mean = np.split(values, np.arange(1, len(disparity) + 1) * corner.size)
-    disparity = tuple(d.reshape(corner.shape) for d in disparity)
+    *disparity, mean = np.split(values, np.arange(1, len(disparity) + 1) * corner_count)
+    disparity = tuple(d.reshape(h + 1, w + 1) for d in disparity)
     nudge = _nudges(image)
     return Vertices(tuple(slots), regular, disparity, corner_of, mean, nudge + _smooth_silhouettes(image), nudge)
 
@@ -109,7 +131,7 @@ def _keep_vertices_behind_occluders(image: LayeredDepthImage, slots, values: np.
         hidden, before = image.layers[k].present, k - 1
         if image.layers[k].number:  # added by hand: where it lies behind the photo, it stays there
             hidden, before = hidden & image.layers[0].present & (image.layers[k].disparity < image.layers[0].disparity), 0
-        front, own = slots[before][:, hidden], slots[k][:, hidden]
+        front, own = _all_slots(slots[before], hidden), _all_slots(slots[k], hidden)
         apart = front != own
         pairs.append((front[apart], own[apart]))
     for _ in range(CHAIN):  # what is lowered may hide something itself
@@ -117,7 +139,7 @@ def _keep_vertices_behind_occluders(image: LayeredDepthImage, slots, values: np.
             np.minimum.at(values, own, np.maximum(values[front] - behind, values[front] / 2))
     if image.skirt:  # in front of the photo's surface, as the hidden layers are behind it
         over = image.layers[image.skirt].present
-        own, below = slots[image.skirt][:, over], slots[0][:, over]
+        own, below = _all_slots(slots[image.skirt], over), _all_slots(slots[0], over)
         apart = own != below
         np.maximum.at(values, own[apart], values[below[apart]] + behind)
     return values
@@ -140,13 +162,18 @@ def _regular(layer, k: int) -> tuple[np.ndarray, np.ndarray]:
     return regular, (d[:-1, :-1] + d[1:, :-1] + d[:-1, 1:] + d[1:, 1:]) * np.float32(0.25)
 
 
+def _all_slots(slots: Slots, where: np.ndarray) -> np.ndarray:
+    """(4, n) int32: all vertices of the pixels where (h, w) `where` is true."""
+    row, column = np.nonzero(where)
+    return np.stack([slots[slot, row, column] for slot in range(4)])
+
+
 def _irregular_slots(image: LayeredDepthImage, regular) -> list[np.ndarray]:
-    """Per layer the sorted flat indices slot * pixels + pixel of slots at irregular corners."""
+    """Per layer (4, h, w) bool: slots at irregular corners."""
     h, w = image.shape
     result = []
     for layer, fine in zip(image.layers, regular, strict=True):
-        slots = np.stack([layer.present & ~fine[r : r + h, c : c + w] for r, c in SLOT_STEP])
-        result.append(np.flatnonzero(slots))
+        result.append(np.stack([layer.present & ~fine[r : r + h, c : c + w] for r, c in SLOT_STEP]))
     return result
 
 

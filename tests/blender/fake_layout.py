@@ -49,7 +49,7 @@ class FakeLayout:
         assert 0 <= factor <= 1
         self.told.append(("progress", self.section, (text, factor)))
 
-    def operator(self, operator, text=None, icon="NONE"):
+    def operator(self, operator, text=None, icon="NONE", depress=False):
         group, name = operator.split(".")
         properties = getattr(getattr(bpy.ops, group), name).get_rna_type().properties  # raises for an unknown operator
         button = Button(properties)

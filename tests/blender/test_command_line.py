@@ -99,7 +99,7 @@ def test_values_out_of_range_are_bad_input(make, tmp_path):
     for flag, value in (("--long-side", "1"), ("--tear", "nan"), ("--fov", "200"), ("--passes", "99")):
         done = make(flag, value)
         assert done.code == 2
-        assert flag.strip("-").replace("-", "_") in one_sentence(done.err)
+        assert flag in one_sentence(done.err)
     assert make("--camera-move", "jump").code == 2
     assert make("--focal-px", "500", "--fov", "40").code == 2
     assert make("--long", "64").code == 2, "abbreviations would change their meaning with the next option"

@@ -91,11 +91,15 @@ def test_inspect_a_photo_without_depth_says_so(worker, tmp_path):
 def test_inspect_tells_the_depth_beside_the_photo(worker, tmp_path):
     name = "frame-000001.{}.png"  # as 7-Scenes calls them
     Image.fromarray(texture(48, 64)).save(tmp_path / name.format("color"))
-    Image.fromarray(np.full((48, 64), 1500, np.uint16)).save(tmp_path / name.format("depth"))
+    Image.fromarray(np.tile(np.linspace(900, 1500, 64, dtype=np.uint16), (48, 1))).save(tmp_path / name.format("depth"))
     facts, words = told(worker, "inspect", name.format("color"), cwd=tmp_path)
     assert facts["depth"] is None and facts["depth_beside"]["file"].endswith(name.format("depth"))
     assert facts["depth_beside"]["metric"] and name.format("depth") in words
     assert facts["auto"] == "the depth file beside the photo"
+    Image.fromarray(np.full((48, 64), 1500, np.uint16)).save(tmp_path / name.format("depth"))
+    facts, words = told(worker, "inspect", name.format("color"), cwd=tmp_path)
+    assert facts["depth_beside"] is None and "same depth everywhere" in facts["depth_not_used"][0] and "not used: " in words
+    assert "built-in" in facts["auto"]
 
 
 def test_inspect_every_real_photo(worker, tmp_path, shared):
@@ -227,7 +231,7 @@ def test_what_cannot_be_is_told(worker, tmp_path):
         (["--output", "depth_of.npy"], "--overwrite"),
         (["--output", "street.png/d.npy"], "street.png"),
         (["--output", "d.npy", "--estimator", "midas_v21_small"], "models download midas_v21_small"),
-        (["--output", "d.npy", "--long-side", "1"], "long_side"),
+        (["--output", "d.npy", "--long-side", "1"], "--long-side"),
     ):
         done = worker.run("depth", photo, *flags, cwd=tmp_path)
         assert done.code == 2 and said in one_sentence(done.err), flags

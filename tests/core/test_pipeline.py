@@ -12,7 +12,7 @@ from photo_diorama.core.pipeline import StageCache, build_diorama
 from photo_diorama.core.settings import Settings
 
 SETTINGS = Settings().with_values({"border": 0.2, "depth_kind": "metric"})
-STAGES = ["photo", "found", "depth", "image", "mesh"]
+STAGES = ["photo", "depth", "image", "mesh"]
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_what_comes_out_belongs_together(files):
         ({"hidden_width": 0.03}, "image"),
         ({"tear": 0.05}, "image"),
         ({"long_side": 100}, "depth"),
-        ({"near_distance": 3.0}, "found"),
+        ({"near_distance": 3.0}, "depth"),
         ({"fov": 70.0}, "photo"),
     ],
 )

@@ -4,7 +4,6 @@ import os
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
@@ -78,7 +77,7 @@ def test_a_task_that_always_crashes_is_given_up(pool):
     outcomes = dict(pool(2).run(["crash", "a", "killed", "b"], lambda do: {"do": do}))
     assert (outcomes["a"].answer["did"], outcomes["b"].answer["did"]) == ("a", "b")
     assert outcomes["crash"].result == "crashed" and "ended with" in outcomes["crash"].error
-    assert outcomes["killed"].result == "out of memory"
+    assert outcomes["killed"].result == ("crashed" if os.name == "nt" else "out of memory")  # no signal tells it there
 
 
 def test_last_words_are_kept(pool, tmp_path):
@@ -95,7 +94,7 @@ def test_a_hang_is_ended_and_slow_work_is_not(pool):
     assert len([t for t in told if t[:2] == ("slow", "slow")]) == 12
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the system does not tell a process's memory")
+@pytest.mark.skipif(sys.platform != "linux", reason="the system does not tell a process's memory")  # Wine has /proc of its host
 def test_memory_beyond_the_limit_is_ended(pool):
     assert came(pool(1, Limits(200_000_000, 20.0, 50)), "grow", "a") == [("a", "a"), ("grow", "out of memory")]
 
@@ -143,7 +142,7 @@ def test_a_program_that_does_not_start_is_told(tmp_path):
         list(pool.run(["a", "b"], lambda do: {"do": do}))
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the system does not tell a process's memory")
+@pytest.mark.skipif(sys.platform != "linux", reason="the system does not tell a process's memory")  # Wine has /proc of its host
 def test_a_process_that_has_grown_past_half_of_its_memory_is_renewed(pool):
     """It is within its limit, but the next photo might not be."""
     tasks = ["a", "keep", "b", "c"]

@@ -5,7 +5,10 @@ import numpy as np
 import pytest
 from yard_depth import CASES, SKY, Z, in_metres, read
 
-from photo_diorama.core.depth.depth_map import questions
+from photo_diorama.core.depth.depth_map import depth_on_photo, questions
+from photo_diorama.core.depth.find_depth import find_depth
+from photo_diorama.core.photo.photo import load_photo
+from photo_diorama.core.settings import DepthSettings
 
 
 def test_the_sky_of_a_depth_camera_is_far(tmp_path):
@@ -89,3 +92,32 @@ def test_infinite_disparity_is_the_sky_where_it_is_as_large_and_else_unknown(tmp
     assert z[SKY] > 50 and z[120, 223] == pytest.approx(4, rel=0.02) and not depth.known[190, 60] and z[190, 60] < 10
     z, depth, _ = read(tmp_path / f"disp0.{ending}", depth_sky="unknown")
     assert not depth.known[SKY] and "infinite is unknown" in depth.source
+
+
+def test_infinity_where_the_photo_shows_something_near_is_a_hole(tmp_path):
+    """1 / 0 of a disparity that was not found, in a corner of a room."""
+    _with_hole(tmp_path, np.s_[:60, :120])
+    metres = cv2.imread(str(tmp_path / "room_mm.png"), cv2.IMREAD_UNCHANGED) / np.float32(1000)
+    np.save(tmp_path / "z.npy", np.where(metres == 0, np.inf, metres))
+    z, depth, _ = read(tmp_path / "z.npy", tmp_path / "room.png")
+    assert z.max() < 100 and not depth.known[30, 60] and "nothing far there" in depth.source
+
+
+def test_the_sky_of_a_recording_that_lies_beside_the_photo_is_far(tmp_path):
+    """Its unit is known by its name, so that no number was weighed."""
+    (tmp_path / "image.jpg").write_bytes((CASES / "yard.jpg").read_bytes())
+    cv2.imwrite(str(tmp_path / "arkit_depth.png"), np.where(Z > 70, 0, Z * 1000).astype(np.uint16))
+    photo = load_photo(tmp_path / "image.jpg")
+    for sky in ("auto", "farthest", "unknown"):
+        settings = DepthSettings(depth_sky=sky)
+        depth = depth_on_photo(find_depth(photo, None, settings, None).values, photo, settings, 960, "arkit")
+        assert (1 / depth.disparity[SKY] > 1000) == (sky != "unknown") and not depth.known[SKY]
+        assert depth.sky == ("far" if sky == "auto" else "") and depth.metric
+
+
+def test_a_sliver_of_sky_between_two_poles_is_far(tmp_path):
+    metres = np.where(Z > 70, np.float32(0), Z)
+    metres[:100, 250:254] = metres[:100, 262:266] = 4
+    np.save(tmp_path / "z.npy", metres)
+    z, depth, _ = read(tmp_path / "z.npy")
+    assert z[10, 258] > 1000 and z[10, 252] < 10 and depth.sky == "far"

@@ -200,7 +200,7 @@ def test_nothing_recognisable_stands_in_the_border_as_in_a_mirror(inpainter):
 
 @pytest.mark.parametrize("name, border, nested", [("diffusion", None, None), ("exemplar", QUICK, QUICK), ("learned", QUICK, QUICK)])
 def test_what_hardly_shows_costs_little(name, border, nested):
-    """The border and what invented surfaces hide are searched less; the network paints only the second."""
+    """The border and what invented surfaces hide are searched less, and no network paints there."""
     chosen = choose_inpainter(InpaintSettings(inpainter=name))
     assert chosen.for_border().effort == border and type(chosen.for_border()).__name__ in ("Deterministic", "Exemplar")
-    assert chosen.for_nested().effort == nested and type(chosen.for_nested()) is type(chosen)
+    assert chosen.for_nested().effort == nested and type(chosen.for_nested()).__name__ in ("Deterministic", "Exemplar")

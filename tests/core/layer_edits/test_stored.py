@@ -1,6 +1,9 @@
 """What a scene keeps of edited surfaces comes back equal; what is damaged is nothing."""
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from photo_diorama.core.layer_edits.edited_layers import AddedSurface, LayerEdits, Recut
 from photo_diorama.core.layer_edits.stored import as_bytes, from_bytes
@@ -27,6 +30,21 @@ def test_what_is_damaged_is_nothing():
         found = from_bytes(bytes(spoilt))
         assert found is None or isinstance(found, LayerEdits)
     assert from_bytes(b"") is None and from_bytes(data[:100]) is None
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        lambda e: replace(e, recuts=(replace(e.recuts[0], surface="1"),)),
+        lambda e: replace(e, recuts=(replace(e.recuts[0], surface=-1),)),
+        lambda e: replace(e, added=(replace(e.added[0], behind=1),)),
+        lambda e: replace(e, added=(replace(e.added[0], disparity=-e.added[0].disparity),)),
+        lambda e: replace(e, added=(replace(e.added[0], disparity=e.added[0].disparity[:5]),)),
+        lambda e: replace(e, frame=(0, 0, 0, 5)),
+    ],
+)
+def test_what_makes_no_sense_is_nothing(spoilt):
+    assert from_bytes(as_bytes(spoilt(made()))) is None
 
 
 def test_on_another_grid_it_lies_at_the_same_place_of_the_photo():

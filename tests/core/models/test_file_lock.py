@@ -94,9 +94,9 @@ def test_two_processes_download_one_file_once(server, tmp_path):
     listeners = [threading.Thread(target=listen, args=(process,)) for process in both]
     for listener in listeners:
         listener.start()
-    assert waits.wait(60)
+    assert waits.wait(150)
     for process, listener in zip(both, listeners, strict=True):
-        assert process.wait(60) == 0
+        assert process.wait(150) == 0
         listener.join(10)
     assert_installed(tmp_path)
     assert server.ranges_asked("/net") == [None]
