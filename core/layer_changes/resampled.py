@@ -42,7 +42,7 @@ KERNELS: tuple[Scale, ...] = (
 
 def scaled_alike(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
     """`ours`, straight (h, w, 4), at the size of `theirs`: (m, n, 4) float32 from 0 to 1, or linear colours."""
-    size, best, least = theirs.shape[:2], KERNELS[0], np.inf
+    size, best, least = (theirs.shape[0], theirs.shape[1]), KERNELS[0], np.inf
     alpha = ours[..., 3].astype(np.float32) / TOP[ours.dtype]
     green = ours[..., 1].astype(np.float32) / TOP[ours.dtype] * alpha
     seen = theirs[..., 3] >= TOP[theirs.dtype] / 2
