@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 import warnings
@@ -94,7 +95,11 @@ class DepthForm(nn.Module):
 
     def half(self, photo: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
         """All outputs at half the photo's size."""
-        decoder, maps = self.network.decoder, self.network.encoder(photo * 2 - 1)
+        return self.decoded(self.network.encoder(photo * 2 - 1), place)
+
+    def decoded(self, maps: list[torch.Tensor], place: torch.Tensor) -> torch.Tensor:
+        """The same from the encoder's feature maps."""
+        decoder = self.network.decoder
         first, _, second = decoder.whole
         whole = per_pixel(second, F.relu(per_pixel(first, F.adaptive_avg_pool2d(maps[-1], 1))))
         x = decoder.units[-1](F.relu(decoder.lateral[-1](maps[-1]) + decoder.place(place) + whole))
@@ -102,6 +107,18 @@ class DepthForm(nn.Module):
             x = F.interpolate(decoder.narrow[level](x), scale_factor=2.0, mode="bilinear", align_corners=False)
             x = decoder.units[level](F.relu(x + decoder.lateral[level](maps[level])))
         return decoder.head(x)
+
+
+class ShiftedDepthForm(DepthForm):
+    """The same with its shift."""
+
+    def forward(self, photo: torch.Tensor, place: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        maps, head = self.network.encoder(photo * 2 - 1), self.network.shift
+        answer = F.interpolate(self.decoded(maps, place), scale_factor=2.0, mode="bilinear", align_corners=False)
+        means = F.adaptive_avg_pool2d(maps[built_in.SHIFT_TAP], 1)
+        part = torch.sigmoid(per_pixel(head.second, F.relu(per_pixel(head.first, means))))
+        least, most = built_in.SHIFT_RANGE
+        return answer, least * torch.exp(math.log(most / least) * part)
 
 
 class SilhouettesForm(DepthForm):
@@ -132,6 +149,9 @@ def depth_form(weights: Path | None) -> Form:
     network = built_in.load_network(weights)
     form = DepthForm(built_in.load_network(weights))
     facts = {"multiple": built_in.STRIDE, "long_side": built_in.LONG_SIDE}
+    if network.shift is not None:
+        form, names = ShiftedDepthForm(built_in.load_network(weights)), ("disparity", "shift")
+        return Form(form, lambda photo, place: dict(zip(names, network.with_shift(photo), strict=True)), _photo_and_place, names, facts)
     if network.outputs == 1:
         return Form(form, lambda photo, place: {"disparity": network(photo)[:, None]}, _photo_and_place, ("disparity",), facts)
     names = ("disparity", "sky")

@@ -34,6 +34,13 @@ class BuiltInDepth:
 
     disparity: np.ndarray  # (h, w) float32 relative inverse depth: larger is nearer, scale and shift are unknown
     boundary: np.ndarray | None  # (h, w) float32 0..1: probability of an occlusion boundary; None for a photo too small to tell
+    shift: float  # with disparity on 0..1, shift + it has its zero at infinity
+
+    @property
+    def from_infinity(self) -> np.ndarray:
+        """(h, w) float32 inverse depth of unknown scale whose zero is at infinity."""
+        least, most = float(self.disparity.min()), float(self.disparity.max())
+        return self.disparity * np.float32(1 / max(most - least, 1e-9)) + np.float32(self.shift - least / max(most - least, 1e-9))
 
 
 def estimate_with_edges(colour: np.ndarray) -> BuiltInDepth:
@@ -42,12 +49,14 @@ def estimate_with_edges(colour: np.ndarray) -> BuiltInDepth:
     The network's levels are right at its training size; ears, legs and hands show only at larger sizes. The photo is enlarged for
     that, at most `LARGEST_ENLARGEMENT` times.
     """
-    levels = estimate_built_in(colour)
+    said = predict(colour)
+    levels, shift = said["disparity"], float(said["shift"][0, 0])
     sides = [side for side in EDGE_SIDES if side <= LARGEST_ENLARGEMENT * max(colour.shape[:2])]
     if not sides:
-        return BuiltInDepth(levels, None)
-    said = [predict(colour, side, mirrored=False, network=load(SILHOUETTES)) for side in sides]
-    return BuiltInDepth(join_scales(levels, [each["disparity"] for each in said]), _mean([each["boundary"] for each in said]))
+        return BuiltInDepth(levels, None, shift)
+    sharp = [predict(colour, side, mirrored=False, network=load(SILHOUETTES)) for side in sides]
+    joined = join_scales(levels, [each["disparity"] for each in sharp])
+    return BuiltInDepth(joined, _mean([each["boundary"] for each in sharp]), shift)
 
 
 def _mean(maps: list[np.ndarray]) -> np.ndarray:

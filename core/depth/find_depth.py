@@ -181,7 +181,7 @@ def estimate_depth(photo: Photo, key: str, device: str, models: Path | None) -> 
 def _by_built_in(photo: Photo, remark: str) -> FoundDepth:
     """Depth by the built-in network, which needs no PyTorch."""
     said = estimate_with_edges(_eight_bits(photo))
-    found = _estimated(said.disparity, False, f"estimated by the built-in network; {remark}", BUILT_IN)
+    found = _estimated(said.from_infinity, False, f"estimated by the built-in network; {remark}", BUILT_IN, zero_is_far=True)
     return replace(found, values=replace(found.values, boundary=said.boundary))
 
 

@@ -77,7 +77,7 @@ def test_a_fresh_estimate_by_a_model(blender, root, monkeypatch):
     from photo_diorama.core.depth import find_depth
 
     rows = np.linspace(0.2, 1.0, 24, dtype=np.float32)
-    monkeypatch.setattr(find_depth, "estimate_with_edges", lambda picture: BuiltInDepth(np.tile(rows[:, None], (1, 32)), None))
+    monkeypatch.setattr(find_depth, "estimate_with_edges", lambda picture: BuiltInDepth(np.tile(rows[:, None], (1, 32)), None, 1 / 60))
     before = everything()
     told = blender.ops.photo_diorama.update_from(what="ESTIMATE", estimator="built-in", depth_kind="auto")
     assert told == {"FINISHED"}
@@ -146,7 +146,7 @@ def test_redo_of_an_import_of_several_photos_repeats_no_slow_stage(blender, stre
 
     def estimate(picture):
         calls.append(1)
-        return BuiltInDepth(np.tile(rows[:, None], (1, 32)), None)
+        return BuiltInDepth(np.tile(rows[:, None], (1, 32)), None, 1 / 60)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(find_depth, "estimate_with_edges", estimate)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from photo_diorama.core.built_in.depth import WEIGHTS, estimate_built_in, network_size, predict, shrunk
+from photo_diorama.core.built_in.depth import WEIGHTS, estimate_built_in, estimate_with_edges, network_size, predict, shrunk
 from photo_diorama.core.built_in.onnx_network import OnnxNetwork, load
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.settings import HIDDEN_COLOUR, HIDDEN_EDGES
@@ -76,6 +76,30 @@ def test_beats_the_small_published_network_on_real_truth(shared):
         scores.append(spearmanr(guess[valid], nearness[valid])[0])
     assert min(scores) > 0.45
     assert np.mean(scores) > 0.577 + 0.1  # METER's mean over the test split, and a clear margin.
+
+
+def test_far_over_near_is_about_right_on_real_truth(shared):
+    """Rooms and table tops, none of them in training: the farthest is some times as far as the nearest, not sixty times."""
+    import cv2
+
+    folder, factors = shared / "data" / "rgbd_pairs" / "nyu_sun_tum_redwood_samples", []
+    if not folder.is_dir():
+        pytest.skip(f"reference data not found in {folder}")
+    for path in sorted(folder.glob("*.jpg")):
+        code = cv2.imread(str(path.with_suffix(".png")), cv2.IMREAD_UNCHANGED).astype(np.float32)
+        found = estimate_with_edges(np.ascontiguousarray(cv2.imread(str(path))[:, :, ::-1])).from_infinity
+        depth = 1 / cv2.resize(found, code.shape[::-1], interpolation=cv2.INTER_LINEAR)[code > 0]
+        ratio, true = (float(np.divide(*np.percentile(values, (95, 5)))) for values in (depth, code[code > 0]))
+        factors.append(max(ratio / true, true / ratio))
+    assert len(factors) >= 7 and np.median(factors) < 1.6  # with the farthest at sixty times the nearest: 4.5
+
+
+def test_the_shift_moves_the_far_end_and_nothing_else():
+    said = estimate_with_edges(made_photo())
+    relative = (said.disparity - said.disparity.min()) / np.ptp(said.disparity)
+    np.testing.assert_allclose(said.from_infinity, relative + said.shift, atol=1e-5)
+    mirrored = estimate_with_edges(np.ascontiguousarray(made_photo()[:, ::-1]))
+    assert mirrored.shift == pytest.approx(said.shift, rel=0.01)
 
 
 @pytest.mark.parametrize(

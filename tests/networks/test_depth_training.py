@@ -140,7 +140,7 @@ def test_training_starts_from_the_shipped_weights_goes_on_and_is_read(tmp_path):
     assert 0 < first["step"] < second["step"] and first["seconds"] < second["seconds"]
     stored = load_file(str(folder / "embedded_depth.safetensors"))
     assert {value.dtype for value in stored.values()} == {torch.float16}
-    assert net.form_of(stored) == ("lite0", 2)
+    assert net.form_of(stored) == ("lite0", 2, False)
     network = net.load_network(folder / "embedded_depth.safetensors")
     disparity, sky = network.both(torch.rand(1, 3, 64, 96))
     assert disparity.shape == sky.shape == (1, 1, 64, 96) and float(disparity.detach().min()) >= 0
@@ -231,3 +231,51 @@ def test_a_crop_without_any_depth_costs_nothing_and_spoils_nothing(monkeypatch):
     terms = edges.objective(guess, torch.zeros(2, 16, 16), batch, inverse, valid)
     sum(terms.values()).backward()
     assert all(bool(torch.isfinite(value)) for value in terms.values()) and bool(torch.isfinite(guess.grad).all())
+
+
+@pytest.fixture
+def train_shift(monkeypatch):
+    """That script, with the modules of its own folder and not another training's of the same name."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    for name in ("samples", "train", "losses", "pretrained"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    yield load("train_shift")
+    for name in ("samples", "train", "losses", "pretrained"):
+        sys.modules.pop(name, None)
+
+
+def shifted_pictures(train_shift, count: int = 400):
+    """Pictures whose feature 5 tells the shift, and what the network says of them: true inverse depth on 0..1 without its shift."""
+    rng = np.random.default_rng(2)
+    means = rng.normal(size=(count, 112)).astype(np.float32)
+    shift = np.exp(np.clip(1.5 * means[:, 5], -2.5, 2))[:, None] * 0.3
+    found = np.sort(rng.random((count, 5)), axis=1).astype(np.float32)
+    found[:, 0] *= 0.1
+    names = np.array([f"made_{k}" for k in range(count)])
+    return train_shift.Pictures(means, found, (found + shift).astype(np.float32), names, names)
+
+
+def test_the_shift_is_learned_from_what_tells_it(train_shift):
+    pictures = shifted_pictures(train_shift)
+    learned = train_shift.fit(pictures[np.arange(300)])
+    others = pictures[np.arange(300, 400)]
+    assert train_shift.factor(learned, others) < 1.45 < 1.7 < min(train_shift.factor(s, others) for s in (0.1, 0.2, 0.3, 0.5, 1.0))
+
+
+def test_a_head_for_the_shift_is_trained_and_exported_and_leaves_the_depth_alone(tmp_path):
+    pytest.importorskip("onnx")
+    from photo_diorama.core.built_in.onnx_network import OnnxNetwork
+    from photo_diorama.core.networks.depth import built_in as net
+
+    sys.path.insert(0, str(ROOT / "training"))
+    from export_onnx import depth_form, export
+
+    weights = tmp_path / "shift" / "embedded_depth.safetensors"
+    run("train_shift.py", "--rendered", str(made_cache(tmp_path)), "--run", str(weights.parent))
+    network, shipped = net.load_network(weights), net.load_network()
+    photo = torch.rand(1, 3, 64, 96)
+    assert torch.equal(network(photo), shipped(photo))
+    least, most = net.SHIFT_RANGE
+    assert least <= float(network.with_shift(photo)[1]) <= most
+    assert export(depth_form(weights), tmp_path / "shifted.onnx") < 1e-4
+    assert OnnxNetwork.read(tmp_path / "shifted.onnx").facts["outputs"] == ["disparity", "shift"]

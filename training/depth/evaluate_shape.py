@@ -21,7 +21,7 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tests")]
 
 import conftest  # noqa: F401  (makes the checkout importable as photo_diorama)
 from pairs import read_collection, read_room, read_stereo
-from photo_diorama.core.networks.depth.built_in import LONG_SIDE, infer, load_network
+from photo_diorama.core.networks.depth.built_in import LONG_SIDE, infer, infer_shift, load_network
 from samples import is_held_back
 from shape_measures import far_over_near, flatness, ramp_width, silhouettes, zeroed
 
@@ -103,7 +103,8 @@ def main() -> None:
         for side in options.side:
             rows: dict[str, list] = {}
             for scene in scenes:
-                guess = zeroed(infer(network, scene.photo, side), network.outputs == 2)
+                shift = None if network.shift is None else infer_shift(network, scene.photo)
+                guess = zeroed(infer(network, scene.photo, side), network.outputs == 2, shift)
                 rows.setdefault(scene.collection, []).append(measure(guess, scene))
             for name, found in rows.items():
                 values = [np.nanmedian(column) if np.isfinite(column).any() else float("nan") for column in np.array(found).T]

@@ -13,11 +13,15 @@ JUMP = 0.05  # of the range, across two pixels at EDGE_SIDE
 TOLERANCE = 2  # px at EDGE_SIDE
 
 
-def zeroed(disparity: np.ndarray, shift_known: bool) -> np.ndarray:
-    """Inverse depth that is never below a thousandth of its largest value; with an unknown shift the least becomes a hundredth."""
+def zeroed(disparity: np.ndarray, shift_known: bool, shift: float | None = None) -> np.ndarray:
+    """Inverse depth that is never below a thousandth of its largest value; with an unknown shift the least becomes a hundredth.
+
+    `shift` is what the network says of it, in parts of the range.
+    """
     if not shift_known:
         low, high = float(disparity.min()), float(disparity.max())
-        disparity = 0.01 + 0.99 * (disparity - low) / max(high - low, 1e-9)
+        relative = (disparity - low) / max(high - low, 1e-9)
+        disparity = 0.01 + 0.99 * relative if shift is None else relative + np.float32(shift)
     return np.maximum(disparity, 1e-3 * float(disparity.max()))
 
 

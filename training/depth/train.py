@@ -203,6 +203,8 @@ def begin(options: argparse.Namespace) -> EmbeddedDepthNet:
         return network.to(options.device, memory_format=torch.channels_last)
     state = network.state_dict()
     for name, value in load_network(options.start).state_dict().items():
+        if name.startswith("shift."):
+            continue  # this network's zero is at infinity
         if state[name].shape == value.shape:
             state[name].copy_(value)
         else:

@@ -89,6 +89,8 @@ def begin(options) -> EmbeddedDepthNet:
     network = EmbeddedDepthNet(options.variant, outputs=2)
     state = network.state_dict()
     for name, value in load_network(options.start).state_dict().items():
+        if name not in state:
+            continue  # the head for the shift
         state[name][: value.shape[0]].copy_(value) if value.dim() else state[name].copy_(value)
     network.encoder.requires_grad_(False)
     return network.to(options.device, memory_format=torch.channels_last)

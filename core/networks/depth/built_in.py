@@ -6,6 +6,7 @@ RefineNet (Lin et al. 2017) do. Trained by `training/depth`; in use it runs thro
 `docs/model_cards/embedded_depth.md`.
 """
 
+import math
 from itertools import pairwise
 from pathlib import Path
 
@@ -37,6 +38,8 @@ LITE2_STAGES = (
 VARIANTS = {"lite0": STAGES, "lite2": LITE2_STAGES}
 TAPS = (0, 1, 2, 4, 6)  # The last stage at each of the strides 2, 4, 8, 16, 32.
 DECODER_CHANNELS = (24, 40, 64, 96, 128)
+SHIFT_TAP, SHIFT_HIDDEN, SHIFT_RANGE = 3, 32, (0.01, 3.0)
+"""Feature map whose means tell the shift (the one at stride 16), units of the layer between, least and largest shift."""
 
 
 class SamePadConv(nn.Conv2d):
@@ -147,18 +150,40 @@ class Decoder(nn.Module):
         return self.head(x)
 
 
+class ShiftHead(nn.Module):
+    """Means of feature maps to the shift that relative inverse depth lacks, (N,): with inverse depth on 0..1 of the picture, shift + it
+    is inverse depth whose zero is at infinity, at any scale. The depth of the picture spans (shift + 1) / shift."""
+
+    def __init__(self, tap_channels: tuple[int, ...]):
+        super().__init__()
+        self.first = nn.Linear(tap_channels[SHIFT_TAP], SHIFT_HIDDEN)
+        self.second = nn.Linear(SHIFT_HIDDEN, 1)
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        return self.of(maps[SHIFT_TAP].mean((2, 3)))
+
+    def of(self, means: Tensor) -> Tensor:
+        """The shift for means of features, (N, C) to (N,), within SHIFT_RANGE."""
+        least, most = SHIFT_RANGE
+        part = torch.sigmoid(self.second(functional.relu(self.first(means)))[:, 0])
+        return least * torch.exp(math.log(most / least) * part)
+
+
 class EmbeddedDepthNet(nn.Module):
     """Photo to relative inverse depth: (N, 3, H, W) RGB in 0..1 to (N, H, W), larger = nearer, scale and shift unknown.
 
     H and W are multiples of 32. The encoder was trained on pixels scaled to -1..1, which is done here. A network of two
-    `outputs` (see `training/depth`) has as its second the logit of sky, or that of an occlusion boundary.
+    `outputs` (see `training/depth`) has as its second the logit of sky, or that of an occlusion boundary. `shift` is its head for the
+    shift, where it has one.
     """
 
-    def __init__(self, variant: str = "lite0", outputs: int = 1):
+    def __init__(self, variant: str = "lite0", outputs: int = 1, shift: bool = False):
         super().__init__()
         plan = VARIANTS[variant]
+        channels = tuple(plan[number][3] for number in TAPS)
         self.encoder, self.outputs = Encoder(plan), outputs
-        self.decoder = Decoder(tuple(plan[number][3] for number in TAPS), outputs)
+        self.decoder = Decoder(channels, outputs)
+        self.shift = ShiftHead(channels) if shift else None
 
     def forward(self, photo: Tensor) -> Tensor:
         half = self.decoder(self.encoder(photo * 2 - 1))
@@ -176,14 +201,22 @@ class EmbeddedDepthNet(nn.Module):
         half = self.decoder(self.encoder(photo * 2 - 1))
         return half[:, :1], torch.sigmoid(half[:, 1:])
 
+    def with_shift(self, photo: Tensor) -> tuple[Tensor, Tensor]:
+        """Relative inverse depth, (N, 1, H, W), and its shift, (N, 1, 1, 1), of a network that has the head for it."""
+        assert self.shift is not None
+        maps = self.encoder(photo * 2 - 1)
+        answer = functional.interpolate(self.decoder(maps)[:, :1], size=photo.shape[2:], mode="bilinear", align_corners=False)
+        return answer, self.shift(maps)[:, None, None, None]
 
-def form_of(stored: dict[str, Tensor]) -> tuple[str, int]:
-    """Variant and count of outputs of the network that a state belongs to, by the shapes in it; lite0 and 1 where they do not tell."""
+
+def form_of(stored: dict[str, Tensor]) -> tuple[str, int, bool]:
+    """Variant, count of outputs and whether there is a head for the shift, of the network that a state belongs to, by what is in it;
+    lite0 and 1 where it does not tell."""
     deepest, last = stored.get("decoder.lateral.4.weight"), stored.get("decoder.head.2.weight")
     for variant, plan in VARIANTS.items():
         if deepest is not None and deepest.shape[1] == plan[TAPS[-1]][3]:
-            return variant, 1 if last is None else last.shape[0]
-    return "lite0", 1
+            return variant, 1 if last is None else last.shape[0], "shift.first.weight" in stored
+    return "lite0", 1, False
 
 
 def load_network(path: Path = WEIGHTS, device: str = "cpu") -> EmbeddedDepthNet:
@@ -224,3 +257,14 @@ def infer(network: EmbeddedDepthNet, photo_rgb: np.ndarray, long_side: int = LON
         if flip:
             disparity = (disparity + network(photo.flip(3)).flip(2)) / 2
     return disparity[0].float().cpu().numpy()
+
+
+def infer_shift(network: EmbeddedDepthNet, photo_rgb: np.ndarray) -> float:
+    """The shift of a photo, (H, W, 3) uint8 RGB, by a network with a head for it, at its training size; the mean of photo and mirror
+    image, as in use."""
+    device = next(network.parameters()).device
+    size = network_size(photo_rgb.shape[0], photo_rgb.shape[1], LONG_SIDE)
+    with torch.inference_mode():
+        photo = torch.from_numpy(np.array(photo_rgb)).to(device).permute(2, 0, 1)[None].float() / 255
+        photo = functional.interpolate(photo, size=size, mode="bilinear", antialias=True, align_corners=False)
+        return float(np.mean([network.with_shift(view)[1].item() for view in (photo, photo.flip(3))]))

@@ -79,7 +79,7 @@ def networks(monkeypatch, tmp_path):
         return stand_ins[key]
 
     monkeypatch.setattr(module, "_loaded", load)
-    monkeypatch.setattr(module, "estimate_with_edges", lambda picture: BuiltInDepth(np.linspace(0, 1, 48 * 64).reshape(48, 64), None))
+    monkeypatch.setattr(module, "estimate_with_edges", lambda picture: BuiltInDepth(np.linspace(0, 1, 48 * 64).reshape(48, 64), None, 0.1))
 
     def install(key: str, values=METRES, kind: str = "disparity", there: bool = True, **more) -> Estimator:
         content = key.encode() * 10

@@ -1,0 +1,203 @@
+"""Trains the head that tells the shift of the depth network's relative inverse depth, on renders with true inverse depth.
+
+    python training/depth/train_shift.py --rendered CACHE/rendered --run CACHE/shift [--start WEIGHTS]
+
+The network itself stays as it is. What is learned is one number a picture, from the means of a feature map: how far the zero of
+inverse depth (infinity) lies below the least that the network says, in parts of its range. Means are kept in CACHE/shift, so that
+only new renders cost time. Printed are figures on scenes, and on kinds of scenes, that a head never saw: from these the feature map
+and the size of the layer were chosen.
+"""
+# ruff: noqa: E402, I001  (the path comes first: these scripts are run from a checkout, not installed)
+
+import argparse
+import os
+import sys
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = Path(os.environ.get("PHOTO_DIORAMA_ROOT", HERE.parents[1]))
+sys.path[:0] = [str(HERE), str(ROOT / "tests")]
+
+import conftest  # noqa: F401
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+from photo_diorama.core.networks.depth.built_in import LONG_SIDE, SHIFT_TAP, WEIGHTS, EmbeddedDepthNet, load_network, network_size
+from samples import crop, defocus, recolour, shapes
+from torch.nn import functional
+from train import export
+
+CROPS = 4
+"""Crops of each render beside the whole of it: other angles of view, other colours."""
+PERCENTILES = (5, 25, 50, 75, 95)
+"""Of inverse depth that is no sky; all are compared with the last."""
+LEAST_KNOWN = 0.05
+"""Share of a picture that must not be sky."""
+DROPPED, TOP_RATE, DECAY, STEPS = 0.5, 4e-3, 1.0, 300
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What the head learns from, n pictures."""
+
+    means: np.ndarray  # (n, C) float32, of the feature maps
+    found: np.ndarray  # (n, 5) float32 percentiles of the network's inverse depth on 0..1
+    true: np.ndarray  # (n, 5) float32 percentiles of true inverse depth, zero at infinity
+    scene: np.ndarray  # (n,) names of renders
+    kind: np.ndarray  # (n,) kinds of scenes
+
+    def __getitem__(self, which: np.ndarray) -> "Pictures":
+        return Pictures(self.means[which], self.found[which], self.true[which], self.scene[which], self.kind[which])
+
+
+def look_at(network: EmbeddedDepthNet, photo: np.ndarray, inverse: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Means of the feature map (C,), percentiles of found and of true inverse depth (5,); None where all is sky.
+
+    (H, W, 3) uint8 RGB and (H, W) float32; as in use, the answers for the picture and its mirror image are averaged.
+    """
+    known = inverse > 0
+    if known.mean() < LEAST_KNOWN:
+        return None
+    size = network_size(*photo.shape[:2], LONG_SIDE)
+    with torch.inference_mode():
+        x = torch.from_numpy(np.array(photo)).permute(2, 0, 1)[None].float() / 255
+        x = functional.interpolate(x, size=size, mode="bilinear", antialias=True, align_corners=False)
+        both = torch.cat([x, x.flip(3)])
+        maps = network.encoder(both * 2 - 1)
+        answer = functional.interpolate(network.decoder(maps)[:, :1], size=size, mode="bilinear", align_corners=False)[:, 0]
+    relative = ((answer[0] + answer[1].flip(1)) / 2).numpy()
+    relative = (relative - relative.min()) / max(float(np.ptp(relative)), 1e-9)
+    found = cv2.resize(relative, inverse.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    means = maps[SHIFT_TAP].mean((0, 2, 3)).numpy()
+    return means, np.percentile(found[known], PERCENTILES), np.percentile(inverse[known], PERCENTILES)
+
+
+def collect(network: EmbeddedDepthNet, rendered: Path, run: Path) -> Pictures:
+    """All renders so far, whole and in crops; what was looked at before is read from `run`."""
+    rows: list[tuple] = []
+    for path in sorted(rendered.glob("*.jpg")):
+        if path.name.startswith(".") or not path.with_suffix(".png").exists():
+            continue
+        kept = run / f"{path.stem}.npz"
+        if not kept.exists():
+            _keep(network, path, kept)
+        with np.load(kept) as stored:
+            rows += zip(stored["means"], stored["found"], stored["true"], [path.stem] * len(stored["means"]),
+                        [str(stored["kind"])] * len(stored["means"]), strict=True)  # fmt: skip
+    means, found, true, scene, kind = (np.array(column) for column in zip(*rows, strict=True))
+    return Pictures(
+        means.astype(np.float32),
+        found.astype(np.float32),
+        np.maximum(true, 1e-4).astype(np.float32),
+        scene,
+        kind,
+    )
+
+
+def _keep(network: EmbeddedDepthNet, path: Path, kept: Path) -> None:
+    """Looks at one render and some crops of it, recoloured."""
+    rng = np.random.default_rng(zlib.crc32(path.stem.encode()))
+    with Image.open(path.with_suffix(".png")) as stored:
+        kind, code = stored.text.get("kind", ""), np.array(stored)
+    photo = np.ascontiguousarray(cv2.imread(str(path))[:, :, ::-1])
+    seen = [look_at(network, photo, code / np.float32(65535))]
+    choices = shapes(384)
+    for _ in range(CROPS):
+        part, inverse = crop(photo, code, choices[rng.integers(len(choices))], rng, 0.4)
+        part = defocus(part, inverse, rng) if rng.random() < 0.25 else part
+        seen.append(look_at(network, recolour(part, rng), inverse / np.float32(65535)))
+    seen = [each for each in seen if each is not None] or [(np.zeros(0), np.zeros(0), np.zeros(0))]
+    means, found, true = (np.stack(column) for column in zip(*seen, strict=True))
+    if not means.size:
+        means, found, true = means[:0], found[:0], true[:0]
+    part = kept.with_suffix(".part")
+    with part.open("wb") as file:
+        np.savez(file, means=means, found=found, true=true, kind=kind)
+    os.replace(part, kept)
+
+
+def misses(shift: torch.Tensor, found: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
+    """(n, 4) absolute logarithms of by what factor the ratio of each lower percentile to the last is wrong."""
+    level = found + shift[:, None]
+    return (torch.log(level[:, :-1] / level[:, -1:]) - torch.log(true[:, :-1] / true[:, -1:])).abs()
+
+
+def fit(pictures: Pictures, weight_decay: float = DECAY, seed: int = 0) -> EmbeddedDepthNet:
+    """A network whose head for the shift is trained on these pictures; the rest of it is empty."""
+    torch.manual_seed(seed)
+    holder = EmbeddedDepthNet(shift=True)
+    head = holder.shift
+    means, found, true = (torch.from_numpy(values).float() for values in (pictures.means, pictures.found, pictures.true))
+    centre, spread = means.mean(0), means.std(0) + 1e-3
+    torch.nn.init.zeros_(head.second.weight), torch.nn.init.constant_(head.second.bias, 0.6)
+    optimiser = torch.optim.AdamW(head.parameters(), TOP_RATE, weight_decay=weight_decay)
+    standard = (means - centre) / spread
+    for step in range(STEPS):
+        for group in optimiser.param_groups:
+            group["lr"] = TOP_RATE * (1 - step / STEPS)
+        dropped = functional.dropout(standard, DROPPED)
+        loss = misses(head.of(dropped), found, true).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    with torch.no_grad():  # the head takes the means as they are
+        head.first.bias -= head.first.weight @ (centre / spread)
+        head.first.weight /= spread
+    return holder
+
+
+def factor(holder: EmbeddedDepthNet | float, pictures: Pictures) -> float:
+    """Median factor (at least 1) by which the ratio of the 5th and 95th percentile of depth is wrong; a number is a constant shift."""
+    if isinstance(holder, float):
+        shift = torch.full((len(pictures.means),), holder)
+    else:
+        with torch.no_grad():
+            shift = holder.shift.of(torch.from_numpy(pictures.means))
+    return float(misses(shift, torch.from_numpy(pictures.found), torch.from_numpy(pictures.true))[:, 0].median().exp())
+
+
+def crossed(pictures: Pictures, groups: np.ndarray) -> float:
+    """Median factor over all pictures, each by a head that saw none of its group; `groups` is (n,), of any names."""
+    factors = np.zeros(len(pictures.means))
+    for group in np.unique(groups):
+        left = groups == group
+        head = fit(pictures[~left]).shift
+        with torch.no_grad():
+            shift = head.of(torch.from_numpy(pictures.means[left]))
+        factors[left] = misses(shift, torch.from_numpy(pictures.found[left]), torch.from_numpy(pictures.true[left]))[:, 0]
+    return float(np.exp(np.median(factors)))
+
+
+def folds(names: np.ndarray, count: int = 5) -> np.ndarray:
+    """(n,) which of `count` groups each name is in."""
+    return np.array([zlib.crc32(name.encode()) % count for name in names])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rendered", type=Path, required=True)
+    parser.add_argument("--run", type=Path, required=True, help="folder for means of features")
+    parser.add_argument("--start", type=Path, default=WEIGHTS, help="weights of the network")
+    parser.add_argument("--output", type=Path, help="default: RUN/embedded_depth.safetensors")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    options.run.mkdir(parents=True, exist_ok=True)
+    network = load_network(options.start)
+    pictures = collect(network, options.rendered, options.run)
+    learned = fit(pictures)
+    scenes = np.array([name.rpartition("-")[0] or name for name in pictures.scene])
+    print(f"{len(np.unique(pictures.scene))} renders of {len(np.unique(scenes))} scenes, {len(pictures.means)} pictures")
+    unseen, other_kinds = crossed(pictures, folds(scenes)), crossed(pictures, pictures.kind)
+    print(f"far / near wrong by a factor of, median: learned {factor(learned, pictures):.2f}, scenes never seen {unseen:.2f}, "
+          f"kinds never seen {other_kinds:.2f}")  # fmt: skip
+    print("constant shifts:", {round(value, 3): round(factor(value, pictures), 2) for value in (1 / 60, 0.1, 0.2, 0.3, 0.5, 1.0)})
+    state = network.state_dict() | {f"shift.{name}": value for name, value in learned.shift.state_dict().items()}
+    export(state, options.output or options.run / "embedded_depth.safetensors")
+
+
+if __name__ == "__main__":
+    main()
