@@ -159,7 +159,7 @@ def with_painted_photo(texture: np.ndarray, layout: TextureLayout, photo: Painte
     rim, where that is one side alone, or stays where it was not painted there; what is left goes to the sides as in `pack_soft`.
     `photo` has the photo's size; of `levels` a channel each side is rounded as it is stored. The colours returned are linear.
     """
-    size, half = photo.mask.shape, layout.size[1] // 2
+    size, half = (photo.mask.shape[0], photo.mask.shape[1]), layout.size[1] // 2
     result = PaintedTexels(np.zeros(layout.size, bool), texture.astype(np.float32), True)
     fronts = [at for at in np.flatnonzero(layout.surface == FRONT) if layout.texels[at, 1] < half]
     places = {at: _texels_of(layout, at, size) for at in fronts}
@@ -178,9 +178,9 @@ def with_painted_photo(texture: np.ndarray, layout: TextureLayout, photo: Painte
     front, back = _both_sides(seen, painted, alpha, front, back, levels)
     beside = (alpha[..., 0] == 0) & (_spread_by_one(painted & (alpha[..., 0] > 0)))
     for y, x, r, c in places.values():
-        here, there = np.ix_(r - corner[0], c - corner[1]), slice(y, y + len(r))
+        here = np.ix_(r - corner[0], c - corner[1])
         for shift, side, mask in ((0, front, painted | beside), (half, back, painted)):
-            into = there, slice(x + shift, x + shift + len(c))
+            into = slice(y, y + len(r)), slice(x + shift, x + shift + len(c))
             result.mask[into] = mask[here]
             result.colour[into][..., :3][mask[here]] = side[here][mask[here]]
     return result

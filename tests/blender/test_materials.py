@@ -337,7 +337,11 @@ def test_soft_silhouettes_take_what_was_painted_on_the_photo(blender, ball, impo
         assert np.ptp(first[seen][:, :3], axis=1).max() <= 4 / 255, "nothing of the old colours is left in the rim"
     blender.ops.photo_diorama.rebuild()
     assert np.array_equal(soft_pixels(root), first)
-    assert sorted(image["photo_diorama_role"] for image in blender.data.images if "photo_diorama_role" in image) == ["atlas", "photo", "soft"]
+    assert sorted(image["photo_diorama_role"] for image in blender.data.images if "photo_diorama_role" in image) == [
+        "atlas",
+        "photo",
+        "soft",
+    ]
     blender.ops.photo_diorama.rebuild(soft_edge=0.02)
     assert np.abs(view() - wanted).max() <= 2
     blender.ops.photo_diorama.rebuild(**SOFT)
