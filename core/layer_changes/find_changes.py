@@ -17,7 +17,7 @@ from ..mesh.texture_layout import PaintedTexels, TextureLayout, layout_of_boxes
 from ..pipeline import Diorama, Progress, silent
 from .compare import Difference, difference, on_canvas
 from .new_surfaces import Named, surface_of
-from .on_grid import colour_on_grid, mask_on_grid
+from .on_grid import colour_on_grid, mask_on_grid, texels_on_grid
 from .registration import Placement, place
 
 OURS = re.compile(r"(part \d+ )?photo|border|hidden \d+")
@@ -175,8 +175,10 @@ def _on_grid(built: Diorama, mask: np.ndarray, box: tuple[slice, slice]) -> np.n
 
 
 def _painted_part(built: Diorama, differs: Difference, role: str, k: int) -> PaintedPart:
-    """What was painted on a layer, cut to the rectangle in which it lies."""
+    """What was painted on a layer, cut to the rectangle in which it lies; of an invented one as its coarser texels show it."""
     rows, columns = inner = bounding_box(differs.painted)
+    if role != "photo" and canvas_of(built).scale.max() > 1:
+        return _painted_texels(built, differs, inner, k)
     mask, colour = differs.painted[inner].copy(), differs.colour[inner]
     texels = PaintedTexels(mask, colour.astype(np.float32) / np.float32(TOP[colour.dtype]), colour.dtype == np.float32)
     top, left = differs.box[0].start, differs.box[1].start
@@ -184,6 +186,18 @@ def _painted_part(built: Diorama, differs: Difference, role: str, k: int) -> Pai
     surface = 0 if role == "photo" else surface_number(built.image, k)
     layout = layout_of_boxes(mask.shape, [surface], [(0, 0, *mask.shape)], [edges], _frame(built), 0)
     return PaintedPart(role, texels, layout)
+
+
+def _painted_texels(built: Diorama, differs: Difference, inner: tuple[slice, slice], k: int) -> PaintedPart:
+    """The same at the resolution of the texture of what is invented."""
+    margin = [int(np.ceil(each)) for each in canvas_of(built).scale]
+    around = tuple(slice(max(0, each.start - more), each.stop + more) for each, more in zip(inner, margin, strict=True))
+    corner = differs.box[0].start + around[0].start, differs.box[1].start + around[1].start
+    mask, colour, (rows, columns) = texels_on_grid(built, differs.painted[around], differs.colour[around], corner)
+    edges = rows.start, columns.start, rows.stop, columns.stop
+    surface = surface_number(built.image, k)
+    layout = layout_of_boxes(mask.shape, [surface], [(0, 0, *mask.shape)], [edges], built.image.frame, 0)
+    return PaintedPart("atlas", PaintedTexels(mask, colour, differs.colour.dtype == np.float32), layout)
 
 
 def _frame(built: Diorama) -> tuple[int, int, int, int]:

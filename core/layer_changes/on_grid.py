@@ -9,6 +9,9 @@ from ..layer_pictures import canvas_of
 from ..pipeline import Diorama
 from ..raster.colour_curves import srgb_from_linear
 
+SLIVER = 0.02
+"""Part of a texel up to which what was painted on it does not count."""
+
 
 def _region(built: Diorama) -> tuple[slice, slice]:
     """The part of the canvas that the working grid covers, to whole pixels."""
@@ -46,3 +49,38 @@ def disparity_on_grid(built: Diorama, disparity: np.ndarray) -> np.ndarray:
     """(h, w) float32: the mean of what is known within each pixel, 0 where nothing is."""
     known = _resized(built, (disparity > 0).astype(np.float32))
     return np.where(known > 0.25, _resized(built, disparity) / np.maximum(known, 1e-4), 0).astype(np.float32)
+
+
+def texels_on_grid(
+    built: Diorama, painted: np.ndarray, colour: np.ndarray, corner: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, tuple[slice, slice]]:
+    """What was painted on a rectangle of the canvas at `corner`, as the texels of the working grid show it: of the (h, w) bool
+    `painted` and the straight (h, w, 4) `colour` the texels that hold any of it, (m, n) bool; the mean of the colours in each, also of
+    those beside what was painted, (m, n, 4) float32 from 0 to 1; and their rows and columns on the grid.
+
+    So an edge that runs through a texel keeps its place: rounded to whole texels it would move by half of one.
+    """
+    canvas = canvas_of(built)
+    start, edges, box = np.array(canvas.offset) - np.array(canvas.frame[:2]) * canvas.scale, [], []
+    for axis in (0, 1):
+        ends = (np.array([corner[axis], corner[axis] + painted.shape[axis]]) - start[axis]) / canvas.scale[axis]
+        first, last = max(0, int(np.floor(ends[0]))), min(built.image.shape[axis], int(np.ceil(ends[1])))
+        box.append(slice(first, last))
+        edges.append(start[axis] + np.arange(first, last + 1) * canvas.scale[axis] - corner[axis])
+    top = 1.0 if colour.dtype == np.float32 else float(np.iinfo(colour.dtype).max)
+    alpha = colour[..., 3].astype(np.float64) / top
+    there = _sums(alpha, edges)
+    mixed = [_sums(colour[..., channel] / top * alpha, edges) / np.maximum(there, 1e-6) for channel in range(3)]
+    held = _sums((painted & (alpha > 0)).astype(np.float64), edges)
+    return held > SLIVER * there, np.dstack([*mixed, np.ones_like(there)]).astype(np.float32), (box[0], box[1])
+
+
+def _sums(values: np.ndarray, edges: list[np.ndarray]) -> np.ndarray:
+    """(m, n): the integral of (h, w) pixels within each cell between `edges`, m + 1 rows and n + 1 columns; nothing lies outside."""
+    for axis in (0, 1):
+        total = np.concatenate([np.zeros_like(values.take([0], axis)), np.cumsum(values, axis)], axis)
+        at = np.clip(edges[axis], 0, values.shape[axis])
+        low = np.minimum(at.astype(int), values.shape[axis] - 1)
+        share = np.expand_dims(at - low, 1 - axis)
+        values = np.diff(total.take(low, axis) * (1 - share) + total.take(low + 1, axis) * share, axis=axis)
+    return values

@@ -122,7 +122,7 @@ def rebuild(root: bpy.types.Object, built: Diorama, settings: Settings, source: 
     images = {k: image for k, image in images.items() if k == "photo"} | made_images(name, built.mesh, built.photo)
     if "photo" not in images or photo_changed:
         images["photo"] = photo_image(name, built.photo)
-    images, told = carry_paint(root, old, images, built.mesh.layouts, str(was.get("photo", "")))
+    images, told = carry_paint(root, old, images, built.mesh, str(was.get("photo", "")))
     shown = {slot.material for ob in surfaces_of(root) for slot in ob.material_slots if slot.material}
     wanted = {part.texture for part in built.mesh.meshes}
     if not changed & MATERIAL_OPTIONS:

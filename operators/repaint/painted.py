@@ -12,6 +12,7 @@ import numpy as np
 
 from ...core.layer_changes.find_changes import PaintedPart
 from ...core.mesh.texture_layout import PaintedTexels, TextureLayout, carry_over, layout_of_photo
+from ...core.mesh.triangulate import LayeredMesh
 from ...core.raster.colour_curves import srgb_from_linear
 from ...core.raster.decode import decode_pixels
 from ..scene.colour_management import SPACES
@@ -19,6 +20,7 @@ from ..scene.keys import DIGEST_KEY, LAYOUT_KEY, ROLE_KEY, WRITTEN_KEY
 from ..scene.materials import IMAGE_ROLES, digest, encode_texture, packed_image
 from ..scene.surfaces import image_nodes_of, images_of
 from ..scene.tint import TINT_OF, kept_tint, pack_pixels, take_off, tint, tinted_copy, tinted_images, untinted
+from .shown_by_surfaces import shown_by_build, shown_in_scene
 
 KEPT_ROLE = "kept paint"
 """Role of an image that holds what was painted and has no place in the present build."""
@@ -175,16 +177,21 @@ def renewed(image: bpy.types.Image, data: tuple[bytes, str]) -> bpy.types.Image:
 
 
 def carry_paint(
-    root: bpy.types.Object, old: Mapping[str, bpy.types.Image], images: dict[str, bpy.types.Image], layouts: dict, photo: str
+    root: bpy.types.Object, old: Mapping[str, bpy.types.Image], images: dict[str, bpy.types.Image], mesh: LayeredMesh, photo: str
 ) -> tuple[dict[str, bpy.types.Image], str]:
     """The images of a new build, by role, with what was painted on those of the `old` one that they replace; and a sentence on
-    what has no place there, or nothing. That is kept as an image. `layouts` are the new build's, by texture."""
+    what has no place there, or nothing. That is kept as an image. `mesh` is the new build's; the scene still shows the old one."""
     paints = {role: paint for role, image in old.items() if images.get(role) != image and (paint := find_paint(image, photo))}
     images, kept = dict(images), []
     for role, paint in paints.items():
-        layout, left = layouts.get(role.split()[0]), paint.texels.mask
+        texture, left = role.split()[0], paint.texels.mask
+        layout = mesh.layouts.get(texture)
         if role in images and paint.layout is not None and layout is not None:
-            texels, left = carry_over(paint.texels, paint.layout, layout)
+            outlines = {}
+            if texture == "atlas":  # the photo is shown wherever it lies, and what was painted on soft silhouettes is a part of it
+                outlines["was_shown"] = shown_in_scene(root, {texture: paint.layout.size})[texture]
+                outlines["shown"] = shown_by_build(mesh, {texture: layout})[texture]
+            texels, left = carry_over(paint.texels, paint.layout, layout, **outlines)
             if texels.mask.any():
                 clean = images[role]
                 images[role] = renewed(clean, file_with(clean, texels, written_on(clean)))

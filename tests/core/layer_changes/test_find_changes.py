@@ -12,6 +12,7 @@ from photo_diorama.core.layer_files.layer_file import FileLayer, LayerFile, plac
 from photo_diorama.core.layer_files.read_layers import read_layer_file
 from photo_diorama.core.layer_files.write_layers import write_layer_file
 from photo_diorama.core.layer_pictures import layer_file_of
+from photo_diorama.core.mesh.texture_layout import carry_over
 from photo_diorama.core.pipeline import StageCache, build_diorama
 from photo_diorama.core.settings import Settings
 
@@ -264,3 +265,31 @@ def test_without_the_overscan_and_scaled_it_is_registered(build):
     hidden[..., :3] = np.where(hidden[..., 3:] > 0, np.uint8([250, 0, 250]), 0)
     found = find_changes(built, replace(photo_only, canvas=(2 * height, 2 * width), layers=tuple(square)), "a.psd")
     assert found.told == ("hidden 1 painted",) and np.allclose(found.paints[0].layout.photo.mean(), 0.5, atol=0.3)
+
+
+@pytest.mark.parametrize(("size", "long_side"), [((433, 325), 143), ((389, 291), 160), ((480, 360), 160)])
+def test_what_was_painted_comes_out_again_where_it_was_painted(nested, tmp_path, size, long_side):
+    """To half a pixel of the photo, though texels of what is invented are two or three pixels wide and begin anywhere."""
+    import cv2
+
+    cv2.imwrite(str(tmp_path / "a.png"), cv2.resize(cv2.imread(str(nested[0])), size))
+    built = build_diorama(tmp_path / "a.png", nested[1], SETTINGS.with_values({"long_side": long_side, "inpainter": "diffusion"}))
+    file = layer_file_of(built)
+    before = file.layer("hidden 1")
+    whole = placed(before.colour, before.corner, file.canvas)
+    room = np.argwhere(cv2.erode((whole[..., 3] > 0).astype(np.uint8), np.ones((25, 25))))
+    row, column = room[len(room) // 2]
+    for shift in range(4):
+        box = slice(row - 6, row + 6), slice(column - 8 + shift, column + 4 + shift)
+
+        def paint(colour, box=box):
+            colour[box][..., :3] = (255, 0, 255)
+
+        (part,) = find_changes(built, changed(file, "hidden 1", paint), "a.psd").paints
+        texels, left = carry_over(part.texels, part.layout, built.mesh.layouts["atlas"])
+        assert not left.any()
+        after = layer_file_of(built, {"atlas": texels}).layer("hidden 1")
+        weight = np.abs(after.colour[..., 1].astype(float) - before.colour[..., 1])
+        middle = [(weight * at).sum() / weight.sum() for at in np.indices(weight.shape)]
+        wanted = [(each.start + each.stop - 1) / 2 - corner for each, corner in zip(box, after.corner, strict=True)]
+        assert np.abs(np.subtract(middle, wanted)).max() < 0.5, (shift, np.subtract(middle, wanted))
