@@ -41,7 +41,7 @@ NEVER_SO_FLAT = 0.2
 CENTI = re.compile(r"cm|centimet(er|re)s?")
 KILO = re.compile(r"mm|millimet(er|re)s?")
 METRIC = re.compile(r"met(er|re)s?|metric")
-DISPARITY = re.compile(r"disp|disparity|disparities|inverse|invdepth|idepth|inv|midas|dpt|parallax")
+DISPARITY = re.compile(r"disp|disparity|disparities|inverse|invdepth|idepth|midas|dpt|parallax")
 RELATIVE = re.compile(r"marigold|lotus|geowizard|bw")
 KITTI = re.compile(r"kitti|zoe|zoedepth")
 FOLDERS = {
@@ -86,6 +86,7 @@ class _Guess:
     sure: bool = False
     inverted: bool = False
     given: bool = False
+    by_name_alone: bool = False  # a word of the file's own name says it, which anyone may have given
 
 
 def decide_meaning(raw: RawDepth, settings: DepthSettings, path: Path, colour: np.ndarray | None = None) -> DepthMeaning:
@@ -99,6 +100,8 @@ def decide_meaning(raw: RawDepth, settings: DepthSettings, path: Path, colour: n
         guess = _Guess(settings.depth_kind if settings.depth_kind != "auto" else "metric", 1.0, "no numbers")
     else:
         guess = _as_told(raw, found, settings) or _by_name(raw, path) or _by_numbers(raw, found, colour)
+        if guess.by_name_alone and colour is not None:
+            guess = _compared(guess, direction_of(found.values, found.known, colour, _quantum(raw, sample(found.values, found.known))))
     if settings.invert_depth:
         guess = _turned(guess, settings)
     if guess.kind == "metric" and found.known.any() and found.ends[0] < 0:
@@ -205,10 +208,11 @@ def _by_name(raw: RawDepth, path: Path) -> _Guess | None:
         return folder is pattern or any(pattern.fullmatch(word) for word in words)
 
     named = f"unit {raw.unit.strip()}" if raw.unit else f"named {raw.name}" if raw.name else "by its name"
+    alone = folder is None and not raw.name and not raw.unit
     if says(DISPARITY):
-        return _Guess("disparity", 1.0, f"inverse depth ({named})", True)
+        return _Guess("disparity", 1.0, f"inverse depth ({named})", True, by_name_alone=alone)
     if says(RELATIVE) and raw.bits != 0:
-        return _Guess("relative", 1.0, f"distance without a unit ({named})", True)
+        return _Guess("relative", 1.0, f"distance without a unit ({named})", True, by_name_alone=alone)
     if says(KITTI) and raw.bits == 16:
         return _Guess("metric", 1 / 256, "metres times 256 (by its name)", True)
     if says(KILO):
@@ -220,6 +224,14 @@ def _by_name(raw: RawDepth, path: Path) -> _Guess | None:
     if raw.writer == "Blender":
         return _Guess("metric", METRES, f"metres (OpenEXR by Blender, channel {raw.name})", True)
     return None
+
+
+def _compared(guess: _Guess, direction: Direction) -> _Guess:
+    """What a file's name says, as a question where the photo clearly says that near and far lie the other way round."""
+    nearer = direction.nearer if guess.kind == "disparity" else -direction.nearer
+    if nearer > SURE:
+        return guess
+    return replace(guess, sure=False, why=f"{guess.why}, though near and far lie the other way round in the photo")
 
 
 def _by_numbers(raw: RawDepth, found: KnownDepth, colour: np.ndarray | None) -> _Guess:

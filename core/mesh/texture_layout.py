@@ -15,6 +15,8 @@ ADDED = 1000
 """Surfaces that came in as layers of their own count on from here."""
 EXACT = 1e-3
 """Texels from whole ones up to which a carried texel is copied as it is instead of mixed from its neighbours."""
+SUBTEXEL, AT_ONCE = 6, 1 << 12
+"""Bits of a texel's parts, and triangles, that are drawn together."""
 
 
 @dataclass(frozen=True)
@@ -96,36 +98,63 @@ def layout_of_photo(height: int, width: int) -> TextureLayout:
     return layout_of_boxes((height, width), [0], [(0, 0, height, width)], [(0, 0, height, width)], (0, 0, height, width), 0)
 
 
-def carry_over(painted: PaintedTexels, old: TextureLayout, new: TextureLayout) -> tuple[PaintedTexels, np.ndarray]:
+def shown_texels(uvs: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(H, W) bool: the texels that triangles with the texture coordinates (T, 3, 2) show, those at their rim with them."""
+    import cv2
+
+    shown = np.zeros(size, np.uint8)
+    corners = np.stack([uvs[..., 0] * size[1] - 0.5, (1 - uvs[..., 1]) * size[0] - 0.5], axis=2)
+    fixed = np.rint(np.clip(corners, -1e4, 1e5) * 2**SUBTEXEL).astype(np.int32)
+    for start in range(0, len(fixed), AT_ONCE):
+        cv2.fillPoly(shown, list(fixed[start : start + AT_ONCE]), (1,), lineType=cv2.LINE_8, shift=SUBTEXEL)
+    return shown > 0
+
+
+def carry_over(
+    painted: PaintedTexels, old: TextureLayout, new: TextureLayout, was_shown: np.ndarray | None = None, shown: np.ndarray | None = None
+) -> tuple[PaintedTexels, np.ndarray]:
     """What was painted on a texture with the `old` layout, laid out as the `new` one; and (H, W) bool: what has no place there.
 
     A painted texel goes to the same place of the photo on the same surface. Where both layouts have the same texels a pixel it is
     copied as it is; else it is resampled. What was painted between the rectangles, where no surface shows it, is dropped.
+    Rectangles are larger than the surfaces: `was_shown` and `shown`, (H, W) bool of either texture, tell which texels surfaces
+    show. What was shown and lies more than a texel outside of what is shown now has no place, though the texture holds it.
     """
-    if old.equals(new):
-        return painted, np.zeros(old.size, bool)
-    mask, colour = np.zeros(new.size, bool), np.zeros((*new.size, painted.colour.shape[2]), np.float32)
     left = painted.mask & _within(old)
+    if was_shown is not None:
+        left &= was_shown | ~_within(old, was_shown)
+    near = None if shown is None else _grown(shown)
+    if old.equals(new):
+        return painted, np.zeros(old.size, bool) if near is None else left & ~near
+    mask, colour = np.zeros(new.size, bool), np.zeros((*new.size, painted.colour.shape[2]), np.float32)
     sheets = {int(s): sheet for s in np.unique(old.surface) if (sheet := _gather(painted, old, int(s))) is not None}
     for padding in (new.padding, 0):  # what is shown is laid last, over what only surrounds it
         for s, sheet in sheets.items():
             for at in np.flatnonzero(new.surface == s):
                 _lay(sheet, new.texels[at], new.photo[at], padding, mask, colour)
     for s, sheet in sheets.items():
-        for box in new.photo[new.surface == s]:
-            sheet.cover(box)
+        for at in np.flatnonzero(new.surface == s):
+            sheet.cover(new.photo[at], new.texels[at], near)
         for at in np.flatnonzero(old.surface == s):
             for texels, cells in sheet.shared(old.texels[at], old.photo[at], 0, old.size):
                 left[texels] &= ~sheet.covered[cells]
     return PaintedTexels(mask, colour, painted.is_linear), left
 
 
-def _within(layout: TextureLayout) -> np.ndarray:
-    """(H, W) bool: the texels of the rectangles, without what surrounds them."""
+def _within(layout: TextureLayout, chosen: np.ndarray | None = None) -> np.ndarray:
+    """(H, W) bool: the texels of the rectangles, without what surrounds them; of those alone that hold a `chosen` one."""
     inside = np.zeros(layout.size, bool)
     for row, column, height, width in layout.texels:
-        inside[row : row + height, column : column + width] = True
+        box = slice(row, row + height), slice(column, column + width)
+        inside[box] = chosen is None or chosen[box].any()
     return inside
+
+
+def _grown(mask: np.ndarray) -> np.ndarray:
+    """(H, W) bool: the mask and the texels beside it."""
+    import cv2
+
+    return cv2.dilate(mask.view(np.uint8), np.ones((3, 3), np.uint8)) > 0
 
 
 @dataclass
@@ -151,12 +180,21 @@ class _Sheet:
                 tuple(slice(a, a + n) for a, n in zip(there, stop - start, strict=True)),
             )
 
-    def cover(self, box: np.ndarray) -> None:
-        """Marks the cells whose middle lies in that box of the photo."""
+    def cover(self, box: np.ndarray, texels: np.ndarray, shown: np.ndarray | None) -> None:
+        """Marks the cells whose middle lies in that box of the photo, and of its `texels` on one that is `shown`, (H, W) bool."""
         low = np.ceil((box[:2] - self.corner) / self.cell - 0.5 - EXACT).astype(int)
         high = np.ceil((box[2:] - self.corner) / self.cell - 0.5 - EXACT).astype(int)
         (top, left), (bottom, right) = np.maximum(low, 0), np.maximum(high, 0)
-        self.covered[top:bottom, left:right] = True
+        covered = self.covered[top:bottom, left:right]
+        if shown is None or not covered.size:
+            covered[:] = True
+            return
+        at = []
+        for axis, (start, count) in enumerate(zip((top, left), covered.shape, strict=True)):
+            places = self.corner[axis] + (start + 0.5 + np.arange(count)) * self.cell[axis]
+            part = (places - box[axis]) / (box[axis + 2] - box[axis])
+            at.append(texels[axis] + np.clip(np.floor(part * texels[axis + 2]).astype(int), 0, texels[axis + 2] - 1))
+        covered |= shown[np.ix_(*at)]
 
 
 def _gather(painted: PaintedTexels, layout: TextureLayout, surface: int) -> _Sheet | None:

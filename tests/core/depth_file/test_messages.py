@@ -47,6 +47,18 @@ def test_what_a_told_range_means_is_said(tmp_path):
     assert "0 is the nearest number and 255 the farthest" in source
 
 
+def test_a_name_that_the_photo_contradicts_is_a_question(tmp_path):
+    """Anyone may call a file so; `inv` alone means inverse depth to one and inverted to another."""
+    right, reversed_ = (255 * Z.min() / Z).astype(np.uint8), (255 - 255 * Z.min() / Z).astype(np.uint8)
+    for name, numbers, sure in (("x_disparity.png", right, True), ("x_disparity.png", reversed_, False), ("inv.png", right, False)):
+        cv2.imwrite(str(tmp_path / name), numbers)
+        depth = read(tmp_path / name)[1]
+        assert depth.unsure is not sure and ("the other way round" in depth.source) == (numbers is reversed_)
+    cv2.imwrite(str(tmp_path / "inv.png"), reversed_)
+    distances = read(tmp_path / "inv.png")[0]
+    assert distances[GROUND] < distances[WALL] < distances[HILLS]
+
+
 def test_a_depth_file_of_another_shape_beside_the_photo_is_named(tmp_path):
     (tmp_path / "a.jpg").write_bytes((CASES / "yard.jpg").read_bytes())
     np.save(tmp_path / "a_depth.npy", Z.T.copy())

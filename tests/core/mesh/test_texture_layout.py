@@ -10,7 +10,7 @@ from scenes import ALL, BORDERED, BORDERLESS
 
 from photo_diorama.core.mesh.atlas import pack_atlas
 from photo_diorama.core.mesh.quadtree import BLOCK
-from photo_diorama.core.mesh.texture_layout import PaintedTexels, TextureLayout, carry_over, layout_of_photo
+from photo_diorama.core.mesh.texture_layout import PaintedTexels, TextureLayout, carry_over, layout_of_boxes, layout_of_photo, shown_texels
 from photo_diorama.core.mesh.triangulate import triangulate
 from photo_diorama.core.settings import MeshSettings
 
@@ -127,3 +127,28 @@ def test_a_layout_comes_back_from_json_and_a_damaged_one_is_none():
         assert TextureLayout.from_values(damage) is None
     far = [[*row[:5], *(float("nan"),) * 4] for row in values["places"]]
     assert TextureLayout.from_values({**values, "places": far}) is None
+
+
+def test_what_a_surface_does_not_show_any_more_has_no_place_though_its_rectangle_goes_on():
+    """Rectangles are larger than outlines: of a painted square the half beyond the new outline was lost without a word."""
+    frame = (0, 0, 32, 32)
+    old = layout_of_boxes((40, 40), [1], [(4, 4, 32, 32)], [(0, 0, 32, 32)], frame, 4)
+    finer = layout_of_boxes((72, 72), [1], [(4, 4, 64, 64)], [(0, 0, 32, 32)], frame, 4)
+    mask, was_shown = np.zeros((40, 40), bool), np.zeros((40, 40), bool)
+    mask[10:20, 10:20] = was_shown[4:36, 4:30] = True
+    painted = PaintedTexels(mask, np.full((40, 40, 3), 0.5, np.float32))
+    for new, scale in ((old, 1), (finer, 2)):
+        shown = np.zeros(new.size, bool)
+        shown[4:, 4 : 4 + 11 * scale] = True  # up to the old column 15
+        _, left = carry_over(painted, old, new, was_shown, shown)
+        rows, columns = np.nonzero(left)
+        assert (rows.min(), rows.max(), columns.max()) == (10, 19, 19) and columns.min() in (15, 16)
+        assert not carry_over(painted, old, new, was_shown, np.ones(new.size, bool))[1].any()
+        assert not carry_over(painted, old, new, ~mask & was_shown, shown)[1].any(), "what nobody saw is no loss"
+
+
+def test_shown_texels_are_those_of_the_triangles():
+    corners = np.array([[[0.25, 0.75], [0.75, 0.75], [0.75, 0.25]], [[0.25, 0.75], [0.75, 0.25], [0.25, 0.25]]], np.float32)
+    shown = shown_texels(corners, (40, 80))
+    assert shown[10:30, 20:60].all() and not shown[:9].any() and not shown[32:].any() and not shown[:, :19].any()
+    assert not shown_texels(np.zeros((0, 3, 2), np.float32), (4, 4)).any()
