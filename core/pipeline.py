@@ -62,7 +62,7 @@ class Diorama:
     edges: tuple[int, ...]  # depth edges filled behind, for each pass
     seconds: dict[str, float]  # of each stage; 0 where its result was kept from before
     unedited: LayeredDepthImage  # `image` before its layers were edited
-    options: tuple[tuple[str, str], ...]  # names and values, as texts, of those that decided on the surfaces
+    options: tuple[tuple[str, str], ...]  # names and values, as texts, of those that decided on the surfaces and are not the default
 
     @property
     def whole(self) -> bool:
@@ -156,7 +156,7 @@ def build_diorama(
 
 
 def _told(*parts: LayerSettings | InpaintSettings) -> tuple[tuple[str, str], ...]:
-    return tuple((f.name, str(getattr(part, f.name))) for part in parts for f in fields(part))
+    return tuple((f.name, str(getattr(part, f.name))) for part in parts for f in fields(part) if getattr(part, f.name) != f.default)
 
 
 def wide_enough(layers: LayerSettings, scene: SceneSettings, camera: Camera) -> LayerSettings:

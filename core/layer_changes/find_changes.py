@@ -71,12 +71,15 @@ def find_changes(
     """
     theirs = _by_name(file, name)
     ours = layer_file_of(built, painted)
-    where, notes = _registered(built, file, ours, name)
+    complete = any(OUR_NAMES.fullmatch(each) and each != "photo" for each in theirs)  # else it is somebody's own, perhaps with the photo
+    same = complete and not is_of_others_pixels(file, ours)
+    notes = check_options(file, ours, name) if same else ()
+    where, unsure = _registered(built, file, ours, name)
+    notes += unsure
     image = built.image
     old = (edits or LayerEdits(image.frame, image.shape)).on(image.frame, image.shape)
     added = {plain(each.name): each for each in old.added}
-    complete = any(OUR_NAMES.fullmatch(each) and each != "photo" for each in theirs)  # else it is somebody's own, perhaps with the photo
-    if complete:
+    if complete and not same:
         notes += check_options(file, ours, name)
     _check_complete(ours, theirs, complete, set(added), name)
     found = _Gathered(built, file, name, where, {recut.surface: recut for recut in old.recuts}, dict(added))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from ..layer_files.layer_file import PHOTO_NAMES, TOP, LayerFile, composite, pla
 from ..layer_pictures import canvas_of
 from ..pipeline import Diorama
 from ..raster.colour_curves import srgb_from_linear
+from ..settings import InpaintSettings, LayerSettings
 from .registration import Placement
 
 SIDE = 96
@@ -57,8 +58,10 @@ def check_options(file: LayerFile, ours: LayerFile, name: str) -> tuple[str, ...
     otherwise would be taken for what somebody painted."""
     if file.origin is None or ours.origin is None:
         return ()
-    now = dict(ours.origin.options)
-    others = [(option, value) for option, value in file.origin.options if option in now and now[option] != value]
+    default = {f.name: str(f.default) for part in (LayerSettings, InpaintSettings) for f in fields(part)}
+    now = default | dict(ours.origin.options or ())
+    then = now if file.origin.options is None else default | dict(file.origin.options)
+    others = [(option, then[option]) for option in default if then[option] != now[option]]
     if others:
         words = [
             (each.replace("_", " ").title(), f"--{each.replace('_', '-')}", _short(value), _short(now[each])) for each, value in others

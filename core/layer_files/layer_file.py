@@ -54,7 +54,8 @@ class Origin:
 
     photo: str = ""  # fingerprint of the photo's pixels, 16 hexadecimal digits
     surfaces: str = ""  # the same of what was invented
-    options: tuple[tuple[str, str], ...] = ()  # names and values of those that decide on the surfaces
+    options: tuple[tuple[str, str], ...] | None = ()  # names and values of those that decide on the surfaces and are not the default;
+    # None where they are lost
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def frame_by_photo(layers: Iterable[FileLayer]) -> tuple[int, int, int, int] | N
 def plane_kind(layer: FileLayer) -> str:
     """DEPTH or INVENTED for a layer in a group of such planes, else nothing."""
     group = layer.groups[0] if layer.groups else ""
-    kind = DEPTH if group == DEPTH or WHITE.fullmatch(group) else INVENTED if group == INVENTED else ""
+    kind = DEPTH if group == DEPTH or WHITE.fullmatch(group) else INVENTED if group.split(",")[0] == INVENTED else ""
     return kind if kind and plain(layer.name).endswith(" " + kind) else ""
 
 

@@ -6,12 +6,14 @@ import re
 from dataclasses import replace
 from urllib.parse import quote, unquote
 
-from .layer_file import DEPTH, LayerFile, Origin, frame_by_photo, highest_disparity, white_of
+from .layer_file import DEPTH, INVENTED, LayerFile, Origin, frame_by_photo, highest_disparity, white_of
 
 FRAME = re.compile(r"frame (-?\d{1,6}) (-?\d{1,6}) (\d{1,6}) (\d{1,6})(?: white ([-+.\de]{1,30}))?(?: metric (yes|no))?")
 CANVAS = re.compile(r" canvas (\d{1,6}) (\d{1,6})\b")
 NAME = re.compile(r" named ([\w.%~-]{1,1000})")
-MADE_OF = re.compile(r" photo ([0-9a-f]{16}) surfaces ([0-9a-f]{16})(?: options ([\w.=,+-]{1,2000}))?")
+MADE_OF = re.compile(r" photo ([0-9a-f]{16}) surfaces ([0-9a-f]{16})(?: options ([\w.=,+-]{0,2000});)?")
+"""The semicolon tells that nothing was cut off: GIMP keeps 255 letters of a name."""
+MOST_TEXT = 4000
 NAMESPACE = "https://example.org/photo-diorama/1.0/"
 
 
@@ -24,32 +26,51 @@ def as_text(file: LayerFile) -> str:
     frame = file.frame or (0, 0, 0, 0)
     text = "frame " + " ".join(map(str, frame)) + f" white {(file.white or highest_disparity(file.layers))!r}"
     text += "" if file.metric is None else f" metric {'yes' if file.metric else 'no'}"
-    text += f" canvas {file.canvas[0]} {file.canvas[1]}"
+    return text + _made_of(file)
+
+
+def _made_of(file: LayerFile) -> str:
+    text = f" canvas {file.canvas[0]} {file.canvas[1]}"
     text += f" named {quote(file.photo[:80], safe='')}" if file.photo else ""
     if file.origin is not None:
-        options = ",".join(f"{name}={value}" for name, value in file.origin.options)
-        text += f" photo {file.origin.photo} surfaces {file.origin.surfaces}" + (f" options {options}" if options else "")
+        options = ",".join(f"{name}={value}" for name, value in file.origin.options or ())
+        text += f" photo {file.origin.photo} surfaces {file.origin.surfaces}" + (
+            f" options {options};" if file.origin.options is not None else ""
+        )
     return text
 
 
 def with_text(file: LayerFile, text: str) -> LayerFile:
     """The file with what `as_text` told; where that was lost, the photo's own layer tells its frame."""
     found = FRAME.search(text)
+    groups = (each.groups[0] for each in file.layers if each.groups)
+    kept = next((each[:MOST_TEXT] for each in groups if each.startswith(f"{INVENTED}, ") and MADE_OF.search(each[:MOST_TEXT])), "")
     if found is None:
-        return replace(file, frame=frame_by_photo(file.layers))
+        frame = frame_by_photo(file.layers)
+        if frame is not None and (canvas := CANVAS.search(kept)):
+            frame = _frame_now(file, frame, canvas)
+        return _with_origin(replace(file, frame=frame), kept)
     top, left, height, width = (int(n) for n in found.groups()[:4])
     frame = _frame_now(file, (top, left, height, width), CANVAS.search(text, found.end()))
     white = white_of(found[5] or "")
     metric = None if found[6] is None else found[6] == "yes"
-    named, made = NAME.search(text, found.end()), MADE_OF.search(text, found.end())
+    told = text[found.end() :]
+    return _with_origin(replace(file, frame=frame, white=white or file.white, metric=metric), told if MADE_OF.search(told) else told + kept)
+
+
+def _with_origin(file: LayerFile, text: str) -> LayerFile:
+    """The file with what the text tells of its photo and what was made of it."""
+    named, made = NAME.search(text), MADE_OF.search(text)
     photo = unquote(named[1], errors="replace")[:200] if named else file.photo
-    return replace(file, frame=frame, white=white or file.white, metric=metric, photo=photo, origin=_origin(made))
+    return replace(file, photo=photo, origin=_origin(made))
 
 
 def _origin(made: re.Match | None) -> Origin | None:
     if made is None:
         return None
-    options = [each.partition("=")[::2] for each in (made[3] or "").split(",") if "=" in each]
+    if made[3] is None:
+        return Origin(made[1], made[2], None)
+    options = [each.partition("=")[::2] for each in made[3].split(",") if "=" in each]
     return Origin(made[1], made[2], tuple(options))
 
 
@@ -69,3 +90,8 @@ def _frame_now(file: LayerFile, told: tuple[int, int, int, int], canvas: re.Matc
 def group_of_depth(white: float) -> str:
     """The name of the group that holds depth: programs that lose all else keep names."""
     return f"{DEPTH}, white is {white!r} per metre"
+
+
+def group_of_masks(file: LayerFile) -> str:
+    """The name of the group that holds masks, with what the file was made of: GIMP keeps nothing else of it."""
+    return INVENTED if file.origin is None else f"{INVENTED},{_made_of(file)}"

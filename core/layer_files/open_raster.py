@@ -31,7 +31,7 @@ from .layer_file import (
     told,
     with_planes,
 )
-from .metadata import NAMESPACE, as_text, group_of_depth, with_text
+from .metadata import NAMESPACE, as_text, group_of_depth, group_of_masks, with_text
 from .pictures import decode_picture, encode_png, thumbnail
 
 MIMETYPE = b"image/openraster"
@@ -73,7 +73,7 @@ def write_open_raster(file: LayerFile, out: BinaryIO) -> None:
         for each in file.layers:
             add_layer(each.name, each, each.colour)
         for what in (DEPTH, INVENTED):
-            name = group_of_depth(white) if what == DEPTH else what
+            name = group_of_depth(white) if what == DEPTH else group_of_masks(file)
             stack.append(f'<stack name={quoteattr(name)} visibility="hidden" opacity="1" composite-op="svg:src-over">')
             before = len(stack)
             for each in file.layers:

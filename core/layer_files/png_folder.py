@@ -69,7 +69,7 @@ def folder_files(file: LayerFile) -> Iterator[tuple[str, Callable[[], bytes]]]:
         index |= {"photo_offset": [left, top], "photo_size": [width, height]}
     if file.origin is not None:
         made = file.origin
-        index["made_of"] = {"photo": made.photo, "surfaces": made.surfaces, "options": dict(made.options)}
+        index["made_of"] = {"photo": made.photo, "surfaces": made.surfaces, "options": dict(made.options or ())}
     depth = {"is": "disparity", "none": 0, "white": TOP, "white_in_1_per_m": white, "metric": file.metric}
     index |= {"depth": depth, "layers": listed}
     yield INDEX, lambda: (json.dumps(index, indent=1) + "\n").encode()

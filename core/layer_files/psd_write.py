@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import DioramaError
 from ..threads import thread_count
 from .layer_file import DEPTH, INVENTED, PHOTO_NAMES, TOP, FileLayer, LayerFile, composite, highest_disparity, levels
-from .metadata import as_text, group_of_depth
+from .metadata import as_text, group_of_depth, group_of_masks
 from .pack_bits import packed_rows
 from .pictures import srgb_profile
 
@@ -170,7 +170,7 @@ def _planes(file: LayerFile, what: str) -> Iterator[_Record]:
     for each in having:
         size = each.colour.shape[0], each.colour.shape[1]
         yield _Record(f"{each.name} {what}", each.corner, size, channels=partial(_grey_channels, each, what, white))
-    yield _Record(group_of_depth(white) if what == DEPTH else what, visible=False, divider=CLOSED)
+    yield _Record(group_of_depth(white) if what == DEPTH else group_of_masks(file), visible=False, divider=CLOSED)
 
 
 def _grey_channels(layer: FileLayer, what: str, white: float) -> list[_Coded]:

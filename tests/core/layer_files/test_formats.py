@@ -11,7 +11,8 @@ from made_layers import assert_same, made_file
 from PIL import Image
 
 from photo_diorama.core.errors import DioramaError, Kind
-from photo_diorama.core.layer_files.layer_file import composite
+from photo_diorama.core.layer_files.layer_file import FileLayer, Origin, composite
+from photo_diorama.core.layer_files.metadata import group_of_masks, with_text
 from photo_diorama.core.layer_files.read_layers import read_layer_file
 from photo_diorama.core.layer_files.write_layers import write_layer_file
 
@@ -53,6 +54,25 @@ def test_without_our_own_words_the_names_and_the_photo_tell_the_same(tmp_path, m
     assert found.frame == made.frame and found.metric is None
     assert found.white == (None if ending == "exr" else 0.5)
     assert np.abs(found.layer("photo").disparity - made.layer("photo").disparity).max() <= found.depth_step / 2 + 1e-7
+
+
+@pytest.mark.parametrize("ending", ["psd", "ora"])
+def test_groups_tell_what_it_was_made_of_where_our_own_words_are_lost(tmp_path, monkeypatch, ending):
+    """As after GIMP, which keeps names alone."""
+    for module in ("psd_write", "open_raster"):
+        monkeypatch.setattr(f"photo_diorama.core.layer_files.{module}.as_text", lambda file: "")
+    made = replace(made_file(), origin=Origin("0123456789abcdef", "f" * 16, (("long_side", "320"), ("tear", "0.0133"))))
+    found = read_layer_file(*write_layer_file(tmp_path / f"street.{ending}", made))
+    assert (found.origin, found.photo, found.frame, found.notes) == (made.origin, "street", made.frame, ())
+    assert found.layer("border").is_invented.any() and len(found.layers) == len(made.layers)
+
+
+def test_options_that_a_program_cut_off_count_as_lost():
+    made = replace(made_file(), origin=Origin("0123456789abcdef", "f" * 16, (("long_side", "320"), ("hidden_depth", "nearest"))))
+    name = group_of_masks(made)
+    for length in range(len(name) - 9, len(name)):
+        cut = FileLayer("photo invented", (0, 0), made.layers[0].colour, groups=(name[:length],))
+        assert with_text(replace(made, origin=None, layers=(cut,)), "").origin == replace(made.origin, options=None)
 
 
 def test_the_composite_inside_each_file_is_that_of_the_layers(tmp_path):
