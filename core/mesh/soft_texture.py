@@ -215,16 +215,23 @@ def _both_sides(seen, painted, alpha, front, back, levels: int | None) -> tuple[
     top = 1.0 if levels else max(1.0, 4 * float(seen.max()))
     one_side = (alpha >= 1 - UNSEEN)[..., 0], ((alpha >= 0) & (alpha <= UNSEEN))[..., 0]
     front, back = (_recoloured(side, seen, painted, known) for side, known in zip((front, back), one_side, strict=True))
+    own = painted & (alpha[..., 0] >= 0)
     alpha = np.maximum(alpha, 0)
-    _, back = split_composite(seen, alpha, _continued(front, alpha, UNSEEN), back, top)
-    back = linear_from_srgb(_rounded(srgb_from_linear(back), levels)) if levels else back
-    return _continued(foreground_of(seen, alpha, front, back, top), alpha, 0), back
+    _, behind = split_composite(seen[own], alpha[own], _continued(front, alpha, UNSEEN)[own], back[own], top)
+    behind = linear_from_srgb(_rounded(srgb_from_linear(behind), levels)) if levels else behind
+    front, back = front.copy(), back.copy()
+    front[own], back[own] = foreground_of(seen[own], alpha[own], front[own], behind, top), behind
+    return _continued(front, alpha, 0), back
 
 
 def _recoloured(side: np.ndarray, seen: np.ndarray, painted: np.ndarray, known: np.ndarray) -> np.ndarray:
     """One side's colours (h, w, 3) as they are seen painted nearby, where the photo shows that side alone; else as they were."""
     if not known.any():
         return np.where(painted[..., None], seen, side)
+    if painted[known].all():
+        return push_pull(seen, known)
+    if not painted[known].any():
+        return side
     share = push_pull(np.repeat(painted[..., None].astype(np.float32), 3, axis=2), known)
     near = push_pull(np.where(painted[..., None], seen, 0), known) / np.maximum(share, 1e-6)
     return np.where(share > 1e-3, side + np.minimum(share, 1) * (near - side), side).astype(np.float32)
