@@ -14,6 +14,8 @@ DEPTH, INVENTED = "depth", "invented"
 """What follows a layer's name in that of its planes, "hidden 1 depth"; and the groups that hold them."""
 PHOTO_NAMES = re.compile(r"(part \d+ )?photo", re.IGNORECASE)
 """Layers of the photo's own pixels: where all else is lost, they tell where its frame lies."""
+OUR_NAMES = re.compile(r"(part \d+ )?photo|border|hidden \d+")
+"""Plain names of the layers that we write; what an artist added comes beside them."""
 WHITE = re.compile(r"depth, white is ([-+.\deE]+) per metre")
 MOST_NOTES = 20
 TOP = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535, np.dtype(np.float32): 1}
@@ -47,6 +49,15 @@ class FileLayer:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What a file of layers keeps of the build that it was written from, so that it is not taken for one of another."""
+
+    photo: str = ""  # fingerprint of the photo's pixels, 16 hexadecimal digits
+    surfaces: str = ""  # the same of what was invented
+    options: tuple[tuple[str, str], ...] = ()  # names and values of those that decide on the surfaces
+
+
+@dataclass(frozen=True)
 class LayerFile:
     """A file of layers, the front one first."""
 
@@ -58,6 +69,7 @@ class LayerFile:
     metric: bool | None = None  # whether metres are real ones; None where the file does not say
     photo: str = ""  # the photo's name
     notes: tuple[str, ...] = ()  # sentences on what was flattened or left out
+    origin: Origin | None = None  # None where the file does not say
 
     @property
     def is_linear(self) -> bool:

@@ -22,6 +22,11 @@ WRITERS: dict[str, Callable[[LayerFile, BinaryIO], None]] = {
     ".psd": write_psd, ".ora": write_open_raster, ".exr": write_layered_exr,
 }  # fmt: skip
 """Of single files; every other name is that of a folder."""
+OTHER_FORMATS = frozenset(
+    ".psb .tif .tiff .png .jpg .jpeg .webp .gif .bmp .tga .hdr .avif .heic .jxl .jp2 .kra .xcf .clip .afphoto .svg .pdf .zip .json "
+    ".blend .npy .mp4 .mov".split()
+)
+"""Endings by which nobody means a folder."""
 MOST_AT_ONCE = 2
 """Pictures that are encoded at the same time: each takes memory of its own."""
 
@@ -29,6 +34,15 @@ MOST_AT_ONCE = 2
 def is_folder(target: Path) -> bool:
     """Whether layers of that name are a folder of pictures."""
     return target.suffix.lower() not in WRITERS
+
+
+def check_ending(target: Path) -> None:
+    """Raises DioramaError for a name that asks for another format; a folder that exists may be called as it likes."""
+    if target.suffix.lower() in OTHER_FORMATS and not target.is_dir():
+        raise DioramaError(
+            f"{target} asks for {target.suffix[1:].upper()}, which layers are not written as; give it one of the endings "
+            f"{', '.join(WRITERS)}, or none for a folder of PNGs."
+        )
 
 
 Put = Callable[[Path, Path], None]
