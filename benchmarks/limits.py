@@ -1,4 +1,4 @@
-"""Pictures of the limits that the README names: what the photo shows, what the diorama shows from beside, what is true.
+"""Pictures of the limits that the manual names: what the photo shows, what the diorama shows from beside, what is true.
 
     python benchmarks/limits.py [far|mirror|hair|colour|network ...] [--output docs/images/limits]
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from .layer_files.layer_file import TOP, FileLayer, LayerFile, bounding_box, highest_disparity
+from .layer_files.layer_file import TOP, FileLayer, LayerFile, Origin, bounding_box, highest_disparity
 from .layers.layered_depth_image import Layer
 from .mesh.atlas import surface_number, without_gaps
 from .mesh.texture_layout import PaintedTexels, TextureLayout, carry_over, layout_of_boxes
@@ -70,7 +71,22 @@ def layer_file_of(built: Diorama, painted: Mapping[str, PaintedTexels] | None = 
             layers.append(found)
     rows, columns = canvas.inside
     frame = rows.start, columns.start, rows.stop - rows.start, columns.stop - columns.start
-    return LayerFile(canvas.shape, frame, tuple(layers), highest_disparity(layers), 0.0, built.mesh.metric, built.photo.name)
+    return LayerFile(canvas.shape, frame, tuple(layers), highest_disparity(layers), 0.0, built.mesh.metric, built.photo.name,
+                     origin=origin_of(built))  # fmt: skip
+
+
+def origin_of(built: Diorama) -> Origin:
+    """What tells this build from others: the photo's pixels, and what was invented before anybody edited the layers."""
+    photo, surfaces = built.photo, built.unedited
+    pixels, shapes = hashlib.blake2b(repr(photo.colour.shape).encode(), digest_size=8), hashlib.blake2b(digest_size=8)
+    for each in (photo.colour, photo.alpha):
+        if each is not None:
+            pixels.update(np.ascontiguousarray(each).data)
+    shapes.update(repr((surfaces.shape, surfaces.frame)).encode())
+    for layer in surfaces.layers:
+        shapes.update(np.packbits(layer.synthesised).data)
+        shapes.update(_stored(layer.colour[layer.synthesised], np.uint8).data)
+    return Origin(pixels.hexdigest(), shapes.hexdigest(), built.options)
 
 
 def _of_the_photo(built: Diorama, canvas: _Canvas, painted: PaintedTexels | None) -> list[FileLayer]:

@@ -34,7 +34,7 @@ from .mesh.delight import delit_textures
 from .mesh.separate_parts import separate_parts
 from .mesh.triangulate import LayeredMesh, Triangles, cut_triangles, lay_out
 from .photo.photo import Photo, load_photo
-from .settings import DepthSettings, LayerSettings, MeshSettings, SceneSettings, Settings
+from .settings import DepthSettings, InpaintSettings, LayerSettings, MeshSettings, SceneSettings, Settings
 from .threads import hand_on_threads
 
 Progress = Callable[[str, float], None]
@@ -61,6 +61,8 @@ class Diorama:
     mesh: LayeredMesh
     edges: tuple[int, ...]  # depth edges filled behind, for each pass
     seconds: dict[str, float]  # of each stage; 0 where its result was kept from before
+    unedited: LayeredDepthImage  # `image` before its layers were edited
+    options: tuple[tuple[str, str], ...]  # names and values, as texts, of those that decided on the surfaces
 
     @property
     def whole(self) -> bool:
@@ -150,7 +152,11 @@ def build_diorama(
     if kept is not None:
         kept.make_room(files)
     give_back()
-    return Diorama(photo, origin, depth, original, image, mesh, edges, step.seconds)
+    return Diorama(photo, origin, depth, original, image, mesh, edges, step.seconds, inpainted, _told(layers, settings.inpaint))
+
+
+def _told(*parts: LayerSettings | InpaintSettings) -> tuple[tuple[str, str], ...]:
+    return tuple((f.name, str(getattr(part, f.name))) for part in parts for f in fields(part))
 
 
 def wide_enough(layers: LayerSettings, scene: SceneSettings, camera: Camera) -> LayerSettings:

@@ -1,6 +1,6 @@
 """What lies inside the wheels: the compiled libraries of others, each with its licence, and the files with the licences' texts.
 
-python wheels/licence_inventory.py WHEELS...   the table in docs/third_party.md
+python wheels/licence_inventory.py WHEELS...   the libraries inside and their licences, as docs/third_party.md says
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..layer_files.layer_file import TOP, FileLayer, LayerFile, bounding_box, placed
 from .registration import Placement
+from .resampled import differs_beyond_scaling, scaled_alike
 
 RESAMPLED = 16 / 255
 """In a picture of another size what differs by less than this is the scaling's work."""
@@ -40,23 +41,20 @@ def difference(ours: FileLayer, theirs: FileLayer, file: LayerFile, where: Place
 
     For the photo only colours count: what it covers stays what it covers.
     """
+    if where.is_scaled:
+        return _scaled_difference(ours, theirs, file, where, shape)
     box = _common_box(ours, theirs, where, shape)
     size, at = tuple(each.stop - each.start for each in box), tuple(each.start for each in box)
     one = placed(ours.colour, ours.corner, size, at)
-    if where.is_scaled:
-        other = on_canvas(theirs, file, where, shape, theirs.colour)[box]
-    else:
-        other = placed(theirs.colour, (theirs.corner[0] + where.offset[0], theirs.corner[1] + where.offset[1]), size, at)
+    other = placed(theirs.colour, (theirs.corner[0] + where.offset[0], theirs.corner[1] + where.offset[1]), size, at)
     if one.dtype == other.dtype and np.array_equal(one, other):
         return None
     there, opaque = one[..., 3] > 0, other[..., 3] >= TOP[other.dtype] / 2
     if ours.invented is not None and ours.invented.any():
         gone, more = there & ~opaque, ~there & opaque
-        if where.is_scaled:
-            gone, more = _opened(gone), _opened(more)
     else:
         gone = more = np.zeros(there.shape, bool)
-    painted = (_differs(one, other, where.is_scaled) & there & opaque) | more
+    painted = (_differs(one, other) & there & opaque) | more
     if not (painted.any() or gone.any()):
         return None
     return Difference(box, painted, other, gone, more)
@@ -65,8 +63,6 @@ def difference(ours: FileLayer, theirs: FileLayer, file: LayerFile, where: Place
 def _common_box(ours: FileLayer, theirs: FileLayer, where: Placement, shape: tuple[int, int]) -> tuple[slice, slice]:
     """The rectangle that holds both layers, as far as the file's canvas reaches."""
     covered = where.covered(shape)
-    if where.is_scaled:
-        return covered
     rows, columns = theirs.rows_and_columns
     moved = (slice(rows.start + where.offset[0], rows.stop + where.offset[0]),
              slice(columns.start + where.offset[1], columns.stop + where.offset[1]))  # fmt: skip
@@ -80,16 +76,34 @@ def _common_box(ours: FileLayer, theirs: FileLayer, where: Placement, shape: tup
     return result[0], result[1]
 
 
-def _differs(ours: np.ndarray, theirs: np.ndarray, scaled: bool) -> np.ndarray:
+def _differs(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
     """(h, w) bool: where the colours are others."""
-    if ours.dtype == theirs.dtype and not scaled and ours.dtype != np.float32:
+    if ours.dtype == theirs.dtype and ours.dtype != np.float32:
         return (ours[..., :3] != theirs[..., :3]).any(axis=2)
-    slack = RESAMPLED if scaled else HALF_FLOAT if ours.dtype == np.float32 else OTHER_DEPTH
+    slack = HALF_FLOAT if ours.dtype == np.float32 else OTHER_DEPTH
     result = np.zeros(ours.shape[:2], bool)
     for channel in range(3):
         one, other = (each[..., channel].astype(np.float32) / np.float32(TOP[each.dtype]) for each in (ours, theirs))
         result |= np.abs(one - other) > slack * (np.maximum(1, np.abs(one)) if ours.dtype == np.float32 else 1)
-    return _opened(result) if scaled else result
+    return result
+
+
+def _scaled_difference(ours: FileLayer, theirs: FileLayer, file: LayerFile, where: Placement, shape: tuple[int, int]) -> Difference | None:
+    """`difference` for a picture of another size: ours is scaled as that was, so that nothing counts as painted that only is coarser."""
+    other = placed(theirs.colour, theirs.corner, file.canvas)
+    alike = scaled_alike(placed(ours.colour, ours.corner, where.size, where.offset), other)
+    there, opaque = alike[..., 3] >= 0.5, other[..., 3] >= TOP[other.dtype] / 2
+    gone = more = np.zeros(there.shape, bool)
+    if ours.invented is not None and ours.invented.any():
+        gone, more = _opened(there & ~opaque), _opened(~there & opaque)
+    painted = _opened(differs_beyond_scaling(alike, other, RESAMPLED) & there & opaque) | more
+    if not (painted.any() or gone.any()):
+        return None
+    box = where.covered(shape)
+    painted, gone, more = (where.on_canvas(each.view(np.uint8) * np.uint8(255), shape)[box] >= 128 for each in (painted, gone, more))
+    own = placed(ours.colour, ours.corner, shape)[box][..., 3] > 0
+    colour = where.on_canvas(other, shape)[box]
+    return Difference(box, painted & (own | more), colour, gone & own, more & ~own)
 
 
 def _opened(mask: np.ndarray) -> np.ndarray:

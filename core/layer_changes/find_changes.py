@@ -19,6 +19,7 @@ from .compare import Difference, difference, on_canvas
 from .new_surfaces import Named, surface_of
 from .on_grid import colour_on_grid, mask_on_grid, texels_on_grid
 from .registration import Placement, place
+from .same_photo import another_photo, check_options, check_photo, is_of_others_pixels
 
 OURS = re.compile(r"(part \d+ )?photo|border|hidden \d+")
 """Names of the layers that we write; what an artist added comes beside them."""
@@ -73,12 +74,13 @@ def find_changes(
     """
     theirs = _by_name(file, name)
     ours = layer_file_of(built, painted)
-    assert ours.frame is not None
-    where = place(file.canvas, ours.canvas, ours.frame, file.frame, name)
+    where, notes = _registered(built, file, ours, name)
     image = built.image
     old = (edits or LayerEdits(image.frame, image.shape)).on(image.frame, image.shape)
     added = {plain(each.name): each for each in old.added}
     complete = any(OURS.fullmatch(each) and each != "photo" for each in theirs)  # else it is somebody's own, perhaps with the photo
+    if complete:
+        notes += check_options(file, ours, name)
     _check_complete(ours, theirs, complete, set(added), name)
     found = _Gathered(built, file, name, where, {recut.surface: recut for recut in old.recuts}, dict(added))
     unchanged = set()
@@ -99,7 +101,19 @@ def find_changes(
     _take_new(found, theirs, unchanged, complete)
     kept = tuple(sorted(found.added.values(), key=lambda each: each.number))
     changed = replace(old, recuts=tuple(found.recuts[k] for k in sorted(found.recuts)), added=kept)
-    return Changes(edits if changed.key == old.key else changed, tuple(found.paints), tuple(found.told), file.notes)
+    return Changes(edits if changed.key == old.key else changed, tuple(found.paints), tuple(found.told), (*file.notes, *notes))
+
+
+def _registered(built: Diorama, file: LayerFile, ours: LayerFile, name: str) -> tuple[Placement, tuple[str, ...]]:
+    """Where the file's canvas lies on ours, and sentences on what is not sure. Raises DioramaError for layers of another photo."""
+    assert ours.frame is not None
+    try:
+        where = place(file.canvas, ours.canvas, ours.frame, file.frame, name)
+    except DioramaError:
+        if is_of_others_pixels(file, ours):
+            raise another_photo(file, built, name) from None
+        raise
+    return where, check_photo(built, file, ours, where, name)
 
 
 def _by_name(file: LayerFile, name: str) -> dict[str, FileLayer]:

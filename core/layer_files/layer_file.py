@@ -47,6 +47,15 @@ class FileLayer:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What a file of layers keeps of the build that it was written from, so that it is not taken for one of another."""
+
+    photo: str = ""  # fingerprint of the photo's pixels, 16 hexadecimal digits
+    surfaces: str = ""  # the same of what was invented
+    options: tuple[tuple[str, str], ...] = ()  # names and values of those that decide on the surfaces
+
+
+@dataclass(frozen=True)
 class LayerFile:
     """A file of layers, the front one first."""
 
@@ -58,6 +67,7 @@ class LayerFile:
     metric: bool | None = None  # whether metres are real ones; None where the file does not say
     photo: str = ""  # the photo's name
     notes: tuple[str, ...] = ()  # sentences on what was flattened or left out
+    origin: Origin | None = None  # None where the file does not say
 
     @property
     def is_linear(self) -> bool:

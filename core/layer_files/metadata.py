@@ -4,34 +4,66 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from urllib.parse import quote, unquote
 
-from .layer_file import DEPTH, LayerFile, frame_by_photo, highest_disparity, white_of
+from .layer_file import DEPTH, LayerFile, Origin, frame_by_photo, highest_disparity, white_of
 
-PATTERN = re.compile(r"frame (-?\d{1,6}) (-?\d{1,6}) (\d{1,6}) (\d{1,6})(?: white ([-+.\de]{1,30}))?(?: metric (yes|no))?")
+FRAME = re.compile(r"frame (-?\d{1,6}) (-?\d{1,6}) (\d{1,6}) (\d{1,6})(?: white ([-+.\de]{1,30}))?(?: metric (yes|no))?")
+CANVAS = re.compile(r" canvas (\d{1,6}) (\d{1,6})\b")
+NAME = re.compile(r" named ([\w.%~-]{1,1000})")
+MADE_OF = re.compile(r" photo ([0-9a-f]{16}) surfaces ([0-9a-f]{16})(?: options ([\w.=,+-]{1,2000}))?")
 NAMESPACE = "https://example.org/photo-diorama/1.0/"
 
 
 def as_text(file: LayerFile) -> str:
-    """The photo's frame, 1/m for the top level of depth, and whether that is metric.
+    """The photo's frame, 1/m for the top level of depth, whether that is metric, the size of the canvas, and what it was made of.
 
-    >>> as_text(LayerFile((4, 4), (1, 0, 2, 4), (), 0.5, metric=True))
-    'frame 1 0 2 4 white 0.5 metric yes'
+    >>> as_text(LayerFile((4, 4), (1, 0, 2, 4), (), 0.5, metric=True, photo="the street"))
+    'frame 1 0 2 4 white 0.5 metric yes canvas 4 4 named the%20street'
     """
     frame = file.frame or (0, 0, 0, 0)
     text = "frame " + " ".join(map(str, frame)) + f" white {(file.white or highest_disparity(file.layers))!r}"
-    return text if file.metric is None else f"{text} metric {'yes' if file.metric else 'no'}"
+    text += "" if file.metric is None else f" metric {'yes' if file.metric else 'no'}"
+    text += f" canvas {file.canvas[0]} {file.canvas[1]}"
+    text += f" named {quote(file.photo[:80], safe='')}" if file.photo else ""
+    if file.origin is not None:
+        options = ",".join(f"{name}={value}" for name, value in file.origin.options)
+        text += f" photo {file.origin.photo} surfaces {file.origin.surfaces}" + (f" options {options}" if options else "")
+    return text
 
 
 def with_text(file: LayerFile, text: str) -> LayerFile:
     """The file with what `as_text` told; where that was lost, the photo's own layer tells its frame."""
-    found = PATTERN.search(text)
+    found = FRAME.search(text)
     if found is None:
         return replace(file, frame=frame_by_photo(file.layers))
     top, left, height, width = (int(n) for n in found.groups()[:4])
-    frame = (top, left, height, width) if height and width else frame_by_photo(file.layers)
+    frame = _frame_now(file, (top, left, height, width), CANVAS.search(text, found.end()))
     white = white_of(found[5] or "")
     metric = None if found[6] is None else found[6] == "yes"
-    return replace(file, frame=frame, white=white or file.white, metric=metric)
+    named, made = NAME.search(text, found.end()), MADE_OF.search(text, found.end())
+    photo = unquote(named[1], errors="replace")[:200] if named else file.photo
+    return replace(file, frame=frame, white=white or file.white, metric=metric, photo=photo, origin=_origin(made))
+
+
+def _origin(made: re.Match | None) -> Origin | None:
+    if made is None:
+        return None
+    options = [each.partition("=")[::2] for each in (made[3] or "").split(",") if "=" in each]
+    return Origin(made[1], made[2], tuple(options))
+
+
+def _frame_now(file: LayerFile, told: tuple[int, int, int, int], canvas: re.Match | None) -> tuple[int, int, int, int] | None:
+    """The photo's frame that a file tells, which programs leave as it is when they scale or crop the picture: None of a scaled one,
+    where the canvas itself is what fits; that of the photo's layer where it was cropped."""
+    top, left, height, width = told
+    if not (height and width):
+        return frame_by_photo(file.layers)
+    before = file.canvas if canvas is None else (int(canvas[1]), int(canvas[2]))
+    if before == file.canvas:
+        return told if top + height <= before[0] and left + width <= before[1] else None
+    scale = file.canvas[1] / max(1, before[1])
+    return None if abs(before[0] * scale - file.canvas[0]) <= max(1.0, scale) else frame_by_photo(file.layers)
 
 
 def group_of_depth(white: float) -> str:

@@ -15,7 +15,7 @@ from ..raster.decode import MAX_PIXELS, read_file, read_regular
 from ..raster.exr_encode import encode_exr
 from ..raster.exr_read import read_pixels
 from ..raster.open_picture import picture_kind
-from .layer_file import PHOTO_NAMES, FileLayer, LayerFile, bounding_box, damaged, highest_disparity, levels, named_once, plain, told
+from .layer_file import PHOTO_NAMES, FileLayer, LayerFile, Origin, bounding_box, damaged, highest_disparity, levels, named_once, plain, told
 from .layer_file import of_one_kind as of_one
 from .layer_file import placed as placed_in
 from .pictures import decode_picture, encode_png
@@ -52,6 +52,9 @@ def folder_files(file: LayerFile) -> Iterator[tuple[str, Callable[[], bytes]]]:
     if file.frame is not None:
         top, left, height, width = file.frame
         index |= {"photo_offset": [left, top], "photo_size": [width, height]}
+    if file.origin is not None:
+        made = file.origin
+        index["made_of"] = {"photo": made.photo, "surfaces": made.surfaces, "options": dict(made.options)}
     depth = {"is": "disparity", "none": 0, "white": TOP, "white_in_1_per_m": white, "metric": file.metric}
     index |= {"depth": depth, "layers": listed}
     yield INDEX, lambda: (json.dumps(index, indent=1) + "\n").encode()
@@ -104,6 +107,11 @@ def read_folder(folder: Path) -> LayerFile:
         depth = told_of.get("depth") or {}
         white = depth.get("white_in_1_per_m")
         white = None if white is None else float(white)
+        made = told_of.get("made_of")
+        origin = None
+        if made is not None:
+            options = tuple((str(name)[:80], str(value)[:80]) for name, value in list(made["options"].items())[:100])
+            origin = Origin(str(made["photo"])[:16], str(made["surfaces"])[:16], options)
         metric = None if depth.get("metric") is None else bool(depth["metric"])
     except OSError as error:
         raise DioramaError(f"{index} cannot be read ({error.strerror or error}); check its permissions.") from None
@@ -119,7 +127,7 @@ def read_folder(folder: Path) -> LayerFile:
         layers += _listed(folder, entry, canvas, white, notes)
     return LayerFile(
         canvas, frame, tuple(of_one(layers)), white, (white or 1.0) / TOP, metric, str(told_of.get("photo", ""))[:200],
-        told([*notes, *named_once(layers)]),
+        told([*notes, *named_once(layers)]), origin,
     )  # fmt: skip
 
 

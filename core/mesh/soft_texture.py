@@ -10,9 +10,10 @@ from ..layers.layered_depth_image import BACK, FRONT, LayeredDepthImage
 from ..layers.soft_silhouettes import UNSEEN, Matte, foreground_of, least_alpha, split_composite
 from ..photo.photo import Photo
 from ..raster.colour_curves import linear_from_srgb, srgb_from_linear
+from ..raster.push_pull import push_pull
 from .atlas import rectangles_of, shelves
 from .quadtree import SOFT_BLOCK
-from .texture_layout import TextureLayout, layout_of_boxes
+from .texture_layout import PaintedTexels, TextureLayout, layout_of_boxes
 
 SHARPER = 0.1
 """Contrast of the two sides, linear, from which on alpha is found again at the photo's own resolution."""
@@ -149,3 +150,71 @@ def _sharpened(alpha: np.ndarray, colour, front, back) -> np.ndarray:
 
 def _rounded(values: np.ndarray, levels: int | None) -> np.ndarray:
     return values if levels is None else np.rint(np.clip(values, 0, 1) * levels) / np.float32(levels)
+
+
+def with_painted_photo(texture: np.ndarray, layout: TextureLayout, photo: PaintedTexels, levels: int | None) -> PaintedTexels:
+    """What the soft silhouettes' texture (H, W, 4), linear with straight alpha, becomes where the photo was painted.
+
+    There both sides composite to what was painted, and alpha stays: each side's colour is that of the painted photo beside the
+    rim, where that is one side alone, or stays where it was not painted there; what is left goes to the sides as in `pack_soft`.
+    `photo` has the photo's size; of `levels` a channel each side is rounded as it is stored. The colours returned are linear.
+    """
+    size, half = (photo.mask.shape[0], photo.mask.shape[1]), layout.size[1] // 2
+    result = PaintedTexels(np.zeros(layout.size, bool), texture.astype(np.float32), True)
+    fronts = [at for at in np.flatnonzero(layout.surface == FRONT) if layout.texels[at, 1] < half]
+    places = {at: _texels_of(layout, at, size) for at in fronts}
+    rows = np.unique(np.concatenate([r for _, _, r, _ in places.values()])) if places else np.zeros(0, int)
+    columns = np.unique(np.concatenate([c for *_, c in places.values()])) if places else np.zeros(0, int)
+    if not rows.size or not photo.mask[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1].any():
+        return result
+    corner = np.array([rows.min(), columns.min()])
+    box = slice(corner[0], rows.max() + 1), slice(corner[1], columns.max() + 1)
+    painted, seen = photo.mask[box], photo.colours(True)[box][..., :3].astype(np.float32)
+    front, back, alpha = np.zeros_like(seen), np.zeros_like(seen), np.full((*painted.shape, 1), -1, np.float32)
+    for y, x, r, c in places.values():
+        here, there = np.ix_(r - corner[0], c - corner[1]), (slice(y, y + len(r)), slice(x, x + len(c)))
+        front[here], alpha[here] = texture[there][..., :3], texture[there][..., 3:]
+        back[here] = texture[there[0], x + half : x + half + len(c), :3]
+    front, back = _both_sides(seen, painted, alpha, front, back, levels)
+    beside = (alpha[..., 0] == 0) & (_spread_by_one(painted & (alpha[..., 0] > 0)))
+    for y, x, r, c in places.values():
+        here = np.ix_(r - corner[0], c - corner[1])
+        for shift, side, mask in ((0, front, painted | beside), (half, back, painted)):
+            into = slice(y, y + len(r)), slice(x + shift, x + shift + len(c))
+            result.mask[into] = mask[here]
+            result.colour[into][..., :3][mask[here]] = side[here][mask[here]]
+    return result
+
+
+def _texels_of(layout: TextureLayout, at: int, size: tuple[int, int]) -> tuple[int, int, np.ndarray, np.ndarray]:
+    """A rectangle with its padding: its first row and column, and the photo's row and column of each texel."""
+    first = np.rint(layout.photo[at, :2] * size).astype(int) - layout.padding
+    y, x = (layout.texels[at, :2] - layout.padding).tolist()
+    tall, wide = (layout.texels[at, 2:] + 2 * layout.padding).tolist()
+    return y, x, np.clip(first[0] + np.arange(tall), 0, size[0] - 1), np.clip(first[1] + np.arange(wide), 0, size[1] - 1)
+
+
+def _both_sides(seen, painted, alpha, front, back, levels: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """Foreground and background that composite to `seen` where it was `painted`; `alpha` is below 0 outside of the texture."""
+    top = 1.0 if levels else max(1.0, 4 * float(seen.max()))
+    one_side = (alpha >= 1 - UNSEEN)[..., 0], ((alpha >= 0) & (alpha <= UNSEEN))[..., 0]
+    front, back = (_recoloured(side, seen, painted, known) for side, known in zip((front, back), one_side, strict=True))
+    alpha = np.maximum(alpha, 0)
+    _, back = split_composite(seen, alpha, _continued(front, alpha, UNSEEN), back, top)
+    back = linear_from_srgb(_rounded(srgb_from_linear(back), levels)) if levels else back
+    return _continued(foreground_of(seen, alpha, front, back, top), alpha, 0), back
+
+
+def _recoloured(side: np.ndarray, seen: np.ndarray, painted: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """One side's colours (h, w, 3) as they are seen painted nearby, where the photo shows that side alone; else as they were."""
+    if not known.any():
+        return np.where(painted[..., None], seen, side)
+    share = push_pull(np.repeat(painted[..., None].astype(np.float32), 3, axis=2), known)
+    near = push_pull(np.where(painted[..., None], seen, 0), known) / np.maximum(share, 1e-6)
+    return np.where(share > 1e-3, side + np.minimum(share, 1) * (near - side), side).astype(np.float32)
+
+
+def _spread_by_one(mask: np.ndarray) -> np.ndarray:
+    import cv2
+
+    return cv2.dilate(mask.view(np.uint8), np.ones((3, 3), np.uint8)) > 0

@@ -106,7 +106,7 @@ def shown_texels(uvs: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     corners = np.stack([uvs[..., 0] * size[1] - 0.5, (1 - uvs[..., 1]) * size[0] - 0.5], axis=2)
     fixed = np.rint(np.clip(corners, -1e4, 1e5) * 2**SUBTEXEL).astype(np.int32)
     for start in range(0, len(fixed), AT_ONCE):
-        cv2.fillPoly(shown, list(fixed[start : start + AT_ONCE]), 1, lineType=cv2.LINE_8, shift=SUBTEXEL)
+        cv2.fillPoly(shown, list(fixed[start : start + AT_ONCE]), (1,), lineType=cv2.LINE_8, shift=SUBTEXEL)
     return shown > 0
 
 

@@ -1,4 +1,4 @@
-// A job type for Flamenco: every photo of a folder becomes a .blend, frames and a movie. How it is installed: docs/farm.md
+// A job type for Flamenco: every photo of a folder becomes a .blend, frames and a movie. How it is installed: docs/batch.md
 
 const JOB_TYPE = {
     label: "Photo Diorama",

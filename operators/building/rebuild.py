@@ -19,6 +19,7 @@ from ...core.settings import DepthSettings, SceneSettings, Settings
 from ..nodes.relief_sliders import renew_relief
 from ..on_diorama import OnDiorama
 from ..repaint.painted import carry_paint, secure, take_from_tint
+from ..repaint.painted_rims import with_photo_in_rims
 from ..scene.camera_moves import MOVE_KEY, MOVE_OPTIONS, animate, clear, keep_framing
 from ..scene.depth_image import EDITED_KEY, edit_on, image_on, keep_edit, parts_on
 from ..scene.emit import add_camera, edge_of, make_mesh, match_camera, set_up_scene, short_name
@@ -123,6 +124,10 @@ def rebuild(root: bpy.types.Object, built: Diorama, settings: Settings, source: 
     if "photo" not in images or photo_changed:
         images["photo"] = photo_image(name, built.photo)
     images, told = carry_paint(root, old, images, built.mesh, str(was.get("photo", "")))
+    if "soft" in images:
+        clean, images["soft"] = images["soft"], with_photo_in_rims(images["soft"], images["photo"], str(was.get("photo", "")))
+        if clean != images["soft"]:
+            bpy.data.images.remove(clean)
     shown = {slot.material for ob in surfaces_of(root) for slot in ob.material_slots if slot.material}
     wanted = {part.texture for part in built.mesh.meshes}
     if not changed & MATERIAL_OPTIONS:

@@ -15,7 +15,8 @@ from ...core.layer_changes.update_layers import Painted, Updated, update_layers
 from ...core.pipeline import Diorama, Progress
 from ..building.rebuild import rebuild
 from ..depth.change_region import OnDepth, source_on
-from ..repaint.painted import find_paint, lay_paint, secure, take_from_tint
+from ..repaint.lay_paint import lay_paint
+from ..repaint.painted import find_paint, secure, take_from_tint
 from ..scene.depth_image import edit_on
 from ..scene.keys import LAYER_EDITS_KEY, LAYER_FILE_KEY
 from ..scene.root import find_root, keep_layer_edits, source_of

@@ -10,16 +10,15 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from ...core.layer_changes.find_changes import PaintedPart
 from ...core.mesh.texture_layout import PaintedTexels, TextureLayout, carry_over, layout_of_photo
 from ...core.mesh.triangulate import LayeredMesh
 from ...core.raster.colour_curves import srgb_from_linear
 from ...core.raster.decode import decode_pixels
 from ..scene.colour_management import SPACES
-from ..scene.keys import DIGEST_KEY, LAYOUT_KEY, ROLE_KEY, WRITTEN_KEY
+from ..scene.keys import DIGEST_KEY, LAYOUT_KEY, ROLE_KEY, UNPAINTED_KEY, WRITTEN_KEY
 from ..scene.materials import IMAGE_ROLES, digest, encode_texture, packed_image
-from ..scene.surfaces import image_nodes_of, images_of
-from ..scene.tint import TINT_OF, kept_tint, pack_pixels, take_off, tint, tinted_copy, tinted_images, untinted
+from ..scene.surfaces import image_nodes_of
+from ..scene.tint import TINT_OF, kept_tint, pack_pixels, tinted_copy, tinted_images, untinted
 from .shown_by_surfaces import shown_by_build, shown_in_scene
 
 KEPT_ROLE = "kept paint"
@@ -78,7 +77,7 @@ def find_paint(image: bpy.types.Image, photo: str = "") -> Paint | None:
     now, written = pixels_of(image), written_on(image, photo)
     if not now.size:
         return None
-    layout = _layout_on(image)
+    layout = layout_on(image)
     was = None if written is None else decoded(written, image)
     if was is None or was.shape != now.shape:
         mask, layout = np.ones(now.shape[:2], bool), None
@@ -99,7 +98,7 @@ def is_linear(image: bpy.types.Image) -> bool:
     return image.colorspace_settings.name in SPACES["Linear Rec.709"]
 
 
-def _layout_on(image: bpy.types.Image) -> TextureLayout | None:
+def layout_on(image: bpy.types.Image) -> TextureLayout | None:
     if str(image.get(ROLE_KEY)).split()[0] == "photo":
         return layout_of_photo(image.size[1], image.size[0])
     try:
@@ -173,6 +172,8 @@ def renewed(image: bpy.types.Image, data: tuple[bytes, str]) -> bpy.types.Image:
         new[LAYOUT_KEY] = image[LAYOUT_KEY]
     if written is not None and data[0] != written or WRITTEN_KEY in image:
         new[WRITTEN_KEY] = written
+    if UNPAINTED_KEY in image:
+        new[UNPAINTED_KEY] = image[UNPAINTED_KEY]
     return new
 
 
@@ -202,32 +203,6 @@ def carry_paint(
         return images, ""
     names = " and ".join(f'"{name}"' for name in kept)
     return images, f"Some of what was painted on {root.name} has no place on it any more; it is kept in the image {names}."
-
-
-def lay_paint(root: bpy.types.Object, parts: Iterable[PaintedPart], photo: str = "") -> None:
-    """Lays what was painted on layers elsewhere onto the textures of a diorama, by place, over what was painted there before."""
-    parts, nodes = list(parts), image_nodes_of(root)
-    overlaid = bool(tinted_images(nodes))
-    take_off(nodes)
-    for role, image in images_of(root).items():
-        layout, linear = _layout_on(image), is_linear(image)
-        own = [part for part in parts if part.role == role]
-        if not own or layout is None:
-            continue
-        earlier = find_paint(image, photo)
-        mask = np.zeros(layout.size, bool) if earlier is None else earlier.texels.mask
-        colour = np.zeros((*layout.size, 4), np.float32) if earlier is None else earlier.texels.colours(linear)
-        for part in own:
-            texels, _ = carry_over(part.texels, part.layout, layout)
-            colour[texels.mask] = texels.colours(linear)[texels.mask]
-            mask = mask | texels.mask
-        written, name = written_on(image, photo), image.name
-        painted = renewed(image, file_with(image, PaintedTexels(mask, colour, linear), written))
-        image.user_remap(painted)
-        bpy.data.images.remove(image)
-        painted.name = name
-    if overlaid:
-        tint(nodes, *kept_tint(root))
 
 
 def _keep_aside(name: str, texels: PaintedTexels, left: np.ndarray) -> bpy.types.Image:

@@ -6,10 +6,12 @@ import bpy
 
 from ...core.errors import DioramaError
 from ..on_diorama import ActOnDiorama
+from ..scene.keys import UNPAINTED_KEY
 from ..scene.root import source_files
 from ..scene.surfaces import image_nodes_of, images_of
 from ..scene.tint import kept_tint, take_off, tint, tinted_images
 from .painted import find_paint, is_linear, renewed, secure, take_from_tint, written_on
+from .painted_rims import without_photo_in_rims
 
 
 class RestoreTextures(ActOnDiorama, bpy.types.Operator):
@@ -33,7 +35,8 @@ class RestoreTextures(ActOnDiorama, bpy.types.Operator):
         take_from_tint(root)
         photo = bpy.path.abspath(source_files(root)[0])
         wanted = {"ALL": ("photo", "atlas", "soft"), "INVENTED": ("atlas",), "PHOTO": ("photo", "soft")}[self.what]
-        painted = [image for role, image in images_of(root).items() if role.split()[0] in wanted and find_paint(image, photo)]
+        painted = [image for role, image in images_of(root).items()
+                   if role.split()[0] in wanted and (UNPAINTED_KEY in image or find_paint(image, photo))]  # fmt: skip
         if not painted:
             self.report({"INFO"}, f"Nothing was painted on {root.name}.")
             return {"CANCELLED"}
@@ -45,8 +48,7 @@ class RestoreTextures(ActOnDiorama, bpy.types.Operator):
         names, overlaid = [], bool(tinted_images(nodes))
         take_off(nodes)
         for image in painted:
-            space = "Linear Rec.709" if is_linear(image) else "sRGB"
-            restored, name = renewed(image, (written_on(image, photo), space)), image.name
+            restored, name = _as_built(image, photo), image.name
             image.user_remap(restored)
             bpy.data.images.remove(image)
             restored.name = name
@@ -54,6 +56,13 @@ class RestoreTextures(ActOnDiorama, bpy.types.Operator):
         if overlaid:
             tint(nodes, *kept_tint(root))
         return f"Restored: {', '.join(sorted(names))}."
+
+
+def _as_built(image: bpy.types.Image, photo: str) -> bpy.types.Image:
+    """A new image like a painted one, with the file that was built."""
+    if UNPAINTED_KEY in image:
+        return without_photo_in_rims(image)
+    return renewed(image, (written_on(image, photo), "Linear Rec.709" if is_linear(image) else "sRGB"))
 
 
 register, unregister = bpy.utils.register_classes_factory((RestoreTextures,))

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core.raster.colour_curves import linear_from_srgb, srgb_from_linear
 from .colour_management import SPACES
-from .keys import DIGEST_KEY, LAYOUT_KEY, ROLE_KEY, WRITTEN_KEY
+from .keys import DIGEST_KEY, LAYOUT_KEY, ROLE_KEY, UNPAINTED_KEY, WRITTEN_KEY
 from .materials import digest, encode_texture
 
 TINT_OF = "photo_diorama_tint_of"
@@ -66,7 +66,7 @@ def tinted_copy(image: bpy.types.Image, colour: tuple[float, float, float], stre
     copy.update()
     pack_pixels(copy)
     copy[TINT_OF] = image
-    for key in (WRITTEN_KEY, DIGEST_KEY, LAYOUT_KEY):
+    for key in (WRITTEN_KEY, UNPAINTED_KEY, DIGEST_KEY, LAYOUT_KEY):
         copy.pop(key, None)
     copy[DIGEST_KEY] = digest(bytes(copy.packed_file.data))
     return copy

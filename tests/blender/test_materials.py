@@ -297,3 +297,55 @@ def test_an_image_of_ours_that_blender_cannot_read_is_no_success(blender, street
     with pytest.raises(RuntimeError, match="Blender cannot read the image"):
         import_photo(*street, **CLOSEST)
     assert not blender.data.images and not blender.data.objects
+
+
+def graded(root, photo, part=slice(None)) -> np.ndarray:
+    """As an artist grades the photo's texture: grey and darker in some rows; (h, w, 3) of what is to be seen, 0 to 255."""
+    image = next(each for each in bpy_images(root) if each["photo_diorama_role"] == "photo")
+    wanted = np.asarray(Image.open(photo).convert("RGB")).astype(np.float32)
+    wanted[part] = np.rint(wanted[part].mean(axis=2, keepdims=True) * 0.7)
+    image.pixels.foreach_set(np.ascontiguousarray(np.dstack([wanted / 255, np.ones(wanted.shape[:2])])[::-1], np.float32).ravel())
+    image.update()
+    return wanted
+
+
+def bpy_images(root) -> list:
+    materials = {slot.material for ob in root.children_recursive for slot in getattr(ob, "material_slots", ())}
+    return [node.image for material in materials for node in material.node_tree.nodes if node.type == "TEX_IMAGE"]
+
+
+def soft_pixels(root) -> np.ndarray:
+    image = next(each for each in bpy_images(root) if each["photo_diorama_role"] == "soft")
+    pixels = np.empty(len(image.pixels), np.float32)
+    image.pixels.foreach_get(pixels)
+    return pixels.reshape(image.size[1], image.size[0], 4)
+
+
+@pytest.mark.parametrize("part", [slice(None), slice(50, 75)], ids=["all", "a band"])
+def test_soft_silhouettes_take_what_was_painted_on_the_photo(blender, ball, import_photo, view, part):
+    """Their texture was made of the photo and kept its old colours as a rim round everything."""
+    root = import_photo(*ball, **SOFT, **CLOSEST)
+    clean, name = soft_pixels(root), root.name
+    wanted = graded(root, ball[0], part)
+    blender.context.view_layer.objects.active = root
+    blender.ops.photo_diorama.rebuild()
+    assert np.abs(view() - wanted).max() <= 2
+    first = soft_pixels(root)
+    assert np.array_equal(first[..., 3], clean[..., 3])
+    if part == slice(None):
+        seen = first[..., 3] > 0.02
+        assert np.ptp(first[seen][:, :3], axis=1).max() <= 4 / 255, "nothing of the old colours is left in the rim"
+    blender.ops.photo_diorama.rebuild()
+    assert np.array_equal(soft_pixels(root), first)
+    assert sorted(image["photo_diorama_role"] for image in blender.data.images if "photo_diorama_role" in image) == [
+        "atlas",
+        "photo",
+        "soft",
+    ]
+    blender.ops.photo_diorama.rebuild(soft_edge=0.02)
+    assert np.abs(view() - wanted).max() <= 2
+    blender.ops.photo_diorama.rebuild(**SOFT)
+    assert blender.ops.photo_diorama.restore_textures(what="PHOTO") == {"FINISHED"}
+    assert np.array_equal(soft_pixels(blender.data.objects[name]), clean)
+    assert np.abs(view() - np.asarray(Image.open(ball[0]).convert("RGB"))).max() <= 2
+    assert blender.ops.photo_diorama.restore_textures() == {"CANCELLED"}

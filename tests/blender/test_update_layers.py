@@ -177,3 +177,17 @@ def test_what_does_not_fit_is_told_and_nothing_changes(blender, street_root, fol
         update(street_root, folder)
     assert_same(before, state(street_root))
     assert set(blender.data.images) == images
+
+
+def test_a_graded_photo_layer_leaves_no_rim_in_its_old_colours(blender, ball, import_photo, update, tmp_path):
+    root = import_photo(*ball, soft_edge=0.03)
+    blender.context.view_layer.objects.active = root
+    assert blender.ops.photo_diorama.export_layers(directory=str(tmp_path / "layers")) == {"FINISHED"}
+    pixels = np.array(Image.open(tmp_path / "layers" / "photo.png"))
+    pixels[..., :3] = (pixels[..., :3].mean(axis=2, keepdims=True) * 0.7).round()
+    Image.fromarray(pixels).save(tmp_path / "layers" / "photo.png")
+    for _ in range(2):  # painted bytes do not pile up
+        assert update(root, tmp_path / "layers") == {"FINISHED"}
+        soft = next(each for each in blender.data.images if each.get("photo_diorama_role") == "soft")
+        rim = picture(soft)
+        assert np.ptp(rim[rim[..., 3] > 0.02][:, :3], axis=1).max() <= 4 / 255

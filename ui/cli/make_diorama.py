@@ -199,7 +199,7 @@ def new_scene(mesh: LayeredMesh, photo: Photo, settings: Settings, source: dict,
     """
     import bpy
 
-    from ...operators.repaint.painted import lay_paint
+    from ...operators.repaint.lay_paint import lay_paint
     from ...operators.scene.emit import emit
     from ...operators.scene.root import keep_layer_edits
     from ...operators.staging.placement import place

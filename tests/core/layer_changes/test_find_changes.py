@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 from scenes import ALL
 
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.layer_changes.find_changes import find_changes
 from photo_diorama.core.layer_files.layer_file import FileLayer, LayerFile, placed
+from photo_diorama.core.layer_files.metadata import as_text, with_text
 from photo_diorama.core.layer_files.read_layers import read_layer_file
 from photo_diorama.core.layer_files.write_layers import write_layer_file
 from photo_diorama.core.layer_pictures import layer_file_of
@@ -293,3 +295,31 @@ def test_what_was_painted_comes_out_again_where_it_was_painted(nested, tmp_path,
         middle = [(weight * at).sum() / weight.sum() for at in np.indices(weight.shape)]
         wanted = [(each.start + each.stop - 1) / 2 - corner for each, corner in zip(box, after.corner, strict=True)]
         assert np.abs(np.subtract(middle, wanted)).max() < 0.5, (shift, np.subtract(middle, wanted))
+
+
+def halved(file: LayerFile, kernel) -> LayerFile:
+    """As a program that scales the whole picture leaves it: what we wrote of its frame still is of the old size."""
+    size = (file.canvas[0] + 1) // 2, (file.canvas[1] + 1) // 2
+    layers = []
+    for layer in file.layers:
+        whole = Image.fromarray(placed(layer.colour, layer.corner, file.canvas))
+        layers.append(FileLayer(layer.name, (0, 0), np.array(whole.resize(size[::-1], kernel))))
+    return with_text(LayerFile(size, None, tuple(layers)), as_text(file))
+
+
+@pytest.mark.parametrize("kernel", Image.Resampling)
+def test_a_file_of_half_the_size_changes_what_was_painted_on_it_alone(build, kernel):
+    built = build()
+    file = layer_file_of(built)
+    found = find_changes(built, halved(file, kernel), "a.psd")
+    assert found.edits is None and not found.told
+    top, left = file.frame[0] + 20, file.frame[1] + 31
+
+    def paint(colour):
+        colour[top : top + 24, left : left + 30, :3] = (255, 0, 255)
+
+    found = find_changes(built, halved(changed(file, "photo", paint), kernel), "a.psd")
+    assert found.told == ("photo painted",)
+    (part,) = found.paints
+    box = part.layout.photo[0] * np.tile(file.frame[2:], 2)
+    assert np.abs(box - (20, 31, 44, 61)).max() <= 2 and part.texels.mask.mean() > 0.9

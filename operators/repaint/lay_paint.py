@@ -1,0 +1,49 @@
+"""Lays what was painted in other programs onto the textures of a diorama."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import bpy
+import numpy as np
+
+from ...core.layer_changes.find_changes import PaintedPart
+from ...core.mesh.texture_layout import PaintedTexels, carry_over
+from ..scene.surfaces import image_nodes_of, images_of
+from ..scene.tint import kept_tint, take_off, tint, tinted_images
+from .painted import file_with, find_paint, is_linear, layout_on, renewed, written_on
+from .painted_rims import with_photo_in_rims
+
+
+def lay_paint(root: bpy.types.Object, parts: Iterable[PaintedPart], photo: str = "") -> None:
+    """Lays what was painted on layers elsewhere onto the textures of a diorama, by place, over what was painted there before."""
+    parts, nodes = list(parts), image_nodes_of(root)
+    overlaid = bool(tinted_images(nodes))
+    take_off(nodes)
+    for role, image in images_of(root).items():
+        layout, linear = layout_on(image), is_linear(image)
+        own = [part for part in parts if part.role == role]
+        if not own or layout is None:
+            continue
+        earlier = find_paint(image, photo)
+        mask = np.zeros(layout.size, bool) if earlier is None else earlier.texels.mask
+        colour = np.zeros((*layout.size, 4), np.float32) if earlier is None else earlier.texels.colours(linear)
+        for part in own:
+            texels, _ = carry_over(part.texels, part.layout, layout)
+            colour[texels.mask] = texels.colours(linear)[texels.mask]
+            mask = mask | texels.mask
+        written, name = written_on(image, photo), image.name
+        painted = renewed(image, file_with(image, PaintedTexels(mask, colour, linear), written))
+        image.user_remap(painted)
+        bpy.data.images.remove(image)
+        painted.name = name
+    shown = images_of(root)
+    if "soft" in shown and "photo" in shown:
+        soft, name = shown["soft"], shown["soft"].name
+        renewed_soft = with_photo_in_rims(soft, shown["photo"], photo)
+        if renewed_soft != soft:
+            soft.user_remap(renewed_soft)
+            bpy.data.images.remove(soft)
+            renewed_soft.name = name
+    if overlaid:
+        tint(nodes, *kept_tint(root))
