@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from ..errors import DioramaError
 from ..layer_edits.edited_layers import AddedSurface, LayerEdits, Recut, continued
-from ..layer_files.layer_file import TOP, FileLayer, LayerFile, bounding_box, plain
+from ..layer_files.layer_file import OUR_NAMES, TOP, FileLayer, LayerFile, bounding_box, plain
 from ..layer_pictures import canvas_of, layer_file_of
 from ..mesh.atlas import surface_number
 from ..mesh.texture_layout import PaintedTexels, TextureLayout, layout_of_boxes
@@ -21,8 +20,6 @@ from .on_grid import colour_on_grid, mask_on_grid, texels_on_grid
 from .registration import Placement, place
 from .same_photo import another_photo, check_options, check_photo, is_of_others_pixels
 
-OURS = re.compile(r"(part \d+ )?photo|border|hidden \d+")
-"""Names of the layers that we write; what an artist added comes beside them."""
 MOST_ADDED = 40
 """Surfaces that a diorama takes from files."""
 
@@ -78,7 +75,7 @@ def find_changes(
     image = built.image
     old = (edits or LayerEdits(image.frame, image.shape)).on(image.frame, image.shape)
     added = {plain(each.name): each for each in old.added}
-    complete = any(OURS.fullmatch(each) and each != "photo" for each in theirs)  # else it is somebody's own, perhaps with the photo
+    complete = any(OUR_NAMES.fullmatch(each) and each != "photo" for each in theirs)  # else it is somebody's own, perhaps with the photo
     if complete:
         notes += check_options(file, ours, name)
     _check_complete(ours, theirs, complete, set(added), name)
@@ -121,7 +118,7 @@ def _by_name(file: LayerFile, name: str) -> dict[str, FileLayer]:
     result: dict[str, FileLayer] = {}
     for layer in file.layers:
         own, count = plain(layer.name) or "layer", 1
-        if own in result and OURS.fullmatch(own):
+        if own in result and OUR_NAMES.fullmatch(own):
             raise DioramaError(f'{name} has two layers named "{layer.name}"; give one of them another name.')
         while own in result:
             count += 1
@@ -134,7 +131,7 @@ def _by_name(file: LayerFile, name: str) -> dict[str, FileLayer]:
 
 def _check_complete(ours: LayerFile, theirs: dict[str, FileLayer], complete: bool, added: set[str], name: str) -> None:
     """Raises DioramaError where the file has some of our layers, but not all."""
-    missing = [each.name for each in ours.layers if plain(each.name) not in theirs and OURS.fullmatch(plain(each.name))]
+    missing = [each.name for each in ours.layers if plain(each.name) not in theirs and OUR_NAMES.fullmatch(plain(each.name))]
     unknown = {plain(each.name) for each in ours.layers}
     surplus = [layer.name for own, layer in theirs.items() if own not in unknown]
     if complete and missing:
@@ -142,7 +139,7 @@ def _check_complete(ours: LayerFile, theirs: dict[str, FileLayer], complete: boo
         others = ", ".join(f'"{each}"' for each in surplus[:3])
         renamed = f" (it has {others}, which this diorama has not)" if surplus else ""
         raise DioramaError(f"{name} has no layer {lacks}{renamed}; give the layers their names again, or export them anew.")
-    if wrong := [each for each in surplus if OURS.fullmatch(plain(each))]:
+    if wrong := [each for each in surplus if OUR_NAMES.fullmatch(plain(each))]:
         raise DioramaError(
             f'{name} has a layer "{wrong[0]}", which this diorama has not; it is of another build: export the layers anew, or give '
             "that one another name to add it."
@@ -222,8 +219,8 @@ def _frame(built: Diorama) -> tuple[int, int, int, int]:
 def _take_new(found: _Gathered, theirs: dict[str, FileLayer], unchanged: set[str], complete: bool) -> None:
     """Notes the surfaces that the file adds, or had added and has no more."""
     built, order, added = found.built, list(theirs), found.added
-    photo_at = next((i for i, name in enumerate(order) if name.endswith("photo") and OURS.fullmatch(name)), None)
-    new = [name for name in order if not OURS.fullmatch(name) and name not in unchanged and theirs[name].colour.size]
+    photo_at = next((i for i, name in enumerate(order) if name.endswith("photo") and OUR_NAMES.fullmatch(name)), None)
+    new = [name for name in order if not OUR_NAMES.fullmatch(name) and name not in unchanged and theirs[name].colour.size]
     for name in [each for each in added if added[each].origin == found.name and each not in theirs]:
         found.told.append(f"{added.pop(name).name} taken away")
     above = np.zeros(built.image.shape, bool)

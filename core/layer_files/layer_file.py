@@ -14,6 +14,8 @@ DEPTH, INVENTED = "depth", "invented"
 """What follows a layer's name in that of its planes, "hidden 1 depth"; and the groups that hold them."""
 PHOTO_NAMES = re.compile(r"(part \d+ )?photo", re.IGNORECASE)
 """Layers of the photo's own pixels: where all else is lost, they tell where its frame lies."""
+OUR_NAMES = re.compile(r"(part \d+ )?photo|border|hidden \d+")
+"""Plain names of the layers that we write; what an artist added comes beside them."""
 WHITE = re.compile(r"depth, white is ([-+.\deE]+) per metre")
 MOST_NOTES = 20
 TOP = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535, np.dtype(np.float32): 1}

@@ -15,7 +15,22 @@ from ..raster.decode import MAX_PIXELS, read_file, read_regular
 from ..raster.exr_encode import encode_exr
 from ..raster.exr_read import read_pixels
 from ..raster.open_picture import picture_kind
-from .layer_file import PHOTO_NAMES, FileLayer, LayerFile, Origin, bounding_box, damaged, highest_disparity, levels, named_once, plain, told
+from .layer_file import (
+    DEPTH,
+    INVENTED,
+    OUR_NAMES,
+    PHOTO_NAMES,
+    FileLayer,
+    LayerFile,
+    Origin,
+    bounding_box,
+    damaged,
+    highest_disparity,
+    levels,
+    named_once,
+    plain,
+    told,
+)
 from .layer_file import of_one_kind as of_one
 from .layer_file import placed as placed_in
 from .pictures import decode_picture, encode_png
@@ -225,17 +240,40 @@ def _without_index(folder: Path) -> LayerFile:
         raise DioramaError(f"{folder} holds no pictures of layers; name a folder of PNGs.", Kind.UNUSABLE_FILE)
     if len(pictures) > MOST_LAYERS:
         raise DioramaError(f"{folder} holds {len(pictures)} pictures, more than {MOST_LAYERS} layers; name a folder of layers alone.")
+    planes, lone = _planes_among(pictures)
     layers: list[FileLayer] = []
     canvas: tuple[int, int] | None = None
     for path in pictures:
+        if path in planes or path in lone:
+            continue
         colour = _read(path)
         canvas = canvas or (colour.shape[0], colour.shape[1])
-        rows, columns = bounding_box(_of_size(colour, path, canvas)[..., 3] > 0)
-        name = plain(path.stem)
-        layers.append(FileLayer(name, (rows.start, columns.start), np.ascontiguousarray(colour[rows, columns])))
-    assert canvas is not None
-    note = f"{folder} has no {INDEX}; its pictures are taken by name, the first in front."
-    return LayerFile(canvas, None, tuple(of_one(layers)), notes=told([note, *named_once(layers)]))
+        rows, columns = box = bounding_box(_of_size(colour, path, canvas)[..., 3] > 0)
+        own = {kind: _grey(_of_size(_read(each), each, canvas)[box]) for each, (of, kind) in planes.items() if of == path}
+        mask = own[INVENTED] >= 0.5 if INVENTED in own else None
+        pixels = np.ascontiguousarray(colour[box])
+        layers.append(FileLayer(plain(path.stem), (rows.start, columns.start), pixels, disparity=own.get(DEPTH), invented=mask))
+    if canvas is None:
+        raise DioramaError(f"{folder} holds depth and masks, but no pictures of layers; name a folder that has those.", Kind.UNUSABLE_FILE)
+    notes = [f"{folder} has no {INDEX}; its pictures are taken by name, the first in front."]
+    notes += [f"{each} belongs to a layer that is not there and is left out." for each in lone]
+    return LayerFile(canvas, None, tuple(of_one(layers)), notes=told([*notes, *named_once(layers)]))
+
+
+def _planes_among(pictures: list[Path]) -> tuple[dict[Path, tuple[Path, str]], list[Path]]:
+    """Those of the pictures that hold depth or a mask of another, by their names, with that and DEPTH or INVENTED; and those which
+    would, of a layer of ours that is gone."""
+    by_name = {plain(path.stem): path for path in pictures}
+    planes, lone = {}, []
+    for path in pictures:
+        of, _, kind = plain(path.stem).rpartition(" ")
+        if kind not in (DEPTH, INVENTED):
+            continue
+        if of in by_name:
+            planes[path] = by_name[of], kind
+        elif OUR_NAMES.fullmatch(of):
+            lone.append(path)
+    return planes, lone
 
 
 def _by_name(path: Path) -> list:

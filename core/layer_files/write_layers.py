@@ -6,7 +6,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +22,11 @@ WRITERS: dict[str, Callable[[LayerFile, BinaryIO], None]] = {
     ".psd": write_psd, ".ora": write_open_raster, ".exr": write_layered_exr,
 }  # fmt: skip
 """Of single files; every other name is that of a folder."""
+OTHER_FORMATS = frozenset(
+    ".psb .tif .tiff .png .jpg .jpeg .webp .gif .bmp .tga .hdr .avif .heic .jxl .jp2 .kra .xcf .clip .afphoto .svg .pdf .zip .json "
+    ".blend .npy .mp4 .mov".split()
+)
+"""Endings by which nobody means a folder."""
 MOST_AT_ONCE = 2
 """Pictures that are encoded at the same time: each takes memory of its own."""
 
@@ -29,6 +34,15 @@ MOST_AT_ONCE = 2
 def is_folder(target: Path) -> bool:
     """Whether layers of that name are a folder of pictures."""
     return target.suffix.lower() not in WRITERS
+
+
+def check_ending(target: Path) -> None:
+    """Raises DioramaError for a name that asks for another format; a folder that exists may be called as it likes."""
+    if target.suffix.lower() in OTHER_FORMATS and not target.is_dir():
+        raise DioramaError(
+            f"{target} asks for {target.suffix[1:].upper()}, which layers are not written as; give it one of the endings "
+            f"{', '.join(WRITERS)}, or none for a folder of PNGs."
+        )
 
 
 Put = Callable[[Path, Path], None]
@@ -68,12 +82,15 @@ def write_folder(
 
 @contextmanager
 def _all_or_none(target: Path, put: Put) -> Iterator[list[tuple[Path, Path]]]:
-    """A list to which temporary files and their places are added; all get there at the end, or are removed."""
+    """A list to which temporary files and their places are added; all get there at the end, or are removed with the folders that
+    were made for them."""
     fresh: list[tuple[Path, Path]] = []
+    missing, done = [each for each in (target, *target.parents) if not each.exists()], False
     try:
         yield fresh
         for new, place in fresh:
             put(new, place)
+        done = True
     except OSError as error:
         raise DioramaError(
             f"{target} could not be saved ({error.strerror or error}); check the free space and the folder's permissions.", Kind.DISK
@@ -81,6 +98,11 @@ def _all_or_none(target: Path, put: Put) -> Iterator[list[tuple[Path, Path]]]:
     finally:
         for new, _ in fresh:
             new.unlink(missing_ok=True)
+        if not done:
+            within = {place.parent for _, place in fresh if target in missing and target in place.parent.parents}
+            for each in sorted({*missing, *within}, key=lambda folder: len(folder.parts), reverse=True):
+                with suppress(OSError):  # of what is not there, or holds something
+                    each.rmdir()
 
 
 def _encoded(files: Iterator[tuple[str, Callable[[], bytes]]]) -> Iterator[tuple[str, bytes]]:

@@ -12,7 +12,7 @@ from ...core.errors import DioramaError
 from ...core.layer_changes.clean_plates import ANSWERS, plate_files
 from ...core.layer_changes.clean_plates import INDEX as PLATES
 from ...core.layer_files.png_folder import INDEX
-from ...core.layer_files.write_layers import is_folder, write_folder, write_layer_file
+from ...core.layer_files.write_layers import check_ending, is_folder, write_folder, write_layer_file
 from ...core.layer_pictures import layer_file_of
 from ...core.mesh.texture_layout import PaintedTexels, carry_over
 from ...core.pipeline import Diorama, Progress
@@ -83,6 +83,7 @@ class ExportLayers(OnDiorama, BuildOperator, bpy.types.Operator):
     def prepare(self, context):
         root = find_root(context.object)
         self._path = self._target()
+        check_ending(self._path)
         if is_folder(self._path) and not self.overwrite and (self._path / INDEX).exists():
             raise DioramaError(f"{self._path} holds layers already; choose another folder or tick Overwrite.")
         source = source_on(context, root)

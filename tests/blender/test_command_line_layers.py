@@ -40,8 +40,32 @@ def test_the_layers_of_a_scene_are_those_of_its_photo(worker, street, tmp_path):
     assert depth.code == 0 and "distances in metres" in depth.out, depth.err
     distance = read_raw(tmp_path / "depth.exr").values
     assert distance.shape == (120, 160) and np.unique(distance) == pytest.approx([2, 6])
+    for refused, flag in ((("layers", "scene.blend", "--long-side", "300", "--output", "c.psd"), "--long-side"),
+                          (("depth", "scene.blend", "--depth-sky", "unknown", "--output", "c.png"), "--depth-sky"),
+                          (("scene.blend", "--layers", "scene.psd", "--passes", "1", "--output", "c.blend"), "--passes")):  # fmt: skip
+        run = worker.run(*refused, cwd=tmp_path)
+        assert run.code == 2 and f"leave {flag} out" in run.err and not list(tmp_path.glob("c.*")), run.err
     other = worker.run("layers", "scene.blend", "--diorama", "chair", "--output", "b.ora", cwd=tmp_path)
     assert other.code == 2 and "it holds street" in other.err
+
+
+def test_an_ending_of_another_format_is_no_folder(worker, street, tmp_path):
+    common = ("layers", street[0], "--depth", street[1], "--depth-kind", "metric", "--long-side", "96")
+    for arguments in (("--output", "x.tif"), ("--output", "new/x.KRA"), ("--plates", "--output", "x.png")):
+        run = worker.run(*map(str, (*common, *arguments)), cwd=tmp_path)
+        assert run.code == 2 and ".psd, .ora, .exr" in run.err and not list(tmp_path.glob("[xn]*")), run.err
+    assert worker.run(*map(str, (*common, "--output", "take 1.2")), cwd=tmp_path).code == 0
+    assert (tmp_path / "take 1.2" / "layers.json").is_file()
+
+
+def test_layers_of_another_photo_change_nothing(worker, street, tmp_path):
+    Image.fromarray(np.ascontiguousarray(np.asarray(Image.open(street[0]).convert("RGB"))[::-1, ::-1])).save(tmp_path / "houses.png")
+    common = ("--depth", street[1], "--depth-kind", "metric", "--long-side", "160")
+    for name in ("h.psd", "h"):
+        run = worker.run(*map(str, ("layers", "houses.png", *common, "--output", name)), cwd=tmp_path)
+        assert run.code == 0, run.err
+        run = worker.run(*map(str, (street[0], *common, "--layers", name, "--output", "a.blend")), cwd=tmp_path)
+        assert run.code == 2 and 'layers of another photo ("houses")' in run.err and not (tmp_path / "a.blend").exists(), run.err
 
 
 def test_layers_that_were_changed_come_back(worker, street, tmp_path):

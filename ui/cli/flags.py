@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ...core.batch.request import Request
+from ...core.errors import DioramaError
 from ...core.scene.output import OutputSettings
 from ...core.settings import Settings, each_option
 from ...core.threads import ThreadSettings
@@ -90,6 +91,17 @@ def _is_number(word: str) -> bool:
 def settings_from(given: argparse.Namespace, only: Iterable[str] | None = None, **more) -> Settings:
     """Core's settings as the flags set them; raises DioramaError for a value out of range."""
     return Settings().with_values({name: getattr(given, name) for name in option_names(only)} | more)
+
+
+def refuse_for_scene(given: argparse.Namespace, only: Iterable[str] | None = None) -> None:
+    """Raises DioramaError where flags of a build, or of a rendering, come with a scene, which keeps its own."""
+    declared = {f.name: f.default for _, f in each_option()} | {f.name: f.default for f in dataclasses.fields(OutputSettings)}
+    names = [*option_names(only), *(f.name for f in dataclasses.fields(OutputSettings) if hasattr(given, f.name))]
+    flags = [f"--{name.replace('_', '-')}" for name in dict.fromkeys(names) if getattr(given, name) != declared[name]]
+    if flags:
+        raise DioramaError(
+            f"{given.photo} is a scene, which keeps its own options; leave {', '.join(flags)} out, or change them in Blender."
+        )
 
 
 def add_common(parser: argparse.ArgumentParser, models_dir: bool = True, threads: bool = True) -> None:

@@ -24,7 +24,7 @@ from ...core.pipeline import StageCache, build_diorama
 from ...core.raster.open_picture import DEPTH_FORMATS, READ_FORMATS
 from ...core.scene.output import OutputSettings, names_of
 from ...core.settings import Settings
-from .flags import add_common, add_options, add_output_options, request_from
+from .flags import add_common, add_options, add_output_options, refuse_for_scene, request_from
 from .output_paths import beside, check_target, could_not_save, default_name, make_folder, put, room
 from .session import Session, peak_memory_mb
 from .write_layers import diorama_in_scene
@@ -78,6 +78,7 @@ def update_scene(given: argparse.Namespace, session: Session) -> None:
         raise DioramaError(f"{output} is not a .blend file; give --output a name that ends in .blend.")
     if given.render is not None:
         raise DioramaError(f"{given.photo} is a scene, which is only updated here; leave --render out and render the new one in Blender.")
+    refuse_for_scene(given)
     require_blender()
     check_target(output, given.overwrite, [given.layers])
     load_blender(session)

@@ -17,7 +17,7 @@ from ...core.photo.photo import Photo, load_photo
 from ...core.raster.exr_encode import encode_exr
 from ...core.raster.open_picture import READ_FORMATS
 from ...core.settings import DepthSettings, Settings
-from .flags import add_common, add_options, settings_from
+from .flags import add_common, add_options, refuse_for_scene, settings_from
 from .output_paths import check_target, write_whole
 from .session import Session, peak_memory_mb
 from .write_layers import diorama_in_scene
@@ -64,6 +64,7 @@ def run(given: argparse.Namespace, session: Session) -> None:
     settings = settings_from(given, OPTIONS)
     ending = given.output.suffix.lower()
     if given.photo.suffix.lower() == ".blend":
+        refuse_for_scene(given, OPTIONS)
         _write_of_scene(given, session, ending)
         return
     if ending not in ENDINGS:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from ...core.errors import DioramaError
 from ...core.layer_changes.clean_plates import ANSWERS, MASKS, plate_files
-from ...core.layer_files.write_layers import is_folder, write_folder, write_layer_file
+from ...core.layer_files.write_layers import check_ending, is_folder, write_folder, write_layer_file
 from ...core.layer_pictures import layer_file_of
 from ...core.mesh.texture_layout import PaintedTexels
 from ...core.pipeline import Diorama, build_diorama
 from ...core.raster.decode import read_file
 from ...core.raster.open_picture import DEPTH_FORMATS, READ_FORMATS
-from .flags import add_common, add_options, settings_from
+from .flags import add_common, add_options, refuse_for_scene, settings_from
 from .output_paths import check_target, put
 from .session import Session, peak_memory_mb
 
@@ -41,9 +41,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace, session: Session) -> None:
     """Builds as for a diorama, writes its layers and prints which."""
     started = time.perf_counter()
+    if given.photo.suffix.lower() == ".blend":
+        refuse_for_scene(given)
     folder = given.plates or is_folder(given.output)
     if given.plates and not is_folder(given.output):
         raise DioramaError(f"{given.output} is the name of a file, and plates are a folder; choose another name.")
+    check_ending(given.output)
     if given.layer and not given.plates:
         raise DioramaError("--layer chooses a plate; pass --plates as well, or leave it out.")
     check_target(given.output, given.overwrite, [given.photo, given.depth], folder=folder)
@@ -58,7 +61,8 @@ def run(given: argparse.Namespace, session: Session) -> None:
         file = layer_file_of(built, painted)
         del built
         written, names = write_layer_file(given.output, file, place, session.progress), [each.name for each in file.layers]
-        session.say(f"{given.output}: {len(names)} layers, front first: {', '.join(names)}")
+        borders = ", the border as one of them" if any(name.endswith("border") for name in names) else ""
+        session.say(f"{given.output}: {len(names)} layers{borders}, front first: {', '.join(names)}")
     session.result({
         "output": str(given.output.absolute()), "files": [str(each.absolute()) for each in written], "layers": names, "photo_size": size,
         "seconds": round(time.perf_counter() - started, 4), "peak_memory_mb": peak_memory_mb(),

@@ -37,6 +37,26 @@ def test_pictures_without_an_index_are_layers_by_name(tmp_path):
     assert single.canvas == (20, 30) and len(single.layers) == 1
 
 
+def test_without_its_index_our_own_folder_is_the_same_layers_and_no_plane_becomes_a_layer(tmp_path):
+    made = made_file()
+    write_layer_file(tmp_path, made)
+    (tmp_path / INDEX).unlink()
+    found = read_layer_file(tmp_path)
+    assert len(found.layers) == len(made.layers)
+    for name in ("photo", "border", "hidden 1"):
+        new, old = found.layer(name), made.layer(name)
+        assert np.array_equal(new.colour, old.colour) and np.array_equal(new.is_invented, old.is_invented)
+        assert np.allclose(new.disparity * made.white, old.disparity, atol=made.white / 65535)
+    (tmp_path / "hidden_1.png").unlink()
+    found = read_layer_file(tmp_path)
+    assert not any("depth" in each.name or "invented" in each.name for each in found.layers)
+    assert sum("hidden_1" in note for note in found.notes) == 2
+    for path in tmp_path.glob("[!h]*.png"):
+        path.unlink()
+    with pytest.raises(DioramaError, match="no pictures of layers"):
+        read_layer_file(tmp_path)
+
+
 def test_a_picture_that_is_gone_is_told_and_the_others_are_read(tmp_path):
     write_layer_file(tmp_path / "out", made_file())
     (tmp_path / "out" / "border.png").unlink()
@@ -82,4 +102,4 @@ def test_nothing_is_left_where_the_disk_refuses(tmp_path):
 
     with pytest.raises(DioramaError, match="No space") as error:
         write_layer_file(tmp_path / "out", made_file(), put=full)
-    assert error.value.kind is Kind.DISK and not list((tmp_path / "out").iterdir())
+    assert error.value.kind is Kind.DISK and not list(tmp_path.iterdir())
