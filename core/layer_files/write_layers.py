@@ -6,7 +6,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -82,12 +82,15 @@ def write_folder(
 
 @contextmanager
 def _all_or_none(target: Path, put: Put) -> Iterator[list[tuple[Path, Path]]]:
-    """A list to which temporary files and their places are added; all get there at the end, or are removed."""
+    """A list to which temporary files and their places are added; all get there at the end, or are removed with the folders that
+    were made for them."""
     fresh: list[tuple[Path, Path]] = []
+    missing, done = [each for each in (target, *target.parents) if not each.exists()], False
     try:
         yield fresh
         for new, place in fresh:
             put(new, place)
+        done = True
     except OSError as error:
         raise DioramaError(
             f"{target} could not be saved ({error.strerror or error}); check the free space and the folder's permissions.", Kind.DISK
@@ -95,6 +98,11 @@ def _all_or_none(target: Path, put: Put) -> Iterator[list[tuple[Path, Path]]]:
     finally:
         for new, _ in fresh:
             new.unlink(missing_ok=True)
+        if not done:
+            within = {place.parent for _, place in fresh if target in missing and target in place.parent.parents}
+            for each in sorted({*missing, *within}, key=lambda folder: len(folder.parts), reverse=True):
+                with suppress(OSError):  # of what is not there, or holds something
+                    each.rmdir()
 
 
 def _encoded(files: Iterator[tuple[str, Callable[[], bytes]]]) -> Iterator[tuple[str, bytes]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from .texture_layout import PaintedTexels, TextureLayout, layout_of_boxes
 
 SHARPER = 0.1
 """Contrast of the two sides, linear, from which on alpha is found again at the photo's own resolution."""
+
+WINDOW, AROUND = 1024, 16
+"""Pixels of the photo whose sides are found again together, for memory; and how far around them colours count, in widths of padding."""
 
 
 @dataclass(frozen=True)
@@ -161,29 +165,41 @@ def with_painted_photo(texture: np.ndarray, layout: TextureLayout, photo: Painte
     """
     size, half = (photo.mask.shape[0], photo.mask.shape[1]), layout.size[1] // 2
     result = PaintedTexels(np.zeros(layout.size, bool), texture.astype(np.float32), True)
-    fronts = [at for at in np.flatnonzero(layout.surface == FRONT) if layout.texels[at, 1] < half]
-    places = {at: _texels_of(layout, at, size) for at in fronts}
-    rows = np.unique(np.concatenate([r for _, _, r, _ in places.values()])) if places else np.zeros(0, int)
-    columns = np.unique(np.concatenate([c for *_, c in places.values()])) if places else np.zeros(0, int)
-    if not rows.size or not photo.mask[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1].any():
-        return result
-    corner = np.array([rows.min(), columns.min()])
-    box = slice(corner[0], rows.max() + 1), slice(corner[1], columns.max() + 1)
-    painted, seen = photo.mask[box], photo.colours(True)[box][..., :3].astype(np.float32)
-    front, back, alpha = np.zeros_like(seen), np.zeros_like(seen), np.full((*painted.shape, 1), -1, np.float32)
-    for y, x, r, c in places.values():
-        here, there = np.ix_(r - corner[0], c - corner[1]), (slice(y, y + len(r)), slice(x, x + len(c)))
-        front[here], alpha[here] = texture[there][..., :3], texture[there][..., 3:]
-        back[here] = texture[there[0], x + half : x + half + len(c), :3]
-    front, back = _both_sides(seen, painted, alpha, front, back, levels)
-    beside = (alpha[..., 0] == 0) & (_spread_by_one(painted & (alpha[..., 0] > 0)))
-    for y, x, r, c in places.values():
-        here = np.ix_(r - corner[0], c - corner[1])
-        for shift, side, mask in ((0, front, painted | beside), (half, back, painted)):
-            into = slice(y, y + len(r)), slice(x + shift, x + shift + len(c))
-            result.mask[into] = mask[here]
-            result.colour[into][..., :3][mask[here]] = side[here][mask[here]]
+    places = [_texels_of(layout, at, size) for at in np.flatnonzero(layout.surface == FRONT) if layout.texels[at, 1] < half]
+    margin = AROUND * max(1, layout.padding)
+    for top, left in product(range(0, size[0], WINDOW), range(0, size[1], WINDOW)):
+        bottom, right = min(top + WINDOW, size[0]), min(left + WINDOW, size[1])
+        if not photo.mask[top:bottom, left:right].any() or not _within(places, (top, left, bottom, right)):
+            continue
+        wide = max(0, top - margin), max(0, left - margin), min(bottom + margin, size[0]), min(right + margin, size[1])
+        box = slice(wide[0], wide[2]), slice(wide[1], wide[3])
+        painted = photo.mask[box]
+        part = PaintedTexels(painted, photo.colour[box], photo.is_linear)
+        seen = part.colours(True)[..., :3].astype(np.float32)
+        front, back, alpha = np.zeros_like(seen), np.zeros_like(seen), np.full((*painted.shape, 1), -1, np.float32)
+        for here, (y, x) in _within(places, wide):
+            front[here], alpha[here] = texture[y, x, :3], texture[y, x, 3:]
+            back[here] = texture[y, x + half, :3]
+        front, back = _both_sides(seen, painted, alpha, front, back, levels)
+        filtered = (alpha[..., 0] == 0) & _grown(painted & (alpha[..., 0] > 0))  # renderers mix what lies beside
+        for here, (y, x) in _within(places, (top, left, bottom, right), wide[:2]):
+            for columns, side, mask in ((x, front, painted | filtered), (x + half, back, painted)):
+                result.mask[y, columns] = mask[here]
+                result.colour[y, columns, :3] = np.where(mask[here][..., None], side[here], texture[y, columns, :3])
     return result
+
+
+def _within(places: list, window: tuple[int, int, int, int], corner: tuple[int, int] | None = None) -> list[tuple]:
+    """Of each rectangle that shows something of a window of the photo (top, left, bottom, right): its pixels, counted from `corner`
+    or from the window's, and its texels; as index grids."""
+    top, left, bottom, right = window
+    first = corner or (top, left)
+    found = []
+    for y, x, rows, columns in places:
+        if rows[0] < bottom and rows[-1] >= top and columns[0] < right and columns[-1] >= left:
+            i, j = np.flatnonzero((rows >= top) & (rows < bottom)), np.flatnonzero((columns >= left) & (columns < right))
+            found.append((np.ix_(rows[i] - first[0], columns[j] - first[1]), np.ix_(y + i, x + j)))
+    return found
 
 
 def _texels_of(layout: TextureLayout, at: int, size: tuple[int, int]) -> tuple[int, int, np.ndarray, np.ndarray]:
@@ -199,22 +215,29 @@ def _both_sides(seen, painted, alpha, front, back, levels: int | None) -> tuple[
     top = 1.0 if levels else max(1.0, 4 * float(seen.max()))
     one_side = (alpha >= 1 - UNSEEN)[..., 0], ((alpha >= 0) & (alpha <= UNSEEN))[..., 0]
     front, back = (_recoloured(side, seen, painted, known) for side, known in zip((front, back), one_side, strict=True))
+    own = painted & (alpha[..., 0] >= 0)
     alpha = np.maximum(alpha, 0)
-    _, back = split_composite(seen, alpha, _continued(front, alpha, UNSEEN), back, top)
-    back = linear_from_srgb(_rounded(srgb_from_linear(back), levels)) if levels else back
-    return _continued(foreground_of(seen, alpha, front, back, top), alpha, 0), back
+    _, behind = split_composite(seen[own], alpha[own], _continued(front, alpha, UNSEEN)[own], back[own], top)
+    behind = linear_from_srgb(_rounded(srgb_from_linear(behind), levels)) if levels else behind
+    front, back = front.copy(), back.copy()
+    front[own], back[own] = foreground_of(seen[own], alpha[own], front[own], behind, top), behind
+    return _continued(front, alpha, 0), back
 
 
 def _recoloured(side: np.ndarray, seen: np.ndarray, painted: np.ndarray, known: np.ndarray) -> np.ndarray:
     """One side's colours (h, w, 3) as they are seen painted nearby, where the photo shows that side alone; else as they were."""
     if not known.any():
         return np.where(painted[..., None], seen, side)
+    if painted[known].all():
+        return push_pull(seen, known)
+    if not painted[known].any():
+        return side
     share = push_pull(np.repeat(painted[..., None].astype(np.float32), 3, axis=2), known)
     near = push_pull(np.where(painted[..., None], seen, 0), known) / np.maximum(share, 1e-6)
     return np.where(share > 1e-3, side + np.minimum(share, 1) * (near - side), side).astype(np.float32)
 
 
-def _spread_by_one(mask: np.ndarray) -> np.ndarray:
+def _grown(mask: np.ndarray) -> np.ndarray:
     import cv2
 
     return cv2.dilate(mask.view(np.uint8), np.ones((3, 3), np.uint8)) > 0

@@ -12,7 +12,7 @@ from ..building.rebuild import rebuild
 from ..on_diorama import ActOnDiorama
 from ..repaint.painted import take_from_tint
 from ..scene.depth_image import edit_on, keep_parts
-from ..scene.keys import DIGEST_KEY, LAYOUT_KEY, ROLE_KEY, WRITTEN_KEY
+from ..scene.keys import DIGEST_KEY, LAYOUT_KEY, ROLE_KEY, UNPAINTED_KEY, WRITTEN_KEY
 from ..scene.materials import texture_of
 from ..scene.root import find_root, objects_by_role, source_of
 from ..scene.surfaces import image_nodes, image_nodes_of, root_by_name, surfaces_of
@@ -174,7 +174,7 @@ def make_own(ob: bpy.types.Object) -> None:
         slot.material = slot.material.copy()
         for node in image_nodes(slot.material.node_tree) if slot.material.node_tree else ():
             node.image = node.image.copy()
-            for key in (ROLE_KEY, WRITTEN_KEY, DIGEST_KEY, LAYOUT_KEY):
+            for key in (ROLE_KEY, WRITTEN_KEY, UNPAINTED_KEY, DIGEST_KEY, LAYOUT_KEY):
                 node.image.pop(key, None)
 
 

@@ -88,7 +88,7 @@ def test_somebody_elses_file_is_not_written_over(place, home):
 
 @pytest.mark.parametrize("flags, words", [
     (["--render", "m.mp4"], "{name}"), (["--render", "{name}/../../m.mp4"], "{name}"), (["--render", "{name}.avi"], "avi"),
-    (["--jobs", "0"], "jobs"), (["--long-side", "1"], "long_side"), (["--depth", "none"], "no folder"),
+    (["--jobs", "0"], "jobs"), (["--long-side", "1"], "--long-side is 1"), (["--depth", "none"], "no folder"),
 ])  # fmt: skip
 def test_what_makes_no_sense_is_told_before_any_work(place, home, flags, words):
     before = files(place)

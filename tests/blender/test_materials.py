@@ -349,3 +349,37 @@ def test_soft_silhouettes_take_what_was_painted_on_the_photo(blender, ball, impo
     assert np.array_equal(soft_pixels(blender.data.objects[name]), clean)
     assert np.abs(view() - np.asarray(Image.open(ball[0]).convert("RGB"))).max() <= 2
     assert blender.ops.photo_diorama.restore_textures() == {"CANCELLED"}
+
+
+@pytest.mark.parametrize("kind", ["16 bits", "linear"])
+def test_soft_silhouettes_of_deep_photos_take_it_too_and_keep_their_own_paint(blender, ball, import_photo, tmp_path, kind):
+    import cv2
+
+    from photo_diorama.core.raster.exr_encode import encode_exr
+
+    colour = np.asarray(Image.open(ball[0]).convert("RGB"))
+    photo = tmp_path / ("deep.png" if kind == "16 bits" else "deep.exr")
+    if kind == "16 bits":
+        cv2.imwrite(str(photo), colour[..., ::-1].astype(np.uint16) * 257)
+    else:
+        photo.write_bytes(encode_exr((colour / np.float32(255)) ** 2.2))
+    root = import_photo(photo, ball[1], **SOFT)
+    image = next(each for each in bpy_images(root) if each["photo_diorama_role"] == "photo")
+    pixels = np.empty(len(image.pixels), np.float32)
+    image.pixels.foreach_get(pixels)
+    pixels = pixels.reshape(-1, 4)
+    pixels[:, :3] = pixels[:, :3].mean(axis=1, keepdims=True) * 0.5
+    image.pixels.foreach_set(pixels.ravel())
+    image.update()
+    blender.context.view_layer.objects.active = root
+    blender.ops.photo_diorama.rebuild()
+    rim = soft_pixels(root)
+    assert np.ptp(rim[rim[..., 3] > 0.02][:, :3], axis=1).max() <= 2e-3
+    image = next(each for each in bpy_images(root) if each["photo_diorama_role"] == "soft")
+    row, column = np.argwhere((rim[..., 3] > 0.3) & (rim[..., 3] < 0.7))[0]
+    mine = rim.copy()
+    mine[row, column, :3] = 1, 0, 1
+    image.pixels.foreach_set(mine.ravel())
+    image.update()
+    blender.ops.photo_diorama.rebuild()
+    assert np.abs(soft_pixels(root) - mine).max() <= 2e-3

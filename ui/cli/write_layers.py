@@ -61,7 +61,8 @@ def run(given: argparse.Namespace, session: Session) -> None:
         file = layer_file_of(built, painted)
         del built
         written, names = write_layer_file(given.output, file, place, session.progress), [each.name for each in file.layers]
-        session.say(f"{given.output}: {len(names)} layers, front first: {', '.join(names)}")
+        borders = ", the border as one of them" if any(name.endswith("border") for name in names) else ""
+        session.say(f"{given.output}: {len(names)} layers{borders}, front first: {', '.join(names)}")
     session.result({
         "output": str(given.output.absolute()), "files": [str(each.absolute()) for each in written], "layers": names, "photo_size": size,
         "seconds": round(time.perf_counter() - started, 4), "peak_memory_mb": peak_memory_mb(),

@@ -188,3 +188,14 @@ def test_json_and_pixels_are_no_layers(tmp_path):
             read_layer_file(tmp_path / name)
     with pytest.raises(DioramaError, match="cannot be read"):
         read_layer_file(tmp_path / "nothing.psd")
+
+
+@pytest.mark.parametrize("name", ["layers.psd", "layers"])
+def test_folders_that_were_made_for_files_that_then_fail_go_again(tmp_path, name):
+    def full(new, place):
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(DioramaError, match="No space left"):
+        write_layer_file(tmp_path / "mine" / "a" / "b" / name, made_file(), full)
+    assert [each.name for each in tmp_path.iterdir()] == ["mine"] and not list((tmp_path / "mine").iterdir())

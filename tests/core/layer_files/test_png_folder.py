@@ -102,4 +102,4 @@ def test_nothing_is_left_where_the_disk_refuses(tmp_path):
 
     with pytest.raises(DioramaError, match="No space") as error:
         write_layer_file(tmp_path / "out", made_file(), put=full)
-    assert error.value.kind is Kind.DISK and not list((tmp_path / "out").iterdir())
+    assert error.value.kind is Kind.DISK and not list(tmp_path.iterdir())
