@@ -1,6 +1,7 @@
 """`photo-diorama inspect` and `photo-diorama depth`: what is said of a photo, and depth alone against the truth."""
 
 import json
+import shlex
 import sys
 from pathlib import Path
 
@@ -151,7 +152,7 @@ def test_relative_disparity_is_written_as_it_is(worker, tmp_path, ending):
     assert values.min() > 0, "0 means unknown to those who read depth maps"
     assert (facts["kind"], facts["unit"]) == ("relative disparity", "none")
     assert "relative disparity, larger is nearer" in words
-    again = ["depth", photo, "--depth", out, *facts["read_with"].split(), "--full-size", "--output", "again.npy"]
+    again = ["depth", photo, "--depth", out, *shlex.split(facts["read_with"]), "--full-size", "--output", "again.npy"]
     assert worker.run(*again, cwd=tmp_path).code == 0
     assert np.abs(np.load(tmp_path / "again.npy") - values).max() < 4e-5
 
@@ -163,7 +164,7 @@ def test_a_diorama_of_the_written_depth_is_the_same(worker, tmp_path, ending):
     arguments = ["--depth", depth, "--depth-kind", "metric", "--full-size", "--output", f"d{ending}", "--json"]
     facts = json.loads(worker.run("depth", photo, *arguments, cwd=tmp_path).out)
     first = json.loads(worker.run(photo, "--depth", depth, *FAST, "--json", cwd=tmp_path).out)
-    flags = [*FAST[:2], *facts["read_with"].split(), "--output", "b.blend"]
+    flags = [*FAST[:2], *shlex.split(facts["read_with"]), "--output", "b.blend"]
     second = json.loads(worker.run(photo, "--depth", f"d{ending}", *flags, "--json", cwd=tmp_path).out)
     for name in ("nearest_m", "edges", "layers", "metric"):
         assert first[name] == second[name], name
@@ -217,8 +218,12 @@ def test_an_estimate(worker, tmp_path):
     photo, _ = two_planes(tmp_path)
     facts, words = told(worker, "depth", photo, "--estimator", "built-in", "--output", "d.npy", cwd=tmp_path)
     values = np.load(tmp_path / "d.npy")
-    assert values.shape == (120, 160) and 0 < values.min() < 0.1 and 0.9 < values.max() <= 1
+    assert values.shape == (120, 160) and 0 < values.min() < 0.9 and 0.9 < values.max() <= 1
     assert "built-in network" in facts["source"] and "relative disparity" in words
+    for name, top in (("again.npy", 1), ("again.png", 65535)):  # the shift comes back too
+        told(worker, "depth", photo, "--depth", "d.npy", *shlex.split(facts["read_with"]), "--output", name, cwd=tmp_path)
+        again = np.load(tmp_path / name) if top == 1 else read(tmp_path / name)
+        assert np.abs(again / top - values).max() < 2e-3
 
 
 def test_what_cannot_be_is_told(worker, tmp_path):

@@ -41,6 +41,7 @@ class WholeDepth:
     source: str
     unsure: bool = False  # whether that is a guess
     sky: str = ""  # as `Sky.taken`
+    zero_is_far: bool = False  # of disparity: 0 is infinitely far
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -121,7 +122,8 @@ def whole_depth(found: FoundDepth, photo: Photo, settings: Settings, long_side: 
     lifted = np.where(values.known, 1 + (values.values - low) / (high - low), 0).astype(np.float32)
     lifted = replace(values, values=lifted, shift_known=True, scaled=False)
     disparity = depth_on_photo(lifted, photo, DepthSettings(near_distance=1.0), long_side, name).disparity
-    return WholeDepth(np.clip(2 * disparity - 1, FARTHEST, 1).astype(np.float32), False, values.source, values.unsure)
+    relative = np.clip(2 * disparity - 1, FARTHEST, 1).astype(np.float32)
+    return WholeDepth(relative, False, values.source, values.unsure, zero_is_far=values.shift_known)
 
 
 def encode(depth: WholeDepth, ending: str) -> bytes:
@@ -143,11 +145,13 @@ def encode(depth: WholeDepth, ending: str) -> bytes:
     return data.tobytes()
 
 
-def read_again(metric: bool, ending: str) -> str:
+def read_again(depth: WholeDepth, ending: str) -> str:
     """The flags with which our own reader understands the file correctly."""
-    if not metric:
-        return "--depth-kind disparity"
-    return f"--depth-kind metric --depth-scale {0.001 if ending == '.png' else 1:g}"
+    if depth.metric:
+        return f"--depth-kind metric --depth-scale {0.001 if ending == '.png' else 1:g}"
+    if depth.zero_is_far:
+        return f"--depth-kind disparity --depth-range '{TOP if ending == '.png' else 1} 0'"
+    return "--depth-kind disparity"
 
 
 def _report(session: Session, output: Path, depth: WholeDepth, ending: str, seconds: float) -> None:
@@ -162,12 +166,12 @@ def _report(session: Session, output: Path, depth: WholeDepth, ending: str, seco
     cut = int((depth.values * 1000 > TOP).sum()) if unit == "mm" else 0
     session.say(f"{output}: {width}x{height}, {told}", f"  depth: {depth.source}")
     session.say(*(f"  {question}" for question in questions(depth.unsure, depth.sky, depth.metric, window=False)))
-    session.say(f"  to use it again: --depth {output} {read_again(depth.metric, ending)}")
+    session.say(f"  to use it again: --depth {output} {read_again(depth, ending)}")
     if cut:
         most = f"{TOP / 1000:g} m, which 16 bits cannot hold"
         session.warn(f"{cut:,} pixels of {output} are farther than {most}; .exr and .npy can.")
     session.result({
         "output": str(output.absolute()), "kind": kind, "unit": unit, "width": width, "height": height,
         "lowest": low, "highest": high, "cut_off": cut, "source": depth.source, "unsure": depth.unsure, "sky": depth.sky,
-        "read_with": read_again(depth.metric, ending), "seconds": round(seconds, 4), "peak_memory_mb": peak_memory_mb(),
+        "read_with": read_again(depth, ending), "seconds": round(seconds, 4), "peak_memory_mb": peak_memory_mb(),
     })  # fmt: skip
