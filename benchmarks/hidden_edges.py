@@ -96,7 +96,7 @@ def main() -> None:
     parser.add_argument("--views", type=Path, nargs="*", default=[], help="made by training/hidden_depth/cast_scenes.py")
     parser.add_argument("--planes", type=int, default=0, help="so many views of training/inpaint_structure/planes.py too")
     parser.add_argument("--weights", type=Path, default=HIDDEN_EDGES)
-    parser.add_argument("--likely", type=float, nargs="+", default=[learned_edges.LIKELY])
+    parser.add_argument("--likely", type=float, nargs="+", default=[learned_edges.OWN_EDGE_THRESHOLD])
     parser.add_argument("--only", help="text file of views' names, one a line")
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--ways", nargs="+", default=["none", "straight", "network", "truth"])

@@ -1,4 +1,5 @@
-"""Every option once: its default, range and help. Command line, panel and scene properties are made from here."""
+"""What is built: every option once, with its default, range and help; those of a render are in core/scene/output.py, and the number of
+threads is in core/threads.py. Command line, panel and scene properties are made from these."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ def test_a_path_keeps_to_the_middle_of_a_broad_answer(slope):
 
 
 def test_large_grids_are_shrunk_before_the_network(monkeypatch):
-    monkeypatch.setattr(learned_edges, "TUNED_FOR", 80)
+    monkeypatch.setattr(learned_edges, "OWN_TRAINING_SIDE", 80)
     scene = wall_behind_a_post(0.5)
     image, network = scene.split(BORDERED), Watched(joining)
     found = disocclude(image, 0.07)
