@@ -150,8 +150,9 @@ def test_redo_of_an_import_of_several_photos_repeats_no_slow_stage(blender, stre
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(find_depth, "estimate_with_edges", estimate)
-        for finds in ("find_sidecar_depth", "find_named_depth"):
-            patch.setattr(find_depth, finds, lambda path: None)
+        patch.setattr(find_depth, "find_sidecar_depth", lambda path: None)
+        patch.setattr(find_depth, "find_named_depth", lambda path: None)
+        patch.setattr(find_depth, "named_depths", lambda path: [])
         options["depth_kind"] = "auto"
         for density in (1.0, 2.0):
             told = blender.ops.photo_diorama.import_photo(directory=str(folder), files=files, **{**options, "density": density})
