@@ -1,5 +1,8 @@
-"""What is built: every option once, with its default, range and help; those of a render are in core/scene/output.py, and the number of
-threads is in core/threads.py. Command line, panel and scene properties are made from these."""
+"""Every option of what is built, once: its default, range and help.
+
+Options of a render are in core/scene/output.py, the number of threads is in core/threads.py. Command line, panel and scene properties
+are made from all of them.
+"""
 
 from __future__ import annotations
 
