@@ -1,4 +1,4 @@
-"""Writes the networks that come along as ONNX, in the form that OpenCV runs at any size, and proves that they say the same.
+"""Writes the bundled networks as ONNX, in the form that OpenCV runs at any size, and proves that they say the same.
 
     python training/export_onnx.py depth|silhouettes|colour|edges [--weights FILE.safetensors] [--output FILE.onnx]
 
