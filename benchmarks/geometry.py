@@ -87,7 +87,7 @@ def one(what: str, photo: str, depth: str, side: str) -> None:
     from photo_diorama.core.depth import sharpen_depth
     from photo_diorama.core.depth.depth_map import depth_on_photo, read_depth
     from photo_diorama.core.inpaint import inpaint
-    from photo_diorama.core.layers.split import split_into_layers
+    from photo_diorama.core.layers.first_layer import make_first_layer
     from photo_diorama.core.mesh import triangulate
     from photo_diorama.core.photo.photo import load_photo
     from photo_diorama.core.settings import Settings
@@ -116,7 +116,7 @@ def one(what: str, photo: str, depth: str, side: str) -> None:
         wall, cpu = time.perf_counter(), time.process_time()
         colour = picture.working_colour(*found.disparity.shape)
         sharp = sharpen_depth.sharpen(found, colour, settings.layers)
-        torn = split_into_layers(picture, sharp, settings.layers)
+        torn = make_first_layer(picture, sharp, settings.layers)
         image, edges = inpaint.inpaint(torn, settings.layers, settings.inpaint)
         made = triangulate.triangulate(image, picture, found.metric, settings.mesh)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu

@@ -27,8 +27,8 @@ from planes import made_planes  # noqa: E402
 from views import read_view, torn, truth  # noqa: E402
 
 from photo_diorama.core.built_in.onnx_network import load  # noqa: E402
+from photo_diorama.core.hidden_depth import built_in_edge_network  # noqa: E402
 from photo_diorama.core.hidden_depth import choose_surface as learned  # noqa: E402
-from photo_diorama.core.hidden_depth import learned_edges  # noqa: E402
 from photo_diorama.core.hidden_depth.continue_edges import junctions, on_canvas, regions_behind, see_edges  # noqa: E402
 from photo_diorama.core.hidden_depth.edge_paths import EdgePath, plan_paths  # noqa: E402
 from photo_diorama.core.hidden_depth.propagate_edges import propagate_across_edges  # noqa: E402
@@ -96,7 +96,7 @@ def main() -> None:
     parser.add_argument("--views", type=Path, nargs="*", default=[], help="made by training/hidden_depth/cast_scenes.py")
     parser.add_argument("--planes", type=int, default=0, help="so many views of training/inpaint_structure/planes.py too")
     parser.add_argument("--weights", type=Path, default=HIDDEN_EDGES)
-    parser.add_argument("--likely", type=float, nargs="+", default=[learned_edges.LIKELY])
+    parser.add_argument("--likely", type=float, nargs="+", default=[built_in_edge_network.OWN_EDGE_THRESHOLD])
     parser.add_argument("--only", help="text file of views' names, one a line")
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--ways", nargs="+", default=["none", "straight", "network", "truth"])
@@ -135,14 +135,14 @@ def main() -> None:
         true_edges = near_sides(value, told & found.hidden, image.threshold)
         ways = {"none": [], "straight": [straight(crop, ends) for _, ends, crop in met]}
         if network is not None:
-            answers = learned_edges.answers(network, [crop for *_, crop in met])
+            answers = built_in_edge_network.answers(network, [crop for *_, crop in met])
             ways |= {f"network {likely}": [answer > likely for answer in answers] for likely in given.likely}
         ways["truth"] = trues
         ways = {name: predicted for name, predicted in ways.items() if name.split()[0] in given.ways}
         tiles = [drawn(image.layers[0].disparity, None, image, seen.labels[0] > 0)]
         for name, predicted in ways.items():
             paths = planned(met, predicted, answers if name.startswith("network") else [None] * len(met)) if name != "none" else []
-            after = propagate_across_edges(image, found, seen.behind, paths, learned_edges.OWNING)[0] if paths else found
+            after = propagate_across_edges(image, found, seen.behind, paths, built_in_edge_network.OWNING)[0] if paths else found
             tiles.append(
                 drawn(after.disparity, found.hidden, image, _pixels([pixel for path in paths for pixel in path.near], image.shape))
             )

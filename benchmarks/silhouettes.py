@@ -255,7 +255,7 @@ def by_links(photo: Path, depth: Path | None, shape: tuple[int, int], options: l
 
     from photo_diorama.core.depth.edit_depth import carry_edit_over
     from photo_diorama.core.depth.sharpen_depth import sharpen
-    from photo_diorama.core.layers.split import split_into_layers
+    from photo_diorama.core.layers.first_layer import make_first_layer
     from photo_diorama.core.pipeline import StageCache, Steps, bring_depth, silent
     from photo_diorama.core.settings import Settings, each_option
 
@@ -268,7 +268,7 @@ def by_links(photo: Path, depth: Path | None, shape: tuple[int, int], options: l
     read, _, original = bring_depth(step, photo, depth, settings, None)
     depth = carry_edit_over(None, original, read)
     sharp = sharpen(depth, read.working_colour(*depth.disparity.shape), settings.layers)
-    image = split_into_layers(read, sharp, settings.layers)
+    image = make_first_layer(read, sharp, settings.layers)
     return torn_picture(*torn_links(image), shape), time.process_time() - started
 
 

@@ -28,14 +28,14 @@ import photo_diorama
 from pathlib import Path
 assert Path(photo_diorama.__file__).parent == Path(checkout), photo_diorama.__file__
 from photo_diorama.core.depth.sharpen_depth import sharpen
-from photo_diorama.core.layers.split import split_into_layers
+from photo_diorama.core.layers.first_layer import make_first_layer
 from photo_diorama.core.pipeline import Kept, Steps, bring_depth, silent
 from photo_diorama.core.settings import Settings
 settings = Settings().with_values({"depth_kind": kind})
 step = Steps(silent, Kept(), (photo, depth))
 read, _, found = bring_depth(step, photo, depth, settings, None)
 sharp = sharpen(found, read.working_colour(*found.disparity.shape), settings.layers)
-torn = split_into_layers(read, sharp, settings.layers).layers[0].links
+torn = make_first_layer(read, sharp, settings.layers).layers[0].links
 np.savez(place, found=found.disparity, sharp=sharp.disparity, links=torn)
 """
 """Runs in a checkout's own Python."""

@@ -25,10 +25,10 @@ from .inpaint.needed_networks import Downloaded
 from .layer_edits.cards import matte_on_cards
 from .layer_edits.edited_layers import LayerEdits, take_over
 from .layer_edits.meshes_on_cards import meshes_on_cards
+from .layers.first_layer import make_first_layer
 from .layers.layered_depth_image import LayeredDepthImage
 from .layers.parts import Parts
 from .layers.soft_silhouettes import add_skirt, find_matte, with_background_colours
-from .layers.split import split_into_layers
 from .memory import give_back
 from .mesh.delight import delit_textures
 from .mesh.separate_parts import separate_parts
@@ -136,7 +136,7 @@ def build_diorama(
                  lambda: sharpen(depth, photo.working_colour(*depth.disparity.shape), layers))  # fmt: skip
     layers = wide_enough(layers, settings.scene, photo.camera)
     torn = step("Splitting at depth discontinuities", 0.25, (layers, parts and parts.key),
-                lambda: split_into_layers(photo, sharp, layers, parts))  # fmt: skip
+                lambda: make_first_layer(photo, sharp, layers, parts))  # fmt: skip
     matte = step("Softening silhouettes", 0.28, (), lambda: find_matte(torn, layers, known_matte, sharp.steps is not None))
     inpainted, edges = step("Inpainting what is hidden", 0.3, (settings.inpaint, networks),
                         lambda: inpaint(with_background_colours(torn, matte), layers, settings.inpaint, step.within(0.3, 0.85),

@@ -1,4 +1,8 @@
-"""Every option once: its default, range and help. Command line, panel and scene properties are made from here."""
+"""Every option of what is built, once: its default, range and help.
+
+Options of a render are in core/scene/output.py, the number of threads is in core/threads.py. Command line, panel and scene properties
+are made from all of them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes the networks that come along as ONNX, in the form that OpenCV runs at any size, and proves that they say the same.
+"""Writes the bundled networks as ONNX, in the form that OpenCV runs at any size, and proves that they say the same.
 
     python training/export_onnx.py depth|silhouettes|colour|edges [--weights FILE.safetensors] [--output FILE.onnx]
 
@@ -30,12 +30,12 @@ from torch.nn import functional as F  # noqa: E402
 
 from photo_diorama.core.built_in.colour import MULTIPLE  # noqa: E402
 from photo_diorama.core.built_in.onnx_network import OnnxNetwork  # noqa: E402
-from photo_diorama.core.networks.depth import built_in  # noqa: E402
+from photo_diorama.core.networks.depth import embedded_depth_net  # noqa: E402
 from photo_diorama.core.networks.inpaint import hidden_colour, inpaint_edge  # noqa: E402
 from photo_diorama.core.settings import HIDDEN_COLOUR, HIDDEN_EDGES  # noqa: E402
 
 OPSET = 13
-WEIGHTS = built_in.WEIGHTS.parent
+WEIGHTS = embedded_depth_net.WEIGHTS.parent
 MOST_DIFFERENCE = 1e-4
 """Largest difference from PyTorch over the range of the answer; measured are 2e-6 (depth), 2e-6 (colour) and 1e-5 (edges)."""
 TRACED_AT = 64, 96
@@ -72,7 +72,7 @@ class _PaddedConvolution(torch.autograd.Function):
 def with_padded_convolutions(network: nn.Module) -> nn.Module:
     """The network with every SamePadConv of stride 2 as one node."""
     for part in network.modules():
-        if isinstance(part, built_in.SamePadConv) and not part.symmetric:
+        if isinstance(part, embedded_depth_net.SamePadConv) and not part.symmetric:
             part.forward = lambda x, own=part: _PaddedConvolution.apply(x, own.weight, own.pad, own.stride[0], own.groups)
     return network
 
@@ -85,7 +85,7 @@ def per_pixel(layer: nn.Linear, x: torch.Tensor) -> torch.Tensor:
 class DepthForm(nn.Module):
     """EmbeddedDepthNet with where each coarse cell lies in the picture as a second input."""
 
-    def __init__(self, network: built_in.EmbeddedDepthNet):
+    def __init__(self, network: embedded_depth_net.EmbeddedDepthNet):
         super().__init__()
         self.network = with_padded_convolutions(network)
 
@@ -115,9 +115,9 @@ class ShiftedDepthForm(DepthForm):
     def forward(self, photo: torch.Tensor, place: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         maps, head = self.network.encoder(photo * 2 - 1), self.network.shift
         answer = F.interpolate(self.decoded(maps, place), scale_factor=2.0, mode="bilinear", align_corners=False)
-        means = F.adaptive_avg_pool2d(maps[built_in.SHIFT_TAP], 1)
+        means = F.adaptive_avg_pool2d(maps[embedded_depth_net.SHIFT_TAP], 1)
         part = torch.sigmoid(per_pixel(head.second, F.relu(per_pixel(head.first, means))))
-        least, most = built_in.SHIFT_RANGE
+        least, most = embedded_depth_net.SHIFT_RANGE
         return answer, least * torch.exp(math.log(most / least) * part)
 
 
@@ -132,25 +132,25 @@ class SilhouettesForm(DepthForm):
 def _photo_and_place(height: int, width: int) -> dict[str, torch.Tensor]:
     from photo_diorama.core.built_in.depth import place_of
 
-    place = place_of(height // built_in.STRIDE, width // built_in.STRIDE)
+    place = place_of(height // embedded_depth_net.STRIDE, width // embedded_depth_net.STRIDE)
     return {"photo": torch.rand(2, 3, height, width), "place": torch.from_numpy(place).repeat(2, 1, 1, 1)}
 
 
 def silhouettes_form(weights: Path | None) -> Form:
-    weights = weights or built_in.SILHOUETTE_WEIGHTS
-    network, names = built_in.load_network(weights), ("disparity", "boundary")
-    return Form(SilhouettesForm(built_in.load_network(weights)),
+    weights = weights or embedded_depth_net.SILHOUETTE_WEIGHTS
+    network, names = embedded_depth_net.load_network(weights), ("disparity", "boundary")
+    return Form(SilhouettesForm(embedded_depth_net.load_network(weights)),
                 lambda photo, place: dict(zip(names, network.silhouettes(photo), strict=True)), _photo_and_place, names,
-                {"multiple": built_in.STRIDE})  # fmt: skip
+                {"multiple": embedded_depth_net.STRIDE})  # fmt: skip
 
 
 def depth_form(weights: Path | None) -> Form:
-    weights = weights or built_in.WEIGHTS
-    network = built_in.load_network(weights)
-    form = DepthForm(built_in.load_network(weights))
-    facts = {"multiple": built_in.STRIDE, "long_side": built_in.LONG_SIDE}
+    weights = weights or embedded_depth_net.WEIGHTS
+    network = embedded_depth_net.load_network(weights)
+    form = DepthForm(embedded_depth_net.load_network(weights))
+    facts = {"multiple": embedded_depth_net.STRIDE, "long_side": embedded_depth_net.LONG_SIDE}
     if network.shift is not None:
-        form, names = ShiftedDepthForm(built_in.load_network(weights)), ("disparity", "shift")
+        form, names = ShiftedDepthForm(embedded_depth_net.load_network(weights)), ("disparity", "shift")
         return Form(form, lambda photo, place: dict(zip(names, network.with_shift(photo), strict=True)), _photo_and_place, names, facts)
     if network.outputs == 1:
         return Form(form, lambda photo, place: {"disparity": network(photo)[:, None]}, _photo_and_place, ("disparity",), facts)

@@ -20,8 +20,8 @@ def _modules() -> tuple:
         export_panel,
         layers_panel,
         light_panel,
+        main_panel,
         output_panel,
-        panel,
         relief_panel,
         safe_range_panel,
     )
@@ -30,7 +30,7 @@ def _modules() -> tuple:
     return (
         preferences,
         drop,
-        panel,
+        main_panel,
         relief_panel,
         depth_panel,
         layers_panel,

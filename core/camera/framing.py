@@ -24,7 +24,7 @@ SAMPLES = 500
 LONGEST, HALVINGS = 8.0, 16
 CLOSER, AHEAD = 0.075, 0.8
 """How much closer a move of amount 1, and how far forward any move, may be shifted; parts of the nearest distance."""
-MUCH = 0.2
+LARGE_CROP = 0.2
 """A crop larger than this is reported with advice."""
 
 
@@ -155,8 +155,8 @@ def told(factor: float, amount: float) -> str:
     if crop < 0.0005:
         return ""
     sentence = f"Framed {100 * crop:.2g} % tighter so that no edge shows"
-    if crop <= MUCH:
+    if crop <= LARGE_CROP:
         return f"{sentence}."
     # crops grow about as the amount does
-    less = amount * MUCH / crop
-    return f"{sentence}, which is much; an amount of {less:.2g} needs about {100 * MUCH:.0f} %."
+    less = amount * LARGE_CROP / crop
+    return f"{sentence}, which is much; an amount of {less:.2g} needs about {100 * LARGE_CROP:.0f} %."

@@ -38,15 +38,15 @@ STRAIGHT = 0.1
 NEVER_SO_FLAT = 0.2
 """Ratio of least to greatest value above which inverse depth of a network is unlikely: its least value lies near zero."""
 
-CENTI = re.compile(r"cm|centimet(er|re)s?")
-KILO = re.compile(r"mm|millimet(er|re)s?")
-METRIC = re.compile(r"met(er|re)s?|metric")
-DISPARITY = re.compile(r"disp|disparity|disparities|inverse|invdepth|idepth|midas|dpt|parallax")
-RELATIVE = re.compile(r"marigold|lotus|geowizard|bw")
-KITTI = re.compile(r"kitti|zoe|zoedepth")
+CENTIMETRE_WORDS = re.compile(r"cm|centimet(er|re)s?")
+MILLIMETRE_WORDS = re.compile(r"mm|millimet(er|re)s?")
+METRE_WORDS = re.compile(r"met(er|re)s?|metric")
+DISPARITY_WORDS = re.compile(r"disp|disparity|disparities|inverse|invdepth|idepth|midas|dpt|parallax")
+RELATIVE_WORDS = re.compile(r"marigold|lotus|geowizard|bw")
+KITTI_WORDS = re.compile(r"kitti|zoe|zoedepth")
 FOLDERS = {
-    "disparity": DISPARITY, "disp": DISPARITY, "midas": DISPARITY, "vis_depth": DISPARITY,
-    "depth_bw": RELATIVE, "depth_npy": RELATIVE, "marigold": RELATIVE,
+    "disparity": DISPARITY_WORDS, "disp": DISPARITY_WORDS, "midas": DISPARITY_WORDS, "vis_depth": DISPARITY_WORDS,
+    "depth_bw": RELATIVE_WORDS, "depth_npy": RELATIVE_WORDS, "marigold": RELATIVE_WORDS,
 }  # fmt: skip
 """Names of folders that known programs write into, and what the files there hold."""
 
@@ -209,17 +209,17 @@ def _by_name(raw: RawDepth, path: Path) -> _Guess | None:
 
     named = f"unit {raw.unit.strip()}" if raw.unit else f"named {raw.name}" if raw.name else "by its name"
     alone = folder is None and not raw.name and not raw.unit
-    if says(DISPARITY):
+    if says(DISPARITY_WORDS):
         return _Guess("disparity", 1.0, f"inverse depth ({named})", True, by_name_alone=alone)
-    if says(RELATIVE) and raw.bits != 0:
+    if says(RELATIVE_WORDS) and raw.bits != 0:
         return _Guess("relative", 1.0, f"distance without a unit ({named})", True, by_name_alone=alone)
-    if says(KITTI) and raw.bits == 16:
+    if says(KITTI_WORDS) and raw.bits == 16:
         return _Guess("metric", 1 / 256, "metres times 256 (by its name)", True)
-    if says(KILO):
+    if says(MILLIMETRE_WORDS):
         return _Guess("metric", MILLIMETRES, f"millimetres ({named})", True)
-    if says(CENTI):
+    if says(CENTIMETRE_WORDS):
         return _Guess("metric", CENTIMETRES, f"centimetres ({named})", True)
-    if (says(METRIC) and not raw.integers) or raw.unit.strip().lower() == "m":
+    if (says(METRE_WORDS) and not raw.integers) or raw.unit.strip().lower() == "m":
         return _Guess("metric", METRES, f"metres ({named})", True)
     if raw.writer == "Blender":
         return _Guess("metric", METRES, f"metres (OpenEXR by Blender, channel {raw.name})", True)

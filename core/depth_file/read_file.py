@@ -16,7 +16,7 @@ from ..raster.decoder_errors import DECODER_ERRORS, damaged
 from ..raster.exr_header import MAGIC, check_exr
 from ..raster.exr_read import is_position, read_depth_channel, read_pixels
 from ..raster.open_picture import DEPTH_FORMATS, DEPTH_KINDS, HEAD, open_picture, other_format, picture_kind
-from ..raster.picture_bounds import bytes_a_pixel, channels_of, check_memory, check_structure
+from ..raster.picture_bounds import channels_of, check_memory, check_structure, peak_bytes_per_pixel
 from .numpy_file import read_npy, read_npz
 from .raw_depth import RawDepth
 
@@ -51,7 +51,7 @@ def read_raw(path: Path, shape: tuple[int, int] | None = None) -> RawDepth:
 
 def _read_exr(path: Path, data: bytes) -> RawDepth:
     check_exr(data, str(path), MAX_PIXELS)
-    check_memory(*(exr_size(data) or (0, 0)), bytes_a_pixel("EXR", 3, 32), str(path))
+    check_memory(*(exr_size(data) or (0, 0)), peak_bytes_per_pixel("EXR", 3, 32), str(path))
     found = read_depth_channel(data, str(path), MAX_PIXELS)
     if found is not None:
         return RawDepth(found.values, "EXR", 0, found.name, found.is_named, found.writer)
@@ -113,7 +113,7 @@ def _read_picture(path: Path, data: bytes) -> RawDepth:
     if page is not None and page.is_float:  # Pillow knows only some of them
         check_structure(data, "TIFF", str(path))
         _check_size(path, *page.size)
-        check_memory(*page.size, bytes_a_pixel("TIFF", page.samples, page.bits), str(path))
+        check_memory(*page.size, peak_bytes_per_pixel("TIFF", page.samples, page.bits), str(path))
     else:
         kind = _check_header(path, data)
     pixels = decode_pixels(data)
@@ -143,10 +143,10 @@ def _check_header(path: Path, data: bytes) -> str | None:
             width, height = image.size
             _check_size(path, width, height)
             channels, bits = channels_of(image, data)
-            check_memory(width, height, bytes_a_pixel(image.format, channels, bits), str(path))
+            check_memory(width, height, peak_bytes_per_pixel(image.format, channels, bits), str(path))
             return image.format
     except Image.DecompressionBombError:  # Pillow checks a limit of its own for WebP
-        raise DioramaError(f"{path} has more pixels than Pillow decodes of its kind; scale it down first.") from None
+        raise DioramaError(f"{path} has more pixels than Pillow decodes in this format; scale it down first.") from None
     except UnidentifiedImageError:
         raise DioramaError(f"{path} is no depth map that can be read; use {DEPTH_FORMATS}.") from None
 

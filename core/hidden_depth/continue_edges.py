@@ -17,9 +17,9 @@ from ..layers.discontinuities import label_surfaces
 from ..layers.layered_depth_image import DOWN, RIGHT, Layer, LayeredDepthImage, neighbour
 from ..layers.link_layers import link_hidden
 from ..layers.regions import FEWEST, Disocclusion, Region, find_regions
-from .edge_paths import LIKELY, EdgeEnd, EdgePath, find_ends, label_depth_edges, plan_paths, refine
+from .edge_paths import PUBLISHED_EDGE_THRESHOLD, EdgeEnd, EdgePath, find_ends, label_depth_edges, plan_paths, refine
 
-TUNED_FOR = 1000
+PUBLISHED_TRAINING_SIDE = 1000
 """Long side in pixels that the networks and their constants are for; larger grids are shrunk by whole numbers before them."""
 MARGIN, CLOSING, BAND = 20, 41, 5
 """Pixels at that size: around a region, side of the closing square, half the band beside a continued edge (released code)."""
@@ -62,14 +62,14 @@ class EdgeNetwork:
 
     ask: Callable[[list[Crop], Callable[[float], None]], list[np.ndarray]]
     """(h, w) float32 for each crop: likelihood of a depth edge. Tells its second argument the fraction done."""
-    tuned_for: int | None = None  # long side in pixels that it was trained for; None: `TUNED_FOR`
-    likely_at: float = LIKELY  # what it finds likelier than this is an edge
+    tuned_for: int | None = None  # long side in pixels that it was trained for; None: `PUBLISHED_TRAINING_SIDE`
+    likely_at: float = PUBLISHED_EDGE_THRESHOLD  # what it finds likelier than this is an edge
     runs: int = EDGE_RUNS  # how often it is asked at most
     weighed: bool = False  # whether paths keep to where its answer is likeliest, in place of the shortest way
 
     def scale(self, image: LayeredDepthImage) -> int:
         """By what whole number it sees the grid shrunk."""
-        return max(1, round(image.long_side / (self.tuned_for or TUNED_FOR)))
+        return max(1, round(image.long_side / (self.tuned_for or PUBLISHED_TRAINING_SIDE)))
 
 
 @dataclass(frozen=True)
@@ -170,17 +170,17 @@ def _plan(network: EdgeNetwork, chunk: list[Junctions], scale: int, step: Callab
 
 def scale_of(image: LayeredDepthImage) -> int:
     """The integer factor by which the grid is shrunk for the edge and depth networks."""
-    return max(1, round(image.long_side / TUNED_FOR))
+    return max(1, round(image.long_side / PUBLISHED_TRAINING_SIDE))
 
 
 def band_of(image: LayeredDepthImage) -> int:
     """Half the width in pixels of the band beside a continued edge that is filled again."""
-    return max(1, round(BAND * image.long_side / TUNED_FOR))
+    return max(1, round(BAND * image.long_side / PUBLISHED_TRAINING_SIDE))
 
 
 def closing_at(image: LayeredDepthImage, scale: int) -> int:
     """Side of the closing square on the grid shrunk by `scale`."""
-    return max(1, round(CLOSING * image.long_side / TUNED_FOR / scale))
+    return max(1, round(CLOSING * image.long_side / PUBLISHED_TRAINING_SIDE / scale))
 
 
 def disparity_of(region: Region, image: LayeredDepthImage) -> np.ndarray:
@@ -207,7 +207,7 @@ def _label_silhouettes(image: LayeredDepthImage, hidden: np.ndarray) -> np.ndarr
 
 def _widened(region: Region, image: LayeredDepthImage) -> Region:
     """The region with an empty margin, as far as the canvas allows."""
-    margin = round(MARGIN * image.long_side / TUNED_FOR)
+    margin = round(MARGIN * image.long_side / PUBLISHED_TRAINING_SIDE)
     spans = [(max(0, at.start - margin), min(side, at.stop + margin)) for at, side in zip(region.window, image.shape, strict=True)]
     pad = [(at.start - low, high - at.stop) for at, (low, high) in zip(region.window, spans, strict=True)]
     arrays = {name: np.pad(getattr(region, name), pad) for name in ("synthesis", "context", "distance", "origin")}

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..layers.layered_depth_image import DOWN, LEFT, RIGHT, STEPS, Layer, LayeredDepthImage
 
-LIKELY = 0.002
+PUBLISHED_EDGE_THRESHOLD = 0.002
 """Any response above this counts (`ext_edge_threshold` of the released code): the network's answers are tiny nearly everywhere."""
 RING = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
 """Row and column steps to the eight neighbours, clockwise in the picture."""

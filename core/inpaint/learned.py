@@ -35,7 +35,7 @@ class Learned(Exemplar):
         """Edges continue behind what the photo shows, where the settings ask for it."""
         if self.settings.hidden_edges != "learned" or len(image.layers) > 1:
             return found, self
-        from ..hidden_depth.learned_edges import extend_edges
+        from ..hidden_depth.built_in_edge_network import extend_edges
 
         return extend_edges(image, found, context_width, load(HIDDEN_EDGES), step), self
 

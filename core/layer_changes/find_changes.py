@@ -14,9 +14,9 @@ from ..layer_pictures import canvas_of, layer_file_of
 from ..mesh.atlas import surface_number
 from ..mesh.texture_layout import PaintedTexels, TextureLayout, layout_of_boxes
 from ..pipeline import Diorama, Progress, silent
-from .compare import Difference, difference, on_canvas
+from .canvas_to_grid import colour_on_grid, mask_on_grid, texels_on_grid
+from .compare_layer import Difference, difference, on_canvas
 from .new_surfaces import Named, surface_of
-from .on_grid import colour_on_grid, mask_on_grid, texels_on_grid
 from .registration import Placement, place
 from .same_photo import another_photo, check_options, check_photo, is_of_others_pixels
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..layer_edits.edited_layers import AddedSurface, continued, kept_behind
 from ..pipeline import Diorama
 from ..raster.nearest_known import nearest_known
-from .on_grid import colour_on_grid, disparity_on_grid
+from .canvas_to_grid import colour_on_grid, disparity_on_grid
 
 ALIKE = 0.1
 """Difference from the photo, perceived brightness of 1, up to which a layer shows what the photo shows: generators are not exact."""

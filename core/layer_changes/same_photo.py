@@ -75,7 +75,8 @@ def check_options(file: LayerFile, ours: LayerFile, name: str) -> tuple[str, ...
         )
     if file.origin.surfaces != ours.origin.surfaces and not is_of_others_pixels(file, ours):
         return (f"{name} was written from other surfaces, before the depth was changed or by another version; "
-                "what was invented otherwise since counts as painted. If that is not meant, export the layers again.",)  # fmt: skip
+                "areas that have been filled differently since then count as painted. "
+                "If you do not want that, export the layers again.",)  # fmt: skip
     return ()
 
 

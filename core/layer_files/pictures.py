@@ -14,7 +14,7 @@ from ..photo.icc_profile import read_profile
 from ..raster.decode import MAX_PIXELS, decode_pixels
 from ..raster.decoder_errors import DECODER_ERRORS
 from ..raster.open_picture import open_picture
-from ..raster.picture_bounds import bytes_a_pixel, channels_of, check_memory
+from ..raster.picture_bounds import channels_of, check_memory, peak_bytes_per_pixel
 from .layer_file import damaged
 
 KINDS = ("PNG", "WEBP")
@@ -63,7 +63,7 @@ def decode_picture(data: bytes, name: str, kinds: tuple[str, ...] = KINDS) -> np
             if width * height > MAX_PIXELS:
                 raise DioramaError(f"{name} has {width}x{height} pixels, more than {MAX_PIXELS // 10**6} million; scale it first.")
             channels, bits = channels_of(picture, data)
-            check_memory(width, height, bytes_a_pixel(picture.format, channels, bits), name)
+            check_memory(width, height, peak_bytes_per_pixel(picture.format, channels, bits), name)
             profile = picture.info.get("icc_profile")
             if bits <= 8:  # Pillow tells where one breaks off
                 return in_srgb(np.asarray(picture.convert("RGBA")), profile)

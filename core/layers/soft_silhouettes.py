@@ -38,7 +38,7 @@ UNSEEN, SEEN = 0.05, 0.35
 HALO, VISIBLE = 0.5, 0.015
 """So near a silhouette, in widths of the band, what differs that much from the background, in perceived brightness, goes with the
 foreground; further out ..."""
-ODD = 3.0
+OUTLIER_SIGMAS = 3.0
 """... what is so many standard deviations of the background's own colours away from it."""
 HEADROOM, MOST_HALO = 2.5, 0.4
 """Alpha there is so many times what it must be, but no more than the second value: so foregrounds stay away from black and white."""
@@ -272,7 +272,7 @@ def _halo(colour: np.ndarray, background: np.ndarray, band: MatteBand, alpha: np
     difference = np.sqrt((off * off).mean(axis=2))
     deviation = difference / np.sqrt(NOISE**2 + _texture_variance(colour, band) / BUSY)
     beside = band.width + 1 - band.edge <= HALO * band.width
-    moves = band.outer & (band.edge >= 2) & ((beside & (difference > VISIBLE)) | (deviation > ODD))
+    moves = band.outer & (band.edge >= 2) & ((beside & (difference > VISIBLE)) | (deviation > OUTLIER_SIGMAS))
     least = np.where(band.outer & (band.edge >= 2) & (alpha > UNSEEN), need, 0)
     whole = np.where(moves, np.minimum(HEADROOM * need, np.maximum(need, MOST_HALO)), least)
     return whole.clip(0, 1).astype(np.float32)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-MOST_OFF, LAST_OFF = 2.0, 3.0
+MAX_ERROR, MAX_ERROR_LAST_RESORT = 2.0, 3.0
 """How far an outline may leave its place at the most, in working pixels, whatever number of triangles is wanted, and where that is
 not met otherwise: what was invented has colours for the `PADDING` of its texture beyond it and no more (core/mesh/atlas.py)."""
 ROUNDING = 1e-3
@@ -43,7 +43,7 @@ class Outlines:
     home: np.ndarray  # (corners,) int32: segment that a corner which was taken out lies along, else -1
     place: np.ndarray  # (corners, 2) float32: row and column
     scale: np.ndarray  # (corners,) float32: what a pixel's distance counts
-    most_off: float = MOST_OFF
+    most_off: float = MAX_ERROR
 
     def between(self, corner: np.ndarray, turn: int) -> tuple[np.ndarray, np.ndarray]:
         """The neighbours of removable corners: the one that stays behind, and the one that the corner moves to; `turn` swaps them."""
@@ -95,13 +95,13 @@ class Outlines:
             most = np.maximum(most, off)
             better = (step < size) & (off < least)
             least[better], heir[better] = off[better], other[better]
-        most = np.maximum(most, self._off_of_gone(segment, stop, heir, turned, size))
+        most = np.maximum(most, self._removed_corner_errors(segment, stop, heir, turned, size))
         order, lead = np.lexsort((most, corner)), np.flatnonzero(first == np.arange(len(corner)))
         chosen = order[lead + (tries[corner[lead]] == 1)]
         chosen = chosen[np.isfinite(most[chosen])]
         return Slides(corner[chosen].astype(np.int64), stop[chosen], most[chosen], segment[chosen], segment[heir[chosen]])
 
-    def _off_of_gone(self, segment, stop, heir, turned, size) -> np.ndarray:
+    def _removed_corner_errors(self, segment, stop, heir, turned, size) -> np.ndarray:
         """(halves,) float32: how far corners that were taken out before would be off if a junction slid along each half."""
         result = np.zeros(len(segment), np.float32)
         gone = np.flatnonzero(self.home >= 0)

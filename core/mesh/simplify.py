@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..layers.layered_depth_image import FRONT, INVENTED, LayeredDepthImage
-from .outlines import LAST_OFF, Slides, find_outlines
+from .outlines import MAX_ERROR_LAST_RESORT, Slides, find_outlines
 from .quadtree import TEXTURE_SHIFT, Pieces
 from .vertices import Vertices
 
@@ -163,7 +163,7 @@ class _Work:
     def begin_last_resort(self) -> None:
         """From now on also corners where more than two outlines meet may go, outlines farther from their place, and textures of
         what is never seen from the photo's camera farther from theirs."""
-        self.slides_too, self.outlines.most_off = True, LAST_OFF
+        self.slides_too, self.outlines.most_off = True, MAX_ERROR_LAST_RESORT
         disparity, shift = self.strictness
         invented = np.arange(len(shift)) % KINDS == INVENTED
         self.strictness = np.stack([disparity, np.where(invented, shift / HIDDEN_MORE, shift)])
@@ -183,9 +183,9 @@ class _Work:
         np.maximum.at(item_cost, self.item[members], cost[members])
         self._note_failures(tried, corners, target, item_cost > tolerance)
         chosen = self._pick(item_cost <= tolerance, turn)
-        if most < self.count and int((spared := self._spared(target))[chosen].sum()) > most:
+        if most < self.count and int((removed := self._triangles_removed(target))[chosen].sum()) > most:
             order = chosen[np.argsort(item_cost[chosen], kind="stable")]
-            chosen = order[: int(np.searchsorted(np.cumsum(spared[order]), most, "right"))]
+            chosen = order[: int(np.searchsorted(np.cumsum(removed[order]), most, "right"))]
         self._collapse(chosen, target, cost, turn)
 
     def _halves_from(self, wanted: np.ndarray):
@@ -242,7 +242,7 @@ class _Work:
             np.maximum.at(cost, v, self._off(v, u, x, y, triangle.take(stays)))
         return cost
 
-    def _spared(self, target: np.ndarray) -> np.ndarray:
+    def _triangles_removed(self, target: np.ndarray) -> np.ndarray:
         """(items,) how many triangles less there are where an item collapses."""
         gone = []
         for _, v, x, y in self._halves_from(target >= 0):

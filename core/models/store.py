@@ -330,7 +330,7 @@ def _check_hash(weights: Weights, folder: Path, path: Path, progress: Progress) 
     expected = _expected_hash(weights, read_record(folder))
     if not sha256.startswith(expected):
         raise WrongContent(
-            f"has another content than {weights.file} should have (sha256 {sha256[:16]}... instead of "
+            f"does not have the content expected of {weights.file} (sha256 {sha256[:16]}... instead of "
             f"{expected[:16]}...)" + _recorded_hint(weights, expected)
         )
     return sha256

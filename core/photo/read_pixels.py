@@ -14,7 +14,7 @@ from ..raster.decode import MAX_PIXELS, decode_pixels, exr_size
 from ..raster.decoder_errors import DECODER_ERRORS, damaged
 from ..raster.exr_header import check_exr
 from ..raster.open_picture import decode_deep_heif, not_read, open_picture, picture_kind
-from ..raster.picture_bounds import bytes_a_pixel, channels_of, check_memory, check_structure
+from ..raster.picture_bounds import channels_of, check_memory, check_structure, peak_bytes_per_pixel
 from .colour_space import ColourSpace, by_chromaticities, linear_curve, to_linear, to_srgb
 from .colour_tags import GAIN_MAPS, HEIF_GAIN_MAPS, INTEROP_IFD, INTEROP_INDEX, UNUSABLE, Colours, colours_of
 from .dynamic_range import tone_mapped
@@ -68,7 +68,9 @@ def read_pixels(path: Path, data: bytes) -> Pixels:
     except DioramaError:
         raise
     except Image.DecompressionBombError:  # Pillow checks a limit of its own for WebP and TIFF
-        raise DioramaError(f"{path} has more pixels than Pillow decodes of its kind; scale it down, or export it as JPEG or PNG.") from None
+        raise DioramaError(
+            f"{path} has more pixels than Pillow decodes in this format; scale it down, or export it as JPEG or PNG."
+        ) from None
     except DECODER_ERRORS as error:
         raise damaged(path, error, "copy or export it again") from None
 
@@ -89,7 +91,7 @@ def _read_picture(path: Path, data: bytes, page: TiffPage | None) -> Pixels:
     check_size(path, *image.size)
     channels, bits = channels_of(image, data)
     deep = page is None and (image.mode.startswith("I;16") or image.mode in ("I", "F") or bits > 8)
-    check_memory(image.size[0], image.size[1], bytes_a_pixel(image.format, channels, bits), str(path))
+    check_memory(image.size[0], image.size[1], peak_bytes_per_pixel(image.format, channels, bits), str(path))
     if not deep:
         image.load()  # first, because reading a PNG's EXIF decodes it too, and damage would then pass for missing EXIF
     exif, notes = _exif(image.getexif)
@@ -125,7 +127,7 @@ def _read_tiff(path: Path, data: bytes) -> Pixels:
         return replace(found, notes=(*several, *found.notes))
     check_structure(data, "TIFF", str(path))
     check_size(path, *page.size)
-    check_memory(*page.size, bytes_a_pixel("TIFF", page.samples, page.bits), str(path))
+    check_memory(*page.size, peak_bytes_per_pixel("TIFF", page.samples, page.bits), str(path))
     found = _deep(path, decode_pixels(data), floats=page.is_float)
     colour, alpha = found.colour, found.alpha if page.alpha else None
     if page.photometric == WHITE_IS_ZERO:
@@ -287,7 +289,7 @@ def _read_exr(path: Path, data: bytes) -> Pixels:
         check_size(path, *size)
     headers = check_exr(data, str(path), MAX_PIXELS)
     if size:
-        check_memory(*size, bytes_a_pixel("EXR", 4, 32), str(path))
+        check_memory(*size, peak_bytes_per_pixel("EXR", 4, 32), str(path))
     pixels = decode_pixels(data) if size else None
     if pixels is None:
         raise DioramaError(f"{path} cannot be decoded as OpenEXR; export it again as a flat RGB or RGBA EXR with ZIP compression.")

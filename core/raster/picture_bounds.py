@@ -1,7 +1,8 @@
 """Limits on what a picture's decoder may be made to do, checked on the file's structure before decoding.
 
 Memory: the largest need per pixel of a format, as measured, times the pixels in the header. Time: what repeats without making
-a pixel (scans, chunks, strips) is counted, and nothing may be decoded twice. benchmarks/hostile_pictures.py measures both.
+a pixel (scans, chunks, strips) is counted, and nothing may be decoded twice. tests/core/raster/test_picture_bounds.py holds both
+against the files of tests/core/hostile_pictures.py.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from ..errors import DioramaError
 
 MOST_MEMORY = 3_000_000_000
 """Bytes that decoding one picture may add to the process."""
-A_PIXEL = {"JPEG": 12, "PNG": 12, "TIFF": 12, "WEBP": 20, "HEIF": 16}
+PEAK_BYTES_PER_PIXEL = {"JPEG": 12, "PNG": 12, "TIFF": 12, "WEBP": 20, "HEIF": 16}
 """Peak bytes for each pixel of 8 bits, the largest among many files of each kind; JPEG: progressive with four colours."""
 COPIES = 3
 """Copies of deeper pixels: the decoder's, and those of two later steps."""
@@ -41,16 +42,18 @@ def check_structure(data: bytes, kind: str, name: str) -> None:
         check(data, name)
 
 
-def check_memory(width: int, height: int, a_pixel: float, name: str) -> None:
-    """Raises DioramaError where `width` x `height` pixels of `a_pixel` bytes at the peak are more than `MOST_MEMORY`."""
-    if width * height * a_pixel > MOST_MEMORY:
-        most = int(MOST_MEMORY / a_pixel / 1e6)
-        raise DioramaError(f"{name} has {width}x{height} pixels, and of its kind {most} million can be decoded; scale it down first.")
+def check_memory(width: int, height: int, bytes_per_pixel: float, name: str) -> None:
+    """Raises DioramaError where `width` x `height` pixels of `bytes_per_pixel` bytes at the peak are more than `MOST_MEMORY`."""
+    if width * height * bytes_per_pixel > MOST_MEMORY:
+        most = int(MOST_MEMORY / bytes_per_pixel / 1e6)
+        raise DioramaError(
+            f"{name} has {width}x{height} pixels, but at most {most} million can be decoded in this format; scale it down first."
+        )
 
 
-def bytes_a_pixel(kind: str, channels: int, bits: int) -> float:
+def peak_bytes_per_pixel(kind: str, channels: int, bits: int) -> float:
     """Bytes per pixel at the peak of decoding."""
-    return A_PIXEL[kind] if bits <= 8 else COPIES * max(channels, 3) * bits / 8
+    return PEAK_BYTES_PER_PIXEL[kind] if bits <= 8 else COPIES * max(channels, 3) * bits / 8
 
 
 def channels_of(image, data: bytes) -> tuple[int, int]:
@@ -75,7 +78,7 @@ def _check_jpeg(data: bytes, name: str) -> None:
         if junk > MAX_JUNK:
             raise _damaged(name)
         if marker in ARITHMETIC:
-            raise DioramaError(f"{name} is a JPEG of arithmetic coding, as no camera writes and few programs read; save it again.")
+            raise DioramaError(f"{name} is an arithmetic-coded JPEG, which no camera writes and few programs read; save it again.")
         if marker in (0xDA, 0xD9):
             break
         position = _behind(match, data)

@@ -33,16 +33,16 @@ class Relief:
     measured_far: float
 
 
-def relieve(disparity: np.ndarray, relief: Relief) -> np.ndarray:
+def apply_relief(disparity: np.ndarray, relief: Relief) -> np.ndarray:
     """Disparity (any shape, 1/m, positive) -> disparity with the relief changed, float64, positive, never in another order.
 
     >>> measured = dict(near=1.0, far=4.0, focus=2.0, flatten=0.0, measured_near=1.0, measured_far=4.0)
-    >>> 1 / relieve([1.0, 0.5, 0.25], Relief(amount=1.0, **measured))
+    >>> 1 / apply_relief([1.0, 0.5, 0.25], Relief(amount=1.0, **measured))
     array([1., 2., 4.])
-    >>> (1 / relieve([1.0, 0.5, 0.25], Relief(amount=0.0, **measured))).round(2)  # a flat card at the focus
+    >>> (1 / apply_relief([1.0, 0.5, 0.25], Relief(amount=0.0, **measured))).round(2)  # a flat card at the focus
     array([2., 2., 2.])
     """
-    scale, shift, least = spread(relief)
+    scale, shift, least = range_mapping(relief)
     measured = np.maximum(scale * np.asarray(disparity, np.float64) + shift, least)
 
     wall = max(scale / relief.flatten + shift, 0.0) if relief.flatten > 0 else 0.0
@@ -63,21 +63,21 @@ def relieve(disparity: np.ndarray, relief: Relief) -> np.ndarray:
     return (1 - ORDER) * formed + ORDER * np.maximum(deep, least)
 
 
-def turn(normals: np.ndarray, rays: np.ndarray, forward: int, disparity: np.ndarray, relief: Relief) -> np.ndarray:
+def transform_normals(normals: np.ndarray, rays: np.ndarray, forward: int, disparity: np.ndarray, relief: Relief) -> np.ndarray:
     """Normals (n, 3) of surfaces as measured -> those with the relief changed; `rays` have 1 on their `forward` axis.
 
     Points move by p -> p h(d) / d with their depth d, so normals by the inverse transpose of that map's derivative:
     n - forward (ray . n) (1 - q' / (q dq'/dq)), with the disparities q before and q' after.
     """
-    q, little = np.asarray(disparity, np.float64), 1e-5
-    slope = (relieve(q * (1 + little), relief) - relieve(q * (1 - little), relief)) / (2 * little * q)
+    q, eps = np.asarray(disparity, np.float64), 1e-5
+    slope = (apply_relief(q * (1 + eps), relief) - apply_relief(q * (1 - eps), relief)) / (2 * eps * q)
     turned = np.array(normals, np.float64)
-    turned[:, forward] -= (rays * turned).sum(axis=1) * (1 - relieve(q, relief) / (q * slope))
+    turned[:, forward] -= (rays * turned).sum(axis=1) * (1 - apply_relief(q, relief) / (q * slope))
     return turned / np.maximum(np.linalg.norm(turned, axis=1, keepdims=True), 1e-20)
 
 
-def spread(relief: Relief) -> tuple[float, float, float]:
-    """Factor and summand that take measured disparity to that between the new near and far distance, and the least result."""
+def range_mapping(relief: Relief) -> tuple[float, float, float]:
+    """Scale and offset that take measured disparity to that between the new near and far distance, and the least result."""
     far, near = 1 / relief.far, max(1 / relief.near, LEAST_RANGE / relief.far)
     measured_far = 1 / relief.measured_far
     measured_near = max(1 / relief.measured_near, LEAST_RANGE / relief.measured_far)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..raster.nearest_known import nearest_known
 from .ramps import REFERENCE_SIDE, Ramps
-from .ridge_means import gaussian_means
+from .scattered_means import gaussian_means
 
 ALONG = 5.0
 """Near and far values and normals are smoothed along the ridge by a Gaussian of this sigma."""

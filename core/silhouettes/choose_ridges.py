@@ -8,7 +8,7 @@ import numpy as np
 
 from .colour_models import ColourModels
 from .ramps import REFERENCE_SIDE, Ramps, connected
-from .ridge_means import gaussian_means
+from .scattered_means import gaussian_means
 
 STRETCH = 30
 """Sigma, px, of the Gaussian that smooths evidence along the ridge, so that whole stretches are decided."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from .band import RidgeBand
 from .ramps import REFERENCE_SIDE, Ramps
-from .ridge_means import bilinear
+from .scattered_means import bilinear
 
 SAMPLES = (6, 30)
 """Distances from the ridge, px, between which the colours of a side are counted."""

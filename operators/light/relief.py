@@ -6,7 +6,7 @@ import bpy
 import numpy as np
 
 from ...core.errors import DioramaError
-from ...core.scene.relief import Relief, relieve, turn
+from ...core.scene.relief import Relief, apply_relief, transform_normals
 from ..nodes.relief_nodes import DISPARITY, NORMAL, RAY, SLIDERS, read_input
 from ..nodes.relief_sliders import (
     animated_sliders,
@@ -50,7 +50,7 @@ def bake_mesh(mesh: bpy.types.Mesh, relief: Relief) -> None:
     mesh.attributes["position"].data.foreach_get("vector", place)
     mesh.attributes[RAY].data.foreach_get("vector", ray)
     mesh.attributes[DISPARITY].data.foreach_get("value", disparity)
-    formed = relieve(disparity, relief).astype(np.float32)
+    formed = apply_relief(disparity, relief).astype(np.float32)
     one = np.float32(1)
     place, ray = place.reshape(-1, 3), ray.reshape(-1, 3)
     by_hand = place - ray * (one / disparity)[:, None]
@@ -61,7 +61,7 @@ def bake_mesh(mesh: bpy.types.Mesh, relief: Relief) -> None:
     if own is not None and own.domain == "POINT" and own.data_type == "FLOAT_VECTOR":
         normals = np.empty(3 * count, np.float32)
         own.data.foreach_get("vector", normals)
-        turned = turn(normals.reshape(-1, 3), ray, 1, disparity, relief)
+        turned = transform_normals(normals.reshape(-1, 3), ray, 1, disparity, relief)
         own.data.foreach_set("vector", turned.astype(np.float32).ravel())
     mesh.update()
 
@@ -110,7 +110,7 @@ def bake(root: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> None:
     for curves, curve in animated_sliders(root):
         curves.remove(curve)
     was = np.array([whole.measured_near, whole.measured_far, seen["relief_focus"]])
-    near, far, focus = (float(d) for d in 1 / relieve(1 / was, whole))
+    near, far, focus = (float(d) for d in 1 / apply_relief(1 / was, whole))
     now = {"relief": 1.0, "relief_near": near, "relief_far": far, "relief_focus": focus, "relief_flatten": 0.0}
     set_defaults(root, now, restore=True)
     for ob in reliefs:

@@ -10,7 +10,7 @@ import bpy
 
 from ...core.batch.manifest import final_folder
 from ...core.layer_edits.edited_layers import LayerEdits
-from ...core.layer_edits.stored import as_bytes, from_bytes
+from ...core.layer_edits.serialise import as_bytes, from_bytes
 from ...core.pipeline import Diorama, stamp
 from ...core.settings import each_option
 from .keys import LAYER_EDITS_KEY, ROLE_KEY, SETTINGS_KEY, SOURCE_KEY

@@ -91,14 +91,14 @@ def slow_stage(monkeypatch):
     """Holds the work in the middle until it is let go."""
     from photo_diorama.core import pipeline
 
-    split, reached, go = pipeline.split_into_layers, threading.Event(), threading.Event()
+    split, reached, go = pipeline.make_first_layer, threading.Event(), threading.Event()
 
     def waits(*arguments):
         reached.set()
         assert go.wait(30)
         return split(*arguments)
 
-    monkeypatch.setattr(pipeline, "split_into_layers", waits)
+    monkeypatch.setattr(pipeline, "make_first_layer", waits)
     return SimpleNamespace(reached=reached, go=go)
 
 
@@ -172,7 +172,7 @@ def test_faults_in_the_thread_reach_the_user(blender, street, monkeypatch, error
     def fails(*arguments):
         raise error
 
-    monkeypatch.setattr(pipeline, "split_into_layers", fails)
+    monkeypatch.setattr(pipeline, "make_first_layer", fails)
     wait = Wait(blender, *street)
     wait.start()
     assert wait.to_the_end() == {"CANCELLED"} and not blender.data.objects

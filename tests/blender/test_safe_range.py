@@ -212,7 +212,7 @@ def test_a_scaled_root_is_told_as_large_as_it_is(blender, root, by_parent):
 
     from photo_diorama.operators.camera.safe_range import measured_range
     from photo_diorama.operators.scene.root import kept_source, world_scale
-    from photo_diorama.ui.panels.panel import facts_told
+    from photo_diorama.ui.panels.main_panel import facts_told
 
     blender.ops.photo_diorama.measure_safe_range()
     focus = role(root, "camera").data.dof.focus_distance

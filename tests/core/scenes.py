@@ -15,8 +15,8 @@ import numpy as np
 from photo_diorama.core.camera.camera import Camera
 from photo_diorama.core.depth.depth_map import DepthMap
 from photo_diorama.core.depth.sharpen_depth import sharpen
+from photo_diorama.core.layers.first_layer import make_first_layer
 from photo_diorama.core.layers.layered_depth_image import LayeredDepthImage
-from photo_diorama.core.layers.split import split_into_layers
 from photo_diorama.core.photo.photo import Photo
 from photo_diorama.core.settings import LayerSettings
 
@@ -54,7 +54,7 @@ class Scene:
         """The scene sharpened, which only the sphere's rim needs, and torn into its surfaces; nothing filled yet."""
         photo = self.photo()
         sharp = sharpen(self.depth(), photo.working_colour(*self.surface.shape), settings)
-        return split_into_layers(photo, sharp, settings)
+        return make_first_layer(photo, sharp, settings)
 
     def saved(self, folder: Path) -> tuple[Path, Path]:
         """Paths of the photo as PNG and of the depth in metres as NPY."""

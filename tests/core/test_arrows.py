@@ -95,6 +95,19 @@ def room_of(path: Path) -> str:
     return relative.parent.as_posix() if len(relative.parts) > 2 else relative.with_suffix("").as_posix()
 
 
+def test_the_drawn_house_stands_in_this_order():
+    """The tree in the documents, read from its top down, never comes to a higher room, and shows every room."""
+    drawn, storey = [], ""
+    for line in (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").splitlines():
+        storey = found.group(1) if (found := re.match(r"(core|operators|ui)/  ", line)) else storey if line else ""
+        if storey and (found := re.match(r"[├└]── ([\w/]+(?:, \w+)*)", line)):
+            drawn += [f"{storey}/{name.strip('/')}" for name in found.group(1).split(", ")]
+    heights = {room: height for room, height in rooms_in_order().items() if room.count("/") == 1}
+    assert set(drawn) == set(heights) and len(drawn) == len(heights)
+    for one, next_one in zip(drawn, drawn[1:], strict=False):
+        assert one.split("/")[0] != next_one.split("/")[0] or heights[one] >= heights[next_one], (one, next_one)
+
+
 def test_rooms_import_in_one_order():
     heights = rooms_in_order()
     files = [p for p in CODE if len(p.relative_to(ROOT).parts) > 1 and p != ROOT / p.relative_to(ROOT).parts[0] / "__init__.py"]

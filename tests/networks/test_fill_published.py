@@ -253,7 +253,7 @@ def test_answers_land_where_they_were_asked_for(monkeypatch, tuned_for):
             one[0] = log[rows, columns]
         return answer
 
-    monkeypatch.setattr(continue_edges, "TUNED_FOR", tuned_for)
+    monkeypatch.setattr(continue_edges, "PUBLISHED_TRAINING_SIDE", tuned_for)
     image = slanted_wall().split(BORDERED)
     _, after, _ = expected(watched(depth=nearest), image)
     assert np.abs(after.expected - after.disparity)[after.hidden].max() < (0.0125 if tuned_for == 1000 else 0.02)  # ties in the corners
@@ -280,7 +280,7 @@ def test_no_colour_of_the_foreground_enters(monkeypatch):
 
 def test_large_grids_are_shrunk_before_the_networks(monkeypatch):
     """At twice the size they see what they see at once, and what they answer lands where it belongs."""
-    monkeypatch.setattr(continue_edges, "TUNED_FOR", 80)
+    monkeypatch.setattr(continue_edges, "PUBLISHED_TRAINING_SIDE", 80)
     image = t_junction().split(BORDERED)
     networks = watched(edge=steep_edge)
     _, after, _ = expected(networks, image)

@@ -14,7 +14,7 @@ sys.path[:0] = [str(HERE.parents[1] / "tests")]
 import conftest  # noqa: F401  (makes the checkout importable as photo_diorama)
 import cv2
 import numpy as np
-from photo_diorama.core.networks.depth.built_in import WEIGHTS, infer, load_network
+from photo_diorama.core.networks.depth.embedded_depth_net import WEIGHTS, infer, load_network
 
 CELL = (190, 128)  # px, one photo; its depth stands to the right of it
 

@@ -79,7 +79,7 @@ def meter(folder: Path) -> Estimator:
 
 def untrained() -> Estimator:
     """This network with ImageNet weights in the encoder and random ones in the decoder."""
-    from photo_diorama.core.networks.depth.built_in import EmbeddedDepthNet, infer
+    from photo_diorama.core.networks.depth.embedded_depth_net import EmbeddedDepthNet, infer
 
     torch.manual_seed(0)
     network = EmbeddedDepthNet()
@@ -91,7 +91,7 @@ def untrained() -> Estimator:
 
 
 def shipped(weights: Path, flip: bool, long_side: int) -> Estimator:
-    from photo_diorama.core.networks.depth.built_in import infer, load_network
+    from photo_diorama.core.networks.depth.embedded_depth_net import infer, load_network
 
     network = load_network(weights)
     return lambda photo: infer(network, photo, long_side, flip)
@@ -122,7 +122,7 @@ def markdown(result: dict) -> str:
 
 
 def main() -> None:
-    from photo_diorama.core.networks.depth.built_in import LONG_SIDE, WEIGHTS
+    from photo_diorama.core.networks.depth.embedded_depth_net import LONG_SIDE, WEIGHTS
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="the folder of reference data")

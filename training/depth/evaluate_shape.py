@@ -21,7 +21,7 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tests")]
 
 import conftest  # noqa: F401  (makes the checkout importable as photo_diorama)
 from pairs import read_collection, read_room, read_stereo
-from photo_diorama.core.networks.depth.built_in import LONG_SIDE, infer, infer_shift, load_network
+from photo_diorama.core.networks.depth.embedded_depth_net import LONG_SIDE, infer, infer_shift, load_network
 from samples import is_held_back
 from shape_measures import far_over_near, flatness, ramp_width, silhouettes, zeroed
 

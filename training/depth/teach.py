@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from train import read_photos
-from photo_diorama.core.networks.depth.built_in import WEIGHTS, infer, load_network
+from photo_diorama.core.networks.depth.embedded_depth_net import WEIGHTS, infer, load_network
 
 
 def main() -> None:

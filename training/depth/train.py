@@ -25,7 +25,7 @@ import cv2
 import losses
 import numpy as np
 import torch
-from photo_diorama.core.networks.depth.built_in import TAPS, VARIANTS, EmbeddedDepthNet, load_network
+from photo_diorama.core.networks.depth.embedded_depth_net import TAPS, VARIANTS, EmbeddedDepthNet, load_network
 from pretrained import load_imagenet
 from safetensors.torch import save_file
 from samples import PASTED, REAL, RENDERED, TAUGHT, Sample, Source

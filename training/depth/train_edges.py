@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
-from photo_diorama.core.networks.depth.built_in import EmbeddedDepthNet, load_network
+from photo_diorama.core.networks.depth.embedded_depth_net import EmbeddedDepthNet, load_network
 from samples import PASTED, RENDERED, Sample, Source
 
 PASTED_SHARE = 0.25

@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 import torch
 from PIL import Image
-from photo_diorama.core.networks.depth.built_in import LONG_SIDE, SHIFT_TAP, WEIGHTS, EmbeddedDepthNet, load_network, network_size
+from photo_diorama.core.networks.depth.embedded_depth_net import LONG_SIDE, SHIFT_TAP, WEIGHTS, EmbeddedDepthNet, load_network, network_size
 from samples import crop, defocus, recolour, shapes
 from torch.nn import functional
 from train import export

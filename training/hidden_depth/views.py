@@ -15,10 +15,10 @@ import numpy as np  # noqa: E402
 from photo_diorama.core.camera.camera import Camera  # noqa: E402
 from photo_diorama.core.depth.depth_map import FARTHEST_OF_RELATIVE, DepthMap  # noqa: E402
 from photo_diorama.core.depth.sharpen_depth import sharpen  # noqa: E402
+from photo_diorama.core.layers.first_layer import make_first_layer  # noqa: E402
 from photo_diorama.core.layers.layered_depth_image import LayeredDepthImage, beside  # noqa: E402
 from photo_diorama.core.layers.link_layers import absorb_islands, link_hidden  # noqa: E402
 from photo_diorama.core.layers.regions import Disocclusion, disocclude  # noqa: E402
-from photo_diorama.core.layers.split import split_into_layers  # noqa: E402
 from photo_diorama.core.photo.photo import Photo  # noqa: E402
 from photo_diorama.core.settings import LayerSettings  # noqa: E402
 
@@ -58,7 +58,7 @@ def torn(view: View, layers: LayerSettings, disparity: np.ndarray | None = None)
     disparity = view.surfaces[0] if disparity is None else disparity
     depth = DepthMap(disparity, np.ones(disparity.shape, bool), True, "cast")
     sharp = sharpen(depth, photo.working_colour(*disparity.shape), layers)
-    return split_into_layers(photo, sharp, layers)
+    return make_first_layer(photo, sharp, layers)
 
 
 def hidden_parts(image: LayeredDepthImage, layers: LayerSettings) -> tuple[Disocclusion, np.ndarray] | None:

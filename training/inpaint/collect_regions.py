@@ -26,9 +26,9 @@ from photo_diorama.core.depth.depth_map import depth_on_photo  # noqa: E402
 from photo_diorama.core.depth.find_depth import find_depth  # noqa: E402
 from photo_diorama.core.depth.sharpen_depth import sharpen  # noqa: E402
 from photo_diorama.core.inpaint.inpaint import FEWEST_HIDDEN, add_hidden_layer  # noqa: E402
+from photo_diorama.core.layers.first_layer import make_first_layer  # noqa: E402
 from photo_diorama.core.layers.layered_depth_image import LayeredDepthImage  # noqa: E402
 from photo_diorama.core.layers.regions import disocclude, find_regions  # noqa: E402
-from photo_diorama.core.layers.split import split_into_layers  # noqa: E402
 from photo_diorama.core.photo.photo import load_photo  # noqa: E402
 from photo_diorama.core.settings import LayerSettings, Settings  # noqa: E402
 
@@ -68,7 +68,7 @@ def of_photo(path: Path, settings: Settings) -> dict[str, np.ndarray] | None:
     found = find_depth(photo, None, settings.depth, None)
     depth = depth_on_photo(found.values, photo, settings.depth, layers.long_side, str(path))
     colour = photo.working_colour(*depth.disparity.shape)
-    return shapes_of(split_into_layers(photo, sharpen(depth, colour, layers), layers), layers)
+    return shapes_of(make_first_layer(photo, sharpen(depth, colour, layers), layers), layers)
 
 
 def of_cast(path: Path, times: int, layers: LayerSettings) -> dict[str, np.ndarray]:

@@ -20,7 +20,7 @@ from train import Stored, deterministic, guess, tensors  # noqa: E402  imports t
 
 from losses import features, features_network, structure  # isort: skip  # noqa: E402
 from photo_diorama.core.inpaint.deterministic import DETAIL  # noqa: E402
-from photo_diorama.core.networks.depth.built_in import load_network  # noqa: E402
+from photo_diorama.core.networks.depth.embedded_depth_net import load_network  # noqa: E402
 from photo_diorama.core.networks.inpaint.hidden_colour import load_hidden_colour  # noqa: E402
 from photo_diorama.core.settings import HIDDEN_COLOUR  # noqa: E402
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from photo_diorama.core.networks.depth.built_in import Encoder
+from photo_diorama.core.networks.depth.embedded_depth_net import Encoder
 
 sys.path.append(str(Path(os.environ.get("PHOTO_DIORAMA_ROOT", Path(__file__).resolve().parents[2])) / "training" / "depth"))
 

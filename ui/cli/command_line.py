@@ -56,9 +56,9 @@ def _run(arguments: list[str], models: Path | None, online: bool) -> int:
     stops, words = CancelSignals(), OwnWords()
     progress = ProgressLine(not given.quiet, stops)
     progress.write = words.error
-    alone = words.alone(errors=command is not batch_worker)  # whose standard error is read by the batch
+    alone = words.silence_libraries(errors=command is not batch_worker)  # whose standard error is read by the batch
     try:
-        with stops.heeded(), threads_used(getattr(given, "threads", 0)), alone:
+        with stops.handle_signals(), threads_used(getattr(given, "threads", 0)), alone:
             folder = given.models_dir or models or NO_EXTENSION_FOLDER / "models"
             code = command.run(given, Session(words, folder, online, given.json, given.quiet, progress)) or OK
     except BaseException as error:  # noqa: BLE001 - the last resort: each becomes an exit code

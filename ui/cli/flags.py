@@ -13,7 +13,7 @@ from ...core.scene.output import OutputSettings
 from ...core.settings import Settings, each_option
 from ...core.threads import ThreadSettings
 
-SAY_THE_SAME = {"focal_px", "focal_mm", "fov"}
+MUTUALLY_EXCLUSIVE = {"focal_px", "focal_mm", "fov"}
 """Flags that exclude each other."""
 ALWAYS_ON = {"set_up_scene"}
 """Options without a flag: the command line writes a new file, which is always set up."""
@@ -34,9 +34,9 @@ def add_options(parser: argparse.ArgumentParser, only: Iterable[str] | None = No
             continue
         if part not in groups:
             groups[part] = parser.add_argument_group(f"{part} options")
-        if f.name in SAY_THE_SAME:
+        if f.name in MUTUALLY_EXCLUSIVE:
             focal = focal or groups[part].add_mutually_exclusive_group()
-        _add_flag(focal if f.name in SAY_THE_SAME else groups[part], f)
+        _add_flag(focal if f.name in MUTUALLY_EXCLUSIVE else groups[part], f)
 
 
 def add_output_options(parser: argparse.ArgumentParser) -> None:

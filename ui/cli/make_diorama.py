@@ -179,7 +179,7 @@ def check_room() -> None:
 def load_blender(session: Session) -> None:
     """Imports Blender as a module, which takes a second. Signals wait meanwhile, since they would leave it half loaded."""
     check_room()
-    with session.progress.stops.held():
+    with session.progress.stops.defer_all_signals():
         importlib.import_module("bpy")
 
 

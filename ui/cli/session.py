@@ -65,7 +65,7 @@ class CancelSignals:
             raise Cancelled
 
     @contextmanager
-    def heeded(self) -> Iterator[None]:
+    def handle_signals(self) -> Iterator[None]:
         """A context in which Ctrl-C, SIGTERM and SIGHUP raise KeyboardInterrupt here, in place of any other handlers."""
         if threading.current_thread() is not threading.main_thread():  # only there can a signal be handled
             yield
@@ -90,7 +90,7 @@ class CancelSignals:
         self.check()
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def defer_all_signals(self) -> Iterator[None]:
         """A context in which every signal waits: an interrupt during the start of a library such as Blender leaves it broken."""
         self.holding = True
         try:
@@ -198,7 +198,7 @@ class OwnWords:
         write_to(self.descriptors[2], text)
 
     @contextmanager
-    def alone(self, errors: bool = False) -> Iterator[OwnWords]:
+    def silence_libraries(self, errors: bool = False) -> Iterator[OwnWords]:
         """Blender's and libraries' own chatter is kept away from standard output meanwhile, with `errors` from standard error too."""
         kept = {number: os.dup(number) for number in ((1, 2) if errors else (1,))}
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -244,7 +244,7 @@ def _last_of(file) -> str:
 @contextmanager
 def only_ours_on_standard_output() -> Iterator[Callable[[str], None]]:
     """Yields a `print` for standard output, which Blender's own output does not reach meanwhile."""
-    with OwnWords().alone() as out:
+    with OwnWords().silence_libraries() as out:
         yield out
 
 

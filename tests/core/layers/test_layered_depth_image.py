@@ -7,6 +7,7 @@ import pytest
 from layer_checks import assert_links_are_mutual, framed
 from scenes import ALL, BORDERED, BORDERLESS, HEIGHT, WIDTH, Scene, slanted_ground, t_junction, two_planes
 
+from photo_diorama.core.layers.first_layer import SMALL_BORDER_STEP, make_first_layer
 from photo_diorama.core.layers.layered_depth_image import (
     DOWN,
     LEFT,
@@ -17,7 +18,6 @@ from photo_diorama.core.layers.layered_depth_image import (
     mutual_links,
     neighbour,
 )
-from photo_diorama.core.layers.split import SMALL_BORDER_STEP, split_into_layers
 from photo_diorama.core.settings import LayerSettings
 
 
@@ -79,7 +79,7 @@ def test_threshold_and_span_are_those_of_the_depth():
 
 def test_a_rim_gives_mixed_pixels_to_the_foreground():
     scene = two_planes()
-    image = split_into_layers(scene.photo(), scene.depth(), replace(BORDERLESS, rim=2 / WIDTH))
+    image = make_first_layer(scene.photo(), scene.depth(), replace(BORDERLESS, rim=2 / WIDTH))
     grown = image.layers[0].disparity == 1
     assert grown[28:92, 50:110].all() and grown[30:90, 48:112].all() and not grown[27].any() and not grown[:, 112].any()
 

@@ -98,9 +98,9 @@ def test_no_link_joins_two_parts():
         labels = np.zeros((HEIGHT, WIDTH), np.uint8)
         labels[25:95, 70:140], labels[50:80, 30:90] = 1, 2
         from photo_diorama.core.inpaint.inpaint import inpaint
-        from photo_diorama.core.layers.split import split_into_layers
+        from photo_diorama.core.layers.first_layer import make_first_layer
 
-        torn = split_into_layers(scene.photo(), scene.depth(), SETTINGS.layers, Parts(labels))
+        torn = make_first_layer(scene.photo(), scene.depth(), SETTINGS.layers, Parts(labels))
         image, _ = inpaint(torn, SETTINGS.layers, SETTINGS.inpaint)
         for layer in image.layers:
             for side in range(4):
@@ -189,8 +189,8 @@ def test_a_depth_that_has_no_jump_at_all_can_be_cut(tmp_path):
     flat = DepthMap(np.full((HEIGHT, WIDTH), 0.4, np.float32) + np.linspace(0, 0.1, WIDTH, dtype=np.float32),
                     np.ones((HEIGHT, WIDTH), bool), True, "x")  # fmt: skip
     from photo_diorama.core.inpaint.inpaint import inpaint
-    from photo_diorama.core.layers.split import split_into_layers
+    from photo_diorama.core.layers.first_layer import make_first_layer
 
-    torn = split_into_layers(scene.photo(), flat, replace(SETTINGS.layers, hidden_width=0.0), with_part(None, BOARD))
+    torn = make_first_layer(scene.photo(), flat, replace(SETTINGS.layers, hidden_width=0.0), with_part(None, BOARD))
     image, edges = inpaint(torn, replace(SETTINGS.layers, hidden_width=0.0), SETTINGS.inpaint)
     assert edges == (1,) and image.layers[1].present.sum() == (image.layers[0].part == 1).sum()

@@ -9,9 +9,9 @@ from scenes import ALL, BORDERED, BORDERLESS, HEIGHT, WIDTH, nested, slanted_gro
 
 from photo_diorama.core.depth.depth_map import DepthMap
 from photo_diorama.core.inpaint.inpaint import add_hidden_layer
+from photo_diorama.core.layers.first_layer import make_first_layer
 from photo_diorama.core.layers.layered_depth_image import LayeredDepthImage
 from photo_diorama.core.layers.regions import disocclude, find_regions
-from photo_diorama.core.layers.split import split_into_layers
 
 PLANAR = [name for name in ALL if name not in ("ground", "sphere")]
 
@@ -143,7 +143,7 @@ def ending_tear() -> LayeredDepthImage:
     steps = np.zeros((2, HEIGHT, WIDTH), bool)
     steps[0, :60, 79] = True
     depth = DepthMap(disparity, np.ones(disparity.shape, bool), False, "made here", steps=steps)
-    return split_into_layers(two_planes().photo(), depth, BORDERLESS)
+    return make_first_layer(two_planes().photo(), depth, BORDERLESS)
 
 
 def test_context_does_not_reach_round_the_end_of_a_tear_in_estimated_depth():

@@ -10,9 +10,9 @@ from scenes import BORDERED, EVERY, HEIGHT, WIDTH, two_planes
 
 from photo_diorama.core.depth.depth_map import DepthMap
 from photo_diorama.core.inpaint.inpaint import inpaint
+from photo_diorama.core.layers.first_layer import make_first_layer
 from photo_diorama.core.layers.layered_depth_image import BACK, FRONT
 from photo_diorama.core.layers.soft_silhouettes import add_skirt, find_matte, split_composite, with_background_colours
-from photo_diorama.core.layers.split import split_into_layers
 from photo_diorama.core.mesh.soft_texture import pack_soft
 from photo_diorama.core.mesh.triangulate import triangulate
 from photo_diorama.core.raster.colour_curves import linear_from_srgb, srgb_from_linear
@@ -153,7 +153,7 @@ def hairy(seed: int = 3):
 
 def test_hairs_that_depth_does_not_know_are_found_and_taken_off_the_wall():
     photo, depth, alpha, front, back = hairy()
-    torn = split_into_layers(photo, depth, SOFT)
+    torn = make_first_layer(photo, depth, SOFT)
     matte = find_matte(torn, SOFT)
     top, left, height, width = torn.frame
     inside = np.s_[top : top + height, left : left + width]
@@ -173,7 +173,7 @@ def test_a_portrait_matte_is_believed_where_it_tells_the_sides_apart():
 
     photo, depth, alpha, _, _ = hairy()
     grey = replace(photo, colour=np.full_like(photo.colour, 128))  # the colours tell nothing
-    torn = split_into_layers(grey, depth, SOFT)
+    torn = make_first_layer(grey, depth, SOFT)
     top, left, height, width = torn.frame
     inside = np.s_[top : top + height, left : left + width]
     given = cv2.resize(alpha, (2 * width, 2 * height), interpolation=cv2.INTER_LINEAR)
@@ -210,7 +210,7 @@ def test_a_foreground_that_bends_beside_its_silhouette_is_no_background():
     disparity = np.where(hero, 0.5 + 0.45 * (radius / (HEIGHT / 3)) ** 6, 0.1).astype(np.float32)
     depth = DepthMap(disparity, np.ones(hero.shape, bool), True, "made here")
     photo = EVERY["two planes"]().photo()
-    torn = split_into_layers(photo, depth, replace(SOFT, tear=0.12))
+    torn = make_first_layer(photo, depth, replace(SOFT, tear=0.12))
     band = find_matte(torn, replace(SOFT, tear=0.12)).band
     top, left = torn.frame[:2]
     inside = np.s_[top : top + HEIGHT, left : left + WIDTH]
@@ -232,7 +232,7 @@ def test_the_line_that_a_sharpening_camera_leaves_goes_with_the_foreground(chang
     colour = np.rint(np.clip(sRGB, 0, 1) * 255).astype(np.uint8)
     photo = replace(EVERY["two planes"]().photo(), colour=colour)
     depth = DepthMap(np.where(hero, 0.9, 0.2).astype(np.float32), np.ones(hero.shape, bool), True, "made here")
-    torn = split_into_layers(photo, depth, SOFT)
+    torn = make_first_layer(photo, depth, SOFT)
     matte = find_matte(torn, SOFT)
     top, left, height, width = torn.frame
     wall = with_background_colours(torn, matte).layers[0].colour[top : top + height, left : left + width]
@@ -259,7 +259,7 @@ def test_no_dots_of_odd_colours_stand_on_the_wall_beside_something_overexposed()
     colour = np.rint(srgb_from_linear(np.clip(linear, 0, 1)) * 255).astype(np.uint8)
     photo = replace(two_planes().photo(3), colour=colour)
     depth = DepthMap(np.where(hero, 0.9, 0.2).astype(np.float32), np.ones(hero.shape, bool), True, "made here")
-    torn = split_into_layers(photo, depth, SOFT)
+    torn = make_first_layer(photo, depth, SOFT)
     image, matte = add_skirt(
         *(lambda m: (inpaint(with_background_colours(torn, m), SOFT, InpaintSettings())[0], m))(find_matte(torn, SOFT))
     )

@@ -9,8 +9,8 @@ from scenes import EVERY, HEIGHT, WIDTH
 
 from photo_diorama.core.depth.depth_map import DepthMap
 from photo_diorama.core.inpaint.inpaint import inpaint
+from photo_diorama.core.layers.first_layer import make_first_layer
 from photo_diorama.core.layers.soft_silhouettes import add_skirt, find_matte, with_background_colours
-from photo_diorama.core.layers.split import split_into_layers
 from photo_diorama.core.mesh.delight import delit, delit_textures, find_shading, harmonics
 from photo_diorama.core.mesh.triangulate import triangulate
 from photo_diorama.core.raster.colour_curves import linear_from_srgb, srgb_from_linear
@@ -37,7 +37,7 @@ def lit_hills(settings: LayerSettings = SETTINGS):
     colour = np.rint(255 * srgb_from_linear(np.clip(albedo * shading, 0, 1))).astype(np.uint8)
     photo = replace(scene.photo(), colour=colour)
     depth = DepthMap((1 / metres).astype(np.float32), np.ones(metres.shape, bool), True, "made")
-    return photo, split_into_layers(photo, depth, settings), albedo, shading
+    return photo, make_first_layer(photo, depth, settings), albedo, shading
 
 
 def test_normals_of_light_explain_it_and_paint_stays():

@@ -8,7 +8,7 @@ from layer_checks import filled, framed, meshed
 from scenes import BORDERED, BORDERLESS, EVERY, HEIGHT, WIDTH, slanted_wall
 from scipy import ndimage
 
-from photo_diorama.core.layers.split import split_into_layers
+from photo_diorama.core.layers.first_layer import make_first_layer
 from photo_diorama.core.mesh.normals import find_slopes, normal_map
 from photo_diorama.core.mesh.triangulate import triangulate
 from photo_diorama.core.settings import MeshSettings
@@ -122,7 +122,7 @@ def test_told_normals_are_taken_where_the_depth_is_wavy(name):
     depth = replace(scene.depth(), disparity=(scene.disparity * (1 + noise)).astype(np.float32), normals=truth)
     off = {}
     for told in (depth, replace(depth, normals=None)):
-        image = split_into_layers(scene.photo(), told, BORDERED)
+        image = make_first_layer(scene.photo(), told, BORDERED)
         top, left, height, width = image.frame
         found = normal_map(find_slopes(image, scene.camera), image, scene.camera)[top : top + height, left : left + width]
         inner = ndimage.binary_erosion(scene.surface == scene.surface.max(), iterations=12)
@@ -136,7 +136,7 @@ def test_told_normals_reach_the_meshes_and_the_border_and_fall_back_where_none_a
     scene, truth = EVERY["ground"](), made_normals("ground")
     turned = np.broadcast_to(np.float32([0.6, 0, -0.8]), truth.shape).copy()  # which the depth knows nothing of
     turned[:, : WIDTH // 2] = 0  # unknown
-    image = split_into_layers(scene.photo(), replace(scene.depth(), normals=turned), BORDERED)
+    image = make_first_layer(scene.photo(), replace(scene.depth(), normals=turned), BORDERED)
     for mesh in triangulate(image, scene.photo(), True, MeshSettings(density=10.0, backdrop=False), lit=True).meshes:
         u = mesh.vertices[:, 0] / mesh.vertices[:, 2] * scene.camera.focal_px
         for side, wanted in ((u > 4, turned[0, -1]), (u < -4, truth[0, 0])):
@@ -147,8 +147,8 @@ def test_normals_from_the_edge_or_from_behind_are_not_taken():
     scene = EVERY["two planes"]()
     for odd in ([0, 0, 1.0], [1.0, 0, -0.01], [0, 0, 0]):
         normals = np.broadcast_to(np.float32(odd), (HEIGHT, WIDTH, 3))
-        image = split_into_layers(scene.photo(), replace(scene.depth(), normals=normals), BORDERLESS)
-        plain = split_into_layers(scene.photo(), scene.depth(), BORDERLESS)
+        image = make_first_layer(scene.photo(), replace(scene.depth(), normals=normals), BORDERLESS)
+        plain = make_first_layer(scene.photo(), scene.depth(), BORDERLESS)
         sure = scene.camera.unproject(*(np.mgrid[:HEIGHT, :WIDTH][::-1] + 0.5), np.ones((HEIGHT, WIDTH))) @ np.float32(odd) > -0.05
         both = (find_slopes(each, scene.camera)[0][sure] for each in (image, plain))
         assert np.allclose(*both, atol=1e-6)

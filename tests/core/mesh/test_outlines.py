@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from photo_diorama.core.mesh.outlines import MOST_OFF, find_outlines
+from photo_diorama.core.mesh.outlines import MAX_ERROR, find_outlines
 
 
 def outline(places) -> tuple:
@@ -26,7 +26,7 @@ def test_the_error_is_that_of_all_corners_that_went():
 
 
 def test_a_straight_line_costs_nothing_and_far_corners_never_go():
-    lines, _ = outline([(0, 0), (0, 1), (0, 2), (MOST_OFF + 0.1, 3), (0, 4)])
+    lines, _ = outline([(0, 0), (0, 1), (0, 2), (MAX_ERROR + 0.1, 3), (0, 4)])
     error = lines.errors(np.array([1, 3]), 0)
     assert error[0] == 0 and np.isinf(error[1])
 

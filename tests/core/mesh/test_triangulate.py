@@ -5,7 +5,7 @@ import pytest
 from layer_checks import areas, covered, filled, meshed, on_picture, torn_corners
 from scenes import ALL, BORDERLESS, EVERY, HEIGHT, WIDTH
 
-from photo_diorama.core.mesh.outlines import LAST_OFF
+from photo_diorama.core.mesh.outlines import MAX_ERROR_LAST_RESORT
 from photo_diorama.core.mesh.triangulate import triangulate
 from photo_diorama.core.settings import MeshSettings
 
@@ -101,7 +101,7 @@ def test_the_photo_is_welded_without_cracks(name, triangles):
     assert triangles or not len(elsewhere)
     if len(elsewhere):  # where the number is met by the last resort alone, a junction may slide along a line that is no tear
         here, there = (np.stack(np.divmod(np.array(list(each)), image.shape[1] + 1), axis=1) for each in (elsewhere, known))
-        assert np.hypot(*(here[:, None] - there[None]).transpose(2, 0, 1)).min(axis=1).max() <= LAST_OFF
+        assert np.hypot(*(here[:, None] - there[None]).transpose(2, 0, 1)).min(axis=1).max() <= MAX_ERROR_LAST_RESORT
     # and every tear is one: its two sides are not the same edge, unless it is a crack of a single segment
     if triangles == 0 and torn:
         middles = np.array([np.divmod(pair, image.shape[1] + 1) for pair in torn]).mean(axis=2)

@@ -235,7 +235,7 @@ def test_a_slow_line_that_breaks_often_arrives_as_long_as_it_gets_on(server, tmp
         (Fault(status=204), r"gave an answer that is no file \(204\)"),
         (Fault(length_lie=-1000), r"offers a file of 3,144,728 bytes where 3,145,728 are expected"),
         (Fault(length_lie=1000), r"offers a file of 3,146,728 bytes where 3,145,728 are expected"),
-        (Fault(wrong_bytes=True), rf"has another content than net\.pth should have \(sha256 \w{{16}}\.{{3}} .* {SHA256[:8]}"),
+        (Fault(wrong_bytes=True), rf"does not have the content expected of net\.pth \(sha256 \w{{16}}\.{{3}} .* {SHA256[:8]}"),
         (Fault(encoding="gzip"), "sends the file compressed"),
         (Fault(endless=True), "sends more than the 3,145,728 bytes expected"),
         (Fault(redirect="file:///etc/passwd"), "redirects in a circle or to an address that is not http or https"),

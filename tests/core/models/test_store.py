@@ -140,7 +140,7 @@ def test_an_imported_file_is_copied_checked_and_recorded(source, folder):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (CONTENT[:-1] + b"?", r"has another content than net\.pth should have \(sha256 "),
+        (CONTENT[:-1] + b"?", r"does not have the content expected of net\.pth \(sha256 "),
         (CONTENT[:-1], r"has 3,145,727 bytes where 3\.1 MB are expected"),
         (b"", "has 0 bytes"),
     ],
@@ -157,7 +157,7 @@ def test_an_import_of_a_wrong_file_keeps_the_right_one(source, folder):
     models.import_file(entry(), source, folder)
     wrong = source.with_name("wrong")
     wrong.write_bytes(CONTENT[::-1])
-    with pytest.raises(DioramaError, match="wrong has another content"):
+    with pytest.raises(DioramaError, match="wrong does not have the content"):
         models.import_file(entry(), wrong, folder)
     assert (folder / "net.pth").read_bytes() == CONTENT
     assert models.installed(folder, [entry()]) == (entry(),)
@@ -198,7 +198,7 @@ def test_verify_notices_one_changed_bit_and_takes_the_file_out_of_use(source, fo
     changed = bytearray(CONTENT)
     changed[1_234_567] ^= 1
     (folder / "net.pth").write_bytes(changed)
-    with pytest.raises(DioramaError, match=r"net\.pth has another content .*: remove net and download it again"):
+    with pytest.raises(DioramaError, match=r"net\.pth does not have the content .*: remove net and download it again"):
         models.verify(entry(rank=1), folder)
     assert models.installed(folder, [entry(rank=1)]) == ()
     assert models.best_estimator(folder, [entry(rank=1)]) is None

@@ -15,7 +15,7 @@ from PIL import Image
 from photo_diorama.core.depth.depth_map import read_depth
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.photo.photo import load_photo
-from photo_diorama.core.raster.picture_bounds import MAX_CHUNKS, MAX_JUNK, MAX_SEGMENTS, MOST_MEMORY, bytes_a_pixel
+from photo_diorama.core.raster.picture_bounds import MAX_CHUNKS, MAX_JUNK, MAX_SEGMENTS, MOST_MEMORY, peak_bytes_per_pixel
 from photo_diorama.core.settings import DepthSettings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -23,8 +23,8 @@ SIDES = (4096, 3072)
 PACKED_ROW = zlib.compress(np.random.default_rng(1).bytes(3 * 64))
 
 WORK = {
-    "arithmetic.jpg": (lambda: jpeg(64, 48, frame=0xC9), "arithmetic coding"),
-    "arithmetic-progressive.jpg": (lambda: jpeg(64, 48, frame=0xCA), "arithmetic coding"),
+    "arithmetic.jpg": (lambda: jpeg(64, 48, frame=0xC9), "arithmetic-coded JPEG"),
+    "arithmetic-progressive.jpg": (lambda: jpeg(64, 48, frame=0xCA), "arithmetic-coded JPEG"),
     "junk.jpg": (lambda: b"\xff\xd8\xff\xe0\0\2" + bytes(MAX_JUNK + 9) + jpeg(64, 48)[2:], "slow to read"),
     "parts.jpg": (lambda: b"\xff\xd8" + segment(0xE5, b"") * MAX_SEGMENTS + jpeg(64, 48)[2:], "slow to read"),
     "scans.jpg": (lambda: jpeg(64, 48, 101), "more than 100 scans"),
@@ -76,7 +76,7 @@ def test_more_pixels_than_memory_is_refused_by_the_header(tmp_path, name, monkey
 
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", decode)
     monkeypatch.setattr("cv2.imdecode", decode)
-    with pytest.raises(DioramaError, match="million can be decoded; scale it down first"):
+    with pytest.raises(DioramaError, match="million can be decoded in this format; scale it down first"):
         load_photo(tmp_path / name)
 
 
@@ -122,8 +122,8 @@ def test_each_kind_takes_no_more_memory_for_a_pixel_than_is_counted(tmp_path):
         kind = {"jpg": "JPEG", "png": "PNG", "tif": "TIFF", "webp": "WEBP", "heic": "HEIF", "exr": "EXR"}[ending]
         channels, bits = 4 if "alpha" in name or kind == "EXR" else 3, 32 if kind == "EXR" else 16 if deep else 8
         assert shape == [SIDES[1], SIDES[0]]
-        assert a_pixel < bytes_a_pixel(kind, channels, bits) + 0.5, (name, a_pixel)  # and half for what is not of pixels
-    assert MOST_MEMORY / bytes_a_pixel("JPEG", 3, 8) >= 250e6
+        assert a_pixel < peak_bytes_per_pixel(kind, channels, bits) + 0.5, (name, a_pixel)  # and half for what is not of pixels
+    assert MOST_MEMORY / peak_bytes_per_pixel("JPEG", 3, 8) >= 250e6
 
 
 def test_what_programs_write_passes(tmp_path):

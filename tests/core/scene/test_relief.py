@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from photo_diorama.core.scene.relief import KNEE, ORDER, Relief, relieve, spread
+from photo_diorama.core.scene.relief import KNEE, ORDER, Relief, apply_relief, range_mapping
 
 AS_MEASURED = Relief(1.0, 2.0, 50.0, 5.0, 0.0, 2.0, 50.0)
 METRES = np.concatenate([np.geomspace(1.5, 50.0, 2000), [2.0, 5.0, 50.0]])
 
 
 def moved(relief: Relief, metres=METRES) -> np.ndarray:
-    return 1 / relieve(1 / np.asarray(metres, np.float64), relief)
+    return 1 / apply_relief(1 / np.asarray(metres, np.float64), relief)
 
 
 def some_reliefs(count: int, seed: int = 0):
@@ -33,10 +33,10 @@ def test_the_defaults_change_nothing():
 def test_what_lies_behind_stays_behind_for_every_setting():
     disparity = np.linspace(1 / 50, 1 / 1.5, 4001)
     for relief in some_reliefs(400):
-        result = relieve(disparity, relief)
+        result = apply_relief(disparity, relief)
         assert (result > 0).all() and np.isfinite(result).all(), relief
         # compared with the order of a diorama that is only scaled, at least this much is kept on the flattest card
-        scale, shift, least = spread(relief)
+        scale, shift, least = range_mapping(relief)
         focus = max(scale / relief.focus + shift, least)
         kept = np.diff(result) / np.diff(disparity) / (focus * relief.focus)
         assert kept.min() > 0.99 * ORDER, relief

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from photo_diorama.core.silhouettes.grid_system import links_of, solve
-from photo_diorama.core.silhouettes.ridge_means import bilinear, gaussian_means
+from photo_diorama.core.silhouettes.scattered_means import bilinear, gaussian_means
 
 
 @pytest.mark.parametrize("sigma", [0.6, 2.5, 7.0, 30.0])

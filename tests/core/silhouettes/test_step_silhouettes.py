@@ -10,7 +10,7 @@ import pytest
 from photo_diorama.core.camera.camera import Camera
 from photo_diorama.core.depth.depth_map import DepthMap
 from photo_diorama.core.depth.sharpen_depth import sharpen
-from photo_diorama.core.layers.split import split_into_layers
+from photo_diorama.core.layers.first_layer import make_first_layer
 from photo_diorama.core.photo.photo import Photo
 from photo_diorama.core.settings import LayerSettings
 from photo_diorama.core.silhouettes.ramps import find_ramps
@@ -51,7 +51,7 @@ def soft(disparity, width=20.0, shift=0):
 def torn(depth, colour, settings=HARD):
     """Links right and down that are torn, (2, h, w) bool, within the photo."""
     sharp = sharpen(depth, colour, settings)
-    image = split_into_layers(picture(colour), sharp, settings)
+    image = make_first_layer(picture(colour), sharp, settings)
     top, left, h, w = image.frame
     links = image.layers[0].links[:, top : top + h, left : left + w]
     return np.stack([links[0] < 0, links[2] < 0]), sharp
@@ -215,5 +215,5 @@ def test_silhouettes_of_estimates_are_soft_by_default_and_those_of_true_depth_ha
     colour = scene(mask)
     for depth, expected in ((soft(np.where(mask, NEAR, FAR)), True), (soft(np.where(mask, NEAR, FAR), 3), False)):
         sharp = sharpen(depth, colour, settings)
-        image = split_into_layers(picture(colour), sharp, settings)
+        image = make_first_layer(picture(colour), sharp, settings)
         assert (find_matte(image, settings, None, sharp.steps is not None) is not None) == expected

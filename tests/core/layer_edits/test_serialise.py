@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from photo_diorama.core.layer_edits.edited_layers import AddedSurface, LayerEdits, Recut
-from photo_diorama.core.layer_edits.stored import as_bytes, from_bytes
+from photo_diorama.core.layer_edits.serialise import as_bytes, from_bytes
 
 
 def made() -> LayerEdits:

@@ -21,9 +21,9 @@ from ..layers.regions import Disocclusion
 from .continue_edges import EdgeNetwork, continue_edges, regions_behind, see_edges
 from .propagate_edges import propagate_across_edges
 
-TUNED_FOR = 384
+OWN_TRAINING_SIDE = 384
 """Long side in pixels that the network was trained for; larger grids are shrunk by whole numbers before it."""
-LIKELY = 0.5
+OWN_EDGE_THRESHOLD = 0.5
 """Likelihood above which a pixel is an edge, chosen on scenes held back from training; the published weights need another."""
 OWNING = False
 """Continued edges separate only what the silhouettes beside them continue: what is drawn at an edge's far end does not depend on its
@@ -50,7 +50,7 @@ def extend_edges(
     sure = absorb_islands(image, found)
     seen = see_edges(image, sure)
     regions = regions_behind(image, sure, seen, context_width)
-    asked = EdgeNetwork(partial(answers, network), TUNED_FOR, LIKELY, RUNS, weighed=True)
+    asked = EdgeNetwork(partial(answers, network), OWN_TRAINING_SIDE, OWN_EDGE_THRESHOLD, RUNS, weighed=True)
     paths = continue_edges(asked, image, seen, regions, step)
     return propagate_across_edges(image, found, seen.behind, paths, OWNING)[0] if paths else found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-FINEST = 2.5
+BINS_PER_SIGMA = 2.5
 """Bins per sigma: values are gathered in square bins, as the Gaussian leaves nothing finer."""
 
 
@@ -15,7 +15,7 @@ def gaussian_means(rows: np.ndarray, columns: np.ndarray, values: np.ndarray, sh
     """
     import cv2
 
-    side = max(1, int(sigma / FINEST))
+    side = max(1, int(sigma / BINS_PER_SIGMA))
     rows, columns = rows + side, columns + side  # one more bin on every side, so that interpolation reaches the frame
     bins = -(-shape[0] // side) + 2, -(-shape[1] // side) + 2
     own = rows // side * bins[1] + columns // side

@@ -24,7 +24,7 @@ FLATTENS, NEARER = 2.0, 1.3
 """Widths of the border in which its slope falls to a third; how much nearer than the nearest it may come."""
 
 
-def split_into_layers(photo: Photo, depth: DepthMap, settings: LayerSettings, parts: Parts | None = None) -> LayeredDepthImage:
+def make_first_layer(photo: Photo, depth: DepthMap, settings: LayerSettings, parts: Parts | None = None) -> LayeredDepthImage:
     """The photo's surface, cut at its depth discontinuities and continued outside the frame; nothing is hidden yet.
 
     `parts` are cut out of it, with or without a jump of depth. Inpainting colours the border later.
