@@ -43,6 +43,12 @@ class _Canvas:
         height, width = (int(n) for n in np.rint(self.scale * self.frame[2:]))
         return slice(self.offset[0], self.offset[0] + height), slice(self.offset[1], self.offset[1] + width)
 
+    @property
+    def photo_frame(self) -> tuple[int, int, int, int]:
+        """The same as top, left, height, width."""
+        rows, columns = self.inside
+        return rows.start, columns.start, rows.stop - rows.start, columns.stop - columns.start
+
 
 def canvas_of(built: Diorama) -> _Canvas:
     """The photo's frame at full resolution with the border, rounded up to whole pixels."""
@@ -69,9 +75,7 @@ def layer_file_of(built: Diorama, painted: Mapping[str, PaintedTexels] | None = 
     for k, layer in enumerate(image.layers):
         if not before[k] and (found := _invented(layer, k, built, canvas, painted.get("atlas"))) is not None:
             layers.append(found)
-    rows, columns = canvas.inside
-    frame = rows.start, columns.start, rows.stop - rows.start, columns.stop - columns.start
-    return LayerFile(canvas.shape, frame, tuple(layers), highest_disparity(layers), 0.0, built.mesh.metric, built.photo.name,
+    return LayerFile(canvas.shape, canvas.photo_frame, tuple(layers), highest_disparity(layers), 0.0, built.mesh.metric, built.photo.name,
                      origin=origin_of(built))  # fmt: skip
 
 
@@ -140,11 +144,10 @@ def _invented(layer: Layer, k: int, built: Diorama, canvas: _Canvas, painted: Pa
 
 def _as_layout(canvas: _Canvas, surface: int, box: tuple[slice, slice]) -> TextureLayout:
     """A part of the canvas as a texture that shows one surface."""
-    (top, bottom), (left, right) = ((each.start, each.stop) for each in canvas.inside)
     rows, columns = box
     size = rows.stop - rows.start, columns.stop - columns.start
     shown = rows.start, columns.start, rows.stop, columns.stop
-    return layout_of_boxes(size, [surface], [(0, 0, *size)], [shown], (top, left, bottom - top, right - left), 0)
+    return layout_of_boxes(size, [surface], [(0, 0, *size)], [shown], canvas.photo_frame, 0)
 
 
 def _painted_over(colour: np.ndarray, texels: PaintedTexels) -> np.ndarray:

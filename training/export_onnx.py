@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import sys
 import warnings
@@ -116,9 +115,7 @@ class ShiftedDepthForm(DepthForm):
         maps, head = self.network.encoder(photo * 2 - 1), self.network.shift
         answer = F.interpolate(self.decoded(maps, place), scale_factor=2.0, mode="bilinear", align_corners=False)
         means = F.adaptive_avg_pool2d(maps[embedded_depth_net.SHIFT_TAP], 1)
-        part = torch.sigmoid(per_pixel(head.second, F.relu(per_pixel(head.first, means))))
-        least, most = embedded_depth_net.SHIFT_RANGE
-        return answer, least * torch.exp(math.log(most / least) * part)
+        return answer, head.in_range(per_pixel(head.second, F.relu(per_pixel(head.first, means))))
 
 
 class SilhouettesForm(DepthForm):

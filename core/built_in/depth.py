@@ -39,8 +39,9 @@ class BuiltInDepth:
     @property
     def from_infinity(self) -> np.ndarray:
         """(h, w) float32 inverse depth of unknown scale whose zero is at infinity."""
-        least, most = float(self.disparity.min()), float(self.disparity.max())
-        return self.disparity * np.float32(1 / max(most - least, 1e-9)) + np.float32(self.shift - least / max(most - least, 1e-9))
+        least = float(self.disparity.min())
+        span = max(float(self.disparity.max()) - least, 1e-9)
+        return self.disparity * np.float32(1 / span) + np.float32(self.shift - least / span)
 
 
 def estimate_with_edges(colour: np.ndarray) -> BuiltInDepth:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..layer_files.layer_file import placed
+from ..layer_files.layer_file import TOP, placed
 from ..layer_pictures import canvas_of
 from ..pipeline import Diorama
 from ..raster.colour_curves import srgb_from_linear
@@ -35,7 +35,7 @@ def mask_on_grid(built: Diorama, mask: np.ndarray, corner: tuple[int, int] = (0,
 
 def colour_on_grid(built: Diorama, colour: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(h, w, 3) float32 sRGB-encoded colours mixed by alpha, and (h, w) bool where at least half is opaque."""
-    top = 1.0 if colour.dtype == np.float32 else float(np.iinfo(colour.dtype).max)
+    top = float(TOP[colour.dtype])
     share = _resized(built, colour[..., 3]).astype(np.float32) / top
     alpha = colour[..., 3].astype(np.float32)
     channels = [_resized(built, colour[..., c] * alpha) / (np.maximum(share, 1e-4) * top * top) for c in range(3)]
@@ -67,7 +67,7 @@ def texels_on_grid(
         first, last = max(0, int(np.floor(ends[0]))), min(built.image.shape[axis], int(np.ceil(ends[1])))
         box.append(slice(first, last))
         edges.append(start[axis] + np.arange(first, last + 1) * canvas.scale[axis] - corner[axis])
-    top = 1.0 if colour.dtype == np.float32 else float(np.iinfo(colour.dtype).max)
+    top = float(TOP[colour.dtype])
     alpha = colour[..., 3].astype(np.float64) / top
     there = _sums(alpha, edges)
     mixed = [_sums(colour[..., channel] / top * alpha, edges) / np.maximum(there, 1e-6) for channel in range(3)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..layer_files.layer_file import TOP, FileLayer, LayerFile, bounding_box, placed
+from ..layer_files.layer_file import TOP, FileLayer, LayerFile, placed
 from .registration import Placement
 from .resampled import differs_beyond_scaling, scaled_alike
 
@@ -111,9 +111,3 @@ def _opened(mask: np.ndarray) -> np.ndarray:
     import cv2
 
     return cv2.morphologyEx(np.ascontiguousarray(mask).view(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
-
-
-def cropped(values: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, tuple[slice, slice]]:
-    """Values within the smallest rectangle that holds a mask, and that."""
-    box = bounding_box(mask)
-    return values[box], box

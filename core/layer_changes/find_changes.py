@@ -198,7 +198,7 @@ def _painted_part(built: Diorama, differs: Difference, role: str, k: int) -> Pai
     top, left = differs.box[0].start, differs.box[1].start
     edges = (top + rows.start, left + columns.start, top + rows.stop, left + columns.stop)
     surface = 0 if role == "photo" else surface_number(built.image, k)
-    layout = layout_of_boxes(mask.shape, [surface], [(0, 0, *mask.shape)], [edges], _frame(built), 0)
+    layout = layout_of_boxes(mask.shape, [surface], [(0, 0, *mask.shape)], [edges], canvas_of(built).photo_frame, 0)
     return PaintedPart(role, texels, layout)
 
 
@@ -212,11 +212,6 @@ def _painted_texels(built: Diorama, differs: Difference, inner: tuple[slice, sli
     surface = surface_number(built.image, k)
     layout = layout_of_boxes(mask.shape, [surface], [(0, 0, *mask.shape)], [edges], built.image.frame, 0)
     return PaintedPart("atlas", PaintedTexels(mask, colour, differs.colour.dtype == np.float32), layout)
-
-
-def _frame(built: Diorama) -> tuple[int, int, int, int]:
-    rows, columns = canvas_of(built).inside
-    return rows.start, columns.start, rows.stop - rows.start, columns.stop - columns.start
 
 
 def _take_new(found: _Gathered, theirs: dict[str, FileLayer], unchanged: set[str], complete: bool) -> None:

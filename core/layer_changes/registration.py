@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import DioramaError
+from ..layer_files.layer_file import TOP, placed
 
 MOST_SCALE = 8.0
 """A picture may be so many times smaller or larger than the photo."""
@@ -24,22 +25,18 @@ class Placement:
         """The picture, (h, w) or (h, w, n), on a canvas of that shape; 0 outside it. The picture itself where it is as large."""
         if self.is_scaled:
             picture = _resized(picture, self.size)
-        if picture.shape[:2] == shape and self.offset == (0, 0):
-            return picture
-        result = np.zeros((*shape, *picture.shape[2:]), picture.dtype)
-        into, out_of = zip(*(_overlap(o, n, m) for o, n, m in zip(self.offset, self.size, shape, strict=True)), strict=True)
-        result[into] = picture[out_of]
-        return result
+        return placed(picture, self.offset, shape)
 
     def covered(self, shape: tuple[int, int]) -> tuple[slice, slice]:
         """The part of the canvas that the picture has."""
-        rows, columns = (_overlap(o, n, m)[0] for o, n, m in zip(self.offset, self.size, shape, strict=True))
+        rows, columns = (_overlap(o, n, m) for o, n, m in zip(self.offset, self.size, shape, strict=True))
         return rows, columns
 
 
-def _overlap(offset: int, length: int, room: int) -> tuple[slice, slice]:
-    start, stop = max(0, offset), max(0, min(room, offset + length))
-    return slice(start, max(start, stop)), slice(start - offset, max(start, stop) - offset)
+def _overlap(offset: int, length: int, room: int) -> slice:
+    """What a side of that length at `offset` covers of one from 0 to `room`."""
+    start = max(0, offset)
+    return slice(start, max(start, min(room, offset + length)))
 
 
 def _resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -49,7 +46,7 @@ def _resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     kind = cv2.INTER_AREA if size[0] < picture.shape[0] else cv2.INTER_LINEAR
     if picture.ndim < 3 or picture.shape[2] < 4:
         return cv2.resize(picture, size[::-1], interpolation=kind)
-    top = 1.0 if picture.dtype == np.float32 else float(np.iinfo(picture.dtype).max)
+    top = float(TOP[picture.dtype])
     alpha = picture[..., 3].astype(np.float32)
     share = cv2.resize(alpha, size[::-1], interpolation=kind)
     result = np.empty((*size, 4), picture.dtype)

@@ -11,14 +11,14 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ..errors import DioramaError, Kind, is_out_of_memory
+from ..errors import DioramaError, Kind
 from ..raster.colour_curves import linear_from_srgb, srgb_from_linear
 from ..raster.decode import MAX_PIXELS
 from ..raster.exr_encode import write_exr
 from ..raster.exr_header import MULTIPART, Headers, Part, check_chunks, check_exr, size_of
 from ..raster.exr_read import FAILURES
 from ..raster.picture_bounds import MOST_MEMORY
-from .layer_file import INVENTED, TOP, FileLayer, LayerFile, bounding_box, composite, damaged, named_once, plain, told
+from .layer_file import INVENTED, TOP, FileLayer, LayerFile, bounding_box, composite, named_once, plain, reading_layers, told
 from .metadata import as_text, with_text
 
 LAYERS, KINDS = "photo_diorama:layers", "photo_diorama:bits"
@@ -129,14 +129,8 @@ class _Source:
 def read_layered_exr(data: bytes, name: str) -> LayerFile:
     """The layers: those with colours, in the order that we wrote, else by name. Raises DioramaError, naming the file `name`."""
     headers = check_exr(data, name, MAX_PIXELS)
-    try:
+    with reading_layers(name, FAILURES, "save it again as OpenEXR"):
         return _read_layers(data, headers, name)
-    except FAILURES as error:
-        if isinstance(error, DioramaError):  # which is a ValueError
-            raise
-        if is_out_of_memory(error):
-            raise MemoryError from None
-        raise damaged(name, "save it again as OpenEXR") from None
 
 
 def _read_layers(data: bytes, headers: Headers, name: str) -> LayerFile:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..errors import DioramaError, Kind
+from ..errors import DioramaError, Kind, is_out_of_memory
 
 DEPTH, INVENTED = "depth", "invented"
 """What follows a layer's name in that of its planes, "hidden 1 depth"; and the groups that hold them."""
@@ -234,6 +235,19 @@ def _lay_over(below: np.ndarray, over: np.ndarray, opacity: float, top: int) -> 
 def damaged(name: object, how: str = "save it again") -> DioramaError:
     """The sentence for a file that breaks off or contradicts itself."""
     return DioramaError(f"{name} is damaged or cut short; {how}.", Kind.UNUSABLE_FILE)
+
+
+@contextmanager
+def reading_layers(name: object, failures: tuple[type[Exception], ...], how: str) -> Iterator[None]:
+    """A context in which what a damaged file raises, one of `failures`, becomes the sentence for it, or MemoryError."""
+    try:
+        yield
+    except DioramaError:  # which is a ValueError
+        raise
+    except failures as error:
+        if is_out_of_memory(error):
+            raise MemoryError from None
+        raise damaged(name, how) from None
 
 
 def told(notes: Iterable[str]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
-from ..errors import DioramaError, Kind, is_out_of_memory
+from ..errors import DioramaError, Kind
 from ..raster.decode import MAX_PIXELS
 from .layer_file import (
     DEPTH,
@@ -22,12 +22,12 @@ from .layer_file import (
     FileLayer,
     LayerFile,
     composite,
-    damaged,
     highest_disparity,
     kept_small,
     levels,
     named_once,
     of_one_kind,
+    reading_layers,
     told,
     with_planes,
 )
@@ -108,14 +108,8 @@ class _Element:
 
 def read_open_raster(data: BinaryIO, name: str) -> LayerFile:
     """The layers, front first. Raises DioramaError, naming the file `name`, for damage, and for more than may be read."""
-    try:
+    with reading_layers(name, FAILURES, "save it again as OpenRaster"):
         return _read(data, name)
-    except FAILURES as error:
-        if isinstance(error, DioramaError):  # which is a ValueError
-            raise
-        if is_out_of_memory(error):
-            raise MemoryError from None
-        raise damaged(name, "save it again as OpenRaster") from None
 
 
 def _read(data: BinaryIO, name: str) -> LayerFile:

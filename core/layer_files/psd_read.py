@@ -8,8 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..errors import is_out_of_memory
-from .layer_file import TOP, FileLayer, LayerFile, damaged, kept_small, named_once, placed, told, with_planes
+from .layer_file import TOP, FileLayer, LayerFile, kept_small, named_once, placed, reading_layers, told, with_planes
 from .metadata import with_text
 from .pack_bits import unpacked
 from .pictures import in_srgb
@@ -30,15 +29,9 @@ FAILURES = (ValueError, struct.error, zlib.error, IndexError, OverflowError, Key
 
 def read_psd(data: bytes, name: str) -> LayerFile:
     """The layers, front first. Raises DioramaError, naming the file `name`, for other colours, damage, and more than may be read."""
-    try:
+    with reading_layers(name, FAILURES, "save it again as PSD"):
         document = parse_psd(data, name)
         layers, notes = _layers(document, name)
-    except FAILURES as error:
-        if type(error) not in FAILURES:  # a DioramaError is a ValueError
-            raise
-        if is_out_of_memory(error):
-            raise MemoryError from None
-        raise damaged(name, "save it again as PSD") from None
     found = bytes(document.resources.get(XMP, b""))[: 1 << 20].decode("utf-8", "replace")
     profile = bytes(document.resources.get(ICC, b""))
     file = with_planes(with_text(LayerFile(document.canvas, None, tuple(layers), notes=tuple(notes)), found))

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import bpy
 
-from ...core.edit_and_rebuild import Source, build_from
+from ...core.edit_and_rebuild import build_from
 from ...core.errors import DioramaError
 from ...core.layer_changes.clean_plates import ANSWERS, plate_files
 from ...core.layer_changes.clean_plates import INDEX as PLATES
+from ...core.layer_changes.update_layers import Painted
 from ...core.layer_files.png_folder import INDEX
 from ...core.layer_files.write_layers import check_ending, is_folder, write_folder, write_layer_file
 from ...core.layer_pictures import layer_file_of
@@ -19,10 +20,9 @@ from ...core.pipeline import Diorama, Progress
 from ..building.build_operator import BuildOperator
 from ..depth.change_region import source_on
 from ..on_diorama import OnDiorama
-from ..repaint.painted import Paint, find_paint
+from ..repaint.painted import painted_on
 from ..scene.depth_image import edit_on
 from ..scene.root import find_root
-from ..scene.surfaces import images_of
 
 FORMATS = {
     "FOLDER": ("", "PNG Folder", "A folder of PNGs with an index, for any program and for scripts"),
@@ -87,7 +87,7 @@ class ExportLayers(OnDiorama, BuildOperator, bpy.types.Operator):
         if is_folder(self._path) and not self.overwrite and (self._path / INDEX).exists():
             raise DioramaError(f"{self._path} holds layers already; choose another folder or tick Overwrite.")
         source = source_on(context, root)
-        self._painted = _paint_on(root, source)
+        self._painted = painted_on(root, source.photo)
         return partial(build_from, source, edit_on(root))
 
     def finish(self, context, built: Diorama):
@@ -122,7 +122,7 @@ class ExportPlates(OnDiorama, BuildOperator, bpy.types.Operator):
         if not self.overwrite and (self._path / PLATES).exists():
             raise DioramaError(f"{self._path} holds plates already; choose another folder or tick Overwrite.")
         source = source_on(context, root)
-        self._painted = _paint_on(root, source)
+        self._painted = painted_on(root, source.photo)
         return partial(build_from, source, edit_on(root))
 
     def finish(self, context, built: Diorama):
@@ -130,24 +130,17 @@ class ExportPlates(OnDiorama, BuildOperator, bpy.types.Operator):
         self.report({"INFO"}, f"{len(files) // 2} pictures with their masks in {self._path}; fill them into {ANSWERS}.")
 
 
-def _paint_on(root: bpy.types.Object, source: Source) -> dict[str, Paint]:
-    return {role: paint for role, image in images_of(root).items() if (paint := find_paint(image, source.photo))}
-
-
-def _carried(painted: dict[str, Paint], built: Diorama) -> dict[str, PaintedTexels]:
+def _carried(painted: Painted, built: Diorama) -> dict[str, PaintedTexels]:
     """What was painted on textures as it lies in those of a build."""
-    return {
-        role: carry_over(paint.texels, paint.layout, built.mesh.layouts[role])[0]
-        for role, paint in painted.items()
-        if paint.layout is not None and role in built.mesh.layouts
-    }
+    layouts = built.mesh.layouts
+    return {role: carry_over(texels, layout, layouts[role])[0] for role, (texels, layout) in painted.items() if role in layouts}
 
 
 def built_in_scene(context: bpy.types.Context, root: bpy.types.Object, progress: Progress) -> tuple[Diorama, dict[str, PaintedTexels]]:
     """A diorama as it is, with its edits, and what was painted on its textures. Raises as a build does."""
     source = source_on(context, root)
     built = build_from(source, edit_on(root), progress)
-    return built, _carried(_paint_on(root, source), built)
+    return built, _carried(painted_on(root, source.photo), built)
 
 
 register, unregister = bpy.utils.register_classes_factory((ExportLayers, ExportPlates))

@@ -11,12 +11,12 @@ import bpy
 from ...core.edit_and_rebuild import Source, build_from
 from ...core.errors import DioramaError
 from ...core.layer_changes.find_changes import Changes
-from ...core.layer_changes.update_layers import Painted, Updated, update_layers
+from ...core.layer_changes.update_layers import Updated, update_layers
 from ...core.pipeline import Diorama, Progress
 from ..building.rebuild import rebuild
 from ..depth.change_region import OnDepth, source_on
 from ..repaint.lay_paint import lay_paint
-from ..repaint.painted import find_paint, secure, take_from_tint
+from ..repaint.painted import painted_on, secure, take_from_tint
 from ..scene.depth_image import edit_on
 from ..scene.keys import LAYER_EDITS_KEY, LAYER_FILE_KEY
 from ..scene.root import find_root, keep_layer_edits, source_of
@@ -51,7 +51,7 @@ class UpdateLayers(OnDepth, bpy.types.Operator):
         root, source = self.begin(context)
         take_from_tint(root)
         self._path = Path(bpy.path.abspath(self.filepath))
-        return partial(update_layers, source, edit_on(root), painted_on(root, source), self._path)
+        return partial(update_layers, source, edit_on(root), painted_on(root, source.photo), self._path)
 
     def finish(self, context, updated: Updated):
         root, changes = root_by_name(self._root), updated.changes
@@ -63,17 +63,11 @@ class UpdateLayers(OnDepth, bpy.types.Operator):
         return " ".join((*changes.notes, told)).strip()
 
 
-def painted_on(root: bpy.types.Object, source: Source) -> Painted:
-    """What was painted on a diorama's textures."""
-    found = {role: find_paint(image, source.photo) for role, image in images_of(root).items()}
-    return {role: (each.texels, each.layout) for role, each in found.items() if each is not None and each.layout is not None}
-
-
 def update_in_scene(context: bpy.types.Context, root: bpy.types.Object, path: Path, progress: Progress) -> tuple[Changes, str]:
     """Updates a diorama without an operator; what the file changes, and a sentence as `show_changes` returns it."""
     source = source_on(context, root)
     take_from_tint(root)
-    updated = update_layers(source, edit_on(root), painted_on(root, source), path, progress)
+    updated = update_layers(source, edit_on(root), painted_on(root, source.photo), path, progress)
     return updated.changes, show_changes(root, updated, source, context.scene)
 
 

@@ -32,18 +32,20 @@ def lay_paint(root: bpy.types.Object, parts: Iterable[PaintedPart], photo: str =
             texels, _ = carry_over(part.texels, part.layout, layout)
             colour[texels.mask] = texels.colours(linear)[texels.mask]
             mask = mask | texels.mask
-        written, name = written_on(image, photo), image.name
-        painted = renewed(image, file_with(image, PaintedTexels(mask, colour, linear), written))
-        image.user_remap(painted)
-        bpy.data.images.remove(image)
-        painted.name = name
+        written = written_on(image, photo)
+        _exchange(image, renewed(image, file_with(image, PaintedTexels(mask, colour, linear), written)))
     shown = images_of(root)
     if "soft" in shown and "photo" in shown:
-        soft, name = shown["soft"], shown["soft"].name
-        renewed_soft = with_photo_in_rims(soft, shown["photo"], photo)
-        if renewed_soft != soft:
-            soft.user_remap(renewed_soft)
-            bpy.data.images.remove(soft)
-            renewed_soft.name = name
+        rims = with_photo_in_rims(shown["soft"], shown["photo"], photo)
+        if rims != shown["soft"]:
+            _exchange(shown["soft"], rims)
     if overlaid:
         tint(nodes, *kept_tint(root))
+
+
+def _exchange(old: bpy.types.Image, new: bpy.types.Image) -> None:
+    """Shows an image wherever another was, under its name."""
+    name = old.name
+    old.user_remap(new)
+    bpy.data.images.remove(old)
+    new.name = name

@@ -10,6 +10,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from ...core.layer_changes.update_layers import Painted
 from ...core.mesh.texture_layout import PaintedTexels, TextureLayout, carry_over, layout_of_photo
 from ...core.mesh.triangulate import LayeredMesh
 from ...core.raster.colour_curves import srgb_from_linear
@@ -17,7 +18,7 @@ from ...core.raster.decode import decode_pixels
 from ..scene.colour_management import SPACES
 from ..scene.keys import DIGEST_KEY, LAYOUT_KEY, ROLE_KEY, UNPAINTED_KEY, WRITTEN_KEY
 from ..scene.materials import IMAGE_ROLES, digest, encode_texture, packed_image
-from ..scene.surfaces import image_nodes_of
+from ..scene.surfaces import image_nodes_of, images_of
 from ..scene.tint import TINT_OF, kept_tint, pack_pixels, tinted_copy, tinted_images, untinted
 from .shown_by_surfaces import shown_by_build, shown_in_scene
 
@@ -91,6 +92,12 @@ def find_paint(image: bpy.types.Image, photo: str = "") -> Paint | None:
     if image.is_float and not linear:
         colour[..., :3] = srgb_from_linear(np.clip(colour[..., :3], 0, 1))
     return Paint(PaintedTexels(mask, colour, linear), layout)
+
+
+def painted_on(root: bpy.types.Object, photo: str) -> Painted:
+    """What was painted on each texture of a diorama, where its texels have a known place; `photo` is the photo's own file."""
+    found = {role: find_paint(image, photo) for role, image in images_of(root).items()}
+    return {role: (each.texels, each.layout) for role, each in found.items() if each is not None and each.layout is not None}
 
 
 def is_linear(image: bpy.types.Image) -> bool:

@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 import torch
 from PIL import Image
-from photo_diorama.core.networks.depth.embedded_depth_net import LONG_SIDE, SHIFT_TAP, WEIGHTS, EmbeddedDepthNet, load_network, network_size
+from photo_diorama.core.networks.depth.embedded_depth_net import SHIFT_TAP, WEIGHTS, EmbeddedDepthNet, load_network, network_input
 from samples import crop, defocus, recolour, shapes
 from torch.nn import functional
 from train import export
@@ -61,13 +61,11 @@ def look_at(network: EmbeddedDepthNet, photo: np.ndarray, inverse: np.ndarray) -
     known = inverse > 0
     if known.mean() < LEAST_KNOWN:
         return None
-    size = network_size(*photo.shape[:2], LONG_SIDE)
     with torch.inference_mode():
-        x = torch.from_numpy(np.array(photo)).permute(2, 0, 1)[None].float() / 255
-        x = functional.interpolate(x, size=size, mode="bilinear", antialias=True, align_corners=False)
+        x = network_input(photo)
         both = torch.cat([x, x.flip(3)])
         maps = network.encoder(both * 2 - 1)
-        answer = functional.interpolate(network.decoder(maps)[:, :1], size=size, mode="bilinear", align_corners=False)[:, 0]
+        answer = functional.interpolate(network.decoder(maps)[:, :1], size=x.shape[2:], mode="bilinear", align_corners=False)[:, 0]
     relative = ((answer[0] + answer[1].flip(1)) / 2).numpy()
     relative = (relative - relative.min()) / max(float(np.ptp(relative)), 1e-9)
     found = cv2.resize(relative, inverse.shape[::-1], interpolation=cv2.INTER_LINEAR)
@@ -109,10 +107,8 @@ def _keep(network: EmbeddedDepthNet, path: Path, kept: Path) -> None:
         part, inverse = crop(photo, code, choices[rng.integers(len(choices))], rng, 0.4)
         part = defocus(part, inverse, rng) if rng.random() < 0.25 else part
         seen.append(look_at(network, recolour(part, rng), inverse / np.float32(65535)))
-    seen = [each for each in seen if each is not None] or [(np.zeros(0), np.zeros(0), np.zeros(0))]
-    means, found, true = (np.stack(column) for column in zip(*seen, strict=True))
-    if not means.size:
-        means, found, true = means[:0], found[:0], true[:0]
+    columns = zip(*(each for each in seen if each is not None), strict=True) if any(seen) else ((), (), ())
+    means, found, true = (np.array(column) for column in columns)
     part = kept.with_suffix(".part")
     with part.open("wb") as file:
         np.savez(file, means=means, found=found, true=true, kind=kind)

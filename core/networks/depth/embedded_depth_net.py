@@ -164,9 +164,13 @@ class ShiftHead(nn.Module):
 
     def of(self, means: Tensor) -> Tensor:
         """The shift for means of features, (N, C) to (N,), within SHIFT_RANGE."""
+        return self.in_range(self.second(functional.relu(self.first(means)))[:, 0])
+
+    @staticmethod
+    def in_range(score: Tensor) -> Tensor:
+        """The shift within SHIFT_RANGE for any number; evenly spaced in its logarithm."""
         least, most = SHIFT_RANGE
-        part = torch.sigmoid(self.second(functional.relu(self.first(means)))[:, 0])
-        return least * torch.exp(math.log(most / least) * part)
+        return least * torch.exp(math.log(most / least) * torch.sigmoid(score))
 
 
 class EmbeddedDepthNet(nn.Module):
@@ -239,6 +243,13 @@ def load_network(path: Path = WEIGHTS, device: str = "cpu") -> EmbeddedDepthNet:
     return network.eval().to(device)
 
 
+def network_input(photo_rgb: np.ndarray, long_side: int = LONG_SIDE) -> Tensor:
+    """(1, 3, h, w) float32 0..1 of (H, W, 3) uint8 RGB, at the size that the network takes."""
+    size = network_size(photo_rgb.shape[0], photo_rgb.shape[1], long_side)
+    photo = torch.from_numpy(np.array(photo_rgb)).permute(2, 0, 1)[None].float() / 255
+    return functional.interpolate(photo, size=size, mode="bilinear", antialias=True, align_corners=False)
+
+
 def infer(network: EmbeddedDepthNet, photo_rgb: np.ndarray, long_side: int = LONG_SIDE, flip: bool = True) -> np.ndarray:
     """Run a network on one photo, (H, W, 3) uint8 RGB, to (h, w) float32 relative inverse depth.
 
@@ -248,11 +259,8 @@ def infer(network: EmbeddedDepthNet, photo_rgb: np.ndarray, long_side: int = LON
         raise DioramaError(
             f"The photo given to the depth network is {photo_rgb.dtype} {photo_rgb.shape}; pass 8-bit RGB of shape (H, W, 3)."
         )
-    device = next(network.parameters()).device
-    size = network_size(photo_rgb.shape[0], photo_rgb.shape[1], long_side)
     with torch.inference_mode():
-        photo = torch.from_numpy(np.array(photo_rgb)).to(device).permute(2, 0, 1)[None].float() / 255
-        photo = functional.interpolate(photo, size=size, mode="bilinear", antialias=True, align_corners=False)
+        photo = network_input(photo_rgb, long_side).to(next(network.parameters()).device)
         disparity = network(photo.contiguous(memory_format=torch.channels_last))
         if flip:
             disparity = (disparity + network(photo.flip(3)).flip(2)) / 2
@@ -262,9 +270,6 @@ def infer(network: EmbeddedDepthNet, photo_rgb: np.ndarray, long_side: int = LON
 def infer_shift(network: EmbeddedDepthNet, photo_rgb: np.ndarray) -> float:
     """The shift of a photo, (H, W, 3) uint8 RGB, by a network with a head for it, at its training size; the mean of photo and mirror
     image, as in use."""
-    device = next(network.parameters()).device
-    size = network_size(photo_rgb.shape[0], photo_rgb.shape[1], LONG_SIDE)
     with torch.inference_mode():
-        photo = torch.from_numpy(np.array(photo_rgb)).to(device).permute(2, 0, 1)[None].float() / 255
-        photo = functional.interpolate(photo, size=size, mode="bilinear", antialias=True, align_corners=False)
+        photo = network_input(photo_rgb).to(next(network.parameters()).device)
         return float(np.mean([network.with_shift(view)[1].item() for view in (photo, photo.flip(3))]))
