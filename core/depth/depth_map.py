@@ -54,7 +54,7 @@ SKY_ON_COMMAND_LINE = {
 
 
 def questions(unsure: bool, sky: str, metric: bool, window: bool) -> list[str]:
-    """What a depth that was guessed at is told with: how to change it, in the window's words or the command line's."""
+    """The questions that a guessed depth asks, and how to change the guess, in the window's words or the command line's."""
     first, second, scale = (
         (ASK_IN_WINDOW, SKY_IN_WINDOW, SCALE_IN_WINDOW) if window else (ASK_ON_COMMAND_LINE, SKY_ON_COMMAND_LINE, SCALE_ON_COMMAND_LINE)
     )  # fmt: skip

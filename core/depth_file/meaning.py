@@ -163,7 +163,7 @@ def _far_of_inverse(found: KnownDepth, settings: DepthSettings) -> tuple[KnownDe
 
 
 def _far_of_metric(found: KnownDepth, guess: _Guess, settings: DepthSettings, rendered: bool, colour: np.ndarray | None):
-    """Where distances are infinite: (h, w) bool, what is told of it, and the sky."""
+    """(h, w) bool where distances are infinite, the notes on that, and the sky."""
     far, told = found.far, []
     if settings.depth_sky == "farthest":
         far = far | found.zero

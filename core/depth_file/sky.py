@@ -12,7 +12,7 @@ from .unknown import enlarged, regions_as_of_a_sky
 SMALLEST, SLIVER = 0.02, 0.001
 """Smallest part of the picture that a sky without distances has, and of its other pieces at the top; smaller regions are holes."""
 TOLD = 0.05
-"""Part of the picture from which on an unknown region that may be the sky is told."""
+"""The smallest part of the picture at which an unknown region that may be sky is reported."""
 FEWEST = 64
 """Fewest known samples that a region can be compared with."""
 FARTHER, FARTHEST = 0.15, 0.05

@@ -130,16 +130,10 @@ class Batch:
         for task in tasks[:1]:  # the range is the first photo's, also where a later run has others left
             self.shared.settings_of(task.path, depth_of(task))
             if self.shared.first is not None:
-                self.session.say(f"depth of all as of {task.photo}: {self.shared.first.reading.told}")
                 reading = self.shared.first.reading
-                self.session.say(
-                    *(
-                        f"  {question}"
-                        for question in questions(
-                            not reading.sure, reading.sky.taken if reading.sky else "", reading.kind == "metric", window=False
-                        )
-                    )
-                )
+                sky = reading.sky.taken if reading.sky else ""
+                asked = questions(not reading.sure, sky, reading.kind == "metric", window=False)
+                self.session.say(f"depth of all as of {task.photo}: {reading.told}", *(f"  {question}" for question in asked))
         to_do = [t for t in tasks if again or not is_done(self.records.get(t.photo), t, self.settings, self.output)]
         before = len(tasks) - len(to_do)
         self.session.say(f"{len(tasks)} photos, {before} of them done before" if before else f"{len(tasks)} photos")
