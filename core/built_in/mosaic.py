@@ -13,7 +13,7 @@ import numpy as np
 
 from .batches import no_step
 
-SIDE = 160
+SIDE = 128
 """Pixels a side of a canvas."""
 GAP = 8
 """Empty pixels between two pictures at least, as beyond the edge of a picture that is alone."""

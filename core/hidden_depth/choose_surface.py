@@ -27,6 +27,8 @@ context colours, and a surface torn from them looks worse than a wrong depth."""
 RELATIVE = 0.3
 """Weight of the relative error of depth beside the error of log depth in the expected cost: it counts fully a surface taken for much too
 far, such as sky for hills."""
+EVERY = 2
+"""Surfaces are chosen at every second pixel of the grid both ways, and between them as `_between_samples` tells."""
 AT_ONCE = 1024
 """Pixels that are scored together: few enough that the activations stay in the processor's cache."""
 OWN, AROUND = 25, 71
@@ -158,7 +160,7 @@ def least_costly(candidates: np.ndarray, likely: np.ndarray) -> np.ndarray:
 
 def choose_surfaces(image: LayeredDepthImage, found: Disocclusion, network: Network) -> Disocclusion:
     """`found` with `expected` set to the disparity of the chosen surfaces."""
-    seen = find_candidates(image, found)
+    seen = find_candidates(image, found, EVERY)
     return with_hidden_disparity(image, found, seen, choose(seen, network))
 
 
@@ -175,17 +177,27 @@ def with_hidden_disparity(
     grid.ravel()[seen.where] = np.where(chosen > 0, np.clip(chosen, guess - most, guess + most), 0)
     rows, columns = np.nonzero(found.hidden & (found.distance > 1))
     guess = found.disparity[rows, columns]
-    chosen = _between_samples(grid, rows, columns, found.hidden.shape, image.threshold)
+    chosen = _between_samples(grid, (seen.rows, seen.columns), rows, columns, found.hidden.shape, image.threshold)
     expected = found.disparity.astype(np.float32)
     expected[rows, columns] = np.where(chosen > 0, np.clip(chosen, guess - most, guess + most), guess)
     return replace(found, expected=expected)
 
 
-def _between_samples(grid: np.ndarray, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, ...], threshold: float) -> np.ndarray:
-    """(n,) values at pixels of the canvas: linear between samples of one surface, never across a step; 0 without a sample nearby."""
+def _between_samples(
+    grid: np.ndarray,
+    sampled: tuple[np.ndarray, np.ndarray],
+    rows: np.ndarray,
+    columns: np.ndarray,
+    shape: tuple[int, ...],
+    threshold: float,
+) -> np.ndarray:
+    """(n,) values at pixels of the canvas: linear between samples of one surface, never across a step; 0 without a sample nearby.
+
+    `grid` holds the values at the rows and columns `sampled`.
+    """
     if grid.shape == shape:
         return grid[rows, columns]
-    (r0, r1, fr), (c0, c1, fc) = (_neighbours(side, count) for side, count in zip(shape, grid.shape, strict=True))
+    (r0, r1, fr), (c0, c1, fc) = (_neighbours(side, places) for side, places in zip(shape, sampled, strict=True))
     down, right = fr[rows], fc[columns]
     top, bottom, left, after = r0[rows], r1[rows], c0[columns], c1[columns]
     value = np.stack([grid[top, left], grid[top, after], grid[bottom, left], grid[bottom, after]])
@@ -196,10 +208,12 @@ def _between_samples(grid: np.ndarray, rows: np.ndarray, columns: np.ndarray, sh
     return np.where(total > 0, (share * value).sum(axis=0) / np.maximum(total, 1e-9), 0).astype(np.float32)
 
 
-def _neighbours(side: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    place = np.clip((np.arange(side) + 0.5) * count / side - 0.5, 0, count - 1)
-    lower = np.minimum(place.astype(np.int64), max(count - 2, 0))
-    return lower, np.minimum(lower + 1, count - 1), place - lower
+def _neighbours(side: int, places: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For each of `side` pixels the samples before and after it of those at `places`, and how far it is from the first to the second."""
+    pixel = np.arange(side)
+    lower = np.clip(np.searchsorted(places, pixel, side="right") - 1, 0, max(len(places) - 2, 0))
+    upper = np.minimum(lower + 1, len(places) - 1)
+    return lower, upper, np.clip((pixel - places[lower]) / np.maximum(places[upper] - places[lower], 1), 0, 1)
 
 
 @lru_cache(maxsize=1)

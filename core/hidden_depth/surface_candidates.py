@@ -23,9 +23,9 @@ NEAR_END, FAR_END = 2, 8
 class Candidates:
     """Candidate surfaces of n hidden pixels of the grid, k each."""
 
-    rows: np.ndarray  # (h,) rows of the canvas that the grid samples
+    rows: np.ndarray  # (h,) rows of the canvas at which surfaces are chosen
     columns: np.ndarray  # (w,) columns
-    where: np.ndarray  # (n,) flat indices on the grid of the hidden pixels
+    where: np.ndarray  # (n,) flat indices on the (h, w) grid of these of the hidden pixels
     candidates: np.ndarray  # (k, n) float32 disparity, 0 for none; the first is the flood's guess
     hiding: np.ndarray  # (n,) float32 disparity of what hides the pixel
     steps: np.ndarray  # (8, n) float32: steps to the surface on each side
@@ -46,15 +46,17 @@ class Candidates:
         return replace(self, **cut)
 
 
-def find_candidates(image: LayeredDepthImage, found: Disocclusion) -> Candidates:
-    """Samples the canvas and finds for each hidden pixel the surfaces around its occluder."""
+def find_candidates(image: LayeredDepthImage, found: Disocclusion, every: int = 1) -> Candidates:
+    """Samples the canvas and finds for each hidden pixel, `every` so many of the grid both ways, the surfaces around its occluder."""
     step = max(1.0, image.long_side / GRID)
     rows, columns = (_samples(side, step) for side in found.hidden.shape)
     picked = np.ix_(rows, columns)
     front = np.zeros(found.hidden.shape, np.float32)
     for layer in image.layers:
         front[layer.present] = layer.disparity[layer.present]
-    front, where = np.ascontiguousarray(front[picked]), np.flatnonzero(found.hidden[picked])
+    hidden = np.zeros((len(rows), len(columns)), bool)
+    hidden[::every, ::every] = found.hidden[picked][::every, ::every]
+    front, where = np.ascontiguousarray(front[picked]), np.flatnonzero(hidden)
     hiding, guess = front.ravel()[where], found.disparity[picked].ravel()[where]
     most = round(FURTHEST * image.long_side / step)
     values, steps, before, slope = _surfaces_beside(front, where, hiding - image.threshold, most)
@@ -64,9 +66,10 @@ def find_candidates(image: LayeredDepthImage, found: Disocclusion) -> Candidates
     between = [_between(values, steps, way) for way in range(4)]
     candidates = np.stack([guess, *values, *ahead, *between])
     candidates = np.where(candidates > 0, np.minimum(candidates, hiding - image.threshold / 4), 0)
+    chosen_at = np.flatnonzero(hidden[::every, ::every])
     return Candidates(
-        rows, columns, where, np.maximum(candidates, 0).astype(np.float32), hiding, steps.astype(np.float32), before, slope,
-        extent, after, np.stack([down, right]).astype(np.float32),
+        rows[::every], columns[::every], chosen_at, np.maximum(candidates, 0).astype(np.float32), hiding, steps.astype(np.float32),
+        before, slope, extent, after, np.stack([down, right]).astype(np.float32),
         found.distance[picked].ravel()[where] / np.float32(image.long_side),
         (where // front.shape[1] / front.shape[0]).astype(np.float32), image.span, image.threshold,
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from ..layers.regions import Region
 from ..raster.nearest_known import nearest_known
 from ..raster.push_pull import push_pull
-from .patch_match import RUNS, THOROUGH, Effort, Hole, inpaint_exemplar_cached
+from .patch_match import RUNS, THOROUGH, Effort, Hole, inpaint_exemplars_cached
 
 FEWEST_SOURCES = 12
 DETAIL = 0.6
@@ -49,17 +50,29 @@ class FillParts:
 
 
 def fill_parts(region: Region, rim: int, sigma: float, long_side: int, effort: Effort | None = THOROUGH) -> FillParts | None:
-    """The smooth fill and the detail of one region, with pieces of its context by PatchMatch unless `effort` is None; None without
-    context. `long_side` is the whole picture's, in pixels."""
-    source = trusted_context(region, rim)
-    if not source.any():
-        return None
-    detail, untrusted = np.zeros(region.colour.shape, np.float32), region.context & ~source
-    hole = region.synthesis | untrusted
-    detail[hole] = mirrored_detail(region.colour, source, hole, sigma)
-    smooth = push_pull(region.colour, source)
-    found = inpaint_exemplar_cached(Hole(region.colour, source, hole, smooth, long_side, untrusted), effort) if effort else None
-    return FillParts(source, smooth, detail, found, long_side)
+    """`fill_parts_of` for one region."""
+    return fill_parts_of([region], rim, sigma, long_side, effort)[0]
+
+
+def fill_parts_of(
+    regions: Sequence[Region], rim: int, sigma: float, long_side: int, effort: Effort | None = THOROUGH, mirrored: bool = True
+) -> list[FillParts | None]:
+    """For each region the smooth fill, the detail (none unless `mirrored`), and pieces of its context by PatchMatch unless `effort` is
+    None; None without context. `long_side` is the whole picture's, in pixels. No result depends on the other regions."""
+    made: list[tuple[Hole, np.ndarray] | None] = []
+    for region in regions:
+        source = trusted_context(region, rim)
+        if not source.any():
+            made.append(None)
+            continue
+        detail, untrusted = np.zeros(region.colour.shape, np.float32), region.context & ~source
+        hole = region.synthesis | untrusted
+        if mirrored:
+            detail[hole] = mirrored_detail(region.colour, source, hole, sigma)
+        made.append((Hole(region.colour, source, hole, push_pull(region.colour, source), long_side, untrusted), detail))
+    holes = [each[0] for each in made if each]
+    pieces = iter(inpaint_exemplars_cached(holes, effort) if effort else [None] * len(holes))
+    return [each and FillParts(each[0].source, each[0].smooth, each[1], next(pieces), long_side) for each in made]
 
 
 def on_the_rim(region: Region, parts: FillParts) -> tuple[np.ndarray, np.ndarray]:

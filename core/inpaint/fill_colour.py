@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import numpy as np
 
@@ -11,12 +10,15 @@ from ..layers.layered_depth_image import LayeredDepthImage
 from ..layers.regions import Region
 from ..raster.nearest_known import nearest_known
 from ..threads import thread_count
-from .deterministic import DETAIL_SIGMA, compose, fill_parts
+from .deterministic import DETAIL_SIGMA, compose, fill_parts_of
 from .inpainter import Inpainter, Painter, Step
 from .patch_match import Effort
 
 QUICK = 0.1
 """Part of the time that the deterministic fill takes where a downloaded network paints over it."""
+
+GROUP = 1 << 17
+"""Pixels of the windows of regions that are filled together."""
 
 
 def fill_colour(
@@ -39,13 +41,14 @@ def fill_colour(
     painter = inpainter.painter(colour, image, lambda part: progress(quick + (1 - quick) * part))
     done, all_ = 0, sum(int(region.synthesis.sum()) for region in regions) or 1
     with ThreadPoolExecutor(thread_count()) as pool:  # regions know nothing of each other, and OpenCV works outside Python's lock
-        paint = lambda region: _paint(region, rim, sigma, image.long_side, inpainter.effort, painter, mirrored)
-        work = pool.map(paint, regions)
-        for region, (painted, cut) in zip(regions, work, strict=True):
-            colour[region.window][region.synthesis] = painted
-            if painter:
-                painter.add(cut)
-            done += int(region.synthesis.sum())
+        paint = lambda group: _paint(group, rim, sigma, image.long_side, inpainter.effort, painter, mirrored)
+        groups = in_groups(regions)
+        for group, work in zip(groups, pool.map(paint, groups), strict=True):
+            for region, (painted, cut) in zip(group, work, strict=True):
+                colour[region.window][region.synthesis] = painted
+                if painter:
+                    painter.add(cut)
+                done += int(region.synthesis.sum())
             progress(quick * done / all_)
     if painter:
         painter.finish()
@@ -68,11 +71,25 @@ def _without_context(colour: np.ndarray, regions: list[Region], image: LayeredDe
     return colour
 
 
+def in_groups(regions: list[Region]) -> list[list[Region]]:
+    """The regions in their order, in groups of about `GROUP` pixels: many small regions together cost little more than one."""
+    groups: list[list[Region]] = []
+    room = 0
+    for region in regions:
+        if region.context.size > room:
+            groups.append([])
+            room = GROUP
+        groups[-1].append(region)
+        room -= region.context.size
+    return groups
+
+
 def _paint(
-    region: Region, rim: int, sigma: float, long_side: int, effort: Effort | None, painter: Painter | None, mirrored: bool
-) -> tuple[np.ndarray, list]:
-    """The region's deterministic colours as by `compose`, and the painter's input for it."""
-    parts = fill_parts(region, rim, sigma, long_side, effort)
-    if parts and not mirrored:
-        parts = replace(parts, detail=np.zeros_like(parts.detail))
-    return compose(region, parts), painter.cut(region, parts) if painter and parts else []
+    regions: list[Region], rim: int, sigma: float, long_side: int, effort: Effort | None, painter: Painter | None, mirrored: bool
+) -> list[tuple[np.ndarray, list]]:
+    """Each region's deterministic colours as by `compose`, and the painter's input for it."""
+    found = fill_parts_of(regions, rim, sigma, long_side, effort, mirrored)
+    return [
+        (compose(region, parts), painter.cut(region, parts) if painter and parts else [])
+        for region, parts in zip(regions, found, strict=True)
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -11,10 +13,11 @@ from ..layers.layered_depth_image import Layer, LayeredDepthImage
 from ..layers.link_layers import absorb_islands, link_hidden
 from ..layers.regions import Disocclusion, disocclude, find_regions
 from ..settings import InpaintSettings, LayerSettings
+from ..threads import thread_count
 from .border import fill_border
 from .choose_inpainter import choose_inpainter
 from .fill_colour import fill_colour
-from .inpainter import Step, within
+from .inpainter import Inpainter, Step, within
 from .needed_networks import Downloaded
 
 FEWEST_HIDDEN = 16
@@ -37,7 +40,22 @@ def inpaint(
     Raises DioramaError where the inpainter needs a network that is not `downloaded`.
     """
     inpainter = choose_inpainter(settings, downloaded)
-    image = with_front_colour(image, fill_border(image, layers, settings, inpainter, lambda part: progress(0.0)))
+    with ThreadPoolExecutor(1) as pool:
+        border = pool.submit(fill_border, image, layers, settings, inpainter)
+        if inpainter.needs or settings.hidden_edges != "nearest" or thread_count() == 1:
+            border.result()  # else nothing looks at colours before those of hidden surfaces are invented
+        return _fill_layers(image, layers, settings, inpainter, progress, border.result)
+
+
+def _fill_layers(
+    image: LayeredDepthImage,
+    layers: LayerSettings,
+    settings: InpaintSettings,
+    inpainter: Inpainter,
+    progress: Step,
+    border: Callable[[], np.ndarray],
+) -> tuple[LayeredDepthImage, tuple[int, ...]]:
+    """`inpaint`, with the colours of the first layer and its border as `border` returns them."""
     edges, share = [], inpainter.depth_share
     for turn in range(layers.passes):
         told = within(progress, turn / layers.passes, (turn + 1) / layers.passes)
@@ -50,16 +68,19 @@ def inpaint(
         found, inpainter = inpainter.edges(image, found, layers.context_width, within(told, 0, EDGES_SHARE * share))
         found = inpainter.depth(image, found, within(told, EDGES_SHARE * share, share))
         image, distance = add_hidden_layer(image, found)
+        image = with_colour(image, 0, border())
         regions = find_regions(image, layers.context_width, distance)
         colour = fill_colour(regions, image, inpainter, settings.eroded_rim, within(told, share, 1))
-        image = with_front_colour(image, colour)
+        image = with_colour(image, -1, colour)
         edges.append(found.edges)
-    return image, tuple(edges)
+    return with_colour(image, 0, border()), tuple(edges)
 
 
-def with_front_colour(image: LayeredDepthImage, colour: np.ndarray) -> LayeredDepthImage:
-    """The image with the colours of its last layer replaced."""
-    return replace(image, layers=(*image.layers[:-1], replace(image.layers[-1], colour=colour)))
+def with_colour(image: LayeredDepthImage, number: int, colour: np.ndarray) -> LayeredDepthImage:
+    """The image with the colours of one layer replaced."""
+    result = list(image.layers)
+    result[number] = replace(result[number], colour=colour)
+    return replace(image, layers=tuple(result))
 
 
 def add_hidden_layer(image: LayeredDepthImage, found: Disocclusion) -> tuple[LayeredDepthImage, np.ndarray]:

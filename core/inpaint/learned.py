@@ -14,10 +14,10 @@ from ..layers.layered_depth_image import LayeredDepthImage
 from ..layers.regions import FEWEST, Disocclusion, Region
 from ..settings import HIDDEN_COLOUR, HIDDEN_EDGES
 from .deterministic import FillParts, on_the_rim
-from .inpainter import Exemplar, Painter, Step
-from .patch_match import QUICK, RUNS
+from .inpainter import Deterministic, Exemplar, Painter, Step
+from .patch_match import RUNS
 
-BLOCK, MARGIN = 112, 16
+BLOCK, MARGIN = 112, 8
 """Regions are completed in blocks of at most this many pixels a side, seen with this much around: the work goes by what is
 invented and not by how far a region stretches."""
 PIXELS_AT_ONCE = 1 << 20
@@ -27,9 +27,9 @@ PIXELS_AT_ONCE = 1 << 20
 class Learned(Exemplar):
     """The exemplar fill, completed by the built-in networks."""
 
-    def for_nested(self) -> Exemplar:
-        """The exemplar fill alone: on what invented surfaces hide the network's work hardly shows."""
-        return Exemplar(self.settings, QUICK)
+    def for_nested(self) -> Deterministic:
+        """The smooth fill with mirrored detail: on what invented surfaces hide more work hardly shows."""
+        return Deterministic(self.settings)
 
     def edges(self, image: LayeredDepthImage, found: Disocclusion, context_width: float, step: Step) -> tuple[Disocclusion, Learned]:
         """Edges continue behind what the photo shows, where the settings ask for it."""

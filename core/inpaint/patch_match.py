@@ -11,6 +11,7 @@ agree with what the photo shows there.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from math import ceil, log2
@@ -19,10 +20,11 @@ import numpy as np
 
 from ..memory import ArrayCache
 from ..raster.nearest_known import nearest_known
-from .patch_search import PATCH_STEP, NearestNeighbourField, PatchSearch, PyramidLevel, Voting, patch_numbers, patches
+from .patch_search import Matches, NearestNeighbourField, PatchSearch, PyramidLevel, Voting, patch_numbers, patch_step, patches
 
-SEARCHES_FINE, SEARCHES_COARSE = 3, (20, 8, 8)
-"""Rounds of searching and voting: on levels between those two; then on the finest level below both, the next one, all coarser."""
+SEARCHES_FINE, SEARCHES_COARSE = 4, (20, 10)
+"""Rounds of searching and voting: on levels between the two bounds of an effort; then on the finest level below both, and on all
+coarser ones."""
 UNSEARCHED_REACH = 2
 """How far from its centre a patch votes on a level that is not searched, pixels: neighbours then show the same picture anyway."""
 DEEPEST_HOLE = 3
@@ -63,40 +65,59 @@ patch_cache = ArrayCache()
 """Results by a hash of the inputs: an edit of the depth changes few regions of a photo."""
 
 
-def inpaint_exemplar_cached(hole: Hole, effort: Effort = THOROUGH) -> np.ndarray | None:
-    """`inpaint_exemplar`, from the cache where context and hole are the same as before."""
+def inpaint_exemplars_cached(holes: Sequence[Hole], effort: Effort = THOROUGH) -> list[np.ndarray | None]:
+    """`inpaint_exemplars`, from the cache where context and hole are the same as before."""
+    keys = [_key(hole, effort) for hole in holes]
+    values: dict[bytes, np.ndarray | None] = {}
+    for key in keys:
+        known, value = patch_cache.recall(key)
+        if known:
+            values[key] = value
+    new = {key: hole for key, hole in zip(keys, holes, strict=True) if key not in values}
+    for key, result in zip(new, inpaint_exemplars(list(new.values()), effort), strict=True):
+        values[key] = None if result is None else result[new[key].wanted]
+        patch_cache.keep(key, values[key])
+    results: list[np.ndarray | None] = []
+    for key, hole in zip(keys, holes, strict=True):
+        value = values[key]
+        results.append(None if value is None else np.zeros((*hole.wanted.shape, value.shape[1]), np.float32))
+        if value is not None:
+            results[-1][hole.wanted] = value
+    return results
+
+
+def _key(hole: Hole, effort: Effort) -> bytes:
     rim = np.zeros_like(hole.wanted) if hole.rim is None else hole.rim
     digest = blake2b(repr((*hole.source.shape, hole.long_side, effort)).encode(), digest_size=16)
     masks = (np.packbits(mask) for mask in (hole.source, hole.wanted, rim))
     for part in (*masks, hole.colour[hole.source | rim], hole.smooth[hole.wanted]):
         digest.update(np.ascontiguousarray(part).data)
-    known, values = patch_cache.recall(digest.digest())
-    if not known:
-        result = inpaint_exemplar(hole, effort)
-        values = None if result is None else result[hole.wanted]
-        patch_cache.keep(digest.digest(), values)
-    if values is None:
-        return None
-    result = np.zeros((*hole.wanted.shape, values.shape[1]), np.float32)
-    result[hole.wanted] = values
-    return result
+    return digest.digest()
 
 
 def inpaint_exemplar(hole: Hole, effort: Effort = THOROUGH) -> np.ndarray | None:
-    """(h, w, 3 `RUNS`) float32: what each run adds to the smooth fill in the hole, 0 elsewhere; the last run again where the effort
-    has fewer. None where too little is known."""
-    found, sigma = [], COARSE * hole.long_side
-    region = (hole.source | hole.wanted).astype(np.float32)
-    share = np.maximum(blurred(region, sigma), 1e-4)[..., None]
-    for radius, seed in effort.radii_and_seeds:
-        level = finest_level(hole.colour, hole.source, hole.wanted, hole.smooth, radius, hole.rim)
-        made = patch_match(level, radius, seed, hole.long_side, effort)
-        if made is not None:
-            coarse = blurred(made * region[..., None], sigma) / share
-            found.append(np.where(hole.wanted[..., None], made - coarse, 0).astype(np.float32))
-    if not found:
-        return None
-    return np.concatenate([found[min(k, len(found) - 1)] for k in range(RUNS)], axis=2)
+    """`inpaint_exemplars` for one hole."""
+    return inpaint_exemplars([hole], effort)[0]
+
+
+def inpaint_exemplars(holes: Sequence[Hole], effort: Effort = THOROUGH) -> list[np.ndarray | None]:
+    """For each hole (h, w, 3 `RUNS`) float32: what each run adds to the smooth fill in the hole, 0 elsewhere; the last run again where
+    the effort has fewer. None where too little is known. No result depends on the other holes; they all have one `long_side`."""
+    found: list[list[np.ndarray]] = [[] for _ in holes]
+    for radius, seed in effort.radii_and_seeds if holes else ():
+        levels = [finest_level(hole.colour, hole.source, hole.wanted, hole.smooth, radius, hole.rim) for hole in holes]
+        for hole, made, own in zip(holes, patch_match(levels, radius, seed, holes[0].long_side, effort), found, strict=True):
+            if made is not None:
+                own.append(_fine_part(hole, made))
+    return [np.concatenate([own[min(k, len(own) - 1)] for k in range(RUNS)], axis=2) if own else None for own in found]
+
+
+def _fine_part(hole: Hole, made: np.ndarray) -> np.ndarray:
+    """(h, w, 3) float32: in the hole `made` less its local average over hole and context, 0 elsewhere."""
+    sigma, region = COARSE * hole.long_side, (hole.source | hole.wanted).astype(np.float32)
+    averaged = blurred(np.dstack([made * region[..., None], region]), sigma)
+    coarse = averaged[..., :3] / np.maximum(averaged[..., 3:], 1e-4)
+    return np.where(hole.wanted[..., None], made - coarse, 0).astype(np.float32)
 
 
 def blurred(picture: np.ndarray, sigma: float) -> np.ndarray:
@@ -113,36 +134,75 @@ def blurred(picture: np.ndarray, sigma: float) -> np.ndarray:
     return cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)[pad : pad + height, pad : pad + width]
 
 
-def patch_match(level: PyramidLevel, radius: int, seed: int, long_side: int, effort: Effort = THOROUGH) -> np.ndarray | None:
-    """(h, w, 3) float32: the level's colour on `source`, patches of it in `hole`, 0 elsewhere; None where too little is known.
+def patch_match(
+    levels: Sequence[PyramidLevel], radius: int, seed: int, long_side: int, effort: Effort = THOROUGH
+) -> list[np.ndarray | None]:
+    """For each region (h, w, 3) float32: the colour of its finest level on `source`, patches of it in `hole`, 0 elsewhere; None where
+    too little is known.
 
     Patches have 2 `radius` + 1 pixels a side. `long_side` is that of the whole picture in pixels: the work of searching is
-    bounded by it. The same `seed` gives the same result.
+    bounded by it. The same `seed` gives the same result, whatever other regions there are.
     """
-    levels = build_pyramid(level, radius)
-    if levels is None:
-        return None
-    rng, filled = np.random.default_rng(seed), level.smooth[level.hole]
-    nnf: NearestNeighbourField | None = None
-    bounds = effort.most_searched, effort.converged
-    finest, settled = (min(len(levels) - 1, max(0, ceil(log2(long_side / most)))) for most in bounds)
-    for number in reversed(range(len(levels))):
-        now = levels[number]
-        nnf = nearest_field(now, radius) if nnf is None else upsampled_field(nnf, levels[number + 1], now, radius)
-        if 0 < number < finest:
-            continue  # where nothing is searched, only the field goes on to the finer level
-        filled, voting = now.smooth[now.hole], Voting(nnf, now, radius if number >= finest else min(radius, UNSEARCHED_REACH))
-        if number < len(levels) - 1:
+    filling = [RegionFill(pyramid, seed, long_side, effort) for level in levels if (pyramid := build_pyramid(level, radius))]
+    for number in reversed(range(max((len(each.pyramid) for each in filling), default=0))):
+        alike: dict[int, list[RegionFill]] = {}
+        for each in filling:
+            if number < len(each.pyramid):
+                each.descend(number, radius)
+                if number == 0 or number >= each.finest:  # where nothing is searched, only the field goes on to the finer level
+                    alike.setdefault(each.rounds(number), []).append(each)
+        for rounds, regions in alike.items():
+            _search_and_vote(regions, number, radius, rounds)
+    painted = {id(each.pyramid[0]): each for each in filling}
+    return [painted[id(level)].picture() if id(level) in painted else None for level in levels]
+
+
+class RegionFill:
+    """One region on the way through its pyramid."""
+
+    def __init__(self, pyramid: list[PyramidLevel], seed: int, long_side: int, effort: Effort):
+        self.pyramid, self.rng = pyramid, np.random.default_rng(seed)
+        bounds = effort.most_searched, effort.converged
+        self.finest, self.settled = (min(len(pyramid) - 1, max(0, ceil(log2(long_side / most)))) for most in bounds)
+        self.nnf: NearestNeighbourField | None = None
+        self.filled = pyramid[-1].smooth[pyramid[-1].hole]
+
+    def descend(self, number: int, radius: int) -> None:
+        """Takes the field over to the level of that number."""
+        now = self.pyramid[number]
+        self.nnf = nearest_field(now, radius) if self.nnf is None else upsampled_field(self.nnf, self.pyramid[number + 1], now, radius)
+
+    def rounds(self, number: int) -> int:
+        """Rounds of searching and voting on the level of that number."""
+        if number < self.finest:
+            return 0
+        return SEARCHES_FINE if number < self.settled else SEARCHES_COARSE[min(number - self.settled, len(SEARCHES_COARSE) - 1)]
+
+    def picture(self) -> np.ndarray:
+        level = self.pyramid[0]
+        picture = level.colour.copy()
+        picture[level.hole] = self.filled
+        return picture
+
+
+def _search_and_vote(regions: Sequence[RegionFill], number: int, radius: int, rounds: int) -> None:
+    """Fills the holes of these regions on the level of that number, by so many rounds."""
+    levels = [each.pyramid[number] for each in regions]
+    matches = Matches([each.nnf for each in regions if each.nnf], levels)
+    voting = Voting(matches, radius if rounds else min(radius, UNSEARCHED_REACH), patch_step(radius))
+    filled = np.concatenate([level.smooth[level.hole] for level in levels])
+    voted = voting(filled)
+    for each, span in zip(regions, matches.hole_pixels, strict=True):
+        if number < len(each.pyramid) - 1:  # the first guess of a field says nothing
+            filled[span] = voted[span]
+    if rounds:
+        search = PatchSearch(matches, radius)
+        for _ in range(rounds):
+            search(filled, [each.rng for each in regions])
             filled = voting(filled)
-        if number >= finest:
-            rounds = SEARCHES_FINE if number < settled else SEARCHES_COARSE[min(number - settled, len(SEARCHES_COARSE) - 1)]
-            search = PatchSearch(nnf, now, radius)
-            for _ in range(rounds):
-                search(filled, rng)
-                filled = voting(filled)
-    picture = level.colour.copy()
-    picture[level.hole] = filled
-    return picture
+        matches.store()
+    for each, span in zip(regions, matches.hole_pixels, strict=True):
+        each.filled = filled[span].copy()
 
 
 def finest_level(
@@ -198,7 +258,8 @@ def upsampled_field(nnf: NearestNeighbourField, coarse: PyramidLevel, level: Pyr
     """The field of the next coarser level at this one: the same offsets, doubled."""
     rows, columns = patches(level, radius)
     which = patch_numbers(nnf.rows, nnf.columns, coarse.source.shape)
-    which = which[rows // 2 // PATCH_STEP * PATCH_STEP, columns // 2 // PATCH_STEP * PATCH_STEP]
+    step = patch_step(radius)
+    which = which[rows // 2 // step * step, columns // 2 // step * step]
     known = which >= 0
     height, width = level.source.shape
     source_rows = rows + np.where(known, 2 * (nnf.source_rows - nnf.rows)[which], 0)

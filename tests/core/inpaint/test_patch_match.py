@@ -4,8 +4,24 @@ import numpy as np
 import pytest
 
 from photo_diorama.core.inpaint import patch_match as module
-from photo_diorama.core.inpaint.patch_match import Hole, blurred, finest_level, inpaint_exemplar, patch_match, upsampled_field
-from photo_diorama.core.inpaint.patch_search import WEIGHT_PERCENTILE, NearestNeighbourField, PatchSearch, Voting, patches
+from photo_diorama.core.inpaint.patch_match import (
+    Hole,
+    blurred,
+    finest_level,
+    inpaint_exemplar,
+    inpaint_exemplars,
+    patch_match,
+    upsampled_field,
+)
+from photo_diorama.core.inpaint.patch_search import (
+    WEIGHT_PERCENTILE,
+    Matches,
+    NearestNeighbourField,
+    PatchSearch,
+    Voting,
+    patch_step,
+    patches,
+)
 from photo_diorama.core.memory import ArrayCache
 from photo_diorama.core.raster.push_pull import push_pull
 
@@ -36,7 +52,7 @@ def bands(slope: float) -> np.ndarray:
 
 def filled(picture: np.ndarray, radius: int = 2) -> tuple[np.ndarray, np.ndarray]:
     colour, source, hole, smooth = made(picture)
-    return patch_match(finest_level(colour, source, hole, smooth, radius), radius, 1, LONG_SIDE), hole
+    return patch_match([finest_level(colour, source, hole, smooth, radius)], radius, 1, LONG_SIDE)[0], hole
 
 
 @pytest.mark.parametrize(
@@ -75,7 +91,7 @@ def with_a_rim(picture: np.ndarray, shown: np.ndarray) -> tuple[np.ndarray, np.n
     rim = np.zeros_like(hole)
     rim[:, 47:50] = True
     colour = np.where(rim[..., None], shown, colour)
-    return patch_match(finest_level(colour, source, hole, smooth, 2, rim), 2, 1, LONG_SIDE), hole & ~rim
+    return patch_match([finest_level(colour, source, hole, smooth, 2, rim)], 2, 1, LONG_SIDE)[0], hole & ~rim
 
 
 def test_what_the_rim_shows_goes_on():
@@ -103,6 +119,22 @@ def test_the_same_twice_and_two_tries_differ():
     assert not np.array_equal(first[..., :3], first[..., 3:])
 
 
+def test_many_holes_at_once_are_filled_as_each_alone():
+    """Of several sizes, depths of pyramid and effort, one without enough context: the same bytes whatever is filled beside them."""
+    pictures = [bands(0.5), checks(6), np.kron(bands(-0.5), np.ones((2, 2, 1), np.float32))[:150, :160], checks(5)]
+    holes = []
+    for picture, width in zip(pictures, (20, 4, 60, 20), strict=True):
+        hole, source = (np.zeros(picture.shape[:2], bool) for _ in range(2))
+        hole[:, 30 : 30 + width], source[:, 30 + width :] = True, True
+        holes.append(Hole(picture, source, hole, push_pull(picture * source[..., None], source), LONG_SIDE))
+    holes[3].source[:, 52:] = False
+    for effort in (module.THOROUGH, module.QUICK):
+        together = inpaint_exemplars(holes, effort)
+        alone = [inpaint_exemplar(hole, effort) for hole in holes]
+        assert [each is None for each in together] == [False, False, False, True]
+        assert all(one is None or one.tobytes() == other.tobytes() for one, other in zip(together, alone, strict=True))
+
+
 def test_a_fine_picture_is_searched_on_a_coarse_grid(monkeypatch):
     """Four times as large a picture is searched at most twice as much as the small one, eight times as large a one no more than
     that, and lines go on as well."""
@@ -110,7 +142,7 @@ def test_a_fine_picture_is_searched_on_a_coarse_grid(monkeypatch):
 
     class Counted(PatchSearch):
         def __call__(self, *given):
-            places.append(len(self.nnf.rows))
+            places.append(self.matches.place.shape[1])
             super().__call__(*given)
 
     monkeypatch.setattr(module, "PatchSearch", Counted)
@@ -120,7 +152,7 @@ def test_a_fine_picture_is_searched_on_a_coarse_grid(monkeypatch):
         large = np.kron(small, np.ones((times, times, 1), np.float32))
         source, hole = (np.kron(a, np.ones((times, times), bool)) for a in made(small)[1:3])
         smooth, places[:] = push_pull(large * source[..., None], source), []
-        result = patch_match(finest_level(large, source, hole, smooth, 2), 2, 1, times * LONG_SIDE)
+        (result,) = patch_match([finest_level(large, source, hole, smooth, 2)], 2, 1, times * LONG_SIDE)
         assert ((result - large)[hole] ** 2).mean() < 0.4 * ((smooth - large)[hole] ** 2).mean()
         counts.append(sum(places))
     assert counts[1] < 2.1 * counts[0] and counts[2] < 1.1 * counts[1]
@@ -130,9 +162,9 @@ def test_a_quick_search_stays_on_the_coarse_levels(monkeypatch):
     searched = []
 
     class Seen(PatchSearch):
-        def __init__(self, nnf, level, radius):
-            searched.append((radius, max(level.source.shape)))
-            super().__init__(nnf, level, radius)
+        def __init__(self, matches, radius, *more):
+            searched.append((radius, max(matches.levels[0].source.shape)))
+            super().__init__(matches, radius, *more)
 
     monkeypatch.setattr(module, "PatchSearch", Seen)
     colour, source, hole, smooth = made(bands(0.5), 40)
@@ -172,7 +204,7 @@ def test_votes_of_places_shifted_alike_copy(radius):
     inner = (rows >= radius) & (rows < SIDE - radius) & (columns < SIDE - 20 - radius)
     nnf = NearestNeighbourField(rows[inner], columns[inner], rows[inner], columns[inner] + 20)
     result = level.smooth.copy()
-    result[level.hole] = Voting(nnf, level, radius)(level.smooth[level.hole])
+    result[level.hole] = Voting(Matches([nnf], [level]), radius, patch_step(radius))(level.smooth[level.hole])
     assert np.allclose(result[4:-4, 30:40], picture[4:-4, 50:60], atol=1e-6)
 
 
@@ -193,7 +225,7 @@ def test_each_vote_counts_where_its_patch_lies_and_nowhere_else():
             share * level.colour[from_row - 2 : from_row + 3, from_column - 2 : from_column + 3]
         )
     result, voted = level.smooth.copy(), level.hole & (total[..., 3] > 0)
-    result[level.hole] = Voting(nnf, level, 2)(level.smooth[level.hole])
+    result[level.hole] = Voting(Matches([nnf], [level]), 2, patch_step(2))(level.smooth[level.hole])
     assert voted.sum() > 500
     assert np.allclose(result[voted], total[voted][:, :3] / total[voted][:, 3:], atol=1e-5)
     assert np.array_equal(result[level.hole & ~voted], level.smooth[level.hole & ~voted])
@@ -206,14 +238,17 @@ def test_differences_are_those_of_the_patches_weighed():
     rows, columns = patches(level, 2)
     inner = (rows > 2) & (rows < SIDE - 3)
     nnf = NearestNeighbourField(rows[inner], columns[inner], rows[inner], np.minimum(columns[inner] + 20, SIDE - 3))
-    search = PatchSearch(nnf, level, 2)
-    search(level.smooth[level.hole], rng)
+    matches = Matches([nnf], [level])
+    search = PatchSearch(matches, 2)
+    search(level.smooth[level.hole], [rng])
+    matches.store()
     for k in range(0, len(nnf.rows), 37):
         cut = [np.s_[r - 2 : r + 3, c - 2 : c + 3] for r, c in ((nnf.rows[k], nnf.columns[k]), (nnf.source_rows[k], nnf.source_columns[k]))]
         apart = ((level.smooth[cut[0]] - level.colour[cut[1]]) ** 2).sum(axis=2)
         assert abs((apart.ravel() * search.weight[k, :, 0]).sum() - nnf.difference[k]) < 1e-5
     before = nnf.difference.copy()
-    search(level.smooth[level.hole], rng)
+    search(level.smooth[level.hole], [rng])
+    matches.store()
     assert (nnf.difference <= before + 1e-6).all() and (nnf.difference < before - 1e-3).any()
     assert level.centres[nnf.source_rows, nnf.source_columns].all()
 
@@ -232,20 +267,22 @@ def test_what_was_found_is_not_looked_for_again(monkeypatch):
     """Neither with the same bytes nor for the same nothing; another context is another question; room is bounded."""
     asked = []
 
-    def counted(*given):
-        asked.append(given)
-        return inpaint_exemplar(*given)
+    def counted(holes, effort):
+        asked.extend(holes)
+        return inpaint_exemplars(holes, effort)
 
-    monkeypatch.setattr(module, "inpaint_exemplar", counted)
+    monkeypatch.setattr(module, "inpaint_exemplars", counted)
     monkeypatch.setattr(module, "patch_cache", ArrayCache())
     given = made(checks(5))
-    first, second = (module.inpaint_exemplar_cached(Hole(*given, LONG_SIDE)) for _ in range(2))
+    cached = lambda *holes: module.inpaint_exemplars_cached(holes)
+    (first,), (second,) = (cached(Hole(*given, LONG_SIDE)) for _ in range(2))
     assert len(asked) == 1
-    assert first.tobytes() == second.tobytes() == inpaint_exemplar(Hole(*given, LONG_SIDE)).tobytes()
+    assert len(cached(Hole(*given, LONG_SIDE), Hole(*given, LONG_SIDE))) == 2 and len(asked) == 1
+    assert first.tobytes() == second.tobytes() == inpaint_exemplars([Hole(*given, LONG_SIDE)])[0].tobytes()
     given[0][-1, -1] += 0.01
-    module.inpaint_exemplar_cached(Hole(*given, LONG_SIDE))
+    cached(Hole(*given, LONG_SIDE))
     assert len(asked) == 2
-    module.inpaint_exemplar_cached(Hole(*given, 2 * LONG_SIDE))
+    cached(Hole(*given, 2 * LONG_SIDE))
     assert len(asked) == 3
     module.patch_cache.room = 0
     module.patch_cache.keep(b"", first)
