@@ -285,12 +285,12 @@ class Voting:
         fourfold = np.repeat(weight[:, None], 4, axis=1)
         place = np.append(matches.pixel(*matches.place), 0)
         result = filled.copy()
-        for which, patch, step in self.groups:
-            at = place.take(patch)
-            at += step
-            taken = self.colour.take(at, axis=0, mode="clip")  # where there is no patch the place means nothing
-            taken *= fourfold.take(patch, axis=0)
-            total = taken.sum(axis=0)
+        for which, patches_over, steps in self.groups:
+            total = np.zeros((len(which), 4), np.float32)
+            for patch, step in zip(patches_over, steps, strict=True):  # one at a time, so that what is taken stays in the cache
+                taken = self.colour.take(place.take(patch) + step, axis=0, mode="clip")  # without a patch the place means nothing
+                taken *= fourfold.take(patch, axis=0)
+                total += taken
             voted = total[:, 3] > 0
             result[which[voted]] = total[voted, :3] / total[voted, 3:]
         return result

@@ -118,9 +118,9 @@ def _synthesis_steps(image: LayeredDepthImage, jump: np.ndarray, hidden_width: f
 def _smooth_along(far: np.ndarray, seeds: np.ndarray, threshold: float, rounds: int = 6) -> np.ndarray:
     """Averages the farther side's disparity along silhouettes, within one surface: single far pixels are often mixed."""
     r, c = np.nonzero(seeds)
+    padded = np.pad(np.where(seeds, far, np.float32(np.inf)), 1, constant_values=np.inf)
     for _ in range(rounds):
-        padded = np.pad(np.where(seeds, far, np.float32(np.inf)), 1, constant_values=np.inf)
-        centre = far[r, c]
+        centre = padded[r + 1, c + 1]
         total, count = np.zeros_like(centre), np.zeros_like(centre)
         for dr in range(3):
             for dc in range(3):
@@ -128,8 +128,9 @@ def _smooth_along(far: np.ndarray, seeds: np.ndarray, threshold: float, rounds: 
                 same = np.abs(value - centre) <= 2 * threshold
                 total += np.where(same, value, 0)
                 count += same
-        far = far.copy()
-        far[r, c] = total / count
+        padded[r + 1, c + 1] = total / count
+    far = far.copy()
+    far[r, c] = padded[r + 1, c + 1]
     return far
 
 
