@@ -36,7 +36,7 @@ class KnownDepth:
     known: np.ndarray  # (h, w) bool: a number that is neither zero nor anything below
     far: np.ndarray  # (h, w) bool: infinitely far
     zero: np.ndarray  # (h, w) bool
-    settled: np.ndarray  # (h, w) bool: unknown whatever the photo shows: told by the user, or black bars
+    settled: np.ndarray  # (h, w) bool: unknown whatever the photo shows: given by the user, or black bars
     notes: tuple[str, ...]
 
     @cached_property
@@ -51,7 +51,7 @@ def find_unknown(raw: RawDepth, settings: DepthSettings) -> KnownDepth:
     settled = np.zeros(values.shape, bool)
     if raw.unknown is not None and raw.unknown.any():
         notes.append("transparent or masked pixels are unknown")
-    for number in told_unknown(settings):
+    for number in given_unknown(settings):
         settled |= np.isclose(values, np.float32(number), rtol=1e-6, atol=0, equal_nan=True)
     framed = _letterbox(values)
     if framed.any():
@@ -88,7 +88,7 @@ def sample(values: np.ndarray, where: np.ndarray, most: int = 200_000) -> np.nda
     return some if len(some) >= FEWEST or step == 1 else values[where]
 
 
-def told_unknown(settings: DepthSettings) -> list[float]:
+def given_unknown(settings: DepthSettings) -> list[float]:
     """The numbers that the user calls unknown."""
     words = settings.depth_unknown.replace(";", ",").replace(" ", ",").split(",")
     try:

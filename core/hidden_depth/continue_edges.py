@@ -142,10 +142,10 @@ def continue_edges(
     for number, chunk in enumerate(chunks):
         start = number * network.runs
 
-        def told(run: int, part: float, start=start) -> None:
+        def report(run: int, part: float, start=start) -> None:
             step((start + run + part) / (len(chunks) * network.runs))
 
-        for met, plan in zip(chunk, _plan(network, chunk, scale, told), strict=True):
+        for met, plan in zip(chunk, _plan(network, chunk, scale, report), strict=True):
             paths += [moved for path in plan if (moved := on_canvas(path, met.region, met.ends, scale)) is not None]
     return paths
 

@@ -250,7 +250,7 @@ def reading_layers(name: object, failures: tuple[type[Exception], ...], how: str
         raise damaged(name, how) from None
 
 
-def told(notes: Iterable[str]) -> tuple[str, ...]:
+def bounded_notes(notes: Iterable[str]) -> tuple[str, ...]:
     """Notes without repetitions, a bounded number of them."""
     every = list(dict.fromkeys(notes))
     if len(every) > MOST_NOTES:

@@ -21,6 +21,7 @@ from .layer_file import (
     PHOTO_NAMES,
     FileLayer,
     LayerFile,
+    bounded_notes,
     composite,
     highest_disparity,
     kept_small,
@@ -28,7 +29,6 @@ from .layer_file import (
     named_once,
     of_one_kind,
     reading_layers,
-    told,
     with_planes,
 )
 from .metadata import NAMESPACE, as_text, group_of_depth, group_of_masks, with_text
@@ -90,8 +90,8 @@ def write_open_raster(file: LayerFile, out: BinaryIO) -> None:
         add("mergedimage.png", encode_png(merged, True, merged.dtype == np.uint16))
         small = thumbnail(merged, THUMBNAIL_SIDE)
         add("Thumbnails/thumbnail.png", encode_png(small if small.dtype == np.uint8 else (small >> 8).astype(np.uint8)))
-        told_of = f'xmlns:photo-diorama="{NAMESPACE}" photo-diorama:layers={quoteattr(as_text(file))}'
-        head = f'<image version="0.0.3" w="{width}" h="{height}" xres="72" yres="72" {told_of}>'
+        about = f'xmlns:photo-diorama="{NAMESPACE}" photo-diorama:layers={quoteattr(as_text(file))}'
+        head = f'<image version="0.0.3" w="{width}" h="{height}" xres="72" yres="72" {about}>'
         add(
             "stack.xml", "\n".join(["<?xml version='1.0' encoding='UTF-8'?>", head, "<stack>", *stack, "</stack>", "</image>", ""]).encode()
         )
@@ -133,7 +133,7 @@ def _read(data: BinaryIO, name: str) -> LayerFile:
         raise DioramaError(f"{name} has no layers; export it with them.", Kind.UNUSABLE_FILE)
     text = image.attributes.get(f"{NAMESPACE} layers", "")
     file = with_planes(with_text(LayerFile((height, width), None, tuple(layers), notes=tuple(notes)), text))
-    return replace(file, layers=tuple(of_one_kind(list(file.layers))), notes=told([*file.notes, *named_once(file.layers)]))
+    return replace(file, layers=tuple(of_one_kind(list(file.layers))), notes=bounded_notes([*file.notes, *named_once(file.layers)]))
 
 
 def _held(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> bytes:
@@ -189,8 +189,8 @@ def _layer(
     name: str,
     notes: list[str],
 ) -> FileLayer:
-    told_of = element.attributes
-    called, source = told_of.get("name", "")[:200], told_of.get("src", "")
+    attributes = element.attributes
+    called, source = attributes.get("name", "")[:200], attributes.get("src", "")
     if source not in files:
         raise DioramaError(f'{name} lacks the picture of its layer "{called}"; save it again as OpenRaster.', Kind.UNUSABLE_FILE)
     colour = decode_picture(_held(archive, files[source], MOST_PICTURE), f'the layer "{called}" of {name}')

@@ -154,7 +154,7 @@ class _Transfer:
         with file:
             file.seek(have)
             file.truncate()
-            told = 0.0
+            last_report = 0.0
             for chunk in stream:
                 if chunk is not None:
                     have += len(chunk)
@@ -164,16 +164,16 @@ class _Transfer:
                         raise _SourceFailed(f"sends more than the {self.wanted.most:,} bytes expected")
                     with writing(self.part):
                         append(file, chunk)
-                if chunk is None or time.monotonic() - told > TICK or have == total:
+                if chunk is None or time.monotonic() - last_report > TICK or have == total:
                     self._tell(have, total)
-                    told = time.monotonic()
+                    last_report = time.monotonic()
             with writing(self.part):
                 os.fsync(file.fileno())
         if have < (total or self.wanted.least):
             raise _Interrupted(f"cut the connection after {have:,} of {total or self.wanted.least:,} bytes")
 
     def _begin(self, answer: "_Answer", have: int) -> tuple[int, int | None]:
-        """Reads the answer's head; returns the offset at which its body begins and the file's length, if told."""
+        """Reads the answer's head; returns the offset at which its body begins and the file's length, where it is given."""
         headers = answer.headers
         if headers.get("Content-Encoding", "identity").lower() != "identity":
             raise _SourceFailed("sends the file compressed, which was not asked for")

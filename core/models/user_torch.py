@@ -139,9 +139,9 @@ def check() -> None:
     folder = preferred()
     if folder is not None and "torch" not in sys.modules:
         read_build(folder)
-    told = conflict()
-    if told:
-        raise DioramaError(told)
+    problem = conflict()
+    if problem:
+        raise DioramaError(problem)
 
 
 def _share_arrays(torch, numpy) -> bool:

@@ -39,12 +39,12 @@ def near_probability(
     side = (band.distance > 0).astype(np.float32)
     held = ~open_ & (band.fade > 0) & (np.abs(band.distance) < (WIDTH + 4) * scale)
     where = np.flatnonzero(open_)
-    told = np.clip(colours.log_ratio(lab, where), -MOST_RATIO, MOST_RATIO) + band.distance.ravel()[where] / (DISTANCE_PULL * scale)
-    told = 1 / (1 + np.exp(-told.astype(np.float64)))
+    prior = np.clip(colours.log_ratio(lab, where), -MOST_RATIO, MOST_RATIO) + band.distance.ravel()[where] / (DISTANCE_PULL * scale)
+    prior = 1 / (1 + np.exp(-prior.astype(np.float64)))
     weight = _link_weights(band, lab, scale, boundary)
     result = side.copy()
     system = links_of(where, open_.shape, weight, open_ | held)
-    result.ravel()[where] = solve(system, side.ravel(), told, PULL, ITERATIONS, TOLERANCE)
+    result.ravel()[where] = solve(system, side.ravel(), prior, PULL, ITERATIONS, TOLERANCE)
     return result, open_
 
 

@@ -103,14 +103,14 @@ def _stepped(disparity: np.ndarray, band: RidgeBand, near: np.ndarray) -> np.nda
     moved = (near != (band.distance > 0)) & (np.abs(band.distance) <= WIDTH * scale)
     open_ = (on_ramp | moved) & (band.fade > 0)
     where = np.flatnonzero(open_)
-    label, told = near.ravel(), np.where(near, band.near, band.far).ravel()[where].astype(np.float64)
+    label, prior = near.ravel(), np.where(near, band.near, band.far).ravel()[where].astype(np.float64)
 
     def same_side(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return (label[a] == label[b]).astype(np.float64)
 
     links = links_of(where, near.shape, same_side, np.ones(near.shape, bool))
     result = disparity.copy()
-    solved = solve(links, disparity.ravel(), told, PLATEAU_PULL, ITERATIONS, TOLERANCE)
+    solved = solve(links, disparity.ravel(), prior, PLATEAU_PULL, ITERATIONS, TOLERANCE)
     fade = band.fade.ravel()[where]
     result.ravel()[where] += fade * (solved - disparity.ravel()[where])
     return result

@@ -19,7 +19,7 @@ from ..scene.root import find_root
 INTERVAL = 0.5
 """Seconds between two looks at a file."""
 PATIENCE = 20
-"""Looks after which a file that cannot be read is told of: until then somebody may still be writing it."""
+"""Looks after which a file that cannot be read is reported; until then somebody may still be writing it."""
 MOST_FILES = 1000
 
 Stamp = tuple[tuple[str, int, int], ...]

@@ -86,16 +86,16 @@ def crops(view: View, first: np.ndarray) -> list[dict[str, np.ndarray]]:
         if not region.context.any() or (known[region.window] & region.synthesis).sum() < FEWEST:
             continue
         crop, ends = crop_of(region, image, unit, seen.of(region), 1), at_ends.get(id(region), [])
-        told = known[region.window] & region.synthesis
-        edge = near_sides(value[region.window], told, image.threshold)
+        known_there = known[region.window] & region.synthesis
+        edge = near_sides(value[region.window], known_there, image.threshold)
         goes_on = that_go_on(edge, ends)
         bits = ((EDGE, crop.seen_edge), (CONTEXT, crop.context), (SYNTHESIS, crop.synthesis), (TARGET, goes_on),
-                (OTHER, edge & ~goes_on), (KNOWN, told))  # fmt: skip
+                (OTHER, edge & ~goes_on), (KNOWN, known_there))  # fmt: skip
         flags = sum(np.where(mask, bit, 0) for bit, mask in bits).astype(np.uint8)
         rows = [(*end.pixel, *end.away, end.near, end.far) for end in ends]
         result.append({
             "depth": np.where(crop.context, crop.depth, 0).astype(np.float32),
-            "true": np.where(told, unit.depth(value[region.window]), 0).astype(np.float32),
+            "true": np.where(known_there, unit.depth(value[region.window]), 0).astype(np.float32),
             "flags": flags, "ends": np.array(rows, np.float32).reshape(-1, 6),
         })  # fmt: skip
     return result
