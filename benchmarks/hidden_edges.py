@@ -22,7 +22,7 @@ sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "training" / "inpaint_struc
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 from collect_crops import all_truth, near_sides, that_go_on  # noqa: E402  imports the package first
-from hidden_depth import FEWEST, errors, fill  # noqa: E402
+from hidden_depth import MIN_PIXELS, errors, fill  # noqa: E402
 from planes import made_planes  # noqa: E402
 from views import read_view, torn, truth  # noqa: E402
 
@@ -115,7 +115,7 @@ def main() -> None:
         image = torn(view, layers)
         found = disocclude(image, layers.hidden_width)
         true, known = truth(view, image, found) if found else (None, np.zeros(0))
-        if known.sum() < FEWEST:
+        if known.sum() < MIN_PIXELS:
             continue
         value, has_truth = all_truth(view, image, found)
         found = absorb_islands(image, found)

@@ -41,7 +41,7 @@ Progress = Callable[[str, float], None]
 """Called with what is being done and the fraction of the whole that is done; raises Cancelled to stop."""
 
 
-MOST_BORDER = 0.25
+MAX_BORDER = 0.25
 """What the option border allows."""
 
 
@@ -166,7 +166,7 @@ def wide_enough(layers: LayerSettings, scene: SceneSettings, camera: Camera) -> 
     move = MOVES[scene.camera_move]
     length = Length(scene.frames / 24, scene.move_easing, move.closed or scene.move_loop, scene.move_seed)
     needed = border_needed(move, length, scene.move_amount, camera.focal_px / max(camera.width, camera.height))
-    return replace(layers, border=min(max(layers.border, needed), MOST_BORDER))
+    return replace(layers, border=min(max(layers.border, needed), MAX_BORDER))
 
 
 def find_original(

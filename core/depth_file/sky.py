@@ -13,7 +13,7 @@ SMALLEST, SLIVER = 0.02, 0.001
 """Smallest part of the picture that a sky without distances has, and of its other pieces at the top; smaller regions are holes."""
 REPORTED = 0.05
 """The smallest part of the picture at which an unknown region that may be sky is reported."""
-FEWEST = 64
+MIN_SAMPLES = 64
 """Fewest known samples that a region can be compared with."""
 FARTHER, FARTHEST = 0.15, 0.05
 """Three quarters of a sky lie among this part of what is known that the network sees farthest; the second where the photo is asked too."""
@@ -63,7 +63,7 @@ def sky_of_unknown(distances: np.ndarray, known: np.ndarray, unknown: np.ndarray
     step = max(1, max(distances.shape) // SIDE)
     gap, where = unknown[::step, ::step], known[::step, ::step]
     regions = regions_at_the_top(gap, SMALLEST)
-    if not regions or (colour is not None and where.sum() < FEWEST):
+    if not regions or (colour is not None and where.sum() < MIN_SAMPLES):
         return np.zeros_like(unknown)
     if colour is not None:
         inverse = np.where(where, 1 / np.maximum(distances[::step, ::step], 1e-9), 0)
@@ -88,7 +88,7 @@ def seen_nearer(far: np.ndarray, known: np.ndarray, colour: np.ndarray) -> bool:
     """Whether the network sees the infinite pixels nearer than half of what is known, so that they are holes."""
     step = max(1, max(far.shape) // SIDE)
     gap, where = far[::step, ::step], known[::step, ::step]
-    if not gap.any() or where.sum() < FEWEST:
+    if not gap.any() or where.sum() < MIN_SAMPLES:
         return False
     seen = _at_size(seen_by_network(colour), gap.shape)
     return bool(np.median(seen[gap]) > np.median(seen[where]))

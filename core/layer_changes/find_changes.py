@@ -20,7 +20,7 @@ from .new_surfaces import Named, surface_of
 from .registration import Placement, place
 from .same_photo import another_photo, check_options, check_photo, is_of_others_pixels
 
-MOST_ADDED = 40
+MAX_ADDED = 40
 """Surfaces that a diorama takes from files."""
 
 
@@ -227,8 +227,8 @@ def _take_new(found: _Gathered, theirs: dict[str, FileLayer], unchanged: set[str
         if not layer.visible and was is None:
             found.summary.append(f"{layer.name} is switched off and left out")
             continue
-        if was is None and len(added) >= MOST_ADDED:
-            raise DioramaError(f"{found.name} adds more than {MOST_ADDED} layers; merge some of them.")
+        if was is None and len(added) >= MAX_ADDED:
+            raise DioramaError(f"{found.name} adds more than {MAX_ADDED} layers; merge some of them.")
         colour, depth = _brought(found, layer)
         number = was.number if was else 1 + max((each.number for each in added.values()), default=0)
         named = Named(number, layer.name.strip()[:48] or "layer", found.name)

@@ -13,7 +13,7 @@ CANVAS = re.compile(r" canvas (\d{1,6}) (\d{1,6})\b")
 NAME = re.compile(r" named ([\w.%~-]{1,1000})")
 MADE_OF = re.compile(r" photo ([0-9a-f]{16}) surfaces ([0-9a-f]{16})(?: options ([\w.=,+-]{0,2000});)?")
 """The semicolon tells that nothing was cut off: GIMP keeps 255 letters of a name."""
-MOST_TEXT = 4000
+MAX_TEXT = 4000
 NAMESPACE = "https://example.org/photo-diorama/1.0/"
 
 
@@ -44,7 +44,7 @@ def with_text(file: LayerFile, text: str) -> LayerFile:
     """The file with what `as_text` wrote; where that was lost, the photo's own layer tells its frame."""
     found = FRAME.search(text)
     groups = (each.groups[0] for each in file.layers if each.groups)
-    kept = next((each[:MOST_TEXT] for each in groups if each.startswith(f"{INVENTED}, ") and MADE_OF.search(each[:MOST_TEXT])), "")
+    kept = next((each[:MAX_TEXT] for each in groups if each.startswith(f"{INVENTED}, ") and MADE_OF.search(each[:MAX_TEXT])), "")
     if found is None:
         frame = frame_by_photo(file.layers)
         if frame is not None and (canvas := CANVAS.search(kept)):

@@ -36,7 +36,7 @@ from .layer_file import placed as placed_in
 from .pictures import decode_picture, encode_png
 
 INDEX = "layers.json"
-MOST_INDEX_BYTES, MOST_LAYERS = 1 << 20, 500
+MAX_INDEX_BYTES, MAX_LAYERS = 1 << 20, 500
 TOP = 65535
 
 
@@ -111,7 +111,7 @@ def read_folder(folder: Path) -> LayerFile:
     if not index.is_file():
         return _without_index(folder)
     try:
-        data = read_regular(index, MOST_INDEX_BYTES)
+        data = read_regular(index, MAX_INDEX_BYTES)
         contents = json.loads((data or b"").decode("utf-8"))
         width, height = (_whole_number(n) for n in contents["canvas"])
         entries = [dict(each) for each in contents["layers"]]
@@ -132,7 +132,7 @@ def read_folder(folder: Path) -> LayerFile:
         raise DioramaError(f"{index} cannot be read ({error.strerror or error}); check its permissions.") from None
     except (ValueError, KeyError, TypeError, RecursionError, AttributeError):
         raise damaged(index, "export the layers again") from None
-    if not 0 < width * height <= MAX_PIXELS or min(width, height) < 1 or not entries or len(entries) > MOST_LAYERS:
+    if not 0 < width * height <= MAX_PIXELS or min(width, height) < 1 or not entries or len(entries) > MAX_LAYERS:
         raise damaged(index, "export the layers again")
     if white is not None and not 0 < white < 1e12:
         white = None
@@ -238,8 +238,8 @@ def _without_index(folder: Path) -> LayerFile:
     pictures = sorted(files, key=_by_name)
     if not pictures:
         raise DioramaError(f"{folder} holds no pictures of layers; name a folder of PNGs.", Kind.UNUSABLE_FILE)
-    if len(pictures) > MOST_LAYERS:
-        raise DioramaError(f"{folder} holds {len(pictures)} pictures, more than {MOST_LAYERS} layers; name a folder of layers alone.")
+    if len(pictures) > MAX_LAYERS:
+        raise DioramaError(f"{folder} holds {len(pictures)} pictures, more than {MAX_LAYERS} layers; name a folder of layers alone.")
     planes, lone = _planes_among(pictures)
     layers: list[FileLayer] = []
     canvas: tuple[int, int] | None = None

@@ -25,7 +25,7 @@ CHUNK = 256 * 1024  # bytes
 TICK = 0.1  # [s] between calls of progress while nothing arrives, so that a cancel is felt at once
 SLOWEST = 256  # bytes per second; a server below it has stalled, however regularly its bytes drip
 HEADWAY = 1 << 20  # bytes of headway after which the count of failures begins anew
-LONGEST_PAUSE = 30.0  # [s] between attempts
+MAX_PAUSE = 30.0  # [s] between attempts
 
 
 class WrongContent(Exception):
@@ -106,7 +106,7 @@ def _fetch_from(
         failures += 1
         if failures >= patience.attempts:
             raise _SourceFailed(f"{reason} ({failures} attempts)")
-        until = time.monotonic() + min(patience.pause * 2 ** (failures - 1), LONGEST_PAUSE)
+        until = time.monotonic() + min(patience.pause * 2 ** (failures - 1), MAX_PAUSE)
         while (left := until - time.monotonic()) > 0:
             progress(transfer.fraction, f"{host} {reason}; trying again")
             time.sleep(min(TICK, left))

@@ -12,7 +12,7 @@ from .join_ends import join_ends
 from .ramps import REFERENCE_SIDE, Ramps, without_slopes
 from .random_walker import WIDTH, near_probability
 
-SOFT, LEAST_SOFT = 12.0, 5.0
+SOFT, MIN_SOFT = 12.0, 5.0
 """Median width of ramps from which depth counts as estimated: px at a long side of 960 (stereo has 5.5, sensors 4.6, phones 4 to 8,
 the built-in network 15 to 35), and px of the map itself at least, as every small map blurs a little."""
 LABEL_SMOOTHING = 2.0
@@ -26,7 +26,7 @@ ITERATIONS, TOLERANCE = 80, 1e-4
 
 def is_soft(ramps: Ramps, shape: tuple[int, int]) -> bool:
     """Whether a map of `shape` (h, w) with these ramps was estimated, not measured."""
-    return len(ramps) > 0 and float(np.median(ramps.width)) > max(SOFT * max(shape) / REFERENCE_SIDE, LEAST_SOFT)
+    return len(ramps) > 0 and float(np.median(ramps.width)) > max(SOFT * max(shape) / REFERENCE_SIDE, MIN_SOFT)
 
 
 def step_at_silhouettes(

@@ -20,7 +20,7 @@ from ...core.settings import Settings
 LOOK_AGAIN = 0.2
 """Seconds between two checks whether a thumbnail is ready."""
 SCALE, LETTERS = 10.0, 38
-MOST = 8
+MAX_KEPT = 8
 """Largest number of thumbnails that are kept."""
 
 _previews = None
@@ -67,7 +67,7 @@ def _look(photo: Path, depth: Path | None, settings: Settings) -> Shown:
     stamps = tuple(path.stat().st_mtime_ns for path in (photo, depth) if path is not None)
     key = (str(photo), str(depth), stamps, settings.photo, settings.depth)
     if key not in _shown:
-        while len(_shown) >= MOST:
+        while len(_shown) >= MAX_KEPT:
             _forget(next(iter(_shown)))
         _shown[key] = Shown()
         Thread(target=_read, args=(_shown[key], photo, depth, settings), daemon=True).start()

@@ -33,7 +33,7 @@ EDGE, CONTEXT, SYNTHESIS, TARGET, OTHER, KNOWN = 1, 2, 4, 8, 16, 32
 edges, and where the truth is known."""
 MEETING = 3
 """A true edge that comes this near to the end of a seen one, in pixels, goes on with it."""
-FEWEST = 40
+MIN_PIXELS = 40
 """Crops in which fewer synthesis pixels have a known truth are left out."""
 
 
@@ -83,7 +83,7 @@ def crops(view: View, first: np.ndarray) -> list[dict[str, np.ndarray]]:
     unit, result = unit_of(image), []
     at_ends = {id(met.region): met.ends for met in junctions(image, seen, regions, 1)}
     for region in regions:
-        if not region.context.any() or (known[region.window] & region.synthesis).sum() < FEWEST:
+        if not region.context.any() or (known[region.window] & region.synthesis).sum() < MIN_PIXELS:
             continue
         crop, ends = crop_of(region, image, unit, seen.of(region), 1), at_ends.get(id(region), [])
         known_there = known[region.window] & region.synthesis
