@@ -4,7 +4,7 @@
 
 Counts what came out: every photo must have one record that counts and, where it is sound, one whole .blend; nothing may be lost or made
 twice but for what a kill struck between its record and its place. Prints what docs/hardening.md says. Linux; a disk that is full is a
-tmpfs, which needs the rights to mount one, else that fault is left out and told.
+tmpfs, which needs the rights to mount one, else that fault is left out, with a note.
 """
 
 import argparse

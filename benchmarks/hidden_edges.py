@@ -22,7 +22,7 @@ sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "training" / "inpaint_struc
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 from collect_crops import all_truth, near_sides, that_go_on  # noqa: E402  imports the package first
-from hidden_depth import FEWEST, errors, fill  # noqa: E402
+from hidden_depth import MIN_PIXELS, errors, fill  # noqa: E402
 from planes import made_planes  # noqa: E402
 from views import read_view, torn, truth  # noqa: E402
 
@@ -115,9 +115,9 @@ def main() -> None:
         image = torn(view, layers)
         found = disocclude(image, layers.hidden_width)
         true, known = truth(view, image, found) if found else (None, np.zeros(0))
-        if known.sum() < FEWEST:
+        if known.sum() < MIN_PIXELS:
             continue
-        value, told = all_truth(view, image, found)
+        value, has_truth = all_truth(view, image, found)
         found = absorb_islands(image, found)
         seen = see_edges(image, found)
         met = [
@@ -127,12 +127,14 @@ def main() -> None:
         asked, close = np.zeros(found.hidden.shape, bool), np.zeros(found.hidden.shape, bool)
         trues = []
         for region, ends, _ in met:
-            within = grown(_pixels([end.pixel for end in ends], region.synthesis.shape), REACH) & region.synthesis & told[region.window]
+            within = (
+                grown(_pixels([end.pixel for end in ends], region.synthesis.shape), REACH) & region.synthesis & has_truth[region.window]
+            )
             close[region.window] |= within
-            torn_there = near_sides(value[region.window], told[region.window] & region.synthesis, image.threshold)
+            torn_there = near_sides(value[region.window], has_truth[region.window] & region.synthesis, image.threshold)
             trues.append(that_go_on(torn_there, ends))
             asked[region.window] |= trues[-1] & within
-        true_edges = near_sides(value, told & found.hidden, image.threshold)
+        true_edges = near_sides(value, has_truth & found.hidden, image.threshold)
         ways = {"none": [], "straight": [straight(crop, ends) for _, ends, crop in met]}
         if network is not None:
             answers = built_in_edge_network.answers(network, [crop for *_, crop in met])
@@ -146,7 +148,7 @@ def main() -> None:
             tiles.append(
                 drawn(after.disparity, found.hidden, image, _pixels([pixel for path in paths for pixel in path.near], image.shape))
             )
-            made = near_sides(after.disparity, told & found.hidden, image.threshold) & close
+            made = near_sides(after.disparity, has_truth & found.hidden, image.threshold) & close
             edges[name] = edges.get(name, 0) + np.array(edge_figures(made, true_edges, asked), float)
             if paths or name == "none":
                 filled = fill(image, learned.choose_surfaces(image, after, choice))
@@ -156,7 +158,7 @@ def main() -> None:
                 rows.setdefault(name, []).append([*figures, *near, len(paths)])
             else:
                 rows.setdefault(name, []).append(rows["none"][-1])
-        sheet.append(np.hstack([*tiles, drawn(value, found.hidden & told, image, true_edges)]))
+        sheet.append(np.hstack([*tiles, drawn(value, found.hidden & has_truth, image, true_edges)]))
     if given.sheet:
         width = max(row.shape[1] for row in sheet)
         cv2.imwrite(str(given.sheet), np.vstack([np.pad(row, ((0, 4), (0, width - row.shape[1]), (0, 0))) for row in sheet]))

@@ -23,7 +23,7 @@ class DepthThumbnail:
     """What a person sees of a depth map."""
 
     pixels: np.ndarray  # (h, 2 w, 3) or (2 h, w, 3) uint8 sRGB: the photo, and beside or below it its depth in false colours
-    told: str  # what the depth was taken for
+    description: str  # what the depth was taken for
     unsure: bool
     sky: str  # as `Sky.taken`
     metric: bool

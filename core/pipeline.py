@@ -41,7 +41,7 @@ Progress = Callable[[str, float], None]
 """Called with what is being done and the fraction of the whole that is done; raises Cancelled to stop."""
 
 
-MOST_BORDER = 0.25
+MAX_BORDER = 0.25
 """What the option border allows."""
 
 
@@ -152,10 +152,10 @@ def build_diorama(
     if kept is not None:
         kept.make_room(files)
     give_back()
-    return Diorama(photo, origin, depth, original, image, mesh, edges, step.seconds, inpainted, _told(layers, settings.inpaint))
+    return Diorama(photo, origin, depth, original, image, mesh, edges, step.seconds, inpainted, _changed_options(layers, settings.inpaint))
 
 
-def _told(*parts: LayerSettings | InpaintSettings) -> tuple[tuple[str, str], ...]:
+def _changed_options(*parts: LayerSettings | InpaintSettings) -> tuple[tuple[str, str], ...]:
     return tuple((f.name, str(getattr(part, f.name))) for part in parts for f in fields(part) if getattr(part, f.name) != f.default)
 
 
@@ -166,7 +166,7 @@ def wide_enough(layers: LayerSettings, scene: SceneSettings, camera: Camera) -> 
     move = MOVES[scene.camera_move]
     length = Length(scene.frames / 24, scene.move_easing, move.closed or scene.move_loop, scene.move_seed)
     needed = border_needed(move, length, scene.move_amount, camera.focal_px / max(camera.width, camera.height))
-    return replace(layers, border=min(max(layers.border, needed), MOST_BORDER))
+    return replace(layers, border=min(max(layers.border, needed), MAX_BORDER))
 
 
 def find_original(
@@ -204,8 +204,8 @@ def bring_depth(step: Steps, photo_path, depth_path, settings: Settings, models)
 def _in_metres(depth: DepthMap, camera: Camera, settings: DepthSettings) -> DepthMap:
     """The depth scaled so that the known line has its length."""
     scale = length_of(line_from(settings.known_line, camera), depth.disparity, camera) / settings.known_length
-    told = f"{depth.source}; in metres by a line of {settings.known_length:g} m"
-    return replace(depth, disparity=(depth.disparity * np.float32(scale)), metric=True, source=told)
+    source = f"{depth.source}; in metres by a line of {settings.known_length:g} m"
+    return replace(depth, disparity=(depth.disparity * np.float32(scale)), metric=True, source=source)
 
 
 def _with_albedo(mesh: LayeredMesh, image, matte, photo: Photo, settings: MeshSettings) -> LayeredMesh:

@@ -79,14 +79,14 @@ def _sockets(group: bpy.types.NodeTree) -> None:
     add("Shader", in_out="OUTPUT", socket_type="NodeSocketShader")
     add("Shader", in_out="INPUT", socket_type="NodeSocketShader", description="The photo as it is")
     add("Color", in_out="INPUT", socket_type="NodeSocketColor", description="The photo's colour")
-    told = {
+    sockets = {
         "Light": ("NodeSocketVector", "Light on open ground, or an open wall: what the photo's red, green and blue are divided by"),
         "Ground Normal": ("NodeSocketVector", "The ground's normal in the diorama's axes, or a wall's"),
         "Strength": ("NodeSocketFloat", "How dark shadows are: 0 leaves the photo as it is"),
         "Reflection": ("NodeSocketFloat", "How much the ground reflects, like polished or wet ground"),
         "Roughness": ("NodeSocketFloat", "How blurred the reflection is"),
     }
-    for name, (kind, help) in told.items():
+    for name, (kind, help) in sockets.items():
         socket = add(name, in_out="INPUT", socket_type=kind, description=help)
         if kind == "NodeSocketFloat":
             socket.min_value, socket.max_value = 0.0, 1.0

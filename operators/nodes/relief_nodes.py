@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ...core.scene.relief import FARTHEST, KNEE, LEAST_RANGE, ORDER
+from ...core.scene.relief import FARTHEST, KNEE, MIN_RANGE, ORDER
 
 GROUP_NAME, GROUP_KEY, GROUP_VERSION = "Photo Diorama Relief", "photo_diorama_relief_group", 1
 RAY, DISPARITY, NORMAL = "ray", "disparity", "custom_normal"
@@ -270,7 +270,7 @@ def _spread(steps: _Steps, given) -> tuple:
         near, far = (given[f"{which}{end}" if which else f"{end} Distance"] for end in ("Near", "Far"))
         far_disparity = steps.math(f"{which}far", "DIVIDE", 1.0, far)
         near_disparity = steps.math(f"{which}near", "DIVIDE", 1.0, near)
-        least_range = steps.math("never inside out", "MULTIPLY", far_disparity, LEAST_RANGE)
+        least_range = steps.math("never inside out", "MULTIPLY", far_disparity, MIN_RANGE)
         near_disparity = steps.math(f"{which}near", "MAXIMUM", near_disparity, least_range)
         ends.append((near_disparity, far_disparity))
     (near_was, far_was), (near, far) = ends

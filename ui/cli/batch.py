@@ -133,7 +133,7 @@ class Batch:
                 reading = self.shared.first.reading
                 sky = reading.sky.taken if reading.sky else ""
                 asked = questions(not reading.sure, sky, reading.kind == "metric", window=False)
-                self.session.say(f"depth of all as of {task.photo}: {reading.told}", *(f"  {question}" for question in asked))
+                self.session.say(f"depth of all as of {task.photo}: {reading.description}", *(f"  {question}" for question in asked))
         to_do = [t for t in tasks if again or not is_done(self.records.get(t.photo), t, self.settings, self.output)]
         before = len(tasks) - len(to_do)
         self.session.say(f"{len(tasks)} photos, {before} of them done before" if before else f"{len(tasks)} photos")

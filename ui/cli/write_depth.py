@@ -159,12 +159,12 @@ def _report(session: Session, output: Path, depth: WholeDepth, ending: str, seco
     low, high = float(depth.values.min()), float(depth.values.max())
     if depth.metric:
         kind, unit = "metric depth", "mm" if ending == ".png" else "m"
-        told = f"metric depth in {'millimetres' if unit == 'mm' else 'metres'}, {low:.4g} to {high:.4g} m"
+        content = f"metric depth in {'millimetres' if unit == 'mm' else 'metres'}, {low:.4g} to {high:.4g} m"
     else:
         kind, unit = "relative disparity", "none"
-        told = f"relative disparity, larger is nearer, {TOP if ending == '.png' else 1} the nearest; it has no unit"
+        content = f"relative disparity, larger is nearer, {TOP if ending == '.png' else 1} the nearest; it has no unit"
     cut = int((depth.values * 1000 > TOP).sum()) if unit == "mm" else 0
-    session.say(f"{output}: {width}x{height}, {told}", f"  depth: {depth.source}")
+    session.say(f"{output}: {width}x{height}, {content}", f"  depth: {depth.source}")
     session.say(*(f"  {question}" for question in questions(depth.unsure, depth.sky, depth.metric, window=False)))
     session.say(f"  to use it again: --depth {output} {read_again(depth, ending)}")
     if cut:
