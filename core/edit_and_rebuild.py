@@ -13,7 +13,7 @@ from .depth.edit_depth import Change, DepthEdit, carry_edit_over, change_region
 from .depth_file.depth_for_editing import read_edited_depth
 from .layer_edits.edited_layers import LayerEdits
 from .layers.parts import Parts
-from .pipeline import Diorama, Progress, StageCache, build_diorama, find_original, silent
+from .pipeline import Diorama, Edits, Progress, StageCache, build_diorama, find_original, silent
 from .settings import Settings
 from .silhouettes.select_thing import Scene
 
@@ -102,6 +102,5 @@ def finish(source: Source, edit: DepthEdit, build: bool, progress: Progress) -> 
 
 def build_from(source: Source, edit: DepthEdit | None, progress: Progress) -> Diorama:
     """The diorama of a source with an edited depth."""
-    return build_diorama(
-        source.photo, source.depth, source.settings, progress, source.kept, source.models, edit, source.parts, source.layer_edits
-    )
+    edits = Edits(edit, source.parts, source.layer_edits)
+    return build_diorama(source.photo, source.depth, source.settings, progress, source.kept, source.models, edits)
