@@ -56,9 +56,9 @@ def main() -> None:
                 nearest = json.loads(root["photo_diorama_source"])["nearest_m"]
                 bpy.ops.photo_diorama.export(filepath=f"{place}/out{ending}", format=format)
                 found = read_back(f"{place}/out{ending}", track, sensor)
-                print(f"{move:11} {format:5} {told(found, track, nearest)}", flush=True)
+                print(f"{move:11} {format:5} {describe(found, track, nearest)}", flush=True)
             found = from_chan(Path(f"{place}/out.chan"), sensor * size[1] / size[0])
-            print(f"{move:11} .chan {told(found, track, nearest)}", flush=True)
+            print(f"{move:11} .chan {describe(found, track, nearest)}", flush=True)
 
 
 def read_back(file: str, track, sensor: float) -> list:
@@ -96,7 +96,7 @@ def from_chan(file: Path, height: float) -> list:
     return found
 
 
-def told(found: list, track, nearest: float) -> str:
+def describe(found: list, track, nearest: float) -> str:
     """The largest differences, in words."""
     place = max((m.translation - p.translation).length for (m, _), p in zip(found, track.places, strict=True)) / nearest
     angles = [m.to_quaternion().rotation_difference(p.to_quaternion()).angle for (m, _), p in zip(found, track.places, strict=True)]

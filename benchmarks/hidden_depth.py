@@ -32,7 +32,7 @@ from photo_diorama.core.layers.link_layers import absorb_islands, link_hidden  #
 from photo_diorama.core.layers.regions import Disocclusion, disocclude  # noqa: E402
 from photo_diorama.core.settings import HIDDEN_DEPTH, LayerSettings  # noqa: E402
 
-FEWEST = 200
+MIN_PIXELS = 200
 """Views with fewer pixels of known hidden depth are left out."""
 Guess = Callable[[LayeredDepthImage, Disocclusion], Disocclusion]
 
@@ -96,7 +96,7 @@ def main() -> None:
         image = torn(view, layers)
         found = disocclude(image, layers.hidden_width)
         true, known = truth(view, image, found) if found else (None, np.zeros(0))
-        if known.sum() < FEWEST:
+        if known.sum() < MIN_PIXELS:
             continue
         rows.setdefault("flood", []).append(errors(found.disparity[known], true[known], image.span))
         for name, guess in methods.items():

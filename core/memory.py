@@ -25,8 +25,8 @@ M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -2, -3, -8
 def free_memory() -> int | None:
     """Bytes that this process may still take: of the machine, its container and its own limit; None where unknown."""
     found = [read() for read in (_of_the_machine, _of_the_container, address_space_left)]
-    told = [number for number in found if number is not None]
-    return max(0, min(told)) if told else None
+    limits = [number for number in found if number is not None]
+    return max(0, min(limits)) if limits else None
 
 
 def _of_the_machine() -> int | None:

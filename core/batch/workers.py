@@ -233,7 +233,7 @@ class Pool:
                     break
                 if worker is None:
                     worker = self._start_worker()
-                outcome = worker.run_task(request(task), self.limits, self.stop, lambda *told, task=task: self.tell(task, *told))
+                outcome = worker.run_task(request(task), self.limits, self.stop, lambda *report, task=task: self.tell(task, *report))
                 outcomes.put((task, outcome))
                 if fresh or self._needs_restart(worker, outcome):
                     worker.kill()

@@ -15,7 +15,7 @@ WEIGHTS = Path(__file__).parents[1] / "networks" / "weights" / "embedded_depth.o
 SILHOUETTES = WEIGHTS.with_name("embedded_silhouettes.onnx")
 EDGE_SIDES = (640, 960)
 """Long sides, px, at which the network is run for silhouettes."""
-LARGEST_ENLARGEMENT = 2
+MAX_ENLARGEMENT = 2
 
 
 def estimate_built_in(colour: np.ndarray, long_side: int | None = None, mirrored: bool = True) -> np.ndarray:
@@ -48,11 +48,11 @@ def estimate_with_edges(colour: np.ndarray) -> BuiltInDepth:
     """Depth levels as `estimate_built_in`, with silhouettes from a second decoder that sees a larger input.
 
     The network's levels are right at its training size; ears, legs and hands show only at larger sizes. The photo is enlarged for
-    that, at most `LARGEST_ENLARGEMENT` times.
+    that, at most `MAX_ENLARGEMENT` times.
     """
     said = predict(colour)
     levels, shift = said["disparity"], float(said["shift"][0, 0])
-    sides = [side for side in EDGE_SIDES if side <= LARGEST_ENLARGEMENT * max(colour.shape[:2])]
+    sides = [side for side in EDGE_SIDES if side <= MAX_ENLARGEMENT * max(colour.shape[:2])]
     if not sides:
         return BuiltInDepth(levels, None, shift)
     sharp = [predict(colour, side, mirrored=False, network=load(SILHOUETTES)) for side in sides]

@@ -149,7 +149,7 @@ def _bounds(camera: Camera) -> tuple[float, float, float, float]:
     return left, left + camera.width / camera.focal_px, top, top + camera.height / camera.focal_px
 
 
-def told(factor: float, amount: float) -> str:
+def describe_framing(factor: float, amount: float) -> str:
     """One sentence about a framing for the user; "" where the photo's own lens was enough."""
     crop = 1 - 1 / factor
     if crop < 0.0005:

@@ -15,7 +15,7 @@ from ..depth_file.levels import Levels, levels_of, without_terraces
 from ..depth_file.meaning import DepthMeaning, decide_meaning
 from ..depth_file.read_file import read_raw
 from ..depth_file.sky import Sky
-from ..depth_file.unknown import extremes, sample, told_unknown
+from ..depth_file.unknown import extremes, given_unknown, sample
 from ..errors import DioramaError, reading_a_file
 from ..photo.photo import Photo
 from ..settings import DepthSettings
@@ -53,12 +53,25 @@ SKY_ON_COMMAND_LINE = {
 """Questions by `Sky.taken`."""
 
 
-def questions(unsure: bool, sky: str, metric: bool, window: bool) -> list[str]:
-    """The questions that a guessed depth asks, and how to change the guess, in the window's words or the command line's."""
-    first, second, scale = (
-        (ASK_IN_WINDOW, SKY_IN_WINDOW, SCALE_IN_WINDOW) if window else (ASK_ON_COMMAND_LINE, SKY_ON_COMMAND_LINE, SCALE_ON_COMMAND_LINE)
-    )  # fmt: skip
-    return ([first + (scale if metric else "")] if unsure else []) + ([second[sky]] if sky in second else [])
+@dataclass(frozen=True)
+class Guess:
+    """What of a depth's meaning is guessed, so that the user is asked."""
+
+    unsure: bool = False  # whether what its numbers were taken for is a guess
+    sky: str = ""  # as `Sky.taken`: how an unknown sky was taken, if that is a guess
+    metric: bool = False  # whether it is in metres: then an unsure one's unit is a guess too
+
+    @classmethod
+    def from_facts(cls, facts: dict) -> Guess:
+        """As `source_of` stores it on a scene's root; what is missing or damaged there is not asked about."""
+        return cls(facts.get("depth_unsure") is True, str(facts.get("depth_sky_taken", "")), facts.get("metric") is True)
+
+    def questions(self, window: bool) -> list[str]:
+        """The questions to the user, and how to change the guess, in the window's words or the command line's."""
+        first, second, scale = (
+            (ASK_IN_WINDOW, SKY_IN_WINDOW, SCALE_IN_WINDOW) if window else (ASK_ON_COMMAND_LINE, SKY_ON_COMMAND_LINE, SCALE_ON_COMMAND_LINE)
+        )  # fmt: skip
+        return ([first + (scale if self.metric else "")] if self.unsure else []) + ([second[self.sky]] if self.sky in second else [])
 
 
 @dataclass(frozen=True)
@@ -75,6 +88,11 @@ class DepthMap:
     steps: np.ndarray | None = None  # (2, h, w) bool: links right and down where soft depth was made a step; None: not soft
     boundary: np.ndarray | None = None  # (h, w) float32 0..1: probability of an occlusion boundary, where an estimator tells it
     normals: np.ndarray | None = None  # (h, w, 3) float32: unit, towards the camera, in its axes; 0 where unknown; None: nobody tells
+
+    @property
+    def guess(self) -> Guess:
+        """What of its meaning is guessed."""
+        return Guess(self.unsure, self.sky, self.metric)
 
     @property
     def span(self) -> float:
@@ -131,12 +149,12 @@ def read_depth(path: str | Path, settings: DepthSettings, photo: Photo | None = 
     reading = decide_meaning(raw, settings, path, None if photo is None else small_srgb(photo))
     _check_known(reading.measured, str(path))
     _check_relief(*reading.ends, str(path))
-    told = told_range(settings)
-    values, known, scaled = _inverse_or_metres(reading, told)
+    given = given_range(settings)
+    values, known, scaled = _inverse_or_metres(reading, given)
     zero_is_far = reading.zero_is_far or reading.kind == "relative" or scaled
-    taken = f"{path.name}, {'' if reading.given else 'taken for '}{reading.told}"
-    if told is not None:
-        ends = f"{told[0]:g} is the nearest number and {told[1]:g} the farthest, as told"
+    taken = f"{path.name}, {'' if reading.given else 'taken for '}{reading.description}"
+    if given is not None:
+        ends = f"{given[0]:g} is the nearest number and {given[1]:g} the farthest, as given"
         taken += "; a range is not used for metres" if reading.kind == "metric" else f"; {ends}"
     return DepthValues(
         values, known, reading.kind == "metric", zero_is_far, taken, unsure=not reading.sure, scaled=scaled,
@@ -144,7 +162,7 @@ def read_depth(path: str | Path, settings: DepthSettings, photo: Photo | None = 
     )  # fmt: skip
 
 
-def told_range(settings: DepthSettings) -> tuple[float, float] | None:
+def given_range(settings: DepthSettings) -> tuple[float, float] | None:
     """The numbers that stand for nearest and farthest, as the user gave them; None where each file has its own."""
     words = settings.depth_range.replace(",", " ").split()
     if not words or words == ["shared"]:  # which a batch replaces by numbers; a single file shares with none
@@ -160,11 +178,11 @@ def told_range(settings: DepthSettings) -> tuple[float, float] | None:
 
 def check_options(settings: DepthSettings) -> None:
     """Raises DioramaError where an option for depth files has an impossible value, also where no file needs the option."""
-    told_range(settings)
-    told_unknown(settings)
+    given_range(settings)
+    given_unknown(settings)
 
 
-def _inverse_or_metres(reading: DepthMeaning, told: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray, bool]:
+def _inverse_or_metres(reading: DepthMeaning, given: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray, bool]:
     """Metres of metric depth; else inverse depth, and whether its 1 is the near distance even where no value reaches it."""
     values, known, measured, (low, high) = reading.values, reading.known, reading.measured, reading.ends
     if reading.kind == "metric":
@@ -173,20 +191,20 @@ def _inverse_or_metres(reading: DepthMeaning, told: tuple[float, float] | None) 
         metres[reading.far] = AS_GOOD_AS_INFINITE
         return metres, known, False
     if reading.kind == "disparity":
-        if told is not None:
-            near, far = told
+        if given is not None:
+            near, far = given
             return _by_bands(lambda v, there: np.where(there, (v - far) / (near - far), 0), values, measured), known, True
         if reading.inverted:
             return _by_bands(lambda v, there: np.where(there, low + high - v, low), values, measured), known, False
         # what is infinite in inverse depth is no distance
         return values if measured.all() else np.where(measured, values, 0), measured, False
-    near, far = told or ((high, low) if reading.inverted else (low, high))
+    near, far = given or ((high, low) if reading.inverted else (low, high))
 
     def inverse(v: np.ndarray, there: np.ndarray) -> np.ndarray:
         part = np.where(there, (v - near) / (far - near), 0)
         return np.where(there, 1 / np.maximum(1 + (FARTHEST_OF_LINEAR - 1) * part, 1 / FARTHEST_OF_RELATIVE), 0)
 
-    return _by_bands(inverse, values, measured), known, told is not None
+    return _by_bands(inverse, values, measured), known, given is not None
 
 
 def _by_bands(work: Callable[[np.ndarray, np.ndarray], np.ndarray], values: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ FARTHER_THAN_ALL = 0.1
 PLANE_TRIALS, PLANE_SAMPLE, REFINEMENTS = 200, 2000, 4
 INLIER = 3 * 1.4826
 """Residuals up to so many median deviations belong to the plane (three standard deviations of normal noise)."""
-FEWEST_PIXELS = 4
+MIN_PIXELS = 4
 
 Change = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Takes disparity and mask, (h, w) float32 and bool, and returns the new disparity; the mask's outside is not looked at."""
@@ -101,7 +101,7 @@ def change_region(disparity: np.ndarray, mask: np.ndarray, change: Change, feath
 
     Raises DioramaError where the region is too small.
     """
-    if mask.sum() < FEWEST_PIXELS:
+    if mask.sum() < MIN_PIXELS:
         raise DioramaError("The region is empty or a few pixels only; paint a mask over it or select its faces first.")
     window = _window(mask, 0)
     new = change(disparity, mask)

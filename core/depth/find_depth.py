@@ -65,7 +65,7 @@ def _turned(values: DepthValues) -> DepthValues:
         inverse = np.where(known, 1 / np.maximum(inverse, 1e-9), 0)
     turned = np.where(known, inverse[known].min() + inverse[known].max() - inverse, 0).astype(np.float32) if known.any() else inverse
     return replace(
-        values, values=turned, known=known, metric=False, shift_known=False, normals=None, source=f"{values.source}; inverted as told"
+        values, values=turned, known=known, metric=False, shift_known=False, normals=None, source=f"{values.source}; inverted as given"
     )
 
 
@@ -108,8 +108,8 @@ def _with_remark(found: FoundDepth, passed_over: list[str]) -> FoundDepth:
     """The same, telling which sources of depth could not be used."""
     if not passed_over:
         return found
-    told = "; ".join(f"not used: {why}" for why in passed_over)
-    return replace(found, values=replace(found.values, source=f"{found.values.source}; {told}", not_used=tuple(passed_over)))
+    notes = "; ".join(f"not used: {why}" for why in passed_over)
+    return replace(found, values=replace(found.values, source=f"{found.values.source}; {notes}", not_used=tuple(passed_over)))
 
 
 def _in_the_photo(photo: Photo, settings: DepthSettings) -> FoundDepth | None:
@@ -151,15 +151,15 @@ def _from_file(values: DepthValues, photo: Photo, origin: str) -> FoundDepth:
 def _carried(carried: EmbeddedDepth, origin: str, photo: Photo, settings: DepthSettings) -> FoundDepth:
     """Depth inside the photo as values; inverse depth in 1/m becomes metric, other inverse depth keeps its unknown scale."""
     metric = carried.kind == "metric" or carried.metric_scale
-    values, told, sky = carried.values, f"{carried.source}, {carried.unit}", None
+    values, source, sky = carried.values, f"{carried.source}, {carried.unit}", None
     if metric and carried.kind == "disparity":
         values = np.where(carried.valid & (values > 0), 1 / np.maximum(values, 1e-6), 0).astype(np.float32)
     known = carried.valid & (values > 0) if metric else carried.valid
     if metric and not known.all():
         sky = place_sky(values, known, ~known, settings.depth_sky, small_srgb(photo))
         values, known = np.where(sky.far, np.float32(AS_GOOD_AS_INFINITE), values), known | sky.far
-        told = "; ".join((told, *sky.notes))
-    found = DepthValues(values, known, metric, carried.shift_known, told, stretched=True, sky=sky)
+        source = "; ".join((source, *sky.notes))
+    found = DepthValues(values, known, metric, carried.shift_known, source, stretched=True, sky=sky)
     centre = None if carried.cx is None or carried.cy is None else (carried.cx, carried.cy)
     return FoundDepth(found, origin, carried.focal_px, centre, carried.matte)
 
@@ -191,8 +191,8 @@ def _by_network(photo: Photo, key: str, device: str, models: Path | None) -> Fou
         raise DioramaError(f"The network {key} needs a models folder", Kind.MISSING_NETWORK,
                            window="choose one in the preferences or download the network first",
                            command_line="pass --models-dir or download it first")  # fmt: skip
-    told = photo.camera.focal_px if photo.focal_is_known else None
-    said = _loaded(key, str(path_of(weights_named(key), models)), device).predict(_eight_bits(photo), told)
+    known_focal_px = photo.camera.focal_px if photo.focal_is_known else None
+    said = _loaded(key, str(path_of(weights_named(key), models)), device).predict(_eight_bits(photo), known_focal_px)
     found = _estimated(said.values, said.kind == "metric", f"estimated by {key}", key, said.zero_is_far)
     seen = said.focal_px and said.focal_px * max(photo.colour.shape[:2]) / max(said.values.shape)
     return replace(found, values=replace(found.values, normals=said.normals), seen_focal_px=seen)

@@ -9,7 +9,7 @@ EDGE = 0.04 / 3
 SPACE_SIGMA, COLOUR_SIGMA = 1.2, 0.08
 STEEPEST, COLOUR_STEP = 0.75, 8.0
 """A gap is bridged by slopes up to this part of `EDGE` a pixel, less where the brightness steps by so much of 255."""
-MOST_ITERATIONS = 250
+MAX_ITERATIONS = 250
 
 
 def fill_unknown(disparity: np.ndarray, known: np.ndarray, colour: np.ndarray) -> np.ndarray:
@@ -97,7 +97,7 @@ def _membrane(disparity: np.ndarray, known: np.ndarray, owner: np.ndarray, grey:
     fixed += 1e-9 * guess
     row, column = np.concatenate(rows), np.concatenate(columns)
     matrix = diags(weight) - coo_matrix((np.ones(len(row)), (row, column)), shape=(len(where),) * 2)
-    solved, _ = cg(matrix.tocsr(), fixed, x0=guess, rtol=1e-5, maxiter=MOST_ITERATIONS, M=diags(1 / weight))
+    solved, _ = cg(matrix.tocsr(), fixed, x0=guess, rtol=1e-5, maxiter=MAX_ITERATIONS, M=diags(1 / weight))
     result = disparity.copy()
     result.ravel()[where] = solved
     return result

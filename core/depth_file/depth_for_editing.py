@@ -18,7 +18,7 @@ WHITE_KEY = b"photo_diorama_white"
 """Text of a PNG: 1/m for which white stands. Programs that lose it leave white to be the nearest point, as when it was written."""
 SAME = 4e-6
 """Relative difference of distances up to which a pixel counts as untouched: twice a float's rounding, there and back."""
-MOST_CLOSER = 100.0
+MAX_CLOSER = 100.0
 """Times the nearest point's disparity that an edit may reach."""
 
 
@@ -74,9 +74,9 @@ def read_edited_depth(path: Path, now: np.ndarray) -> np.ndarray:
         size = now.shape[::-1]
         found = cv2.resize(found, size, interpolation=cv2.INTER_NEAREST_EXACT).astype(np.float32)
         known = cv2.resize(known.view(np.uint8), size, interpolation=cv2.INTER_NEAREST_EXACT) > 0
-    found = np.clip(found, 0, MOST_CLOSER * float(now.max()))
+    found = np.clip(found, 0, MAX_CLOSER * float(now.max()))
     changed = known & (np.abs(found - now) > slack)
-    return np.where(changed, np.maximum(found, float(now.min()) / MOST_CLOSER), now).astype(np.float32)
+    return np.where(changed, np.maximum(found, float(now.min()) / MAX_CLOSER), now).astype(np.float32)
 
 
 def _white_of(path: Path) -> float | None:

@@ -14,7 +14,7 @@ SIDE = 256
 NETWORK, GROUND, SKY, PLANES = 2.0, 0.8, 0.6, 2.2
 """Weights of the pieces of evidence, each from -1 to 1. Planes weigh most where the photo is known: ground and network say what is
 usual, but a plane in space is linear in inverse depth whatever the photo shows."""
-FEWEST_ON_PLANES = 300
+MIN_ON_PLANES = 300
 """Fewest samples on slanted planes from which `straightness` is estimated."""
 
 
@@ -134,6 +134,6 @@ def straightness(values: np.ndarray, known: np.ndarray, quantum: float) -> float
             where &= (np.abs(bend) < 0.6 * np.abs(slope)) & (2 * slope**2 > 6 * quantum * np.abs(here))
             found.append((here * bend / slope**2)[where])
     bends = np.concatenate(found)
-    if len(bends) < FEWEST_ON_PLANES:
+    if len(bends) < MIN_ON_PLANES:
         return 0.0
     return float((np.abs(bends) < 0.4).mean() - (np.abs(bends - 2) < 0.4).mean())

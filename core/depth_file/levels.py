@@ -8,7 +8,7 @@ import numpy as np
 
 from .unknown import sample
 
-MOST_LEVELS, FEWEST_LEVELS = 257, 8
+MAX_LEVELS, MIN_LEVELS = 257, 8
 SAMPLES = 200_000
 UNEVEN = 0.08
 """Tolerance, in steps, of the distance between two levels from a whole number of steps: rounding to float leaves that much."""
@@ -34,7 +34,7 @@ def levels_of(values: np.ndarray, known: np.ndarray) -> Levels | None:
         return None
     some = np.unique(sample(values, known, SAMPLES)).astype(np.float64)
     some = some[np.abs(some) < 1e8]
-    if not FEWEST_LEVELS <= len(some) <= MOST_LEVELS:
+    if not MIN_LEVELS <= len(some) <= MAX_LEVELS:
         return None
     for inverse in (False, True):
         if inverse and not (some > 0).all():

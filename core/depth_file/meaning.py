@@ -62,7 +62,7 @@ class DepthMeaning:
     far: np.ndarray  # (h, w) bool: infinitely far; known too
     values: np.ndarray  # (h, w) float32, strays cut off
     sure: bool  # False: a guess, which the user is asked to check
-    told: str  # what the numbers were taken for, and why; continues the words "taken for"
+    description: str  # what the numbers were taken for, and why; continues the words "taken for"
     zero_is_far: bool = False  # inverse depth only: zero is infinitely far, so the shift is known
     given: bool = False  # whether the user said so
     sky: Sky | None = None  # of metric depth: what of the unknown part was put far away, which `known` and `far` include
@@ -99,7 +99,7 @@ def decide_meaning(raw: RawDepth, settings: DepthSettings, path: Path, colour: n
     if not found.known.any():
         guess = _Guess(settings.depth_kind if settings.depth_kind != "auto" else "metric", 1.0, "no numbers")
     else:
-        guess = _as_told(raw, found, settings) or _by_name(raw, path) or _by_numbers(raw, found, colour)
+        guess = _by_options(raw, found, settings) or _by_name(raw, path) or _by_numbers(raw, found, colour)
         if guess.by_name_alone and colour is not None:
             guess = _compared(guess, direction_of(found.values, found.known, colour, _quantum(raw, sample(found.values, found.known))))
     if settings.invert_depth:
@@ -114,7 +114,7 @@ def decide_meaning(raw: RawDepth, settings: DepthSettings, path: Path, colour: n
 def _looking_along_negative_z(raw: RawDepth, settings: DepthSettings) -> RawDepth:
     """Distances along the negative z axis, as OpenGL and renderers have them, made positive: no number is above zero.
 
-    Where inverse depth is told, only an OpenEXR channel that calls itself depth.
+    Where inverse depth is given, only an OpenEXR channel that calls itself depth.
     """
     may_be = settings.depth_kind in ("auto", "metric") or (raw.format == "EXR" and raw.is_named)
     if raw.integers or not may_be or ((raw.values > 0) & (raw.values < np.inf)).any():
@@ -131,13 +131,13 @@ def _with_meaning(found: KnownDepth, guess: _Guess, settings: DepthSettings, ren
         found, known, notes, zero_is_far = _far_of_inverse(found, settings)
         far = np.zeros_like(far)
     elif guess.kind == "metric":
-        far, told, sky = _far_of_metric(found, guess, settings, rendered, colour)
-        notes += told
+        far, more, sky = _far_of_metric(found, guess, settings, rendered, colour)
+        notes += more
     else:
         known = known | found.zero  # the near end of a scale
-    told = "; ".join((guess.why, *notes))
+    description = "; ".join((guess.why, *notes))
     return DepthMeaning(
-        guess.kind, guess.inverted, guess.scale, known | far, far, found.values, guess.sure, told, zero_is_far, guess.given, sky
+        guess.kind, guess.inverted, guess.scale, known | far, far, found.values, guess.sure, description, zero_is_far, guess.given, sky
     )  # fmt: skip
 
 
@@ -164,38 +164,38 @@ def _far_of_inverse(found: KnownDepth, settings: DepthSettings) -> tuple[KnownDe
 
 def _far_of_metric(found: KnownDepth, guess: _Guess, settings: DepthSettings, rendered: bool, colour: np.ndarray | None):
     """(h, w) bool where distances are infinite, the notes on that, and the sky."""
-    far, told = found.far, []
+    far, notes = found.far, []
     if settings.depth_sky == "farthest":
         far = far | found.zero
     elif far.any() and not rendered and settings.depth_sky == "auto" and colour is not None and seen_nearer(far, found.known, colour):
-        far, told = np.zeros_like(far), ["but the photo shows nothing far there, so that is unknown"]
+        far, notes = np.zeros_like(far), ["but the photo shows nothing far there, so that is unknown"]
     if guess.inverted or (far.any() and settings.depth_sky == "auto"):  # a file that says what is infinite knows its sky
-        return far, told, None
+        return far, notes, None
     sky = place_sky(found.values, found.known, ~(found.known | far | found.settled), settings.depth_sky, colour)
-    return far | sky.far, [*told, *sky.notes], sky
+    return far | sky.far, [*notes, *sky.notes], sky
 
 
-def _as_told(raw: RawDepth, found: KnownDepth, settings: DepthSettings) -> _Guess | None:
+def _by_options(raw: RawDepth, found: KnownDepth, settings: DepthSettings) -> _Guess | None:
     """What the user's options say; None where they are automatic."""
     if settings.depth_kind == "disparity":
-        return _Guess("disparity", 1.0, "inverse depth of unknown scale, as told", True, given=True)
+        return _Guess("disparity", 1.0, "inverse depth of unknown scale, as given", True, given=True)
     if settings.depth_kind == "relative":
-        return _Guess("relative", 1.0, "distance without a unit, as told", True, given=True)
+        return _Guess("relative", 1.0, "distance without a unit, as given", True, given=True)
     if settings.depth_kind == "metric" or settings.depth_scale > 0:
         small = raw.format in ("NPY", "NPZ") and np.median(found.values[found.known]) < CAMERA_MIDDLE
         scale = settings.depth_scale or (MILLIMETRES if raw.integers and not small else METRES)
-        return _Guess("metric", scale, f"metric depth, {scale:g} m a unit, as told", True, given=True)
+        return _Guess("metric", scale, f"metric depth, {scale:g} m a unit, as given", True, given=True)
     return None
 
 
 def _turned(guess: _Guess, settings: DepthSettings) -> _Guess:
-    """With near and far exchanged: what the user told is reversed, what was guessed becomes the other guess."""
+    """With near and far exchanged: what the user said is reversed, what was guessed becomes the other guess."""
     if settings.depth_kind == "auto" and not settings.depth_scale:
         kind = {"disparity": "relative", "metric": "disparity", "relative": "disparity"}[guess.kind]
         if guess.inverted:
-            return _Guess("disparity", 1.0, "inverse depth, inverted as told", True, given=True)
+            return _Guess("disparity", 1.0, "inverse depth, inverted as given", True, given=True)
         named = {"disparity": "inverse depth of unknown scale", "relative": "distance without a unit"}[kind]
-        return _Guess(kind, 1.0, f"{named}, inverted as told", True, given=True)
+        return _Guess(kind, 1.0, f"{named}, inverted as given", True, given=True)
     return replace(guess, inverted=True, why=f"{guess.why}, and inverted")
 
 

@@ -16,11 +16,11 @@ from ..errors import DioramaError
 from ..raster.decode import MAX_PIXELS
 from .raw_depth import RawDepth
 
-MOST_HEADER, MOST_DIRECTORY, MOST_ARRAYS = 4096, 1 << 20, 256
+MAX_HEADER, MAX_DIRECTORY, MAX_ARRAYS = 4096, 1 << 20, 256
 """Limits: bytes of an NPY header (NumPy pads it to 64 or 128), bytes of an NPZ's table of contents (60 an entry), arrays."""
 PIECE = 1 << 22
 """Numbers that are read at once."""
-MOST_LISTED = 12
+MAX_LISTED = 12
 MAX_ASPECT_ERROR = 0.02
 
 DEPTH_ARRAYS = tuple(
@@ -72,11 +72,11 @@ def read_npz(path: Path, data: bytes, shape: tuple[int, int] | None) -> RawDepth
     Raises DioramaError where it is not certain which array is the depth.
     """
     end = data.rfind(b"PK\5\6")  # the end of the table of contents (APPNOTE.TXT, 4.3.16), which zipfile reads whole
-    if end < 0 or int.from_bytes(data[end + 12 : end + 16], "little") > MOST_DIRECTORY or b"PK\6\7" in data[end - 20 : end]:
+    if end < 0 or int.from_bytes(data[end + 12 : end + 16], "little") > MAX_DIRECTORY or b"PK\6\7" in data[end - 20 : end]:
         raise ValueError("not as NumPy writes it")
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        names = [name for name in archive.namelist() if name.endswith(".npy")][:MOST_ARRAYS]
-        if not names and any(name.endswith(".depth") for name in archive.namelist()[:MOST_ARRAYS]):
+        names = [name for name in archive.namelist() if name.endswith(".npy")][:MAX_ARRAYS]
+        if not names and any(name.endswith(".depth") for name in archive.namelist()[:MAX_ARRAYS]):
             raise DioramaError(f"{path} is a Record3D recording, whose depth is packed as LZFSE; export it there as EXR and RGB.")
         if not names:
             raise DioramaError(f"{path} holds no array; save the depth map into it.")
@@ -119,7 +119,7 @@ def _chosen(path: Path, headers: dict[str, Header], shape: tuple[int, int] | Non
         return fitting[0]
     if len(headers) == 1:
         return next(iter(headers))
-    listed = [f"{short[name]} {headers[name].shape}" for name in headers][:MOST_LISTED]
+    listed = [f"{short[name]} {headers[name].shape}" for name in headers][:MAX_LISTED]
     raise DioramaError(
         f"{path} holds {len(headers)} arrays and none of them is surely the depth ({', '.join(listed)}); call the right one depth."
     )
@@ -194,10 +194,10 @@ def read_header(file) -> Header:
     if start[:6] != b"\x93NUMPY" or width is None:
         raise ValueError("an array of a kind that is not read")
     length = file.read(width)
-    if int.from_bytes(length, "little") > MOST_HEADER:
+    if int.from_bytes(length, "little") > MAX_HEADER:
         raise ValueError("a header of more than a depth map needs")
     header = io.BytesIO(length + file.read(int.from_bytes(length, "little")))
     read = np.lib.format.read_array_header_1_0 if width == 2 else np.lib.format.read_array_header_2_0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return Header(*read(header, max_header_size=MOST_HEADER))  # type: ignore[call-arg, unused-ignore]  # NumPy's stubs lack it
+        return Header(*read(header, max_header_size=MAX_HEADER))  # type: ignore[call-arg, unused-ignore]  # NumPy's stubs lack it

@@ -11,9 +11,9 @@ from .unknown import enlarged, regions_as_of_a_sky
 
 SMALLEST, SLIVER = 0.02, 0.001
 """Smallest part of the picture that a sky without distances has, and of its other pieces at the top; smaller regions are holes."""
-TOLD = 0.05
+REPORTED = 0.05
 """The smallest part of the picture at which an unknown region that may be sky is reported."""
-FEWEST = 64
+MIN_SAMPLES = 64
 """Fewest known samples that a region can be compared with."""
 FARTHER, FARTHEST = 0.15, 0.05
 """Three quarters of a sky lie among this part of what is known that the network sees farthest; the second where the photo is asked too."""
@@ -36,18 +36,18 @@ class Sky:
     taken: str = ""  # how an unknown region where a sky may be was taken: "far" or "filled"; "": there is none, or the user said it
 
 
-def place_sky(distances: np.ndarray, known: np.ndarray, unknown: np.ndarray, told: str, colour: np.ndarray | None) -> Sky:
-    """The sky among `unknown`, by the option `depth_sky`, which is `told`; arrays as in `sky_of_unknown`."""
-    if told == "unknown" or not unknown.any():
+def place_sky(distances: np.ndarray, known: np.ndarray, unknown: np.ndarray, option: str, colour: np.ndarray | None) -> Sky:
+    """The sky among `unknown`, by the option `depth_sky` (`option`); arrays as in `sky_of_unknown`."""
+    if option == "unknown" or not unknown.any():
         return Sky(np.zeros_like(unknown))
     maybe = regions_as_of_a_sky(unknown)
-    if told == "farthest":
+    if option == "farthest":
         return Sky(maybe)
     sky = sky_of_unknown(distances, known, unknown, colour)
     if sky.any():
         return Sky(sky, (f"{sky.mean():.0%} of it, unknown and where place and photo are as of a sky, is put far away",), "far")
     part = float(maybe.mean())
-    if part > TOLD:
+    if part > REPORTED:
         return Sky(sky, (f"{part:.0%} of it, where a sky may be, is unknown and filled from beside it",), "filled")
     return Sky(sky)
 
@@ -63,7 +63,7 @@ def sky_of_unknown(distances: np.ndarray, known: np.ndarray, unknown: np.ndarray
     step = max(1, max(distances.shape) // SIDE)
     gap, where = unknown[::step, ::step], known[::step, ::step]
     regions = regions_at_the_top(gap, SMALLEST)
-    if not regions or (colour is not None and where.sum() < FEWEST):
+    if not regions or (colour is not None and where.sum() < MIN_SAMPLES):
         return np.zeros_like(unknown)
     if colour is not None:
         inverse = np.where(where, 1 / np.maximum(distances[::step, ::step], 1e-9), 0)
@@ -88,7 +88,7 @@ def seen_nearer(far: np.ndarray, known: np.ndarray, colour: np.ndarray) -> bool:
     """Whether the network sees the infinite pixels nearer than half of what is known, so that they are holes."""
     step = max(1, max(far.shape) // SIDE)
     gap, where = far[::step, ::step], known[::step, ::step]
-    if not gap.any() or where.sum() < FEWEST:
+    if not gap.any() or where.sum() < MIN_SAMPLES:
         return False
     seen = _at_size(seen_by_network(colour), gap.shape)
     return bool(np.median(seen[gap]) > np.median(seen[where]))

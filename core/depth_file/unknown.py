@@ -13,7 +13,7 @@ from .raw_depth import RawDepth
 
 LARGEST = 1e18
 """Numbers from here on are no distance in any unit; squares of smaller ones fit into float32."""
-FEWEST, REPEATED = 16, 2e-4
+MIN_SAMPLES, REPEATED = 16, 2e-4
 """An extreme value is a placeholder if at least this many pixels, and this share of all, have it."""
 WIDE_GAP = 50.0
 """A repeated greatest float that is this many times the next one is the background: Blender's is at 1e10 m."""
@@ -36,7 +36,7 @@ class KnownDepth:
     known: np.ndarray  # (h, w) bool: a number that is neither zero nor anything below
     far: np.ndarray  # (h, w) bool: infinitely far
     zero: np.ndarray  # (h, w) bool
-    settled: np.ndarray  # (h, w) bool: unknown whatever the photo shows: told by the user, or black bars
+    settled: np.ndarray  # (h, w) bool: unknown whatever the photo shows: given by the user, or black bars
     notes: tuple[str, ...]
 
     @cached_property
@@ -51,7 +51,7 @@ def find_unknown(raw: RawDepth, settings: DepthSettings) -> KnownDepth:
     settled = np.zeros(values.shape, bool)
     if raw.unknown is not None and raw.unknown.any():
         notes.append("transparent or masked pixels are unknown")
-    for number in told_unknown(settings):
+    for number in given_unknown(settings):
         settled |= np.isclose(values, np.float32(number), rtol=1e-6, atol=0, equal_nan=True)
     framed = _letterbox(values)
     if framed.any():
@@ -85,10 +85,10 @@ def sample(values: np.ndarray, where: np.ndarray, most: int = 200_000) -> np.nda
     """About `most` of the values where (h, w) `where` is true, or all of them where they are fewer."""
     step = max(1, values.size // most)
     some = values.ravel()[::step][where.ravel()[::step]]
-    return some if len(some) >= FEWEST or step == 1 else values[where]
+    return some if len(some) >= MIN_SAMPLES or step == 1 else values[where]
 
 
-def told_unknown(settings: DepthSettings) -> list[float]:
+def given_unknown(settings: DepthSettings) -> list[float]:
     """The numbers that the user calls unknown."""
     words = settings.depth_unknown.replace(";", ",").replace(" ", ",").split(",")
     try:
@@ -113,7 +113,7 @@ def extremes(values: np.ndarray, where: np.ndarray) -> tuple[float, float]:
 
 def without_strays(found: KnownDepth) -> KnownDepth:
     """Removes outliers of depth whose range is its scale (inverse, or without a unit): a few become unknown, more are clipped."""
-    if np.count_nonzero(found.known) < FEWEST:
+    if np.count_nonzero(found.known) < MIN_SAMPLES:
         return found
     low, high = (float(x) for x in np.percentile(sample(found.values, found.known), (0.05, 99.95)))
     reach = STRAY * (high - low)
@@ -190,7 +190,7 @@ def _far_of(endless: np.ndarray, rendered: bool, sky: str) -> np.ndarray:
 
 
 def _is_repeated(count: int, size: int) -> bool:
-    return count >= max(FEWEST, REPEATED * size)
+    return count >= max(MIN_SAMPLES, REPEATED * size)
 
 
 def _repeated_low(values: np.ndarray, known: np.ndarray, least: float) -> float | None:

@@ -27,25 +27,25 @@ EDGE_RUNS = 3
 """The edge network looks again at what it continued, as long as that changes: it lengthens short answers (`repeat_inpaint_edge`)."""
 PIXELS_AT_ONCE = 1 << 22
 """Pixels of regions that wait together for a network: they are batched by size, in bounded memory."""
-LEAST, MOST = 0.05, 3.0
+MIN_SCALED, MAX_SCALED = 0.05, 3.0
 """The released code scales the photo's disparity to 0 .. 3 and never goes below 0.05."""
 
 
 @dataclass(frozen=True)
 class Unit:
-    """Unit of disparity in which the networks were trained: the photo's range without outliers becomes `LEAST` to `MOST`."""
+    """Unit of disparity in which the networks were trained: the photo's range without outliers becomes `MIN_SCALED` to `MAX_SCALED`."""
 
     low: float  # 1/m
     span: float
 
     def depth(self, disparity: np.ndarray) -> np.ndarray:
         """float32, 1/3 at the photo's nearest to 20 at its farthest."""
-        scaled = LEAST + (MOST - LEAST) * (disparity - np.float32(self.low)) / np.float32(self.span)
-        return (1 / np.maximum(scaled, LEAST)).astype(np.float32)
+        scaled = MIN_SCALED + (MAX_SCALED - MIN_SCALED) * (disparity - np.float32(self.low)) / np.float32(self.span)
+        return (1 / np.maximum(scaled, MIN_SCALED)).astype(np.float32)
 
     def disparity(self, depth: np.ndarray) -> np.ndarray:
         """1/m of depth in the networks' unit."""
-        return self.low + (1 / np.maximum(depth, 1e-9) - LEAST) * self.span / (MOST - LEAST)
+        return self.low + (1 / np.maximum(depth, 1e-9) - MIN_SCALED) * self.span / (MAX_SCALED - MIN_SCALED)
 
 
 def unit_of(image: LayeredDepthImage) -> Unit:
@@ -142,10 +142,10 @@ def continue_edges(
     for number, chunk in enumerate(chunks):
         start = number * network.runs
 
-        def told(run: int, part: float, start=start) -> None:
+        def report(run: int, part: float, start=start) -> None:
             step((start + run + part) / (len(chunks) * network.runs))
 
-        for met, plan in zip(chunk, _plan(network, chunk, scale, told), strict=True):
+        for met, plan in zip(chunk, _plan(network, chunk, scale, report), strict=True):
             paths += [moved for path in plan if (moved := on_canvas(path, met.region, met.ends, scale)) is not None]
     return paths
 

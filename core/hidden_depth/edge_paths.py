@@ -18,7 +18,7 @@ PUBLISHED_EDGE_THRESHOLD = 0.002
 """Any response above this counts (`ext_edge_threshold` of the released code): the network's answers are tiny nearly everywhere."""
 RING = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
 """Row and column steps to the eight neighbours, clockwise in the picture."""
-LEAST_PATH = 2
+MIN_PATH = 2
 GAP, LONG = 5, 10
 """Two edges that meet leave this many pixels between their paths where these have more than so many (released code)."""
 TELLING = 3
@@ -142,7 +142,7 @@ def plan_paths(predicted: np.ndarray, synthesis: np.ndarray, ends: list[EdgeEnd]
         if len(met) <= 2:
             for path in _paths_of(component == number, met, chance):
                 path = _up_to_crossing(path, taken)
-                if len(path.near) >= LEAST_PATH:
+                if len(path.near) >= MIN_PATH:
                     paths.append(path)
                     for pixel in (*path.near, *(far for _, far in path.torn)):
                         taken[pixel] = True
@@ -155,7 +155,7 @@ def _paths_of(component: np.ndarray, ends: list[EdgeEnd], chance: np.ndarray | N
         return _with_tears(_shortest(component, first.pixel, None, chance), first, component.shape)
     other = ends[1]
     path = _shortest(component, first.pixel, other.pixel, chance)[:-1]
-    if len(path) < LEAST_PATH:
+    if len(path) < MIN_PATH:
         return []
     back = path[::-1]
     if _farther_hand(path, first) == -_farther_hand(back, other) != 0:  # the farther surface is on one hand all along
@@ -267,7 +267,7 @@ def refine(path: EdgePath, scale: int, synthesis: np.ndarray, end: EdgeEnd) -> E
             elif not inside and len(fine) > scale:
                 break
     made = _with_tears(_connected(fine), end, synthesis.shape)
-    return made[0] if made and len(made[0].near) >= LEAST_PATH else None
+    return made[0] if made and len(made[0].near) >= MIN_PATH else None
 
 
 def _connected(path: list[tuple[int, int]]) -> list[tuple[int, int]]:

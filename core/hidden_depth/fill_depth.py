@@ -12,7 +12,7 @@ FLOOD_PULL = 1e-3
 the membrane becomes flat."""
 EXPECTED_WIDTH = 0.006
 """The membrane is pulled to the expected surface, which has slopes, within this part of the long side from all fixed pixels."""
-MOST_ITERATIONS = 50
+MAX_ITERATIONS = 50
 
 
 def fill_depth(image: LayeredDepthImage, found: Disocclusion, links: np.ndarray) -> np.ndarray:
@@ -49,7 +49,7 @@ def fill_depth(image: LayeredDepthImage, found: Disocclusion, links: np.ndarray)
     pull = coo_matrix((-scale[row] * scale[column], (row, column)), shape=(len(where),) * 2).tocsr()
     matrix = (pull + identity(len(where), format="csr")).astype(np.float32)
     right, start = (scale * fixed).astype(np.float32), (guess / scale).astype(np.float32)
-    solved = scale * cg(matrix, right, x0=start, rtol=3e-4, maxiter=MOST_ITERATIONS)[0]
+    solved = scale * cg(matrix, right, x0=start, rtol=3e-4, maxiter=MAX_ITERATIONS)[0]
     disparity = found.disparity.copy()
     front = image.layers[-1].disparity.ravel()[where]
     behind = np.minimum(solved, front - image.threshold / 4)

@@ -28,7 +28,7 @@ IN_FRONT = 0.04
 """Part of the long side: so far beside what is invented the hole takes in what stands in front, which must not be continued."""
 RIM = 0.002
 """The same for the rim, where photos mix the colours of both sides."""
-MOST_INDEX_BYTES = 1 << 16
+MAX_INDEX_BYTES = 1 << 16
 ANSWER_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 
 
@@ -116,9 +116,9 @@ def with_answers(file: LayerFile, folder: Path) -> LayerFile:
 def _index(folder: Path) -> tuple[tuple[int, int], list[tuple[str, str]]]:
     """Width and height, and names of layers with those of their answers."""
     try:
-        told = json.loads((read_regular(folder / INDEX, MOST_INDEX_BYTES) or b"").decode("utf-8"))
-        width, height = (int(side) for side in told["size"])
-        plates = [(str(each["name"])[:200], Path(str(each["answer"])).name) for each in told["plates"][:500]]
+        index = json.loads((read_regular(folder / INDEX, MAX_INDEX_BYTES) or b"").decode("utf-8"))
+        width, height = (int(side) for side in index["size"])
+        plates = [(str(each["name"])[:200], Path(str(each["answer"])).name) for each in index["plates"][:500]]
     except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
         raise damaged(folder / INDEX, "export the plates again") from None
     if min(width, height) < 1:

@@ -16,11 +16,11 @@ from ..mesh.texture_layout import PaintedTexels, TextureLayout, layout_of_boxes
 from ..pipeline import Diorama, Progress, silent
 from .canvas_to_grid import colour_on_grid, mask_on_grid, texels_on_grid
 from .compare_layer import Difference, difference, on_canvas
-from .new_surfaces import Named, surface_of
+from .new_surfaces import Named, Stacking, surface_of
 from .registration import Placement, place
 from .same_photo import another_photo, check_options, check_photo, is_of_others_pixels
 
-MOST_ADDED = 40
+MAX_ADDED = 40
 """Surfaces that a diorama takes from files."""
 
 
@@ -39,7 +39,7 @@ class Changes:
 
     edits: LayerEdits | None  # all of the diorama's after the change; the same as before where they did not change
     paints: tuple[PaintedPart, ...] = ()
-    told: tuple[str, ...] = ()  # for each layer that changed what did
+    summary: tuple[str, ...] = ()  # for each layer that changed what did
     notes: tuple[str, ...] = ()  # what the reader of the file left out
 
 
@@ -54,7 +54,7 @@ class _Gathered:
     recuts: dict[int, Recut]
     added: dict[str, AddedSurface]  # by plain name
     paints: list[PaintedPart] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
+    summary: list[str] = field(default_factory=list)
 
 
 def find_changes(
@@ -101,7 +101,7 @@ def find_changes(
     _take_new(found, theirs, unchanged, complete)
     kept = tuple(sorted(found.added.values(), key=lambda each: each.number))
     changed = replace(old, recuts=tuple(found.recuts[k] for k in sorted(found.recuts)), added=kept)
-    return Changes(edits if changed.key == old.key else changed, tuple(found.paints), tuple(found.told), (*file.notes, *notes))
+    return Changes(edits if changed.key == old.key else changed, tuple(found.paints), tuple(found.summary), (*file.notes, *notes))
 
 
 def _registered(built: Diorama, file: LayerFile, ours: LayerFile, name: str) -> tuple[Placement, tuple[str, ...]]:
@@ -164,7 +164,7 @@ def _take(found: _Gathered, layer: FileLayer, differs: Difference) -> None:
         found.paints.append(_painted_part(found.built, differs, "photo" if is_photo else "atlas", k))
         what.append("painted")
     if what:
-        found.told.append(f"{layer.name} {' and '.join(what)}")
+        found.summary.append(f"{layer.name} {' and '.join(what)}")
 
 
 def _take_added(found: _Gathered, layer: FileLayer, differs: Difference) -> None:
@@ -179,7 +179,7 @@ def _take_added(found: _Gathered, layer: FileLayer, differs: Difference) -> None
     k = next(k for k, each in enumerate(found.built.image.layers) if each.number == was.number)
     if differs.painted.any():
         found.paints.append(_painted_part(found.built, differs, "atlas", k))
-    found.told.append(f"{layer.name} changed")
+    found.summary.append(f"{layer.name} changed")
 
 
 def _on_grid(built: Diorama, mask: np.ndarray, box: tuple[slice, slice]) -> np.ndarray:
@@ -220,27 +220,27 @@ def _take_new(found: _Gathered, theirs: dict[str, FileLayer], unchanged: set[str
     photo_at = next((i for i, name in enumerate(order) if name.endswith("photo") and OUR_NAMES.fullmatch(name)), None)
     new = [name for name in order if not OUR_NAMES.fullmatch(name) and name not in unchanged and theirs[name].colour.size]
     for name in [each for each in added if added[each].origin == found.name and each not in theirs]:
-        found.told.append(f"{added.pop(name).name} taken away")
+        found.summary.append(f"{added.pop(name).name} taken away")
     above = np.zeros(built.image.shape, bool)
     for name in new:
         layer, was = theirs[name], added.get(name)
         if not layer.visible and was is None:
-            found.told.append(f"{layer.name} is switched off and left out")
+            found.summary.append(f"{layer.name} is switched off and left out")
             continue
-        if was is None and len(added) >= MOST_ADDED:
-            raise DioramaError(f"{found.name} adds more than {MOST_ADDED} layers; merge some of them.")
+        if was is None and len(added) >= MAX_ADDED:
+            raise DioramaError(f"{found.name} adds more than {MAX_ADDED} layers; merge some of them.")
         colour, depth = _brought(found, layer)
         number = was.number if was else 1 + max((each.number for each in added.values()), default=0)
         named = Named(number, layer.name.strip()[:48] or "layer", found.name)
         behind, rank = photo_at is not None and order.index(name) > photo_at, len(order) - order.index(name)
-        surface = surface_of(built, colour, depth, above, rank, behind, not complete, named)
+        surface = surface_of(built, colour, depth, Stacking(above, rank, behind, not complete), named)
         above |= colour_on_grid(built, colour)[1]
         if surface is None:
-            found.told.append(f"{named.name} shows only what the photo shows")
+            found.summary.append(f"{named.name} shows only what the photo shows")
             added.pop(name, None)
         else:
             if was is None or not was.equals(surface):
-                found.told.append(f"{named.name} {'new' if was is None else 'changed'}")
+                found.summary.append(f"{named.name} {'new' if was is None else 'changed'}")
             added[name] = surface
 
 

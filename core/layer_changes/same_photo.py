@@ -20,9 +20,9 @@ BLUR = 3.0
 """px of those: what is darker or lighter over a larger area, as the sky is on most photos, does not count."""
 OTHER, SAME = 0.2, 0.4
 """Correlation below which the picture is another, and from which it is the same."""
-LEAST_SHOWN = 0.2
+MIN_SHOWN = 0.2
 """Part of the photo that layers must show, so that they can be compared with it."""
-LEAST_DETAIL = 0.003
+MIN_DETAIL = 0.003
 """Standard deviation of grey from 0 to 1 below which a picture shows nothing that can be compared."""
 
 
@@ -96,10 +96,10 @@ def likeness(built: Diorama, file: LayerFile, where: Placement) -> float | None:
     own = [replace(each, visible=True, opacity=1.0) for each in file.layers if PHOTO_NAMES.fullmatch(plain(each.name))]
     grey, there = _shown(built, replace(file, layers=tuple(own or file.layers)), where)
     photo = built.photo.working_colour(*grey.shape).mean(axis=2)
-    if there.mean() < LEAST_SHOWN:
+    if there.mean() < MIN_SHOWN:
         return None
     details = [_detail(each, there) for each in (photo, grey)]
-    if min(float(each[there].std()) for each in details) < LEAST_DETAIL:
+    if min(float(each[there].std()) for each in details) < MIN_DETAIL:
         return None
     one, other = (_detail(_ranks(each, there), there)[there] for each in (photo, grey))
     return float((one * other).mean() / max(1e-12, float(one.std() * other.std())))

@@ -25,7 +25,7 @@ from .cards import lay_on_card
 
 AROUND = 0.06
 """The depth of what was added to a surface goes on from what lies within this part of the long side."""
-FEWEST = 12
+MIN_PIXELS = 12
 """Pixels around from which on a slope is trusted."""
 
 
@@ -184,7 +184,7 @@ def continued(disparity: np.ndarray, known: np.ndarray, wanted: np.ndarray, othe
         rows, columns = np.nonzero(near)
         values, places = disparity[box][near], np.stack([np.ones(len(rows)), rows, columns], axis=1)
         plane = np.array([values.mean(), 0, 0])
-        if len(values) >= FEWEST and np.ptp(rows) > 2 and np.ptp(columns) > 2:
+        if len(values) >= MIN_PIXELS and np.ptp(rows) > 2 and np.ptp(columns) > 2:
             plane = np.linalg.lstsq(places, values, rcond=None)[0]
         r, c = np.mgrid[: own.shape[0], : own.shape[1]]
         flat = (plane[0] + plane[1] * r + plane[2] * c).astype(np.float32)

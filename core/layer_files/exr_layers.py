@@ -17,8 +17,8 @@ from ..raster.decode import MAX_PIXELS
 from ..raster.exr_encode import write_exr
 from ..raster.exr_header import MULTIPART, Headers, Part, check_chunks, check_exr, size_of
 from ..raster.exr_read import FAILURES
-from ..raster.picture_bounds import MOST_MEMORY
-from .layer_file import INVENTED, TOP, FileLayer, LayerFile, bounding_box, composite, named_once, plain, reading_layers, told
+from ..raster.picture_bounds import MAX_MEMORY
+from .layer_file import INVENTED, TOP, FileLayer, LayerFile, bounded_notes, bounding_box, composite, named_once, plain, reading_layers
 from .metadata import as_text, with_text
 
 LAYERS, KINDS = "photo_diorama:layers", "photo_diorama:bits"
@@ -156,7 +156,7 @@ def _read_layers(data: bytes, headers: Headers, name: str) -> LayerFile:
         layers.append(_cropped(order.get(source.name, source.name), at, *planes))
     file = with_text(LayerFile(canvas, None, tuple(layers)), text)
     frame = file.frame or (display if display != (0, 0, *canvas) else None)
-    return replace(file, frame=frame, notes=told([*notes, *named_once(layers)]))
+    return replace(file, frame=frame, notes=bounded_notes([*notes, *named_once(layers)]))
 
 
 def _sources(part: Part) -> list[_Source]:
@@ -179,7 +179,7 @@ def _sources(part: Part) -> list[_Source]:
 
 def _check_memory(sources: list[_Source], name: str) -> None:
     bytes_of = sum(size_of(each.part.window)[0] * size_of(each.part.window)[1] * 4 * (5 + len(each.channels)) for each in sources)
-    if bytes_of > 4 * MOST_MEMORY:
+    if bytes_of > 4 * MAX_MEMORY:
         raise DioramaError(f"{name} holds more layers of this size than can be read; leave some out, or scale it down.", Kind.UNUSABLE_FILE)
 
 

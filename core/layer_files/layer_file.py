@@ -18,7 +18,7 @@ PHOTO_NAMES = re.compile(r"(part \d+ )?photo", re.IGNORECASE)
 OUR_NAMES = re.compile(r"(part \d+ )?photo|border|hidden \d+")
 """Plain names of the layers that we write; what an artist added comes beside them."""
 WHITE = re.compile(r"depth, white is ([-+.\deE]+) per metre")
-MOST_NOTES = 20
+MAX_NOTES = 20
 TOP = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535, np.dtype(np.float32): 1}
 """What stands for opaque, by the kind of the colours."""
 
@@ -250,11 +250,11 @@ def reading_layers(name: object, failures: tuple[type[Exception], ...], how: str
         raise damaged(name, how) from None
 
 
-def told(notes: Iterable[str]) -> tuple[str, ...]:
+def bounded_notes(notes: Iterable[str]) -> tuple[str, ...]:
     """Notes without repetitions, a bounded number of them."""
     every = list(dict.fromkeys(notes))
-    if len(every) > MOST_NOTES:
-        every = [*every[: MOST_NOTES - 1], f"{len(every) - MOST_NOTES + 1} more remarks of this kind are left out."]
+    if len(every) > MAX_NOTES:
+        every = [*every[: MAX_NOTES - 1], f"{len(every) - MAX_NOTES + 1} more remarks of this kind are left out."]
     return tuple(every)
 
 

@@ -23,20 +23,20 @@ from .layer_file import (
     FileLayer,
     LayerFile,
     Origin,
+    bounded_notes,
     bounding_box,
     damaged,
     highest_disparity,
     levels,
     named_once,
     plain,
-    told,
 )
 from .layer_file import of_one_kind as of_one
 from .layer_file import placed as placed_in
 from .pictures import decode_picture, encode_png
 
 INDEX = "layers.json"
-MOST_INDEX_BYTES, MOST_LAYERS = 1 << 20, 500
+MAX_INDEX_BYTES, MAX_LAYERS = 1 << 20, 500
 TOP = 65535
 
 
@@ -111,18 +111,18 @@ def read_folder(folder: Path) -> LayerFile:
     if not index.is_file():
         return _without_index(folder)
     try:
-        data = read_regular(index, MOST_INDEX_BYTES)
-        told_of = json.loads((data or b"").decode("utf-8"))
-        width, height = (_whole_number(n) for n in told_of["canvas"])
-        entries = [dict(each) for each in told_of["layers"]]
+        data = read_regular(index, MAX_INDEX_BYTES)
+        contents = json.loads((data or b"").decode("utf-8"))
+        width, height = (_whole_number(n) for n in contents["canvas"])
+        entries = [dict(each) for each in contents["layers"]]
         frame = None
-        if "photo_offset" in told_of:
-            (left, top), (wide, high) = told_of["photo_offset"], told_of["photo_size"]
+        if "photo_offset" in contents:
+            (left, top), (wide, high) = contents["photo_offset"], contents["photo_size"]
             frame = _whole_number(top), _whole_number(left), _whole_number(high), _whole_number(wide)
-        depth = told_of.get("depth") or {}
+        depth = contents.get("depth") or {}
         white = depth.get("white_in_1_per_m")
         white = None if white is None else float(white)
-        made = told_of.get("made_of")
+        made = contents.get("made_of")
         origin = None
         if made is not None:
             options = tuple((str(name)[:80], str(value)[:80]) for name, value in list(made["options"].items())[:100])
@@ -132,7 +132,7 @@ def read_folder(folder: Path) -> LayerFile:
         raise DioramaError(f"{index} cannot be read ({error.strerror or error}); check its permissions.") from None
     except (ValueError, KeyError, TypeError, RecursionError, AttributeError):
         raise damaged(index, "export the layers again") from None
-    if not 0 < width * height <= MAX_PIXELS or min(width, height) < 1 or not entries or len(entries) > MOST_LAYERS:
+    if not 0 < width * height <= MAX_PIXELS or min(width, height) < 1 or not entries or len(entries) > MAX_LAYERS:
         raise damaged(index, "export the layers again")
     if white is not None and not 0 < white < 1e12:
         white = None
@@ -141,8 +141,8 @@ def read_folder(folder: Path) -> LayerFile:
     for entry in entries:
         layers += _listed(folder, entry, canvas, white, notes)
     return LayerFile(
-        canvas, frame, tuple(of_one(layers)), white, (white or 1.0) / TOP, metric, str(told_of.get("photo", ""))[:200],
-        told([*notes, *named_once(layers)]), origin,
+        canvas, frame, tuple(of_one(layers)), white, (white or 1.0) / TOP, metric, str(contents.get("photo", ""))[:200],
+        bounded_notes([*notes, *named_once(layers)]), origin,
     )  # fmt: skip
 
 
@@ -238,8 +238,8 @@ def _without_index(folder: Path) -> LayerFile:
     pictures = sorted(files, key=_by_name)
     if not pictures:
         raise DioramaError(f"{folder} holds no pictures of layers; name a folder of PNGs.", Kind.UNUSABLE_FILE)
-    if len(pictures) > MOST_LAYERS:
-        raise DioramaError(f"{folder} holds {len(pictures)} pictures, more than {MOST_LAYERS} layers; name a folder of layers alone.")
+    if len(pictures) > MAX_LAYERS:
+        raise DioramaError(f"{folder} holds {len(pictures)} pictures, more than {MAX_LAYERS} layers; name a folder of layers alone.")
     planes, lone = _planes_among(pictures)
     layers: list[FileLayer] = []
     canvas: tuple[int, int] | None = None
@@ -257,7 +257,7 @@ def _without_index(folder: Path) -> LayerFile:
         raise DioramaError(f"{folder} holds depth and masks, but no pictures of layers; name a folder that has those.", Kind.UNUSABLE_FILE)
     notes = [f"{folder} has no {INDEX}; its pictures are taken by name, the first in front."]
     notes += [f"{each} belongs to a layer that is not there and is left out." for each in lone]
-    return LayerFile(canvas, None, tuple(of_one(layers)), notes=told([*notes, *named_once(layers)]))
+    return LayerFile(canvas, None, tuple(of_one(layers)), notes=bounded_notes([*notes, *named_once(layers)]))
 
 
 def _planes_among(pictures: list[Path]) -> tuple[dict[Path, tuple[Path, str]], list[Path]]:

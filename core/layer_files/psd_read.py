@@ -1,4 +1,4 @@
-"""Reads the layers of a Photoshop document (PSD or PSB): RGB or grey of 8, 16 or 32 bits; groups and masks are applied and told."""
+"""Reads the layers of a Photoshop document (PSD or PSB): RGB or grey of 8, 16 or 32 bits; groups and masks are applied and noted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from .layer_file import TOP, FileLayer, LayerFile, kept_small, named_once, placed, reading_layers, told, with_planes
+from .layer_file import TOP, FileLayer, LayerFile, bounded_notes, kept_small, named_once, placed, reading_layers, with_planes
 from .metadata import with_text
 from .pack_bits import unpacked
 from .pictures import in_srgb
@@ -38,7 +38,7 @@ def read_psd(data: bytes, name: str) -> LayerFile:
     layers = list(file.layers)
     if document.bits < 32:
         layers = [replace(each, colour=in_srgb(each.colour, profile)) for each in layers]
-    return replace(file, layers=tuple(layers), notes=told([*file.notes, *named_once(layers)]))
+    return replace(file, layers=tuple(layers), notes=bounded_notes([*file.notes, *named_once(layers)]))
 
 
 def _layers(document: Document, name: str) -> tuple[list[FileLayer], list[str]]:

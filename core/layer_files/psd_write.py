@@ -19,9 +19,9 @@ from .metadata import as_text, group_of_depth, group_of_masks
 from .pack_bits import packed_rows
 from .pictures import srgb_profile
 
-MOST_SIDE = 30_000
+MAX_SIDE = 30_000
 """Pixels of a side; larger is a format of its own that few programs read."""
-MOST_BYTES = (1 << 31) - 1
+MAX_BYTES = (1 << 31) - 1
 OPEN, CLOSED, END = 1, 2, 3
 """Kinds of section dividers, by which records become groups."""
 RAW, RLE, ZIP = 0, 1, 2
@@ -51,8 +51,8 @@ def write_psd(file: LayerFile, out: BinaryIO) -> None:
     Raises DioramaError for more than 30,000 pixels a side or 2 GB.
     """
     height, width = file.canvas
-    if max(height, width) > MOST_SIDE:
-        raise _too_large(f"Layers of {width}x{height} pixels are too large for a PSD, which holds {MOST_SIDE:,} a side")
+    if max(height, width) > MAX_SIDE:
+        raise _too_large(f"Layers of {width}x{height} pixels are too large for a PSD, which holds {MAX_SIDE:,} a side")
     kind = file.layers[0].colour.dtype
     bits = 8 * kind.itemsize
     merged = composite(file)
@@ -67,7 +67,7 @@ def write_psd(file: LayerFile, out: BinaryIO) -> None:
     length = _write_layers(file, out, 1 if opaque else -1)
     out.write(bytes(-length % 4 + (4 if bits == 8 else 0)))  # no mask of all layers
     end, length = out.tell(), length + -length % 4
-    if end + merged.nbytes * 129 // 128 + 4 * height * 2 > MOST_BYTES:
+    if end + merged.nbytes * 129 // 128 + 4 * height * 2 > MAX_BYTES:
         raise _too_large(f"Layers of {width}x{height} pixels do not fit into a PSD, which holds 2 GB")
     out.seek(start)
     out.write(struct.pack(">I", end - start - 4) + before + struct.pack(">I", length))

@@ -27,7 +27,7 @@ OTHER_FORMATS = frozenset(
     ".blend .npy .mp4 .mov".split()
 )
 """Endings by which nobody means a folder."""
-MOST_AT_ONCE = 2
+MAX_AT_ONCE = 2
 """Pictures that are encoded at the same time: each takes memory of its own."""
 
 
@@ -107,11 +107,11 @@ def _all_or_none(target: Path, put: Put) -> Iterator[list[tuple[Path, Path]]]:
 
 def _encoded(files: Iterator[tuple[str, Callable[[], bytes]]]) -> Iterator[tuple[str, bytes]]:
     """Names and contents in their order, a few made at the same time."""
-    with ThreadPoolExecutor(min(MOST_AT_ONCE, thread_count())) as pool:
+    with ThreadPoolExecutor(min(MAX_AT_ONCE, thread_count())) as pool:
         waiting = []
         for name, make in files:
             waiting.append((name, pool.submit(make)))
-            if len(waiting) > MOST_AT_ONCE:
+            if len(waiting) > MAX_AT_ONCE:
                 name, made = waiting.pop(0)
                 yield name, made.result()
         for name, made in waiting:

@@ -28,7 +28,7 @@ BESIDE = (
 """Taken from it only where they are not installed elsewhere. NumPy never is: Blender brings it, and two in one process do not mix."""
 OLDEST = (2, 0)
 """The first torch with the attention that the transformer networks call."""
-MOST_BYTES = 65536
+MAX_BYTES = 65536
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def read_build(folder: Path) -> TorchBuild:
     version = folder / "torch" / "version.py"
     try:
         with open(version, encoding="utf-8", errors="replace") as file:
-            text = file.read(MOST_BYTES)
+            text = file.read(MAX_BYTES)
         compiled = sorted(path.name for path in (folder / "torch").glob("_C.*"))
     except OSError:
         raise DioramaError(
@@ -139,9 +139,9 @@ def check() -> None:
     folder = preferred()
     if folder is not None and "torch" not in sys.modules:
         read_build(folder)
-    told = conflict()
-    if told:
-        raise DioramaError(told)
+    problem = conflict()
+    if problem:
+        raise DioramaError(problem)
 
 
 def _share_arrays(torch, numpy) -> bool:

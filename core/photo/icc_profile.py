@@ -33,9 +33,9 @@ def read_profile(profile: bytes) -> ColourSpace | None:
         tags = _tags(profile)
         if b"cicp" in tags:
             primaries, transfer, _, full = tags[b"cicp"][8:12]
-            told = by_codes(primaries, transfer, bool(full))
-            if told is not None and told.hdr:
-                return told
+            coded = by_codes(primaries, transfer, bool(full))
+            if coded is not None and coded.hdr:
+                return coded
         if b"A2B0" in tags:  # which is to be preferred
             return None
         if profile[16:20] == b"GRAY":

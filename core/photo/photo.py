@@ -14,7 +14,7 @@ from ..errors import reading_a_file
 from ..raster.colour_curves import srgb_from_linear
 from ..raster.decode import read_file
 from ..settings import PhotoSettings
-from .panorama import told_of_panorama
+from .panorama import panorama_notes
 from .read_pixels import FOCAL_MM, PLANE_UNIT, PLANE_X_RES, check_size, read_pixels
 
 FOCAL_35MM = 0xA405
@@ -90,7 +90,7 @@ def load_photo(path: str | os.PathLike, settings: PhotoSettings = PhotoSettings(
     found = read_pixels(path, data)
     height, width = found.colour.shape[:2]
     check_size(path, width, height)
-    notes = found.notes + told_of_panorama(path, found.colour, found.xmp, settings)
+    notes = found.notes + panorama_notes(path, found.colour, found.xmp, settings)
     camera, focal_source = _camera_by_exif(width, height, found.exif, settings)
     camera, focal_source, up = _as_found(path, camera, focal_source, settings)
     return Photo(

@@ -259,10 +259,10 @@ def _eight_bits(image, colours: Colours) -> Pixels:
         colour[top : top + rows] = np.asarray((convert(part) if convert else part).convert("RGB"))
     if colours.space is None:
         return Pixels(colour, alpha, plain=convert is None, notes=notes)
-    brought, told = _in_srgb(colour, colours)
+    brought, more = _in_srgb(colour, colours)
     if brought.dtype == np.float32 and alpha is not None:
-        return Pixels(brought, alpha.astype(np.float32) / 255, notes=(*notes, *told))
-    return Pixels(brought, alpha, plain=brought is colour, notes=(*notes, *told))
+        return Pixels(brought, alpha.astype(np.float32) / 255, notes=(*notes, *more))
+    return Pixels(brought, alpha, plain=brought is colour, notes=(*notes, *more))
 
 
 def _converter(mode: str, profile: bytes | None) -> tuple[Callable | None, tuple[str, ...]]:

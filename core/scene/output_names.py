@@ -10,7 +10,7 @@ from ..errors import DioramaError
 DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *(f"{port}{n}" for port in ("COM", "LPT") for n in "0123456789¹²³")}
 """Names that stand for a device in every folder and with every ending (Microsoft, "Naming Files, Paths, and Namespaces")."""
 FORBIDDEN = set('<>:"|?*') | {chr(n) for n in range(32)}
-MOST = 259
+MAX_PATH = 259
 """Longest path in characters; Blender takes no longer ones."""
 
 
@@ -30,8 +30,8 @@ def refused_by_windows(path: PurePath) -> str | None:
             return f'has the part "{part}", whose last dot or space Windows takes off'
         if FORBIDDEN & set(part):
             return f'has the part "{part}" with a character that Windows takes in no name'
-    if len(str(path)) > MOST:
-        return f"is {len(str(path))} characters long, of which Windows takes {MOST}"
+    if len(str(path)) > MAX_PATH:
+        return f"is {len(str(path))} characters long, of which Windows takes {MAX_PATH}"
     return None
 
 

@@ -13,9 +13,9 @@ REFERENCE_SIDE = 960.0
 """The long side at which the lengths below hold, px."""
 SMOOTHING = 1.5
 """Sigma of the Gaussian before any derivative."""
-LEAST_SLOPE = 0.003
+MIN_SLOPE = 0.003
 """Least slope of a ridge, part of the range per px."""
-LONGEST_WALK = 26
+MAX_WALK = 26
 """Longest walk from a ridge to its plateaus, px."""
 FLAT, RISING_AGAIN = 0.2, 0.12
 """The walk ends where the slope falls below the first, or rises again by the second, part of the ridge's slope."""
@@ -62,12 +62,12 @@ def find_ramps(disparity: np.ndarray) -> Ramps:
 
     scale = max(disparity.shape) / REFERENCE_SIDE
     smooth = cv2.GaussianBlur(disparity.astype(np.float32), (0, 0), SMOOTHING * scale, borderType=cv2.BORDER_REPLICATE)
-    margin = int(np.ceil((LONGEST_WALK + 2) * scale)) + 1
+    margin = int(np.ceil((MAX_WALK + 2) * scale)) + 1
     # odd reflection continues the slope beyond the frame, so that the ground does not end in a plateau there
     wide = np.pad(smooth, margin, mode="reflect", reflect_type="odd") if min(smooth.shape) > margin else np.pad(smooth, margin, mode="edge")
     row_slope, column_slope = np.gradient(smooth)
     slope = np.hypot(row_slope, column_slope) * scale  # a px of the reference
-    rows, columns = np.nonzero(slope > LEAST_SLOPE)
+    rows, columns = np.nonzero(slope > MIN_SLOPE)
     steep = np.maximum(slope[rows, columns], 1e-9)
     normal = np.stack([column_slope[rows, columns], row_slope[rows, columns]], axis=1) * scale / steep[:, None]
     crest = _is_crest(slope, rows, columns, normal, steep)
@@ -103,12 +103,12 @@ def _sample(picture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _plateaus(wide, margin: int, scale: float, rows, columns, normal) -> tuple[Ramps, np.ndarray, np.ndarray]:
     """Walks from each ridge pixel both ways along its normal to the flattest point; returns Ramps, and which are strong or weak."""
-    steps = np.arange(-LONGEST_WALK - 1, LONGEST_WALK + 2, dtype=np.float32) * np.float32(scale)
+    steps = np.arange(-MAX_WALK - 1, MAX_WALK + 2, dtype=np.float32) * np.float32(scale)
     x = columns[:, None] + margin + normal[:, :1] * steps
     y = rows[:, None] + margin + normal[:, 1:] * steps
     profile = _sample(wide, x.astype(np.float32), y.astype(np.float32))
     rise = np.diff(profile, axis=1)  # per px at `REFERENCE_SIDE`; rise[k] lies between steps k and k + 1
-    middle = LONGEST_WALK + 1
+    middle = MAX_WALK + 1
     own = np.maximum((rise[:, middle - 1] + rise[:, middle]) / 2, 1e-9)
     near_at, near_slope = _walk(rise[:, middle:], own)
     far_at, far_slope = _walk(rise[:, middle - 1 :: -1], own)

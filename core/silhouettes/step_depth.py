@@ -12,7 +12,7 @@ from .join_ends import join_ends
 from .ramps import REFERENCE_SIDE, Ramps, without_slopes
 from .random_walker import WIDTH, near_probability
 
-SOFT, LEAST_SOFT = 12.0, 5.0
+SOFT, MIN_SOFT = 12.0, 5.0
 """Median width of ramps from which depth counts as estimated: px at a long side of 960 (stereo has 5.5, sensors 4.6, phones 4 to 8,
 the built-in network 15 to 35), and px of the map itself at least, as every small map blurs a little."""
 LABEL_SMOOTHING = 2.0
@@ -26,7 +26,7 @@ ITERATIONS, TOLERANCE = 80, 1e-4
 
 def is_soft(ramps: Ramps, shape: tuple[int, int]) -> bool:
     """Whether a map of `shape` (h, w) with these ramps was estimated, not measured."""
-    return len(ramps) > 0 and float(np.median(ramps.width)) > max(SOFT * max(shape) / REFERENCE_SIDE, LEAST_SOFT)
+    return len(ramps) > 0 and float(np.median(ramps.width)) > max(SOFT * max(shape) / REFERENCE_SIDE, MIN_SOFT)
 
 
 def step_at_silhouettes(
@@ -103,14 +103,14 @@ def _stepped(disparity: np.ndarray, band: RidgeBand, near: np.ndarray) -> np.nda
     moved = (near != (band.distance > 0)) & (np.abs(band.distance) <= WIDTH * scale)
     open_ = (on_ramp | moved) & (band.fade > 0)
     where = np.flatnonzero(open_)
-    label, told = near.ravel(), np.where(near, band.near, band.far).ravel()[where].astype(np.float64)
+    label, prior = near.ravel(), np.where(near, band.near, band.far).ravel()[where].astype(np.float64)
 
     def same_side(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return (label[a] == label[b]).astype(np.float64)
 
     links = links_of(where, near.shape, same_side, np.ones(near.shape, bool))
     result = disparity.copy()
-    solved = solve(links, disparity.ravel(), told, PLATEAU_PULL, ITERATIONS, TOLERANCE)
+    solved = solve(links, disparity.ravel(), prior, PLATEAU_PULL, ITERATIONS, TOLERANCE)
     fade = band.fade.ravel()[where]
     result.ravel()[where] += fade * (solved - disparity.ravel()[where])
     return result

@@ -21,7 +21,7 @@ from .pack import Surface, numbers_of, pack
 
 FARTHEST = 0.08
 """Largest distance of the camera to each side, in nearest distances, even where the safe range is larger."""
-MOST_TIGHTER = 0.12
+MAX_TIGHTER = 0.12
 """Largest crop for a tilt; a tilt that would need more goes less far."""
 QUALITY = 95
 LARGEST = 4096
@@ -57,7 +57,7 @@ def tilt_of(box: SafeRange, nearest: float, focus: float, edge: FrameEdge | None
     reach = lambda distance: float(min(distance, FARTHEST * nearest))
     left, right, down, up = (reach(distance) for distance in (box.left, box.right, box.down, box.up))
     needed = 0.0 if edge is None else tighter_by(edge, camera, (left, right, down, up), 1 / focus)
-    part = min(1.0, MOST_TIGHTER / needed) if needed > 0 else 1.0
+    part = min(1.0, MAX_TIGHTER / needed) if needed > 0 else 1.0
     return Tilt(SafeRange(part * left, part * right, part * down, part * up, 0.0, 0.0), focus, part * needed)
 
 

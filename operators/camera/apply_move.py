@@ -9,8 +9,7 @@ from types import SimpleNamespace
 import bpy
 
 from ...core.camera.camera import Camera
-from ...core.camera.framing import FrameEdge, frame_edge
-from ...core.camera.framing import told as framing_told
+from ...core.camera.framing import FrameEdge, describe_framing, frame_edge
 from ...core.errors import DioramaError
 from ...core.settings import Settings
 from ..building.properties import option_properties, set_values, values_of
@@ -76,10 +75,10 @@ def apply_move(root: bpy.types.Object, values: dict, scene: bpy.types.Scene) -> 
     if settings.camera_move == "none":
         return "The camera stays where the photo was taken."
     last = scene.frame_start + settings.frames - 1
-    told = f"{settings.camera_move.replace('-', ' ').capitalize()} from frame {scene.frame_start} to {last}"
+    message = f"{settings.camera_move.replace('-', ' ').capitalize()} from frame {scene.frame_start} to {last}"
     if scene.frame_end != last:
-        told = f"{told}; the scene ends at {scene.frame_end}, so set its end to {last} to play just the move"
-    return f"{told}. {framing_told(factor, settings.move_amount)}".rstrip()
+        message = f"{message}; the scene ends at {scene.frame_end}, so set its end to {last} to play just the move"
+    return f"{message}. {describe_framing(factor, settings.move_amount)}".rstrip()
 
 
 def photo_edge(root: bpy.types.Object) -> tuple[FrameEdge, Camera]:

@@ -113,8 +113,8 @@ def set_focus(root: bpy.types.Object, focus: str, point: tuple[float, float], fs
         try:
             distance = float(kept_source(root)["focus_m"]) * scale
         except (KeyError, TypeError, ValueError):
-            told = f"{root.name} does not know its distances any more; rebuild it from its photo."
-            raise DioramaError(told) from None
+            fault = f"{root.name} does not know its distances any more; rebuild it from its photo."
+            raise DioramaError(fault) from None
     dof.use_dof, dof.focus_object, dof.aperture_fstop = True, chosen, fstop
     if chosen is None:
         dof.focus_distance, camera.data[SCALE_KEY] = distance, scale

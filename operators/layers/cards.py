@@ -79,11 +79,11 @@ class LayOnCard(OnDepth, bpy.types.Operator):
 
     def finish(self, context, built: Diorama):
         root = root_by_name(self._root)
-        told = rebuild(root, built, self._source.settings, source_of(built, self._source.photo, self._source.depth), context.scene)
+        note = rebuild(root, built, self._source.settings, source_of(built, self._source.photo, self._source.depth), context.scene)
         keep_layer_edits(root, self._edits)
         if context.mode == "OBJECT" and find_root(context.object) is None:
             context.view_layer.objects.active = objects_by_role(root).get(self._active, root)
-        return told
+        return note
 
 
 def build_with_card(source: Source, edit: DepthEdit | None, role: str, progress: Progress) -> Diorama:

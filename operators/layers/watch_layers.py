@@ -19,8 +19,8 @@ from ..scene.root import find_root
 INTERVAL = 0.5
 """Seconds between two looks at a file."""
 PATIENCE = 20
-"""Looks after which a file that cannot be read is told of: until then somebody may still be writing it."""
-MOST_FILES = 1000
+"""Looks after which a file that cannot be read is reported; until then somebody may still be writing it."""
+MAX_FILES = 1000
 
 Stamp = tuple[tuple[str, int, int], ...]
 """Name, size and time of each file."""
@@ -48,7 +48,7 @@ def stamp_of(path: str) -> Stamp:
     if (place / PLATES).is_file():
         place = place / ANSWERS
     try:
-        files = sorted(place.iterdir())[:MOST_FILES] if place.is_dir() else [place]
+        files = sorted(place.iterdir())[:MAX_FILES] if place.is_dir() else [place]
         stats = [(each.name, each.stat()) for each in files if not each.name.startswith(".")]
     except OSError:
         return ()

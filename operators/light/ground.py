@@ -37,8 +37,8 @@ class FindGround(ActOnDiorama, bpy.types.Operator):
         if self.level:
             level(root, empty)
         unit = "m" if kept_source(root).get("metric") else "m, as assumed"
-        told = f"The camera is {plane.height:.2f} {unit} above the ground, {plane.tilt_deg:.0f} degrees tilted to it"
-        return f"{told}; {plane.inliers.mean():.0%} of the photo is ground."
+        distances = f"The camera is {plane.height:.2f} {unit} above the ground, {plane.tilt_deg:.0f} degrees tilted to it"
+        return f"{distances}; {plane.inliers.mean():.0%} of the photo is ground."
 
 
 def ground_of(root: bpy.types.Object, context) -> GroundPlane | None:

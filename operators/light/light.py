@@ -94,10 +94,10 @@ def catch_on_photo(root, context, strength: float, reflection: float, roughness:
         _let_through(ob)
     found = len(facing) - 1
     what = "ground catches" if not found else f"ground and {'a wall' if found == 1 else f'{found} walls'} catch"
-    told = f"The photo's {what} shadows in Cycles and EEVEE"
+    message = f"The photo's {what} shadows in Cycles and EEVEE"
     if unsure:
-        return f"{told}; the world shows a picture, so match its brightness by Light in the material."
-    return f"{told}."
+        return f"{message}; the world shows a picture, so match its brightness by Light in the material."
+    return f"{message}."
 
 
 def catch_for_compositing(root, context, roughness: float) -> str:

@@ -74,6 +74,6 @@ OF_THE_DISK = ("save", "open", "write", "space", "initialize streams", "render e
 """Where a movie cannot be written Blender says that the codec is unsupported, though it is not: we write H.264 in MP4."""
 
 
-def told(target: Path, error: RuntimeError) -> Exception:
+def explain_failure(target: Path, error: RuntimeError) -> Exception:
     """The error of a full or failing disk as a sentence; another error of Blender unchanged."""
     return cut_short(target) if any(words in str(error).lower() for words in OF_THE_DISK) else error

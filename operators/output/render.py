@@ -22,7 +22,7 @@ from ...core.scene.vr180_metadata import MARKED, mark_vr180
 from ..scene.camera_moves import framed
 from ..scene.colour_management import show_as_the_photo
 from ..scene.root import find_root
-from .check_complete import cut_short, is_whole, told
+from .check_complete import cut_short, explain_failure, is_whole
 from .eye_margins import margin_of
 from .gif import check_pillow, write_gif
 from .passes import marked_by_origin, write_passes
@@ -93,7 +93,7 @@ def rendering(target: Path, scene, frames: int, output: OutputSettings, view: Vi
                 if output.stereo == "vr180":
                     write_vr180_boxes(written[0][0])
         except RuntimeError as error:  # Blender raises no other type
-            raise told(target, error) from None
+            raise explain_failure(target, error) from None
         return _put(written, target, kind, output)
 
 
@@ -147,7 +147,7 @@ def _set_up(shot, kind: str, output: OutputSettings) -> None:
         shot.view_settings.use_curve_mapping = False
 
 
-def quality_told(scene, output: OutputSettings, target: Path) -> str:
+def describe_quality(scene, output: OutputSettings, target: Path) -> str:
     """What renders, and with how many rays a pixel; "" for a web page, which the browser draws."""
     if kind_of(target) == "viewer":
         return ""

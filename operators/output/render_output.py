@@ -12,7 +12,7 @@ from ...core.scene.output import OutputSettings, kind_of, names_of
 from ..building.properties import OF_ONE_PHOTO, declared, values_of_fields
 from ..on_diorama import report_failure
 from ..scene.root import find_root, kept_settings, kept_source, objects_by_role, world_scale
-from .render import View, check_target, quality_told, rendering
+from .render import View, check_target, describe_quality, rendering
 
 FORMATS = {
     "MP4": (".mp4", "A film, H.264"),
@@ -105,7 +105,7 @@ class RenderOutput(bpy.types.Operator, OutputOptions):
         for name in names_of(target, output):
             if name.is_dir() != (kind == "frames") and name.exists():
                 raise DioramaError(f"{name} is a {'folder' if name.is_dir() else 'file'} already; choose another name.")
-        frames, self._quality = frames_of(root, context.scene), quality_told(context.scene, output, target)
+        frames, self._quality = frames_of(root, context.scene), describe_quality(context.scene, output, target)
         return rendering(target, context.scene, frames, output, view_of(root, context.scene))
 
     def _start(self, context):

@@ -18,7 +18,7 @@ LENS_KEY, FRAMED_KEY = "photo_diorama_lens", "photo_diorama_framed"
 """On the rig of a move that changes the lens: the lens at rest in mm, and by how much the framing made it longer."""
 MOVE_OPTIONS = ("camera_move", "move_amount", "framing", "move_easing", "move_loop", "move_aim", "move_seed", "frames")
 SAME_LENS = 1e-5
-MOST_POSES = 200
+MAX_POSES = 200
 """Largest number of frames of a move that the framing samples."""
 AIM = "Look at the focus"
 
@@ -85,7 +85,7 @@ def _shift(rig: bpy.types.Object, axis: int, distance: float) -> None:
 def path_of_move(rig: bpy.types.Object, first: int, frames: int, size, focus: float | None) -> Path:
     """Where the rig's curves put the camera in the frames of a move; `size` gives the lens for a place forwards, `focus` is how
     far away a turned camera looks."""
-    at = first + np.unique(np.linspace(0, frames - 1, min(frames, MOST_POSES)).round())
+    at = first + np.unique(np.linspace(0, frames - 1, min(frames, MAX_POSES)).round())
     curves = {(c.data_path, c.array_index): c for c in curves_of(rig)}
     channel = lambda path, axis: [curves[path, axis].evaluate(f) if (path, axis) in curves else 0.0 for f in at]
     places, turns = (np.array([channel(path, axis) for axis in range(3)]).T for path in ("location", "rotation_euler"))

@@ -20,7 +20,7 @@ OF_THE_VIEW = ("view_location", "view_rotation", "view_distance", "view_perspect
 
 MARGIN = 6
 """Pixels that Blender leaves round a camera's frame when it centres it (view3d_navigate: view_center_camera)."""
-LEAST_ZOOM = -30.0
+MIN_ZOOM = -30.0
 """Smallest zoom of Blender's camera view; the frame is (zoom / 50 + sqrt 2) ** 2 / 4 times as large as the viewport."""
 
 _before: dict[int, list[list]] = {}
@@ -94,7 +94,7 @@ def show_whole_photo(scene: bpy.types.Scene, root: bpy.types.Object, view: bpy.t
     part = min(1.0, height / (across * high))
     if part < 1:
         zoom = math.sqrt(part) * (view.view_camera_zoom / 50 + math.sqrt(2)) - math.sqrt(2)
-        view.view_camera_zoom = max(LEAST_ZOOM, 50 * zoom)
+        view.view_camera_zoom = max(MIN_ZOOM, 50 * zoom)
 
 
 def look_back(area: bpy.types.Area) -> None:

@@ -23,22 +23,22 @@ def place(root: bpy.types.Object, how: str, context: bpy.types.Context, up: np.n
 
     `up` is the photo's (3,) up direction in core's axes where it is known: the diorama is rotated to make it the world's.
     """
-    scene, told = context.scene, ""
+    scene, note = context.scene, ""
     if up is not None:
         root.rotation_euler = Vector(to_blender(np.asarray(up)[None])[0]).rotation_difference(Vector((0, 0, 1))).to_euler()
     if how == "cursor":
         root.location = scene.cursor.location
     elif how == "camera":
-        told = _before_camera(root, scene)
+        note = _before_camera(root, scene)
     elif how == "ground":
-        told = _on_ground(root, context)
+        note = _on_ground(root, context)
     if how in ("automatic", "ground"):
         _beside_dioramas(root, scene)
     inside = _holding(root, scene)
     if inside is None:
-        return told
+        return note
     if how != "automatic":
-        return f"{told} The camera of {root.name} stands inside {inside.name}; move one of them.".strip()
+        return f"{note} The camera of {root.name} stands inside {inside.name}; move one of them.".strip()
     first = inside
     while inside is not None:
         root.location.x = _bounds([inside])[1].x + max(1.0, root.empty_display_size)

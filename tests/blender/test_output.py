@@ -323,8 +323,8 @@ def test_the_scenes_own_engine_and_samples_are_taken_and_told(blender, shot, tmp
 
     scene = blender.context.scene
     scene.render.engine, scene.cycles.samples, scene.cycles.pixel_filter_type = "CYCLES", 3, "GAUSSIAN"
-    assert module.quality_told(scene, OutputSettings(engine="scene"), Path("a.png")) == "the scene's own Cycles, 3 rays a pixel"
-    assert module.quality_told(scene, OutputSettings(), Path("a.png")) == "Cycles, 4 rays a pixel"
+    assert module.describe_quality(scene, OutputSettings(engine="scene"), Path("a.png")) == "the scene's own Cycles, 3 rays a pixel"
+    assert module.describe_quality(scene, OutputSettings(), Path("a.png")) == "Cycles, 4 rays a pixel"
     seen, real = [], module._pictures
 
     def watched(shot, *rest):

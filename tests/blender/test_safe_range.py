@@ -212,7 +212,7 @@ def test_a_scaled_root_is_told_as_large_as_it_is(blender, root, by_parent):
 
     from photo_diorama.operators.camera.safe_range import measured_range
     from photo_diorama.operators.scene.root import kept_source, world_scale
-    from photo_diorama.ui.panels.main_panel import facts_told
+    from photo_diorama.ui.panels.main_panel import fact_rows
 
     blender.ops.photo_diorama.measure_safe_range()
     focus = role(root, "camera").data.dof.focus_distance
@@ -229,7 +229,7 @@ def test_a_scaled_root_is_told_as_large_as_it_is(blender, root, by_parent):
     told = layout.said("label")
     found = measured_range(root)
     assert f"{3 * found.left:.3g} m, {3 * found.right:.3g} m" in told
-    facts = dict(facts_told(kept_source(root), world_scale(root)))
+    facts = dict(fact_rows(kept_source(root), world_scale(root)))
     assert facts["Middle"].startswith(f"{3 * kept_source(root)['focus_m']:.2f} m")
     blender.ops.photo_diorama.depth_of_field(focus="MIDDLE")
     blender.context.view_layer.update()

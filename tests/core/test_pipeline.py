@@ -176,7 +176,7 @@ def test_unkind_depth_comes_through(tmp_path, kind):
 
 def test_a_whole_move_has_a_border_as_wide_as_it_sees():
     from photo_diorama.core.camera.camera import Camera
-    from photo_diorama.core.pipeline import MOST_BORDER, wide_enough
+    from photo_diorama.core.pipeline import MAX_BORDER, wide_enough
     from photo_diorama.core.settings import LayerSettings, SceneSettings
 
     camera, layers = Camera(960, 720, 960.0, 480.0, 360.0), LayerSettings()
@@ -184,7 +184,7 @@ def test_a_whole_move_has_a_border_as_wide_as_it_sees():
     assert wide() == wide(camera_move="swing") == wide(framing="whole") == layers.border
     assert wide(camera_move="swing", framing="whole") == pytest.approx(0.045 + 0.075 / 2)
     assert wide(camera_move="swing", framing="whole", move_amount=2.0) == pytest.approx(0.165)
-    assert wide(camera_move="push-rise", framing="whole", move_amount=5.0) == MOST_BORDER
+    assert wide(camera_move="push-rise", framing="whole", move_amount=5.0) == MAX_BORDER
 
 
 @pytest.mark.parametrize("near_distance", [1.0, 7.0])

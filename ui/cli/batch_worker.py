@@ -35,13 +35,13 @@ class ProgressWriter(ProgressLine):
 
     def __init__(self, out: Callable[[str], None], stops: CancelSignals):
         super().__init__(False, stops)
-        self.out, self.stage, self.told = out, "", 0.0
+        self.out, self.stage, self.last_report = out, "", 0.0
 
     def __call__(self, stage: str, fraction: float) -> None:
         self.stops.check()
         now = time.monotonic()
-        if stage != self.stage or now - self.told > TELL_EVERY:
-            self.stage, self.told = stage, now
+        if stage != self.stage or now - self.last_report > TELL_EVERY:
+            self.stage, self.last_report = stage, now
             self.out(MARK + json.dumps({"tell": [stage, fraction]}))
 
 
@@ -91,18 +91,18 @@ def _offer_to_the_system() -> None:
 
 def answer_to(asked: dict, session: Session, teller: ProgressWriter) -> dict:
     """Makes one request (JSON of a Request) and returns its outcome; raises only what ends the process."""
-    told: list[str] = []
-    quiet = Session(told.append, session.models, session.online, json=True, quiet=True, progress=teller)
+    said: list[str] = []
+    quiet = Session(said.append, session.models, session.online, json=True, quiet=True, progress=teller)
     begun = time.perf_counter()
     try:
         make_diorama.make(Request.from_json(asked), quiet)
-        answer = {"result": DONE, "facts": json.loads(told[-1])}
+        answer = {"result": DONE, "facts": json.loads(said[-1])}
     except Exception as error:
-        told = in_a_sentence(error)
-        answer = {"result": FAULT if told is None else BAD_INPUT, "error": str(told)}
-        if told is None:
+        sentence = in_a_sentence(error)
+        answer = {"result": FAULT if sentence is None else BAD_INPUT, "error": str(sentence)}
+        if sentence is None:
             answer["error"] = "This is a fault of Photo Diorama; please report it with its line of the manifest, which holds the traceback."
             answer["traceback"] = "".join(traceback.format_exception(error))[-LAST_LINES:]
-        elif told.kind is Kind.MEMORY:
+        elif sentence.kind is Kind.MEMORY:
             answer["result"] = OUT_OF_MEMORY
     return answer | {"seconds": round(time.perf_counter() - begun, 3)}

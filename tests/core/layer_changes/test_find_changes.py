@@ -15,7 +15,7 @@ from photo_diorama.core.layer_files.read_layers import read_layer_file
 from photo_diorama.core.layer_files.write_layers import write_layer_file
 from photo_diorama.core.layer_pictures import layer_file_of
 from photo_diorama.core.mesh.texture_layout import carry_over
-from photo_diorama.core.pipeline import StageCache, build_diorama
+from photo_diorama.core.pipeline import Edits, StageCache, build_diorama
 from photo_diorama.core.settings import Settings
 
 SETTINGS = Settings().with_values({"long_side": 160, "border": 0.2, "depth_kind": "metric"})
@@ -30,7 +30,7 @@ def nested(tmp_path_factory):
 @pytest.fixture
 def build(nested):
     def call(edits=None):
-        return build_diorama(*nested, SETTINGS, kept=KEPT, layer_edits=edits)
+        return build_diorama(*nested, SETTINGS, kept=KEPT, edits=Edits(layers=edits))
 
     return call
 
@@ -68,7 +68,7 @@ def names(image) -> list[str]:
 def test_a_file_that_nobody_changed_changes_nothing(build):
     built = build()
     found = find_changes(built, layer_file_of(built), "a.psd")
-    assert found.edits is None and not found.paints and not found.told
+    assert found.edits is None and not found.paints and not found.summary
 
 
 @pytest.mark.parametrize("file_name", ["folder", "a.psd", "a.ora", "a.exr"])
@@ -76,7 +76,7 @@ def test_neither_does_one_of_any_format(build, tmp_path, file_name):
     built = build()
     write_layer_file(tmp_path / file_name, layer_file_of(built))
     found = find_changes(built, read_layer_file(tmp_path / file_name), file_name)
-    assert found.edits is None and not found.paints and not found.told
+    assert found.edits is None and not found.paints and not found.summary
 
 
 def test_a_new_layer_that_is_switched_off_is_left_out(build):
@@ -84,7 +84,7 @@ def test_a_new_layer_that_is_switched_off_is_left_out(build):
     file = with_new(layer_file_of(built), "cat", plate(layer_file_of(built), (40, 60, 70, 90)), 0)
     off = replace(file, layers=(replace(file.layers[0], visible=False), *file.layers[1:]))
     found = find_changes(built, off, "a.psd")
-    assert found.edits is None and found.told == ("cat is switched off and left out",)
+    assert found.edits is None and found.summary == ("cat is switched off and left out",)
 
 
 def test_what_was_painted_is_found_and_nothing_else(build):
@@ -98,7 +98,7 @@ def test_what_was_painted_is_found_and_nothing_else(build):
         colour[row - 3 : row + 3, column - 4 : column + 4][colour[row - 3 : row + 3, column - 4 : column + 4, 3] > 0] = (1, 2, 3, 255)
 
     found = find_changes(built, changed(file, "hidden 1", paint), "a.psd")
-    assert found.edits is None and found.told == ("hidden 1 painted",)
+    assert found.edits is None and found.summary == ("hidden 1 painted",)
     (part,) = found.paints
     assert part.role == "atlas" and set(part.layout.surface) == {1} and part.texels.mask.shape <= (6, 8)
     assert np.allclose(part.texels.colour[part.texels.mask][:, :3] * 255, (1, 2, 3))
@@ -113,12 +113,12 @@ def test_what_was_erased_is_no_surface_and_comes_back_when_it_is_painted_again(b
 
     erased = changed(file, "hidden 1", erase)
     found = find_changes(built, erased, "a.psd")
-    assert found.told == ("hidden 1 cut anew",)
+    assert found.summary == ("hidden 1 cut anew",)
     cut = build(found.edits)
     middle = cut.image.shape[1] // 2
     assert not cut.image.layers[1].present[:, : middle - 1].any() and cut.image.layers[1].present[:, middle:].any()
     assert np.array_equal(cut.image.layers[1].present[:, middle:], built.image.layers[1].present[:, middle:])
-    assert not find_changes(cut, layer_file_of(cut), "a.psd", found.edits).told
+    assert not find_changes(cut, layer_file_of(cut), "a.psd", found.edits).summary
     again = find_changes(cut, file, "a.psd", found.edits)
     back = build(again.edits)
     assert np.array_equal(back.image.layers[1].present, built.image.layers[1].present)
@@ -156,7 +156,7 @@ def test_a_new_layer_in_front_is_a_sheet_before_all_that_it_covers(build):
     file = layer_file_of(built)
     box = (40, 60, 70, 90)
     found = find_changes(built, with_new(file, "Bird", plate(file, box), 0), "a.psd")
-    assert found.told == ("Bird new",)
+    assert found.summary == ("Bird new",)
     image = build(found.edits).image
     layer = image.layers[-1]
     assert names(image) == ["Bird"] and layer.present.sum() == 900
@@ -189,9 +189,9 @@ def test_an_added_layer_comes_back_out_and_the_same_file_again_changes_nothing(b
     assert [layer.name for layer in layer_file_of(now).layers][0] == "cat"
     for each in (given, layer_file_of(now)):
         again = find_changes(now, each, "a.psd", edits)
-        assert again.edits is edits and not again.paints and not again.told
+        assert again.edits is edits and not again.paints and not again.summary
     gone = find_changes(now, file, "a.psd", edits)
-    assert gone.told == ("cat taken away",) and not gone.edits.added
+    assert gone.summary == ("cat taken away",) and not gone.edits.added
     kept = find_changes(now, file, "other.psd", edits)
     assert kept.edits is edits
 
@@ -266,7 +266,7 @@ def test_without_the_overscan_and_scaled_it_is_registered(build):
     hidden = next(e for e in square if e.name == "hidden 1").colour
     hidden[..., :3] = np.where(hidden[..., 3:] > 0, np.uint8([250, 0, 250]), 0)
     found = find_changes(built, replace(photo_only, canvas=(2 * height, 2 * width), layers=tuple(square)), "a.psd")
-    assert found.told == ("hidden 1 painted",) and np.allclose(found.paints[0].layout.photo.mean(), 0.5, atol=0.3)
+    assert found.summary == ("hidden 1 painted",) and np.allclose(found.paints[0].layout.photo.mean(), 0.5, atol=0.3)
 
 
 @pytest.mark.parametrize(("size", "long_side"), [((433, 325), 143), ((389, 291), 160), ((480, 360), 160)])
@@ -312,14 +312,14 @@ def test_a_file_of_half_the_size_changes_what_was_painted_on_it_alone(build, ker
     built = build()
     file = layer_file_of(built)
     found = find_changes(built, halved(file, kernel), "a.psd")
-    assert found.edits is None and not found.told
+    assert found.edits is None and not found.summary
     top, left = file.frame[0] + 20, file.frame[1] + 31
 
     def paint(colour):
         colour[top : top + 24, left : left + 30, :3] = (255, 0, 255)
 
     found = find_changes(built, halved(changed(file, "photo", paint), kernel), "a.psd")
-    assert found.told == ("photo painted",)
+    assert found.summary == ("photo painted",)
     (part,) = found.paints
     box = part.layout.photo[0] * np.tile(file.frame[2:], 2)
     assert np.abs(box - (20, 31, 44, 61)).max() <= 2 and part.texels.mask.mean() > 0.9

@@ -52,7 +52,7 @@ def test_a_file_keeps_what_it_was_made_of_and_those_of_another_photo_are_refused
     write_layer_file(tmp_path / file_name, made)
     found = read_layer_file(tmp_path / file_name)
     assert found.origin == made.origin and found.photo == "houses" and dict(found.origin.options)["long_side"] == "160"
-    assert not find_changes(houses, found, file_name).told
+    assert not find_changes(houses, found, file_name).summary
     with pytest.raises(DioramaError, match=r'layers of another photo \("houses"\)'):
         find_changes(girl, found, file_name)
 
@@ -99,7 +99,7 @@ def test_layers_that_other_options_made_are_refused_and_the_options_named(build)
     with pytest.raises(DioramaError, match=r"written with other options; --long-side 120, now 160") as error:
         find_changes(build(), file, "a.psd")
     assert "Long Side 120, now 160" in error.value.in_window and "--" not in error.value.in_window
-    assert not find_changes(build(long_side=120), file, "a.psd").told
+    assert not find_changes(build(long_side=120), file, "a.psd").summary
 
 
 def test_layers_that_another_depth_made_are_told(build):

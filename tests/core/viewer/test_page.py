@@ -12,7 +12,7 @@ from photo_diorama.core.camera.framing import TOLERANCE, beyond, frame_edge
 from photo_diorama.core.camera.safe_range import SafeRange
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.viewer.pack import Surface
-from photo_diorama.core.viewer.page import FARTHEST, MOST_TIGHTER, Texture, Tilt, encoded, tilt_of, write_page
+from photo_diorama.core.viewer.page import FARTHEST, MAX_TIGHTER, Texture, Tilt, encoded, tilt_of, write_page
 
 CAMERA = Camera.from_fov(160, 120)
 WIDE = SafeRange(1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
@@ -44,7 +44,7 @@ def test_the_edge_shows_nowhere_on_the_way_to_the_rim(seed):
     z = 2 + rng.uniform(0, 4, (1, 17)) + np.zeros((13, 1))
     edge = frame_edge([sheet(z)], CAMERA)
     tilt = tilt_of(WIDE, 2.0, 3.0, edge, CAMERA)
-    assert 0 < tilt.tighter <= MOST_TIGHTER + 1e-9
+    assert 0 < tilt.tighter <= MAX_TIGHTER + 1e-9
     disparity, place, worst, without = 1 / edge.points[:, 2], edge.points[:, :2] / edge.points[:, 2:], 0.0, 0.0
     for turn in np.linspace(0, 2 * np.pi, 23):
         for part in np.linspace(0, 1, 6):
