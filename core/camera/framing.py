@@ -22,7 +22,7 @@ ON_FRAME = 5e-4
 SAMPLES = 500
 """Least number of samples along each long side of the frame."""
 LONGEST, HALVINGS = 8.0, 16
-CLOSER, AHEAD = 0.075, 0.8
+MAX_CLOSER, MAX_AHEAD = 0.075, 0.8
 """How much closer a move of amount 1, and how far forward any move, may be shifted; parts of the nearest distance."""
 LARGE_CROP = 0.2
 """A crop larger than this is reported with advice."""
@@ -126,7 +126,7 @@ def closer_start(path: Path, nearest: float, amount: float) -> float:
     Unlike a longer lens it hardly crops distant things. It is never more than the path goes back.
     """
     back, ahead = -path.places[:, 2].min(), path.places[:, 2].max()
-    return float(max(0.0, min(CLOSER * amount * nearest, back, AHEAD * nearest - ahead)))
+    return float(max(0.0, min(MAX_CLOSER * amount * nearest, back, MAX_AHEAD * nearest - ahead)))
 
 
 def largest_excess(u: np.ndarray, v: np.ndarray, length: np.ndarray, side: np.ndarray, camera: Camera, factor: float) -> float:

@@ -10,7 +10,7 @@ from .camera import Camera
 SHORTEST = 0.01
 """Least length of the line, as a part of the photo's long side: on a shorter one the depth of its ends says nothing."""
 ROUNDS = 4
-BESIDE, STEP = 0.004, 0.03
+LINE_TOLERANCE, MIN_STEP = 0.004, 0.03
 """How far beside its edge a line may be drawn, as a part of the working picture's long side, and the least step of inverse depth at
 such an edge, as a part of it."""
 
@@ -49,10 +49,10 @@ def measure_length(ends: np.ndarray, disparity: np.ndarray, camera: Camera) -> f
     t = np.linspace(0, 1, max(16, int(np.hypot(*(places[1] - places[0]))) + 1))
     column, row = (places[0] + t[:, None] * (places[1] - places[0])).T
     least = disparity.min() / 2
-    reach = np.ones((2 * max(1, round(BESIDE * max(h, w))) + 1,) * 2, np.uint8)
+    reach = np.ones((2 * max(1, round(LINE_TOLERANCE * max(h, w))) + 1,) * 2, np.uint8)
     pictures = (disparity, cv2.dilate(disparity, reach), cv2.erode(disparity, reach))
     at_ends, nearer, farther = (np.maximum(_fit_ends(t, picture, row, column), least) for picture in pictures)
-    if (nearer + farther - 2 * at_ends).sum() > STEP * at_ends.sum():  # on a slope both sides differ by the same
+    if (nearer + farther - 2 * at_ends).sum() > MIN_STEP * at_ends.sum():  # on a slope both sides differ by the same
         at_ends = nearer
     return float(np.linalg.norm(np.diff(camera.unproject(ends[:, 0], ends[:, 1], 1 / at_ends), axis=0)))
 

@@ -35,7 +35,7 @@ SUREST_MIX = 0.5
 """Normals that mix to a shorter one than this contradict each other, or are mostly unknown."""
 
 
-AT_ONCE = 1 << 20
+BAND_SIZE = 1 << 20
 """Numbers that are worked on together: few enough that steps between need no memory, and stay in the processor's cache."""
 ASK_IN_WINDOW = "a guess: if the diorama is inside out, tick Invert Depth and rebuild"
 ASK_ON_COMMAND_LINE = "that is a guess: if the diorama is inside out, pass --invert-depth"
@@ -208,9 +208,9 @@ def _inverse_or_metres(reading: DepthMeaning, given: tuple[float, float] | None)
 
 
 def _apply_in_bands(work: Callable[[np.ndarray, np.ndarray], np.ndarray], values: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """(h, w) float32: what `work` makes of values and known pixels, each from itself alone, `AT_ONCE` at a time."""
+    """(h, w) float32: what `work` makes of values and known pixels, each from itself alone, `BAND_SIZE` at a time."""
     result = np.empty(values.shape, np.float32)
-    rows = max(1, AT_ONCE // values.shape[1])
+    rows = max(1, BAND_SIZE // values.shape[1])
     for top in range(0, len(values), rows):
         band = slice(top, top + rows)
         result[band] = work(values[band], known[band])

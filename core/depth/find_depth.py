@@ -28,7 +28,7 @@ from .named_depth import find_named_depth, named_depths
 BUILT_IN = "built-in"
 BESIDE = "beside the photo"
 """Origin of depth from a file beside the photo that the user did not name."""
-BETTER = "a better network can be downloaded"
+BETTER_NETWORK = "a better network can be downloaded"
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def _find_by_name(file: Path, photo: Photo, settings: DepthSettings) -> FoundDep
 def _estimate(photo: Photo, settings: DepthSettings, models: Path | None) -> FoundDepth:
     best = best_estimator(models) if models is not None else None
     if best is None:
-        return _estimate_built_in(photo, BETTER)
+        return _estimate_built_in(photo, BETTER_NETWORK)
     try:
         return _estimate_downloaded(photo, best.key, settings.device, models)
     except ImportError as error:
@@ -167,7 +167,7 @@ def _make_from_embedded(carried: EmbeddedDepth, origin: str, photo: Photo, setti
 def estimate_depth(photo: Photo, key: str, device: str, models: Path | None) -> FoundDepth:
     """Depth of the photo by one network. Raises DioramaError where PyTorch or the network's file is missing."""
     if key == BUILT_IN:
-        return _estimate_built_in(photo, BETTER)
+        return _estimate_built_in(photo, BETTER_NETWORK)
     try:
         return _estimate_downloaded(photo, key, device, models)
     except ImportError as error:

@@ -19,7 +19,7 @@ FARTHER, FARTHEST = 0.15, 0.05
 """Three quarters of a sky lie among this part of what is known that the network sees farthest; the second where the photo is asked too."""
 PREDICTED = 0.5
 """A sky's inverse depth, as the network predicts it, is below this part of that of the surfaces around it."""
-FLAT = 0.08
+ORDER_IS_ENOUGH = 0.08
 """Surfaces around the region below this part of the nearest inverse depth: whether it is sky changes little, so the order is enough."""
 SMOOTH, BLUE, BRIGHT, BRIGHTER = 0.012, 0.12, 0.9, 0.15
 """A sky as photos show it: gradient a pixel at most, blue above red at least, or brightness and how far above that of the rest, 0..1."""
@@ -116,7 +116,7 @@ class _Evidence:
             return False
         around = self._around(region)
         predicted = float(self.fit[0] * np.median(self.seen[region]) + self.fit[1])
-        if predicted < PREDICTED * around or around < FLAT * self.nearest:
+        if predicted < PREDICTED * around or around < ORDER_IS_ENOUGH * self.nearest:
             return True
         return place <= FARTHEST and self._looks_like_sky(region)
 

@@ -22,7 +22,7 @@ DEEPEST_CAMERA = 32768
 SKY, LARGE, HUGE = 0.005, 0.02, 0.2
 """Least share of the picture that a sky has: touching the top, above the lower edge, anywhere. Smaller regions are holes."""
 INFINITE_IS_FAR = "what is infinite is the farthest"
-COARSE = 1024
+LABEL_SIDE = 1024
 """Long side at which regions are labelled, px."""
 STRAY, FEW_STRAY = 0.5, 1e-4
 """Outliers lie outside the range of the rest by more than this part of it; at most this share of pixels become holes, more are clipped."""
@@ -149,11 +149,11 @@ def far_zeros(found: KnownDepth, sky: str) -> np.ndarray:
 
 
 def sky_sized_regions(where: np.ndarray) -> np.ndarray:
-    """(h, w) bool: those connected regions of `where` whose size and position fit a sky; looked for at up to `COARSE` px."""
+    """(h, w) bool: those connected regions of `where` whose size and position fit a sky; looked for at up to `LABEL_SIDE` px."""
     import cv2
 
     height, width = where.shape
-    step = max(1, max(height, width) // COARSE)
+    step = max(1, max(height, width) // LABEL_SIDE)
     small = where[::step, ::step]
     count, labels, facts, _ = cv2.connectedComponentsWithStats(small.astype(np.uint8), connectivity=8)
     area, top = facts[:, cv2.CC_STAT_AREA] / small.size, facts[:, cv2.CC_STAT_TOP]

@@ -18,7 +18,7 @@ SIDE = 96
 """Long side of the pictures that are compared, px: details that another colour grade, noise or a scale leave."""
 BLUR = 3.0
 """px of those: what is darker or lighter over a larger area, as the sky is on most photos, does not count."""
-OTHER, SAME = 0.2, 0.4
+OTHER_PHOTO, SAME_PHOTO = 0.2, 0.4
 """Correlation below which the picture is another, and from which it is the same."""
 MIN_SHOWN = 0.2
 """Part of the photo that layers must show, so that they can be compared with it."""
@@ -44,9 +44,9 @@ def check_photo(built: Diorama, file: LayerFile, ours: LayerFile, where: Placeme
     if file.origin is not None and not has_other_pixels(file, ours):
         return ()
     alike = likeness(built, file, where)
-    if alike is not None and alike < OTHER:
+    if alike is not None and alike < OTHER_PHOTO:
         raise other_photo_error(file, built, name)
-    if alike is None or alike < SAME:
+    if alike is None or alike < SAME_PHOTO:
         return (f'{name} may be of another photo than "{built.photo.name}": they have little in common that could be compared.',)
     if file.origin is not None:
         return (f"{name} was written from other pixels of this photo; what differs in the photo's layer counts as painted.",)

@@ -16,7 +16,7 @@ from ..scene.depth_image import MASK_KEY, edit_on, image_on, new_image, put_on, 
 from ..scene.emit import short_name
 from . import mask_overlay
 from .change_region import OnDepth
-from .pick_depth import WHERE, place_under
+from .pick_depth import CLICK_ON_PHOTO, place_under
 
 KEYS = "Click: add the thing there   |   Ctrl click: take it out   |   Backspace: empty   |   Enter, Esc, right click: done"
 
@@ -122,7 +122,7 @@ class ClickThings(OnDepth, bpy.types.Operator):
         root = root_by_name(self._root)
         place = place_under(context, root, event.mouse_x, event.mouse_y)
         if place is None:
-            self.report({"WARNING"}, WHERE)
+            self.report({"WARNING"}, CLICK_ON_PHOTO)
             return
         click(root, self._scene, place[:2], event.ctrl)
         _redraw(context)

@@ -13,7 +13,7 @@ from ..scene.surfaces import root_by_name
 from .chosen_region import place_on_photo, region_of
 
 KEYS = "Click: take the depth there for the region   |   Esc, right click: stop"
-WHERE = "Nothing of the photo is there; click on it in a 3D viewport, or on its depth or mask in an Image Editor."
+CLICK_ON_PHOTO = "Nothing of the photo is there; click on it in a 3D viewport, or on its depth or mask in an Image Editor."
 
 
 class PickDepth(OnDiorama, bpy.types.Operator):
@@ -55,7 +55,7 @@ class PickDepth(OnDiorama, bpy.types.Operator):
             context.workspace.status_text_set(KEYS if place is None or place[2] is None else f"{place[2]:.2f} m   |   {KEYS}")
             return {"RUNNING_MODAL"}
         if place is None:
-            self.report({"WARNING"}, WHERE)
+            self.report({"WARNING"}, CLICK_ON_PHOTO)
             return {"RUNNING_MODAL"}
         self.cancel(context)
         return self._take(place[:2])

@@ -23,7 +23,7 @@ IMAGE_ROLES = tuple(f"{image}{kind}" for image in ("photo", "atlas", "soft") for
 """Roles of a diorama's images."""
 
 
-AT_ONCE = 1 << 16
+BATCH = 1 << 16
 """Pixels that are compared together, so that it takes no memory."""
 IMAGE_OF = {"photo": "photo", "atlas": "atlas", "soft": "soft", "cleaned": "soft"}
 """Which image the material of a texture shows: soft silhouettes and what lies behind them share one."""
@@ -109,7 +109,7 @@ def shows(image: bpy.types.Image, pixels: np.ndarray) -> bool:
     decoded = np.empty(height * width * 4, np.float32)
     image.pixels.foreach_get(decoded)
     decoded = decoded.reshape(height, width, 4)  # from the lowest row on
-    rows = max(1, AT_ONCE // width)
+    rows = max(1, BATCH // width)
     for top in range(0, height, rows):
         wanted = np.ascontiguousarray(pixels[top : top + rows])
         wanted = wanted if channels == 4 else cv2.cvtColor(wanted, cv2.COLOR_RGB2RGBA)  # opaque
