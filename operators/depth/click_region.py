@@ -38,7 +38,7 @@ class SelectByClick(OnDepth, bpy.types.Operator):
 
     def execute(self, context):
         if self.by_hand and not getattr(self, "_in_thread", False):
-            return {"CANCELLED"}  # F9 or Repeat Last: the clicks made by hand are undo steps of their own, and no options of this one
+            return {"CANCELLED"}  # F9 or Repeat Last: clicks in the window are undo steps of their own, and cannot be repeated by options
         return super().execute(context)
 
     def draw(self, context):
@@ -80,7 +80,7 @@ def click(root: bpy.types.Object, scene: Scene, point: tuple[float, float], remo
 
 
 class ClickThings(OnDepth, bpy.types.Operator):
-    """The clicks themselves, once the photo and its depth are at hand"""
+    """The clicks, once the photo and its depth have been read"""
 
     bl_idname = "photo_diorama.click_things"
     bl_label = "Select Things"

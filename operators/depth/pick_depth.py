@@ -21,12 +21,12 @@ class PickDepth(OnDiorama, bpy.types.Operator):
 
     bl_idname = "photo_diorama.pick_depth"
     bl_label = "Pick Depth"
-    bl_options = set()  # the change is one step of undo, and that is of the operator that makes it
+    bl_options = set()  # the operator that makes the change is the step of undo
 
     def invoke(self, context, event):
         root = find_root(context.object)
         try:
-            region_of(context, root, "AUTO")  # says now what is missing, not after the click
+            region_of(context, root, "AUTO")  # reports what is missing now, not after the click
         except DioramaError as error:
             self.report({"ERROR"}, error.in_window)
             return {"CANCELLED"}
@@ -104,7 +104,7 @@ def _in_view(context, root, region, mouse) -> tuple[float, float, float] | None:
         return None
     inside = root.matrix_world.inverted_safe() @ place
     u, v = place_on_photo(root, *inside)
-    if not (0 <= u <= 1 and 0 <= v <= 1):  # also what is no number, behind the camera
+    if not (0 <= u <= 1 and 0 <= v <= 1):  # also false for NaN, behind the camera
         return None
     return float(u), float(v), inside.y * world_scale(root)
 

@@ -80,7 +80,7 @@ def catch_on_photo(root, context, strength: float, reflection: float, roughness:
     facing = [(own_normal, light, reflection)]
     for normal in walls_of(root, context, own_normal) if walls else ():
         falling, _ = light_on(context.scene, (root.matrix_world.to_3x3() @ normal).normalized())
-        if max(falling) > 1e-6:  # else there is nothing to take away
+        if max(falling) > 1e-6:  # else there is nothing to remove
             facing.append((normal, falling, 0.0))
     for material in {slot.material for ob in surfaces for slot in ob.material_slots if slot.material}:
         for normal, falling, mirror in facing:
