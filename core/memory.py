@@ -62,7 +62,7 @@ def address_space_left() -> int | None:
 
 
 BLENDER_ADDRESSES = 1_500_000_000
-"""Bytes of address space for Blender and one diorama in it; with less it crashes as it is loaded, or as it loads a picture."""
+"""Bytes of address space for Blender and one diorama in it; with less Blender crashes when it is loaded, or when it loads a picture."""
 PYTHON_MB, BLENDER_MB, NETWORKS_MB = 150, 170, 400
 """MB: Python and its libraries; Blender; networks and what runs them."""
 BYTES_PER_GRID_PIXEL, BYTES_PER_PHOTO_PIXEL = 440, 24

@@ -104,7 +104,8 @@ def lens_factor(edge: FrameEdge, camera: Camera, path: Path, eyes: Eyes | None =
     u, v = (moved[..., i] / z * lenses for i in (0, 1))
     scale = np.where(np.isinf(z), 0.0, edge.length * edge.points[:, 2] / z * lenses)
     asides = (0.0,) if eyes is None else (-eyes.distance / 2, eyes.distance / 2)
-    # a step aside moves what is near, and the shift of the lens moves all back by what it moved the distance that stays
+    # a step aside moves the picture of near things; the shift of the lens moves everything back so far that the focus distance
+    # stays in place
     seen = [u - lenses * aside * (1 / z - (1 / eyes.convergence if eyes else 0.0)) for aside in asides]
     return clean_factor(lambda factor: max(largest_excess(each, v, scale, edge.side, camera, factor) for each in seen))
 

@@ -58,7 +58,7 @@ def measure_length(ends: np.ndarray, disparity: np.ndarray, camera: Camera) -> f
 
 
 def _fit_ends(t: np.ndarray, disparity: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
-    """(2,) disparity at t of 0 and 1 of the line through most of what (n,) rows and columns show."""
+    """(2,) disparity at t = 0 and t = 1 of the line that fits most of the samples at (n,) rows and columns."""
     h, w = disparity.shape
     values = disparity[np.clip(row.astype(int), 0, h - 1), np.clip(column.astype(int), 0, w - 1)].astype(np.float64)
     slope, start = _line_through(t, values)

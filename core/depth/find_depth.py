@@ -58,7 +58,7 @@ def find_depth(photo: Photo, depth_path: Path | None, settings: DepthSettings, m
 
 
 def _invert(values: DepthValues) -> DepthValues:
-    """Depth that no file's numbers were read for, end for end: what was nearest is the farthest."""
+    """Depth with near and far exchanged, for depth that does not come from a depth file."""
     inverse, known = values.values, values.known
     if values.metric:
         known = known & (inverse > 0)
@@ -77,7 +77,7 @@ def _find_without_file(photo: Photo, settings: DepthSettings, models: Path | Non
 
 
 def find_given_depth(photo: Photo, settings: DepthSettings) -> FoundDepth | None:
-    """The depth that lies in the photo or beside it, as `find_depth` takes it; None where a network would have to find it."""
+    """The depth inside the photo's file or beside it, as `find_depth` chooses it; None where only a network could find depth."""
     found = given_depth(photo, settings)[0] if settings.estimator == "auto" else None
     turned = found is not None and settings.invert_depth and not found.read_by_settings
     return replace(found, values=_invert(found.values)) if found is not None and turned else found
@@ -105,7 +105,7 @@ def given_depth(photo: Photo, settings: DepthSettings) -> tuple[FoundDepth | Non
 
 
 def _add_remark(found: FoundDepth, passed_over: list[str]) -> FoundDepth:
-    """The same, telling which sources of depth could not be used."""
+    """The same depth, with a note on each source that could not be used."""
     if not passed_over:
         return found
     notes = "; ".join(f"not used: {why}" for why in passed_over)

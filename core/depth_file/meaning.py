@@ -146,7 +146,7 @@ def _apply_guess(found: KnownDepth, guess: _Guess, settings: DepthSettings, rend
 def _interpret_inverse(found: KnownDepth, settings: DepthSettings) -> tuple[KnownDepth, np.ndarray, list[str], bool]:
     """Inverse depth with zeros where it is infinitely far, what is known, the notes, and whether zero is infinity.
 
-    An infinite inverse depth is no distance: stereo writes it where it knows nothing, and so over the sky.
+    An infinite inverse depth is no distance: stereo matching writes it where it found no match, also over the sky.
     """
     lost, notes = found.far, list(found.notes)
     if lost.any() and settings.depth_sky == "auto":
@@ -191,7 +191,7 @@ def _guess_by_options(raw: RawDepth, found: KnownDepth, settings: DepthSettings)
 
 
 def _invert(guess: _Guess, settings: DepthSettings) -> _Guess:
-    """With near and far exchanged: what the user said is reversed, what was guessed becomes the other guess."""
+    """The guess with near and far exchanged: what the user stated is reversed; what was guessed becomes the opposite guess."""
     if settings.depth_kind == "auto" and not settings.depth_scale:
         kind = {"disparity": "relative", "metric": "disparity", "relative": "disparity"}[guess.kind]
         if guess.inverted:
@@ -229,7 +229,7 @@ def _guess_by_name(raw: RawDepth, path: Path) -> _Guess | None:
 
 
 def _check_by_photo(guess: _Guess, direction: Direction) -> _Guess:
-    """What a file's name says, as a question where the photo clearly says that near and far lie the other way round."""
+    """What a file's name says; an unsure guess where the photo clearly shows that near and far lie the other way round."""
     nearer = direction.nearer if guess.kind == "disparity" else -direction.nearer
     if nearer > SURELY_FARTHER:
         return guess

@@ -131,10 +131,9 @@ def remove_outliers(found: KnownDepth) -> KnownDepth:
 
 
 def far_zeros(found: KnownDepth, sky: str) -> np.ndarray:
-    """(h, w) bool: the zeros of inverse depth that are infinitely far.
-
-    Stereo leaves zeros where it knows nothing, small and scattered, along one side, with a gap to the next value; what networks write
-    is zero at the farthest point, and in one large region where that is the sky.
+    """(h, w) bool: the zeros of inverse depth that are infinitely far. Stereo matching leaves zeros where it found no match: small and
+    scattered, or along one side, with a gap to the next value. Networks write zero at the farthest point, and in one large region where
+    that is the sky.
     """
     zero = found.zero
     if sky == "farthest" or not zero.any():
@@ -194,7 +193,7 @@ def _is_repeated(count: int, size: int) -> bool:
 
 
 def _repeated_low(values: np.ndarray, known: np.ndarray, least: float) -> float | None:
-    """The negative number that stands for unknown, which is then the only negative one; None where there is none."""
+    """The negative number that stands for unknown, where it is the only negative one; else None."""
     if least >= 0:
         return None
     negative = known & (values < 0)

@@ -1,4 +1,4 @@
-"""Layers that are not ours become surfaces: what of them the photo does not show already, and how far away that is."""
+"""Layers that are not ours become surfaces: the part that the photo does not show already, and its depth."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..raster.nearest_known import nearest_known
 from .canvas_to_grid import colour_on_grid, disparity_on_grid
 
 MAX_DIFFERENCE = 0.1
-"""Difference from the photo, perceived brightness of 1, up to which a layer shows what the photo shows: generators are not exact."""
+"""Difference from the photo, as a part of full brightness, up to which a layer counts as equal to the photo: generators are not exact."""
 MIN_SHARE_OF_PHOTO = 0.5
 """A layer of which this part is alike is a piece of the photo, and all that is seen of it counts as the photo's."""
 SILHOUETTE_MARGIN = 0.008
@@ -37,7 +37,7 @@ class Stacking:
     above: np.ndarray  # (h, w) bool on the grid: where layers in front of it lie
     order: int  # counted from the back
     behind: bool  # behind the photo
-    replaces: bool  # in the place of what we invented
+    replaces: bool  # instead of the surfaces that we invented
 
 
 def make_surface(built: Diorama, colour: np.ndarray, disparity: np.ndarray | None, stacking: Stacking, named: Named) -> AddedSurface | None:
