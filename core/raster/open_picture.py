@@ -14,7 +14,7 @@ PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".exr", *HEI
 READ_FORMATS = "JPEG, PNG, WebP, TIFF, HEIC or OpenEXR"
 DEPTH_KINDS = ("JPEG", "PNG", "WEBP", "TIFF")
 DEPTH_FORMATS = "PNG, TIFF, EXR, NPY, NPZ or PFM"
-STARTS = {
+FIRST_BYTES = {
     "JPEG": (b"\xff\xd8\xff",),
     "PNG": (b"\x89PNG\r\n\x1a\n",),
     "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
@@ -25,7 +25,7 @@ STARTS = {
 
 def picture_kind(head: bytes) -> str | None:
     """JPEG, PNG, WEBP, TIFF, HEIF or EXR by the first `HEAD` bytes of a file, None for every other format."""
-    for kind, starts in STARTS.items():
+    for kind, starts in FIRST_BYTES.items():
         if head.startswith(starts):
             return kind
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":

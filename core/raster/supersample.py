@@ -14,7 +14,7 @@ FACTOR = 2
 """Rendered pixels along each pixel: 2 in each direction are enough against stairs at silhouettes."""
 LARGEST = 5000
 """Pictures with a longer side than this are rendered as they are: twice the size would need gigabytes."""
-BLUR, BETWEEN = 1 / 8, 1 / 23
+BLUR, BLUR_OFF_TEXELS = 1 / 8, 1 / 23
 """What a picture of the photo's size has of each neighbour, pixel on texel and otherwise; the second goes with the cube of the
 size. Best on photos 05, 08 and 23 of the Kodak set, reduced to 0.98, 0.9, 0.8 and 0.625."""
 ROUNDS = 10
@@ -33,7 +33,7 @@ def blur_weights(texels: float) -> float:
     if abs(texels - 1) < 1e-6:
         return BLUR
     # beyond the photo's size there is soon nothing to take back: pixels between texels
-    return BETWEEN * (texels**-3 if texels > 1 else float(np.clip(2 - 1 / texels, 0, 1)))
+    return BLUR_OFF_TEXELS * (texels**-3 if texels > 1 else float(np.clip(2 - 1 / texels, 0, 1)))
 
 
 def reduce(picture: np.ndarray, texels: float) -> np.ndarray:
