@@ -50,15 +50,15 @@ def main() -> None:
 
 def read_arguments() -> tuple[argparse.Namespace, list[str]]:
     """What was asked, and the flags after `--`."""
-    told = sys.argv[1:]
-    cut = told.index("--") if "--" in told else len(told)
+    arguments = sys.argv[1:]
+    cut = arguments.index("--") if "--" in arguments else len(arguments)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("commit")
     parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--only", type=lambda text: text.split(","), default=["moon", "alone", "large", "wide"])
     parser.add_argument("--busy", type=int, default=0)
-    return parser.parse_args(told[:cut]), told[cut + 1 :]
+    return parser.parse_args(arguments[:cut]), arguments[cut + 1 :]
 
 
 def unpacked(commit: str, place: Path) -> Path:

@@ -32,7 +32,7 @@ def main() -> None:
     import bpy
 
     import photo_diorama
-    from photo_diorama.operators.output.camera_track import track_of
+    from photo_diorama.operators.output.camera_track import find_track
     from photo_diorama.operators.scene.root import objects_by_role
 
     photo_diorama.register()
@@ -50,15 +50,15 @@ def main() -> None:
                 bpy.context.view_layer.objects.active = root
                 root.location, root.rotation_euler = (1, 2, 3), (0.1, 0.2, 0.3)
                 bpy.ops.photo_diorama.apply_move(camera_move=move, frames=given.frames)
-                track = track_of(root, scene)
+                track = find_track(root, scene)
                 camera = objects_by_role(root)["camera"].data
                 sensor, size = camera.sensor_width, json.loads(root["photo_diorama_source"])["photo_size"]
                 nearest = json.loads(root["photo_diorama_source"])["nearest_m"]
                 bpy.ops.photo_diorama.export(filepath=f"{place}/out{ending}", format=format)
                 found = read_back(f"{place}/out{ending}", track, sensor)
-                print(f"{move:11} {format:5} {told(found, track, nearest)}", flush=True)
+                print(f"{move:11} {format:5} {describe(found, track, nearest)}", flush=True)
             found = from_chan(Path(f"{place}/out.chan"), sensor * size[1] / size[0])
-            print(f"{move:11} .chan {told(found, track, nearest)}", flush=True)
+            print(f"{move:11} .chan {describe(found, track, nearest)}", flush=True)
 
 
 def read_back(file: str, track, sensor: float) -> list:
@@ -96,7 +96,7 @@ def from_chan(file: Path, height: float) -> list:
     return found
 
 
-def told(found: list, track, nearest: float) -> str:
+def describe(found: list, track, nearest: float) -> str:
     """The largest differences, in words."""
     place = max((m.translation - p.translation).length for (m, _), p in zip(found, track.places, strict=True)) / nearest
     angles = [m.to_quaternion().rotation_difference(p.to_quaternion()).angle for (m, _), p in zip(found, track.places, strict=True)]

@@ -66,7 +66,7 @@ def main() -> None:
             print(f"| {name} | not on this machine |")
             continue
         photo = alone(found, name, given.work, named.get(name, {}).get("carries_depth", False)).resolve()
-        told = [
+        arguments = [
             str(given.checkout / ".venv/bin/python"),
             "-c",
             WORKER,
@@ -75,7 +75,7 @@ def main() -> None:
             str(given.threads),
             str(given.runs),
         ]
-        print(f"| {name} | {subprocess.run(told, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()} |", flush=True)
+        print(f"| {name} | {subprocess.run(arguments, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -53,8 +53,8 @@ def views(checkout: Path, label: str, name: str, photo: Path, given: argparse.Na
     missing = [a for a in AMOUNTS if not all(wanted[a, v].is_file() for v in VIEWS)]
     if missing:
         frames = given.work / f"{name}_{label}"
-        told = [str(checkout), str(blend), str(frames), str(given.side), *map(str, missing)]
-        subprocess.run([str(checkout / ".venv/bin/python"), "-c", WORKER, *told], check=True, stdout=subprocess.DEVNULL)
+        arguments = [str(checkout), str(blend), str(frames), str(given.side), *map(str, missing)]
+        subprocess.run([str(checkout / ".venv/bin/python"), "-c", WORKER, *arguments], check=True, stdout=subprocess.DEVNULL)
     for amount in missing:
         folder = Path(f"{frames}_{amount}")
         for number, view in enumerate(VIEWS, 1):

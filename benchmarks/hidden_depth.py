@@ -32,7 +32,7 @@ from photo_diorama.core.layers.link_layers import absorb_islands, link_hidden  #
 from photo_diorama.core.layers.regions import Disocclusion, disocclude  # noqa: E402
 from photo_diorama.core.settings import HIDDEN_DEPTH, LayerSettings  # noqa: E402
 
-FEWEST = 200
+MIN_PIXELS = 200
 """Views with fewer pixels of known hidden depth are left out."""
 Guess = Callable[[LayeredDepthImage, Disocclusion], Disocclusion]
 
@@ -47,7 +47,7 @@ def row_where_both_agree(image: LayeredDepthImage, found: Disocclusion) -> Disoc
     seen = learned.find_candidates(image, found)
     right, left, between = seen.candidates[1], seen.candidates[5], seen.candidates[17]
     agree = (between > 0) & (np.abs(right - left) < 6 * image.threshold)
-    return learned.with_hidden_disparity(image, found, seen, np.where(agree, between, 0), np.inf)
+    return learned.set_hidden_disparity(image, found, seen, np.where(agree, between, 0), np.inf)
 
 
 def expecting(image: LayeredDepthImage, found: Disocclusion, true: np.ndarray, only: bool) -> Disocclusion:
@@ -57,7 +57,7 @@ def expecting(image: LayeredDepthImage, found: Disocclusion, true: np.ndarray, o
     if only:
         off = np.abs(np.log(np.maximum(seen.candidates, 1e-9) / np.maximum(best, 1e-9)))
         best = np.where(best > 0, np.take_along_axis(seen.candidates, off.argmin(axis=0)[None], axis=0)[0], 0)
-    return learned.with_hidden_disparity(image, found, seen, best, np.inf)
+    return learned.set_hidden_disparity(image, found, seen, best, np.inf)
 
 
 def fill(image: LayeredDepthImage, found: Disocclusion) -> np.ndarray:
@@ -96,7 +96,7 @@ def main() -> None:
         image = torn(view, layers)
         found = disocclude(image, layers.hidden_width)
         true, known = truth(view, image, found) if found else (None, np.zeros(0))
-        if known.sum() < FEWEST:
+        if known.sum() < MIN_PIXELS:
             continue
         rows.setdefault("flood", []).append(errors(found.disparity[known], true[known], image.span))
         for name, guess in methods.items():

@@ -13,6 +13,7 @@ within 8 px of a true edge. Means over views.
 
 import argparse
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -22,9 +23,9 @@ sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "training" / "inpaint_struc
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 from collect_crops import all_truth, near_sides, that_go_on  # noqa: E402  imports the package first
-from hidden_depth import FEWEST, errors, fill  # noqa: E402
+from hidden_depth import MIN_PIXELS, errors, fill  # noqa: E402
 from planes import made_planes  # noqa: E402
-from views import read_view, torn, truth  # noqa: E402
+from views import View, read_view, torn, truth  # noqa: E402
 
 from photo_diorama.core.built_in.onnx_network import load  # noqa: E402
 from photo_diorama.core.hidden_depth import built_in_edge_network  # noqa: E402
@@ -91,7 +92,7 @@ def drawn(disparity: np.ndarray, where: np.ndarray | None, image, lines: np.ndar
     return np.pad(tile, ((0, 0), (0, 4), (0, 0)))
 
 
-def main() -> None:
+def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--views", type=Path, nargs="*", default=[], help="made by training/hidden_depth/cast_scenes.py")
     parser.add_argument("--planes", type=int, default=0, help="so many views of training/inpaint_structure/planes.py too")
@@ -101,23 +102,32 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--ways", nargs="+", default=["none", "straight", "network", "truth"])
     parser.add_argument("--sheet", type=Path, help="a picture of what is seen, hidden depth by each way, and the truth")
-    given = parser.parse_args()
-    layers, choice = LayerSettings(), learned.load_network(HIDDEN_DEPTH)
-    network = load(given.weights) if given.weights.is_file() else None
+    return parser.parse_args()
+
+
+def views_asked_for(given: argparse.Namespace) -> list[Callable[[], View]]:
+    """What makes each view, since all together are large."""
     files = sorted(file for folder in given.views for file in folder.glob("*.npz"))
     files = [file for file in files if not given.only or file.stem in Path(given.only).read_text().split()]
+    views = [partial(read_view, path) for path in files[:: given.every]]
+    views += [partial(made_planes, np.random.default_rng([9001, number]), f"planes {number}") for number in range(given.planes)]
+    return views
+
+
+def main() -> None:
+    given = read_arguments()
+    layers, choice = LayerSettings(), learned.load_network(HIDDEN_DEPTH)
+    network = load(given.weights) if given.weights.is_file() else None
     edges: dict[str, np.ndarray] = {}
     rows: dict[str, list] = {}
     sheet: list[np.ndarray] = []
-    views = [partial(read_view, path) for path in files[:: given.every]]
-    views += [partial(made_planes, np.random.default_rng([9001, number]), f"planes {number}") for number in range(given.planes)]
-    for view in (make() for make in views):
+    for view in (make() for make in views_asked_for(given)):
         image = torn(view, layers)
         found = disocclude(image, layers.hidden_width)
         true, known = truth(view, image, found) if found else (None, np.zeros(0))
-        if known.sum() < FEWEST:
+        if known.sum() < MIN_PIXELS:
             continue
-        value, told = all_truth(view, image, found)
+        value, has_truth = all_truth(view, image, found)
         found = absorb_islands(image, found)
         seen = see_edges(image, found)
         met = [
@@ -127,12 +137,14 @@ def main() -> None:
         asked, close = np.zeros(found.hidden.shape, bool), np.zeros(found.hidden.shape, bool)
         trues = []
         for region, ends, _ in met:
-            within = grown(_pixels([end.pixel for end in ends], region.synthesis.shape), REACH) & region.synthesis & told[region.window]
+            within = (
+                grown(_pixels([end.pixel for end in ends], region.synthesis.shape), REACH) & region.synthesis & has_truth[region.window]
+            )
             close[region.window] |= within
-            torn_there = near_sides(value[region.window], told[region.window] & region.synthesis, image.threshold)
+            torn_there = near_sides(value[region.window], has_truth[region.window] & region.synthesis, image.threshold)
             trues.append(that_go_on(torn_there, ends))
             asked[region.window] |= trues[-1] & within
-        true_edges = near_sides(value, told & found.hidden, image.threshold)
+        true_edges = near_sides(value, has_truth & found.hidden, image.threshold)
         ways = {"none": [], "straight": [straight(crop, ends) for _, ends, crop in met]}
         if network is not None:
             answers = built_in_edge_network.answers(network, [crop for *_, crop in met])
@@ -146,7 +158,7 @@ def main() -> None:
             tiles.append(
                 drawn(after.disparity, found.hidden, image, _pixels([pixel for path in paths for pixel in path.near], image.shape))
             )
-            made = near_sides(after.disparity, told & found.hidden, image.threshold) & close
+            made = near_sides(after.disparity, has_truth & found.hidden, image.threshold) & close
             edges[name] = edges.get(name, 0) + np.array(edge_figures(made, true_edges, asked), float)
             if paths or name == "none":
                 filled = fill(image, learned.choose_surfaces(image, after, choice))
@@ -156,10 +168,15 @@ def main() -> None:
                 rows.setdefault(name, []).append([*figures, *near, len(paths)])
             else:
                 rows.setdefault(name, []).append(rows["none"][-1])
-        sheet.append(np.hstack([*tiles, drawn(value, found.hidden & told, image, true_edges)]))
+        sheet.append(np.hstack([*tiles, drawn(value, found.hidden & has_truth, image, true_edges)]))
     if given.sheet:
         width = max(row.shape[1] for row in sheet)
         cv2.imwrite(str(given.sheet), np.vstack([np.pad(row, ((0, 4), (0, width - row.shape[1]), (0, 0))) for row in sheet]))
+    print_table(rows, edges)
+
+
+def print_table(rows: dict[str, list], edges: dict[str, np.ndarray]) -> None:
+    """Errors of each way, beside those without continued edges."""
     print(f"{len(rows['none'])} views, {np.isfinite([row[4] for row in rows['none']]).sum()} with a true edge that goes on\n")
     print(
         "| way | paths | precision | recall | relative | log | parallax | off by > 20 % | log beside | parallax beside | better | worse |"

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SCENES = ("Art", "Books", "Dolls", "Laundry", "Cloth3_half", "Wood2_half")
 FARTHEST = 0.01
 """Disparity in pixels of the sky of made scenes."""
-FEWEST = 200
+MIN_PIXELS = 200
 """Pixels of hole below which a scene says nothing."""
 FIGURES = ("seen PSNR", "seen SSIM", "hole PSNR", "hole SSIM", "hole edge", "hole deep")
 
@@ -44,7 +44,7 @@ def main() -> None:
         else:
             left, right, d_left, d_right = tool.load(given.shared / "data" / "stereo" / scene)
         seen, hole = tool.zones(d_left, d_right)
-        if hole.sum() < FEWEST:
+        if hole.sum() < MIN_PIXELS:
             print(f"{scene} hides next to nothing and is left out", flush=True)
             continue
         scored += 1

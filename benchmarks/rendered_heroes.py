@@ -157,8 +157,8 @@ def ghosts(hidden: np.ndarray, colour: np.ndarray, photo: np.ndarray, behind: np
     lab = [cv2.cvtColor(c.astype(np.float32), cv2.COLOR_RGB2LAB) for c in (colour, behind, photo)]
     of_hero = cv2.boxFilter(lab[2] * mask[..., None], -1, window) / np.maximum(weight, 1e-6)[..., None]
     to_hero, to_truth = (np.linalg.norm(lab[0] - other, axis=2) for other in (of_hero, lab[1]))
-    told_apart = judged & (np.linalg.norm(of_hero - lab[1], axis=2) > APART)
-    share = float((to_hero < to_truth)[told_apart].mean()) if told_apart.any() else float("nan")
+    distinct = judged & (np.linalg.norm(of_hero - lab[1], axis=2) > APART)
+    share = float((to_hero < to_truth)[distinct].mean()) if distinct.any() else float("nan")
     return {"invented": float(judged.sum() / edge.sum()), "PSNR": float(-10 * np.log10(error)), "ghosts": share}
 
 
@@ -169,8 +169,8 @@ def measure(given: argparse.Namespace) -> None:
     for place in sorted(p.parent for p in given.cache.glob("*/photo.png")):
         with tempfile.TemporaryDirectory() as folder:
             depth, pairs = ("", []) if not given.true_depth else (str(place / "depth.npy"), ["depth_kind=disparity"])
-            told = [str(given.checkout), str(place / "photo.png"), depth, f"{folder}/found.npz", *pairs, *given.option]
-            subprocess.run([str(given.checkout / ".venv/bin/python"), "-c", WORKER, *told], check=True, stdout=subprocess.DEVNULL)
+            arguments = [str(given.checkout), str(place / "photo.png"), depth, f"{folder}/found.npz", *pairs, *given.option]
+            subprocess.run([str(given.checkout / ".venv/bin/python"), "-c", WORKER, *arguments], check=True, stdout=subprocess.DEVNULL)
             found = dict(np.load(f"{folder}/found.npz"))
         mask = cv2.imread(str(place / "mask.png"), cv2.IMREAD_GRAYSCALE) > 0
         photo, behind = (cv2.imread(str(place / n))[..., ::-1].astype(np.float32) / 255 for n in ("photo.png", "behind.png"))

@@ -43,7 +43,7 @@ def measure(photo: Path, given) -> None:
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     bpy.ops.photo_diorama.import_photo(filepath=str(photo), long_side=given.long_side)
     true = cv2.imread(str(photo))
-    told = [f"{photo.stem:16} {true.shape[1]}x{true.shape[0]}"]
+    row = [f"{photo.stem:16} {true.shape[1]}x{true.shape[0]}"]
     with tempfile.TemporaryDirectory() as place:
         for side in (max(true.shape), given.small):
             target = Path(given.keep or place) / f"{photo.stem}_{side}.png"
@@ -51,8 +51,8 @@ def measure(photo: Path, given) -> None:
             bpy.ops.photo_diorama.render_output(filepath=str(target), render_side=side)
             shown = cv2.imread(str(target))
             want = true if shown.shape == true.shape else cv2.resize(true, shown.shape[1::-1], interpolation=cv2.INTER_AREA)
-            told.append(f"{shown.shape[1]}x{shown.shape[0]}: {psnr(shown, want):.1f} dB")
-    print("   ".join(told), flush=True)
+            row.append(f"{shown.shape[1]}x{shown.shape[0]}: {psnr(shown, want):.1f} dB")
+    print("   ".join(row), flush=True)
 
 
 def psnr(a: np.ndarray, b: np.ndarray) -> float:

@@ -314,14 +314,14 @@ def main() -> None:
             np.save(step, with_one_step(disparity, mask))
             asked[", ideal"] = step, ["--depth-kind=disparity"]
         measured = {}
-        for kind, (depth, told) in asked.items():
-            told = [*told, *given.option]
+        for kind, (depth, options) in asked.items():
+            options = [*options, *given.option]
             if given.links:
-                measured[kind] = by_links(photo, depth, mask.shape, told)
+                measured[kind] = by_links(photo, depth, mask.shape, options)
             else:
-                told += [f"--depth={depth}"] if depth else []
+                options += [f"--depth={depth}"] if depth else []
                 blend = given.work / f"{name}{'_ideal' if depth else ''}.blend"
-                measured[kind] = by_blend(given.checkout, photo, blend, mask.shape, told)
+                measured[kind] = by_blend(given.checkout, photo, blend, mask.shape, options)
         for kind, (torn, seconds) in measured.items():
             figures = torn_figures(torn, mask, disparity)
             print(row(f"{name} ({split})" + kind, figures, seconds), flush=True)

@@ -56,8 +56,8 @@ def treated(checkout: Path, photo: Path, depth: Path, kind: str) -> dict[str, np
     """What the checkout makes of it: the disparity found and sharpened, and the links."""
     with tempfile.TemporaryDirectory() as folder:
         place = str(Path(folder) / "made.npz")
-        told = [str(checkout), str(photo), str(depth), kind, place]
-        subprocess.run([str(checkout / ".venv/bin/python"), "-c", WORKER, *told], check=True, cwd=folder)
+        arguments = [str(checkout), str(photo), str(depth), kind, place]
+        subprocess.run([str(checkout / ".venv/bin/python"), "-c", WORKER, *arguments], check=True, cwd=folder)
         with np.load(place) as made:
             return dict(made)
 

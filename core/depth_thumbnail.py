@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .depth.depth_map import depth_on_photo
-from .depth.find_depth import find_depth, find_given_depth, with_best_camera
+from .depth.depth_map import Guess, depth_on_photo
+from .depth.find_depth import choose_camera, find_depth, find_given_depth
 from .photo.photo import load_photo
 from .settings import Settings
 
@@ -23,10 +23,8 @@ class DepthThumbnail:
     """What a person sees of a depth map."""
 
     pixels: np.ndarray  # (h, 2 w, 3) or (2 h, w, 3) uint8 sRGB: the photo, and beside or below it its depth in false colours
-    told: str  # what the depth was taken for
-    unsure: bool
-    sky: str  # as `Sky.taken`
-    metric: bool
+    description: str  # what the depth was taken for
+    guess: Guess
 
 
 def depth_thumbnail(photo_path: Path, depth_path: Path | None, settings: Settings) -> DepthThumbnail | None:
@@ -41,14 +39,14 @@ def depth_thumbnail(photo_path: Path, depth_path: Path | None, settings: Setting
             return None
     else:
         found = find_depth(photo, depth_path, settings.depth, None)
-    photo = with_best_camera(photo, found, settings.photo)
+    photo = choose_camera(photo, found, settings.photo)
     depth = depth_on_photo(found.values, photo, settings.depth, SIDE, str(depth_path or photo_path))
     h, w = depth.disparity.shape
     colour = (np.clip(photo.working_colour(h, w)[..., :3], 0, 1) * 255 + 0.5).astype(np.uint8)
     shown = depth.known | (depth.disparity <= depth.disparity.min()) if depth.sky == "far" else depth.known
     both = [colour, false_colour(depth.disparity, shown)]
     pixels = np.vstack(both) if w > h else np.hstack(both)  # together nearly a square, which a panel has room for
-    return DepthThumbnail(pixels, depth.source, depth.unsure, depth.sky, depth.metric)
+    return DepthThumbnail(pixels, depth.source, depth.guess)
 
 
 def false_colour(disparity: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import traceback
 from pathlib import Path
 
 LIBRARIES = ("numpy", "cv2", "scipy", "PIL", "pillow_heif", "OpenEXR", "torch", "timm", "bpy")
-MOST_WORDS = 20_000
+MAX_WORDS = 20_000
 """Characters of the libraries' output that are kept."""
 
 
@@ -26,7 +26,7 @@ def report_fault(error: BaseException, chatter: str = "") -> str:
         "", *traceback.format_exception(error),
     ]  # fmt: skip
     if chatter:
-        lines += ["", "What libraries said:", chatter[-MOST_WORDS:]]
+        lines += ["", "What libraries said:", chatter[-MAX_WORDS:]]
     try:
         handle, name = tempfile.mkstemp(prefix="photo-diorama-fault-", suffix=".txt")
         with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:

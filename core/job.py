@@ -26,7 +26,7 @@ class Job:
 
     def __init__(self, work: Work):
         self.stage, self.fraction, self.started = "Starting", 0.0, time.monotonic()
-        self._told: SimpleQueue[tuple[str, float]] = SimpleQueue()
+        self._reports: SimpleQueue[tuple[str, float]] = SimpleQueue()
         self._asked_to_stop = threading.Event()
         self._asked_at = 0.0
         self._outcome: tuple[Any, BaseException | None] | None = None
@@ -43,7 +43,7 @@ class Job:
     def _progress(self, stage: str, fraction: float) -> None:
         if self._asked_to_stop.is_set():
             raise Cancelled
-        self._told.put((stage, fraction))
+        self._reports.put((stage, fraction))
 
     def cancel(self) -> None:
         """Asks the work to stop; it does at its next call of progress."""
@@ -70,8 +70,8 @@ class Job:
     def poll(self) -> bool:
         """Brings `stage` and `fraction` up to date; returns whether the work has ended."""
         ended = self._outcome is not None
-        while not self._told.empty():
-            self.stage, self.fraction = self._told.get()
+        while not self._reports.empty():
+            self.stage, self.fraction = self._reports.get()
         return ended
 
     def result(self, timeout: float | None = None) -> Any:

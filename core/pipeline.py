@@ -12,11 +12,11 @@ import numpy as np
 
 from .camera.camera import Camera
 from .camera.fspy import find_fspy
-from .camera.known_length import length_of, line_from
+from .camera.known_length import measure_length, parse_line
 from .camera.moves import MOVES, Length, border_needed
 from .depth.depth_map import DepthMap, depth_on_photo
 from .depth.edit_depth import DepthEdit, carry_edit_over
-from .depth.find_depth import FoundDepth, available_sources, find_depth, with_best_camera
+from .depth.find_depth import FoundDepth, available_sources, choose_camera, find_depth
 from .depth.sharpen_depth import sharpen
 from .errors import DioramaError
 from .inpaint.choose_inpainter import resolved
@@ -41,7 +41,7 @@ Progress = Callable[[str, float], None]
 """Called with what is being done and the fraction of the whole that is done; raises Cancelled to stop."""
 
 
-MOST_BORDER = 0.25
+MAX_BORDER = 0.25
 """What the option border allows."""
 
 
@@ -106,6 +106,15 @@ def size_of(value: Any, seen: set[int]) -> int:
     return sum(size_of(each, seen) for each in value) if isinstance(value, (tuple, list)) else 0
 
 
+@dataclass(frozen=True)
+class Edits:
+    """What an artist changed by hand; it is carried into every build."""
+
+    depth: DepthEdit | None = None
+    parts: Parts | None = None  # what was split off
+    layers: LayerEdits | None = None  # what was changed in the surfaces themselves
+
+
 def build_diorama(
     photo_path: str | Path,
     depth_path: str | Path | None,
@@ -113,13 +122,9 @@ def build_diorama(
     progress: Progress = silent,
     kept: StageCache | None = None,
     models: str | Path | None = None,
-    edit: DepthEdit | None = None,
-    parts: Parts | None = None,
-    layer_edits: LayerEdits | None = None,
+    edits: Edits = Edits(),
 ) -> Diorama:
     """Photo in, layered mesh out; depth comes from a file or the best available source (`find_depth`; `models` is its folder).
-
-    `edit` is a manual edit of that depth, `parts` what was split off, `layer_edits` what was changed in the surfaces themselves.
 
     Raises DioramaError for input that cannot be used, Cancelled through `progress`.
     """
@@ -131,17 +136,18 @@ def build_diorama(
     photo, found, original = bring_depth(step, photo_path, depth_path, settings, models)
     origin, known_matte = found.origin, found.matte
     del found  # a large file's numbers are larger than all that comes
-    depth = step("Taking over the edited depth", 0.14, edit and edit.key, lambda: carry_edit_over(edit, original, photo))
+    depth = step("Taking over the edited depth", 0.14, edits.depth and edits.depth.key,
+                 lambda: carry_edit_over(edits.depth, original, photo))  # fmt: skip
     sharp = step("Sharpening the depth", 0.15, (layers.tear, layers.rim, layers.soft_edge),
                  lambda: sharpen(depth, photo.working_colour(*depth.disparity.shape), layers))  # fmt: skip
     layers = wide_enough(layers, settings.scene, photo.camera)
-    torn = step("Splitting at depth discontinuities", 0.25, (layers, parts and parts.key),
-                lambda: make_first_layer(photo, sharp, layers, parts))  # fmt: skip
+    torn = step("Splitting at depth discontinuities", 0.25, (layers, edits.parts and edits.parts.key),
+                lambda: make_first_layer(photo, sharp, layers, edits.parts))  # fmt: skip
     matte = step("Softening silhouettes", 0.28, (), lambda: find_matte(torn, layers, known_matte, sharp.steps is not None))
     inpainted, edges = step("Inpainting what is hidden", 0.3, (settings.inpaint, networks),
                         lambda: inpaint(with_background_colours(torn, matte), layers, settings.inpaint, step.within(0.3, 0.85),
                                         downloaded))  # fmt: skip
-    image = step("Taking over the edited layers", 0.85, layer_edits and layer_edits.key, lambda: take_over(inpainted, layer_edits))
+    image = step("Taking over the edited layers", 0.85, edits.layers and edits.layers.key, lambda: take_over(inpainted, edits.layers))
     give_back()
     lit = settings.scene.shader == "principled"
     cut = step("Triangulating", 0.85, settings.mesh, lambda: _cut_triangles(image, matte, photo, settings.mesh))
@@ -152,10 +158,10 @@ def build_diorama(
     if kept is not None:
         kept.make_room(files)
     give_back()
-    return Diorama(photo, origin, depth, original, image, mesh, edges, step.seconds, inpainted, _told(layers, settings.inpaint))
+    return Diorama(photo, origin, depth, original, image, mesh, edges, step.seconds, inpainted, _changed_options(layers, settings.inpaint))
 
 
-def _told(*parts: LayerSettings | InpaintSettings) -> tuple[tuple[str, str], ...]:
+def _changed_options(*parts: LayerSettings | InpaintSettings) -> tuple[tuple[str, str], ...]:
     return tuple((f.name, str(getattr(part, f.name))) for part in parts for f in fields(part) if getattr(part, f.name) != f.default)
 
 
@@ -166,7 +172,7 @@ def wide_enough(layers: LayerSettings, scene: SceneSettings, camera: Camera) -> 
     move = MOVES[scene.camera_move]
     length = Length(scene.frames / 24, scene.move_easing, move.closed or scene.move_loop, scene.move_seed)
     needed = border_needed(move, length, scene.move_amount, camera.focal_px / max(camera.width, camera.height))
-    return replace(layers, border=min(max(layers.border, needed), MOST_BORDER))
+    return replace(layers, border=min(max(layers.border, needed), MAX_BORDER))
 
 
 def find_original(
@@ -192,7 +198,7 @@ def bring_depth(step: Steps, photo_path, depth_path, settings: Settings, models)
     by_itself = replace(settings.depth, known_length=0.0, known_line="")
     found = step("Finding the depth", 0.05, (sources, by_itself),
                  lambda: find_depth(photo, depth_path, settings.depth, models))  # fmt: skip
-    photo, long_side = with_best_camera(photo, found, settings.photo), settings.layers.long_side
+    photo, long_side = choose_camera(photo, found, settings.photo), settings.layers.long_side
     depth = step("Bringing the depth onto the photo", 0.1, long_side,
                  lambda: depth_on_photo(found.values, photo, settings.depth, long_side, str(depth_path or photo_path)))  # fmt: skip
     if settings.depth.known_length > 0:
@@ -203,9 +209,9 @@ def bring_depth(step: Steps, photo_path, depth_path, settings: Settings, models)
 
 def _in_metres(depth: DepthMap, camera: Camera, settings: DepthSettings) -> DepthMap:
     """The depth scaled so that the known line has its length."""
-    scale = length_of(line_from(settings.known_line, camera), depth.disparity, camera) / settings.known_length
-    told = f"{depth.source}; in metres by a line of {settings.known_length:g} m"
-    return replace(depth, disparity=(depth.disparity * np.float32(scale)), metric=True, source=told)
+    scale = measure_length(parse_line(settings.known_line, camera), depth.disparity, camera) / settings.known_length
+    source = f"{depth.source}; in metres by a line of {settings.known_length:g} m"
+    return replace(depth, disparity=(depth.disparity * np.float32(scale)), metric=True, source=source)
 
 
 def _with_albedo(mesh: LayeredMesh, image, matte, photo: Photo, settings: MeshSettings) -> LayeredMesh:

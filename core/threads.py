@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 
 from .settings import check_option, option
 
-MOST = 8
+MAX_THREADS = 8
 """Threads that we start unless a number is asked for: with more of them memory is the limit, not the processor."""
 
 
@@ -47,7 +47,7 @@ def threads_used(count: int) -> Iterator[None]:
 
 def thread_count() -> int:
     """Number of threads for our own pools."""
-    return _asked or min(MOST, os.cpu_count() or 1)
+    return _asked or min(MAX_THREADS, os.cpu_count() or 1)
 
 
 def hand_on_threads() -> None:

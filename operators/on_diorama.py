@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import bpy
 
-from ..core.errors import DioramaError, in_a_sentence
+from ..core.errors import DioramaError, to_user_error
 from ..core.fault_report import report_fault
 from .scene.root import find_root
 
@@ -42,23 +42,23 @@ class ActOnDiorama(OnDiorama):
 
     def execute(self, context):
         try:
-            told = self.act(context, find_root(context.object))
+            answer = self.act(context, find_root(context.object))
         except Exception as error:
             report_failure(self, error)
             return {"CANCELLED"}
-        if isinstance(told, set):
-            return told
-        if told:
-            self.report({"INFO"}, told)
+        if isinstance(answer, set):
+            return answer
+        if answer:
+            self.report({"INFO"}, answer)
         return {"FINISHED"}
 
 
 def report_failure(operator: bpy.types.Operator, error: Exception) -> None:
     """Reports what went wrong in one sentence, in the window's words. A fault in Photo Diorama also leaves its traceback in the console
     and in a file. To be called where the exception is handled."""
-    told = in_a_sentence(error)
-    if told is not None:
-        operator.report({"ERROR"}, told.in_window)
+    sentence = to_user_error(error)
+    if sentence is not None:
+        operator.report({"ERROR"}, sentence.in_window)
         return
     traceback.print_exception(error)
     about = f"{type(error).__name__}: {error}"

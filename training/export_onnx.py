@@ -35,7 +35,7 @@ from photo_diorama.core.settings import HIDDEN_COLOUR, HIDDEN_EDGES  # noqa: E40
 
 OPSET = 13
 WEIGHTS = embedded_depth_net.WEIGHTS.parent
-MOST_DIFFERENCE = 1e-4
+MAX_DIFFERENCE = 1e-4
 """Largest difference from PyTorch over the range of the answer; measured are 2e-6 (depth), 2e-6 (colour) and 1e-5 (edges)."""
 TRACED_AT = 64, 96
 """Height and width in pixels; any that fits the network's strides will do."""
@@ -127,9 +127,9 @@ class SilhouettesForm(DepthForm):
 
 
 def _photo_and_place(height: int, width: int) -> dict[str, torch.Tensor]:
-    from photo_diorama.core.built_in.depth import place_of
+    from photo_diorama.core.built_in.depth import cell_positions
 
-    place = place_of(height // embedded_depth_net.STRIDE, width // embedded_depth_net.STRIDE)
+    place = cell_positions(height // embedded_depth_net.STRIDE, width // embedded_depth_net.STRIDE)
     return {"photo": torch.rand(2, 3, height, width), "place": torch.from_numpy(place).repeat(2, 1, 1, 1)}
 
 
@@ -266,7 +266,7 @@ FORMS = {
 def export(form: Form, path: Path) -> float:
     """Writes `path` and the facts beside it as JSON, whole or not at all; returns the largest difference from the reference.
 
-    Raises ValueError where that is more than MOST_DIFFERENCE of the range.
+    Raises ValueError where that is more than MAX_DIFFERENCE of the range.
     """
     part, module = path.with_name(path.name + ".part"), form.module.eval().requires_grad_(False)
     inputs = form.inputs(*TRACED_AT)
@@ -280,7 +280,7 @@ def export(form: Form, path: Path) -> float:
     part.write_bytes(model.SerializeToString(deterministic=True))
     facts = {"inputs": list(inputs), "outputs": list(form.outputs), **form.facts}
     difference = largest_difference(form, OnnxNetwork.read(part, facts))
-    if not difference <= MOST_DIFFERENCE:
+    if not difference <= MAX_DIFFERENCE:
         part.unlink()
         raise ValueError(f"{path.name} differs from its network by {difference:.1e} of the range; it is not written")
     path.with_suffix(".json").write_text(json.dumps(facts) + "\n", encoding="utf-8")

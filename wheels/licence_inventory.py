@@ -97,8 +97,8 @@ def table(wheels: Iterable[Path]) -> str:
         by_licence: dict[str, list[str]] = {}
         for name, licence in sorted(found.items()):
             by_licence.setdefault(licence, []).append(name)
-        told = "; ".join(f"{', '.join(names)}: {licence}" for licence, names in by_licence.items())
-        rows.append(f"| {package} | {told or 'none'} | {texts[package]} |")
+        licences = "; ".join(f"{', '.join(names)}: {licence}" for licence, names in by_licence.items())
+        rows.append(f"| {package} | {licences or 'none'} | {texts[package]} |")
     return "\n".join(rows)
 
 

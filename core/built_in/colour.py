@@ -15,7 +15,7 @@ import numpy as np
 from .batches import no_step
 from .mosaic import run_in_mosaics
 
-LEAST_CONTRAST = 0.03
+MIN_CONTRAST = 0.03
 """Colours are divided by their spread over the context, but by no less than this (sRGB 0..1)."""
 MULTIPLE = 32
 """Sides of the network's input are multiples of this."""
@@ -33,13 +33,13 @@ class Start:
     rim: np.ndarray  # (h, w) bool, part of `hole`: the rim alone
     shown: np.ndarray  # (h, w, 3) float32: what the photo shows on the rim, less `smooth`; 0 elsewhere
     mean: np.ndarray  # (3,) float32: mean colour of the whole region's trusted context
-    spread: float  # root mean square difference from it, at least LEAST_CONTRAST
+    spread: float  # root mean square difference from it, at least MIN_CONTRAST
 
 
 def contrast(colours: np.ndarray) -> tuple[np.ndarray, float]:
     """(mean (3,) float32, spread) of the (n, 3) colours of a trusted context."""
     mean = colours.mean(axis=0)
-    return mean.astype(np.float32), float(max(LEAST_CONTRAST, np.sqrt(((colours - mean) ** 2).mean(dtype=float))))
+    return mean.astype(np.float32), float(max(MIN_CONTRAST, np.sqrt(((colours - mean) ** 2).mean(dtype=float))))
 
 
 def network_input(start: Start) -> np.ndarray:

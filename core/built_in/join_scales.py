@@ -8,7 +8,7 @@ from ..raster.guided_filter import guided_filter, window_mean
 
 RADIUS = 0.05
 """Half the window of the guided filter, as a part of the long side."""
-LEAST_VARIANCE = 1e-4
+MIN_VARIANCE = 1e-4
 """Variance of the edges, in parts of their range squared, below which the filter smooths."""
 OWN_SHARE = 0.3
 """Weight of the edges' own levels in the result: where `levels` has no edge, the guided filter cannot make one."""
@@ -28,7 +28,7 @@ def join_scales(levels: np.ndarray, edges: list[np.ndarray]) -> np.ndarray:
     span = max(high - low, 1e-6)
     guide = np.sum([resized((each - low) / span) for each in edges], axis=0) / len(edges)
     levels = resized((levels - low) / span)
-    joined = np.clip(guided_filter(levels, guide, window_mean(round(RADIUS * max(height, width))), LEAST_VARIANCE), 0, 1)
+    joined = np.clip(guided_filter(levels, guide, window_mean(round(RADIUS * max(height, width))), MIN_VARIANCE), 0, 1)
     least, most = np.percentile(guide[::2, ::2].astype(float), (0.05, 99.95)).tolist()
     own = np.clip((guide - least) / max(most - least, 1e-6), 0, 1)
     joined += OWN_SHARE * (own - joined)

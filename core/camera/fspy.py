@@ -19,7 +19,7 @@ from ..errors import DioramaError
 from .camera import Camera
 
 MAGIC, VERSION = b"fspy", 1
-MOST_BYTES = 1 << 20
+MAX_BYTES = 1 << 20
 """Largest JSON text that is read, in bytes; a few kilobytes are usual."""
 MAX_ASPECT_ERROR = 0.01
 
@@ -69,7 +69,7 @@ def _parameters(path: Path) -> dict:
         with path.open("rb") as file:
             head = file.read(16)
             magic, version, length, _ = struct.unpack("<4sIII", head)
-            text = file.read(min(length, MOST_BYTES))
+            text = file.read(min(length, MAX_BYTES))
     except (OSError, struct.error):
         raise DioramaError(f"{path} cannot be read as an fSpy project; save it again in fSpy or take it away.") from None
     if magic != MAGIC or version != VERSION:

@@ -16,11 +16,11 @@ from ..errors import DioramaError
 from ..raster.decode import MAX_PIXELS
 from .raw_depth import RawDepth
 
-MOST_HEADER, MOST_DIRECTORY, MOST_ARRAYS = 4096, 1 << 20, 256
+MAX_HEADER, MAX_DIRECTORY, MAX_ARRAYS = 4096, 1 << 20, 256
 """Limits: bytes of an NPY header (NumPy pads it to 64 or 128), bytes of an NPZ's table of contents (60 an entry), arrays."""
-PIECE = 1 << 22
+READ_SIZE = 1 << 22
 """Numbers that are read at once."""
-MOST_LISTED = 12
+MAX_LISTED = 12
 MAX_ASPECT_ERROR = 0.02
 
 DEPTH_ARRAYS = tuple(
@@ -63,7 +63,7 @@ def read_npy(path: Path, data: bytes) -> RawDepth:
     """The array of an NPY file; raises DioramaError, or ValueError where it is damaged."""
     file = io.BytesIO(data)
     header = read_header(file)
-    return _as_raw(_read_array(path, file, header), header, "NPY", "")
+    return _make_raw(_read_array(path, file, header), header, "NPY", "")
 
 
 def read_npz(path: Path, data: bytes, shape: tuple[int, int] | None) -> RawDepth:
@@ -72,11 +72,11 @@ def read_npz(path: Path, data: bytes, shape: tuple[int, int] | None) -> RawDepth
     Raises DioramaError where it is not certain which array is the depth.
     """
     end = data.rfind(b"PK\5\6")  # the end of the table of contents (APPNOTE.TXT, 4.3.16), which zipfile reads whole
-    if end < 0 or int.from_bytes(data[end + 12 : end + 16], "little") > MOST_DIRECTORY or b"PK\6\7" in data[end - 20 : end]:
+    if end < 0 or int.from_bytes(data[end + 12 : end + 16], "little") > MAX_DIRECTORY or b"PK\6\7" in data[end - 20 : end]:
         raise ValueError("not as NumPy writes it")
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        names = [name for name in archive.namelist() if name.endswith(".npy")][:MOST_ARRAYS]
-        if not names and any(name.endswith(".depth") for name in archive.namelist()[:MOST_ARRAYS]):
+        names = [name for name in archive.namelist() if name.endswith(".npy")][:MAX_ARRAYS]
+        if not names and any(name.endswith(".depth") for name in archive.namelist()[:MAX_ARRAYS]):
             raise DioramaError(f"{path} is a Record3D recording, whose depth is packed as LZFSE; export it there as EXR and RGB.")
         if not names:
             raise DioramaError(f"{path} holds no array; save the depth map into it.")
@@ -86,23 +86,23 @@ def read_npz(path: Path, data: bytes, shape: tuple[int, int] | None) -> RawDepth
                 raise DioramaError(f"{path} is packed as NumPy never does; save it with numpy.savez_compressed.")
             with archive.open(name) as file:
                 headers[name] = read_header(file)
-        name = _chosen(path, headers, shape)
+        name = _choose_array(path, headers, shape)
 
         def read(member: str) -> np.ndarray:
             with archive.open(member) as file:
                 return _read_array(path, file, read_header(file))
 
-        found = _as_raw(read(name), headers[name], "NPZ", name.removesuffix(".npy").rsplit("/", 1)[-1])
-        return _with_what_lies_beside(found, name, headers, archive, read)
+        found = _make_raw(read(name), headers[name], "NPZ", name.removesuffix(".npy").rsplit("/", 1)[-1])
+        return _add_other_arrays(found, name, headers, archive, read)
 
 
-def _as_raw(values: np.ndarray, header: Header, format: str, name: str) -> RawDepth:
+def _make_raw(values: np.ndarray, header: Header, format: str, name: str) -> RawDepth:
     bits = 8 * header.dtype.itemsize if header.dtype.kind in "iu" else 0
     is_named = any(pattern.fullmatch(name.lower()) for pattern in DEPTH_ARRAYS)
     return RawDepth(values, format, bits, name, is_named)
 
 
-def _chosen(path: Path, headers: dict[str, Header], shape: tuple[int, int] | None) -> str:
+def _choose_array(path: Path, headers: dict[str, Header], shape: tuple[int, int] | None) -> str:
     """Name of the array called depth or disparity, else of the only one whose shape may be depth."""
     short = {name: name.removesuffix(".npy").rsplit("/", 1)[-1].lower() for name in headers}
     pictures = [name for name in headers if headers[name].is_picture and not NO_DEPTH.fullmatch(short[name])]
@@ -119,7 +119,7 @@ def _chosen(path: Path, headers: dict[str, Header], shape: tuple[int, int] | Non
         return fitting[0]
     if len(headers) == 1:
         return next(iter(headers))
-    listed = [f"{short[name]} {headers[name].shape}" for name in headers][:MOST_LISTED]
+    listed = [f"{short[name]} {headers[name].shape}" for name in headers][:MAX_LISTED]
     raise DioramaError(
         f"{path} holds {len(headers)} arrays and none of them is surely the depth ({', '.join(listed)}); call the right one depth."
     )
@@ -129,7 +129,7 @@ def _fits(sides: list[int], shape: tuple[int, int]) -> bool:
     return abs(sides[1] / sides[0] * shape[0] / shape[1] - 1) <= MAX_ASPECT_ERROR + 1 / min(sides)
 
 
-def _with_what_lies_beside(found: RawDepth, taken: str, headers: dict[str, Header], archive, read) -> RawDepth:
+def _add_other_arrays(found: RawDepth, taken: str, headers: dict[str, Header], archive, read) -> RawDepth:
     """Adds focal length and valid mask, where other arrays of the file have such names."""
     from dataclasses import replace
 
@@ -175,12 +175,12 @@ def _read_array(path: Path, file, header: Header) -> np.ndarray:
     values, done = np.empty(math.prod(sides), np.float32), 0
     with np.errstate(over="ignore", invalid="ignore"):  # what is beyond float32 becomes infinite
         while done < len(values):  # piece by piece, as the file may hold doubles
-            wanted = min(PIECE, len(values) - done) * dtype.itemsize
+            wanted = min(READ_SIZE, len(values) - done) * dtype.itemsize
             piece = file.read(wanted)
             if len(piece) < wanted:
                 raise ValueError(f"{done * dtype.itemsize + len(piece)} of {len(values) * dtype.itemsize} bytes")
-            values[done : done + PIECE] = np.frombuffer(piece, dtype)
-            done += PIECE
+            values[done : done + READ_SIZE] = np.frombuffer(piece, dtype)
+            done += READ_SIZE
     return values.reshape(sides, order="F" if header.columns_first else "C")
 
 
@@ -194,10 +194,10 @@ def read_header(file) -> Header:
     if start[:6] != b"\x93NUMPY" or width is None:
         raise ValueError("an array of a kind that is not read")
     length = file.read(width)
-    if int.from_bytes(length, "little") > MOST_HEADER:
+    if int.from_bytes(length, "little") > MAX_HEADER:
         raise ValueError("a header of more than a depth map needs")
     header = io.BytesIO(length + file.read(int.from_bytes(length, "little")))
     read = np.lib.format.read_array_header_1_0 if width == 2 else np.lib.format.read_array_header_2_0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return Header(*read(header, max_header_size=MOST_HEADER))  # type: ignore[call-arg, unused-ignore]  # NumPy's stubs lack it
+        return Header(*read(header, max_header_size=MAX_HEADER))  # type: ignore[call-arg, unused-ignore]  # NumPy's stubs lack it

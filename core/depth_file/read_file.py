@@ -16,13 +16,13 @@ from ..raster.decoder_errors import DECODER_ERRORS, damaged
 from ..raster.exr_header import MAGIC, check_exr
 from ..raster.exr_read import is_position, read_depth_channel, read_pixels
 from ..raster.open_picture import DEPTH_FORMATS, DEPTH_KINDS, HEAD, open_picture, other_format, picture_kind
-from ..raster.picture_bounds import channels_of, check_memory, check_structure, peak_bytes_per_pixel
+from ..raster.picture_bounds import check_memory, check_structure, count_channels, peak_bytes_per_pixel
 from .numpy_file import read_npy, read_npz
 from .raw_depth import RawDepth
 
 GREY_NOISE = 10 / 255
 """A pixel is grey if its channels differ by at most this part of white: lossy codecs leave that much."""
-MOST_COLOURED = 0.03
+MAX_COLOURED = 0.03
 """Largest share of pixels that may differ by more: silhouettes in lossy files, and white that overflowed by one."""
 
 
@@ -81,7 +81,7 @@ def _are_alike(pixels: np.ndarray) -> bool:
         return True
     apart = some.max(axis=1) - some.min(axis=1)
     limit = GREY_NOISE * np.maximum(np.abs(some).max(axis=1), 1e-6 + 0.01 * float(np.percentile(np.abs(some), 99)))
-    return bool((apart > limit).mean() <= MOST_COLOURED)
+    return bool((apart > limit).mean() <= MAX_COLOURED)
 
 
 def _read_pfm(path: Path, data: bytes) -> np.ndarray:
@@ -142,7 +142,7 @@ def _check_header(path: Path, data: bytes) -> str | None:
             image = open_picture(data, str(path), DEPTH_KINDS)  # only the header, before anything is decoded
             width, height = image.size
             _check_size(path, width, height)
-            channels, bits = channels_of(image, data)
+            channels, bits = count_channels(image, data)
             check_memory(width, height, peak_bytes_per_pixel(image.format, channels, bits), str(path))
             return image.format
     except Image.DecompressionBombError:  # Pillow checks a limit of its own for WebP
@@ -168,7 +168,7 @@ def _grey(path: Path, pixels: np.ndarray) -> np.ndarray:
         return pixels[..., 2]  # a depth pass sits in the first channel; OpenCV's order is B G R
     white = np.iinfo(pixels.dtype).max
     highest, lowest = pixels[..., :3].max(axis=2), pixels[..., :3].min(axis=2)
-    if not (highest - lowest > GREY_NOISE * white).mean() <= MOST_COLOURED:
+    if not (highest - lowest > GREY_NOISE * white).mean() <= MAX_COLOURED:
         raise DioramaError(f"{path} is a colour picture, not a depth map; a depth map is grey, so save it without colours.")
     if np.array_equal(highest, lowest):
         return highest

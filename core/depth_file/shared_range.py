@@ -14,7 +14,7 @@ from .direction import small_srgb
 from .meaning import DepthMeaning, decide_meaning
 from .read_file import read_raw
 
-TRIES, TOLERANCE, FEWEST = 400, 0.01, 0.3
+TRIES, TOLERANCE, MIN_AGREEING = 400, 0.01, 0.3
 """RANSAC: pairs of pixels that are tried, deviation (part of the range) that agrees, and share of all that must agree."""
 SAMPLES = 20_000
 
@@ -97,7 +97,7 @@ def _fit(first: DepthMeaning, other: DepthMeaning) -> tuple[float, float]:
     weight = 1 / np.maximum(fill[0][np.clip(np.searchsorted(fill[1], x, side="right") - 1, 0, 63)], 1)
     agreeing = [float(weight[np.abs(a * x + b - y) <= limit].sum()) if a > 0 else 0.0 for a, b in zip(scales, shifts, strict=True)]
     best = int(np.argmax(agreeing))
-    if agreeing[best] < FEWEST * weight.sum():
+    if agreeing[best] < MIN_AGREEING * weight.sum():
         return 1.0, 0.0
     inside = np.abs(scales[best] * x + shifts[best] - y) <= limit
     scale, shift = np.polyfit(x[inside], y[inside], 1, w=np.sqrt(weight[inside]))

@@ -24,28 +24,28 @@ PUBLISHED_TRAINING_SIDE = 1000
 MARGIN, CLOSING, BAND = 20, 41, 5
 """Pixels at that size: around a region, side of the closing square, half the band beside a continued edge (released code)."""
 EDGE_RUNS = 3
-"""The edge network looks again at what it continued, as long as that changes: it lengthens short answers (`repeat_inpaint_edge`)."""
+"""The edge network runs again on its own result while that changes, which lengthens short edges (`repeat_inpaint_edge`)."""
 PIXELS_AT_ONCE = 1 << 22
 """Pixels of regions that wait together for a network: they are batched by size, in bounded memory."""
-LEAST, MOST = 0.05, 3.0
+MIN_SCALED, MAX_SCALED = 0.05, 3.0
 """The released code scales the photo's disparity to 0 .. 3 and never goes below 0.05."""
 
 
 @dataclass(frozen=True)
 class Unit:
-    """Unit of disparity in which the networks were trained: the photo's range without outliers becomes `LEAST` to `MOST`."""
+    """Unit of disparity in which the networks were trained: the photo's range without outliers becomes `MIN_SCALED` to `MAX_SCALED`."""
 
     low: float  # 1/m
     span: float
 
     def depth(self, disparity: np.ndarray) -> np.ndarray:
         """float32, 1/3 at the photo's nearest to 20 at its farthest."""
-        scaled = LEAST + (MOST - LEAST) * (disparity - np.float32(self.low)) / np.float32(self.span)
-        return (1 / np.maximum(scaled, LEAST)).astype(np.float32)
+        scaled = MIN_SCALED + (MAX_SCALED - MIN_SCALED) * (disparity - np.float32(self.low)) / np.float32(self.span)
+        return (1 / np.maximum(scaled, MIN_SCALED)).astype(np.float32)
 
     def disparity(self, depth: np.ndarray) -> np.ndarray:
         """1/m of depth in the networks' unit."""
-        return self.low + (1 / np.maximum(depth, 1e-9) - LEAST) * self.span / (MOST - LEAST)
+        return self.low + (1 / np.maximum(depth, 1e-9) - MIN_SCALED) * self.span / (MAX_SCALED - MIN_SCALED)
 
 
 def unit_of(image: LayeredDepthImage) -> Unit:
@@ -117,14 +117,14 @@ def regions_behind(image: LayeredDepthImage, found: Disocclusion, seen: SeenEdge
     layer = Layer(found.hidden, found.hidden, found.disparity, image.layers[-1].colour, links)
     layers = tuple(replace(known, links=own) for known, own in zip(image.layers, earlier, strict=True))
     regions = find_regions(replace(image, layers=(*layers, layer)), context_width, found.distance, seen.behind)
-    return [_widened(region, image) for region in regions]
+    return [_widen(region, image) for region in regions]
 
 
 def junctions(image: LayeredDepthImage, seen: SeenEdges, regions: list[Region], scale: int) -> list[Junctions]:
     """The regions at whose silhouette another depth edge ends: T-junctions."""
     unit, met = unit_of(image), []
     for region in regions:
-        ends = _ends_at(region, image, seen)
+        ends = _find_ends_at_silhouette(region, image, seen)
         if ends:
             met.append(Junctions(region, ends, crop_of(region, image, unit, seen.of(region), scale)))
     return met
@@ -142,10 +142,10 @@ def continue_edges(
     for number, chunk in enumerate(chunks):
         start = number * network.runs
 
-        def told(run: int, part: float, start=start) -> None:
+        def report(run: int, part: float, start=start) -> None:
             step((start + run + part) / (len(chunks) * network.runs))
 
-        for met, plan in zip(chunk, _plan(network, chunk, scale, told), strict=True):
+        for met, plan in zip(chunk, _plan(network, chunk, scale, report), strict=True):
             paths += [moved for path in plan if (moved := on_canvas(path, met.region, met.ends, scale)) is not None]
     return paths
 
@@ -156,13 +156,13 @@ def _plan(network: EdgeNetwork, chunk: list[Junctions], scale: int, step: Callab
     plans: list[list[EdgePath]] = [[] for _ in chunk]
     changed = list(range(len(chunk)))
     for run in range(network.runs):
-        known = {at: _with_edges(chunk[at].crop, plans[at]) for at in changed}
+        known = {at: _add_edges(chunk[at].crop, plans[at]) for at in changed}
         likely = network.ask([*known.values()], partial(step, run))
         for at, chance in zip(changed, likely, strict=True):
             synthesis = chunk[at].crop.synthesis
             predicted = (chance > network.likely_at) | (known[at].edge & synthesis)
             plans[at] = plan_paths(predicted, synthesis, ends[at], chance if network.weighed else None)
-        changed = [at for at in changed if (_with_edges(chunk[at].crop, plans[at]).edge != known[at].edge).any()]
+        changed = [at for at in changed if (_add_edges(chunk[at].crop, plans[at]).edge != known[at].edge).any()]
         if not changed:  # the same question has the same answer
             break
     return plans
@@ -205,7 +205,7 @@ def _label_silhouettes(image: LayeredDepthImage, hidden: np.ndarray) -> np.ndarr
     return label_surfaces(hidden, *links)[0]
 
 
-def _widened(region: Region, image: LayeredDepthImage) -> Region:
+def _widen(region: Region, image: LayeredDepthImage) -> Region:
     """The region with an empty margin, as far as the canvas allows."""
     margin = round(MARGIN * image.long_side / PUBLISHED_TRAINING_SIDE)
     spans = [(max(0, at.start - margin), min(side, at.stop + margin)) for at, side in zip(region.window, image.shape, strict=True)]
@@ -233,7 +233,7 @@ def _touching(silhouette: np.ndarray, behind: np.ndarray, labels: tuple[np.ndarr
     return {int(number): pairs[1, pairs[0] == number] for number in np.unique(pairs[0])}
 
 
-def _ends_at(region: Region, image: LayeredDepthImage, seen: SeenEdges) -> list[EdgeEnd]:
+def _find_ends_at_silhouette(region: Region, image: LayeredDepthImage, seen: SeenEdges) -> list[EdgeEnd]:
     """Ends, in the region's own pixels, of the edges that touch its silhouette."""
     import cv2
 
@@ -248,7 +248,7 @@ def _ends_at(region: Region, image: LayeredDepthImage, seen: SeenEdges) -> list[
     return find_ends(touching, seen.labels[-1][region.window], replace(image, layers=(part,)))
 
 
-def _with_edges(crop, paths: list[EdgePath]):
+def _add_edges(crop, paths: list[EdgePath]):
     """The crop with the paths added to its edges."""
     edge = crop.edge.copy()
     for path in paths:

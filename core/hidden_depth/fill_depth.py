@@ -14,7 +14,7 @@ FLOOD_PULL = 1e-3
 the membrane becomes flat."""
 EXPECTED_WIDTH = 0.006
 """The membrane is pulled to the expected surface, which has slopes, within this part of the long side from all fixed pixels."""
-MOST_ITERATIONS, TOLERANCE = 50, 3e-4
+MAX_ITERATIONS, TOLERANCE = 50, 3e-4
 
 
 def fill_depth(image: LayeredDepthImage, found: Disocclusion, links: np.ndarray) -> np.ndarray:
@@ -65,7 +65,7 @@ def conjugate_gradients(product: Callable[[np.ndarray], np.ndarray], right: np.n
     x, rest = start.copy(), right - product(start)
     way, squared = rest.copy(), float(rest @ rest)
     enough = TOLERANCE**2 * float(right @ right)
-    for _ in range(MOST_ITERATIONS):
+    for _ in range(MAX_ITERATIONS):
         if squared <= enough:
             break
         along = product(way)

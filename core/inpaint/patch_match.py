@@ -77,13 +77,16 @@ def inpaint_exemplars_cached(holes: Sequence[Hole], effort: Effort = THOROUGH) -
     for key, result in zip(new, inpaint_exemplars(list(new.values()), effort), strict=True):
         values[key] = None if result is None else result[new[key].wanted]
         patch_cache.keep(key, values[key])
-    results: list[np.ndarray | None] = []
-    for key, hole in zip(keys, holes, strict=True):
-        value = values[key]
-        results.append(None if value is None else np.zeros((*hole.wanted.shape, value.shape[1]), np.float32))
-        if value is not None:
-            results[-1][hole.wanted] = value
-    return results
+    return [_spread(values[key], hole.wanted) for key, hole in zip(keys, holes, strict=True)]
+
+
+def _spread(values: np.ndarray | None, wanted: np.ndarray) -> np.ndarray | None:
+    """(h, w, k) float32: the (n, k) values at the wanted pixels, 0 elsewhere."""
+    if values is None:
+        return None
+    result = np.zeros((*wanted.shape, values.shape[1]), np.float32)
+    result[wanted] = values
+    return result
 
 
 def _key(hole: Hole, effort: Effort) -> bytes:

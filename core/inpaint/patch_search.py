@@ -125,7 +125,7 @@ class PatchSearch:
         self.squares = np.einsum("nc,nc->n", self.shown[:, :3], self.shown[:, :3])
         self.rim = np.flatnonzero(np.concatenate([level.rim[level.hole] for level in levels]))  # among the hole's pixels
         self.rim_colour = self.shown[self.hole[self.rim], :3]
-        numbers = [patch_numbers(*at, level.hole.shape).ravel() for at, level in zip(centres, levels, strict=True)]
+        numbers = [patch_numbers(rows, columns, level.hole.shape).ravel() for (rows, columns), level in zip(centres, levels, strict=True)]
         self.number = np.concatenate([np.where(own < 0, -1, own + span.start) for own, span in zip(numbers, known, strict=True)])
         whose = [_neighbours(nnf, level.hole.shape, step) for nnf, level in zip(fields, levels, strict=True)]
         self.whose = np.concatenate([own + span.start for own, span in zip(whose, matches.patches, strict=True)], axis=1)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import DioramaError
-from ..layer_files.layer_file import TOP, placed
+from ..layer_files.layer_file import TOP, place_in_canvas
 
-MOST_SCALE = 8.0
+MAX_SCALE = 8.0
 """A picture may be so many times smaller or larger than the photo."""
 
 
@@ -24,8 +24,8 @@ class Placement:
     def on_canvas(self, picture: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         """The picture, (h, w) or (h, w, n), on a canvas of that shape; 0 outside it. The picture itself where it is as large."""
         if self.is_scaled:
-            picture = _resized(picture, self.size)
-        return placed(picture, self.offset, shape)
+            picture = _resize(picture, self.size)
+        return place_in_canvas(picture, self.offset, shape)
 
     def covered(self, shape: tuple[int, int]) -> tuple[slice, slice]:
         """The part of the canvas that the picture has."""
@@ -39,7 +39,7 @@ def _overlap(offset: int, length: int, room: int) -> slice:
     return slice(start, max(start, min(room, offset + length)))
 
 
-def _resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def _resize(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """The picture at another size, its colours mixed by their alpha."""
     import cv2
 
@@ -62,26 +62,26 @@ def place(
     size: tuple[int, int],
     canvas: tuple[int, int],
     photo: tuple[int, int, int, int],
-    told: tuple[int, int, int, int] | None,
+    recorded: tuple[int, int, int, int] | None,
     name: str,
 ) -> Placement:
     """Where a picture of that size (rows, columns) lies on the canvas (rows, columns).
 
-    `photo` is top, left, height, width of the photo on the canvas, `told` the same on the picture, where its file says so. Raises
+    `photo` is top, left, height, width of the photo on the canvas, `recorded` the same on the picture, where its file says so. Raises
     DioramaError, with `name` for the picture, where the size is neither the canvas's nor the photo's nor one of them scaled.
     """
-    if told is not None and min(told[2:]) > 0:
-        scale = photo[3] / told[3]
-        if abs(told[2] * scale - photo[2]) <= max(1.0, scale) and 1 / MOST_SCALE <= scale <= MOST_SCALE:
+    if recorded is not None and min(recorded[2:]) > 0:
+        scale = photo[3] / recorded[3]
+        if abs(recorded[2] * scale - photo[2]) <= max(1.0, scale) and 1 / MAX_SCALE <= scale <= MAX_SCALE:
             whole = (round(size[0] * scale), round(size[1] * scale))
-            offset = (round(photo[0] - told[0] * scale), round(photo[1] - told[1] * scale))
+            offset = (round(photo[0] - recorded[0] * scale), round(photo[1] - recorded[1] * scale))
             return Placement(whole, offset, whole != size)
     for rows, columns, offset in ((*canvas, (0, 0)), (*photo[2:], photo[:2])):
         if size == (rows, columns):
             return Placement(size, offset, False)
     for rows, columns, offset in ((*canvas, (0, 0)), (*photo[2:], photo[:2])):
         scale = columns / size[1]
-        if abs(size[0] * scale - rows) <= max(1.0, scale) and 1 / MOST_SCALE <= scale <= MOST_SCALE:
+        if abs(size[0] * scale - rows) <= max(1.0, scale) and 1 / MAX_SCALE <= scale <= MAX_SCALE:
             return Placement((rows, columns), offset, True)
     raise DioramaError(
         f"{name} has {size[1]}x{size[0]} pixels, which is no scale of the photo's {photo[3]}x{photo[2]} nor of the "

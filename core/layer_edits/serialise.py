@@ -12,7 +12,7 @@ import numpy as np
 
 from .edited_layers import AddedSurface, LayerEdits, Recut
 
-MOST_BYTES = 2**31
+MAX_BYTES = 2**31
 """Bytes that the arrays of one diorama may take."""
 DAMAGED = (
     ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError,
@@ -42,7 +42,7 @@ def from_bytes(data: bytes) -> LayerEdits | None:
     """What `as_bytes` gave; None where that is damaged or claims more than it may."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as parts:
-            if sum(each.file_size for each in parts.infolist()) > MOST_BYTES:
+            if sum(each.file_size for each in parts.infolist()) > MAX_BYTES:
                 return None
         with np.load(io.BytesIO(data), allow_pickle=False) as kept:
             about = json.loads(kept["about"].tobytes().decode())

@@ -21,24 +21,24 @@ from .layer_file import (
     PHOTO_NAMES,
     FileLayer,
     LayerFile,
+    as_one_channel,
+    attach_planes,
+    bounded_notes,
     composite,
+    duplicate_name_notes,
     highest_disparity,
-    kept_small,
     levels,
-    named_once,
-    of_one_kind,
     reading_layers,
-    told,
-    with_planes,
+    unify_kinds,
 )
-from .metadata import NAMESPACE, as_text, group_of_depth, group_of_masks, with_text
+from .metadata import NAMESPACE, apply_text, as_text, group_of_depth, group_of_masks
 from .pictures import decode_picture, encode_png, thumbnail
 
 MIMETYPE = b"image/openraster"
 THUMBNAIL_SIDE = 256
-MOST_XML, MOST_PICTURE = 4 << 20, 1 << 30
+MAX_XML, MAX_PICTURE = 4 << 20, 1 << 30
 """Bytes, unpacked, of the description and of one picture."""
-MOST_ELEMENTS, MOST_DEPTH, MOST_FILES, MOST_PIXELS = 4000, 32, 10_000, 600_000_000
+MAX_ELEMENTS, MAX_DEPTH, MAX_FILES, MAX_ALL_PIXELS = 4000, 32, 10_000, 600_000_000
 FAILURES = (ValueError, OSError, EOFError, KeyError, IndexError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
 
@@ -90,8 +90,8 @@ def write_open_raster(file: LayerFile, out: BinaryIO) -> None:
         add("mergedimage.png", encode_png(merged, True, merged.dtype == np.uint16))
         small = thumbnail(merged, THUMBNAIL_SIDE)
         add("Thumbnails/thumbnail.png", encode_png(small if small.dtype == np.uint8 else (small >> 8).astype(np.uint8)))
-        told_of = f'xmlns:photo-diorama="{NAMESPACE}" photo-diorama:layers={quoteattr(as_text(file))}'
-        head = f'<image version="0.0.3" w="{width}" h="{height}" xres="72" yres="72" {told_of}>'
+        about = f'xmlns:photo-diorama="{NAMESPACE}" photo-diorama:layers={quoteattr(as_text(file))}'
+        head = f'<image version="0.0.3" w="{width}" h="{height}" xres="72" yres="72" {about}>'
         add(
             "stack.xml", "\n".join(["<?xml version='1.0' encoding='UTF-8'?>", head, "<stack>", *stack, "</stack>", "</image>", ""]).encode()
         )
@@ -114,10 +114,10 @@ def read_open_raster(data: BinaryIO, name: str) -> LayerFile:
 
 def _read(data: BinaryIO, name: str) -> LayerFile:
     with zipfile.ZipFile(data) as archive:
-        files = {each.filename: each for each in archive.infolist()[:MOST_FILES]}
+        files = {each.filename: each for each in archive.infolist()[:MAX_FILES]}
         if "stack.xml" not in files:
             raise DioramaError(f"{name} is a zip file without layers of OpenRaster; export it as .ora.", Kind.UNUSABLE_FILE)
-        image = _described(_held(archive, files["stack.xml"], MOST_XML))
+        image = _parse_description(_read_entry(archive, files["stack.xml"], MAX_XML))
         width, height = (int(image.attributes[side]) for side in "wh")
         if not (0 < width < 1 << 20 and 0 < height < 1 << 20 and width * height <= MAX_PIXELS):
             raise DioramaError(f"{name} has {width}x{height} pixels, not 1 to {MAX_PIXELS // 10**6} million; scale it.", Kind.UNUSABLE_FILE)
@@ -126,17 +126,19 @@ def _read(data: BinaryIO, name: str) -> LayerFile:
         for element, groups in _layers(image, ()):
             layer = _layer(archive, files, element, groups, name, notes)
             pixels += layer.colour.shape[0] * layer.colour.shape[1]
-            if pixels > MOST_PIXELS:
-                raise DioramaError(f"{name} has layers of more than {MOST_PIXELS // 10**6} million pixels; leave some out.")
+            if pixels > MAX_ALL_PIXELS:
+                raise DioramaError(f"{name} has layers of more than {MAX_ALL_PIXELS // 10**6} million pixels; leave some out.")
             layers.append(layer)
     if not layers:
         raise DioramaError(f"{name} has no layers; export it with them.", Kind.UNUSABLE_FILE)
     text = image.attributes.get(f"{NAMESPACE} layers", "")
-    file = with_planes(with_text(LayerFile((height, width), None, tuple(layers), notes=tuple(notes)), text))
-    return replace(file, layers=tuple(of_one_kind(list(file.layers))), notes=told([*file.notes, *named_once(file.layers)]))
+    file = attach_planes(apply_text(LayerFile((height, width), None, tuple(layers), notes=tuple(notes)), text))
+    return replace(
+        file, layers=tuple(unify_kinds(list(file.layers))), notes=bounded_notes([*file.notes, *duplicate_name_notes(file.layers)])
+    )
 
 
-def _held(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> bytes:
+def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> bytes:
     """The bytes of a file of the archive, whatever size it claims; raises ValueError for more than `most`."""
     with archive.open(entry) as file:
         data = file.read(most + 1)
@@ -145,7 +147,7 @@ def _held(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> bytes:
     return data
 
 
-def _described(data: bytes) -> _Element:
+def _parse_description(data: bytes) -> _Element:
     """The root of the description. Declarations, by which a few bytes become gigabytes or other files are read, are refused."""
     parser = expat.ParserCreate(namespace_separator=" ")
     root = _Element("", {})
@@ -155,7 +157,7 @@ def _described(data: bytes) -> _Element:
     def start(tag: str, attributes: dict[str, str]) -> None:
         nonlocal count
         count += 1
-        if count > MOST_ELEMENTS or len(open_now) > MOST_DEPTH:
+        if count > MAX_ELEMENTS or len(open_now) > MAX_DEPTH:
             raise ValueError("too many elements")
         open_now[-1].inside.append(_Element(tag, attributes))
         open_now.append(open_now[-1].inside[-1])
@@ -189,11 +191,11 @@ def _layer(
     name: str,
     notes: list[str],
 ) -> FileLayer:
-    told_of = element.attributes
-    called, source = told_of.get("name", "")[:200], told_of.get("src", "")
+    attributes = element.attributes
+    called, source = attributes.get("name", "")[:200], attributes.get("src", "")
     if source not in files:
         raise DioramaError(f'{name} lacks the picture of its layer "{called}"; save it again as OpenRaster.', Kind.UNUSABLE_FILE)
-    colour = decode_picture(_held(archive, files[source], MOST_PICTURE), f'the layer "{called}" of {name}')
+    colour = decode_picture(_read_entry(archive, files[source], MAX_PICTURE), f'the layer "{called}" of {name}')
     opacity, visible = 1.0, True
     for each in (element, *groups):
         share = float(each.attributes.get("opacity", "1"))
@@ -204,7 +206,7 @@ def _layer(
             title = each.attributes.get("name", "")[:200]
             notes.append(f'The {what} "{title}" has another blending mode than Normal and is taken as Normal.')
     top, left = (sum(_place(each.attributes.get(key, "0")) for each in (element, *groups)) for key in "yx")
-    return kept_small(
+    return as_one_channel(
         FileLayer(called, (top, left), colour, opacity, visible, tuple(each.attributes.get("name", "")[:200] for each in groups))
     )
 

@@ -10,12 +10,12 @@ import numpy as np
 
 from ..errors import DioramaError, Kind
 from ..raster.decode import MAX_PIXELS
-from ..raster.picture_bounds import MOST_MEMORY
+from ..raster.picture_bounds import MAX_MEMORY
 
 MODES = {0: "bitmap", 1: "greyscale", 2: "indexed colours", 3: "RGB", 4: "CMYK", 7: "multichannel", 8: "duotone", 9: "Lab"}
 GREY, RGB = 1, 3
-MOST_RECORDS, MOST_CHANNELS, MOST_BLOCKS = 4000, 64, 400
-MOST_SIDE = 300_000
+MAX_RECORDS, MAX_CHANNELS, MAX_BLOCKS = 4000, 64, 400
+MAX_SIDE = 300_000
 WIDE_KEYS = {b"LMsk", b"Lr16", b"Lr32", b"Layr", b"Mt16", b"Mt32", b"Mtrn", b"Alph", b"FMsk", b"lnk2", b"FEid", b"FXid", b"PxSD"}
 """Blocks whose length takes eight bytes in a PSB."""
 LAYERS_KEYS = {b"Lr16", b"Lr32", b"Layr"}
@@ -111,14 +111,14 @@ def parse_psd(data: bytes, name: str) -> Document:
         raise DioramaError(f"{name} is a document in {kind}; change it to RGB (Image > Mode) and save it again.", Kind.UNUSABLE_FILE)
     if bits not in (8, 16, 32):
         raise DioramaError(f"{name} has {bits} bits a channel; change it to 8 or 16 (Image > Mode).", Kind.UNUSABLE_FILE)
-    if not 0 < width * height <= MAX_PIXELS or max(width, height) > MOST_SIDE or not 0 < channels <= MOST_CHANNELS:
+    if not 0 < width * height <= MAX_PIXELS or max(width, height) > MAX_SIDE or not 0 < channels <= MAX_CHANNELS:
         raise DioramaError(
             f"{name} has {width}x{height} pixels, not 1 to {MAX_PIXELS // 10**6} million; scale it first.", Kind.UNUSABLE_FILE
         )
     cursor.take(cursor.number("I"))
     resources = dict(_resources(cursor.part(cursor.number("I"))))
     section = cursor.part(cursor.number("Q" if big else "I"))
-    records, merged_alpha = _layers_of(section, big)
+    records, merged_alpha = _parse_layers(section, big)
     document = Document((height, width), channels, bits, mode, big, resources, records, cursor.take(cursor.left), merged_alpha)
     _check_memory(document, name)
     _check_end(document)
@@ -145,14 +145,14 @@ def _check_memory(document: Document, name: str) -> None:
     for record in document.records:
         pixels += area(record.box) * max(4, len(record.channels))
         pixels += 0 if record.mask is None else area(record.mask.box)
-    if pixels * document.bits // 8 > MOST_MEMORY:
+    if pixels * document.bits // 8 > MAX_MEMORY:
         raise DioramaError(f"{name} has layers of {pixels // 4 // 10**6} million pixels, more than can be read; leave some out.")
 
 
 def area(box: tuple[int, int, int, int]) -> int:
     """Pixels of a rectangle; raises ValueError where it is none."""
     top, left, bottom, right = box
-    if bottom < top or right < left or max(bottom - top, right - left) > MOST_SIDE or max(map(abs, box)) > 1 << 24:
+    if bottom < top or right < left or max(bottom - top, right - left) > MAX_SIDE or max(map(abs, box)) > 1 << 24:
         raise ValueError("rectangle")
     return (bottom - top) * (right - left)
 
@@ -169,7 +169,7 @@ def _resources(cursor: Cursor) -> Iterator[tuple[int, memoryview]]:
             cursor.take(1)
 
 
-def _layers_of(section: Cursor, big: bool) -> tuple[tuple[Record, ...], bool]:
+def _parse_layers(section: Cursor, big: bool) -> tuple[tuple[Record, ...], bool]:
     """The records of the layers, wherever in the section they stand; and whether the merged picture has alpha."""
     form = "Q" if big else "I"
     if not section.left:
@@ -187,7 +187,7 @@ def _layers_of(section: Cursor, big: bool) -> tuple[tuple[Record, ...], bool]:
 
 def _blocks(cursor: Cursor, big: bool) -> Iterator[tuple[bytes, memoryview]]:
     """Additional information: keys and contents. Programs pad them to 2 or 4 bytes, or not at all."""
-    for _ in range(MOST_BLOCKS):
+    for _ in range(MAX_BLOCKS):
         skipped = 0
         while cursor.left >= 4 and bytes(cursor.data[cursor.at : cursor.at + 4]) not in (b"8BIM", b"8B64") and skipped < 4:
             cursor.take(1)
@@ -201,7 +201,7 @@ def _blocks(cursor: Cursor, big: bool) -> Iterator[tuple[bytes, memoryview]]:
 
 def _records(cursor: Cursor, big: bool) -> tuple[tuple[Record, ...], bool]:
     count = cursor.number("h")
-    if abs(count) > MOST_RECORDS:
+    if abs(count) > MAX_RECORDS:
         raise ValueError("too many layers")
     heads = [_record(cursor, big) for _ in range(abs(count))]
     # their pixels follow in the same order
@@ -216,7 +216,7 @@ def _records(cursor: Cursor, big: bool) -> tuple[tuple[Record, ...], bool]:
 def _record(cursor: Cursor, big: bool) -> tuple[Record, list[tuple[int, int]]]:
     box = cursor.numbers("4i")
     count = cursor.number("H")
-    if count > MOST_CHANNELS:
+    if count > MAX_CHANNELS:
         raise ValueError("too many channels")
     lengths = [cursor.numbers("hQ" if big else "hI") for _ in range(count)]
     signature, blend, opacity, clipping, flags, extra = cursor.numbers("4s4sBBBxI")

@@ -16,12 +16,12 @@ from ..errors import DioramaError
 from ..threads import thread_count
 from .layer_file import DEPTH, INVENTED, PHOTO_NAMES, TOP, FileLayer, LayerFile, composite, highest_disparity, levels
 from .metadata import as_text, group_of_depth, group_of_masks
-from .pack_bits import packed_rows
+from .pack_bits import pack_rows
 from .pictures import srgb_profile
 
-MOST_SIDE = 30_000
+MAX_SIDE = 30_000
 """Pixels of a side; larger is a format of its own that few programs read."""
-MOST_BYTES = (1 << 31) - 1
+MAX_BYTES = (1 << 31) - 1
 OPEN, CLOSED, END = 1, 2, 3
 """Kinds of section dividers, by which records become groups."""
 RAW, RLE, ZIP = 0, 1, 2
@@ -51,8 +51,8 @@ def write_psd(file: LayerFile, out: BinaryIO) -> None:
     Raises DioramaError for more than 30,000 pixels a side or 2 GB.
     """
     height, width = file.canvas
-    if max(height, width) > MOST_SIDE:
-        raise _too_large(f"Layers of {width}x{height} pixels are too large for a PSD, which holds {MOST_SIDE:,} a side")
+    if max(height, width) > MAX_SIDE:
+        raise _too_large(f"Layers of {width}x{height} pixels are too large for a PSD, which holds {MAX_SIDE:,} a side")
     kind = file.layers[0].colour.dtype
     bits = 8 * kind.itemsize
     merged = composite(file)
@@ -67,7 +67,7 @@ def write_psd(file: LayerFile, out: BinaryIO) -> None:
     length = _write_layers(file, out, 1 if opaque else -1)
     out.write(bytes(-length % 4 + (4 if bits == 8 else 0)))  # no mask of all layers
     end, length = out.tell(), length + -length % 4
-    if end + merged.nbytes * 129 // 128 + 4 * height * 2 > MOST_BYTES:
+    if end + merged.nbytes * 129 // 128 + 4 * height * 2 > MAX_BYTES:
         raise _too_large(f"Layers of {width}x{height} pixels do not fit into a PSD, which holds 2 GB")
     out.seek(start)
     out.write(struct.pack(">I", end - start - 4) + before + struct.pack(">I", length))
@@ -104,7 +104,7 @@ def _write_layers(file: LayerFile, out: BinaryIO, sign: int) -> int:
 
 def _write_merged(out: BinaryIO, merged: np.ndarray) -> None:
     """All layers over each other, which programs show that read no layers."""
-    planes = [_coded(merged[..., each], False) for each in range(merged.shape[2])]
+    planes = [_encode_channel(merged[..., each], False) for each in range(merged.shape[2])]
     out.write(struct.pack(">H", planes[0].compression))  # the same for all, as their rows are as long
     out.write(b"".join(plane.rows for plane in planes))
     for plane in planes:
@@ -131,7 +131,7 @@ class _Coded:
 EMPTY: _Coded = _Coded(RAW, b"", b"")
 
 
-def _coded(plane: np.ndarray, smooth: bool) -> _Coded:
+def _encode_channel(plane: np.ndarray, smooth: bool) -> _Coded:
     """A channel (h, w). `smooth`: deflated, which gains nothing on a photo's noise and takes long there."""
     if not plane.size:
         return EMPTY
@@ -140,20 +140,20 @@ def _coded(plane: np.ndarray, smooth: bool) -> _Coded:
         return _Coded(ZIP, b"", zlib.compress(rows.data, 1))
     if rows.shape[1] * 129 // 128 + 2 > 65535:  # a row's length is stored in two bytes
         return _Coded(RAW, b"", rows.tobytes())
-    data, lengths = packed_rows(rows)
+    data, lengths = pack_rows(rows)
     return _Coded(RLE, lengths.astype(">u2").tobytes(), data)
 
 
-def _all_coded(planes: list[np.ndarray], smooth: bool) -> list[_Coded]:
+def _encode_channels(planes: list[np.ndarray], smooth: bool) -> list[_Coded]:
     with ThreadPoolExecutor(min(len(planes), thread_count())) as pool:
-        return list(pool.map(partial(_coded, smooth=smooth), planes))
+        return list(pool.map(partial(_encode_channel, smooth=smooth), planes))
 
 
 def _colours(layer: FileLayer) -> _Record:
     smooth = not PHOTO_NAMES.fullmatch(layer.name)
     order = [np.moveaxis(layer.colour, 2, 0)[each] for each in (3, 0, 1, 2)]
     size = layer.colour.shape[0], layer.colour.shape[1]
-    return _Record(layer.name, layer.corner, size, layer.opacity, layer.visible, partial(_all_coded, order, smooth))
+    return _Record(layer.name, layer.corner, size, layer.opacity, layer.visible, partial(_encode_channels, order, smooth))
 
 
 def _planes(file: LayerFile, what: str) -> Iterator[_Record]:
@@ -183,7 +183,7 @@ def _grey_channels(layer: FileLayer, what: str, white: float) -> list[_Coded]:
     else:
         grey = layer.is_invented.astype(kind) * kind.type(TOP[kind])
         seen = np.full(grey.shape, TOP[kind], kind)
-    alpha, coded = _all_coded([seen, grey], True)
+    alpha, coded = _encode_channels([seen, grey], True)
     return [alpha, coded, coded, coded]
 
 

@@ -25,7 +25,7 @@ CHUNK = 256 * 1024  # bytes
 TICK = 0.1  # [s] between calls of progress while nothing arrives, so that a cancel is felt at once
 SLOWEST = 256  # bytes per second; a server below it has stalled, however regularly its bytes drip
 HEADWAY = 1 << 20  # bytes of headway after which the count of failures begins anew
-LONGEST_PAUSE = 30.0  # [s] between attempts
+MAX_PAUSE = 30.0  # [s] between attempts
 
 
 class WrongContent(Exception):
@@ -106,7 +106,7 @@ def _fetch_from(
         failures += 1
         if failures >= patience.attempts:
             raise _SourceFailed(f"{reason} ({failures} attempts)")
-        until = time.monotonic() + min(patience.pause * 2 ** (failures - 1), LONGEST_PAUSE)
+        until = time.monotonic() + min(patience.pause * 2 ** (failures - 1), MAX_PAUSE)
         while (left := until - time.monotonic()) > 0:
             progress(transfer.fraction, f"{host} {reason}; trying again")
             time.sleep(min(TICK, left))
@@ -118,7 +118,7 @@ class _Transfer:
     def __init__(self, url: str, part: Path, wanted: Wanted, progress: Progress, stall_timeout: float):
         self.url, self.part, self.wanted = url, part, wanted
         self.progress, self.stall_timeout = progress, stall_timeout
-        self.etag: str | None = None  # strong validator of what this source put into the part
+        self.etag: str | None = None  # strong validator of the bytes that this source put into the part
         self.joined = False  # the part holds pieces of more than one answer
         self.fraction = 0.0  # of the file, as last reported
 
@@ -136,7 +136,7 @@ class _Transfer:
         except urllib.error.HTTPError as answer:
             if answer.code != 416 or not have:
                 raise _answer_refused(answer.code) from None
-            # Nothing lies behind what is there: either it is complete, which its length tells, or it is rubbish.
+            # Nothing follows the bytes that we have: by their length they are either the complete file or rubbish.
             if answer.headers.get("Content-Range", "").strip() != f"bytes */{have}":
                 self.part.unlink(missing_ok=True)
                 raise _Interrupted("would not continue the part, which is begun anew") from None
@@ -154,7 +154,7 @@ class _Transfer:
         with file:
             file.seek(have)
             file.truncate()
-            told = 0.0
+            last_report = 0.0
             for chunk in stream:
                 if chunk is not None:
                     have += len(chunk)
@@ -164,16 +164,16 @@ class _Transfer:
                         raise _SourceFailed(f"sends more than the {self.wanted.most:,} bytes expected")
                     with writing(self.part):
                         append(file, chunk)
-                if chunk is None or time.monotonic() - told > TICK or have == total:
+                if chunk is None or time.monotonic() - last_report > TICK or have == total:
                     self._tell(have, total)
-                    told = time.monotonic()
+                    last_report = time.monotonic()
             with writing(self.part):
                 os.fsync(file.fileno())
         if have < (total or self.wanted.least):
             raise _Interrupted(f"cut the connection after {have:,} of {total or self.wanted.least:,} bytes")
 
     def _begin(self, answer: "_Answer", have: int) -> tuple[int, int | None]:
-        """Reads the answer's head; returns the offset at which its body begins and the file's length, if told."""
+        """Reads the answer's head; returns the offset at which its body begins and the file's length, where it is given."""
         headers = answer.headers
         if headers.get("Content-Encoding", "identity").lower() != "identity":
             raise _SourceFailed("sends the file compressed, which was not asked for")

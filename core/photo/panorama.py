@@ -22,21 +22,21 @@ PROJECTIONS = ("equirectangular", "cylindrical")
 CUT = "cut a flat view out of it (rectilinear, at most 120 degrees across) and use that"
 
 
-def told_of_panorama(path: Path, colour: np.ndarray, xmp: bytes, settings: PhotoSettings) -> tuple[str, ...]:
+def panorama_notes(path: Path, colour: np.ndarray, xmp: bytes, settings: PhotoSettings) -> tuple[str, ...]:
     """Notes for the user about a picture that is a panorama, or seems to be one.
 
     Raises DioramaError where its metadata says that it is wider than `WIDEST`, unless the user sets the focal length or angle.
     """
-    told_camera = settings.focal_px > 0 or settings.focal_mm > 0 or settings.fov > 0
+    camera_given = settings.focal_px > 0 or settings.focal_mm > 0 or settings.fov > 0
     height, width = colour.shape[:2]
     kind, across, odd = _declared(xmp, width, height, str(path))
-    if across > WIDEST and not told_camera:
+    if across > WIDEST and not camera_given:
         raise DioramaError(f"{path} is a panorama ({kind}, {across:.0f} degrees across), and a flat camera sees no such picture",
                            window=f"{CUT}; or set its field of view, to take it as flat all the same",
                            command_line=f"{CUT}; or pass --fov, to take it as flat all the same")  # fmt: skip
     if across > 0:
         return (f"it is a panorama ({kind}, {across:.0f} degrees across), taken as flat, so what is straight may be bent",)
-    if not odd and not told_camera and _wraps_around(colour):
+    if not odd and not camera_given and _wraps_around(colour):
         return ("it looks like a 360-degree panorama (2:1, its left and right edges match), taken as a flat photo; if it is one, " + CUT,)
     return odd
 

@@ -14,7 +14,7 @@ from ..errors import reading_a_file
 from ..raster.colour_curves import srgb_from_linear
 from ..raster.decode import read_file
 from ..settings import PhotoSettings
-from .panorama import told_of_panorama
+from .panorama import panorama_notes
 from .read_pixels import FOCAL_MM, PLANE_UNIT, PLANE_X_RES, check_size, read_pixels
 
 FOCAL_35MM = 0xA405
@@ -90,16 +90,16 @@ def load_photo(path: str | os.PathLike, settings: PhotoSettings = PhotoSettings(
     found = read_pixels(path, data)
     height, width = found.colour.shape[:2]
     check_size(path, width, height)
-    notes = found.notes + told_of_panorama(path, found.colour, found.xmp, settings)
+    notes = found.notes + panorama_notes(path, found.colour, found.xmp, settings)
     camera, focal_source = _camera_by_exif(width, height, found.exif, settings)
-    camera, focal_source, up = _as_found(path, camera, focal_source, settings)
+    camera, focal_source, up = _override_camera(path, camera, focal_source, settings)
     return Photo(
         name=path.stem, path=path, colour=np.ascontiguousarray(found.colour), alpha=found.alpha, camera=camera,
         focal_source=focal_source, file_bytes=data if found.plain else None, up=up, notes=notes,
     )  # fmt: skip
 
 
-def _as_found(path: Path, camera: Camera, source: str, settings: PhotoSettings) -> tuple[Camera, str, np.ndarray | None]:
+def _override_camera(path: Path, camera: Camera, source: str, settings: PhotoSettings) -> tuple[Camera, str, np.ndarray | None]:
     """The camera, overridden by an fSpy project beside the photo and by the user; and the scene's up direction, if known."""
     up, project = None, find_fspy(path)
     if project is not None:

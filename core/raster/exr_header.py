@@ -15,10 +15,10 @@ TILED, DEEP, MULTIPART = 0x200, 0x800, 0x1000
 LINES = {0: 1, 1: 1, 2: 1, 3: 16, 4: 32, 5: 16, 6: 32, 7: 32, 8: 32, 9: 256}
 """Scan lines of a block: none, RLE, ZIPS, ZIP, PIZ, PXR24, B44, B44A, DWAA, DWAB."""
 PACKED_BY_DEFLATE = (0, 1, 2, 3)
-MOST_PACKED = 1100
+MAX_PACKED = 1100
 """Bytes that a byte of the file can stand for: those of deflate, rounded up."""
 MAX_CHANNELS, MAX_PARTS, MAX_ATTRIBUTES = 1024, 64, 512
-MOST_IN_BLOCK, MOST_IN_ALL = 1 << 28, 3 << 30
+MAX_IN_BLOCK, MAX_IN_ALL = 1 << 28, 3 << 30
 """Bytes, unpacked, of one block of lines or one tile, and of all: a block lies in memory whole, all takes time."""
 
 
@@ -53,8 +53,8 @@ class Headers:
 def check_exr(data: bytes, name: str, most: int) -> Headers:
     """Raises DioramaError, naming the file `name`, where reading an OpenEXR file would take more than a picture may.
 
-    Returns the headers. Looks at them alone: the number of pixels is at most `most`, a block and all blocks fit `MOST_IN_BLOCK` and
-    `MOST_IN_ALL`, and nothing is said twice, which readers understand in two ways.
+    Returns the headers. Looks at them alone: the number of pixels is at most `most`, a block and all blocks fit `MAX_IN_BLOCK` and
+    `MAX_IN_ALL`, and nothing is said twice, which readers understand in two ways.
     """
     try:
         headers = read_headers(data)
@@ -70,9 +70,9 @@ def check_exr(data: bytes, name: str, most: int) -> Headers:
         if math.prod(size_of(part.display)) > most:
             raise DioramaError(f"{name} is to be shown at more than {most // 10**6} million pixels; scale it first.")
         across, down = part.tile or (width, _lines(part))
-        if across * down * part.pixel_bytes > MOST_IN_BLOCK:
+        if across * down * part.pixel_bytes > MAX_IN_BLOCK:
             raise _too_much(name, part)
-    if sum(math.prod(_size(part)) * part.pixel_bytes for part in parts) > MOST_IN_ALL:
+    if sum(math.prod(_size(part)) * part.pixel_bytes for part in parts) > MAX_IN_ALL:
         raise _too_much(name, max(parts, key=lambda part: math.prod(_size(part)) * part.pixel_bytes))
     return headers
 
@@ -150,7 +150,7 @@ def check_chunks(data: bytes, headers: Headers) -> None:
     at, marked = headers.tables, 4 if headers.flags & MULTIPART else 0
     for part in headers.parts:
         width, height = _size(part)
-        if part.compression in PACKED_BY_DEFLATE and width * height * part.pixel_bytes > MOST_PACKED * len(data):
+        if part.compression in PACKED_BY_DEFLATE and width * height * part.pixel_bytes > MAX_PACKED * len(data):
             raise ValueError("more than any compression holds")
         if part.compression not in LINES:
             return  # how many lines its blocks have only the library knows

@@ -13,7 +13,7 @@ from bisect import bisect_left
 
 from ..errors import DioramaError
 
-MOST_MEMORY = 3_000_000_000
+MAX_MEMORY = 3_000_000_000
 """Bytes that decoding one picture may add to the process."""
 PEAK_BYTES_PER_PIXEL = {"JPEG": 12, "PNG": 12, "TIFF": 12, "WEBP": 20, "HEIF": 16}
 """Peak bytes for each pixel of 8 bits, the largest among many files of each kind; JPEG: progressive with four colours."""
@@ -43,9 +43,9 @@ def check_structure(data: bytes, kind: str, name: str) -> None:
 
 
 def check_memory(width: int, height: int, bytes_per_pixel: float, name: str) -> None:
-    """Raises DioramaError where `width` x `height` pixels of `bytes_per_pixel` bytes at the peak are more than `MOST_MEMORY`."""
-    if width * height * bytes_per_pixel > MOST_MEMORY:
-        most = int(MOST_MEMORY / bytes_per_pixel / 1e6)
+    """Raises DioramaError where `width` x `height` pixels of `bytes_per_pixel` bytes at the peak are more than `MAX_MEMORY`."""
+    if width * height * bytes_per_pixel > MAX_MEMORY:
+        most = int(MAX_MEMORY / bytes_per_pixel / 1e6)
         raise DioramaError(
             f"{name} has {width}x{height} pixels, but at most {most} million can be decoded in this format; scale it down first."
         )
@@ -56,7 +56,7 @@ def peak_bytes_per_pixel(kind: str, channels: int, bits: int) -> float:
     return PEAK_BYTES_PER_PIXEL[kind] if bits <= 8 else COPIES * max(channels, 3) * bits / 8
 
 
-def channels_of(image, data: bytes) -> tuple[int, int]:
+def count_channels(image, data: bytes) -> tuple[int, int]:
     """How many channels a picture has that `open_picture` opened from `data`, and the bits of each in the file."""
     if image.format == "PNG":
         return {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(data[25], 4), data[24]

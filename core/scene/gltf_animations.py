@@ -17,8 +17,8 @@ def joined_animations(data: bytes, name: str) -> bytes:
     start = HEADER.size + CHUNK.size
     if magic != b"glTF" or kind != JSON:
         return data
-    told = json.loads(data[start : start + length])
-    animations = told.get("animations", [])
+    document = json.loads(data[start : start + length])
+    animations = document.get("animations", [])
     if len(animations) < 2:
         return data
     channels: list[dict] = []
@@ -27,8 +27,8 @@ def joined_animations(data: bytes, name: str) -> bytes:
         # a channel names its sampler by the number within its animation
         channels += [{**channel, "sampler": channel["sampler"] + len(samplers)} for channel in each["channels"]]
         samplers += each["samplers"]
-    told["animations"] = [{"name": name, "channels": channels, "samplers": samplers}]
-    text = json.dumps(told, separators=(",", ":")).encode()
+    document["animations"] = [{"name": name, "channels": channels, "samplers": samplers}]
+    text = json.dumps(document, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 4)
     rest = data[start + length :]
     return HEADER.pack(magic, version, start + len(text) + len(rest)) + CHUNK.pack(len(text), JSON) + text + rest

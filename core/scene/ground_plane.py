@@ -8,19 +8,19 @@ import numpy as np
 
 UP = np.array([0.0, -1.0, 0.0])
 """Upwards in the camera's axes (x right, y down, z forward), for a camera that is held level."""
-MOST_TILT_DEG = 50.0
+MAX_TILT_DEG = 50.0
 """Largest angle between the camera's up and the ground's normal: a photo may look down, and ground may slope."""
 NORMAL_AGREES_DEG = 25.0
 TOLERANCE = 0.02
 """Distance from the plane that is still ground, as a part of the distance from the camera."""
 TRIES, BATCH = 600, 60
-SMALLEST_PART = 0.03
+MIN_PART = 0.03
 """Least part of the picture that is ground."""
-MOST_BELOW = 0.5
+MAX_BELOW = 0.5
 """Largest number of points below a plane for each point in it: a table has the floor below it."""
-MOST_LEAN_DEG = 20.0
+MAX_LEAN_DEG = 20.0
 """Largest angle between a wall and the vertical: estimated depth bends walls."""
-SMALLEST_WALL = 0.06
+MIN_WALL = 0.06
 """Least part of the picture that is a wall: more than for ground, since furniture has upright sides too."""
 NARROWEST = 0.05
 """Width of the ground across its length, as a part of its distance: a line of points is in many planes."""
@@ -55,19 +55,19 @@ def find_ground(points: np.ndarray, normals: np.ndarray, seed: int = 0) -> Groun
     points, normals = np.asarray(points, np.float64), np.asarray(normals, np.float64)
     known = np.isfinite(points).all(1) & np.isfinite(normals).all(1) & (points[:, 2] > 0)
     points, normals = (np.where(known[:, None], each, 0.0) for each in (points, normals))
-    facing = known & (normals @ UP > np.cos(np.radians(MOST_TILT_DEG)))
-    least = max(12, SMALLEST_PART * len(points))
+    facing = known & (normals @ UP > np.cos(np.radians(MAX_TILT_DEG)))
+    least = max(12, MIN_PART * len(points))
     if facing.sum() < least:
         return None
-    planes = [plane for plane in _tried(points[facing], np.random.default_rng(seed)) if _is_ground(plane)]
+    planes = [plane for plane in _sample_planes(points[facing], np.random.default_rng(seed)) if _is_ground(plane)]
     if not planes:
         return None
-    best = _settled(_best(np.array(planes), points[known], normals[known], 1.0), known, points, normals, least)
+    best = _refine_plane(_best(np.array(planes), points[known], normals[known], 1.0), known, points, normals, least)
     if best is None or not _is_ground(best):
         return None
     inside = known & _inside(best, points, normals)
     below = known & _below(best, points)
-    if below.sum() > MOST_BELOW * inside.sum():
+    if below.sum() > MAX_BELOW * inside.sum():
         return None
     normal, offset = best[:3], float(best[3])
     middle = np.median(points[inside], axis=0)
@@ -84,16 +84,16 @@ def find_walls(points: np.ndarray, normals: np.ndarray, up: np.ndarray = UP, mos
     left = np.isfinite(points).all(1) & np.isfinite(normals).all(1) & (points[:, 2] > 0)
     points, normals = (np.where(left[:, None], each, 0.0) for each in (points, normals))
     walls: list = []
-    lean, least = np.sin(np.radians(MOST_LEAN_DEG)), max(12, SMALLEST_WALL * len(points))
+    lean, least = np.sin(np.radians(MAX_LEAN_DEG)), max(12, MIN_WALL * len(points))
     rng = np.random.default_rng(seed)
     while len(walls) < most:
         upright = left & (np.abs(normals @ up) < lean)
         if upright.sum() < least:
             break
-        planes = [plane for plane in _tried(points[upright], rng) if abs(plane[:3] @ up) < lean]
+        planes = [plane for plane in _sample_planes(points[upright], rng) if abs(plane[:3] @ up) < lean]
         if not planes:
             break
-        best = _settled(_best(np.array(planes), points[left], normals[left], 0.0), left, points, normals, least)
+        best = _refine_plane(_best(np.array(planes), points[left], normals[left], 0.0), left, points, normals, least)
         if best is None or abs(best[:3] @ up) >= lean:
             break
         walls.append(best)
@@ -101,13 +101,13 @@ def find_walls(points: np.ndarray, normals: np.ndarray, up: np.ndarray = UP, mos
     return walls
 
 
-def _settled(plane: np.ndarray, of: np.ndarray, points: np.ndarray, normals: np.ndarray, least: float) -> np.ndarray | None:
+def _refine_plane(plane: np.ndarray, of: np.ndarray, points: np.ndarray, normals: np.ndarray, least: float) -> np.ndarray | None:
     """Refits the plane to its inliers until they no longer change; None where they become too few or lie on a line."""
     for _ in range(4):
         inside = of & _inside(plane, points, normals)
         if inside.sum() < least:
             return None
-        fitted = _fitted(points[inside])
+        fitted = _fit_plane(points[inside])
         if fitted is None:
             return None
         plane = fitted
@@ -132,7 +132,7 @@ def normals_of(points: np.ndarray) -> np.ndarray:
         return normal / np.linalg.norm(normal, axis=-1, keepdims=True)
 
 
-def _tried(points: np.ndarray, rng) -> np.ndarray:
+def _sample_planes(points: np.ndarray, rng) -> np.ndarray:
     """(k, 4) planes (normal towards the camera, offset) through three points each."""
     a, b, c = points[rng.integers(0, len(points), (3, TRIES))]
     normal = np.cross(b - a, c - a)
@@ -145,7 +145,7 @@ def _tried(points: np.ndarray, rng) -> np.ndarray:
 
 def _is_ground(plane: np.ndarray) -> bool:
     """Whether a plane faces upwards and lies below the camera."""
-    return bool(plane[:3] @ UP > np.cos(np.radians(MOST_TILT_DEG)) and plane[3] < 0)
+    return bool(plane[:3] @ UP > np.cos(np.radians(MAX_TILT_DEG)) and plane[3] < 0)
 
 
 def _inside(plane: np.ndarray, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
@@ -168,7 +168,7 @@ def _best(planes: np.ndarray, points: np.ndarray, normals: np.ndarray, behind: f
     return planes[int(np.argmax(np.concatenate(scores)))]
 
 
-def _fitted(points: np.ndarray) -> np.ndarray | None:
+def _fit_plane(points: np.ndarray) -> np.ndarray | None:
     """Least squares of distances from the plane relative to the distance from the camera, as the error of depth is."""
     weight = 1 / points[:, 2] ** 2
     middle = weight @ points / weight.sum()

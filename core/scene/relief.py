@@ -14,7 +14,7 @@ ORDER = 0.002
 """Part of the measured relief that is always kept, so that what lies behind stays behind on the flattest card."""
 KNEE = 0.1
 """Width of the bend into the flattened distance, as a part of that distance's disparity."""
-LEAST_RANGE = 1.002
+MIN_RANGE = 1.002
 """Far over near is at least this: nothing can be turned inside out."""
 FARTHEST = 1000.0
 """Nothing is moved farther away than this many far distances."""
@@ -78,8 +78,8 @@ def transform_normals(normals: np.ndarray, rays: np.ndarray, forward: int, dispa
 
 def range_mapping(relief: Relief) -> tuple[float, float, float]:
     """Scale and offset that take measured disparity to that between the new near and far distance, and the least result."""
-    far, near = 1 / relief.far, max(1 / relief.near, LEAST_RANGE / relief.far)
+    far, near = 1 / relief.far, max(1 / relief.near, MIN_RANGE / relief.far)
     measured_far = 1 / relief.measured_far
-    measured_near = max(1 / relief.measured_near, LEAST_RANGE / relief.measured_far)
+    measured_near = max(1 / relief.measured_near, MIN_RANGE / relief.measured_far)
     scale = (near - far) / (measured_near - measured_far)
     return scale, far - scale * measured_far, far / FARTHEST

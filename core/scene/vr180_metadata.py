@@ -20,7 +20,7 @@ QUARTER = 1 << 30
 """Of the whole width, as a 0.32 fixed-point number: half a sphere leaves out one on each side."""
 MARKED = (".mp4", ".mov")
 """Endings of films that can carry the boxes."""
-MOST_HEADERS = 64_000_000
+MAX_HEADERS = 64_000_000
 """Bytes of a `moov` box; none of our movies has a longer one."""
 BEFORE_BOXES = 78
 """Bytes of a visual sample entry before the boxes in it."""
@@ -37,7 +37,7 @@ def mark_vr180(movie: Path) -> None:
         with open(movie, "rb") as source:
             boxes = _boxes_of_file(source, movie)
             start, size = boxes[b"moov"]
-            if size > MOST_HEADERS:
+            if size > MAX_HEADERS:
                 raise _unusable(movie)
             source.seek(start)
             try:

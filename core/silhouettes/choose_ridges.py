@@ -12,7 +12,7 @@ from .scattered_means import gaussian_means
 
 STRETCH = 30
 """Sigma, px, of the Gaussian that smooths evidence along the ridge, so that whole stretches are decided."""
-MOST_OVERLAP, WEAK_OVERLAP = 0.55, 0.75
+MAX_OVERLAP, WEAK_OVERLAP = 0.55, 0.75
 """Bhattacharyya coefficients of both sides' colours: below the first a stretch is certain, below the second it counts where it is
 connected to a certain one, above that it is dropped."""
 SURE_BOUNDARY, WEAK_BOUNDARY, NO_BOUNDARY = 0.75, 0.6, 0.45
@@ -20,9 +20,9 @@ SURE_BOUNDARY, WEAK_BOUNDARY, NO_BOUNDARY = 0.75, 0.6, 0.45
 above the second it counts where it is connected to a certain one, below the third it is dropped."""
 BOUNDARY_REACH = 3
 """Px beside a ridge within which the boundary's probability is taken."""
-LEAST_JUMP = 0.03
+MIN_JUMP = 0.03
 """Least jump of a stretch that the boundary alone makes certain, part of the range."""
-LEAST_STRENGTH = 0.05
+MIN_STRENGTH = 0.05
 """Least strength: jump (part of the range) times 1 - Bhattacharyya coefficient."""
 PARALLEL_REACH = 60
 """Two ridges within this distance across, px, that jump the same way are one ramp. The outer one is the silhouette ..."""
@@ -32,7 +32,7 @@ SHORTEST = 24
 """Stretches shorter than this are dropped, px."""
 
 
-def sure_stretches(ramps: Ramps, colours: ColourModels, shape: tuple[int, int], boundary: np.ndarray | None = None) -> Ramps:
+def keep_sure_stretches(ramps: Ramps, colours: ColourModels, shape: tuple[int, int], boundary: np.ndarray | None = None) -> Ramps:
     """The ramps without stretches whose sides have similar colours and without those beside a stronger parallel ridge.
 
     `boundary` (h, w) float32 0..1 is the probability of an occlusion boundary, where the estimator gives one: it overrules colours.
@@ -44,11 +44,11 @@ def sure_stretches(ramps: Ramps, colours: ColourModels, shape: tuple[int, int], 
     strength = (ramps.near - ramps.far) * np.clip(1 - overlap, 0.05, 1)
     strength = _along(ramps, strength, STRETCH / 2 * scale)
     inner = _along(ramps, _gives_way(ramps, strength, shape, scale).astype(np.float32), STRETCH / 2 * scale) > 0.5
-    sure = (overlap < MOST_OVERLAP) & (strength > LEAST_STRENGTH)
+    sure = (overlap < MAX_OVERLAP) & (strength > MIN_STRENGTH)
     kept = ~inner & ((overlap < WEAK_OVERLAP) | sure)
     if boundary is not None:
         likely = _along(ramps, _beside(boundary, BOUNDARY_REACH * scale)[ramps.rows, ramps.columns], STRETCH * scale)
-        sure = (sure & (likely > NO_BOUNDARY)) | ((likely > SURE_BOUNDARY) & (ramps.near - ramps.far > LEAST_JUMP))
+        sure = (sure & (likely > NO_BOUNDARY)) | ((likely > SURE_BOUNDARY) & (ramps.near - ramps.far > MIN_JUMP))
         kept = ~inner & (sure | ((overlap < WEAK_OVERLAP) & (likely > NO_BOUNDARY)) | (likely > WEAK_BOUNDARY))
     return _with_sure_pixels(ramps.take(kept), sure[kept], shape, SHORTEST * scale)
 

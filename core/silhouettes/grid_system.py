@@ -23,7 +23,7 @@ class Links:
     fixed_weights: np.ndarray  # (k,) float32
 
 
-def links_of(pixels: np.ndarray, shape: tuple[int, int], weight: Callable, allowed: np.ndarray) -> Links:
+def make_links(pixels: np.ndarray, shape: tuple[int, int], weight: Callable, allowed: np.ndarray) -> Links:
     """Links of flat `pixels` to their neighbours among `allowed` (h, w) bool; those not among `pixels` are fixed.
 
     `weight` takes two arrays of flat indices and returns float weights >= 0, of links a pixel long, the same both ways.
@@ -49,8 +49,8 @@ def links_of(pixels: np.ndarray, shape: tuple[int, int], weight: Callable, allow
                  *(np.concatenate(each) for each in zip(*fixed, strict=True)))  # fmt: skip
 
 
-def solve(links: Links, values: np.ndarray, told: np.ndarray, pull: float, iterations: int, tolerance: float) -> np.ndarray:
-    """(n,) float32 that minimises squared differences over links plus `pull` times those to `told` (n,).
+def solve(links: Links, values: np.ndarray, prior: np.ndarray, pull: float, iterations: int, tolerance: float) -> np.ndarray:
+    """(n,) float32 that minimises squared differences over links plus `pull` times those to `prior` (n,).
 
     `values` holds all pixels' values, flat; only fixed ones are read. Conjugate gradients, Jacobi preconditioned.
     """
@@ -60,11 +60,11 @@ def solve(links: Links, values: np.ndarray, told: np.ndarray, pull: float, itera
     count = len(links.pixels)
     sum_of = lambda index, weights: np.bincount(index, weights, count)
     total = sum_of(links.rows, links.weights) + sum_of(links.columns, links.weights) + sum_of(links.fixed_rows, links.fixed_weights) + pull
-    held = sum_of(links.fixed_rows, links.fixed_weights * values[links.fixed_pixels]) + pull * told
+    held = sum_of(links.fixed_rows, links.fixed_weights * values[links.fixed_pixels]) + pull * prior
     own = np.arange(count, dtype=np.int32)
     weights = np.concatenate([-links.weights, -links.weights, total.astype(np.float32)])
     ends = np.concatenate([links.rows, links.columns, own]), np.concatenate([links.columns, links.rows, own])
     matrix = csr_matrix((weights, ends), shape=(count, count))
-    start, jacobi = told.astype(np.float32), diags((1 / total).astype(np.float32))
+    start, jacobi = prior.astype(np.float32), diags((1 / total).astype(np.float32))
     solved, _ = cg(matrix, held.astype(np.float32), x0=start, rtol=tolerance, maxiter=iterations, M=jacobi)
     return solved.astype(np.float32)

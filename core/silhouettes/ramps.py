@@ -13,9 +13,9 @@ REFERENCE_SIDE = 960.0
 """The long side at which the lengths below hold, px."""
 SMOOTHING = 1.5
 """Sigma of the Gaussian before any derivative."""
-LEAST_SLOPE = 0.003
+MIN_SLOPE = 0.003
 """Least slope of a ridge, part of the range per px."""
-LONGEST_WALK = 26
+MAX_WALK = 26
 """Longest walk from a ridge to its plateaus, px."""
 FLAT, RISING_AGAIN = 0.2, 0.12
 """The walk ends where the slope falls below the first, or rises again by the second, part of the ridge's slope."""
@@ -27,7 +27,7 @@ JUMP_SHARE, WEAK_JUMP_SHARE = 0.45, 0.35
 """... and as a part of the whole jump."""
 STRONG_PIXELS = 24
 """Strong ridge pixels that weak ones must be connected to, at least."""
-BREAK = 4
+MAX_BREAK = 4
 """Ridge pixels at most this far apart, px, are connected."""
 SLOPE_WIDTH, SLOPE_BELOW, SLOPE_JUMP = 30.0, 9.0, 25.0
 """A ridge wider than the first (px) is a slope; the limit is lower where its near side lies below (ground, table), higher for large
@@ -62,12 +62,12 @@ def find_ramps(disparity: np.ndarray) -> Ramps:
 
     scale = max(disparity.shape) / REFERENCE_SIDE
     smooth = cv2.GaussianBlur(disparity.astype(np.float32), (0, 0), SMOOTHING * scale, borderType=cv2.BORDER_REPLICATE)
-    margin = int(np.ceil((LONGEST_WALK + 2) * scale)) + 1
+    margin = int(np.ceil((MAX_WALK + 2) * scale)) + 1
     # odd reflection continues the slope beyond the frame, so that the ground does not end in a plateau there
     wide = np.pad(smooth, margin, mode="reflect", reflect_type="odd") if min(smooth.shape) > margin else np.pad(smooth, margin, mode="edge")
     row_slope, column_slope = np.gradient(smooth)
     slope = np.hypot(row_slope, column_slope) * scale  # a px of the reference
-    rows, columns = np.nonzero(slope > LEAST_SLOPE)
+    rows, columns = np.nonzero(slope > MIN_SLOPE)
     steep = np.maximum(slope[rows, columns], 1e-9)
     normal = np.stack([column_slope[rows, columns], row_slope[rows, columns]], axis=1) * scale / steep[:, None]
     crest = _is_crest(slope, rows, columns, normal, steep)
@@ -103,12 +103,12 @@ def _sample(picture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _plateaus(wide, margin: int, scale: float, rows, columns, normal) -> tuple[Ramps, np.ndarray, np.ndarray]:
     """Walks from each ridge pixel both ways along its normal to the flattest point; returns Ramps, and which are strong or weak."""
-    steps = np.arange(-LONGEST_WALK - 1, LONGEST_WALK + 2, dtype=np.float32) * np.float32(scale)
+    steps = np.arange(-MAX_WALK - 1, MAX_WALK + 2, dtype=np.float32) * np.float32(scale)
     x = columns[:, None] + margin + normal[:, :1] * steps
     y = rows[:, None] + margin + normal[:, 1:] * steps
     profile = _sample(wide, x.astype(np.float32), y.astype(np.float32))
     rise = np.diff(profile, axis=1)  # per px at `REFERENCE_SIDE`; rise[k] lies between steps k and k + 1
-    middle = LONGEST_WALK + 1
+    middle = MAX_WALK + 1
     own = np.maximum((rise[:, middle - 1] + rise[:, middle]) / 2, 1e-9)
     near_at, near_slope = _walk(rise[:, middle:], own)
     far_at, far_slope = _walk(rise[:, middle - 1 :: -1], own)
@@ -149,7 +149,7 @@ def _with_ridges(found: tuple[Ramps, np.ndarray, np.ndarray], shape, scale: floa
 
 
 def connected(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """(n,) int32 ridge numbers from 1: pixels at most `BREAK` px apart belong to one ridge.
+    """(n,) int32 ridge numbers from 1: pixels at most `MAX_BREAK` px apart belong to one ridge.
 
     The ridge of an enlarged map breaks where it jumps sideways from one pixel of the small map to the next.
     """
@@ -157,12 +157,12 @@ def connected(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> 
 
     picture = np.zeros(shape, np.uint8)
     picture[rows, columns] = 1
-    side = 2 * max(1, round(BREAK / 2 * max(shape) / REFERENCE_SIDE)) + 1
+    side = 2 * max(1, round(MAX_BREAK / 2 * max(shape) / REFERENCE_SIDE)) + 1
     _, labels = cv2.connectedComponents(cv2.dilate(picture, np.ones((side, side), np.uint8)), connectivity=8)
     return labels[rows, columns]
 
 
-def without_slopes(ramps: Ramps, shape: tuple[int, int]) -> Ramps:
+def drop_slopes(ramps: Ramps, shape: tuple[int, int]) -> Ramps:
     """Drops whole ridges that are wider than a silhouette's ramp is: ground, tables, walls seen at an angle, round bodies."""
     if len(ramps) == 0:
         return ramps

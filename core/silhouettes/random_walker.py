@@ -6,22 +6,22 @@ import numpy as np
 
 from .band import RidgeBand
 from .colour_models import ColourModels
-from .grid_system import links_of, solve
+from .grid_system import make_links, solve
 from .ramps import REFERENCE_SIDE
 
 WIDTH = 20
 """Px from the ridge within which the label is solved for."""
-MOST_RATIO = 2.5
+MAX_RATIO = 2.5
 """Largest log likelihood ratio of a colour that counts."""
-PULL = 0.005
+PRIOR_WEIGHT = 0.005
 """Weight of the priors by colour and distance, beside links of weight up to about 1."""
 DISTANCE_PULL = 5.0
 """Px from the ridge that count as much as a log likelihood ratio of 1."""
-CONTRAST, LEAST_CONTRAST, LEAST_LINK = 0.5, 0.3, 0.01
+CONTRAST, MIN_CONTRAST, MIN_LINK = 0.5, 0.3, 0.01
 CONTRAST_WINDOW = 17
-ALIKE = 0.08
+MAX_SIDE_DIFFERENCE = 0.08
 """Two ridges separate the same surfaces if their near sides, and their far sides, differ by less than this part of the range."""
-MOST_BARRIER = 0.9
+MAX_BARRIER = 0.9
 """Part of its weight that a link loses across a certain occlusion boundary."""
 ITERATIONS, TOLERANCE = 150, 1e-4
 
@@ -39,12 +39,12 @@ def near_probability(
     side = (band.distance > 0).astype(np.float32)
     held = ~open_ & (band.fade > 0) & (np.abs(band.distance) < (WIDTH + 4) * scale)
     where = np.flatnonzero(open_)
-    told = np.clip(colours.log_ratio(lab, where), -MOST_RATIO, MOST_RATIO) + band.distance.ravel()[where] / (DISTANCE_PULL * scale)
-    told = 1 / (1 + np.exp(-told.astype(np.float64)))
+    prior = np.clip(colours.log_ratio(lab, where), -MAX_RATIO, MAX_RATIO) + band.distance.ravel()[where] / (DISTANCE_PULL * scale)
+    prior = 1 / (1 + np.exp(-prior.astype(np.float64)))
     weight = _link_weights(band, lab, scale, boundary)
     result = side.copy()
-    system = links_of(where, open_.shape, weight, open_ | held)
-    result.ravel()[where] = solve(system, side.ravel(), told, PULL, ITERATIONS, TOLERANCE)
+    system = make_links(where, open_.shape, weight, open_ | held)
+    result.ravel()[where] = solve(system, side.ravel(), prior, PRIOR_WEIGHT, ITERATIONS, TOLERANCE)
     return result, open_
 
 
@@ -52,14 +52,14 @@ def _link_weights(band: RidgeBand, lab: np.ndarray, scale: float, boundary: np.n
     """Weight of the link between flat indices a and b: high for similar colours, 0 between bands of ridges of different surfaces."""
     planes, contrast = lab.reshape(-1, 3).T.copy(), _local_contrast(lab, scale).ravel()
     near, far = band.near.ravel(), band.far.ravel()
-    passes = None if boundary is None else 1 - MOST_BARRIER * np.clip(boundary, 0, 1).ravel()
+    passes = None if boundary is None else 1 - MAX_BARRIER * np.clip(boundary, 0, 1).ravel()
 
     def weight(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         change = sum(np.square(plane[a] - plane[b]) for plane in planes)
-        link = np.exp(-change / (CONTRAST * (contrast[a] + contrast[b]) / 2 + LEAST_CONTRAST)) + LEAST_LINK
+        link = np.exp(-change / (CONTRAST * (contrast[a] + contrast[b]) / 2 + MIN_CONTRAST)) + MIN_LINK
         if passes is not None:
             link *= passes[a] * passes[b]
-        return link * ((np.abs(near[a] - near[b]) < ALIKE) & (np.abs(far[a] - far[b]) < ALIKE))
+        return link * ((np.abs(near[a] - near[b]) < MAX_SIDE_DIFFERENCE) & (np.abs(far[a] - far[b]) < MAX_SIDE_DIFFERENCE))
 
     return weight
 

@@ -9,8 +9,7 @@ from types import SimpleNamespace
 import bpy
 
 from ...core.camera.camera import Camera
-from ...core.camera.framing import FrameEdge, frame_edge
-from ...core.camera.framing import told as framing_told
+from ...core.camera.framing import FrameEdge, describe_framing, frame_edge
 from ...core.errors import DioramaError
 from ...core.settings import Settings
 from ..building.properties import option_properties, set_values, values_of
@@ -18,7 +17,7 @@ from ..on_diorama import ActOnDiorama
 from ..scene.camera_moves import MOVE_OPTIONS, animate
 from ..scene.keys import SETTINGS_KEY
 from ..scene.root import find_root, kept_settings, kept_source, objects_by_role
-from .shown_surfaces import photo_camera, photographed, triangles_of
+from .shown_surfaces import photo_camera, photo_surfaces, surface_triangles
 
 MoveOptions = type(
     "MoveOptions",
@@ -48,12 +47,12 @@ class ApplyMove(ActOnDiorama, bpy.types.Operator, MoveOptions):
         known = kept_settings(root)
         wanted = {name: known[name] for name in MOVE_OPTIONS if name in known}
         if self.properties.is_property_set("camera_move") and self.camera_move != known.get("camera_move"):
-            wanted.pop("move_amount", None)  # an amount is of its move: what fills one's range leaves another's
+            wanted.pop("move_amount", None)  # an amount belongs to its move: one that fills this move's range may leave another's
         set_values(self, {name: v for name, v in wanted.items() if not self.properties.is_property_set(name)})
 
     def act(self, context, root):
         self._take_over(root)
-        context.view_layer.update()  # a focus object that was only just put in its place
+        context.view_layer.update()  # else Blender still has the old place of a focus object that was just moved
         return apply_move(root, values_of(self), context.scene)
 
 
@@ -76,21 +75,21 @@ def apply_move(root: bpy.types.Object, values: dict, scene: bpy.types.Scene) -> 
     if settings.camera_move == "none":
         return "The camera stays where the photo was taken."
     last = scene.frame_start + settings.frames - 1
-    told = f"{settings.camera_move.replace('-', ' ').capitalize()} from frame {scene.frame_start} to {last}"
+    message = f"{settings.camera_move.replace('-', ' ').capitalize()} from frame {scene.frame_start} to {last}"
     if scene.frame_end != last:
-        told = f"{told}; the scene ends at {scene.frame_end}, so set its end to {last} to play just the move"
-    return f"{told}. {framing_told(factor, settings.move_amount)}".rstrip()
+        message = f"{message}; the scene ends at {scene.frame_end}, so set its end to {last} to play just the move"
+    return f"{message}. {describe_framing(factor, settings.move_amount)}".rstrip()
 
 
 def photo_edge(root: bpy.types.Object) -> tuple[FrameEdge, Camera]:
     """The edge of the photographed surfaces as they are now, and the photo's camera."""
     camera, source = photo_camera(root), kept_source(root)
-    surfaces, own = photographed(root), camera
+    surfaces, own = photo_surfaces(root), camera
     try:  # the artist may have given the camera another lens: the photo's edge stays where it is
         own = replace(camera, focal_px=float(source["focal_px"]), cx=float(source["centre_px"][0]), cy=float(source["centre_px"][1]))
     except (KeyError, TypeError, ValueError, IndexError):
         pass
-    found = triangles_of(root, bpy.context.evaluated_depsgraph_get(), surfaces) if surfaces else []
+    found = surface_triangles(root, bpy.context.evaluated_depsgraph_get(), surfaces) if surfaces else []
     return frame_edge(found, own), camera
 
 

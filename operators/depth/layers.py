@@ -28,14 +28,14 @@ class ChangesParts(OnDepth):
         root = root_by_name(self._root)
         keep_parts(root, split.parts)
         about = source_of(split.built, self._source.photo, self._source.depth)
-        told = rebuild(root, split.built, self._source.settings, about, context.scene)
+        note = rebuild(root, split.built, self._source.settings, about, context.scene)
         made = objects_by_role(root).get(f"part {split.number} photo" if split.number else "photo", root)
         if context.mode == "OBJECT":
             for ob in context.selected_objects:
                 ob.select_set(False)
             made.select_set(True)
             context.view_layer.objects.active = made
-        return told
+        return note
 
 
 class SplitLayer(ChangesParts, bpy.types.Operator):

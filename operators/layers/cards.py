@@ -20,7 +20,7 @@ from ..scene.keys import ROLE_KEY
 from ..scene.root import find_root, keep_layer_edits, layer_edits_on, objects_by_role, source_of
 from ..scene.surfaces import root_by_name
 
-NONE = "SURFACE"
+NO_CARD = "SURFACE"
 
 
 def card_role(ob: bpy.types.Object | None) -> str:
@@ -38,7 +38,7 @@ def card_role(ob: bpy.types.Object | None) -> str:
 def card_of(root: bpy.types.Object, role: str) -> str:
     """FLAT, CURVED, or SURFACE where that surface is on no card."""
     edits = layer_edits_on(root)
-    return dict(edits.cards).get(role, NONE).upper() if edits is not None else NONE
+    return dict(edits.cards).get(role, NO_CARD).upper() if edits is not None else NO_CARD
 
 
 class LayOnCard(OnDepth, bpy.types.Operator):
@@ -54,7 +54,7 @@ class LayOnCard(OnDepth, bpy.types.Operator):
         items=[
             ("FLAT", "Flat", "A plane in space that fits the layer best"),
             ("CURVED", "Curved", "A smoothly bent sheet that fits the layer best"),
-            (NONE, "Surface", "The layer's own surface again"),
+            (NO_CARD, "Surface", "The layer's own surface again"),
         ],
     )
 
@@ -73,17 +73,17 @@ class LayOnCard(OnDepth, bpy.types.Operator):
         edits = source.layer_edits or LayerEdits((0, 0, 1, 1), (1, 1))
         others = tuple((each, card) for each, card in edits.cards if each != role)
         self._active = str(context.object.get(ROLE_KEY))
-        self._edits = replace(edits, cards=others if self.card == NONE else (*others, (role, self.card.lower())))
-        wanted = "" if self.card == NONE else role
+        self._edits = replace(edits, cards=others if self.card == NO_CARD else (*others, (role, self.card.lower())))
+        wanted = "" if self.card == NO_CARD else role
         return partial(build_with_card, replace(source, layer_edits=self._edits), edit_on(root), wanted)
 
     def finish(self, context, built: Diorama):
         root = root_by_name(self._root)
-        told = rebuild(root, built, self._source.settings, source_of(built, self._source.photo, self._source.depth), context.scene)
+        note = rebuild(root, built, self._source.settings, source_of(built, self._source.photo, self._source.depth), context.scene)
         keep_layer_edits(root, self._edits)
         if context.mode == "OBJECT" and find_root(context.object) is None:
             context.view_layer.objects.active = objects_by_role(root).get(self._active, root)
-        return told
+        return note
 
 
 def build_with_card(source: Source, edit: DepthEdit | None, role: str, progress: Progress) -> Diorama:

@@ -16,7 +16,7 @@ from ...core.pipeline import Diorama, Progress
 from ..building.rebuild import rebuild
 from ..depth.change_region import OnDepth, source_on
 from ..repaint.lay_paint import lay_paint
-from ..repaint.painted import painted_on, secure, take_from_tint
+from ..repaint.painted import find_all_paint, secure, take_from_tint
 from ..scene.depth_image import edit_on
 from ..scene.keys import LAYER_EDITS_KEY, LAYER_FILE_KEY
 from ..scene.root import find_root, keep_layer_edits, source_of
@@ -51,38 +51,38 @@ class UpdateLayers(OnDepth, bpy.types.Operator):
         root, source = self.begin(context)
         take_from_tint(root)
         self._path = Path(bpy.path.abspath(self.filepath))
-        return partial(update_layers, source, edit_on(root), painted_on(root, source.photo), self._path)
+        return partial(update_layers, source, edit_on(root), find_all_paint(root, source.photo), self._path)
 
     def finish(self, context, updated: Updated):
         root, changes = root_by_name(self._root), updated.changes
-        told = show_changes(root, updated, self._source, context.scene)
+        note = show_changes(root, updated, self._source, context.scene)
         if root.get(LAYER_FILE_KEY) != str(self._path):
             root[LAYER_FILE_KEY] = str(self._path)
-        what = "; ".join(changes.told) if changes.told else "nothing is other than in the scene"
+        what = "; ".join(changes.summary) if changes.summary else "nothing is other than in the scene"
         self.report({"INFO"}, f"{self._path.name}: {what}.")
-        return " ".join((*changes.notes, told)).strip()
+        return " ".join((*changes.notes, note)).strip()
 
 
 def update_in_scene(context: bpy.types.Context, root: bpy.types.Object, path: Path, progress: Progress) -> tuple[Changes, str]:
     """Updates a diorama without an operator; what the file changes, and a sentence as `show_changes` returns it."""
     source = source_on(context, root)
     take_from_tint(root)
-    updated = update_layers(source, edit_on(root), painted_on(root, source.photo), path, progress)
+    updated = update_layers(source, edit_on(root), find_all_paint(root, source.photo), path, progress)
     return updated.changes, show_changes(root, updated, source, context.scene)
 
 
 def show_changes(root: bpy.types.Object, updated: Updated, source: Source, scene: bpy.types.Scene) -> str:
     """Puts into a scene what a file changed; returns a sentence on what was painted and has no place any more, or nothing."""
-    changes, told = updated.changes, ""
+    changes, note = updated.changes, ""
     if updated.rebuilt:
         about = source_of(updated.built, source.photo, source.depth)
-        told = rebuild(root, updated.built, source.settings, about, scene)
+        note = rebuild(root, updated.built, source.settings, about, scene)
         keep_layer_edits(root, changes.edits)
     elif changes.paints:
         secure(images_of(root).values(), source.photo)
     if changes.paints:
         lay_paint(root, changes.paints, source.photo)
-    return told
+    return note
 
 
 class RestoreLayers(OnDepth, bpy.types.Operator):
@@ -100,9 +100,9 @@ class RestoreLayers(OnDepth, bpy.types.Operator):
 
     def finish(self, context, built: Diorama):
         root = root_by_name(self._root)
-        told = rebuild(root, built, self._source.settings, source_of(built, self._source.photo, self._source.depth), context.scene)
+        note = rebuild(root, built, self._source.settings, source_of(built, self._source.photo, self._source.depth), context.scene)
         keep_layer_edits(root, None)
-        return told
+        return note
 
 
 register, unregister = bpy.utils.register_classes_factory((UpdateLayers, RestoreLayers))

@@ -29,7 +29,7 @@ class FindGround(ActOnDiorama, bpy.types.Operator):
     )
 
     def act(self, context, root):
-        plane = ground_of(root, context)
+        plane = find_ground_of(root, context)
         if plane is None:
             self.report({"WARNING"}, f"{root.name} shows no ground that is found; place an empty on it by hand.")
             return {"CANCELLED"}
@@ -37,11 +37,11 @@ class FindGround(ActOnDiorama, bpy.types.Operator):
         if self.level:
             level(root, empty)
         unit = "m" if kept_source(root).get("metric") else "m, as assumed"
-        told = f"The camera is {plane.height:.2f} {unit} above the ground, {plane.tilt_deg:.0f} degrees tilted to it"
-        return f"{told}; {plane.inliers.mean():.0%} of the photo is ground."
+        distances = f"The camera is {plane.height:.2f} {unit} above the ground, {plane.tilt_deg:.0f} degrees tilted to it"
+        return f"{distances}; {plane.inliers.mean():.0%} of the photo is ground."
 
 
-def ground_of(root: bpy.types.Object, context) -> GroundPlane | None:
+def find_ground_of(root: bpy.types.Object, context) -> GroundPlane | None:
     """The ground of a diorama as it stands now, in core's axes and the root's units; None where there is none."""
     return find_ground(*_seen(root, context))
 

@@ -18,7 +18,7 @@ LENS_KEY, FRAMED_KEY = "photo_diorama_lens", "photo_diorama_framed"
 """On the rig of a move that changes the lens: the lens at rest in mm, and by how much the framing made it longer."""
 MOVE_OPTIONS = ("camera_move", "move_amount", "framing", "move_easing", "move_loop", "move_aim", "move_seed", "frames")
 SAME_LENS = 1e-5
-MOST_POSES = 200
+MAX_POSES = 200
 """Largest number of frames of a move that the framing samples."""
 AIM = "Look at the focus"
 
@@ -37,7 +37,7 @@ def animate(
     clear(rig, camera)
     if settings.camera_move == "none":
         return 1.0
-    _remove_curves(rig, {"location"})  # keys of the artist's own that the move would lie across
+    _remove_curves(rig, {"location"})  # the artist's own keys, which the move's would overlap
     scene = scene or bpy.context.scene
     move, frames = MOVES[settings.camera_move], settings.frames
     loop = move.closed or settings.move_loop
@@ -85,7 +85,7 @@ def _shift(rig: bpy.types.Object, axis: int, distance: float) -> None:
 def path_of_move(rig: bpy.types.Object, first: int, frames: int, size, focus: float | None) -> Path:
     """Where the rig's curves put the camera in the frames of a move; `size` gives the lens for a place forwards, `focus` is how
     far away a turned camera looks."""
-    at = first + np.unique(np.linspace(0, frames - 1, min(frames, MOST_POSES)).round())
+    at = first + np.unique(np.linspace(0, frames - 1, min(frames, MAX_POSES)).round())
     curves = {(c.data_path, c.array_index): c for c in curves_of(rig)}
     channel = lambda path, axis: [curves[path, axis].evaluate(f) if (path, axis) in curves else 0.0 for f in at]
     places, turns = (np.array([channel(path, axis) for axis in range(3)]).T for path in ("location", "rotation_euler"))
@@ -99,7 +99,7 @@ def path_of_move(rig: bpy.types.Object, first: int, frames: int, size, focus: fl
     return Path(places @ axes.T, np.array([axes @ np.array(r) @ axes.T for r in rotations]), np.array([size(y) for y in places[:, 1]]))
 
 
-def framed(rig: bpy.types.Object | None) -> float:
+def framing_factor(rig: bpy.types.Object | None) -> float:
     """By how much the framing of the rig's move made the lens longer; 1 where there is none."""
     return float(rig.get(FRAMED_KEY, 1.0)) if rig is not None and MOVE_KEY in rig else 1.0
 
@@ -181,7 +181,7 @@ def _bag(owner):
 
 
 def _remove_curves(owner, paths: set[str]) -> None:
-    """Takes curves away, and the action with them where nothing else is in it."""
+    """Removes curves, and the action with them where it holds nothing else."""
     bag = _bag(owner)
     if bag is None:
         return

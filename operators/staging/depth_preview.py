@@ -12,7 +12,7 @@ import bpy
 import bpy.utils.previews
 import numpy as np
 
-from ...core.depth.depth_map import questions
+from ...core.depth.depth_map import Guess
 from ...core.depth_thumbnail import DepthThumbnail, depth_thumbnail
 from ...core.errors import DioramaError
 from ...core.settings import Settings
@@ -20,7 +20,7 @@ from ...core.settings import Settings
 LOOK_AGAIN = 0.2
 """Seconds between two checks whether a thumbnail is ready."""
 SCALE, LETTERS = 10.0, 38
-MOST = 8
+MAX_KEPT = 8
 """Largest number of thumbnails that are kept."""
 
 _previews = None
@@ -32,10 +32,8 @@ class Shown:
     """One thumbnail, or why there is none."""
 
     icon: int = 0
-    told: str = ""
-    unsure: bool = False
-    sky: str = ""
-    metric: bool = False
+    description: str = ""
+    guess: Guess = Guess()
     result: DepthThumbnail | DioramaError | Exception | None = None  # of the thread
     ready: bool = False
 
@@ -56,7 +54,7 @@ def draw_depth_preview(layout, photo: str, depth: str, settings: Callable[[], Se
         row = layout.row(align=True)
         row.label(text="Near is red, far is blue")
     column = layout.column(align=True)
-    lines = textwrap.wrap("; ".join([shown.told, *questions(shown.unsure, shown.sky, shown.metric, window=True)]), LETTERS)
+    lines = textwrap.wrap("; ".join([shown.description, *shown.guess.questions(window=True)]), LETTERS)
     for line in lines:
         column.label(text=line)
     return len(lines) + (int(SCALE) + 1 if shown.icon else 0)
@@ -67,7 +65,7 @@ def _look(photo: Path, depth: Path | None, settings: Settings) -> Shown:
     stamps = tuple(path.stat().st_mtime_ns for path in (photo, depth) if path is not None)
     key = (str(photo), str(depth), stamps, settings.photo, settings.depth)
     if key not in _shown:
-        while len(_shown) >= MOST:
+        while len(_shown) >= MAX_KEPT:
             _forget(next(iter(_shown)))
         _shown[key] = Shown()
         Thread(target=_read, args=(_shown[key], photo, depth, settings), daemon=True).start()
@@ -93,10 +91,10 @@ def _publish(key: tuple) -> float | None:
         return LOOK_AGAIN
     result, shown.result = shown.result, None
     if isinstance(result, DepthThumbnail):
-        shown.icon, shown.told = _as_icon(str(key), result.pixels), result.told
-        shown.unsure, shown.sky, shown.metric = result.unsure, result.sky, result.metric
+        shown.icon, shown.description = _as_icon(str(key), result.pixels), result.description
+        shown.guess = result.guess
     elif isinstance(result, DioramaError):
-        shown.told = result.in_window
+        shown.description = result.in_window
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             area.tag_redraw()

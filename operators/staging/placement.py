@@ -7,7 +7,7 @@ import numpy as np
 from mathutils import Matrix, Vector
 
 from ...core.errors import DioramaError
-from ..light.ground import ground_of, level, put_ground
+from ..light.ground import find_ground_of, level, put_ground
 from ..scene.axes import to_blender
 from ..scene.emit import LOOK_FORWARD
 from ..scene.keys import ROLE_KEY
@@ -23,22 +23,22 @@ def place(root: bpy.types.Object, how: str, context: bpy.types.Context, up: np.n
 
     `up` is the photo's (3,) up direction in core's axes where it is known: the diorama is rotated to make it the world's.
     """
-    scene, told = context.scene, ""
+    scene, note = context.scene, ""
     if up is not None:
         root.rotation_euler = Vector(to_blender(np.asarray(up)[None])[0]).rotation_difference(Vector((0, 0, 1))).to_euler()
     if how == "cursor":
         root.location = scene.cursor.location
     elif how == "camera":
-        told = _before_camera(root, scene)
+        note = _before_camera(root, scene)
     elif how == "ground":
-        told = _on_ground(root, context)
+        note = _on_ground(root, context)
     if how in ("automatic", "ground"):
         _beside_dioramas(root, scene)
     inside = _holding(root, scene)
     if inside is None:
-        return told
+        return note
     if how != "automatic":
-        return f"{told} The camera of {root.name} stands inside {inside.name}; move one of them.".strip()
+        return f"{note} The camera of {root.name} stands inside {inside.name}; move one of them.".strip()
     first = inside
     while inside is not None:
         root.location.x = _bounds([inside])[1].x + max(1.0, root.empty_display_size)
@@ -57,7 +57,7 @@ def _before_camera(root: bpy.types.Object, scene: bpy.types.Scene) -> str:
 
 def _on_ground(root: bpy.types.Object, context: bpy.types.Context) -> str:
     try:
-        plane = ground_of(root, context)
+        plane = find_ground_of(root, context)
     except DioramaError as error:
         return error.in_window
     if plane is None:

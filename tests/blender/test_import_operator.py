@@ -37,11 +37,11 @@ def test_the_root_keeps_settings_and_facts(blender, street, import_photo):
 
 def test_the_panel_says_where_nothing_is_torn(blender, street, import_photo, tmp_path):
     from photo_diorama.operators.scene.root import kept_source
-    from photo_diorama.ui.panels.main_panel import facts_told
+    from photo_diorama.ui.panels.main_panel import fact_rows
 
-    assert "behind" in dict(facts_told(kept_source(import_photo(*street))))["Layers"]
+    assert "behind" in dict(fact_rows(kept_source(import_photo(*street))))["Layers"]
     np.save(tmp_path / "slope.npy", np.tile(1 / np.linspace(1 / 3, 1 / 2, 96, dtype=np.float32)[:, None], (1, 128)))
-    layers = dict(facts_told(kept_source(import_photo(street[0], tmp_path / "slope.npy"))))["Layers"]
+    layers = dict(fact_rows(kept_source(import_photo(street[0], tmp_path / "slope.npy"))))["Layers"]
     assert "nothing is torn" in layers and "depth file" in layers and "--" not in layers
 
 

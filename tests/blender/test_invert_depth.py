@@ -36,7 +36,7 @@ def test_photo_and_depth_are_shown_side_by_side(blender, street):
         time.sleep(0.05)
     preview = depth_preview._previews[str(key)]  # whose icon has a number only where there is a window
     width, height = preview.image_size
-    assert width == height and Path(street[1]).name in shown.told
+    assert width == height and Path(street[1]).name in shown.description
     pixels = np.reshape(preview.image_pixels_float, (height, width, 4))
     assert pixels[..., 3].any() and pixels[..., 0].max() > 0.5
     assert depth_preview._look(*files, Settings()) is shown
@@ -52,4 +52,4 @@ def test_what_is_wrong_with_a_depth_file_is_said_before_it_is_built(blender, str
         if depth_preview._publish(key) is None:
             break
         time.sleep(0.05)
-    assert not shown.icon and "a.npy" in shown.told
+    assert not shown.icon and "a.npy" in shown.description

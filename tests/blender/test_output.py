@@ -199,7 +199,7 @@ def waiting(blender, root, target, **options):
     from photo_diorama.operators.output.render import rendering
 
     scene, said, status = blender.context.scene, [], []
-    steps = rendering(target, scene, 3, OutputSettings(**{**SMALL, **options}), render_output.view_of(root, scene))
+    steps = rendering(target, scene, 3, OutputSettings(**{**SMALL, **options}), render_output.diorama_view(root, scene))
     manager = SimpleNamespace(progress_update=lambda f: None, progress_end=lambda: None, event_timer_remove=lambda t: None)
     context = SimpleNamespace(window_manager=manager, workspace=SimpleNamespace(status_text_set=status.append))
     # the operator's own methods on a plain object, since only Blender makes operators
@@ -323,8 +323,8 @@ def test_the_scenes_own_engine_and_samples_are_taken_and_told(blender, shot, tmp
 
     scene = blender.context.scene
     scene.render.engine, scene.cycles.samples, scene.cycles.pixel_filter_type = "CYCLES", 3, "GAUSSIAN"
-    assert module.quality_told(scene, OutputSettings(engine="scene"), Path("a.png")) == "the scene's own Cycles, 3 rays a pixel"
-    assert module.quality_told(scene, OutputSettings(), Path("a.png")) == "Cycles, 4 rays a pixel"
+    assert module.describe_quality(scene, OutputSettings(engine="scene"), Path("a.png")) == "the scene's own Cycles, 3 rays a pixel"
+    assert module.describe_quality(scene, OutputSettings(), Path("a.png")) == "Cycles, 4 rays a pixel"
     seen, real = [], module._pictures
 
     def watched(shot, *rest):

@@ -139,7 +139,7 @@ def viewport(bpy):
 
 
 def test_the_preview_tilts_the_view_and_leaves_nothing_behind(blender, root):
-    from photo_diorama.operators.camera.tilt_preview import Tilt, TiltPreview, place_in, range_to_tilt_in, window_region
+    from photo_diorama.operators.camera.tilt_preview import Tilt, TiltPreview, pointer_position, range_to_tilt_in, window_region
 
     furnish(blender)
     scene, area = blender.context.scene, viewport(blender)
@@ -172,7 +172,7 @@ def test_the_preview_tilts_the_view_and_leaves_nothing_behind(blender, root):
     focus = root["relief_focus"]
     seen = lambda data, x: data.lens / data.sensor_width * x / focus - data.shift_x
     assert seen(preview.camera.data, -preview.camera.matrix_world.translation.x) == pytest.approx(seen(own.data, 0.0), abs=1e-5)
-    assert place_in(SimpleNamespace(x=10, y=20, width=200, height=100), 110, 120) == (0.0, 1.0)
+    assert pointer_position(SimpleNamespace(x=10, y=20, width=200, height=100), 110, 120) == (0.0, 1.0)
     escape = SimpleNamespace(type="ESC", value="PRESS")
     assert TiltPreview.modal(stands, context, escape) == {"CANCELLED"}
     TiltPreview.cancel(stands, context)  # Blender may call it again
@@ -212,7 +212,7 @@ def test_a_scaled_root_is_told_as_large_as_it_is(blender, root, by_parent):
 
     from photo_diorama.operators.camera.safe_range import measured_range
     from photo_diorama.operators.scene.root import kept_source, world_scale
-    from photo_diorama.ui.panels.main_panel import facts_told
+    from photo_diorama.ui.panels.main_panel import fact_rows
 
     blender.ops.photo_diorama.measure_safe_range()
     focus = role(root, "camera").data.dof.focus_distance
@@ -229,7 +229,7 @@ def test_a_scaled_root_is_told_as_large_as_it_is(blender, root, by_parent):
     told = layout.said("label")
     found = measured_range(root)
     assert f"{3 * found.left:.3g} m, {3 * found.right:.3g} m" in told
-    facts = dict(facts_told(kept_source(root), world_scale(root)))
+    facts = dict(fact_rows(kept_source(root), world_scale(root)))
     assert facts["Middle"].startswith(f"{3 * kept_source(root)['focus_m']:.2f} m")
     blender.ops.photo_diorama.depth_of_field(focus="MIDDLE")
     blender.context.view_layer.update()

@@ -17,7 +17,7 @@ CODE = [ROOT / "__init__.py", *(p for folder in RANK for p in sorted((ROOT / fol
 CORE = [p for p in CODE if p.is_relative_to(ROOT / "core")]
 NETWORKS = ROOT / "core" / "networks"
 LATE = {"torch", "torchvision", "timm", "cv2", "scipy", "PIL", "pillow_heif", "OpenEXR", "safetensors"}
-MOST_LINES, MOST_FILES = 400, 12
+MAX_LINES, MAX_FILES = 400, 12
 ORDER = """
 core: errors fault_report | camera | models job | settings shown_options | threads | raster | built_in memory photo scene viewer |
       layer_files networks | networks/depth networks/inpaint silhouettes depth_file | depth |
@@ -136,7 +136,7 @@ def test_files_import_each_other_in_no_circle():
 @pytest.mark.parametrize("room", sorted({p.parent for p in CODE}), ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_rooms_are_small(room):
     files = [p.name for p in room.glob("*.py") if p.name != "__init__.py"]
-    assert len(files) <= MOST_FILES, f"{len(files)} files; split the room"
+    assert len(files) <= MAX_FILES, f"{len(files)} files; split the room"
 
 
 def test_the_package_lists_every_room():
@@ -178,7 +178,7 @@ def test_networks_are_imported_late():
 @pytest.mark.parametrize("path", CODE, ids=lambda p: str(p.relative_to(ROOT)))
 def test_files_are_short_and_say_what_they_are_for(path):
     text = path.read_text(encoding="utf-8")
-    assert text.count("\n") <= MOST_LINES
+    assert text.count("\n") <= MAX_LINES
     doc = ast.get_docstring(ast.parse(text))
     assert doc and doc.split("\n")[0].rstrip().endswith("."), "a file opens with one sentence"
 

@@ -14,7 +14,7 @@ from photo_diorama.core.inpaint import fill_colour
 from photo_diorama.core.mesh import triangulate
 from photo_diorama.core.pipeline import build_diorama
 from photo_diorama.core.settings import Settings, each_option
-from photo_diorama.core.threads import MOST, hand_on_threads, thread_count, threads_used, use_threads
+from photo_diorama.core.threads import MAX_THREADS, hand_on_threads, thread_count, threads_used, use_threads
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def nobody_asked():
 
 def test_zero_takes_what_there_is_and_a_number_is_taken_as_it_is():
     free = thread_count()
-    assert 1 <= free <= MOST
+    assert 1 <= free <= MAX_THREADS
     for count in (1, 3, 100):
         use_threads(count)
         assert thread_count() == count

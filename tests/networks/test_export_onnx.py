@@ -19,7 +19,7 @@ from photo_diorama.core.built_in.onnx_network import OnnxNetwork  # noqa: E402
 def test_the_file_that_comes_along_equals_its_module_at_every_size(name):
     form, file = export_onnx.FORMS[name]
     network = OnnxNetwork.read(export_onnx.WEIGHTS / file)
-    assert export_onnx.largest_difference(form(None), network) < export_onnx.MOST_DIFFERENCE
+    assert export_onnx.largest_difference(form(None), network) < export_onnx.MAX_DIFFERENCE
 
 
 def test_exporting_again_gives_the_same_bytes(tmp_path):

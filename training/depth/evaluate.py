@@ -42,7 +42,7 @@ def absrel(guess: np.ndarray, truth: np.ndarray) -> float:
 
 
 def ordinal(guess: np.ndarray, truth: np.ndarray, count: int = 10_000, seed: int = 0) -> float:
-    """The part of random pairs, more than 5 % apart in depth, whose nearer pixel is told; a tie is half right."""
+    """The part of random pairs, more than 5 % apart in depth, whose nearer pixel is right; a tie is half right."""
     rng = np.random.default_rng(seed)
     a, b = rng.integers(len(truth), size=(2, 6 * count))
     apart = np.flatnonzero(np.maximum(truth[a], truth[b]) > 1.05 * np.minimum(truth[a], truth[b]))[:count]

@@ -34,7 +34,7 @@ CROPS = 4
 """Crops of each render beside the whole of it: other angles of view, other colours."""
 PERCENTILES = (5, 25, 50, 75, 95)
 """Of inverse depth that is no sky; all are compared with the last."""
-LEAST_KNOWN = 0.05
+MIN_KNOWN = 0.05
 """Share of a picture that must not be sky."""
 DROPPED, TOP_RATE, DECAY, STEPS = 0.5, 4e-3, 1.0, 300
 
@@ -59,7 +59,7 @@ def look_at(network: EmbeddedDepthNet, photo: np.ndarray, inverse: np.ndarray) -
     (H, W, 3) uint8 RGB and (H, W) float32; as in use, the answers for the picture and its mirror image are averaged.
     """
     known = inverse > 0
-    if known.mean() < LEAST_KNOWN:
+    if known.mean() < MIN_KNOWN:
         return None
     with torch.inference_mode():
         x = network_input(photo)

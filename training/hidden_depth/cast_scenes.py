@@ -28,7 +28,7 @@ LONG, SHORT = 384, 288
 """Sides of the grid in pixels, 0.4 of the pipeline's default: its widths are parts of the long side."""
 SURFACES = 3
 """Along a ray through a pixel near a discontinuity: the first one and the two behind it."""
-MOST_HITS = 24
+MAX_HITS = 24
 REACH = 0.085
 """Pixels within this part of the long side of a discontinuity get hidden surfaces: the default hidden width and some more."""
 FARTHEST = 60.0
@@ -95,7 +95,7 @@ class Cast:
         found, left_out = [], set()
         length, start, gone = ray.length, eye, 0.0
         step = 1e-5
-        for _ in range(MOST_HITS):
+        for _ in range(MAX_HITS):
             place, normal, index, distance = self.tree.ray_cast(start, ray)
             if place is None:
                 break

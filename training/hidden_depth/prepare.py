@@ -24,7 +24,7 @@ from photo_diorama.core.hidden_depth.choose_surface import describe, find_candid
 from photo_diorama.core.layers.regions import disocclude  # noqa: E402
 from photo_diorama.core.settings import LayerSettings  # noqa: E402
 
-FEWEST = 200
+MIN_PIXELS = 200
 """Views with fewer hidden pixels of known truth are left out."""
 
 
@@ -59,7 +59,7 @@ def pixels(view: View, first: np.ndarray, most: int, rng: np.random.Generator) -
     seen = find_candidates(image, found)
     picked = np.ix_(seen.rows, seen.columns)
     known, value = known[picked].ravel()[seen.where], value[picked].ravel()[seen.where]
-    if known.sum() < FEWEST:
+    if known.sum() < MIN_PIXELS:
         return None
     chosen = np.sort(rng.permutation(np.flatnonzero(known))[:most])
     part = seen.at(chosen)

@@ -34,7 +34,7 @@ from photo_diorama.core.settings import LayerSettings, Settings  # noqa: E402
 
 LONG_SIDES = (480, 720, 960)
 """Of photos; cast views are taken as they are and at twice their size."""
-FEWEST = 60
+MIN_PIXELS = 60
 """Regions of fewer pixels to invent are left out: next to nothing can be learned from them."""
 FARTHEST = 120
 
@@ -52,7 +52,7 @@ def shapes_of(image: LayeredDepthImage, layers: LayerSettings) -> dict[str, np.n
             break
         image, distance = add_hidden_layer(image, hidden)
         for region in find_regions(image, layers.context_width, distance):
-            if region.synthesis.sum() >= FEWEST and region.context.any():
+            if region.synthesis.sum() >= MIN_PIXELS and region.context.any():
                 shape = np.where(region.context, np.clip(region.distance, 1, FARTHEST), 0)
                 behind = -1 - np.clip(distance[region.window], 0, FARTHEST)
                 shapes[f"shape_{len(shapes)}"] = np.where(region.synthesis, behind, shape).astype(np.int8)

@@ -40,7 +40,7 @@ PLACES = 12
 """Pieces of pictures tried for a shape before another shape is drawn."""
 CAST, CAST_SHARE = "cast_", 0.65
 """How files of cast views begin, and how much of the shapes drawn are theirs: photos' have estimated, ragged silhouettes."""
-FEWEST = 60
+MIN_PIXELS = 60
 RIM, DETAIL_SIGMA = 0.003, 0.006
 """Parts of the long side, as in the settings and in fill_colour."""
 NOISY, NOISE = 0.5, (0.002, 0.015)
@@ -101,7 +101,7 @@ class Pairs:
             owner = self.shapes[rng.choice(len(self.shapes), p=self.chance)]
             shape = cut(rng, owner.values, side)
             inner = shape[AROUND:-AROUND, AROUND:-AROUND]
-            if (inner < 0).sum() < FEWEST or (inner > 0).sum() < 4 * FEWEST:
+            if (inner < 0).sum() < MIN_PIXELS or (inner > 0).sum() < 4 * MIN_PIXELS:
                 continue
             for _ in range(PLACES):
                 develop = sensor(rng)
@@ -129,7 +129,7 @@ def worth(truth: np.ndarray, shape: np.ndarray) -> float:
     """The chance with which a placement is kept: most of most photos is flat, and nothing is to be learned there; and where the
     hidden part looks unlike its context, the photo's depth did not tell two surfaces apart."""
     hidden, seen = truth[(shape < 0) & (shape > -12)] / 255.0, truth[(shape > 0) & (shape < 12)] / 255.0
-    if len(hidden) < FEWEST or len(seen) < FEWEST:
+    if len(hidden) < MIN_PIXELS or len(seen) < MIN_PIXELS:
         return 0.0
     fine = np.abs(truth - cv2.GaussianBlur(truth, (0, 0), 2.0).astype(np.float32))[shape != 0].mean() / 255
     unlike = np.abs(hidden.mean(axis=0) - seen.mean(axis=0)).mean() / (0.5 * seen.std(axis=0).mean() + 0.02)

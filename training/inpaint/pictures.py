@@ -12,7 +12,7 @@ SHARP = 0.8
 """Photos are shrunk at least to this, so that a pixel's detail is a pixel's and not the lens's."""
 SMALLEST = 400
 """Photos are shrunk to no less than this long side."""
-MOST = 2600
+MAX_SIDE = 2600
 """Longer photos are halved when read."""
 PRINTS, PRINT_SIDE = 96, 640
 PRINT_SHARE = 0.25
@@ -51,7 +51,7 @@ def read_pictures(folders: list[Path], held_out: bool, seed: int) -> Pictures:
     photos = {}
     for file in photo_files(folders, held_out):
         picture = cv2.imread(str(file), cv2.IMREAD_COLOR)[..., ::-1]
-        if max(picture.shape) > MOST:
+        if max(picture.shape) > MAX_SIDE:
             picture = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         photos[file.stem] = np.ascontiguousarray(picture)
     rng = np.random.default_rng([seed, held_out, 77])

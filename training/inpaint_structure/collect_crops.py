@@ -33,7 +33,7 @@ EDGE, CONTEXT, SYNTHESIS, TARGET, OTHER, KNOWN = 1, 2, 4, 8, 16, 32
 edges, and where the truth is known."""
 MEETING = 3
 """A true edge that comes this near to the end of a seen one, in pixels, goes on with it."""
-FEWEST = 40
+MIN_PIXELS = 40
 """Crops in which fewer synthesis pixels have a known truth are left out."""
 
 
@@ -83,19 +83,19 @@ def crops(view: View, first: np.ndarray) -> list[dict[str, np.ndarray]]:
     unit, result = unit_of(image), []
     at_ends = {id(met.region): met.ends for met in junctions(image, seen, regions, 1)}
     for region in regions:
-        if not region.context.any() or (known[region.window] & region.synthesis).sum() < FEWEST:
+        if not region.context.any() or (known[region.window] & region.synthesis).sum() < MIN_PIXELS:
             continue
         crop, ends = crop_of(region, image, unit, seen.of(region), 1), at_ends.get(id(region), [])
-        told = known[region.window] & region.synthesis
-        edge = near_sides(value[region.window], told, image.threshold)
+        known_there = known[region.window] & region.synthesis
+        edge = near_sides(value[region.window], known_there, image.threshold)
         goes_on = that_go_on(edge, ends)
         bits = ((EDGE, crop.seen_edge), (CONTEXT, crop.context), (SYNTHESIS, crop.synthesis), (TARGET, goes_on),
-                (OTHER, edge & ~goes_on), (KNOWN, told))  # fmt: skip
+                (OTHER, edge & ~goes_on), (KNOWN, known_there))  # fmt: skip
         flags = sum(np.where(mask, bit, 0) for bit, mask in bits).astype(np.uint8)
         rows = [(*end.pixel, *end.away, end.near, end.far) for end in ends]
         result.append({
             "depth": np.where(crop.context, crop.depth, 0).astype(np.float32),
-            "true": np.where(told, unit.depth(value[region.window]), 0).astype(np.float32),
+            "true": np.where(known_there, unit.depth(value[region.window]), 0).astype(np.float32),
             "flags": flags, "ends": np.array(rows, np.float32).reshape(-1, 6),
         })  # fmt: skip
     return result

@@ -16,15 +16,15 @@ from pathlib import Path
 
 from ...core.batch.manifest import BAD_INPUT, DONE, FAULT, OUT_OF_MEMORY
 from ...core.batch.request import Request
-from ...core.batch.workers import MARK
-from ...core.errors import Kind, in_a_sentence
+from ...core.batch.workers import LINE_PREFIX
+from ...core.errors import Kind, to_user_error
 from . import make_diorama
 from .flags import add_common
 from .session import CancelSignals, ProgressLine, Session
 
 TELL_EVERY = 0.2
 """Seconds between two reports of progress within one stage."""
-LOOK, SYNCHRONIZE, STILL_RUNS = 0.5, 0x00100000, 0x102
+CHECK_INTERVAL, SYNCHRONIZE, STILL_RUNS = 0.5, 0x00100000, 0x102
 """Seconds between two looks at the batch's own process; Windows' right to wait for a process, and its answer (WAIT_TIMEOUT)."""
 LAST_LINES = 4000
 """Characters of a traceback that are passed on."""
@@ -35,14 +35,14 @@ class ProgressWriter(ProgressLine):
 
     def __init__(self, out: Callable[[str], None], stops: CancelSignals):
         super().__init__(False, stops)
-        self.out, self.stage, self.told = out, "", 0.0
+        self.out, self.stage, self.last_report = out, "", 0.0
 
     def __call__(self, stage: str, fraction: float) -> None:
         self.stops.check()
         now = time.monotonic()
-        if stage != self.stage or now - self.told > TELL_EVERY:
-            self.stage, self.told = stage, now
-            self.out(MARK + json.dumps({"tell": [stage, fraction]}))
+        if stage != self.stage or now - self.last_report > TELL_EVERY:
+            self.stage, self.last_report = stage, now
+            self.out(LINE_PREFIX + json.dumps({"tell": [stage, fraction]}))
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -59,14 +59,14 @@ def run(given: argparse.Namespace, session: Session) -> None:
     _offer_to_the_system()
     teller = ProgressWriter(session.out, session.progress.stops)
     threading.Thread(target=_end_with, args=(parent_is_alive(),), daemon=True).start()
-    session.out(MARK + json.dumps({"ready": True}))
+    session.out(LINE_PREFIX + json.dumps({"ready": True}))
     for line in iter(sys.stdin.readline, ""):
-        session.out(MARK + json.dumps({"answer": answer_to(json.loads(line), session, teller)}))
+        session.out(LINE_PREFIX + json.dumps({"answer": answer_to(json.loads(line), session, teller)}))
 
 
 def _end_with(is_alive: Callable[[], bool]) -> None:
     while is_alive():
-        time.sleep(LOOK)
+        time.sleep(CHECK_INTERVAL)
     os._exit(0)  # the batch has ended, so the result is not wanted any more
 
 
@@ -91,18 +91,18 @@ def _offer_to_the_system() -> None:
 
 def answer_to(asked: dict, session: Session, teller: ProgressWriter) -> dict:
     """Makes one request (JSON of a Request) and returns its outcome; raises only what ends the process."""
-    told: list[str] = []
-    quiet = Session(told.append, session.models, session.online, json=True, quiet=True, progress=teller)
+    said: list[str] = []
+    quiet = Session(said.append, session.models, session.online, json=True, quiet=True, progress=teller)
     begun = time.perf_counter()
     try:
         make_diorama.make(Request.from_json(asked), quiet)
-        answer = {"result": DONE, "facts": json.loads(told[-1])}
+        answer = {"result": DONE, "facts": json.loads(said[-1])}
     except Exception as error:
-        told = in_a_sentence(error)
-        answer = {"result": FAULT if told is None else BAD_INPUT, "error": str(told)}
-        if told is None:
+        sentence = to_user_error(error)
+        answer = {"result": FAULT if sentence is None else BAD_INPUT, "error": str(sentence)}
+        if sentence is None:
             answer["error"] = "This is a fault of Photo Diorama; please report it with its line of the manifest, which holds the traceback."
             answer["traceback"] = "".join(traceback.format_exception(error))[-LAST_LINES:]
-        elif told.kind is Kind.MEMORY:
+        elif sentence.kind is Kind.MEMORY:
             answer["result"] = OUT_OF_MEMORY
     return answer | {"seconds": round(time.perf_counter() - begun, 3)}

@@ -33,13 +33,13 @@ class TaskProgress(ProgressLine):
 
     def __init__(self, out: Callable[[str], None], stops: CancelSignals):
         super().__init__(False, stops)
-        self.out, self.told = out, ("", -1)
+        self.out, self.shown = out, ("", -1)
 
     def show(self, stage: str, fraction: float) -> None:
-        told = stage, int(fraction * 100)
-        if told != self.told:
-            self.out(f"openjd_status: {stage}\nopenjd_progress: {told[1]}")
-            self.told = told
+        shown = stage, int(fraction * 100)
+        if shown != self.shown:
+            self.out(f"openjd_status: {stage}\nopenjd_progress: {shown[1]}")
+            self.shown = shown
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -87,7 +87,7 @@ def _list(given: argparse.Namespace, session: Session, tasks: list[Task]) -> Non
 
 
 def _build(given: argparse.Namespace, session: Session, task: Task, base: Path) -> None:
-    told = _beside(base, FAILED)
+    note = _beside(base, FAILED)
     asked = request_from(given, task.path, task.depth).named(output=_beside(base, ".blend"), overwrite=True)
     if asked.settings.scene.camera_move == "none":
         asked = replace(asked, settings=asked.settings.with_values({"camera_move": "swing"}))
@@ -98,10 +98,10 @@ def _build(given: argparse.Namespace, session: Session, task: Task, base: Path) 
         if error.kind is not Kind.UNUSABLE_FILE:
             raise  # a full disk or a missing network is no fault of the photo
         asked.output.unlink(missing_ok=True)  # of an earlier job, and not what this one asks for
-        write_whole(told, f"{error}\n".encode(errors="replace"))
+        write_whole(note, f"{error}\n".encode(errors="replace"))
         session.warn(str(error))
         return
-    told.unlink(missing_ok=True)
+    note.unlink(missing_ok=True)
 
 
 def _render(given: argparse.Namespace, session: Session, task: Task, base: Path) -> None:
@@ -178,10 +178,10 @@ def _encode(given: argparse.Namespace, session: Session, task: Task, base: Path)
 
 def _is_skipped(session: Session, task: Task, base: Path) -> bool:
     """Whether `build` noted that the photo cannot be used."""
-    told = _beside(base, FAILED)
-    if told.is_file():
-        session.warn(f"{task.photo} is left out, see {told}")
-    return told.is_file()
+    note = _beside(base, FAILED)
+    if note.is_file():
+        session.warn(f"{task.photo} is left out, see {note}")
+    return note.is_file()
 
 
 def _beside(base: Path, ending: str) -> Path:

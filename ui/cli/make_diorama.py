@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ...core.batch.request import Request
-from ...core.camera.framing import told as framing_told
-from ...core.depth.depth_map import questions
+from ...core.camera.framing import describe_framing
+from ...core.depth.depth_map import Guess
 from ...core.edit_and_rebuild import Source
 from ...core.errors import DioramaError, Kind
 from ...core.layer_changes.find_changes import Changes
@@ -22,10 +22,10 @@ from ...core.mesh.triangulate import LayeredMesh
 from ...core.photo.photo import Photo
 from ...core.pipeline import StageCache, build_diorama
 from ...core.raster.open_picture import DEPTH_FORMATS, READ_FORMATS
-from ...core.scene.output import OutputSettings, names_of
+from ...core.scene.output import OutputSettings, output_files
 from ...core.settings import Settings
 from .flags import add_common, add_options, add_output_options, refuse_for_scene, request_from
-from .output_paths import beside, check_target, could_not_save, default_name, make_folder, put, room
+from .output_paths import check_target, could_not_save, default_name, make_folder, put, room, temporary_name
 from .session import Session, peak_memory_mb
 from .write_layers import diorama_in_scene
 
@@ -85,12 +85,12 @@ def update_scene(given: argparse.Namespace, session: Session) -> None:
     from ...operators.layers.update_layers import update_in_scene
 
     context, root = diorama_in_scene(given.photo, given.depth, given.diorama)
-    changes, told = update_in_scene(context, root, given.layers, session.progress)
+    changes, note = update_in_scene(context, root, given.layers, session.progress)
     with session.progress.stops.deferred():
         save_blend(output, given.overwrite)
-    what = "; ".join(changes.told) or "nothing is other than in the scene"
-    session.say(f"{output}: {what}", *(f"  {each}" for each in (*changes.notes, told) if each))
-    session.result({"blend": str(output.absolute()), "changed": list(changes.told), "peak_memory_mb": peak_memory_mb()})
+    what = "; ".join(changes.summary) or "nothing is other than in the scene"
+    session.say(f"{output}: {what}", *(f"  {each}" for each in (*changes.notes, note) if each))
+    session.result({"blend": str(output.absolute()), "changed": list(changes.summary), "peak_memory_mb": peak_memory_mb()})
 
 
 def make(request: Request, session: Session, layers: Path | None = None) -> None:
@@ -116,8 +116,8 @@ def make(request: Request, session: Session, layers: Path | None = None) -> None
         built, changes = updated.built, updated.changes
         del given, updated
     load_blender(session)
-    from ...operators.output.render import quality_told
-    from ...operators.scene.camera_moves import framed
+    from ...operators.output.render import describe_quality
+    from ...operators.scene.camera_moves import framing_factor
     from ...operators.scene.root import source_of
 
     source, seconds, rendered = source_of(built, request.photo, request.depth), dict(built.seconds), []
@@ -140,13 +140,13 @@ def make(request: Request, session: Session, layers: Path | None = None) -> None
         if request.render is not None:
             frames = settings.scene.frames
             rendered = timed("Rendering", lambda: render_whole(request.render, scene, frames, session, look, known))
-    shown = {"framed_tighter": round(1 - 1 / framed(scene.camera.parent), 4)}
-    told = [framing_told(framed(scene.camera.parent), settings.scene.move_amount)]
-    quality = quality_told(scene, look, request.render) if rendered else ""
-    told += [f"rendered by {quality}"] if quality else []
+    shown = {"framed_tighter": round(1 - 1 / framing_factor(scene.camera.parent), 4)}
+    notes = [describe_framing(framing_factor(scene.camera.parent), settings.scene.move_amount)]
+    quality = describe_quality(scene, look, request.render) if rendered else ""
+    notes += [f"rendered by {quality}"] if quality else []
     if changes is not None:
-        told += [f"layers: {'; '.join(changes.told) or 'nothing is other than what was built'}", *changes.notes]
-    _report(session, known | {"seconds": seconds} | shown, output, rendered, told)
+        notes += [f"layers: {'; '.join(changes.summary) or 'nothing is other than what was built'}", *changes.notes]
+    _report(session, known | {"seconds": seconds} | shown, output, rendered, notes)
 
 
 def require_blender() -> None:
@@ -187,7 +187,7 @@ def _check_render(target: Path, overwrite: bool, sources: list[Path | None], loo
     from ...operators.output.render import check_target as check_ending
 
     check_ending(target, look)
-    for name in names_of(target, look):
+    for name in output_files(target, look):
         check_target(name, overwrite, sources, folder=not target.suffix)
 
 
@@ -239,7 +239,7 @@ def save_blend(output: Path, overwrite: bool = True) -> None:
     from ...operators.scene.root import keep_places
 
     make_folder(output.parent)
-    fresh = beside(output.absolute())  # Blender has an idea of its own of what a relative path is relative to
+    fresh = temporary_name(output.absolute())  # Blender has an idea of its own of what a relative path is relative to
     try:
         if not bpy.app.handlers.save_pre.count(keep_places):  # where the add-on is not switched on
             keep_places(str(fresh))
@@ -253,7 +253,7 @@ def save_blend(output: Path, overwrite: bool = True) -> None:
         fresh.unlink(missing_ok=True)
 
 
-def _report(session: Session, known: dict, output: Path, rendered: list[Path], told: list[str]) -> None:
+def _report(session: Session, known: dict, output: Path, rendered: list[Path], notes: list[str]) -> None:
     metres = "m" if known["metric"] else "m, as assumed"
     session.say(
         f"{output}: {known['layers']} layers, {known['triangles']:,} triangles, {sum(known['seconds'].values()):.1f} s",
@@ -261,15 +261,13 @@ def _report(session: Session, known: dict, output: Path, rendered: list[Path], t
         f"  focal length {known['focal_px']:g} px: {known['focal_source']}",
         f"  depth: {known['depth_source']}; nearest {known['nearest_m']:g} {metres}",
     )
-    session.say(
-        *(f"  {question}" for question in questions(known["depth_unsure"], known["depth_sky_taken"], known["metric"], window=False))
-    )
+    session.say(*(f"  {question}" for question in Guess.from_facts(known).questions(window=False)))
     if not sum(known["edges"]):
         session.say(
             "  nothing is torn: the depth shows no silhouette that is sure, so the photo is one sheet; pass --depth with a depth "
             "file or --estimator with a better network for more"
         )
-    session.say(*(f"  {sentence}" for sentence in told if sentence))
+    session.say(*(f"  {sentence}" for sentence in notes if sentence))
     if rendered:
         few = " and ".join(map(str, rendered))
         where = few if len(rendered) <= 2 else f"{len(rendered)} frames in {rendered[0].parent}"

@@ -69,13 +69,13 @@ def download(given: argparse.Namespace, session: Session) -> None:
 
 def _ask(wanted: models.Weights, agreed: bool, session: Session) -> None:
     """Raises Cancelled where the user says no, DioramaError where there is no terminal to ask on."""
-    told = f"{models.describe(wanted)} It goes to {session.models}."
+    message = f"{models.describe(wanted)} It goes to {session.models}."
     if agreed:
-        session.say(told)
+        session.say(message)
         return
     if not sys.stdin or not sys.stdin.isatty():
-        raise DioramaError(f"{told.rstrip('.')}; nobody can be asked here, so pass --yes to download it.")
-    session.progress.write(f"{told}\nDownload it? [y/N] ")
+        raise DioramaError(f"{message.rstrip('.')}; nobody can be asked here, so pass --yes to download it.")
+    session.progress.write(f"{message}\nDownload it? [y/N] ")
     if sys.stdin.readline().strip().lower() not in YES:
         raise Cancelled
 

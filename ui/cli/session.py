@@ -18,7 +18,7 @@ from pathlib import Path
 from ...core.errors import Cancelled
 
 INTERRUPTED = 130
-MOST_CHATTER = 20_000
+MAX_CHATTER = 20_000
 """Bytes of the libraries' output that are kept for a fault report."""
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
@@ -237,7 +237,7 @@ def _temporary():
 
 def _last_of(file) -> str:
     size = file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - MOST_CHATTER))
+    file.seek(max(0, size - MAX_CHATTER))
     return file.read().decode(errors="replace")
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from ...core.errors import DioramaError
 from ...core.layer_changes.clean_plates import ANSWERS, MASKS, plate_files
 from ...core.layer_files.write_layers import check_ending, is_folder, write_folder, write_layer_file
-from ...core.layer_pictures import layer_file_of
+from ...core.layer_pictures import make_layer_file
 from ...core.mesh.texture_layout import PaintedTexels
 from ...core.pipeline import Diorama, build_diorama
-from ...core.raster.decode import read_file
+from ...core.raster.decode import check_file
 from ...core.raster.open_picture import DEPTH_FORMATS, READ_FORMATS
 from .flags import add_common, add_options, refuse_for_scene, settings_from
 from .output_paths import check_target, put
@@ -58,7 +58,7 @@ def run(given: argparse.Namespace, session: Session) -> None:
         names = [path.stem for path in written if path.parent.name == MASKS]
         session.say(f"{given.output}: {len(names)} pictures with masks: {', '.join(names)}", f"  fill them into {given.output / ANSWERS}")
     else:
-        file = layer_file_of(built, painted)
+        file = make_layer_file(built, painted)
         del built
         written, names = write_layer_file(given.output, file, place, session.progress), [each.name for each in file.layers]
         borders = ", the border as one of them" if any(name.endswith("border") for name in names) else ""
@@ -97,7 +97,7 @@ def diorama_in_scene(scene: Path, depth: Path | None, name: str | None):
 
     if depth is not None:
         raise DioramaError(f"{scene} knows its depth; leave --depth out.")
-    read_file(scene, "scene")
+    check_file(scene, "scene")
     try:
         bpy.ops.wm.open_mainfile(filepath=str(scene.absolute()), load_ui=False, use_scripts=False)
     except RuntimeError:

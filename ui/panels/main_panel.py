@@ -7,7 +7,7 @@ import textwrap
 
 import bpy
 
-from ...core.depth.depth_map import questions
+from ...core.depth.depth_map import Guess
 from ...operators.building import build_operator
 from ...operators.building.better_depth import GetBetterDepth, is_wanted, offered
 from ...operators.building.defaults import LoadDefaults, SaveDefaults
@@ -87,8 +87,8 @@ class PHOTO_DIORAMA_PT_about(DioramaPanel, bpy.types.Panel):
         layout, root = self.layout, find_root(context.object)
         rows = layout.column(align=True)
         letters = letters_beside(context)
-        for name, told in facts_told(kept_source(root), world_scale(root)):
-            for number, line in enumerate(textwrap.wrap(told, letters) or [""]):
+        for name, text in fact_rows(kept_source(root), world_scale(root)):
+            for number, line in enumerate(textwrap.wrap(text, letters) or [""]):
                 split = rows.split(factor=NAMES_PART)
                 split.label(text="" if number else name)
                 split.label(text=line)
@@ -101,7 +101,7 @@ def letters_beside(context: bpy.types.Context) -> int:
     return max(24, int(width * (1 - NAMES_PART) / letter) - 2)
 
 
-def facts_told(source: dict, scale: float = 1.0) -> list[tuple[str, str]]:
+def fact_rows(source: dict, scale: float = 1.0) -> list[tuple[str, str]]:
     """The facts on a root with this scale in the world, as rows of name and text; missing or damaged ones are left out."""
     rows = [("Photo", lambda: bpy.path.basename(source["photo"]))]
     rows += [("Size", lambda: _size(*source["photo_size"]))]
@@ -109,20 +109,19 @@ def facts_told(source: dict, scale: float = 1.0) -> list[tuple[str, str]]:
     rows += [("Focal length", lambda: f"{_full_frame(source):.0f}\u00a0mm as on full frame, {source['focal_px']:,.0f}\u00a0px")]
     rows += [("", lambda: source["focal_source"])]
     rows += [("Depth", lambda: source["depth_source"])]
-    asked = questions(source.get("depth_unsure") is True, str(source.get("depth_sky_taken", "")), source.get("metric") is True, window=True)
-    rows += [("", lambda question=question: question) for question in asked]
+    rows += [("", lambda question=question: question) for question in Guess.from_facts(source).questions(window=True)]
     rows += [("Nearest", lambda: _distance(source["nearest_m"] * scale, source["metric"]))]
     rows += [("Middle", lambda: _distance(source["focus_m"] * scale, source["metric"]))]
     rows += [("Layers", lambda: _layers(source["layers"], sum(source["edges"])))]
     rows += [("Triangles", lambda: f"{source['triangles']:,d}")]
     rows += [("Built in", lambda: f"{sum(source['seconds'].values()):.1f} s")]
-    told = []
+    facts = []
     for name, words in rows:
         try:
-            told.append((name, str(words())))
+            facts.append((name, str(words())))
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             continue  # anybody can edit a custom property
-    return told
+    return facts
 
 
 def _layers(count: int, edges: int) -> str:

@@ -24,11 +24,11 @@ def apply(folder: str) -> None:
 def draw_state(layout: bpy.types.UILayout) -> None:
     """Draws what the folder holds, or one sentence about what is wrong."""
     folder = user_torch.preferred()
-    told, wrong = _state(folder) if folder else ("", False)
+    sentence, wrong = _state(folder) if folder else ("", False)
     in_the_way = user_torch.conflict()
     if in_the_way:
-        told, wrong = in_the_way, True
-    for number, line in enumerate(textwrap.wrap(told, LINE)):
+        sentence, wrong = in_the_way, True
+    for number, line in enumerate(textwrap.wrap(sentence, LINE)):
         icon = "BLANK1" if number else "ERROR" if wrong else "CHECKMARK"
         layout.label(text=line, icon=icon)
 

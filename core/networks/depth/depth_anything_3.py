@@ -17,7 +17,7 @@ from .feature_fusion import official_decoder_names
 from .photo_input import PhotoInput
 
 PHOTO_INPUT = PhotoInput(side=504, multiple=PATCH, fit="inside")
-SKY_FROM, FEWEST = 0.3, 10
+SKY_FROM, MIN_PIXELS = 0.3, 10
 """The sky head's value from which a pixel is sky, and the number of pixels of sky, and of no sky, below which nothing is taken for it."""
 FOCAL_OF_OUTPUT = 300.0
 """Focal length in pixels for which the metric network's output is metres."""
@@ -60,4 +60,4 @@ class DepthAnything3(DepthAnything):
 def is_sky(sky: np.ndarray) -> np.ndarray:
     """(h, w) bool; False everywhere where nearly all or nearly nothing would be sky, as in the published rule."""
     found = sky >= SKY_FROM
-    return found if min(found.sum(), (~found).sum()) > FEWEST else np.zeros_like(found)
+    return found if min(found.sum(), (~found).sum()) > MIN_PIXELS else np.zeros_like(found)

@@ -10,9 +10,9 @@ from photo_diorama.core.camera.framing import (
     FrameEdge,
     Path,
     closer_start,
+    describe_framing,
     frame_edge,
     lens_factor,
-    told,
 )
 
 CAMERA = Camera(400, 300, 400.0, 200.0, 150.0)
@@ -93,9 +93,9 @@ def test_a_closer_start_is_bounded():
     assert closer_start(still((0, 0, -1.5), (0, 0, 1.5)), 2.0, 5.0) == pytest.approx(0.1)
 
 
-def test_what_is_told():
-    assert told(1.0, 1.0) == "" and told(1 / 0.92, 1.0) == "Framed 8 % tighter so that no edge shows."
-    assert "an amount of 1.6 needs about 20 %" in told(1 / 0.75, 2.0)
+def test_the_description_of_a_framing():
+    assert describe_framing(1.0, 1.0) == "" and describe_framing(1 / 0.92, 1.0) == "Framed 8 % tighter so that no edge shows."
+    assert "an amount of 1.6 needs about 20 %" in describe_framing(1 / 0.75, 2.0)
 
 
 @pytest.mark.parametrize("convergence, wanted", [(4.0, 1.0), (2.0, 1 / (1 - 2 * 0.015)), (8.0, 1 / (1 - 2 * 0.0075))])

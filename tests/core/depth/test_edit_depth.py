@@ -18,12 +18,12 @@ from photo_diorama.core.depth.edit_depth import (
     mask_of_triangles,
     move,
     push,
-    put_at,
+    set_disparity,
     smooth,
     surroundings,
 )
 from photo_diorama.core.errors import DioramaError
-from photo_diorama.core.pipeline import StageCache, build_diorama, find_original
+from photo_diorama.core.pipeline import Edits, StageCache, build_diorama, find_original
 from photo_diorama.core.settings import Settings
 
 ROWS, COLUMNS = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
@@ -81,9 +81,9 @@ def test_surroundings_continue_a_plane():
 
 
 def test_same_depth_flat_or_with_relief():
-    flat = change_region(SLOPE, box(), put_at(0.7))
+    flat = change_region(SLOPE, box(), set_disparity(0.7))
     assert (flat[box()] == np.float32(0.7)).all()
-    kept = change_region(SLOPE, box(), put_at(0.7, keep_relief=True))
+    kept = change_region(SLOPE, box(), set_disparity(0.7, keep_relief=True))
     assert np.median(kept[box()]) == pytest.approx(0.7, abs=1e-6)
     assert np.allclose(np.diff(kept[box()].reshape(50, 80)), np.diff(SLOPE[box()].reshape(50, 80)), atol=1e-6)
 
@@ -219,13 +219,13 @@ def test_the_pipeline_repeats_only_what_an_edit_changes(tmp_path):
     before = build_diorama(*files, SETTINGS, kept=kept)
     original = before.depth.disparity
     edit = DepthEdit(original, change_region(original, box(10, 90, 40, 130), move(0.3)))
-    after = build_diorama(*files, SETTINGS, kept=kept, edit=edit)
+    after = build_diorama(*files, SETTINGS, kept=kept, edits=Edits(edit))
     assert after.photo is before.photo and after.original is before.depth
     assert np.array_equal(after.depth.disparity, edit.edited) and after.mesh is not before.mesh
     assert sum(after.edges) > sum(before.edges)
-    again = build_diorama(*files, SETTINGS, kept=kept, edit=DepthEdit(edit.original.copy(), edit.edited.copy()))
+    again = build_diorama(*files, SETTINGS, kept=kept, edits=Edits(DepthEdit(edit.original.copy(), edit.edited.copy())))
     assert again.mesh is after.mesh, "an equal edit is the same edit"
-    denser = build_diorama(*files, SETTINGS.with_values({"density": 3.0}), kept=kept, edit=edit)
+    denser = build_diorama(*files, SETTINGS.with_values({"density": 3.0}), kept=kept, edits=Edits(edit))
     assert denser.image is after.image and denser.mesh is not after.mesh
     back = build_diorama(*files, SETTINGS, kept=kept)
     assert back.depth is before.depth and back.mesh.atlas.tobytes() == before.mesh.atlas.tobytes()

@@ -15,7 +15,7 @@ from PIL import Image
 from photo_diorama.core.depth.depth_map import read_depth
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.photo.photo import load_photo
-from photo_diorama.core.raster.picture_bounds import MAX_CHUNKS, MAX_JUNK, MAX_SEGMENTS, MOST_MEMORY, peak_bytes_per_pixel
+from photo_diorama.core.raster.picture_bounds import MAX_CHUNKS, MAX_JUNK, MAX_MEMORY, MAX_SEGMENTS, peak_bytes_per_pixel
 from photo_diorama.core.settings import DepthSettings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -123,7 +123,7 @@ def test_each_kind_takes_no_more_memory_for_a_pixel_than_is_counted(tmp_path):
         channels, bits = 4 if "alpha" in name or kind == "EXR" else 3, 32 if kind == "EXR" else 16 if deep else 8
         assert shape == [SIDES[1], SIDES[0]]
         assert a_pixel < peak_bytes_per_pixel(kind, channels, bits) + 0.5, (name, a_pixel)  # and half for what is not of pixels
-    assert MOST_MEMORY / peak_bytes_per_pixel("JPEG", 3, 8) >= 250e6
+    assert MAX_MEMORY / peak_bytes_per_pixel("JPEG", 3, 8) >= 250e6
 
 
 def test_what_programs_write_passes(tmp_path):
