@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Event
 
 import numpy as np
 
+from ..errors import Cancelled
 from ..hidden_depth.fill_depth import fill_depth
 from ..layers.layered_depth_image import Layer, LayeredDepthImage
 from ..layers.link_layers import absorb_islands, link_hidden
@@ -40,11 +42,22 @@ def inpaint(
     Raises DioramaError where the inpainter needs a network that is not `downloaded`.
     """
     inpainter = choose_inpainter(settings, downloaded)
+    if inpainter.needs or settings.hidden_edges != "nearest" or thread_count() == 1:
+        colour = fill_border(image, layers, settings, inpainter, lambda part: progress(0.0))
+        return _fill_layers(image, layers, settings, inpainter, progress, lambda: colour)
+    stopped = Event()  # else nothing looks at colours before those of hidden surfaces are invented
     with ThreadPoolExecutor(1) as pool:
-        border = pool.submit(fill_border, image, layers, settings, inpainter)
-        if inpainter.needs or settings.hidden_edges != "nearest" or thread_count() == 1:
-            border.result()  # else nothing looks at colours before those of hidden surfaces are invented
-        return _fill_layers(image, layers, settings, inpainter, progress, border.result)
+        border = pool.submit(fill_border, image, layers, settings, inpainter, lambda part: _stop_if(stopped))
+        try:
+            return _fill_layers(image, layers, settings, inpainter, progress, border.result)
+        except BaseException:
+            stopped.set()
+            raise
+
+
+def _stop_if(stopped: Event) -> None:
+    if stopped.is_set():
+        raise Cancelled
 
 
 def _fill_layers(

@@ -153,6 +153,19 @@ def test_a_larger_canvas_takes_the_choice_over_and_stays_sharp():
     assert abs((large > 0).mean() - (grid > 0).mean()) < 0.1
 
 
+def test_every_second_sample_is_the_same_as_in_all():
+    """The grid is thinned after the surfaces were looked for on all of it: what is told of a sample stays as it is."""
+    image = two_planes().split(BORDERED)
+    found = disocclude(image, BORDERED.hidden_width)
+    every, second = (learned.find_candidates(image, found, step) for step in (1, 2))
+    row, column = np.divmod(every.where, len(every.columns))
+    kept = (row % 2 == 0) & (column % 2 == 0)
+    assert np.array_equal(second.rows, every.rows[::2]) and np.array_equal(second.columns, every.columns[::2])
+    assert np.array_equal(second.where, (row // 2 * len(second.columns) + column // 2)[kept])
+    for name in ("candidates", "steps", "slope", "extent", "after", "tilt", "distance", "row"):
+        assert np.array_equal(getattr(second, name), getattr(every, name)[..., kept]), name
+
+
 @shipped
 @pytest.mark.parametrize("name", [name for name in EVERY if name != "ground"])
 def test_all_holds_that_holds_of_layers(name):

@@ -1,5 +1,6 @@
 """Invented surfaces: behind what hides them, linked, in their own surface's colours alone; the photo stays."""
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -7,9 +8,13 @@ import pytest
 from layer_checks import assert_links_are_mutual, filled, framed
 from scenes import ALL, BORDERED, BORDERLESS, EVERY, HEIGHT, WIDTH, nested, slanted_wall, t_junction, two_planes
 
+from photo_diorama.core.errors import Cancelled
+from photo_diorama.core.inpaint import inpaint as module
 from photo_diorama.core.inpaint.inpaint import inpaint
+from photo_diorama.core.inpaint.patch_match import patch_cache
 from photo_diorama.core.layers.regions import disocclude
 from photo_diorama.core.settings import InpaintSettings, LayerSettings
+from photo_diorama.core.threads import threads_used
 
 RED, GREEN, BLUE = range(3)
 NOTHING = 1.5 / 255
@@ -199,6 +204,38 @@ def test_progress_is_told_and_may_stop_the_work():
 
     with pytest.raises(Stop):
         inpaint(nested().split(), BORDERED, InpaintSettings(), stop)
+
+
+def test_the_border_stops_with_the_rest(monkeypatch):
+    """It is filled beside the hidden surfaces; where these are cancelled it is not filled to its end."""
+    told = []
+
+    def endless(image, layers, settings, inpainter, progress):
+        for _ in range(2000):
+            time.sleep(0.005)
+            try:
+                progress(0.0)
+            except Cancelled:
+                told.append(True)
+                raise
+
+    def cancel(fraction):
+        raise Cancelled
+
+    monkeypatch.setattr(module, "fill_border", endless)
+    with threads_used(2), pytest.raises(Cancelled):
+        inpaint(nested().split(), BORDERED, InpaintSettings(), cancel)
+    assert told
+
+
+def test_the_number_of_threads_changes_no_byte():
+    results = []
+    for count in (1, 3):
+        with threads_used(count):
+            patch_cache.cache_clear()
+            results.append(inpaint(nested().split(), BORDERED, InpaintSettings())[0].layers)
+    for one, two in zip(*results, strict=True):
+        assert one.colour.tobytes() == two.colour.tobytes() and one.disparity.tobytes() == two.disparity.tobytes()
 
 
 def test_the_same_twice():
