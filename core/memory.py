@@ -24,12 +24,12 @@ M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -2, -3, -8
 
 def free_memory() -> int | None:
     """Bytes that this process may still take: of the machine, its container and its own limit; None where unknown."""
-    found = [read() for read in (_of_the_machine, _of_the_container, address_space_left)]
+    found = [read() for read in (_machine_memory, _container_memory, address_space_left)]
     limits = [number for number in found if number is not None]
     return max(0, min(limits)) if limits else None
 
 
-def _of_the_machine() -> int | None:
+def _machine_memory() -> int | None:
     """Linux: memory that can be had without swapping (proc(5), MemAvailable)."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         lines = MEMINFO.read_text().splitlines()
@@ -37,7 +37,7 @@ def _of_the_machine() -> int | None:
     return None
 
 
-def _of_the_container() -> int | None:
+def _container_memory() -> int | None:
     """Control groups, version 2: what the limit leaves, caches of files counted as free."""
     with contextlib.suppress(OSError, ValueError):
         limit = int((CGROUP / "memory.max").read_text())
@@ -62,18 +62,18 @@ def address_space_left() -> int | None:
 
 
 BLENDER_ADDRESSES = 1_500_000_000
-"""Bytes of address space for Blender and one diorama in it; with less it crashes as it is loaded, or as it loads a picture."""
-AT_REST, BLENDER, NETWORKS = 150, 170, 400
+"""Bytes of address space for Blender and one diorama in it; with less Blender crashes when it is loaded, or when it loads a picture."""
+PYTHON_MB, BLENDER_MB, NETWORKS_MB = 150, 170, 400
 """MB: Python and its libraries; Blender; networks and what runs them."""
-A_GRID_PIXEL, A_PHOTO_PIXEL = 440, 24
+BYTES_PER_GRID_PIXEL, BYTES_PER_PHOTO_PIXEL = 440, 24
 """Bytes for a pixel of the working grid through layers and mesh (docs/benchmarks.md, 480 to 1920 pixels), and for one of the photo."""
 
 
 def needed_memory(width: int, height: int, long_side: int, networks: bool) -> int:
     """Approximate peak bytes for a photo of width x height, up to the .blend; by measured figures, for common photos."""
     grid = width * height * min(1.0, long_side / max(width, height)) ** 2
-    fixed = AT_REST + BLENDER + (NETWORKS if networks else 0)
-    return int(fixed * 1e6 + A_GRID_PIXEL * grid + A_PHOTO_PIXEL * width * height)
+    fixed = PYTHON_MB + BLENDER_MB + (NETWORKS_MB if networks else 0)
+    return int(fixed * 1e6 + BYTES_PER_GRID_PIXEL * grid + BYTES_PER_PHOTO_PIXEL * width * height)
 
 
 def scarce_memory(photo: Path, long_side: int, networks: bool) -> str | None:

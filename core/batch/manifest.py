@@ -112,7 +112,7 @@ def _cut(path: PurePosixPath) -> str:
 
 
 class Manifest:
-    """A file of JSON Lines with one record for each photo that was worked on; the last record of a photo counts.
+    """A JSON Lines file with a record for each attempt at a photo; a photo's last record counts.
 
     One process at a time writes it. A line that a kill or a full disk cut short is ignored, and the next record starts a new line.
     """
@@ -139,7 +139,7 @@ class Manifest:
         return records
 
     def append(self, record: dict) -> None:
-        """Adds a record and waits until the disk has it; a full disk leaves the file as it was."""
+        """Adds a record and waits until it is on disk; a full disk leaves the file as it was."""
         line = json.dumps(record, allow_nan=False).encode() + b"\n"
         with _disk(self.path), open(self.path, "ab+", buffering=0) as file:
             size = file.seek(0, os.SEEK_END)
@@ -254,7 +254,7 @@ class Pace:
         return ((time.monotonic() if now is None else now) - self.begun) / self.done * (self.count - self.done)
 
 
-def in_words(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """A duration for people to read."""
     if seconds < 90:
         return f"{seconds:.0f} s"

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..depth_file.direction import small_srgb
-from ..depth_file.levels import Levels, levels_of, without_terraces
+from ..depth_file.levels import Levels, find_levels, remove_terraces
 from ..depth_file.meaning import DepthMeaning, decide_meaning
 from ..depth_file.read_file import read_raw
 from ..depth_file.sky import Sky
@@ -35,8 +35,8 @@ SUREST_MIX = 0.5
 """Normals that mix to a shorter one than this contradict each other, or are mostly unknown."""
 
 
-AT_ONCE = 1 << 20
-"""Numbers that are worked on together: few enough that steps between need no memory, and stay in the processor's cache."""
+BAND_SIZE = 1 << 20
+"""Numbers that are processed at a time: few enough that intermediate results take little memory and stay in the processor's cache."""
 ASK_IN_WINDOW = "a guess: if the diorama is inside out, tick Invert Depth and rebuild"
 ASK_ON_COMMAND_LINE = "that is a guess: if the diorama is inside out, pass --invert-depth"
 SCALE_IN_WINDOW = "; if it is too large or too small, set Depth Scale"
@@ -81,7 +81,7 @@ class DepthMap:
     disparity: np.ndarray  # (h, w) float32, 1/m, finite and positive everywhere
     known: np.ndarray  # (h, w) bool, False where the source knew nothing and it was filled
     metric: bool  # True: metres are real; False: the nearest point was put at a chosen distance
-    source: str  # one sentence: where it comes from and what it was taken for
+    source: str  # one sentence: where it comes from and how it was interpreted
     unsure: bool = False  # whether its meaning is a guess; then messages ask, and name the option that turns it
     sky: str = ""  # as `Sky.taken`: how an unknown sky was taken, if that is a guess
     not_used: tuple[str, ...] = ()  # as `DepthValues` has it
@@ -142,7 +142,7 @@ def working_size(photo: Photo, long_side: int) -> tuple[int, int]:
 def read_depth(path: str | Path, settings: DepthSettings, photo: Photo | None = None) -> DepthValues:
     """A depth file's numbers and what they mean (`depth_file.meaning.decide_meaning`); raises DioramaError where it holds no usable depth.
 
-    8- and 16-bit PNG or TIFF, JPEG, WebP, OpenEXR, NPY, NPZ and PFM. With the photo, that is asked which way the numbers grow.
+    8- and 16-bit PNG or TIFF, JPEG, WebP, OpenEXR, NPY, NPZ and PFM. With `photo`, its picture helps to decide which way the numbers grow.
     """
     path = Path(path)
     raw = read_raw(path, None if photo is None else (photo.colour.shape[0], photo.colour.shape[1]))
@@ -163,7 +163,7 @@ def read_depth(path: str | Path, settings: DepthSettings, photo: Photo | None = 
 
 
 def given_range(settings: DepthSettings) -> tuple[float, float] | None:
-    """The numbers that stand for nearest and farthest, as the user gave them; None where each file has its own."""
+    """The numbers of the nearest and the farthest depth, as the user gave them; None where each file has its own."""
     words = settings.depth_range.replace(",", " ").split()
     if not words or words == ["shared"]:  # which a batch replaces by numbers; a single file shares with none
         return None
@@ -193,9 +193,9 @@ def _inverse_or_metres(reading: DepthMeaning, given: tuple[float, float] | None)
     if reading.kind == "disparity":
         if given is not None:
             near, far = given
-            return _by_bands(lambda v, there: np.where(there, (v - far) / (near - far), 0), values, measured), known, True
+            return _apply_in_bands(lambda v, there: np.where(there, (v - far) / (near - far), 0), values, measured), known, True
         if reading.inverted:
-            return _by_bands(lambda v, there: np.where(there, low + high - v, low), values, measured), known, False
+            return _apply_in_bands(lambda v, there: np.where(there, low + high - v, low), values, measured), known, False
         # what is infinite in inverse depth is no distance
         return values if measured.all() else np.where(measured, values, 0), measured, False
     near, far = given or ((high, low) if reading.inverted else (low, high))
@@ -204,13 +204,13 @@ def _inverse_or_metres(reading: DepthMeaning, given: tuple[float, float] | None)
         part = np.where(there, (v - near) / (far - near), 0)
         return np.where(there, 1 / np.maximum(1 + (FARTHEST_OF_LINEAR - 1) * part, 1 / FARTHEST_OF_RELATIVE), 0)
 
-    return _by_bands(inverse, values, measured), known, given is not None
+    return _apply_in_bands(inverse, values, measured), known, given is not None
 
 
-def _by_bands(work: Callable[[np.ndarray, np.ndarray], np.ndarray], values: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """(h, w) float32: what `work` makes of values and known pixels, each from itself alone, `AT_ONCE` at a time."""
+def _apply_in_bands(work: Callable[[np.ndarray, np.ndarray], np.ndarray], values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """(h, w) float32: what `work` makes of values and known pixels, each from itself alone, `BAND_SIZE` at a time."""
     result = np.empty(values.shape, np.float32)
-    rows = max(1, AT_ONCE // values.shape[1])
+    rows = max(1, BAND_SIZE // values.shape[1])
     for top in range(0, len(values), rows):
         band = slice(top, top + rows)
         result[band] = work(values[band], known[band])
@@ -246,15 +246,15 @@ def check_usable(found: DepthValues, photo: Photo, name: str) -> None:
 def depth_on_photo(found: DepthValues, photo: Photo, settings: DepthSettings, long_side: int, name: str) -> DepthMap:
     """Brings depth values onto the photo's working grid: units, unknown pixels, size. `name` is for messages.
 
-    Raises DioramaError where they are another picture's by their aspect, or hold nothing: of a carried depth
-    or a network's that is not known before.
+    Raises DioramaError where their aspect is another picture's, or nothing is known: for embedded and estimated depth this was not checked
+    before.
     """
     import cv2
 
     check_usable(found, photo, name)
     h, w = found.values.shape
     disparity, a_value = _disparity(found, settings)
-    levels = levels_of(found.values, found.known)
+    levels = find_levels(found.values, found.known)
     rows, columns = working_size(photo, long_side)
     if max(h, w) > 2 * max(rows, columns):  # the rest is work for nothing
         disparity, known = resample(disparity, found.known, None, rows, columns)
@@ -267,14 +267,14 @@ def depth_on_photo(found: DepthValues, photo: Photo, settings: DepthSettings, lo
     if levels is not None:
         half = _half_level(levels, found.metric, disparity, a_value)
         half[disparity <= disparity.min()] = 0  # the far end is no slope
-        disparity = np.maximum(without_terraces(disparity, half), disparity.min())
+        disparity = np.maximum(remove_terraces(disparity, half), disparity.min())
     if found.along_ray:
         disparity = disparity * _ray_lengths(photo, rows, columns)
-    boundary, taken = _resized(found.boundary, rows, columns), ""
+    boundary, taken = _resize(found.boundary, rows, columns), ""
     if found.sky is not None:  # what was put far away is still unknown
         far = cv2.resize(found.sky.far.astype(np.float32), (columns, rows), interpolation=cv2.INTER_LINEAR)
         known, taken = known & (far < 0.5), found.sky.taken
-    normals = _resized_normals(found.normals, rows, columns)
+    normals = _resize_normals(found.normals, rows, columns)
     return DepthMap(disparity, known, found.metric, found.source, found.unsure, taken, found.not_used, boundary=boundary, normals=normals)
 
 
@@ -286,13 +286,13 @@ def _ray_lengths(photo: Photo, rows: int, columns: int) -> np.ndarray:
     return np.sqrt(1 + x[None, :] ** 2 + y[:, None] ** 2).astype(np.float32)
 
 
-def _resized(picture: np.ndarray | None, rows: int, columns: int) -> np.ndarray | None:
+def _resize(picture: np.ndarray | None, rows: int, columns: int) -> np.ndarray | None:
     import cv2
 
     return None if picture is None else cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_LINEAR)
 
 
-def _resized_normals(normals: np.ndarray | None, rows: int, columns: int) -> np.ndarray | None:
+def _resize_normals(normals: np.ndarray | None, rows: int, columns: int) -> np.ndarray | None:
     """The normals at that size, unit again; a pixel that only weighs in neighbours without a normal has none."""
     import cv2
 

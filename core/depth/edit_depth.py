@@ -30,7 +30,7 @@ Change = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class DepthEdit:
-    """Somebody's edited depth of a photo beside the depth that was found; where both are equal, nothing was edited."""
+    """The depth that was found for a photo, and the depth as it was edited by hand; where both are equal, nothing was edited."""
 
     original: np.ndarray  # (h, w) float32, 1/m
     edited: np.ndarray  # (h, w) float32, 1/m
@@ -49,14 +49,12 @@ class DepthEdit:
 
 
 def carry_edit_over(edit: DepthEdit | None, depth: DepthMap, photo: Photo) -> DepthMap:
-    """The depth that was found now with the edited pixels put in.
-
-    Where it is another one than at the time of the edit (other size, distance of the nearest point, network or file), the edited values
-    follow the scale and shift that map the old depth onto the new one.
+    """The newly found depth with the edited pixels put in. Where it differs from the depth at the time of the edit (another size, distance
+    of the nearest point, network or file), the edited values follow the scale and shift that map the old depth onto the new one.
     """
     if edit is None or not edit.changed.any():
         return depth
-    original, edited, changed = _at_size(edit, depth.disparity.shape, photo)
+    original, edited, changed = _fit_to_size(edit, depth.disparity.shape, photo)
     scale, shift = _fit(original, depth.disparity, changed)
     floor = FARTHER_THAN_ALL * float(depth.disparity.min())
     values = np.maximum(np.where(np.isfinite(edited), edited * scale + shift, depth.disparity), floor)
@@ -65,7 +63,7 @@ def carry_edit_over(edit: DepthEdit | None, depth: DepthMap, photo: Photo) -> De
     return replace(depth, disparity=disparity, known=depth.known | changed, normals=normals, source=f"{depth.source}, edited by hand")
 
 
-def _at_size(edit: DepthEdit, shape: tuple[int, ...], photo: Photo) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _fit_to_size(edit: DepthEdit, shape: tuple[int, ...], photo: Photo) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     import cv2
 
     if edit.original.shape == shape:
@@ -210,7 +208,7 @@ def push(gap: float, front: bool = False, keep_relief: bool = True) -> Change:
     return change
 
 
-def put_at(value: float, keep_relief: bool = False) -> Change:
+def set_disparity(value: float, keep_relief: bool = False) -> Change:
     """Puts the region at the disparity `value` (1/m): flat and facing the camera, or its middle there with its relief kept."""
 
     def change(disparity: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -21,13 +21,13 @@ from ..layers.regions import Disocclusion
 from ..threads import thread_count
 from .surface_candidates import DIRECTIONS, FURTHEST, GRID, Candidates, find_candidates
 
-ANOTHER = 4.0
+MAX_CORRECTION = 4.0
 """Largest difference, in tearing thresholds, between the chosen surface and the flood's guess: the flood has already decided links and
 context colours, and a surface torn from them looks worse than a wrong depth."""
 RELATIVE = 0.3
 """Weight of the relative error of depth beside the error of log depth in the expected cost: it counts fully a surface taken for much too
 far, such as sky for hills."""
-AT_ONCE = 1024
+BATCH = 1024
 """Pixels that are scored together: few enough that the activations stay in the processor's cache."""
 OWN, AROUND = 25, 71
 """Number of features of each candidate, and of the pixel."""
@@ -122,12 +122,12 @@ def _gelu(x: np.ndarray) -> np.ndarray:
 def choose(seen: Candidates, network: Network) -> np.ndarray:
     """(n,) float32 disparity of the candidate with the least expected cost under the network's probabilities; 0 where there is
     no candidate, as behind something that only the sky at infinity surrounds."""
-    parts = [seen.at(slice(start, start + AT_ONCE)) for start in range(0, len(seen.where), AT_ONCE)]
+    parts = [seen.at(slice(start, start + BATCH)) for start in range(0, len(seen.where), BATCH)]
     with ThreadPoolExecutor(thread_count()) as pool:  # NumPy works outside Python's lock, and no pixel knows of another
-        return np.concatenate([np.zeros(0, np.float32), *pool.map(lambda part: _chosen(part, network), parts)])
+        return np.concatenate([np.zeros(0, np.float32), *pool.map(lambda part: _choose(part, network), parts)])
 
 
-def _chosen(seen: Candidates, network: Network) -> np.ndarray:
+def _choose(seen: Candidates, network: Network) -> np.ndarray:
     candidates = seen.candidates.T
     exists = candidates > 0
     scores = np.where(exists, network.scores(*describe(seen), exists), -np.inf)
@@ -159,11 +159,11 @@ def least_costly(candidates: np.ndarray, likely: np.ndarray) -> np.ndarray:
 def choose_surfaces(image: LayeredDepthImage, found: Disocclusion, network: Network) -> Disocclusion:
     """`found` with `expected` set to the disparity of the chosen surfaces."""
     seen = find_candidates(image, found)
-    return with_hidden_disparity(image, found, seen, choose(seen, network))
+    return set_hidden_disparity(image, found, seen, choose(seen, network))
 
 
-def with_hidden_disparity(
-    image: LayeredDepthImage, found: Disocclusion, seen: Candidates, chosen: np.ndarray, another: float = ANOTHER
+def set_hidden_disparity(
+    image: LayeredDepthImage, found: Disocclusion, seen: Candidates, chosen: np.ndarray, another: float = MAX_CORRECTION
 ) -> Disocclusion:
     """`found` with the (n,) disparity `chosen` expected at the pixels of `seen`, 0 for none.
 

@@ -27,7 +27,7 @@ TOP = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535, np.dtype(np.float32)
 class FileLayer:
     """One layer: a rectangle of the canvas."""
 
-    name: str  # as it is in the file: "photo", "border", "hidden 1" ... of ours
+    name: str  # as the file has it; ours are "photo", "border", "hidden 1" ...
     corner: tuple[int, int]  # row and column on the canvas of its first pixel; it may reach beyond the canvas
     colour: np.ndarray  # (h, w, 4) uint8 or uint16 sRGB, or float32 linear Rec. 709; straight alpha, masks applied; h, w may be 0
     opacity: float = 1.0  # 0 to 1, its groups' included
@@ -51,10 +51,10 @@ class FileLayer:
 
 @dataclass(frozen=True)
 class Origin:
-    """What a file of layers keeps of the build that it was written from, so that it is not taken for one of another."""
+    """Identifies the build that a file of layers was written from, so that it is not taken for a file of another build."""
 
     photo: str = ""  # fingerprint of the photo's pixels, 16 hexadecimal digits
-    surfaces: str = ""  # the same of what was invented
+    surfaces: str = ""  # the same of the invented surfaces
     options: tuple[tuple[str, str], ...] | None = ()  # names and values of those that decide on the surfaces and are not the default;
     # None where they are lost
 
@@ -92,10 +92,10 @@ def plain(name: str) -> str:
     return " ".join(name.replace("_", " ").split()).casefold()
 
 
-def placed(values: np.ndarray, corner: tuple[int, int], shape: tuple[int, ...], at: tuple[int, int] = (0, 0)) -> np.ndarray:
+def place_in_canvas(values: np.ndarray, corner: tuple[int, int], shape: tuple[int, ...], at: tuple[int, int] = (0, 0)) -> np.ndarray:
     """A rectangle's values (h, w[, channels]) at `corner` within another, of `shape` at `at`; 0 where they do not reach.
 
-    >>> placed(np.ones((2, 2), int), (-1, 0), (2, 3)).tolist()
+    >>> place_in_canvas(np.ones((2, 2), int), (-1, 0), (2, 3)).tolist()
     [[1, 1, 0], [0, 0, 0]]
     """
     top, left = corner[0] - at[0], corner[1] - at[1]
@@ -131,7 +131,7 @@ def highest_disparity(layers: Iterable[FileLayer]) -> float:
 
 
 def frame_by_photo(layers: Iterable[FileLayer]) -> tuple[int, int, int, int] | None:
-    """The photo's frame as its own layers tell it; None without."""
+    """The photo's frame, from the extent of the photo's own layers; None without any."""
     boxes = [each.rows_and_columns for each in layers if PHOTO_NAMES.fullmatch(plain(each.name)) and each.colour.size]
     if not boxes:
         return None
@@ -146,24 +146,23 @@ def plane_kind(layer: FileLayer) -> str:
     return kind if kind and plain(layer.name).endswith(" " + kind) else ""
 
 
-def kept_small(layer: FileLayer) -> FileLayer:
-    """The layer; one that is a plane with one channel in memory, which all four show: grey, 0 where it was transparent."""
+def as_one_channel(layer: FileLayer) -> FileLayer:
+    """The layer; a depth or mask plane is kept as one channel in memory and shown as four: grey, 0 where it was transparent."""
     if not plane_kind(layer) or not layer.colour.size:
         return layer
     grey = np.where(layer.colour[..., 3] > 0, layer.colour[..., 1], layer.colour.dtype.type(0))
     return replace(layer, colour=np.broadcast_to(grey[..., None], layer.colour.shape))
 
 
-def with_planes(file: LayerFile) -> LayerFile:
-    """The file; layers that lie in groups of depth or masks become planes of those that they are named after.
-
-    `white` is what such a group's name tells where the file tells none; planes without a layer are noted.
+def attach_planes(file: LayerFile) -> LayerFile:
+    """The file; layers in groups of depth or masks become planes of the layers whose names they have. Where the file has no `white`, it is
+    taken from such a group's name; planes without a layer are noted.
     """
     white, own = file.white, list[FileLayer]()
     planes: dict[tuple[str, str], FileLayer] = {}
     for each in file.layers:
         if each.groups and (found := WHITE.fullmatch(each.groups[0])):
-            white = white or white_of(found[1])
+            white = white or parse_white(found[1])
         if kind := plane_kind(each):
             planes[plain(each.name).removesuffix(" " + kind), kind] = each
         else:
@@ -174,17 +173,17 @@ def with_planes(file: LayerFile) -> LayerFile:
         depth, mask = planes.pop((plain(each.name), DEPTH), None), planes.pop((plain(each.name), INVENTED), None)
         at = each.corner, each.colour.shape[:2]
         if depth is not None:
-            grey = placed(_grey(depth), depth.corner, at[1], at[0])
+            grey = place_in_canvas(_grey(depth), depth.corner, at[1], at[0])
             each = replace(each, disparity=grey * np.float32(white or 1.0))
         if mask is not None:
-            each = replace(each, invented=placed(_grey(mask) >= 0.5, mask.corner, at[1], at[0]))
+            each = replace(each, invented=place_in_canvas(_grey(mask) >= 0.5, mask.corner, at[1], at[0]))
         result.append(each)
     notes = [f'The {kind} of "{name}" belongs to no layer of that name and is left out.' for name, kind in planes]
     step = max(steps, default=0.0) * (white or 1.0)
     return replace(file, layers=tuple(result), white=white, depth_step=step, notes=(*file.notes, *notes))
 
 
-def white_of(text: str) -> float | None:
+def parse_white(text: str) -> float | None:
     """The disparity, 1/m, that a text gives; None where it gives none."""
     try:
         number = float(text)
@@ -209,7 +208,7 @@ def composite(file: LayerFile) -> np.ndarray:
         (rows, columns), top = each.rows_and_columns, TOP[kind]
         inside = slice(max(0, rows.start), max(0, rows.stop)), slice(max(0, columns.start), max(0, columns.stop))
         below = result[inside]
-        over = placed(each.colour, each.corner, below.shape[:2], (inside[0].start, inside[1].start))
+        over = place_in_canvas(each.colour, each.corner, below.shape[:2], (inside[0].start, inside[1].start))
         _lay_over(below, over, each.opacity, top)
     return result
 
@@ -258,7 +257,7 @@ def bounded_notes(notes: Iterable[str]) -> tuple[str, ...]:
     return tuple(every)
 
 
-def of_one_kind(layers: list[FileLayer]) -> list[FileLayer]:
+def unify_kinds(layers: list[FileLayer]) -> list[FileLayer]:
     """Layers whose colours are all of the largest kind among them."""
     kinds = [each.colour.dtype for each in layers if each.colour.size]
     kind = max(kinds, key=lambda kind: kind.itemsize, default=np.dtype(np.uint8))
@@ -277,7 +276,7 @@ def _as_kind(colour: np.ndarray, kind: np.dtype) -> np.ndarray:
     return share
 
 
-def named_once(layers: Iterable[FileLayer]) -> Iterator[str]:
+def duplicate_name_notes(layers: Iterable[FileLayer]) -> Iterator[str]:
     """A note for each name that several layers have."""
     seen: dict[str, int] = {}
     for each in layers:

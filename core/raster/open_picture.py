@@ -14,7 +14,7 @@ PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".exr", *HEI
 READ_FORMATS = "JPEG, PNG, WebP, TIFF, HEIC or OpenEXR"
 DEPTH_KINDS = ("JPEG", "PNG", "WEBP", "TIFF")
 DEPTH_FORMATS = "PNG, TIFF, EXR, NPY, NPZ or PFM"
-STARTS = {
+FIRST_BYTES = {
     "JPEG": (b"\xff\xd8\xff",),
     "PNG": (b"\x89PNG\r\n\x1a\n",),
     "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
@@ -25,7 +25,7 @@ STARTS = {
 
 def picture_kind(head: bytes) -> str | None:
     """JPEG, PNG, WEBP, TIFF, HEIF or EXR by the first `HEAD` bytes of a file, None for every other format."""
-    for kind, starts in STARTS.items():
+    for kind, starts in FIRST_BYTES.items():
         if head.startswith(starts):
             return kind
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
@@ -148,16 +148,16 @@ def other_format(data: bytes) -> str | None:
     return known or ("a film" if said else None)
 
 
-def not_read(name: object, data: bytes) -> DioramaError:
+def unreadable_error(name: object, data: bytes) -> DioramaError:
     """The sentence for a file that is of none of the promised kinds."""
     what = other_format(data)
     if what is None:
         return DioramaError(f"{name} is not a picture that can be read; use {READ_FORMATS}.")
     if what.startswith(RAW):
-        return raw_file(name, what)
+        return raw_file_error(name, what)
     return DioramaError(f"{name} is not a picture that can be read but {what}; export it as {READ_FORMATS}.")
 
 
-def raw_file(name: object, what: str) -> DioramaError:
+def raw_file_error(name: object, what: str) -> DioramaError:
     """The sentence for what a camera's sensor measured, of which only a small preview is a picture."""
     return DioramaError(f"{name} is {what}; develop it first, and use the JPEG or the 16-bit TIFF that your raw converter writes.")

@@ -14,7 +14,7 @@ FACTOR = 2
 """Rendered pixels along each pixel: 2 in each direction are enough against stairs at silhouettes."""
 LARGEST = 5000
 """Pictures with a longer side than this are rendered as they are: twice the size would need gigabytes."""
-BLUR, BETWEEN = 1 / 8, 1 / 23
+BLUR, BLUR_OFF_TEXELS = 1 / 8, 1 / 23
 """What a picture of the photo's size has of each neighbour, pixel on texel and otherwise; the second goes with the cube of the
 size. Best on photos 05, 08 and 23 of the Kodak set, reduced to 0.98, 0.9, 0.8 and 0.625."""
 ROUNDS = 10
@@ -26,25 +26,25 @@ UNLIKE_PART = 0.3
 """And further than this part of all differences there: alpha and colours that blend each by itself are a little off too."""
 
 
-def blur_of(texels: float) -> float:
+def blur_weights(texels: float) -> float:
     """Weight of each neighbour in a reduced picture with `texels` of the photo along one of its pixels; 0 for none."""
     if texels <= 0:
         return 0.0
     if abs(texels - 1) < 1e-6:
         return BLUR
     # beyond the photo's size there is soon nothing to take back: pixels between texels
-    return BETWEEN * (texels**-3 if texels > 1 else float(np.clip(2 - 1 / texels, 0, 1)))
+    return BLUR_OFF_TEXELS * (texels**-3 if texels > 1 else float(np.clip(2 - 1 / texels, 0, 1)))
 
 
 def reduce(picture: np.ndarray, texels: float) -> np.ndarray:
     """(h, w, c) float32 of a picture (2 h, 2 w, c) with straight alpha as a fourth channel, or none.
 
-    Means of `FACTOR` x `FACTOR` pixels, then sharper by what the blending of texels has blurred (`blur_of`); alpha is not.
+    Means of `FACTOR` x `FACTOR` pixels, then sharper by what the blending of texels has blurred (`blur_weights`); alpha is not.
     """
     h, w, c = picture.shape
     picture = picture.astype(np.float32)
     parts = picture.reshape(h // FACTOR, FACTOR, w // FACTOR, FACTOR, c)
-    blur, alpha = blur_of(texels), None
+    blur, alpha = blur_weights(texels), None
     if c == 4:
         alpha = parts[..., 3:].mean(axis=(1, 3))
         small = (parts[..., :3] * parts[..., 3:]).mean(axis=(1, 3)) / np.maximum(alpha, 1e-6)

@@ -13,11 +13,11 @@ from ..scene.camera_moves import curves_of
 from ..scene.keys import ROLE_KEY
 from ..scene.root import kept_settings, objects_by_role, world_scale
 from .apply_move import apply_move
-from .shown_surfaces import photo_camera, shown_surfaces, triangles_of
+from .shown_surfaces import photo_camera, shown_surfaces, surface_triangles
 
 RANGE_KEY, STATE_KEY = "safe_range", "safe_range_state"
 BOX_ROLE = "safe range"
-FITTINGS, CLOSE = 16, 0.005
+FITTINGS, FIT_TOLERANCE = 16, 0.005
 MAX_AMOUNT = 5.0
 """Largest value of the option move_amount."""
 
@@ -46,7 +46,7 @@ def measure(root: bpy.types.Object, depsgraph: bpy.types.Depsgraph, keep_focus: 
     Raises DioramaError where there is no surface.
     """
     focus = float(root.get("relief_focus", 0.0)) if keep_focus else 0.0
-    found = safe_range(triangles_of(root, depsgraph), photo_camera(root), focus)
+    found = safe_range(surface_triangles(root, depsgraph), photo_camera(root), focus)
     root[RANGE_KEY] = [getattr(found, name) for name in DIRECTIONS]
     root[STATE_KEY] = _state(root)
     show_box(root, found)
@@ -115,7 +115,7 @@ class FitMove(ActOnDiorama, bpy.types.Operator):
             amount = wanted if low < wanted < high else high if low == 0 and wanted >= high else (low + high) / 2
             note = apply_move(root, {"move_amount": amount}, context.scene)
             fits = found.largest_amount(path_of(objects["rig"]))
-            if 1 - CLOSE < fits < 1 + CLOSE or (fits >= 1 and amount == MAX_AMOUNT):
+            if 1 - FIT_TOLERANCE < fits < 1 + FIT_TOLERANCE or (fits >= 1 and amount == MAX_AMOUNT):
                 break
             low, high = (amount, high) if fits > 1 else (low, amount)
         return f"Amount {amount:.3g}. {note}"

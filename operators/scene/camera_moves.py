@@ -37,7 +37,7 @@ def animate(
     clear(rig, camera)
     if settings.camera_move == "none":
         return 1.0
-    _remove_curves(rig, {"location"})  # keys of the artist's own that the move would lie across
+    _remove_curves(rig, {"location"})  # the artist's own keys, which the move's would overlap
     scene = scene or bpy.context.scene
     move, frames = MOVES[settings.camera_move], settings.frames
     loop = move.closed or settings.move_loop
@@ -99,7 +99,7 @@ def path_of_move(rig: bpy.types.Object, first: int, frames: int, size, focus: fl
     return Path(places @ axes.T, np.array([axes @ np.array(r) @ axes.T for r in rotations]), np.array([size(y) for y in places[:, 1]]))
 
 
-def framed(rig: bpy.types.Object | None) -> float:
+def framing_factor(rig: bpy.types.Object | None) -> float:
     """By how much the framing of the rig's move made the lens longer; 1 where there is none."""
     return float(rig.get(FRAMED_KEY, 1.0)) if rig is not None and MOVE_KEY in rig else 1.0
 
@@ -181,7 +181,7 @@ def _bag(owner):
 
 
 def _remove_curves(owner, paths: set[str]) -> None:
-    """Takes curves away, and the action with them where nothing else is in it."""
+    """Removes curves, and the action with them where it holds nothing else."""
     bag = _bag(owner)
     if bag is None:
         return

@@ -195,17 +195,17 @@ def test_the_same_twice_and_without_torch(monkeypatch):
     assert np.array_equal(one.disparity, found.disparity)  # from which links, regions and colour are made
 
 
-@pytest.mark.parametrize("off", [0.5, -0.5, learned.ANOTHER - 0.5, -learned.ANOTHER - 2, learned.ANOTHER + 2])
+@pytest.mark.parametrize("off", [0.5, -0.5, learned.MAX_CORRECTION - 0.5, -learned.MAX_CORRECTION - 2, learned.MAX_CORRECTION + 2])
 def test_a_choice_is_followed_as_far_as_it_may_differ_from_the_flood(off):
     """A slope is taken as it is, another surface in part; nothing on the silhouette itself."""
     image, found, seen = candidates_of(two_planes())
     inner = found.hidden & (found.distance > 1)
     chosen = seen.candidates[GUESS] + np.float32(off * image.threshold)
-    expected = learned.with_hidden_disparity(image, found, seen, chosen).expected
+    expected = learned.set_hidden_disparity(image, found, seen, chosen).expected
     assert np.array_equal(expected[~inner], found.disparity[~inner])
     moved = (expected - found.disparity)[inner] / image.threshold
-    assert np.abs(moved - np.clip(off, -learned.ANOTHER, learned.ANOTHER)).max() < 0.1
-    without = learned.with_hidden_disparity(image, found, seen, np.zeros_like(chosen)).expected
+    assert np.abs(moved - np.clip(off, -learned.MAX_CORRECTION, learned.MAX_CORRECTION)).max() < 0.1
+    without = learned.set_hidden_disparity(image, found, seen, np.zeros_like(chosen)).expected
     assert np.array_equal(without, found.disparity)
 
 
