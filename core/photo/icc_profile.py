@@ -1,5 +1,7 @@
-"""ICC colour profiles: those of matrices with curves, and grey ones, are computed from their numbers; tables, and all pictures of 8 bits,
-by LittleCMS. A profile's name is ignored: many that are not sRGB have "sRGB" in their names.
+"""ICC colour profiles, converted to sRGB.
+
+Those of matrices with curves, and grey ones, are computed from their numbers; tables, and all pictures of 8 bits, by LittleCMS. A
+profile's name is ignored: many that are not sRGB have "sRGB" in their names.
 """
 
 from __future__ import annotations
