@@ -24,8 +24,8 @@ def hidden_of(scene, part: float = 0.07, settings=BORDERLESS):
 def regions_of(scene, settings=BORDERLESS):
     """The image with its first hidden layer, and that layer's regions."""
     image, found = hidden_of(scene, settings.hidden_width, settings)
-    image, distance = add_hidden_layer(image, found)
-    return image, find_regions(image, settings.context_width, distance)
+    image, found = add_hidden_layer(image, found)
+    return image, find_regions(image, settings.context_width, found)
 
 
 def test_a_plane_hides_nothing():
@@ -149,8 +149,8 @@ def ending_tear() -> LayeredDepthImage:
 def test_context_does_not_reach_round_the_end_of_a_tear_in_estimated_depth():
     image = ending_tear()
     found = disocclude(image, BORDERLESS.hidden_width)
-    image, distance = add_hidden_layer(image, found)
-    regions = find_regions(image, BORDERLESS.context_width, distance)
+    image, found = add_hidden_layer(image, found)
+    regions = find_regions(image, BORDERLESS.context_width, found)
     assert regions and image.estimated
     for region in regions:
         near = image.layers[0].disparity[region.window] > 0.65
@@ -161,9 +161,9 @@ def test_a_region_that_the_farther_side_alone_would_starve_takes_what_it_is_link
     """A hidden surface far behind all that is seen beside it: better that context than none."""
     image = ending_tear()
     found = disocclude(image, BORDERLESS.hidden_width)
-    image, distance = add_hidden_layer(image, found)
+    image, found = add_hidden_layer(image, found)
     *before, last = image.layers
     image = replace(image, layers=(*before, replace(last, disparity=np.full_like(last.disparity, -0.9))))
-    regions, free = (find_regions(each, BORDERLESS.context_width, distance) for each in (image, replace(image, estimated=False)))
+    regions, free = (find_regions(each, BORDERLESS.context_width, found) for each in (image, replace(image, estimated=False)))
     assert regions and all(region.context.any() for region in regions)
     assert all(np.array_equal(a.context, b.context) for a, b in zip(regions, free, strict=True))
