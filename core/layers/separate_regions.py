@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..raster.nearest_known import nearest_known
 from .discontinuities import label_depth_edges, label_surfaces
 from .layered_depth_image import DOWN, RIGHT, Layer, LayeredDepthImage, beside
 
@@ -16,13 +17,13 @@ def separate_regions(image: LayeredDepthImage, seed: np.ndarray) -> np.ndarray:
     """(h, w) int32: regions of the last layer, numbered from 1, 0 where nothing is hidden.
 
     A connected surface is one region, unless it covers a pixel of an earlier layer that it is linked to. Then it is divided into the
-    pieces that single depth edges hide, and these are joined again, those with the longest common border first, as long as neither
-    covers what the other is linked to. `seed` (h, w) int32: flat index of the silhouette pixel that hides a pixel (Disocclusion).
+    pieces that single depth edges hide, those that still cover their own context also along that silhouette. The pieces are joined
+    again, longest common border first, as long as neither covers what the other is linked to.
+    `seed` (h, w) int32: flat index of the silhouette pixel that hides a pixel (Disocclusion).
     """
     last = len(image.layers) - 1
     layer = image.layers[last]
-    right, down = layer.links[RIGHT] == last, layer.links[DOWN] == last
-    labels, sizes = label_surfaces(layer.present, right, down)
+    labels, sizes = label_surfaces(layer.present, layer.links[RIGHT] == last, layer.links[DOWN] == last)
     first, second = _covered(layer, last, labels)
     divided = np.zeros(len(sizes), bool)
     divided[labels.ravel()[first]] = True
@@ -32,9 +33,10 @@ def separate_regions(image: LayeredDepthImage, seed: np.ndarray) -> np.ndarray:
     silhouette = np.zeros(seed.size, bool)
     silhouette[seed[inside]] = True
     edge = label_depth_edges(silhouette.reshape(seed.shape), image.layers[last - 1], last - 1).ravel()[seed]
-    right[:, :-1] &= edge[:, :-1] == edge[:, 1:]
-    down[:-1] &= edge[:-1] == edge[1:]
-    pieces, _ = label_surfaces(inside, right, down)
+    pieces = _pieces(layer, last, inside, edge)
+    own = pieces.ravel()[first] == pieces.ravel()[second]
+    if own.any():
+        pieces = _pieces(layer, last, inside, 2 * edge + _beyond(pieces, first[own], second[own]))
     joined = _join(pieces, layer, last, pieces.ravel()[first], pieces.ravel()[second])
     result = np.where(inside, len(sizes) + joined[pieces], labels)
     return np.unique(result, return_inverse=True)[1].reshape(labels.shape).astype(np.int32)
@@ -50,6 +52,27 @@ def _covered(layer: Layer, last: int, labels: np.ndarray) -> tuple[np.ndarray, n
         first.append(linked[same])
         second.append(there[same])
     return np.concatenate(first), np.concatenate(second)
+
+
+def _pieces(layer: Layer, last: int, inside: np.ndarray, edge: np.ndarray) -> np.ndarray:
+    """(h, w) int32: connected hidden pixels `inside` that one depth edge hides, from 1; `edge` (h, w) is its number."""
+    right, down = inside & (layer.links[RIGHT] == last), inside & (layer.links[DOWN] == last)
+    right[:, :-1] &= edge[:, :-1] == edge[:, 1:]
+    down[:-1] &= edge[:-1] == edge[1:]
+    return label_surfaces(inside, right, down)[0]
+
+
+def _beyond(pieces: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """(h, w) bool: the part of each piece that lies across its own silhouette, where the surface that it continues is seen.
+
+    `first` and `second` are flat indices of its pixels on both sides of that silhouette; every other pixel goes with the nearest.
+    """
+    side = np.zeros(pieces.shape, np.uint8)
+    side.ravel()[second] = 2
+    side.ravel()[first] = 1
+    divided = np.zeros(int(pieces.max()) + 1, bool)
+    divided[pieces.ravel()[first]] = True
+    return divided[pieces] & (side.ravel()[nearest_known(side > 0)[1]] == 2)
 
 
 def _join(pieces: np.ndarray, layer: Layer, last: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
