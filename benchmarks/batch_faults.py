@@ -117,26 +117,10 @@ def main() -> None:
     sound = make_photos(given.place, given.count, rng)
     manifest = disk / "out" / "batch.jsonl"
     command = [
-        sys.executable,
-        "-c",
-        PROGRAM,
-        "batch",
-        str(given.place / "photos"),
-        "--depth",
-        str(given.place / "depths"),
-        "--output",
-        str(disk / "out"),
-        "--long-side",
-        "64",
-        "--depth-kind",
-        "metric",
-        "--inpainter",
-        "diffusion",
-        "--memory",
-        "1500",
-        "--recycle",
-        "200",
-    ]
+        sys.executable, "-c", PROGRAM, "batch", str(given.place / "photos"), "--depth", str(given.place / "depths"),
+        "--output", str(disk / "out"), "--long-side", "64", "--depth-kind", "metric", "--inpainter", "diffusion",
+        "--memory", "1500", "--recycle", "200",
+    ]  # fmt: skip
     faults = ["kill -9 of the batch", "crash of a worker", "kill -9 of a worker", "SIGTERM", "little memory for a worker"] + (
         ["full disk"] if mounted else []
     )

@@ -13,6 +13,7 @@ within 8 px of a true edge. Means over views.
 
 import argparse
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +25,7 @@ import numpy as np  # noqa: E402
 from collect_crops import all_truth, near_sides, that_go_on  # noqa: E402  imports the package first
 from hidden_depth import MIN_PIXELS, errors, fill  # noqa: E402
 from planes import made_planes  # noqa: E402
-from views import read_view, torn, truth  # noqa: E402
+from views import View, read_view, torn, truth  # noqa: E402
 
 from photo_diorama.core.built_in.onnx_network import load  # noqa: E402
 from photo_diorama.core.hidden_depth import built_in_edge_network  # noqa: E402
@@ -91,7 +92,7 @@ def drawn(disparity: np.ndarray, where: np.ndarray | None, image, lines: np.ndar
     return np.pad(tile, ((0, 0), (0, 4), (0, 0)))
 
 
-def main() -> None:
+def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--views", type=Path, nargs="*", default=[], help="made by training/hidden_depth/cast_scenes.py")
     parser.add_argument("--planes", type=int, default=0, help="so many views of training/inpaint_structure/planes.py too")
@@ -101,17 +102,26 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--ways", nargs="+", default=["none", "straight", "network", "truth"])
     parser.add_argument("--sheet", type=Path, help="a picture of what is seen, hidden depth by each way, and the truth")
-    given = parser.parse_args()
-    layers, choice = LayerSettings(), learned.load_network(HIDDEN_DEPTH)
-    network = load(given.weights) if given.weights.is_file() else None
+    return parser.parse_args()
+
+
+def views_asked_for(given: argparse.Namespace) -> list[Callable[[], View]]:
+    """What makes each view, since all together are large."""
     files = sorted(file for folder in given.views for file in folder.glob("*.npz"))
     files = [file for file in files if not given.only or file.stem in Path(given.only).read_text().split()]
+    views = [partial(read_view, path) for path in files[:: given.every]]
+    views += [partial(made_planes, np.random.default_rng([9001, number]), f"planes {number}") for number in range(given.planes)]
+    return views
+
+
+def main() -> None:
+    given = read_arguments()
+    layers, choice = LayerSettings(), learned.load_network(HIDDEN_DEPTH)
+    network = load(given.weights) if given.weights.is_file() else None
     edges: dict[str, np.ndarray] = {}
     rows: dict[str, list] = {}
     sheet: list[np.ndarray] = []
-    views = [partial(read_view, path) for path in files[:: given.every]]
-    views += [partial(made_planes, np.random.default_rng([9001, number]), f"planes {number}") for number in range(given.planes)]
-    for view in (make() for make in views):
+    for view in (make() for make in views_asked_for(given)):
         image = torn(view, layers)
         found = disocclude(image, layers.hidden_width)
         true, known = truth(view, image, found) if found else (None, np.zeros(0))
@@ -162,6 +172,11 @@ def main() -> None:
     if given.sheet:
         width = max(row.shape[1] for row in sheet)
         cv2.imwrite(str(given.sheet), np.vstack([np.pad(row, ((0, 4), (0, width - row.shape[1]), (0, 0))) for row in sheet]))
+    print_table(rows, edges)
+
+
+def print_table(rows: dict[str, list], edges: dict[str, np.ndarray]) -> None:
+    """Errors of each way, beside those without continued edges."""
     print(f"{len(rows['none'])} views, {np.isfinite([row[4] for row in rows['none']]).sum()} with a true edge that goes on\n")
     print(
         "| way | paths | precision | recall | relative | log | parallax | off by > 20 % | log beside | parallax beside | better | worse |"

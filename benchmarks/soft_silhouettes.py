@@ -38,6 +38,39 @@ def ribbons(roots: np.ndarray, ways: np.ndarray, thickness: float, segments: int
     return points, (np.arange(len(roots))[:, None, None] * n + quad).reshape(-1, 4)
 
 
+def add(name, points, faces, material) -> None:
+    """Adds a mesh to the scene."""
+    import bpy
+
+    mesh = bpy.data.meshes.new(name)
+    mesh.from_pydata([tuple(p) for p in points], [], [tuple(int(i) for i in f) for f in faces])
+    mesh.materials.append(material)
+    ob = bpy.data.objects.new(name, mesh)
+    bpy.context.scene.collection.objects.link(ob)
+
+
+def paint(name, ramp, scale):
+    """A rough material whose colours come from noise through a ramp."""
+    import bpy
+
+    material = bpy.data.materials.new(name)
+    if bpy.app.version < (5, 0, 0):
+        material.use_nodes = True
+    nodes, links = material.node_tree.nodes, material.node_tree.links
+    noise, colours, place = (nodes.new(f"ShaderNode{n}") for n in ("TexNoise", "ValToRGB", "TexCoord"))
+    noise.inputs["Scale"].default_value, noise.inputs["Detail"].default_value = scale, 4.0
+    links.new(place.outputs["Object"], noise.inputs["Vector"])
+    links.new(noise.outputs["Fac"], colours.inputs["Fac"])
+    elements = colours.color_ramp.elements
+    for i, (at, colour) in enumerate(ramp):
+        element = elements[i] if i < 2 else elements.new(at)
+        element.position, element.color = at, (*colour, 1)
+    shader = nodes["Principled BSDF"]
+    shader.inputs["Roughness"].default_value = 0.8
+    links.new(colours.outputs["Color"], shader.inputs["Base Color"])
+    return material
+
+
 def build_scene(kind: str):
     """The foreground's objects (named front...), a backdrop, light and the camera; in Blender's axes, looking along +y."""
     import bpy
@@ -45,31 +78,6 @@ def build_scene(kind: str):
     bpy.ops.wm.read_factory_settings(use_empty=True)
     rng = np.random.default_rng(7)
     scene = bpy.context.scene
-
-    def add(name, points, faces, material):
-        mesh = bpy.data.meshes.new(name)
-        mesh.from_pydata([tuple(p) for p in points], [], [tuple(int(i) for i in f) for f in faces])
-        mesh.materials.append(material)
-        ob = bpy.data.objects.new(name, mesh)
-        scene.collection.objects.link(ob)
-
-    def paint(name, ramp, scale):
-        material = bpy.data.materials.new(name)
-        if bpy.app.version < (5, 0, 0):
-            material.use_nodes = True
-        nodes, links = material.node_tree.nodes, material.node_tree.links
-        noise, colours, place = (nodes.new(f"ShaderNode{n}") for n in ("TexNoise", "ValToRGB", "TexCoord"))
-        noise.inputs["Scale"].default_value, noise.inputs["Detail"].default_value = scale, 4.0
-        links.new(place.outputs["Object"], noise.inputs["Vector"])
-        links.new(noise.outputs["Fac"], colours.inputs["Fac"])
-        elements = colours.color_ramp.elements
-        for i, (at, colour) in enumerate(ramp):
-            element = elements[i] if i < 2 else elements.new(at)
-            element.position, element.color = at, (*colour, 1)
-        shader = nodes["Principled BSDF"]
-        shader.inputs["Roughness"].default_value = 0.8
-        links.new(colours.outputs["Color"], shader.inputs["Base Color"])
-        return material
 
     hair = paint("hair", [(0.3, (0.16, 0.07, 0.03)), (0.7, (0.55, 0.33, 0.14))], 9)
     wall = paint("wall", [(0.3, (0.10, 0.24, 0.30)), (0.5, (0.62, 0.70, 0.66)), (0.7, (0.25, 0.40, 0.20))], 1.7)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .depth.depth_map import depth_on_photo
+from .depth.depth_map import Guess, depth_on_photo
 from .depth.find_depth import find_depth, find_given_depth, with_best_camera
 from .photo.photo import load_photo
 from .settings import Settings
@@ -24,9 +24,7 @@ class DepthThumbnail:
 
     pixels: np.ndarray  # (h, 2 w, 3) or (2 h, w, 3) uint8 sRGB: the photo, and beside or below it its depth in false colours
     description: str  # what the depth was taken for
-    unsure: bool
-    sky: str  # as `Sky.taken`
-    metric: bool
+    guess: Guess
 
 
 def depth_thumbnail(photo_path: Path, depth_path: Path | None, settings: Settings) -> DepthThumbnail | None:
@@ -48,7 +46,7 @@ def depth_thumbnail(photo_path: Path, depth_path: Path | None, settings: Setting
     shown = depth.known | (depth.disparity <= depth.disparity.min()) if depth.sky == "far" else depth.known
     both = [colour, false_colour(depth.disparity, shown)]
     pixels = np.vstack(both) if w > h else np.hstack(both)  # together nearly a square, which a panel has room for
-    return DepthThumbnail(pixels, depth.source, depth.unsure, depth.sky, depth.metric)
+    return DepthThumbnail(pixels, depth.source, depth.guess)
 
 
 def false_colour(disparity: np.ndarray, known: np.ndarray) -> np.ndarray:

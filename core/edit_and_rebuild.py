@@ -13,7 +13,8 @@ from .depth.edit_depth import Change, DepthEdit, carry_edit_over, change_region
 from .depth_file.depth_for_editing import read_edited_depth
 from .layer_edits.edited_layers import LayerEdits
 from .layers.parts import Parts
-from .pipeline import Diorama, Progress, StageCache, build_diorama, find_original, silent
+from .photo.photo import Photo
+from .pipeline import Diorama, Edits, Progress, StageCache, build_diorama, find_original, silent
 from .settings import Settings
 from .silhouettes.select_thing import Scene
 
@@ -44,18 +45,23 @@ class Changed:
     built: Diorama | None
 
 
+def find_depths(source: Source, edit: DepthEdit | None, progress: Progress = silent) -> tuple[Photo, DepthMap, DepthMap]:
+    """The photo, its depth before any edit, and with the edit; raises as `build_diorama` does."""
+    photo, original = find_original(source.photo, source.depth, source.settings, progress, source.kept, source.models)
+    return photo, original, carry_edit_over(edit, original, photo)
+
+
 def current_depth(source: Source, edit: DepthEdit | None, progress: Progress = silent) -> Changed:
     """The current depth of a photo, without an edit or a build; raises as `build_diorama` does."""
-    photo, original = find_original(source.photo, source.depth, source.settings, progress, source.kept, source.models)
-    return Changed(DepthEdit(original.disparity, carry_edit_over(edit, original, photo).disparity), None)
+    _, original, now = find_depths(source, edit, progress)
+    return Changed(DepthEdit(original.disparity, now.disparity), None)
 
 
 def scene_to_click(source: Source, edit: DepthEdit | None, progress: Progress = silent) -> Scene:
     """The photo and its current depth, for selecting things by click; raises as `build_diorama` does."""
-    photo, original = find_original(source.photo, source.depth, source.settings, progress, source.kept, source.models)
-    disparity = carry_edit_over(edit, original, photo).disparity
-    colour = np.clip(photo.working_colour(*disparity.shape), 0, 1)
-    return Scene((colour * 255 + 0.5).astype(np.uint8), disparity)
+    photo, _, now = find_depths(source, edit, progress)
+    colour = np.clip(photo.working_colour(*now.disparity.shape), 0, 1)
+    return Scene((colour * 255 + 0.5).astype(np.uint8), now.disparity)
 
 
 def change_depth(
@@ -71,8 +77,7 @@ def change_depth(
 
     Raises DioramaError for an empty region or input that cannot be used, Cancelled through `progress`.
     """
-    photo, original = find_original(source.photo, source.depth, source.settings, progress, source.kept, source.models)
-    now = carry_edit_over(edit, original, photo)
+    _, original, now = find_depths(source, edit, progress)
     shape = now.disparity.shape
     changed = change_region(now.disparity, mask(shape), change_of(now), feather * max(shape))
     return finish(source, DepthEdit(original.disparity, changed), build, progress)
@@ -80,18 +85,17 @@ def change_depth(
 
 def take_edited_depth(source: Source, edit: DepthEdit | None, path: Path, build: bool, progress: Progress = silent) -> Changed:
     """The depth as another program changed it in a file of ours, and what is built from it; raises as `change_depth` does."""
-    photo, original = find_original(source.photo, source.depth, source.settings, progress, source.kept, source.models)
-    now = carry_edit_over(edit, original, photo).disparity
-    return finish(source, DepthEdit(original.disparity, read_edited_depth(path, now)), build, progress)
+    _, original, now = find_depths(source, edit, progress)
+    return finish(source, DepthEdit(original.disparity, read_edited_depth(path, now.disparity)), build, progress)
 
 
 def restore_depth(source: Source, edit: DepthEdit | None, mask: Mask | None, build: bool, progress: Progress = silent) -> Changed:
     """Undoes the edits inside the mask, or all of them without a mask; raises as `change_depth` does."""
-    photo, original = find_original(source.photo, source.depth, source.settings, progress, source.kept, source.models)
+    _, original, now = find_depths(source, edit, progress)
     restored = original.disparity
     if mask is not None:
-        now = carry_edit_over(edit, original, photo).disparity
-        restored = change_region(now, mask(now.shape), lambda disparity, inside: np.where(inside, original.disparity, disparity))
+        undo = lambda disparity, inside: np.where(inside, original.disparity, disparity)
+        restored = change_region(now.disparity, mask(restored.shape), undo)
     return finish(source, DepthEdit(original.disparity, restored), build, progress)
 
 
@@ -102,6 +106,5 @@ def finish(source: Source, edit: DepthEdit, build: bool, progress: Progress) -> 
 
 def build_from(source: Source, edit: DepthEdit | None, progress: Progress) -> Diorama:
     """The diorama of a source with an edited depth."""
-    return build_diorama(
-        source.photo, source.depth, source.settings, progress, source.kept, source.models, edit, source.parts, source.layer_edits
-    )
+    edits = Edits(edit, source.parts, source.layer_edits)
+    return build_diorama(source.photo, source.depth, source.settings, progress, source.kept, source.models, edits)

@@ -106,6 +106,15 @@ def size_of(value: Any, seen: set[int]) -> int:
     return sum(size_of(each, seen) for each in value) if isinstance(value, (tuple, list)) else 0
 
 
+@dataclass(frozen=True)
+class Edits:
+    """What an artist changed by hand; it is carried into every build."""
+
+    depth: DepthEdit | None = None
+    parts: Parts | None = None  # what was split off
+    layers: LayerEdits | None = None  # what was changed in the surfaces themselves
+
+
 def build_diorama(
     photo_path: str | Path,
     depth_path: str | Path | None,
@@ -113,13 +122,9 @@ def build_diorama(
     progress: Progress = silent,
     kept: StageCache | None = None,
     models: str | Path | None = None,
-    edit: DepthEdit | None = None,
-    parts: Parts | None = None,
-    layer_edits: LayerEdits | None = None,
+    edits: Edits = Edits(),
 ) -> Diorama:
     """Photo in, layered mesh out; depth comes from a file or the best available source (`find_depth`; `models` is its folder).
-
-    `edit` is a manual edit of that depth, `parts` what was split off, `layer_edits` what was changed in the surfaces themselves.
 
     Raises DioramaError for input that cannot be used, Cancelled through `progress`.
     """
@@ -131,17 +136,18 @@ def build_diorama(
     photo, found, original = bring_depth(step, photo_path, depth_path, settings, models)
     origin, known_matte = found.origin, found.matte
     del found  # a large file's numbers are larger than all that comes
-    depth = step("Taking over the edited depth", 0.14, edit and edit.key, lambda: carry_edit_over(edit, original, photo))
+    depth = step("Taking over the edited depth", 0.14, edits.depth and edits.depth.key,
+                 lambda: carry_edit_over(edits.depth, original, photo))  # fmt: skip
     sharp = step("Sharpening the depth", 0.15, (layers.tear, layers.rim, layers.soft_edge),
                  lambda: sharpen(depth, photo.working_colour(*depth.disparity.shape), layers))  # fmt: skip
     layers = wide_enough(layers, settings.scene, photo.camera)
-    torn = step("Splitting at depth discontinuities", 0.25, (layers, parts and parts.key),
-                lambda: make_first_layer(photo, sharp, layers, parts))  # fmt: skip
+    torn = step("Splitting at depth discontinuities", 0.25, (layers, edits.parts and edits.parts.key),
+                lambda: make_first_layer(photo, sharp, layers, edits.parts))  # fmt: skip
     matte = step("Softening silhouettes", 0.28, (), lambda: find_matte(torn, layers, known_matte, sharp.steps is not None))
     inpainted, edges = step("Inpainting what is hidden", 0.3, (settings.inpaint, networks),
                         lambda: inpaint(with_background_colours(torn, matte), layers, settings.inpaint, step.within(0.3, 0.85),
                                         downloaded))  # fmt: skip
-    image = step("Taking over the edited layers", 0.85, layer_edits and layer_edits.key, lambda: take_over(inpainted, layer_edits))
+    image = step("Taking over the edited layers", 0.85, edits.layers and edits.layers.key, lambda: take_over(inpainted, edits.layers))
     give_back()
     lit = settings.scene.shader == "principled"
     cut = step("Triangulating", 0.85, settings.mesh, lambda: _cut_triangles(image, matte, photo, settings.mesh))

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .depth.edit_depth import DepthEdit, carry_edit_over
-from .edit_and_rebuild import Mask, Source, build_from
+from .depth.edit_depth import DepthEdit
+from .edit_and_rebuild import Mask, Source, build_from, find_depths
 from .errors import DioramaError
 from .layers.parts import MOST_PARTS, Parts, with_part, without_part
-from .pipeline import Diorama, Progress, find_original, silent
+from .pipeline import Diorama, Progress, silent
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,13 @@ class Split:
 
 def split_region(source: Source, edit: DepthEdit | None, mask: Mask, progress: Progress = silent) -> Split:
     """Splits off what is inside a mask; raises DioramaError where that is nothing, or all there is."""
-    photo, original = find_original(source.photo, source.depth, source.settings, progress, source.kept, source.models)
-    return _split(source, edit, mask(original.disparity.shape), progress)
+    now = find_depths(source, edit, progress)[2]
+    return _split(source, edit, mask(now.disparity.shape), progress)
 
 
 def split_range(source: Source, edit: DepthEdit | None, near: float, far: float, progress: Progress = silent) -> Split:
     """Splits off what is between two distances in metres; raises DioramaError where that is nothing, or all there is."""
-    photo, original = find_original(source.photo, source.depth, source.settings, progress, source.kept, source.models)
-    distance = 1 / carry_edit_over(edit, original, photo).disparity
+    distance = 1 / find_depths(source, edit, progress)[2].disparity
     if near > far:
         near, far = far, near
     mask = (distance >= near) & (distance <= far)

@@ -13,16 +13,7 @@ def unregister() -> None:
 
 def _modules() -> tuple:
     # imported late: the command line takes single files of this folder before there is a Blender
-    from .building import (
-        better_depth,
-        build_operator,
-        defaults,
-        import_photo,
-        model_files,
-        properties,
-        rebuild,
-        update_from,
-    )
+    from .building import better_depth, build_operator, defaults, import_photo, model_files, properties, rebuild, update_from
     from .camera import apply_move, camera_lines, depth_of_field, line_length, safe_range, tilt_preview
     from .depth import brushes, change_region, click_region, exchange_depth, invert_depth, layers, mask_overlay, paint_depth, pick_depth
     from .layers import cards, export_layers, update_layers, watch_layers

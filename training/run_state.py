@@ -1,9 +1,14 @@
-"""What training runs share: which scenes they hold back, a step, what they keep to go on from."""
+"""What training runs share: which scenes they hold back, the loop of steps, what they keep to go on from."""
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
+import time
 import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,38 +26,73 @@ def is_held_back(path: Path) -> bool:
     return zlib.crc32(f"{layout}_{seed}_{int(number) // 4}".encode()) % HELD_BACK == 0
 
 
-def descend(network: nn.Module, average: nn.Module, optimiser, terms: dict[str, torch.Tensor], learning_rate: float, step: int) -> None:
-    """The step after `step` others down the sum of the losses `terms`; the average follows. What is normalised in buffers is taken
-    as it is."""
-    for group in optimiser.param_groups:
-        group["lr"] = learning_rate
-    optimiser.zero_grad(set_to_none=True)
-    sum(terms.values()).backward()
-    nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-    optimiser.step()
-    with torch.no_grad():
-        for mean, value in zip(average.parameters(), network.parameters(), strict=True):
-            mean.lerp_(value, 1 - min(0.995, (step + 1) / (step + 11)))
-        for mean, value in zip(average.buffers(), network.buffers(), strict=True):
-            mean.copy_(value)
+@dataclass
+class Run:
+    """A network that learns, and the folder of its checkpoints; a new one goes on from the last checkpoint there."""
+
+    folder: Path
+    network: nn.Module
+    average: nn.Module  # moving average of the network's weights, which ships
+    optimiser: torch.optim.Optimizer
+    write_weights: Callable[[], None]  # writes the averaged weights as they would ship
+    step: int = 0
+    seconds: float = 0.0  # of the processor, before this process
+
+    def __post_init__(self) -> None:
+        if (self.folder / "checkpoint.pt").exists():
+            state = torch.load(self.folder / "checkpoint.pt", weights_only=True)
+            self.network.load_state_dict(state["network"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.average.load_state_dict(state["average"])
+            self.step, self.seconds = state["step"], state["seconds"]
+
+    def descend(self, terms: dict[str, torch.Tensor], learning_rate: float) -> None:
+        """One step down the sum of the losses `terms`; the average follows. What is normalised in buffers is taken as it is."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate
+        self.optimiser.zero_grad(set_to_none=True)
+        sum(terms.values()).backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimiser.step()
+        with torch.no_grad():
+            for mean, value in zip(self.average.parameters(), self.network.parameters(), strict=True):
+                mean.lerp_(value, 1 - min(0.995, (self.step + 1) / (self.step + 11)))
+            for mean, value in zip(self.average.buffers(), self.network.buffers(), strict=True):
+                mean.copy_(value)
+        self.step += 1
+
+    def save(self) -> None:
+        """The checkpoint to go on from, and the weights."""
+        torch.save({"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict(), "average": self.average.state_dict(),
+                    "step": self.step, "seconds": self.seconds + time.process_time()}, self.folder / "checkpoint.part")  # fmt: skip
+        os.replace(self.folder / "checkpoint.part", self.folder / "checkpoint.pt")
+        self.write_weights()
 
 
-def keep(run: Path, network: nn.Module, optimiser, average: nn.Module, step: int, seconds: float) -> None:
-    """Writes the checkpoint to go on from."""
-    torch.save({"network": network.state_dict(), "optimiser": optimiser.state_dict(), "average": average.state_dict(),
-                "step": step, "seconds": seconds}, run / "checkpoint.part")  # fmt: skip
-    os.replace(run / "checkpoint.part", run / "checkpoint.pt")
-
-
-def resume(run: Path, network: nn.Module, optimiser, average: nn.Module) -> tuple[int, float]:
-    """Step and core seconds of the last checkpoint, everything else in place; zeros without one."""
-    if not (run / "checkpoint.pt").exists():
-        return 0, 0.0
-    state = torch.load(run / "checkpoint.pt", weights_only=True)
-    network.load_state_dict(state["network"])
-    optimiser.load_state_dict(state["optimiser"])
-    average.load_state_dict(state["average"])
-    return state["step"], state["seconds"]
+def learn(
+    run: Run,
+    options: argparse.Namespace,
+    losses_at: Callable[[int], dict[str, torch.Tensor]],
+    validate: Callable[[], dict],
+    every: int,
+) -> None:
+    """Trains up to `options.steps`, or `options.stop_at`. `losses_at(step)` are the losses of a step; every so many, their means are
+    printed with what `validate` returns."""
+    saved, sums, end = time.time(), {}, min(options.steps, options.stop_at or options.steps)
+    while run.step < end:
+        terms = losses_at(run.step)
+        run.descend(terms, options.top_rate * rate(run.step / options.steps))
+        for key, value in terms.items():
+            sums[key] = sums.get(key, 0.0) + float(value.detach())
+        if run.step % every == 0:
+            report = {"step": run.step, "core_seconds": round(run.seconds + time.process_time())}
+            report |= {key: round(value / every, 4) for key, value in sums.items()}
+            print(json.dumps(report | validate()), flush=True)
+            sums = {}
+        if time.time() - saved > 120:
+            run.save()
+            saved = time.time()
+    run.save()
 
 
 def rate(progress: float) -> float:

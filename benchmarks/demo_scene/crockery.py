@@ -138,6 +138,10 @@ def bowl_of_lemons(at) -> None:
     )
     pile.add(v, f, 0.6, np.where(outer, wear, 0.0), None, at=at)
     pile.build("bowl", mat.glaze("grey glaze", "#dfe0d8", "#bfc3bd"))
+    _lemons(at)
+
+
+def _lemons(at) -> None:
     fruit, green, wood = Pile(232), Pile(233), Pile(234)
     rng = np.random.default_rng(17)
     spots = [

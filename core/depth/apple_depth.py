@@ -119,23 +119,24 @@ def _scaled(pixels: np.ndarray, white: int, xmp: XmpNode, name: str, container: 
     accuracy = (xmp.find(DEPTH_DATA, "Accuracy") or "").lower()
     quality = (xmp.find(DEPTH_DATA, "Quality") or "").lower()
     notes = (f"quality {quality}",) if quality in ("high", "low") else ()
-    camera, source = _intrinsics(xmp), f"Apple {container} {kind}"
+    source = f"Apple {container} {kind}"
+    about = {"source": source, "intrinsics": _intrinsics(xmp), "notes": notes}
     if low is None or high is None or not -FARTHEST < low < high < FARTHEST:
         if kind == "depth":
             raise DioramaError(f"{name} holds Apple depth without a float range; use another depth source.")
-        return _relative(fraction, source, "0 to 1, no float range in the file", camera, notes)
+        return _relative(fraction, "0 to 1, no float range in the file", **about)
     if high <= NEAREST:
         raise DioramaError(f"{name} holds Apple {kind} of at most {high:g}; use another depth source.")
     values, absolute = low + fraction * (high - low), accuracy == "absolute"
     unit = "1/m" if absolute else "1/m, nominal (the file calls its accuracy relative)"
     if kind == "disparity":
         near, far = 1 / high, 1 / low if low > 0 else np.inf
-        return _stored(values, np.ones(values.shape, bool), kind, absolute, (near, far), unit, source, camera, notes)
+        return _stored(values, np.ones(values.shape, bool), kind, (near, far), unit, metric_scale=absolute, **about)
     span, valid = (max(low, 0.0), high), values > 0
     if absolute:
-        return _stored(values, valid, "metric", True, span, "m", source, camera, notes)
+        return _stored(values, valid, "metric", span, "m", metric_scale=True, **about)
     values = np.where(valid, 1 / np.maximum(values, 1e-6), 0.0)
-    return _stored(values, valid, "disparity", False, span, unit, f"{source}, inverted", camera, notes)
+    return _stored(values, valid, "disparity", span, unit, **about | {"source": f"{source}, inverted"})
 
 
 def _scaled_by_sei(pixels: np.ndarray, white: int, sei: dict, name: str) -> StoredDepth:
@@ -151,25 +152,25 @@ def _scaled_by_sei(pixels: np.ndarray, white: int, sei: dict, name: str) -> Stor
             values = 1 / z_far + fraction * (1 / z_near - 1 / z_far)
         else:
             values = 1 / (z_near + fraction * (z_far - z_near))
-        return _stored(values, np.ones(values.shape, bool), "disparity", False, (z_near, z_far), unit, source)
+        return _stored(values, np.ones(values.shape, bool), "disparity", (z_near, z_far), unit, source=source)
     if kind == 1 and d_min is not None and d_max is not None and -FARTHEST < d_min < d_max < FARTHEST and d_max > 0:
         values = d_min + fraction * (d_max - d_min)
         span = (1 / d_max, 1 / d_min if d_min > 0 else np.inf)
-        return _stored(values, np.ones(values.shape, bool), "disparity", False, span, unit, source)
-    return _relative(fraction, source, "0 to 1, no range in the file")
+        return _stored(values, np.ones(values.shape, bool), "disparity", span, unit, source=source)
+    return _relative(fraction, "0 to 1, no range in the file", source=source)
 
 
-def _stored(values, valid, kind, metric, span, unit, source, camera=None, notes=()) -> StoredDepth:
+def _stored(values, valid, kind, span, unit, metric_scale=False, **about) -> StoredDepth:
     return StoredDepth(
-        values.astype(np.float32), valid, kind, metric_scale=metric, shift_known=True, range=span, unit=unit,
-        source=source, stretch=False, intrinsics=camera, notes=notes,
+        values.astype(np.float32), valid, kind, metric_scale=metric_scale, shift_known=True, range=span, unit=unit,
+        stretch=False, **about,
     )  # fmt: skip
 
 
-def _relative(fraction, source, unit, camera=None, notes=()) -> StoredDepth:
+def _relative(fraction, unit, **about) -> StoredDepth:
     return StoredDepth(
         fraction.astype(np.float32), np.ones(fraction.shape, bool), "disparity", metric_scale=False,
-        shift_known=False, range=None, unit=unit, source=source, stretch=False, intrinsics=camera, notes=notes,
+        shift_known=False, range=None, unit=unit, stretch=False, **about,
     )  # fmt: skip
 
 

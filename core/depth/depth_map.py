@@ -53,12 +53,25 @@ SKY_ON_COMMAND_LINE = {
 """Questions by `Sky.taken`."""
 
 
-def questions(unsure: bool, sky: str, metric: bool, window: bool) -> list[str]:
-    """The questions that a guessed depth asks, and how to change the guess, in the window's words or the command line's."""
-    first, second, scale = (
-        (ASK_IN_WINDOW, SKY_IN_WINDOW, SCALE_IN_WINDOW) if window else (ASK_ON_COMMAND_LINE, SKY_ON_COMMAND_LINE, SCALE_ON_COMMAND_LINE)
-    )  # fmt: skip
-    return ([first + (scale if metric else "")] if unsure else []) + ([second[sky]] if sky in second else [])
+@dataclass(frozen=True)
+class Guess:
+    """What of a depth's meaning is guessed, so that the user is asked."""
+
+    unsure: bool = False  # whether what its numbers were taken for is a guess
+    sky: str = ""  # as `Sky.taken`: how an unknown sky was taken, if that is a guess
+    metric: bool = False  # whether it is in metres: then an unsure one's unit is a guess too
+
+    @classmethod
+    def from_facts(cls, facts: dict) -> Guess:
+        """As `source_of` stores it on a scene's root; what is missing or damaged there is not asked about."""
+        return cls(facts.get("depth_unsure") is True, str(facts.get("depth_sky_taken", "")), facts.get("metric") is True)
+
+    def questions(self, window: bool) -> list[str]:
+        """The questions to the user, and how to change the guess, in the window's words or the command line's."""
+        first, second, scale = (
+            (ASK_IN_WINDOW, SKY_IN_WINDOW, SCALE_IN_WINDOW) if window else (ASK_ON_COMMAND_LINE, SKY_ON_COMMAND_LINE, SCALE_ON_COMMAND_LINE)
+        )  # fmt: skip
+        return ([first + (scale if self.metric else "")] if self.unsure else []) + ([second[self.sky]] if self.sky in second else [])
 
 
 @dataclass(frozen=True)
@@ -75,6 +88,11 @@ class DepthMap:
     steps: np.ndarray | None = None  # (2, h, w) bool: links right and down where soft depth was made a step; None: not soft
     boundary: np.ndarray | None = None  # (h, w) float32 0..1: probability of an occlusion boundary, where an estimator tells it
     normals: np.ndarray | None = None  # (h, w, 3) float32: unit, towards the camera, in its axes; 0 where unknown; None: nobody tells
+
+    @property
+    def guess(self) -> Guess:
+        """What of its meaning is guessed."""
+        return Guess(self.unsure, self.sky, self.metric)
 
     @property
     def span(self) -> float:

@@ -76,31 +76,24 @@ def _with_slopes(disparity: np.ndarray, ramp: np.ndarray, threshold: np.float32,
 
 def _ramps(disparity: np.ndarray, threshold: np.float32, reach: int) -> np.ndarray:
     """(h, w) bool: disparity jumps the same way on both sides, along rows or columns, more than twice as steeply as at the flattest
-    place within `reach` on either side. So a plane, however steep, is no ramp."""
-    import cv2
-
+    place within `reach` on either side. So a plane, however steep, is no ramp. Beyond the picture counts as flat."""
     ramp = np.zeros(disparity.shape, bool)
     for axis in (0, 1):
         step = np.diff(disparity, axis=axis)
         before, after = (step[:-1], step[1:]) if axis == 0 else (step[:, :-1], step[:, 1:])
-        small, large = np.minimum(np.abs(before), np.abs(after)), np.abs(before + after)
-        here = (before * after > 0) & (small > threshold / 3) & (large > threshold)
-        if not here.any():
-            continue
-        # beyond the picture counts as flat: cv2.erode takes the border for infinity, so it is padded
-        pad = ((reach, reach), (0, 0)) if axis == 0 else ((0, 0), (reach, reach))
-        line = np.ones((reach + 1, 1) if axis == 0 else (1, reach + 1), np.uint8)
-        steep = np.pad(large, pad)
-        flattest = []
-        for end in (0, reach):
-            anchor = (0, end) if axis == 0 else (end, 0)
-            least = cv2.erode(steep, line, anchor=anchor)
-            flattest.append(least[reach:-reach] if axis == 0 else least[:, reach:-reach])
-        here &= large > 2 * np.maximum(*flattest)
-        if axis == 0:
-            ramp[1:-1] |= here
-        else:
-            ramp[:, 1:-1] |= here
+        rim = (reach, 0) if axis == 0 else (0, reach)
+        steep = np.zeros([n + 2 * more for n, more in zip(before.shape, rim, strict=True)], np.float32)
+        large = steep[rim[0] : rim[0] + before.shape[0], rim[1] : rim[1] + before.shape[1]]
+        np.abs(np.add(before, after, out=large), out=large)
+        row, column = np.nonzero(large > threshold)  # few, so the rest is asked of them alone
+        one, other = before[row, column], after[row, column]
+        own = (one * other > 0) & (np.minimum(np.abs(one), np.abs(other)) > threshold / 3)
+        row, column = row[own], column[own]
+        flat, next_one = steep.ravel(), steep.shape[1] if axis == 0 else 1
+        at = (row + rim[0]) * steep.shape[1] + column + rim[1]
+        flattest = [np.minimum.reduce([flat.take(at + turn * n) for n in range(reach + 1)]) for turn in (-next_one, next_one)]
+        own = flat.take(at) > 2 * np.maximum(*flattest)
+        ramp[row[own] + (axis == 0), column[own] + (axis == 1)] = True
     return ramp
 
 

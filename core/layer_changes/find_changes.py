@@ -16,7 +16,7 @@ from ..mesh.texture_layout import PaintedTexels, TextureLayout, layout_of_boxes
 from ..pipeline import Diorama, Progress, silent
 from .canvas_to_grid import colour_on_grid, mask_on_grid, texels_on_grid
 from .compare_layer import Difference, difference, on_canvas
-from .new_surfaces import Named, surface_of
+from .new_surfaces import Named, Stacking, surface_of
 from .registration import Placement, place
 from .same_photo import another_photo, check_options, check_photo, is_of_others_pixels
 
@@ -233,7 +233,7 @@ def _take_new(found: _Gathered, theirs: dict[str, FileLayer], unchanged: set[str
         number = was.number if was else 1 + max((each.number for each in added.values()), default=0)
         named = Named(number, layer.name.strip()[:48] or "layer", found.name)
         behind, rank = photo_at is not None and order.index(name) > photo_at, len(order) - order.index(name)
-        surface = surface_of(built, colour, depth, above, rank, behind, not complete, named)
+        surface = surface_of(built, colour, depth, Stacking(above, rank, behind, not complete), named)
         above |= colour_on_grid(built, colour)[1]
         if surface is None:
             found.summary.append(f"{named.name} shows only what the photo shows")

@@ -30,29 +30,29 @@ class Named:
     origin: str  # name of the file
 
 
-def surface_of(
-    built: Diorama,
-    colour: np.ndarray,
-    disparity: np.ndarray | None,
-    above: np.ndarray,
-    order: int,
-    behind: bool,
-    replaces: bool,
-    named: Named,
-) -> AddedSurface | None:
+@dataclass(frozen=True)
+class Stacking:
+    """Where a layer lies among the others of its file."""
+
+    above: np.ndarray  # (h, w) bool on the grid: where layers in front of it lie
+    order: int  # counted from the back
+    behind: bool  # behind the photo
+    replaces: bool  # in the place of what we invented
+
+
+def surface_of(built: Diorama, colour: np.ndarray, disparity: np.ndarray | None, stacking: Stacking, named: Named) -> AddedSurface | None:
     """What a layer adds to a diorama; None where the photo shows all of it.
 
-    `colour` (H, W, 4) and `disparity` (H, W) are on the canvas; `above` (h, w) bool is where layers in front of it lie; `order`
-    counts layers from the back; `behind` says that its file has it behind the photo; `replaces` that it takes the place of what we
-    invented.
+    `colour` (H, W, 4) and `disparity` (H, W) are on the canvas.
     """
+    behind = stacking.behind
     image, first = built.image, built.image.layers[0]
     own_colour, present = colour_on_grid(built, colour)
     top, left, height, width = image.frame
     inside = np.zeros(image.shape, bool)
     inside[top : top + height, left : left + width] = True
     alike = present & inside & first.present & _alike(own_colour, first.colour)
-    seen = present & ~above & inside
+    seen = present & ~stacking.above & inside
     if alike[seen].sum() >= MOSTLY * max(1, seen.sum()):
         shown = _without_specks(alike) if behind else seen
         own, rest, behind = (alike & seen) if not behind else shown, present & inside & ~shown, True
@@ -67,12 +67,14 @@ def surface_of(
     elif behind:
         depth = _depth_behind(built, own, rest)
     else:
-        depth = np.full(image.shape, np.percentile(first.disparity[rest], 99) + image.threshold * (0.5 + APART * order), np.float32)
+        depth = np.full(
+            image.shape, np.percentile(first.disparity[rest], 99) + image.threshold * (0.5 + APART * stacking.order), np.float32
+        )
     if behind:
         depth = kept_behind(depth, first.disparity, image)
     depth = np.maximum(depth, float(first.disparity[first.present].min()) / 4).astype(np.float32)
     depth, own_colour = np.where(rest, depth, 0), np.where(rest[..., None], own_colour, 0)
-    return AddedSurface(named.number, named.name, named.origin, behind, replaces, rest, depth, own_colour)
+    return AddedSurface(named.number, named.name, named.origin, behind, stacking.replaces, rest, depth, own_colour)
 
 
 def _alike(one: np.ndarray, other: np.ndarray) -> np.ndarray:

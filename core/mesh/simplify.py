@@ -44,6 +44,10 @@ SHORT = 0.01
 """Cost of a pixel of an edge's length, beside a whole tolerance of disparity: short edges go first."""
 AT_ONCE = 1 << 14
 """Triangles that are handled together: few enough that their data stay in the processor's cache."""
+MOSTLY = 0.8
+"""Part of those triangles from which on all of them are handled, as choosing costs more."""
+BARRED = 1e30
+"""Cost of what must not be."""
 SHUFFLE = np.uint32(2654435761)
 """Odd, so that it gives each number of 32 bits another one, in no order (multiplicative hashing, Knuth 1973)."""
 
@@ -188,6 +192,16 @@ class _Work:
             chosen = order[: int(np.searchsorted(np.cumsum(removed[order]), most, "right"))]
         self._collapse(chosen, target, cost, turn)
 
+    def _triangles_at(self, wanted: np.ndarray):
+        """Yields, some at a time, the triangles with a wanted vertex: their vertices (3, n), `strict` and `error`."""
+        for begin in range(0, self.count, AT_ONCE):
+            part = slice(begin, begin + AT_ONCE)
+            three, strict, error = self.triangles[:, part].astype(np.intp), self.strict[:, part], self.error[part]
+            own = np.flatnonzero(wanted.take(three).any(axis=0))
+            if len(own) < MOSTLY * len(error):
+                three, strict, error = three.take(own, axis=1), strict.take(own, axis=1), error.take(own)
+            yield three, strict, error
+
     def _halves_from(self, wanted: np.ndarray):
         """Yields, some at a time, the halves of edges that start at wanted vertices: triangle, start, end, the triangle's third vertex."""
         for begin in range(0, self.count, AT_ONCE):
@@ -201,14 +215,18 @@ class _Work:
         """Sets the neighbour that lies best in the surface around, for each vertex within one."""
         wanted = ~self.on_line & (self.tries[: self.vertices] < TRIES)
         best = np.full(self.vertices, np.iinfo(np.int64).max)
-        for triangle, v, u, _ in self._halves_from(wanted):
-            down, right = self.row.take(u) - self.row.take(v), self.column.take(u) - self.column.take(v)
-            step = self.disparity.take(u) - self.disparity.take(v)
-            off = np.abs(step - self.slope_down.take(v) * down - self.slope_right.take(v) * right) * self.strict[0].take(triangle)
-            off += SHORT * (np.abs(down) + np.abs(right))
-            np.copyto(off, np.float32(1e30), where=u == self.avoid.take(v))
-            np.minimum.at(best, v, off.view(np.int32).astype(np.int64) << 32 | u)  # floats above 0 are in order as their bits
-        found = np.flatnonzero(best < np.iinfo(np.int64).max)
+        for three, strict, _ in self._triangles_at(wanted):
+            row, column, disparity = (each.take(three) for each in (self.row, self.column, self.disparity))
+            for turn in range(3):
+                v, u = three[turn], three[turn - 2]
+                down, right = row[turn - 2] - row[turn], column[turn - 2] - column[turn]
+                off = disparity[turn - 2] - disparity[turn]
+                off -= self.slope_down.take(v) * down
+                off -= self.slope_right.take(v) * right
+                off = np.abs(off) * strict[0] + SHORT * (np.abs(down) + np.abs(right))
+                np.copyto(off, np.float32(BARRED), where=u == self.avoid.take(v))
+                np.minimum.at(best, v, off.view(np.int32).astype(np.int64) << 32 | u)  # floats above 0 are in order as their bits
+        found = np.flatnonzero(wanted & (best < np.iinfo(np.int64).max))
         target[found] = best.take(found) & 0xFFFFFFFF
 
     def _aim_along(self, target: np.ndarray, tolerance: float, turn: int) -> tuple[np.ndarray, np.ndarray]:
@@ -235,11 +253,15 @@ class _Work:
         """(V,) float32: the error where a vertex collapses into its target, in tolerances, infinite where that cannot be."""
         aimed = target >= 0
         cost = np.where(aimed, np.float32(0), np.float32(np.inf))
-        for triangle, v, x, y in self._halves_from(aimed):
-            u = target.take(v)
-            stays = np.flatnonzero((u != x) & (u != y))
-            v, u, x, y = (each.take(stays) for each in (v, u, x, y))
-            np.maximum.at(cost, v, self._off(v, u, x, y, triangle.take(stays)))
+        onto = np.where(aimed, target, np.arange(self.vertices, dtype=np.int32))
+        for three, strict, error in self._triangles_at(aimed):
+            points = np.stack([each.take(three) for each in (self.row, self.column, self.disparity)], axis=1)
+            for turn in range(3):
+                v, x, y = three[turn], three[turn - 2], three[turn - 1]
+                u = onto.take(v)
+                off = self._off(points[turn], u, points[turn - 2], points[turn - 1], strict, error)
+                off *= (u != x) & (u != y)  # else the triangle goes with the vertex
+                np.maximum.at(cost, v, off)
         return cost
 
     def _triangles_removed(self, target: np.ndarray) -> np.ndarray:
@@ -250,25 +272,27 @@ class _Work:
             gone.append(self.item.take(v[(u == x) | (u == y)]))
         return np.bincount(np.concatenate(gone), minlength=len(self.tries))
 
-    def _off(self, v, u, x, y, triangle) -> np.ndarray:
-        """(n,) float32: distance of the triangles (v, x, y), in tolerances, if v became u."""
+    def _off(self, v, u, x, y, strict, error) -> np.ndarray:
+        """(n,) float32: distance of triangles with corners at v, x, y, (3, n) each, in tolerances, if v were at the vertices u.
+
+        `strict` (2, n) and `error` (n,) are those of the triangles.
+        """
         row, column, d = self.row.take(u), self.column.take(u), self.disparity.take(u)
-        xr, xc, xd = self.row.take(x) - row, self.column.take(x) - column, self.disparity.take(x) - d
-        yr, yc, yd = self.row.take(y) - row, self.column.take(y) - column, self.disparity.take(y) - d
-        vr, vc, vd = self.row.take(v) - row, self.column.take(v) - column, self.disparity.take(v) - d
+        xr, xc, xd = x[0] - row, x[1] - column, x[2] - d
+        yr, yc, yd = y[0] - row, y[1] - column, y[2] - d
+        vr, vc, vd = v[0] - row, v[1] - column, v[2] - d
         area = xr * yc - xc * yr
         to_x, to_y, across = xr * xr + xc * xc, yr * yr + yc * yc, (xr - yr) ** 2 + (xc - yc) ** 2  # lengths, squared
         sliver = area * area <= ALTITUDE**2 * np.maximum(np.maximum(to_x, to_y), across)
         sliver |= area <= 0
         np.copyto(area, np.float32(1), where=sliver)
         on_plane = ((vr * yc - vc * yr) * xd + (xr * vc - xc * vr) * yd) / area
-        off = np.abs(vd - on_plane) * self.strict[0].take(triangle) + self.error.take(triangle)
+        off = np.abs(vd - on_plane) * strict[0] + error
         # of a triangle the texture shifts most on an edge, see TEXTURE_SHIFT
         shift = np.maximum(np.maximum(_shift(to_x, d, xd), _shift(to_y, d, yd)), _shift(across, d + xd, yd - xd))
-        shift = np.sqrt(shift) * self.strict[1].take(triangle)
-        off = np.maximum(off, shift)
-        np.copyto(off, np.float32(np.inf), where=sliver | (shift > MOST_SHIFT))
-        return off
+        shift = np.sqrt(shift) * strict[1]
+        sliver |= shift > MOST_SHIFT
+        return np.maximum(np.maximum(off, shift), sliver * np.float32(BARRED))
 
     def _note_failures(self, tried: np.ndarray, corners: np.ndarray, target: np.ndarray, failed: np.ndarray) -> None:
         tried, corners = tried[failed[tried]], self.vertices + corners[failed[self.vertices + corners]]
@@ -335,16 +359,16 @@ def _shift(length: np.ndarray, d: np.ndarray, step: np.ndarray) -> np.ndarray:
 
 
 def _edges_between(sheet: Sheet) -> np.ndarray:
-    """(n, 2) int32: the edges that have not one triangle of the same label on each side."""
-    start, end = sheet.triangles.ravel(), sheet.triangles[:, [1, 2, 0]].ravel()
-    key = np.minimum(start, end).astype(np.int64) * sheet.points.shape[1] + np.maximum(start, end)
-    order = np.argsort(key, kind="stable")  # or equal ones stand as that NumPy likes
-    first = np.flatnonzero(np.diff(key[order], prepend=-1))
-    count = np.diff(first, append=len(key))
-    label = sheet.label[order // 3]
-    inner = (count == 2) & (label[first] == label[np.minimum(first + 1, len(key) - 1)])
-    alone = order[first[~inner]]
-    return np.stack([start[alone], end[alone]], axis=1)
+    """(n, 2) int64: the edges that have not one triangle of the same label on each side."""
+    count, labels = sheet.points.shape[1], int(sheet.label.max()) + 1
+    start, end = sheet.triangles.ravel().astype(np.int64), sheet.triangles[:, [1, 2, 0]].ravel()
+    # edge and label as one number, since sorting numbers takes a quarter of sorting their order
+    key = np.sort((np.minimum(start, end) * count + np.maximum(start, end)) * labels + np.repeat(sheet.label, 3))
+    edge = key // labels
+    first = np.flatnonzero(np.diff(edge, prepend=-1))
+    sides = np.diff(first, append=len(edge))
+    inner = (sides == 2) & (key[first] == key[np.minimum(first + 1, len(key) - 1)])
+    return np.stack(np.divmod(edge[first[~inner]], count), axis=1)
 
 
 def _slopes(sheet: Sheet) -> np.ndarray:

@@ -8,6 +8,8 @@ import os
 import stat
 import struct
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -23,19 +25,37 @@ MAX_FILE_BYTES = 2_000_000_000
 
 def read_file(path: Path, kind: str = "photo") -> bytes:
     """The file's bytes; raises DioramaError where it cannot be read or is empty."""
+    with _reading(path, kind):
+        data = read_regular(path, MAX_FILE_BYTES)
+    if data is None:
+        raise DioramaError(f"{path} has more than 2 GB; export the {kind} smaller.")
+    if not data:
+        raise _empty(path, kind)
+    return data
+
+
+def check_file(path: Path, kind: str) -> None:
+    """Raises DioramaError where a file cannot be read or is empty; it may be of any size, since only its first byte is read."""
+    with _reading(path, kind), _open_regular(path) as file:
+        if not file.read(1):
+            raise _empty(path, kind)
+
+
+@contextmanager
+def _reading(path: Path, kind: str) -> Iterator[None]:
+    """What the system says of a file that cannot be read becomes a sentence."""
     try:
         if path.is_dir():
             raise DioramaError(f"{path} is a folder; name the {kind} inside it.")
         if path.exists() and not path.is_file():  # a pipe or device would be read for ever
             raise DioramaError(f"{path} is no file but a device or pipe; name the {kind}'s file.")
-        data = read_regular(path, MAX_FILE_BYTES)
+        yield
     except OSError as error:
         raise DioramaError(f"{path} cannot be read ({error.strerror or error}); check the name and its permissions.") from None
-    if data is None:
-        raise DioramaError(f"{path} has more than 2 GB; export the {kind} smaller.")
-    if not data:
-        raise DioramaError(f"{path} is empty (0 bytes); copy or export the {kind} again.")
-    return data
+
+
+def _empty(path: Path, kind: str) -> DioramaError:
+    return DioramaError(f"{path} is empty (0 bytes); copy or export the {kind} again.")
 
 
 def read_regular(path: Path, most: int) -> bytes | None:
@@ -43,16 +63,21 @@ def read_regular(path: Path, most: int) -> bytes | None:
 
     Raises OSError, also for a pipe or device, which could be endless; it never blocks.
     """
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    with io.FileIO(handle) as file:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "it is no file but a device, pipe or folder", str(path))
+    with _open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
         pieces, have = [], 0
-        while have <= most and (piece := file.read(max(1 << 16, min(status.st_size, most) + 1 - have))):
+        while have <= most and (piece := file.read(max(1 << 16, min(size, most) + 1 - have))):
             pieces.append(piece)
             have += len(piece)
     return b"".join(pieces) if have <= most else None
+
+
+def _open_regular(path: Path) -> io.FileIO:
+    file = io.FileIO(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)))
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is no file but a device, pipe or folder", str(path))
+    return file
 
 
 def size_by_header(path: Path) -> tuple[int, int] | None:

@@ -11,7 +11,6 @@ from pathlib import Path
 import bpy
 from bpy_extras.io_utils import ImportHelper
 
-from ...core.depth.depth_map import questions
 from ...core.depth.find_depth import BESIDE
 from ...core.depth.named_depth import find_named_depth, pair
 from ...core.depth_file.shared_range import SharedRange
@@ -114,7 +113,7 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
                 self.report({"INFO"}, f"The depth of {built.photo.name} is from {built.depth.source}.")
             for why in built.depth.not_used:
                 self.report({"WARNING"}, f"{built.photo.name}: depth was not used, as {why}.")
-            for question in questions(built.depth.unsure, built.depth.sky, built.depth.metric, window=True):
+            for question in built.depth.guess.questions(window=True):
                 self.report({"INFO"}, f"{built.depth.source}: {question}.")
             if built.whole:
                 self.report({"INFO"}, f"Nothing in {built.photo.name} is torn, as its depth shows no silhouette that is sure: "

@@ -14,7 +14,7 @@ import bpy
 from ...core.depth.edit_depth import DepthEdit
 from ...core.errors import DioramaError
 from ...core.mesh.triangulate import LayeredMesh
-from ...core.pipeline import Diorama, build_diorama
+from ...core.pipeline import Diorama, Edits, build_diorama
 from ...core.settings import DepthSettings, SceneSettings, Settings
 from ..nodes.relief_sliders import renew_relief
 from ..on_diorama import OnDiorama
@@ -73,7 +73,7 @@ class Rebuilding(OnDiorama, build_operator.BuildOperator, OwnOptions):
         models = models_folder(context)
         return partial(
             build_diorama, photo, depth, self._settings, kept=build_operator.kept, models=models,
-            edit=edit_on(root), parts=parts_on(root), layer_edits=layer_edits_on(root),
+            edits=Edits(edit_on(root), parts_on(root), layer_edits_on(root)),
         )  # fmt: skip
 
     def finish(self, context, built: Diorama):

@@ -24,54 +24,71 @@ def catcher_group() -> bpy.types.NodeTree:
     group = bpy.data.node_groups.new(GROUP, "ShaderNodeTree")
     group[GROUP_KEY] = VERSION
     _sockets(group)
-    nodes, links = group.nodes, group.links
+    nodes = _Nodes(group)
+    given, result = nodes.add("NodeGroupInput", (-1100, 0)), nodes.add("NodeGroupOutput", (700, 0))
+    turned = nodes.add("ShaderNodeVectorTransform", (-850, -250))
+    turned.vector_type, turned.convert_from, turned.convert_to = "NORMAL", "OBJECT", "WORLD"
+    nodes.link(given.outputs["Ground Normal"], turned.inputs[0])
+    normal = turned.outputs[0]
+    polished = _ground(nodes, given, normal)
+    flat = _likeness_to_ground(nodes, normal)
+    caught = nodes.add("ShaderNodeMath", (-100, -300), operation="MULTIPLY")
+    nodes.link(flat, caught.inputs[0])
+    nodes.link(given.outputs["Strength"], caught.inputs[1])
+    mix = nodes.add("ShaderNodeMixShader", (400, 0))
+    nodes.link(caught.outputs[0], mix.inputs[0])
+    nodes.link(given.outputs["Shader"], mix.inputs[1])
+    nodes.link(polished, mix.inputs[2])
+    nodes.link(mix.outputs[0], result.inputs["Shader"])
+    return group
 
-    def node(kind: str, place: tuple[int, int], **settings):
-        made = nodes.new(kind)
+
+class _Nodes:
+    """Adds nodes and links to a tree."""
+
+    def __init__(self, tree: bpy.types.NodeTree):
+        self.tree, self.link = tree, tree.links.new
+
+    def add(self, kind: str, place: tuple[int, int], **settings) -> bpy.types.Node:
+        made = self.tree.nodes.new(kind)
         made.location = place
         for name, value in settings.items():
             setattr(made, name, value)
         return made
 
-    given, result = node("NodeGroupInput", (-1100, 0)), node("NodeGroupOutput", (700, 0))
-    turned = node("ShaderNodeVectorTransform", (-850, -250))
-    turned.vector_type, turned.convert_from, turned.convert_to = "NORMAL", "OBJECT", "WORLD"
-    links.new(given.outputs["Ground Normal"], turned.inputs[0])
-    normal = turned.outputs[0]
-    evened = node("ShaderNodeVectorMath", (-600, 100), operation="DIVIDE")
-    links.new(given.outputs["Color"], evened.inputs[0])
-    links.new(given.outputs["Light"], evened.inputs[1])
-    lit = node("ShaderNodeBsdfDiffuse", (-350, 100))
-    links.new(evened.outputs[0], lit.inputs["Color"])
-    links.new(normal, lit.inputs["Normal"])
-    mirror = node("ShaderNodeBsdfGlossy", (-350, -100))
-    links.new(given.outputs["Roughness"], mirror.inputs["Roughness"])
-    links.new(normal, mirror.inputs["Normal"])
-    fresnel, share = node("ShaderNodeFresnel", (-600, -100)), node("ShaderNodeMath", (-350, -300), operation="MULTIPLY")
-    links.new(normal, fresnel.inputs["Normal"])
-    links.new(fresnel.outputs[0], share.inputs[0])
-    links.new(given.outputs["Reflection"], share.inputs[1])
-    polished = node("ShaderNodeMixShader", (-100, 50))
-    links.new(share.outputs[0], polished.inputs[0])
-    links.new(lit.outputs[0], polished.inputs[1])
-    links.new(mirror.outputs[0], polished.inputs[2])
-    # only what lies as the ground does: light comes to a wall in another way
-    shape = node("ShaderNodeNewGeometry", (-850, -550))
-    facing = node("ShaderNodeVectorMath", (-600, -500), operation="DOT_PRODUCT")
-    links.new(shape.outputs["True Normal"], facing.inputs[0])
-    links.new(normal, facing.inputs[1])
-    flat = node("ShaderNodeMapRange", (-350, -500), interpolation_type="SMOOTHSTEP", clamp=True)
+
+def _ground(nodes: _Nodes, given: bpy.types.Node, normal: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
+    """The shader of the ground that takes light, and reflects as much as it should."""
+    evened = nodes.add("ShaderNodeVectorMath", (-600, 100), operation="DIVIDE")
+    nodes.link(given.outputs["Color"], evened.inputs[0])
+    nodes.link(given.outputs["Light"], evened.inputs[1])
+    lit = nodes.add("ShaderNodeBsdfDiffuse", (-350, 100))
+    nodes.link(evened.outputs[0], lit.inputs["Color"])
+    nodes.link(normal, lit.inputs["Normal"])
+    mirror = nodes.add("ShaderNodeBsdfGlossy", (-350, -100))
+    nodes.link(given.outputs["Roughness"], mirror.inputs["Roughness"])
+    nodes.link(normal, mirror.inputs["Normal"])
+    fresnel, share = nodes.add("ShaderNodeFresnel", (-600, -100)), nodes.add("ShaderNodeMath", (-350, -300), operation="MULTIPLY")
+    nodes.link(normal, fresnel.inputs["Normal"])
+    nodes.link(fresnel.outputs[0], share.inputs[0])
+    nodes.link(given.outputs["Reflection"], share.inputs[1])
+    polished = nodes.add("ShaderNodeMixShader", (-100, 50))
+    nodes.link(share.outputs[0], polished.inputs[0])
+    nodes.link(lit.outputs[0], polished.inputs[1])
+    nodes.link(mirror.outputs[0], polished.inputs[2])
+    return polished.outputs[0]
+
+
+def _likeness_to_ground(nodes: _Nodes, normal: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
+    """1 where a surface lies as the ground does, and only there catches: light comes to a wall in another way."""
+    shape = nodes.add("ShaderNodeNewGeometry", (-850, -550))
+    facing = nodes.add("ShaderNodeVectorMath", (-600, -500), operation="DOT_PRODUCT")
+    nodes.link(shape.outputs["True Normal"], facing.inputs[0])
+    nodes.link(normal, facing.inputs[1])
+    flat = nodes.add("ShaderNodeMapRange", (-350, -500), interpolation_type="SMOOTHSTEP", clamp=True)
     flat.inputs["From Min"].default_value, flat.inputs["From Max"].default_value = FACING
-    links.new(facing.outputs["Value"], flat.inputs["Value"])
-    caught = node("ShaderNodeMath", (-100, -300), operation="MULTIPLY")
-    links.new(flat.outputs[0], caught.inputs[0])
-    links.new(given.outputs["Strength"], caught.inputs[1])
-    mix = node("ShaderNodeMixShader", (400, 0))
-    links.new(caught.outputs[0], mix.inputs[0])
-    links.new(given.outputs["Shader"], mix.inputs[1])
-    links.new(polished.outputs[0], mix.inputs[2])
-    links.new(mix.outputs[0], result.inputs["Shader"])
-    return group
+    nodes.link(facing.outputs["Value"], flat.inputs["Value"])
+    return flat.outputs[0]
 
 
 def _sockets(group: bpy.types.NodeTree) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import bpy
 
 from ...core.scene.relief import FARTHEST, KNEE, MIN_RANGE, ORDER
@@ -156,6 +158,34 @@ class _Steps:
         return node.outputs["Attribute"]
 
 
+class _Range(NamedTuple):
+    """Disparity in the new range of distances: measured * scale + shift, `least` at least."""
+
+    scale: bpy.types.NodeSocket
+    shift: bpy.types.NodeSocket
+    least: bpy.types.NodeSocket
+
+
+class _Bend(NamedTuple):
+    """Where the relief is flattened: what lies beyond the wall bends onto it, as log(1 + exp(-|x|)) does."""
+
+    wall: bpy.types.NodeSocket  # disparity; 0 where it is off
+    is_on: bpy.types.NodeSocket
+    exponential: bpy.types.NodeSocket  # exp(-|x|), x the way from the wall in widths of the bend
+    disparity: bpy.types.NodeSocket  # bent
+
+
+class _Relief(NamedTuple):
+    """Disparity with the relief about the focus distance."""
+
+    amount: bpy.types.NodeSocket
+    focus: bpy.types.NodeSocket  # measured disparity of the focus
+    pivot: bpy.types.NodeSocket  # the same in the new range
+    straight: bpy.types.NodeSocket  # planes stay planes
+    beyond: bpy.types.NodeSocket  # beyond the focus, stretched with the relief
+    disparity: bpy.types.NodeSocket  # the greater of both
+
+
 def _make_nodes(group: bpy.types.NodeTree) -> None:
     steps = _Steps(group)
 
@@ -163,52 +193,77 @@ def _make_nodes(group: bpy.types.NodeTree) -> None:
     ray, disparity = steps.attribute(RAY, "FLOAT_VECTOR"), steps.attribute(DISPARITY, "FLOAT")
 
     given = steps.open("2  Near and far: planes stay planes")
-    scale, shift, least = _spread(steps, given)
-    measured = steps.math("disparity * scale + shift", "MULTIPLY_ADD", disparity, scale, shift)
-    measured = steps.math("never behind the camera", "MAXIMUM", measured, least)
+    spread = _spread(steps, given)
+    measured = steps.math("disparity * scale + shift", "MULTIPLY_ADD", disparity, spread.scale, spread.shift)
+    measured = steps.math("never behind the camera", "MAXIMUM", measured, spread.least)
 
+    bend = _flatten_beyond(steps, measured, spread)
+    relief = _relief_about_focus(steps, bend, spread)
+    slope, formed = _keep_order(steps, disparity, relief, spread)
+    mover = _back_onto_ray(steps, ray, disparity, formed)
+
+    steps.open("7  Normals of its own turn with the surface")
+    gradient = _slope_of_all(steps, measured, bend, relief, slope, spread.scale)
+    gradient = steps.math("of what was", "MULTIPLY", gradient, disparity)
+    lean = steps.math("how much it leans", "DIVIDE", formed, gradient)
+    result = _turn_normals(steps, mover, ray, lean)
+    end = steps.node("NodeGroupOutput")
+    steps.give(end.inputs["Geometry"], result)
+    steps.tidy()
+
+
+def _flatten_beyond(steps: _Steps, measured, spread: _Range) -> _Bend:
     given = steps.open("3  Flatten beyond a distance, with a soft bend")
     wall = steps.math("its disparity", "DIVIDE", 1.0, given["Flatten Beyond"])
-    wall = steps.math("in the new range", "MULTIPLY_ADD", wall, scale, shift)
+    wall = steps.math("in the new range", "MULTIPLY_ADD", wall, spread.scale, spread.shift)
     wall = steps.math("or none", "MAXIMUM", wall, 0.0)
     is_on = steps.math("is on", "GREATER_THAN", given["Flatten Beyond"], 0.0)
     wall = steps.math("off at 0", "MULTIPLY", wall, is_on)
-    bend = steps.math("width of the bend", "MULTIPLY", wall, KNEE)
+    width = steps.math("width of the bend", "MULTIPLY", wall, KNEE)
     away = steps.math("from the bend", "SUBTRACT", measured, wall)
     away = steps.math("either side", "ABSOLUTE", away)
-    away = steps.math("in widths", "DIVIDE", away, bend)
+    away = steps.math("in widths", "DIVIDE", away, width)
     away = steps.math("turned round", "MULTIPLY", away, -1.0)
-    bent_e = steps.math("e to that", "EXPONENT", away)
-    away = steps.math("plus 1", "ADD", bent_e, 1.0)
+    exponential = steps.math("e to that", "EXPONENT", away)
+    away = steps.math("plus 1", "ADD", exponential, 1.0)
     away = steps.math("its logarithm", "LOGARITHM", away, 2.718281828459045)
     flat = steps.math("nearer than the card", "MAXIMUM", measured, wall)
-    flat = steps.math("bent", "MULTIPLY_ADD", away, bend, flat)
+    return _Bend(wall, is_on, exponential, steps.math("bent", "MULTIPLY_ADD", away, width, flat))
 
+
+def _relief_about_focus(steps: _Steps, bend: _Bend, spread: _Range) -> _Relief:
     given = steps.open("4  Relief about the focus distance")
     amount = steps.math("relief", "MAXIMUM", given["Relief"], 0.0)
     focus_disparity = steps.math("disparity of the focus", "DIVIDE", 1.0, given["Focus Distance"])
-    pivot = steps.math("in the new range", "MULTIPLY_ADD", focus_disparity, scale, shift)
-    pivot = steps.math("never behind the camera", "MAXIMUM", pivot, least)
+    pivot = steps.math("in the new range", "MULTIPLY_ADD", focus_disparity, spread.scale, spread.shift)
+    pivot = steps.math("never behind the camera", "MAXIMUM", pivot, spread.least)
     rest = steps.math("1 - relief", "SUBTRACT", 1.0, amount)
     rest = steps.math("of the focus", "MULTIPLY", rest, pivot)
-    straight = steps.math("planes stay planes", "MULTIPLY_ADD", flat, amount, rest)
+    straight = steps.math("planes stay planes", "MULTIPLY_ADD", bend.disparity, amount, rest)
     focus = steps.math("focus distance", "DIVIDE", 1.0, pivot)
-    beyond = steps.math("distance", "DIVIDE", 1.0, flat)
+    beyond = steps.math("distance", "DIVIDE", 1.0, bend.disparity)
     beyond = steps.math("beyond the focus", "SUBTRACT", beyond, focus)
     beyond = steps.math("not before it", "MAXIMUM", beyond, 0.0)
     beyond = steps.math("grows with relief", "MULTIPLY_ADD", beyond, amount, focus)
     beyond = steps.math("as disparity", "DIVIDE", 1.0, beyond)
     formed = steps.math("above 1 nothing passes infinity", "MAXIMUM", straight, beyond)
+    return _Relief(amount, focus_disparity, pivot, straight, beyond, formed)
 
+
+def _keep_order(steps: _Steps, disparity, relief: _Relief, spread: _Range) -> tuple:
+    """The slope of what keeps the order, and the disparity with a little of it."""
     steps.open("5  Keep the order: what lies behind stays behind")
-    slope = steps.math("as measured, scaled", "DIVIDE", pivot, focus_disparity)
-    slope = steps.math("or the new range", "MAXIMUM", slope, scale)
-    deep = steps.math("from the focus", "SUBTRACT", disparity, focus_disparity)
-    deep = steps.math("full relief", "MULTIPLY_ADD", deep, slope, pivot)
-    deep = steps.math("never behind the camera", "MAXIMUM", deep, least)
-    formed = steps.math("almost all", "MULTIPLY", formed, 1.0 - ORDER)
-    formed = steps.math("and a little of that", "MULTIPLY_ADD", deep, ORDER, formed)
+    slope = steps.math("as measured, scaled", "DIVIDE", relief.pivot, relief.focus)
+    slope = steps.math("or the new range", "MAXIMUM", slope, spread.scale)
+    deep = steps.math("from the focus", "SUBTRACT", disparity, relief.focus)
+    deep = steps.math("full relief", "MULTIPLY_ADD", deep, slope, relief.pivot)
+    deep = steps.math("never behind the camera", "MAXIMUM", deep, spread.least)
+    formed = steps.math("almost all", "MULTIPLY", relief.disparity, 1.0 - ORDER)
+    return slope, steps.math("and a little of that", "MULTIPLY_ADD", deep, ORDER, formed)
 
+
+def _back_onto_ray(steps: _Steps, ray, disparity, formed) -> bpy.types.NodeSocket:
+    """The geometry whose points have moved along their rays."""
     given = steps.open("6  Back onto the ray; what is moved by hand stays")
     place = steps.node("GeometryNodeInputPosition").outputs["Position"]
     was = steps.scaled("place measured", ray, steps.math("depth measured", "DIVIDE", 1.0, disparity))
@@ -218,24 +273,30 @@ def _make_nodes(group: bpy.types.NodeTree) -> None:
     mover = steps.node("GeometryNodeSetPosition")
     steps.give(mover.inputs["Geometry"], given["Geometry"])
     steps.give(mover.inputs["Position"], place)
+    return mover.outputs["Geometry"]
 
-    steps.open("7  Normals of its own turn with the surface")
-    near_e = steps.math("off at 0", "MULTIPLY", bent_e, is_on)
+
+def _slope_of_all(steps: _Steps, measured, bend: _Bend, relief: _Relief, slope, scale) -> bpy.types.NodeSocket:
+    """By how much the final disparity grows with the measured one."""
+    near_e = steps.math("off at 0", "MULTIPLY", bend.exponential, bend.is_on)
     share = steps.math("plus 1", "ADD", near_e, 1.0)
     before = steps.math("before the bend", "DIVIDE", 1.0, share)
     behind = steps.math("behind it", "DIVIDE", near_e, share)
-    is_before = steps.math("which", "GREATER_THAN", measured, wall)
+    is_before = steps.math("which", "GREATER_THAN", measured, bend.wall)
     bent_slope = steps.mixed("slope of the bend", is_before, behind, before)
-    ratio = steps.math("stretched / flat", "DIVIDE", beyond, flat)
+    ratio = steps.math("stretched / flat", "DIVIDE", relief.beyond, bend.disparity)
     ratio = steps.math("squared", "MULTIPLY", ratio, ratio)
-    ratio = steps.mixed("where it is stretched", steps.math("which", "GREATER_THAN", beyond, straight), 1.0, ratio)
-    gradient = steps.math("times relief", "MULTIPLY", ratio, amount)
+    is_stretched = steps.math("which", "GREATER_THAN", relief.beyond, relief.straight)
+    ratio = steps.mixed("where it is stretched", is_stretched, 1.0, ratio)
+    gradient = steps.math("times relief", "MULTIPLY", ratio, relief.amount)
     gradient = steps.math("times bend", "MULTIPLY", gradient, bent_slope)
     gradient = steps.math("times range", "MULTIPLY", gradient, scale)
     gradient = steps.math("almost all", "MULTIPLY", gradient, 1.0 - ORDER)
-    gradient = steps.math("and the order's", "MULTIPLY_ADD", slope, ORDER, gradient)
-    gradient = steps.math("of what was", "MULTIPLY", gradient, disparity)
-    lean = steps.math("how much it leans", "DIVIDE", formed, gradient)
+    return steps.math("and the order's", "MULTIPLY_ADD", slope, ORDER, gradient)
+
+
+def _turn_normals(steps: _Steps, geometry, ray, lean) -> bpy.types.NodeSocket:
+    """The geometry with its own normals turned, where it has any."""
     lean = steps.math("against before", "SUBTRACT", 1.0, lean)
     normal = steps.node("GeometryNodeInputNamedAttribute", data_type="FLOAT_VECTOR")
     normal.inputs["Name"].default_value = NORMAL
@@ -247,24 +308,22 @@ def _make_nodes(group: bpy.types.NodeTree) -> None:
     turned = steps.both("of length 1", "NORMALIZE", turned, (0.0, 0.0, 0.0))
     keeper = steps.node("GeometryNodeStoreNamedAttribute", data_type="FLOAT_VECTOR", domain="POINT")
     keeper.inputs["Name"].default_value = NORMAL
-    steps.give(keeper.inputs["Geometry"], mover.outputs["Geometry"])
+    steps.give(keeper.inputs["Geometry"], geometry)
     steps.give(keeper.inputs["Value"], turned)
     counter = steps.node("GeometryNodeAttributeStatistic", "has it any", domain="POINT", data_type="FLOAT")
-    steps.give(counter.inputs["Geometry"], mover.outputs["Geometry"])
+    steps.give(counter.inputs["Geometry"], geometry)
     attribute = [socket for socket in counter.inputs if socket.name == "Attribute" and socket.enabled][0]
     steps.give(attribute, normal.outputs["Exists"])
     largest = [socket for socket in counter.outputs if socket.name == "Max" and socket.enabled][0]
     chooser = steps.node("GeometryNodeSwitch", "only then", input_type="GEOMETRY")
     steps.give(chooser.inputs["Switch"], largest)
-    steps.give(chooser.inputs["False"], mover.outputs["Geometry"])
+    steps.give(chooser.inputs["False"], geometry)
     steps.give(chooser.inputs["True"], keeper.outputs["Geometry"])
-    result = steps.node("NodeGroupOutput")
-    steps.give(result.inputs["Geometry"], chooser.outputs["Output"])
-    steps.tidy()
+    return chooser.outputs["Output"]
 
 
-def _spread(steps: _Steps, given) -> tuple:
-    """Factor, summand and least disparity, as core.relief.spread."""
+def _spread(steps: _Steps, given) -> _Range:
+    """As `range_mapping` of core/scene/relief.py."""
     ends = []
     for which in ("Measured ", ""):
         near, far = (given[f"{which}{end}" if which else f"{end} Distance"] for end in ("Near", "Far"))
@@ -278,4 +337,4 @@ def _spread(steps: _Steps, given) -> tuple:
     scale = steps.math("scale", "DIVIDE", scale, steps.math("measured range", "SUBTRACT", near_was, far_was))
     shift = steps.math("far * scale", "MULTIPLY", far_was, scale)
     shift = steps.math("shift", "SUBTRACT", far, shift)
-    return scale, shift, steps.math("farthest of all", "DIVIDE", far, FARTHEST)
+    return _Range(scale, shift, steps.math("farthest of all", "DIVIDE", far, FARTHEST))

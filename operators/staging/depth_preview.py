@@ -12,7 +12,7 @@ import bpy
 import bpy.utils.previews
 import numpy as np
 
-from ...core.depth.depth_map import questions
+from ...core.depth.depth_map import Guess
 from ...core.depth_thumbnail import DepthThumbnail, depth_thumbnail
 from ...core.errors import DioramaError
 from ...core.settings import Settings
@@ -33,9 +33,7 @@ class Shown:
 
     icon: int = 0
     description: str = ""
-    unsure: bool = False
-    sky: str = ""
-    metric: bool = False
+    guess: Guess = Guess()
     result: DepthThumbnail | DioramaError | Exception | None = None  # of the thread
     ready: bool = False
 
@@ -56,7 +54,7 @@ def draw_depth_preview(layout, photo: str, depth: str, settings: Callable[[], Se
         row = layout.row(align=True)
         row.label(text="Near is red, far is blue")
     column = layout.column(align=True)
-    lines = textwrap.wrap("; ".join([shown.description, *questions(shown.unsure, shown.sky, shown.metric, window=True)]), LETTERS)
+    lines = textwrap.wrap("; ".join([shown.description, *shown.guess.questions(window=True)]), LETTERS)
     for line in lines:
         column.label(text=line)
     return len(lines) + (int(SCALE) + 1 if shown.icon else 0)
@@ -94,7 +92,7 @@ def _publish(key: tuple) -> float | None:
     result, shown.result = shown.result, None
     if isinstance(result, DepthThumbnail):
         shown.icon, shown.description = _as_icon(str(key), result.pixels), result.description
-        shown.unsure, shown.sky, shown.metric = result.unsure, result.sky, result.metric
+        shown.guess = result.guess
     elif isinstance(result, DioramaError):
         shown.description = result.in_window
     for window in bpy.context.window_manager.windows:

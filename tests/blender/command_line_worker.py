@@ -48,8 +48,11 @@ def failing_at(stage: str, nth: int, kind: str):
 
 def run(arguments: list[str], cwd: str, broken: str = "", online: bool = True, **failing) -> dict:
     """`main` as the console script calls it; `broken` names a function of the package that is to fail."""
+    import recalled
+
     from photo_diorama.ui.cli.command_line import main
 
+    recalled.recall(setattr)
     os.chdir(cwd)
     patch = mock.patch(broken, side_effect=RuntimeError("broken for a test")) if broken else mock.MagicMock()
     patch = failing_at(**failing) if failing else patch

@@ -29,6 +29,14 @@ def blender(extension):
     return extension
 
 
+@pytest.fixture(autouse=True)
+def recall(monkeypatch):
+    """The slow stages of the pipeline are computed once for all tests that build of the same."""
+    import recalled
+
+    recalled.recall(monkeypatch.setattr)
+
+
 @pytest.fixture
 def street(tmp_path):
     """A photo of two planes and its depth."""

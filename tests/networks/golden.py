@@ -7,6 +7,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+BLOCK = 1 << 16
+"""Numbers made at once: large networks have hundreds of millions, which should stay in the processor's cache."""
+FACTOR = np.uint32(2654435761)
+
 
 def fill(shapes: dict[str, list[int]]) -> dict[str, torch.Tensor]:
     """A state dict of these keys and shapes, float32, each value a function of its key and place alone."""
@@ -14,22 +18,20 @@ def fill(shapes: dict[str, list[int]]) -> dict[str, torch.Tensor]:
     for key, shape in shapes.items():
         count = int(np.prod(shape)) if shape else 1
         last = key.rsplit(".", 1)[-1]
-        noise = (np.arange(count, dtype=np.uint64) * 2654435761 + zlib.crc32(key.encode())) % 2**32
-        w = noise.astype(np.float64) / 2**32 - 0.5
         if last == "num_batches_tracked":
             state[key] = torch.tensor(0)
             continue
         if ".mask_conv." in key:
-            values = np.ones(count)
+            middle, spread = 1.0, 0.0
         elif last == "running_var":
-            values = 1 + 0.5 * w
+            middle, spread = 1.0, 0.5
         elif last in ("running_mean", "bias"):
-            values = 0.1 * w
+            middle, spread = 0.0, 0.1
         elif len(shape) <= 1:
-            values = 1 + 0.2 * w
+            middle, spread = 1.0, 0.2
         else:
-            values = w * np.sqrt(24 / (count / shape[0]))
-        state[key] = torch.from_numpy(values.reshape(shape).astype(np.float32))
+            middle, spread = 0.0, float(np.sqrt(24 / (count / shape[0])))
+        state[key] = torch.from_numpy(_noise(key, count, middle, spread).reshape(shape))
     for key in [key for key in shapes if key.endswith(".weight_u")]:
         layer = key.removesuffix("weight_u")
         weight = state[layer + "weight_orig"].double()
@@ -40,6 +42,17 @@ def fill(shapes: dict[str, list[int]]) -> dict[str, torch.Tensor]:
         v = matrix.T @ u
         state[key], state[layer + "weight_v"] = u.float(), (v / v.norm()).float()
     return state
+
+
+def _noise(key: str, count: int, middle: float, spread: float) -> np.ndarray:
+    """(count,) float32 round `middle`, at most half of `spread` away, by the key and each number's place."""
+    values = np.empty(count, np.float32)
+    places = np.arange(min(BLOCK, count), dtype=np.uint32) * FACTOR + np.uint32(zlib.crc32(key.encode()))
+    for start in range(0, count, BLOCK):
+        block = values[start : start + BLOCK]
+        exact = places[: len(block)] + np.uint32(start * int(FACTOR) % 2**32)  # all of it modulo 2^32
+        block[:] = (exact / 2.0**32 - 0.5) * spread + middle
+    return values
 
 
 def read(shared: Path, name: str) -> tuple[dict[str, torch.Tensor], dict[str, np.ndarray]]:

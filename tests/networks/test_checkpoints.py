@@ -172,12 +172,18 @@ def test_renaming_takes_the_longest_prefix_and_keeps_the_rest():
     assert sorted(renamed) == ["A.d", "B.c", "z"]
 
 
-def test_the_edge_network_is_read_without_pytorchs_compiler():
-    """Importing that takes longer than all the work of the network; making spectral normalisation in earnest would do it."""
+def test_what_is_imported_late():
+    """Neither timm, before a backbone of its is made, nor, for the edge network, PyTorch's compiler.
+
+    Importing that takes longer than all the work of the network; making spectral normalisation in earnest would do it.
+    """
     code = (
         "import sys; sys.path.insert(0, 'tests'); import conftest; "
         "from photo_diorama.core.networks.inpaint.inpaint_edge import load_inpaint_edge\n"
         "from photo_diorama.core.settings import HIDDEN_EDGES\n"
-        "assert load_inpaint_edge(HIDDEN_EDGES.with_suffix('.safetensors')).form == 'folded' and 'torch._dynamo' not in sys.modules"
+        "assert load_inpaint_edge(HIDDEN_EDGES.with_suffix('.safetensors')).form == 'folded' and 'torch._dynamo' not in sys.modules\n"
+        "import photo_diorama.core.built_in.crops, photo_diorama.core.networks.depth.photo_input\n"
+        "from photo_diorama.core.networks.depth import backbones\n"
+        "assert 'timm' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).resolve().parents[2], check=True)

@@ -86,13 +86,13 @@ def test_a_tilted_wall_differs_by_its_angle():
     assert measures.flatness(tilted, wall, np.ones((300, 400), bool), 500.0) == pytest.approx(20, abs=0.3)
 
 
-def made_cache(folder: Path) -> Path:
+def made_cache(folder: Path, count: int = 8) -> Path:
     """Renders and a cut-out as render_scenes.py leaves them."""
     rendered, cut_outs = folder / "rendered", folder / "cut_outs"
     rendered.mkdir()
     cut_outs.mkdir()
     rng = np.random.default_rng(0)
-    for number in range(8):
+    for number in range(count):
         inverse = floor_and_box(96 + 8 * number, 128)
         photo = (inverse[..., None] / inverse.max() * 200 + rng.uniform(0, 50, (*inverse.shape, 3))).astype(np.uint8)
         cv2.imwrite(str(rendered / f"made_1_00{number}-0.png"), np.round(inverse / inverse.max() * 65535).astype(np.uint16))
@@ -120,23 +120,55 @@ def test_held_back_scenes_stay_whole(tmp_path):
     assert all(len(set(kept[4 * k : 4 * k + 4])) == 1 for k in range(300))
 
 
+@pytest.fixture
+def own_modules(monkeypatch):
+    """The modules of this training's folder by their own names, and not another training's."""
+
+    def forget() -> None:
+        for name in ("samples", "train", "losses", "pretrained"):
+            sys.modules.pop(name, None)
+
+    monkeypatch.syspath_prepend(str(FOLDER))
+    forget()
+    threads = cv2.getNumThreads()
+    yield
+    cv2.setNumThreads(threads)
+    forget()
+
+
+@pytest.fixture
+def call(own_modules, monkeypatch):
+    """Runs a script in this process; a process of its own would import PyTorch again."""
+
+    def call(script: str, *arguments: str) -> None:
+        monkeypatch.setattr(sys, "argv", [script, *arguments])
+        load(script).main()
+
+    return call
+
+
 def run(script: str, *arguments: str) -> str:
     done = subprocess.run([sys.executable, str(FOLDER / script), *arguments], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 
 
-def test_training_starts_from_the_shipped_weights_goes_on_and_is_read(tmp_path):
+def test_training_starts_from_the_shipped_weights_goes_on_and_is_read(tmp_path, call):
+    """A step with the encoder frozen; in a process of its own one that learns all, from samples that another process made."""
     from safetensors.torch import load_file
 
     from photo_diorama.core.networks.depth import embedded_depth_net as net
 
     rendered, folder = made_cache(tmp_path), tmp_path / "run"
     common = ("--rendered", str(rendered), "--run", str(folder), "--start", str(net.WEIGHTS), "--long-side", "96", "--batch", "2")
-    run("train.py", *common, "--minutes", "0.02", "--frozen", "0.01")
+    call("train", *common, "--minutes", "0.001")
     first = torch.load(folder / "checkpoint.pt", weights_only=True)
-    run("train.py", *common, "--cool", "0.02", "--workers", "1")
+    run("train.py", *common, "--cool", "0.001", "--frozen", "0", "--workers", "1")
     second = torch.load(folder / "checkpoint.pt", weights_only=True)
+    shipped = net.load_network().state_dict()
+    encoder = [name for name, value in first["network"].items() if name.startswith("encoder") and value.is_floating_point()]
+    changed = [{name for name in encoder if not torch.equal(after["network"][name], shipped[name])} for after in (first, second)]
+    assert not changed[0] and changed[1] and not any("running" in name for name in changed[1])
     assert 0 < first["step"] < second["step"] and first["seconds"] < second["seconds"]
     stored = load_file(str(folder / "embedded_depth.safetensors"))
     assert {value.dtype for value in stored.values()} == {torch.float16}
@@ -182,7 +214,7 @@ def test_every_scene_fills_the_stage_and_a_render_has_true_depth(tmp_path):
     assert "all scenes fill the stage" in out and "depth is true" in out
 
 
-def test_the_silhouette_decoder_learns_on_a_frozen_encoder_and_goes_on(tmp_path):
+def test_the_silhouette_decoder_learns_on_a_frozen_encoder_and_goes_on(tmp_path, call):
     from safetensors.torch import load_file
 
     from photo_diorama.core.networks.depth import embedded_depth_net as net
@@ -193,9 +225,9 @@ def test_the_silhouette_decoder_learns_on_a_frozen_encoder_and_goes_on(tmp_path)
     cv2.imwrite(str(photos / "one.jpg"), np.random.default_rng(3).integers(0, 255, (120, 160, 3)).astype(np.uint8))
     common = ("--rendered", str(rendered), "--photos", str(photos), "--run", str(folder), "--start", str(net.WEIGHTS),
               "--long-side", "96", "--batch", "2")  # fmt: skip
-    run("train_edges.py", *common, "--minutes", "0.02")
+    call("train_edges", *common, "--minutes", "0.001")
     first = torch.load(folder / "checkpoint.pt", weights_only=True)
-    run("train_edges.py", *common, "--cool", "0.02")
+    call("train_edges", *common, "--cool", "0.001")
     assert first["step"] < torch.load(folder / "checkpoint.pt", weights_only=True)["step"]
     stored, shipped = load_file(str(folder / "embedded_depth.safetensors")), load_file(str(net.WEIGHTS))
     encoder = [name for name in shipped if name.startswith("encoder") and "num_batches" not in name]
@@ -234,14 +266,9 @@ def test_a_crop_without_any_depth_costs_nothing_and_spoils_nothing(monkeypatch):
 
 
 @pytest.fixture
-def train_shift(monkeypatch):
-    """That script, with the modules of its own folder and not another training's of the same name."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    for name in ("samples", "train", "losses", "pretrained"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    yield load("train_shift")
-    for name in ("samples", "train", "losses", "pretrained"):
-        sys.modules.pop(name, None)
+def train_shift(own_modules):
+    """That script."""
+    return load("train_shift")
 
 
 def shifted_pictures(train_shift, count: int = 400):
@@ -262,7 +289,7 @@ def test_the_shift_is_learned_from_what_tells_it(train_shift):
     assert train_shift.factor(learned, others) < 1.45 < 1.7 < min(train_shift.factor(s, others) for s in (0.1, 0.2, 0.3, 0.5, 1.0))
 
 
-def test_a_head_for_the_shift_is_trained_and_exported_and_leaves_the_depth_alone(tmp_path):
+def test_a_head_for_the_shift_is_trained_and_exported_and_leaves_the_depth_alone(tmp_path, train_shift, monkeypatch):
     pytest.importorskip("onnx")
     from photo_diorama.core.built_in.onnx_network import OnnxNetwork
     from photo_diorama.core.networks.depth import embedded_depth_net as net
@@ -271,7 +298,9 @@ def test_a_head_for_the_shift_is_trained_and_exported_and_leaves_the_depth_alone
     from export_onnx import depth_form, export
 
     weights = tmp_path / "shift" / "embedded_depth.safetensors"
-    run("train_shift.py", "--rendered", str(made_cache(tmp_path)), "--run", str(weights.parent))
+    monkeypatch.setattr(train_shift, "CROPS", 1), monkeypatch.setattr(train_shift, "STEPS", 20)
+    monkeypatch.setattr(sys, "argv", ["train_shift.py", "--rendered", str(made_cache(tmp_path, 2)), "--run", str(weights.parent)])
+    train_shift.main()
     network, shipped = net.load_network(weights), net.load_network()
     photo = torch.rand(1, 3, 64, 96)
     assert torch.equal(network(photo), shipped(photo))

@@ -1,7 +1,5 @@
 """The depth networks are the published ones, and a photo of any size comes through them."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import golden
@@ -225,16 +223,8 @@ def test_catalogue_names_are_complete():
 
 
 def test_only_backbones_imports_timm_and_inputs_import_no_torch():
+    """That it is imported late: test_what_is_imported_late in test_checkpoints.py."""
     folder = ROOT / "core" / "networks" / "depth"
     importers = [file.name for file in folder.parent.rglob("*.py") if "import timm" in file.read_text()]
     assert importers == ["backbones.py"]
     assert "torch" not in (folder / "photo_input.py").read_text()  # plain NumPy; only the folder it is in makes sure of torch
-    code = (
-        f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r}); import conftest\n"
-        "import photo_diorama.core.built_in.crops, photo_diorama.core.networks.depth.photo_input\n"
-        "assert 'timm' not in sys.modules\n"
-        "from photo_diorama.core.networks.depth import backbones\n"
-        "assert 'timm' not in sys.modules\n"
-        "assert backbones.efficientnet_lite3() is not None\n"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=300)

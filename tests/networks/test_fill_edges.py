@@ -171,9 +171,11 @@ def test_large_grids_are_shrunk_before_the_network(monkeypatch):
     assert wrong_sides(scene, after, 0.5) < 0.5 * wrong_sides(scene, found, 0.5)
 
 
-def bring(monkeypatch, answer) -> None:
-    """Puts `answer` in the place of the edge network; the colour network stays."""
-    monkeypatch.setattr(learned, "load", lambda path: Watched(answer) if path == HIDDEN_EDGES else load(path))
+def bring(monkeypatch, answer) -> Watched:
+    """Puts `answer` in the place of the edge network, which is returned; the colour network stays."""
+    watched = Watched(answer)
+    monkeypatch.setattr(learned, "load", lambda path: watched if path == HIDDEN_EDGES else load(path))
+    return watched
 
 
 def test_the_inpainter_learned_tears_the_hidden_surface_when_asked(monkeypatch):
@@ -213,9 +215,10 @@ def test_a_cancel_is_heard_while_the_network_looks(monkeypatch):
 
 
 def test_absurd_answers_leave_a_sound_image(monkeypatch):
-    for value in (np.nan, np.inf, 1.0):
-        bring(monkeypatch, lambda x, value=value: np.full_like(x[:, :1], value))
-        image, _ = inpaint.inpaint(relief().split(BORDERED), BORDERED, CHOSEN)
+    for value, scene in ((np.nan, wall_behind_a_post(0.5)), (np.inf, wall_behind_a_post(0.5)), (1.0, relief())):
+        watched = bring(monkeypatch, lambda x, value=value: np.full_like(x[:, :1], value))
+        image, _ = inpaint.inpaint(scene.split(BORDERED), BORDERED, CHOSEN)
+        assert watched.given
         assert_links_are_mutual(image)
         for front, layer in zip(image.layers[:-1], image.layers[1:], strict=True):
             assert (layer.disparity < front.disparity)[layer.present].all()

@@ -119,7 +119,7 @@ def test_loss_falls_on_a_fixed_batch():
     network, batch = untrained(8, 0), made_batch()
     optimiser = torch.optim.AdamW(network.parameters(), lr=5e-3)
     losses = []
-    for _ in range(60):
+    for _ in range(25):
         made = train.guess(network, batch, mixed_precision=False)
         loss = train.weighted(train.objective(made, None, batch, COLOUR_ALONE), COLOUR_ALONE)
         optimiser.zero_grad()
@@ -141,7 +141,7 @@ def made_pairs() -> Pairs:
 
 def test_shapes_are_pasted_on_other_photos():
     pairs = made_pairs()
-    for seed in range(12):
+    for seed in range(5):
         piece = pairs.pictures.piece(np.random.default_rng(seed), WHOLE, besides="photo 1")
         assert piece.shape == (WHOLE, WHOLE, 3)
         assert not (piece[..., 0] == 1).all()
@@ -161,7 +161,7 @@ def test_prints_have_edges_and_differ():
 def folder(tmp_path: Path) -> Path:
     """Stored pairs, as pairs.py leaves them."""
     pairs = made_pairs()
-    for name, numbers in (("train", range(6)), ("held_out", range(6, 8))):
+    for name, numbers in (("train", range(4)), ("held_out", range(4, 5))):
         drawn = [pairs.draw_number(1, False, number) for number in numbers]
         for key in drawn[0]:
             np.save(tmp_path / f"{name}_{key}.npy", np.stack([pair[key] for pair in drawn]))

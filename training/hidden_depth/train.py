@@ -9,7 +9,7 @@ import argparse
 import json
 import os
 import sys
-import time
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(os.environ.get("PHOTO_DIORAMA_ROOT", Path(__file__).resolve().parents[2]))
@@ -18,7 +18,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(Path(__file__).resolve().parents[1])]
 import conftest  # noqa: E402, F401
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from run_state import descend, is_held_back, keep, rate, resume  # noqa: E402
+from run_state import Run, is_held_back, learn  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
 from photo_diorama.core.hidden_depth.choose_surface import AROUND, LAYERS, OWN, least_costly  # noqa: E402
@@ -115,9 +115,8 @@ def validate(network: nn.Module, pixels: dict[str, Tensor]) -> dict[str, float]:
     return report
 
 
-def save(run: Path, network: nn.Module, optimiser, average: nn.Module, step: int, seconds: float) -> None:
-    """The checkpoint to go on from, and the averaged weights in half floats, as they would ship."""
-    keep(run, network, optimiser, average, step, seconds)
+def write_weights(average: nn.Module, run: Path) -> None:
+    """The averaged weights in half floats, as they would ship."""
     arrays = {name: values.numpy().astype(np.float16) for name, values in average.state_dict().items()}
     np.savez(run / "hidden_depth.part.npz", **arrays)
     os.replace(run / "hidden_depth.part.npz", run / "hidden_depth.npz")
@@ -145,7 +144,7 @@ def main() -> None:
     options.run.mkdir(parents=True, exist_ok=True)
     network, average = untrained(options.width, options.seed), untrained(options.width, options.seed)
     optimiser = torch.optim.AdamW(network.parameters(), lr=options.top_rate, weight_decay=options.decay)
-    step, before = resume(options.run, network, optimiser, average)
+    run = Run(options.run, network, average, optimiser, partial(write_weights, average, options.run))
     files = sorted(options.pixels.glob("*.npz"))
     back = [f for f in files if is_held_back(f)]
     pixels, held = read(sorted(set(files) - set(back))), {}
@@ -153,24 +152,13 @@ def main() -> None:
         held["held back"] = read([file for file in back if file.stem.endswith("_0")])
     if options.also:
         held["also"] = read(sorted(options.also.glob("*.npz")))
-    print(json.dumps({"pixels": len(pixels["target"]), "files": len(files), "from step": step}), flush=True)
-    saved, sums, end = time.time(), {}, min(options.steps, options.stop_at or options.steps)
-    while step < end:
+    print(json.dumps({"pixels": len(pixels["target"]), "files": len(files), "from step": run.step}), flush=True)
+
+    def losses_at(step: int) -> dict[str, Tensor]:
         chosen = torch.from_numpy(np.random.default_rng([options.seed, step]).integers(len(pixels["target"]), size=options.batch))
-        terms = objective(network, {name: values[chosen] for name, values in pixels.items()})
-        descend(network, average, optimiser, terms, options.top_rate * rate(step / options.steps), step)
-        step += 1
-        for key, value in terms.items():
-            sums[key] = sums.get(key, 0.0) + float(value.detach())
-        if step % 500 == 0:
-            report = {"step": step, "core_seconds": round(before + time.process_time())}
-            report |= {key: round(value / 500, 4) for key, value in sums.items()}
-            print(json.dumps(report | {name: validate(average, p) for name, p in held.items()}), flush=True)
-            sums = {}
-        if time.time() - saved > 120:
-            save(options.run, network, optimiser, average, step, before + time.process_time())
-            saved = time.time()
-    save(options.run, network, optimiser, average, step, before + time.process_time())
+        return objective(network, {name: values[chosen] for name, values in pixels.items()})
+
+    learn(run, options, losses_at, lambda: {name: validate(average, some) for name, some in held.items()}, 500)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ import argparse
 import json
 import os
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +19,7 @@ import conftest  # noqa: E402, F401
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from run_state import descend, is_held_back, keep, rate, resume  # noqa: E402
+from run_state import Run, is_held_back, learn  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
@@ -206,12 +205,6 @@ def validate(network: nn.Module, samples: list[Sample], count: int = 192) -> dic
     return report
 
 
-def save(run: Path, network: nn.Module, optimiser, average: InpaintEdge, step: int, seconds: float) -> None:
-    """The checkpoint to go on from, and the averaged weights in half floats, as they would ship."""
-    keep(run, network, optimiser, average, step, seconds)
-    save_network(average, run / f"{average.name}.safetensors")
-
-
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--crops", type=Path, required=True, help="made by collect_crops.py")
@@ -233,30 +226,19 @@ def main() -> None:
     options.run.mkdir(parents=True, exist_ok=True)
     network, average = untrained(options.width, options.seed).train(), untrained(options.width, options.seed).eval()
     optimiser = torch.optim.AdamW(network.parameters(), lr=options.top_rate, weight_decay=1e-3, betas=(0.9, 0.99))
-    step, before = resume(options.run, network, optimiser, average)
+    run = Run(options.run, network, average, optimiser, lambda: save_network(average, options.run / f"{average.name}.safetensors"))
     files = sorted(file for file in options.crops.glob("*.npz") if not file.name.startswith("."))
     samples, held = read([f for f in files if not is_held_back(f)]), read([f for f in files if is_held_back(f)])
     order = orders(samples)
     print(
-        json.dumps({"samples": len(samples), "with target": len(order[0]) + len(order[1]), "held": len(held), "from step": step}),
+        json.dumps({"samples": len(samples), "with target": len(order[0]) + len(order[1]), "held": len(held), "from step": run.step}),
         flush=True,
     )
-    saved, sums, end = time.time(), {}, min(options.steps, options.stop_at or options.steps)
-    while step < end:
-        terms = objective(network, batch(samples, order, np.random.default_rng([options.seed, step]), options.batch))
-        descend(network, average, optimiser, terms, options.top_rate * rate(step / options.steps), step)
-        step += 1
-        for key, value in terms.items():
-            sums[key] = sums.get(key, 0.0) + float(value.detach())
-        if step % options.every == 0:
-            report = {"step": step, "core_seconds": round(before + time.process_time())}
-            report |= {key: round(value / options.every, 4) for key, value in sums.items()}
-            print(json.dumps(report | ({"held back": validate(average, held)} if held else {})), flush=True)
-            sums = {}
-        if time.time() - saved > 120:
-            save(options.run, network, optimiser, average, step, before + time.process_time())
-            saved = time.time()
-    save(options.run, network, optimiser, average, step, before + time.process_time())
+
+    def losses_at(step: int) -> dict[str, Tensor]:
+        return objective(network, batch(samples, order, np.random.default_rng([options.seed, step]), options.batch))
+
+    learn(run, options, losses_at, lambda: {"held back": validate(average, held)} if held else {}, options.every)
 
 
 if __name__ == "__main__":

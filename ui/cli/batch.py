@@ -28,7 +28,7 @@ from ...core.batch.manifest import (
 )
 from ...core.batch.request import Request
 from ...core.batch.workers import Limits, Outcome, Pool, Worker
-from ...core.depth.depth_map import questions
+from ...core.depth.depth_map import Guess
 from ...core.depth.named_depth import find_named_depth
 from ...core.depth_file.shared_range import SharedRange
 from ...core.errors import DioramaError
@@ -132,7 +132,7 @@ class Batch:
             if self.shared.first is not None:
                 reading = self.shared.first.reading
                 sky = reading.sky.taken if reading.sky else ""
-                asked = questions(not reading.sure, sky, reading.kind == "metric", window=False)
+                asked = Guess(not reading.sure, sky, reading.kind == "metric").questions(window=False)
                 self.session.say(f"depth of all as of {task.photo}: {reading.description}", *(f"  {question}" for question in asked))
         to_do = [t for t in tasks if again or not is_done(self.records.get(t.photo), t, self.settings, self.output)]
         before = len(tasks) - len(to_do)

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...core.batch.request import Request
 from ...core.camera.framing import describe_framing
-from ...core.depth.depth_map import questions
+from ...core.depth.depth_map import Guess
 from ...core.edit_and_rebuild import Source
 from ...core.errors import DioramaError, Kind
 from ...core.layer_changes.find_changes import Changes
@@ -261,9 +261,7 @@ def _report(session: Session, known: dict, output: Path, rendered: list[Path], n
         f"  focal length {known['focal_px']:g} px: {known['focal_source']}",
         f"  depth: {known['depth_source']}; nearest {known['nearest_m']:g} {metres}",
     )
-    session.say(
-        *(f"  {question}" for question in questions(known["depth_unsure"], known["depth_sky_taken"], known["metric"], window=False))
-    )
+    session.say(*(f"  {question}" for question in Guess.from_facts(known).questions(window=False)))
     if not sum(known["edges"]):
         session.say(
             "  nothing is torn: the depth shows no silhouette that is sure, so the photo is one sheet; pass --depth with a depth "

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...core.depth.depth_map import depth_on_photo, questions
+from ...core.depth.depth_map import Guess, depth_on_photo
 from ...core.depth.find_depth import FoundDepth, find_depth
 from ...core.errors import DioramaError
 from ...core.photo.photo import Photo, load_photo
@@ -37,11 +37,14 @@ class WholeDepth:
     """Depth without unknown pixels, as it is written."""
 
     values: np.ndarray  # (h, w) float32: metres, or disparity from FARTHEST to 1, the nearest
-    metric: bool
     source: str
-    unsure: bool = False  # whether that is a guess
-    sky: str = ""  # as `Sky.taken`
+    guess: Guess
     zero_is_far: bool = False  # of disparity: 0 is infinitely far
+
+    @property
+    def metric(self) -> bool:
+        """Whether the values are metres."""
+        return self.guess.metric
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -113,7 +116,7 @@ def whole_depth(found: FoundDepth, photo: Photo, settings: Settings, long_side: 
         raise DioramaError(f"{name} has no known depth by {values.source}; use another source of depth.")
     if values.metric:
         depth = depth_on_photo(values, photo, settings.depth, long_side, name)
-        return WholeDepth(1 / depth.disparity, True, depth.source, depth.unsure, depth.sky)
+        return WholeDepth(1 / depth.disparity, depth.source, depth.guess)
     low = 0.0 if values.shift_known else float(values.values[values.known].min())
     high = float(values.values[values.known].max())
     if not high > low:
@@ -123,7 +126,7 @@ def whole_depth(found: FoundDepth, photo: Photo, settings: Settings, long_side: 
     lifted = replace(values, values=lifted, shift_known=True, scaled=False)
     disparity = depth_on_photo(lifted, photo, DepthSettings(near_distance=1.0), long_side, name).disparity
     relative = np.clip(2 * disparity - 1, FARTHEST, 1).astype(np.float32)
-    return WholeDepth(relative, False, values.source, values.unsure, zero_is_far=values.shift_known)
+    return WholeDepth(relative, values.source, Guess(values.unsure), zero_is_far=values.shift_known)
 
 
 def encode(depth: WholeDepth, ending: str) -> bytes:
@@ -165,13 +168,13 @@ def _report(session: Session, output: Path, depth: WholeDepth, ending: str, seco
         content = f"relative disparity, larger is nearer, {TOP if ending == '.png' else 1} the nearest; it has no unit"
     cut = int((depth.values * 1000 > TOP).sum()) if unit == "mm" else 0
     session.say(f"{output}: {width}x{height}, {content}", f"  depth: {depth.source}")
-    session.say(*(f"  {question}" for question in questions(depth.unsure, depth.sky, depth.metric, window=False)))
+    session.say(*(f"  {question}" for question in depth.guess.questions(window=False)))
     session.say(f"  to use it again: --depth {output} {read_again(depth, ending)}")
     if cut:
         most = f"{TOP / 1000:g} m, which 16 bits cannot hold"
         session.warn(f"{cut:,} pixels of {output} are farther than {most}; .exr and .npy can.")
     session.result({
         "output": str(output.absolute()), "kind": kind, "unit": unit, "width": width, "height": height,
-        "lowest": low, "highest": high, "cut_off": cut, "source": depth.source, "unsure": depth.unsure, "sky": depth.sky,
+        "lowest": low, "highest": high, "cut_off": cut, "source": depth.source, "unsure": depth.guess.unsure, "sky": depth.guess.sky,
         "read_with": read_again(depth, ending), "seconds": round(seconds, 4), "peak_memory_mb": peak_memory_mb(),
     })  # fmt: skip

@@ -13,7 +13,7 @@ from ...core.layer_files.write_layers import check_ending, is_folder, write_fold
 from ...core.layer_pictures import layer_file_of
 from ...core.mesh.texture_layout import PaintedTexels
 from ...core.pipeline import Diorama, build_diorama
-from ...core.raster.decode import read_file
+from ...core.raster.decode import check_file
 from ...core.raster.open_picture import DEPTH_FORMATS, READ_FORMATS
 from .flags import add_common, add_options, refuse_for_scene, settings_from
 from .output_paths import check_target, put
@@ -97,7 +97,7 @@ def diorama_in_scene(scene: Path, depth: Path | None, name: str | None):
 
     if depth is not None:
         raise DioramaError(f"{scene} knows its depth; leave --depth out.")
-    read_file(scene, "scene")
+    check_file(scene, "scene")
     try:
         bpy.ops.wm.open_mainfile(filepath=str(scene.absolute()), load_ui=False, use_scripts=False)
     except RuntimeError:

@@ -7,7 +7,7 @@ import textwrap
 
 import bpy
 
-from ...core.depth.depth_map import questions
+from ...core.depth.depth_map import Guess
 from ...operators.building import build_operator
 from ...operators.building.better_depth import GetBetterDepth, is_wanted, offered
 from ...operators.building.defaults import LoadDefaults, SaveDefaults
@@ -109,8 +109,7 @@ def fact_rows(source: dict, scale: float = 1.0) -> list[tuple[str, str]]:
     rows += [("Focal length", lambda: f"{_full_frame(source):.0f}\u00a0mm as on full frame, {source['focal_px']:,.0f}\u00a0px")]
     rows += [("", lambda: source["focal_source"])]
     rows += [("Depth", lambda: source["depth_source"])]
-    asked = questions(source.get("depth_unsure") is True, str(source.get("depth_sky_taken", "")), source.get("metric") is True, window=True)
-    rows += [("", lambda question=question: question) for question in asked]
+    rows += [("", lambda question=question: question) for question in Guess.from_facts(source).questions(window=True)]
     rows += [("Nearest", lambda: _distance(source["nearest_m"] * scale, source["metric"]))]
     rows += [("Middle", lambda: _distance(source["focus_m"] * scale, source["metric"]))]
     rows += [("Layers", lambda: _layers(source["layers"], sum(source["edges"])))]

@@ -23,7 +23,7 @@ from photo_diorama.core.depth.edit_depth import (
     surroundings,
 )
 from photo_diorama.core.errors import DioramaError
-from photo_diorama.core.pipeline import StageCache, build_diorama, find_original
+from photo_diorama.core.pipeline import Edits, StageCache, build_diorama, find_original
 from photo_diorama.core.settings import Settings
 
 ROWS, COLUMNS = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
@@ -219,13 +219,13 @@ def test_the_pipeline_repeats_only_what_an_edit_changes(tmp_path):
     before = build_diorama(*files, SETTINGS, kept=kept)
     original = before.depth.disparity
     edit = DepthEdit(original, change_region(original, box(10, 90, 40, 130), move(0.3)))
-    after = build_diorama(*files, SETTINGS, kept=kept, edit=edit)
+    after = build_diorama(*files, SETTINGS, kept=kept, edits=Edits(edit))
     assert after.photo is before.photo and after.original is before.depth
     assert np.array_equal(after.depth.disparity, edit.edited) and after.mesh is not before.mesh
     assert sum(after.edges) > sum(before.edges)
-    again = build_diorama(*files, SETTINGS, kept=kept, edit=DepthEdit(edit.original.copy(), edit.edited.copy()))
+    again = build_diorama(*files, SETTINGS, kept=kept, edits=Edits(DepthEdit(edit.original.copy(), edit.edited.copy())))
     assert again.mesh is after.mesh, "an equal edit is the same edit"
-    denser = build_diorama(*files, SETTINGS.with_values({"density": 3.0}), kept=kept, edit=edit)
+    denser = build_diorama(*files, SETTINGS.with_values({"density": 3.0}), kept=kept, edits=Edits(edit))
     assert denser.image is after.image and denser.mesh is not after.mesh
     back = build_diorama(*files, SETTINGS, kept=kept)
     assert back.depth is before.depth and back.mesh.atlas.tobytes() == before.mesh.atlas.tobytes()

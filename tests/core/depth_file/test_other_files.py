@@ -9,7 +9,6 @@ import OpenEXR
 import pytest
 from yard_depth import CASES, Z, in_metres, read
 
-from photo_diorama.core.depth.depth_map import questions
 from photo_diorama.core.depth.find_depth import find_depth
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.photo.photo import load_photo
@@ -41,8 +40,8 @@ def test_the_unit_of_an_npz(tmp_path, arrays):
 def test_a_unit_that_is_a_guess_is_asked_for(tmp_path):
     cv2.imwrite(str(tmp_path / "z.png"), (Z * 100).astype(np.uint16))
     depth = read(tmp_path / "z.png")[1]
-    assert "millimetres" in depth.source and "0.01 for centimetres" in questions(depth.unsure, depth.sky, depth.metric, window=False)[0]
-    assert "Depth Scale" in questions(depth.unsure, depth.sky, depth.metric, window=True)[0]
+    assert "millimetres" in depth.source and "0.01 for centimetres" in depth.guess.questions(window=False)[0]
+    assert "Depth Scale" in depth.guess.questions(window=True)[0]
 
 
 def exr(path, **channels):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from yard_depth import CASES, SKY, Z, in_metres, read
 
-from photo_diorama.core.depth.depth_map import depth_on_photo, questions
+from photo_diorama.core.depth.depth_map import depth_on_photo
 from photo_diorama.core.depth.find_depth import find_depth
 from photo_diorama.core.photo.photo import load_photo
 from photo_diorama.core.settings import DepthSettings
@@ -57,8 +57,8 @@ def test_what_a_sensor_did_not_see_of_a_room_is_unknown(tmp_path, hole):
 def test_where_a_sky_may_be_and_nothing_shows_it_the_question_is_asked(tmp_path):
     _, depth, _ = _with_hole(tmp_path, np.s_[:90, 60:260])
     assert depth.sky == "filled" and "where a sky may be" in depth.source
-    assert "--depth-sky farthest" in questions(False, depth.sky, True, window=False)[0]
-    assert "Infinite Depth Is" in questions(False, depth.sky, True, window=True)[0]
+    assert "--depth-sky farthest" in depth.guess.questions(window=False)[0]
+    assert "Infinite Depth Is" in depth.guess.questions(window=True)[0]
     z, depth, _ = _with_hole(tmp_path, np.s_[:90, 60:260], depth_sky="farthest")
     assert z[40, 160] > 1000 and depth.sky == ""
 

@@ -15,7 +15,7 @@ from photo_diorama.core.layer_files.read_layers import read_layer_file
 from photo_diorama.core.layer_files.write_layers import write_layer_file
 from photo_diorama.core.layer_pictures import layer_file_of
 from photo_diorama.core.mesh.texture_layout import carry_over
-from photo_diorama.core.pipeline import StageCache, build_diorama
+from photo_diorama.core.pipeline import Edits, StageCache, build_diorama
 from photo_diorama.core.settings import Settings
 
 SETTINGS = Settings().with_values({"long_side": 160, "border": 0.2, "depth_kind": "metric"})
@@ -30,7 +30,7 @@ def nested(tmp_path_factory):
 @pytest.fixture
 def build(nested):
     def call(edits=None):
-        return build_diorama(*nested, SETTINGS, kept=KEPT, layer_edits=edits)
+        return build_diorama(*nested, SETTINGS, kept=KEPT, edits=Edits(layers=edits))
 
     return call
 

@@ -6,7 +6,7 @@ from scenes import ALL
 
 from photo_diorama.core.layer_edits.edited_layers import LayerEdits
 from photo_diorama.core.layers.parts import Parts
-from photo_diorama.core.pipeline import StageCache, build_diorama
+from photo_diorama.core.pipeline import Edits, StageCache, build_diorama
 from photo_diorama.core.settings import Settings
 
 SETTINGS = Settings().with_values({"long_side": 160, "border": 0.2, "depth_kind": "metric"})
@@ -23,7 +23,7 @@ def build(sphere, cards, split=True, **options):
     (photo, depth), scene = sphere
     parts = Parts((scene.surface > 0).astype(np.uint8)) if split else None
     edits = LayerEdits((0, 0, 1, 1), (1, 1), cards=cards) if cards else None
-    return build_diorama(photo, depth, SETTINGS.with_values(options), kept=KEPT, parts=parts, layer_edits=edits)
+    return build_diorama(photo, depth, SETTINGS.with_values(options), kept=KEPT, edits=Edits(parts=parts, layers=edits))
 
 
 def mesh_of(built, role):

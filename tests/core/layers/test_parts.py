@@ -9,7 +9,7 @@ from scenes import HEIGHT, WIDTH, nested, t_junction, two_planes
 from photo_diorama.core.depth.depth_map import DepthMap
 from photo_diorama.core.layers.layered_depth_image import LEFT, RIGHT, neighbour
 from photo_diorama.core.layers.parts import Parts, snap, with_part, without_part
-from photo_diorama.core.pipeline import StageCache, build_diorama
+from photo_diorama.core.pipeline import Edits, StageCache, build_diorama
 from photo_diorama.core.settings import Settings
 
 SETTINGS = Settings().with_values({"border": 0.2, "depth_kind": "metric", "rim": 0.0})
@@ -46,7 +46,7 @@ BOARD = box(30, 90, 50, 110)
 
 
 def test_without_parts_nothing_is_other(files):
-    plain, parts = (build_diorama(*files, SETTINGS, parts=p) for p in (None, Parts(np.zeros((HEIGHT, WIDTH), np.uint8))))
+    plain, parts = (build_diorama(*files, SETTINGS, edits=Edits(parts=p)) for p in (None, Parts(np.zeros((HEIGHT, WIDTH), np.uint8))))
     assert [m.role for m in plain.mesh.meshes] == [m.role for m in parts.mesh.meshes]
     for a, b in zip(plain.mesh.meshes, parts.mesh.meshes, strict=True):
         # a few triangles differ, as soft silhouettes keep to their tiles where parts may be; outlines are held to 2 px, 0.1 m here
@@ -56,7 +56,7 @@ def test_without_parts_nothing_is_other(files):
 
 @pytest.mark.parametrize("mask", [WALL, BOARD, box(40, 110, 90, 150)], ids=["flat", "board", "astride"])
 def test_a_part_is_cut_out_and_all_behind_it_is_filled(files, mask):
-    diorama = build_diorama(*files, SETTINGS, parts=with_part(None, mask))
+    diorama = build_diorama(*files, SETTINGS, edits=Edits(parts=with_part(None, mask)))
     made, plain = roles(diorama), build_diorama(*files, SETTINGS)
     camera = diorama.photo.camera
     assert "part 1 photo" in made
@@ -73,7 +73,7 @@ def test_a_part_is_cut_out_and_all_behind_it_is_filled(files, mask):
 
 
 def test_a_cut_leaves_the_depth_alone_and_behind_it_the_wall_goes_on(files):
-    plain, diorama = build_diorama(*files, SETTINGS), build_diorama(*files, SETTINGS, parts=with_part(None, WALL))
+    plain, diorama = build_diorama(*files, SETTINGS), build_diorama(*files, SETTINGS, edits=Edits(parts=with_part(None, WALL)))
     assert np.array_equal(plain.image.layers[0].disparity, diorama.image.layers[0].disparity)
     layer, first = diorama.image.layers[1], diorama.image.layers[0]
     top, left = diorama.image.frame[:2]
@@ -140,7 +140,7 @@ def test_parts_are_added_cover_each_other_and_are_joined_again():
 
 def test_what_is_hidden_behind_something_else_goes_with_its_part(files):
     """The wall is split in two halves, cut behind the board as well."""
-    diorama = build_diorama(*files, SETTINGS, parts=with_part(None, box(0, 120, 80, 160) & ~BOARD))
+    diorama = build_diorama(*files, SETTINGS, edits=Edits(parts=with_part(None, box(0, 120, 80, 160) & ~BOARD)))
     layer = diorama.image.layers[1]
     top, left = diorama.image.frame[:2]
     part = layer.part[top : top + HEIGHT, left : left + WIDTH]
@@ -151,14 +151,14 @@ def test_what_is_hidden_behind_something_else_goes_with_its_part(files):
 
 def test_the_backdrop_stays_one_sheet(files):
     with_backdrop = SETTINGS.with_values({"backdrop": True})
-    made = roles(build_diorama(*files, with_backdrop, parts=with_part(None, WALL)))
+    made = roles(build_diorama(*files, with_backdrop, edits=Edits(parts=with_part(None, WALL))))
     assert "backdrop" in made and "part 1 backdrop" not in made
     assert len(made["backdrop"].triangles) == len(roles(build_diorama(*files, with_backdrop))["backdrop"].triangles)
 
 
 def test_parts_keep_their_place_at_other_sizes(files):
     parts = with_part(None, WALL)
-    small = build_diorama(*files, SETTINGS.with_values({"long_side": 80}), parts=parts)
+    small = build_diorama(*files, SETTINGS.with_values({"long_side": 80}), edits=Edits(parts=parts))
     top, left, h, w = small.image.frame
     own = small.image.layers[0].part[top : top + h, left : left + w]
     assert own.sum() == pytest.approx(WALL.sum() / 4, rel=0.08)
@@ -167,15 +167,15 @@ def test_parts_keep_their_place_at_other_sizes(files):
 def test_only_what_follows_is_repeated(files):
     kept = StageCache()
     before = build_diorama(*files, SETTINGS, kept=kept)
-    after = build_diorama(*files, SETTINGS, kept=kept, parts=with_part(None, WALL))
+    after = build_diorama(*files, SETTINGS, kept=kept, edits=Edits(parts=with_part(None, WALL)))
     assert after.depth is before.depth and after.mesh is not before.mesh
-    again = build_diorama(*files, SETTINGS, kept=kept, parts=with_part(None, WALL.copy()))
+    again = build_diorama(*files, SETTINGS, kept=kept, edits=Edits(parts=with_part(None, WALL.copy())))
     assert again.mesh is after.mesh
 
 
 def test_soft_silhouettes_go_with_their_part(files):
     soft = SETTINGS.with_values({"soft_edge": 0.02})
-    diorama = build_diorama(*files, soft, parts=with_part(None, BOARD))
+    diorama = build_diorama(*files, soft, edits=Edits(parts=with_part(None, BOARD)))
     made = roles(diorama)
     if "soft" not in roles(build_diorama(*files, soft)):
         pytest.skip("no soft silhouettes in this scene")

@@ -21,9 +21,9 @@ def _frontal(stage: Cast, far: float, low: float, high: float, count: int = VIEW
     return views
 
 
-def _holed(stage: Cast, left: float, right: float, low: float, high: float, hole: tuple, material, deep: float) -> None:
-    """A wall in the plane y = 0 with a rectangular hole (x0, x1, z0, z1) whose reveal is `deep`."""
-    x0, x1, z0, z1 = hole
+def _holed(stage: Cast, wall: tuple, hole: tuple, material, deep: float) -> None:
+    """A wall (x0, x1, z0, z1) in the plane y = 0 with a rectangular hole (x0, x1, z0, z1) whose reveal is `deep`."""
+    (left, right, low, high), (x0, x1, z0, z1) = wall, hole
     for a, b, c, d in ((left, x0, low, high), (x1, right, low, high), (x0, x1, low, z0), (x0, x1, z1, high)):
         if b - a > 1e-3 and d - c > 1e-3:
             stage.quad([(a, 0, c), (b, 0, c), (b, 0, d), (a, 0, d)], material, ((b - a) / 3, (d - c) / 3))
@@ -43,7 +43,7 @@ def front(stage: Cast) -> Views:
     for k in range(-3, 4):
         x, wide = k * step, step * rng.uniform(0.4, 0.6)
         hole = (x - wide / 2, x + wide / 2, 0.02, 2.2) if k == door else (x - wide / 2, x + wide / 2, 0.9, rng.uniform(1.9, 2.5))
-        _holed(stage, x - step / 2, x + step / 2, 0, 3, hole, wall, deep)
+        _holed(stage, (x - step / 2, x + step / 2, 0, 3), hole, wall, deep)
         stage.wall(
             (hole[0], deep), (hole[1], deep), hole[2], hole[3], stage.material("bark", "plain", "cloth") if k == door else glass, (1, 1)
         )
@@ -173,7 +173,7 @@ def shop_window(stage: Cast) -> Views:
     _ground(stage, 0.05)
     wide, low, high, deep = rng.uniform(1.2, 4), rng.uniform(0.05, 0.9), rng.uniform(1.9, 2.8), rng.uniform(0.5, 2.5)
     wall, hole = stage.material("noise", "plain", "cloth", "bark"), (-wide / 2, wide / 2, low, high)
-    _holed(stage, -7, 7, 0, rng.uniform(3, 5), hole, wall, 0.12)
+    _holed(stage, (-7, 7, 0, rng.uniform(3, 5)), hole, wall, 0.12)
     box = [(-wide / 2, 0.1), (wide / 2, 0.1), (wide / 2, deep), (-wide / 2, deep)]
     back = stage.material("plain", "noise", "photo", "cloth")
     for a, b in ((box[1], box[2]), (box[2], box[3]), (box[3], box[0])):
