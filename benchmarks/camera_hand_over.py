@@ -32,7 +32,7 @@ def main() -> None:
     import bpy
 
     import photo_diorama
-    from photo_diorama.operators.output.camera_track import track_of
+    from photo_diorama.operators.output.camera_track import find_track
     from photo_diorama.operators.scene.root import objects_by_role
 
     photo_diorama.register()
@@ -50,7 +50,7 @@ def main() -> None:
                 bpy.context.view_layer.objects.active = root
                 root.location, root.rotation_euler = (1, 2, 3), (0.1, 0.2, 0.3)
                 bpy.ops.photo_diorama.apply_move(camera_move=move, frames=given.frames)
-                track = track_of(root, scene)
+                track = find_track(root, scene)
                 camera = objects_by_role(root)["camera"].data
                 sensor, size = camera.sensor_width, json.loads(root["photo_diorama_source"])["photo_size"]
                 nearest = json.loads(root["photo_diorama_source"])["nearest_m"]

@@ -56,7 +56,7 @@ def measure(photo: Path, given) -> None:
 
     import photo_diorama
     from photo_diorama.core.camera.moves import MOVES
-    from photo_diorama.operators.scene.camera_moves import framed
+    from photo_diorama.operators.scene.camera_moves import framing_factor
     from photo_diorama.operators.scene.root import objects_by_role
 
     photo_diorama.register()
@@ -77,7 +77,7 @@ def measure(photo: Path, given) -> None:
             for framing in ("clean", "whole"):
                 ops.apply_move(camera_move=move, move_amount=amount, frames=given.frames, framing=framing)
                 if framing == "clean":
-                    crop = 1 - 1 / framed(objects["rig"])
+                    crop = 1 - 1 / framing_factor(objects["rig"])
                 shares, pictures, paths = [], [], []
                 for frame in range(scene.frame_start, scene.frame_start + given.frames):
                     scene.frame_set(frame)

@@ -32,7 +32,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "core")]
 def targets() -> dict:
     """What reads the bytes of each kind, and the name under which it gets them."""
     from photo_diorama.core.batch.manifest import Manifest, find_tasks
-    from photo_diorama.core.depth.depth_in_photo import depth_in
+    from photo_diorama.core.depth.depth_in_photo import decode_embedded_depth
     from photo_diorama.core.depth.depth_map import read_depth
     from photo_diorama.core.depth.depth_sidecar import find_sidecar_depth, known_sidecar_meaning, read_sidecar_depth
     from photo_diorama.core.photo.heif_boxes import read_heif_items
@@ -57,7 +57,7 @@ def targets() -> dict:
 
     def heif(path: Path, data: bytes) -> bool:
         found = read_heif_items(data)
-        depth_in(data, str(path))
+        decode_embedded_depth(data, str(path))
         return found is not None
 
     def sidecar(path: Path, data: bytes) -> bool:
@@ -73,7 +73,8 @@ def targets() -> dict:
         return bool(Manifest(path).read())
 
     return {
-        "photo": ("a.png", photo), "carried": ("a.jpg", lambda p, d: depth_in(d, str(p)) is not None), "depth": ("d.png", depth),
+        "photo": ("a.png", photo), "depth": ("d.png", depth),
+        "carried": ("a.jpg", lambda p, d: decode_embedded_depth(d, str(p)) is not None),
         "npy": ("d.npz", depth), "exr": ("d.exr", exr), "heif": ("a.heic", heif), "sidecar": ("x.bin", sidecar),
         "xmp": ("a.xmp", lambda p, d: parse_xmp(d, str(p)) is not None), "manifest": ("batch.jsonl", manifest),
     }  # fmt: skip

@@ -47,7 +47,7 @@ def row_where_both_agree(image: LayeredDepthImage, found: Disocclusion) -> Disoc
     seen = learned.find_candidates(image, found)
     right, left, between = seen.candidates[1], seen.candidates[5], seen.candidates[17]
     agree = (between > 0) & (np.abs(right - left) < 6 * image.threshold)
-    return learned.with_hidden_disparity(image, found, seen, np.where(agree, between, 0), np.inf)
+    return learned.set_hidden_disparity(image, found, seen, np.where(agree, between, 0), np.inf)
 
 
 def expecting(image: LayeredDepthImage, found: Disocclusion, true: np.ndarray, only: bool) -> Disocclusion:
@@ -57,7 +57,7 @@ def expecting(image: LayeredDepthImage, found: Disocclusion, true: np.ndarray, o
     if only:
         off = np.abs(np.log(np.maximum(seen.candidates, 1e-9) / np.maximum(best, 1e-9)))
         best = np.where(best > 0, np.take_along_axis(seen.candidates, off.argmin(axis=0)[None], axis=0)[0], 0)
-    return learned.with_hidden_disparity(image, found, seen, best, np.inf)
+    return learned.set_hidden_disparity(image, found, seen, best, np.inf)
 
 
 def fill(image: LayeredDepthImage, found: Disocclusion) -> np.ndarray:

@@ -18,7 +18,7 @@ import numpy as np
 
 from photo_diorama.core.layer_files.read_layers import read_layer_file
 from photo_diorama.core.layer_files.write_layers import write_layer_file
-from photo_diorama.core.layer_pictures import layer_file_of
+from photo_diorama.core.layer_pictures import make_layer_file
 from photo_diorama.core.pipeline import Diorama, build_diorama
 from photo_diorama.core.settings import Settings
 
@@ -37,7 +37,7 @@ def measured(step: Callable) -> str:
 
 
 def write_out(built: Diorama, target: Path) -> None:
-    write_layer_file(target, layer_file_of(built))
+    write_layer_file(target, make_layer_file(built))
 
 
 def main() -> None:

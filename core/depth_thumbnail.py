@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .depth.depth_map import Guess, depth_on_photo
-from .depth.find_depth import find_depth, find_given_depth, with_best_camera
+from .depth.find_depth import choose_camera, find_depth, find_given_depth
 from .photo.photo import load_photo
 from .settings import Settings
 
@@ -39,7 +39,7 @@ def depth_thumbnail(photo_path: Path, depth_path: Path | None, settings: Setting
             return None
     else:
         found = find_depth(photo, depth_path, settings.depth, None)
-    photo = with_best_camera(photo, found, settings.photo)
+    photo = choose_camera(photo, found, settings.photo)
     depth = depth_on_photo(found.values, photo, settings.depth, SIDE, str(depth_path or photo_path))
     h, w = depth.disparity.shape
     colour = (np.clip(photo.working_colour(h, w)[..., :3], 0, 1) * 255 + 0.5).astype(np.uint8)

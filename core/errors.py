@@ -87,7 +87,7 @@ def without_torch(inpainter: str, error: ImportError, instead: str) -> DioramaEr
     )
 
 
-def in_a_sentence(error: BaseException) -> DioramaError | None:
+def to_user_error(error: BaseException) -> DioramaError | None:
     """An exception as an error for the user: out of memory, a missing package, a disk error. None for a fault in Photo Diorama."""
     if isinstance(error, DioramaError):
         return error

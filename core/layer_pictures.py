@@ -50,7 +50,7 @@ class _Canvas:
         return rows.start, columns.start, rows.stop - rows.start, columns.stop - columns.start
 
 
-def canvas_of(built: Diorama) -> _Canvas:
+def full_canvas(built: Diorama) -> _Canvas:
     """The photo's frame at full resolution with the border, rounded up to whole pixels."""
     camera, frame, shape = built.photo.camera, built.image.frame, built.image.shape
     scale = np.array([camera.height / frame[2], camera.width / frame[3]])
@@ -60,13 +60,13 @@ def canvas_of(built: Diorama) -> _Canvas:
     return _Canvas((int(height), int(width)), (int(before[0]), int(before[1])), scale, frame)
 
 
-def layer_file_of(built: Diorama, painted: Mapping[str, PaintedTexels] | None = None) -> LayerFile:
+def make_layer_file(built: Diorama, painted: Mapping[str, PaintedTexels] | None = None) -> LayerFile:
     """Every surface as a layer, front first. `painted` is what an artist painted on the built textures, by texture.
 
     The photo, or its parts, comes first with its own pixels, so the composite over any background is the photo to the last bit.
     """
-    canvas, painted = canvas_of(built), painted or {}
-    layers = _of_the_photo(built, canvas, painted.get("photo"))
+    canvas, painted = full_canvas(built), painted or {}
+    layers = _photo_layers(built, canvas, painted.get("photo"))
     image = built.image
     before = [_lies_before(layer, image.layers[0]) for layer in image.layers]
     for k in [k for k in range(len(image.layers)) if before[k]]:
@@ -76,10 +76,10 @@ def layer_file_of(built: Diorama, painted: Mapping[str, PaintedTexels] | None = 
         if not before[k] and (found := _invented(layer, k, built, canvas, painted.get("atlas"))) is not None:
             layers.append(found)
     return LayerFile(canvas.shape, canvas.photo_frame, tuple(layers), highest_disparity(layers), 0.0, built.mesh.metric, built.photo.name,
-                     origin=origin_of(built))  # fmt: skip
+                     origin=make_origin(built))  # fmt: skip
 
 
-def origin_of(built: Diorama) -> Origin:
+def make_origin(built: Diorama) -> Origin:
     """What tells this build from others: the photo's pixels, and what was invented before anybody edited the layers."""
     photo, surfaces = built.photo, built.unedited
     pixels, shapes = hashlib.blake2b(repr(photo.colour.shape).encode(), digest_size=8), hashlib.blake2b(digest_size=8)
@@ -93,10 +93,10 @@ def origin_of(built: Diorama) -> Origin:
     return Origin(pixels.hexdigest(), shapes.hexdigest(), built.options)
 
 
-def _of_the_photo(built: Diorama, canvas: _Canvas, painted: PaintedTexels | None) -> list[FileLayer]:
+def _photo_layers(built: Diorama, canvas: _Canvas, painted: PaintedTexels | None) -> list[FileLayer]:
     """The photo as one layer, or one for each part."""
     photo, first, inside = built.photo, built.image.layers[0], canvas.inside
-    own = photo.colour if painted is None else _painted_over(photo.colour, painted)
+    own = photo.colour if painted is None else _lay_paint_over(photo.colour, painted)
     colour = np.empty((*own.shape[:2], 4), own.dtype)
     colour[..., :3] = own
     colour[..., 3] = TOP[own.dtype] if photo.alpha is None else photo.alpha
@@ -150,7 +150,7 @@ def _as_layout(canvas: _Canvas, surface: int, box: tuple[slice, slice]) -> Textu
     return layout_of_boxes(size, [surface], [(0, 0, *size)], [shown], canvas.photo_frame, 0)
 
 
-def _painted_over(colour: np.ndarray, texels: PaintedTexels) -> np.ndarray:
+def _lay_paint_over(colour: np.ndarray, texels: PaintedTexels) -> np.ndarray:
     values = _stored(texels.colours(colour.dtype == np.float32)[..., :3], colour.dtype)
     return np.where(texels.mask[..., None], values, colour)
 

@@ -24,12 +24,12 @@ M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -2, -3, -8
 
 def free_memory() -> int | None:
     """Bytes that this process may still take: of the machine, its container and its own limit; None where unknown."""
-    found = [read() for read in (_of_the_machine, _of_the_container, address_space_left)]
+    found = [read() for read in (_machine_memory, _container_memory, address_space_left)]
     limits = [number for number in found if number is not None]
     return max(0, min(limits)) if limits else None
 
 
-def _of_the_machine() -> int | None:
+def _machine_memory() -> int | None:
     """Linux: memory that can be had without swapping (proc(5), MemAvailable)."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         lines = MEMINFO.read_text().splitlines()
@@ -37,7 +37,7 @@ def _of_the_machine() -> int | None:
     return None
 
 
-def _of_the_container() -> int | None:
+def _container_memory() -> int | None:
     """Control groups, version 2: what the limit leaves, caches of files counted as free."""
     with contextlib.suppress(OSError, ValueError):
         limit = int((CGROUP / "memory.max").read_text())

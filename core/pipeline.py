@@ -12,11 +12,11 @@ import numpy as np
 
 from .camera.camera import Camera
 from .camera.fspy import find_fspy
-from .camera.known_length import length_of, line_from
+from .camera.known_length import measure_length, parse_line
 from .camera.moves import MOVES, Length, border_needed
 from .depth.depth_map import DepthMap, depth_on_photo
 from .depth.edit_depth import DepthEdit, carry_edit_over
-from .depth.find_depth import FoundDepth, available_sources, find_depth, with_best_camera
+from .depth.find_depth import FoundDepth, available_sources, choose_camera, find_depth
 from .depth.sharpen_depth import sharpen
 from .errors import DioramaError
 from .inpaint.choose_inpainter import resolved
@@ -198,7 +198,7 @@ def bring_depth(step: Steps, photo_path, depth_path, settings: Settings, models)
     by_itself = replace(settings.depth, known_length=0.0, known_line="")
     found = step("Finding the depth", 0.05, (sources, by_itself),
                  lambda: find_depth(photo, depth_path, settings.depth, models))  # fmt: skip
-    photo, long_side = with_best_camera(photo, found, settings.photo), settings.layers.long_side
+    photo, long_side = choose_camera(photo, found, settings.photo), settings.layers.long_side
     depth = step("Bringing the depth onto the photo", 0.1, long_side,
                  lambda: depth_on_photo(found.values, photo, settings.depth, long_side, str(depth_path or photo_path)))  # fmt: skip
     if settings.depth.known_length > 0:
@@ -209,7 +209,7 @@ def bring_depth(step: Steps, photo_path, depth_path, settings: Settings, models)
 
 def _in_metres(depth: DepthMap, camera: Camera, settings: DepthSettings) -> DepthMap:
     """The depth scaled so that the known line has its length."""
-    scale = length_of(line_from(settings.known_line, camera), depth.disparity, camera) / settings.known_length
+    scale = measure_length(parse_line(settings.known_line, camera), depth.disparity, camera) / settings.known_length
     source = f"{depth.source}; in metres by a line of {settings.known_length:g} m"
     return replace(depth, disparity=(depth.disparity * np.float32(scale)), metric=True, source=source)
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import bpy
 
-from ..core.errors import DioramaError, in_a_sentence
+from ..core.errors import DioramaError, to_user_error
 from ..core.fault_report import report_fault
 from .scene.root import find_root
 
@@ -56,7 +56,7 @@ class ActOnDiorama(OnDiorama):
 def report_failure(operator: bpy.types.Operator, error: Exception) -> None:
     """Reports what went wrong in one sentence, in the window's words. A fault in Photo Diorama also leaves its traceback in the console
     and in a file. To be called where the exception is handled."""
-    sentence = in_a_sentence(error)
+    sentence = to_user_error(error)
     if sentence is not None:
         operator.report({"ERROR"}, sentence.in_window)
         return

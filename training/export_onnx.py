@@ -127,9 +127,9 @@ class SilhouettesForm(DepthForm):
 
 
 def _photo_and_place(height: int, width: int) -> dict[str, torch.Tensor]:
-    from photo_diorama.core.built_in.depth import place_of
+    from photo_diorama.core.built_in.depth import cell_positions
 
-    place = place_of(height // embedded_depth_net.STRIDE, width // embedded_depth_net.STRIDE)
+    place = cell_positions(height // embedded_depth_net.STRIDE, width // embedded_depth_net.STRIDE)
     return {"photo": torch.rand(2, 3, height, width), "place": torch.from_numpy(place).repeat(2, 1, 1, 1)}
 
 

@@ -254,7 +254,7 @@ class Pace:
         return ((time.monotonic() if now is None else now) - self.begun) / self.done * (self.count - self.done)
 
 
-def in_words(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """A duration for people to read."""
     if seconds < 90:
         return f"{seconds:.0f} s"

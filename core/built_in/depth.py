@@ -77,8 +77,8 @@ def predict(
     network = network or load(WEIGHTS)
     multiple = network.facts["multiple"]
     height, width = network_size(colour.shape[0], colour.shape[1], long_side or network.facts["long_side"], multiple)
-    photo = np.moveaxis(shrunk(colour, height, width), 2, 0)[None] / np.float32(255)
-    inputs = {"photo": photo, "place": place_of(height // multiple, width // multiple)}
+    photo = np.moveaxis(shrink(colour, height, width), 2, 0)[None] / np.float32(255)
+    inputs = {"photo": photo, "place": cell_positions(height // multiple, width // multiple)}
     answer = network.run(inputs)
     if mirrored:
         other = network.run(inputs | {"photo": photo[..., ::-1]})
@@ -93,13 +93,13 @@ def network_size(height: int, width: int, long_side: int, multiple: int = 32) ->
     return rows, columns
 
 
-def place_of(rows: int, columns: int) -> np.ndarray:
+def cell_positions(rows: int, columns: int) -> np.ndarray:
     """(1, 2, rows, columns) float32, -1..1: row and column of each of the network's coarsest cells, a hint: ground is below, sky above."""
     grid = np.meshgrid(np.linspace(-1, 1, rows), np.linspace(-1, 1, columns), indexing="ij")
     return np.stack(grid)[None].astype(np.float32)
 
 
-def shrunk(colour: np.ndarray, height: int, width: int) -> np.ndarray:
+def shrink(colour: np.ndarray, height: int, width: int) -> np.ndarray:
     """(height, width, 3) uint8 of (h, w, 3) uint8, averaged by a triangle filter two new pixels wide, as in training."""
     from PIL import Image
 

@@ -106,7 +106,7 @@ def lens_factor(edge: FrameEdge, camera: Camera, path: Path, eyes: Eyes | None =
     asides = (0.0,) if eyes is None else (-eyes.distance / 2, eyes.distance / 2)
     # a step aside moves what is near, and the shift of the lens moves all back by what it moved the distance that stays
     seen = [u - lenses * aside * (1 / z - (1 / eyes.convergence if eyes else 0.0)) for aside in asides]
-    return clean_factor(lambda factor: max(beyond(each, v, scale, edge.side, camera, factor) for each in seen))
+    return clean_factor(lambda factor: max(largest_excess(each, v, scale, edge.side, camera, factor) for each in seen))
 
 
 def clean_factor(part_beyond: Callable[[float], float]) -> float:
@@ -129,7 +129,7 @@ def closer_start(path: Path, nearest: float, amount: float) -> float:
     return float(max(0.0, min(CLOSER * amount * nearest, back, AHEAD * nearest - ahead)))
 
 
-def beyond(u: np.ndarray, v: np.ndarray, length: np.ndarray, side: np.ndarray, camera: Camera, factor: float) -> float:
+def largest_excess(u: np.ndarray, v: np.ndarray, length: np.ndarray, side: np.ndarray, camera: Camera, factor: float) -> float:
     """The largest part of a frame outside the edge, over all frames, with the focal length multiplied by `factor`.
 
     u, v, length: (f, p), the edge as the moved camera sees it with its own lens, divided by the photo's focal length.

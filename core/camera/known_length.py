@@ -15,7 +15,7 @@ BESIDE, STEP = 0.004, 0.03
 such an edge, as a part of it."""
 
 
-def line_from(text: str, camera: Camera) -> np.ndarray:
+def parse_line(text: str, camera: Camera) -> np.ndarray:
     """(2, 2) float64: x, y of both ends from "X,Y,X,Y" in the photo's pixels. Raises DioramaError where that is no line on it."""
     try:
         ends = np.array([float(number) for number in text.split(",")]).reshape(2, 2)
@@ -34,7 +34,7 @@ def line_from(text: str, camera: Camera) -> np.ndarray:
     return ends
 
 
-def length_of(ends: np.ndarray, disparity: np.ndarray, camera: Camera) -> float:
+def measure_length(ends: np.ndarray, disparity: np.ndarray, camera: Camera) -> float:
     """Length in the scene, in units of 1 / `disparity` (h, w), of a straight line seen between (2, 2) `ends` in the photo's
     pixels; `camera` is the photo's.
 
@@ -51,13 +51,13 @@ def length_of(ends: np.ndarray, disparity: np.ndarray, camera: Camera) -> float:
     least = disparity.min() / 2
     reach = np.ones((2 * max(1, round(BESIDE * max(h, w))) + 1,) * 2, np.uint8)
     pictures = (disparity, cv2.dilate(disparity, reach), cv2.erode(disparity, reach))
-    at_ends, nearer, farther = (np.maximum(_at_ends(t, picture, row, column), least) for picture in pictures)
+    at_ends, nearer, farther = (np.maximum(_fit_ends(t, picture, row, column), least) for picture in pictures)
     if (nearer + farther - 2 * at_ends).sum() > STEP * at_ends.sum():  # on a slope both sides differ by the same
         at_ends = nearer
     return float(np.linalg.norm(np.diff(camera.unproject(ends[:, 0], ends[:, 1], 1 / at_ends), axis=0)))
 
 
-def _at_ends(t: np.ndarray, disparity: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+def _fit_ends(t: np.ndarray, disparity: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
     """(2,) disparity at t of 0 and 1 of the line through most of what (n,) rows and columns show."""
     h, w = disparity.shape
     values = disparity[np.clip(row.astype(int), 0, h - 1), np.clip(column.astype(int), 0, w - 1)].astype(np.float64)

@@ -18,7 +18,7 @@ def tilt(x: float, y: float, box: SafeRange) -> tuple[float, float]:
     return x * (box.right if x > 0 else box.left), y * (box.up if y > 0 else box.down)
 
 
-def keeping_shift(side: float, up: float, focus: float, focal: float) -> tuple[float, float]:
+def keep_shift(side: float, up: float, focus: float, focal: float) -> tuple[float, float]:
     """What to add to the lens shift so that surfaces at the `focus` distance stay in place in the picture.
 
     `focal` and the result are parts of the sensor's width, as Blender has the shift: positive shows more on the right, above.

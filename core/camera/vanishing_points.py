@@ -38,7 +38,7 @@ def camera_from_lines(width: int, height: int, lines: Mapping[str, np.ndarray]) 
         raise DioramaError("The lines run as good as parallel in the photo; draw edges that run towards the distance in two directions.")
     centre = np.zeros(2)
     if len(finite) == 3:
-        centre, squared = _centre_of(*finite.values())
+        centre, squared = _principal_point(*finite.values())
     else:
         squared = -float(np.dot(*finite.values()))
     if not squared > 1e-4:
@@ -110,7 +110,7 @@ def vanishing_point(ends: np.ndarray) -> np.ndarray:
     return np.linalg.svd(lines)[2][-1]
 
 
-def _centre_of(one: np.ndarray, two: np.ndarray, three: np.ndarray) -> tuple[np.ndarray, float]:
+def _principal_point(one: np.ndarray, two: np.ndarray, three: np.ndarray) -> tuple[np.ndarray, float]:
     """Principal point and squared focal length of three vanishing points: the triangle's orthocentre."""
     pairs = ((one, two), (two, three), (three, one))
     solved = np.linalg.lstsq(np.array([[*(-(a + b)), 1.0] for a, b in pairs]), np.array([-(a @ b) for a, b in pairs]), rcond=None)[0]

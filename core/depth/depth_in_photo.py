@@ -63,10 +63,10 @@ def read_embedded_depth(path: str | Path) -> EmbeddedDepth | None:
     Of a spatial photo (two views) this is None: the first view is the photo, see `inspect_depth`.
     """
     path = Path(path)
-    return depth_in(read_file(path), str(path))
+    return decode_embedded_depth(read_file(path), str(path))
 
 
-def depth_in(data: bytes, name: str) -> EmbeddedDepth | None:
+def decode_embedded_depth(data: bytes, name: str) -> EmbeddedDepth | None:
     """`read_embedded_depth` for the bytes of a file that messages call `name`."""
     if data[:2] == SOI:
         stored = read_apple_jpeg(data, name) or read_google(data, name) or read_samsung(data, name)
@@ -170,7 +170,7 @@ def inspect_depth(path: str | Path) -> list[str]:
     """`describe` of a file, or lines that say it carries no depth and, of a spatial photo, which view is used."""
     path = Path(path)
     data = read_file(path)
-    embedded = depth_in(data, str(path))
+    embedded = decode_embedded_depth(data, str(path))
     if embedded is not None:
         return describe(embedded)
     lines = ["depth: none in the file"]

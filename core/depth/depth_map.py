@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..depth_file.direction import small_srgb
-from ..depth_file.levels import Levels, levels_of, without_terraces
+from ..depth_file.levels import Levels, find_levels, remove_terraces
 from ..depth_file.meaning import DepthMeaning, decide_meaning
 from ..depth_file.read_file import read_raw
 from ..depth_file.sky import Sky
@@ -193,9 +193,9 @@ def _inverse_or_metres(reading: DepthMeaning, given: tuple[float, float] | None)
     if reading.kind == "disparity":
         if given is not None:
             near, far = given
-            return _by_bands(lambda v, there: np.where(there, (v - far) / (near - far), 0), values, measured), known, True
+            return _apply_in_bands(lambda v, there: np.where(there, (v - far) / (near - far), 0), values, measured), known, True
         if reading.inverted:
-            return _by_bands(lambda v, there: np.where(there, low + high - v, low), values, measured), known, False
+            return _apply_in_bands(lambda v, there: np.where(there, low + high - v, low), values, measured), known, False
         # what is infinite in inverse depth is no distance
         return values if measured.all() else np.where(measured, values, 0), measured, False
     near, far = given or ((high, low) if reading.inverted else (low, high))
@@ -204,10 +204,10 @@ def _inverse_or_metres(reading: DepthMeaning, given: tuple[float, float] | None)
         part = np.where(there, (v - near) / (far - near), 0)
         return np.where(there, 1 / np.maximum(1 + (FARTHEST_OF_LINEAR - 1) * part, 1 / FARTHEST_OF_RELATIVE), 0)
 
-    return _by_bands(inverse, values, measured), known, given is not None
+    return _apply_in_bands(inverse, values, measured), known, given is not None
 
 
-def _by_bands(work: Callable[[np.ndarray, np.ndarray], np.ndarray], values: np.ndarray, known: np.ndarray) -> np.ndarray:
+def _apply_in_bands(work: Callable[[np.ndarray, np.ndarray], np.ndarray], values: np.ndarray, known: np.ndarray) -> np.ndarray:
     """(h, w) float32: what `work` makes of values and known pixels, each from itself alone, `AT_ONCE` at a time."""
     result = np.empty(values.shape, np.float32)
     rows = max(1, AT_ONCE // values.shape[1])
@@ -254,7 +254,7 @@ def depth_on_photo(found: DepthValues, photo: Photo, settings: DepthSettings, lo
     check_usable(found, photo, name)
     h, w = found.values.shape
     disparity, a_value = _disparity(found, settings)
-    levels = levels_of(found.values, found.known)
+    levels = find_levels(found.values, found.known)
     rows, columns = working_size(photo, long_side)
     if max(h, w) > 2 * max(rows, columns):  # the rest is work for nothing
         disparity, known = resample(disparity, found.known, None, rows, columns)
@@ -267,14 +267,14 @@ def depth_on_photo(found: DepthValues, photo: Photo, settings: DepthSettings, lo
     if levels is not None:
         half = _half_level(levels, found.metric, disparity, a_value)
         half[disparity <= disparity.min()] = 0  # the far end is no slope
-        disparity = np.maximum(without_terraces(disparity, half), disparity.min())
+        disparity = np.maximum(remove_terraces(disparity, half), disparity.min())
     if found.along_ray:
         disparity = disparity * _ray_lengths(photo, rows, columns)
-    boundary, taken = _resized(found.boundary, rows, columns), ""
+    boundary, taken = _resize(found.boundary, rows, columns), ""
     if found.sky is not None:  # what was put far away is still unknown
         far = cv2.resize(found.sky.far.astype(np.float32), (columns, rows), interpolation=cv2.INTER_LINEAR)
         known, taken = known & (far < 0.5), found.sky.taken
-    normals = _resized_normals(found.normals, rows, columns)
+    normals = _resize_normals(found.normals, rows, columns)
     return DepthMap(disparity, known, found.metric, found.source, found.unsure, taken, found.not_used, boundary=boundary, normals=normals)
 
 
@@ -286,13 +286,13 @@ def _ray_lengths(photo: Photo, rows: int, columns: int) -> np.ndarray:
     return np.sqrt(1 + x[None, :] ** 2 + y[:, None] ** 2).astype(np.float32)
 
 
-def _resized(picture: np.ndarray | None, rows: int, columns: int) -> np.ndarray | None:
+def _resize(picture: np.ndarray | None, rows: int, columns: int) -> np.ndarray | None:
     import cv2
 
     return None if picture is None else cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_LINEAR)
 
 
-def _resized_normals(normals: np.ndarray | None, rows: int, columns: int) -> np.ndarray | None:
+def _resize_normals(normals: np.ndarray | None, rows: int, columns: int) -> np.ndarray | None:
     """The normals at that size, unit again; a pixel that only weighs in neighbours without a normal has none."""
     import cv2
 

@@ -56,7 +56,7 @@ def carry_edit_over(edit: DepthEdit | None, depth: DepthMap, photo: Photo) -> De
     """
     if edit is None or not edit.changed.any():
         return depth
-    original, edited, changed = _at_size(edit, depth.disparity.shape, photo)
+    original, edited, changed = _fit_to_size(edit, depth.disparity.shape, photo)
     scale, shift = _fit(original, depth.disparity, changed)
     floor = FARTHER_THAN_ALL * float(depth.disparity.min())
     values = np.maximum(np.where(np.isfinite(edited), edited * scale + shift, depth.disparity), floor)
@@ -65,7 +65,7 @@ def carry_edit_over(edit: DepthEdit | None, depth: DepthMap, photo: Photo) -> De
     return replace(depth, disparity=disparity, known=depth.known | changed, normals=normals, source=f"{depth.source}, edited by hand")
 
 
-def _at_size(edit: DepthEdit, shape: tuple[int, ...], photo: Photo) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _fit_to_size(edit: DepthEdit, shape: tuple[int, ...], photo: Photo) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     import cv2
 
     if edit.original.shape == shape:
@@ -210,7 +210,7 @@ def push(gap: float, front: bool = False, keep_relief: bool = True) -> Change:
     return change
 
 
-def put_at(value: float, keep_relief: bool = False) -> Change:
+def set_disparity(value: float, keep_relief: bool = False) -> Change:
     """Puts the region at the disparity `value` (1/m): flat and facing the camera, or its middle there with its relief kept."""
 
     def change(disparity: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -52,12 +52,12 @@ def find_depth(photo: Photo, depth_path: Path | None, settings: DepthSettings, m
     """
     check_options(settings)
     if depth_path is not None:
-        return _from_file(read_depth(depth_path, settings, photo), photo, "file")
-    found = _without_a_file(photo, settings, models)
-    return found if found.read_by_settings or not settings.invert_depth else replace(found, values=_turned(found.values))
+        return _make_from_file(read_depth(depth_path, settings, photo), photo, "file")
+    found = _find_without_file(photo, settings, models)
+    return found if found.read_by_settings or not settings.invert_depth else replace(found, values=_invert(found.values))
 
 
-def _turned(values: DepthValues) -> DepthValues:
+def _invert(values: DepthValues) -> DepthValues:
     """Depth that no file's numbers were read for, end for end: what was nearest is the farthest."""
     inverse, known = values.values, values.known
     if values.metric:
@@ -69,27 +69,27 @@ def _turned(values: DepthValues) -> DepthValues:
     )
 
 
-def _without_a_file(photo: Photo, settings: DepthSettings, models: Path | None) -> FoundDepth:
+def _find_without_file(photo: Photo, settings: DepthSettings, models: Path | None) -> FoundDepth:
     if settings.estimator != "auto":
         return estimate_depth(photo, settings.estimator, settings.device, models)
     found, passed_over = given_depth(photo, settings)
-    return _with_remark(found or _by_a_network(photo, settings, models), passed_over)
+    return _add_remark(found or _estimate(photo, settings, models), passed_over)
 
 
 def find_given_depth(photo: Photo, settings: DepthSettings) -> FoundDepth | None:
     """The depth that lies in the photo or beside it, as `find_depth` takes it; None where a network would have to find it."""
     found = given_depth(photo, settings)[0] if settings.estimator == "auto" else None
     turned = found is not None and settings.invert_depth and not found.read_by_settings
-    return replace(found, values=_turned(found.values)) if found is not None and turned else found
+    return replace(found, values=_invert(found.values)) if found is not None and turned else found
 
 
 def given_depth(photo: Photo, settings: DepthSettings) -> tuple[FoundDepth | None, list[str]]:
     """Depth in the photo or beside it, and why others that were there could not be used."""
     passed_over: list[str] = []
     ways: list[tuple[Callable[[Photo, DepthSettings], FoundDepth | None], Path]] = [
-        (_in_the_photo, photo.path),
-        (_beside_the_photo, photo.path),
-        *((partial(_called_like_the_photo, file), file) for file in named_depths(photo.path)),
+        (_find_in_photo, photo.path),
+        (_find_beside_photo, photo.path),
+        *((partial(_find_by_name, file), file) for file in named_depths(photo.path)),
     ]
     for bring, file in ways:
         try:
@@ -104,7 +104,7 @@ def given_depth(photo: Photo, settings: DepthSettings) -> tuple[FoundDepth | Non
     return None, passed_over
 
 
-def _with_remark(found: FoundDepth, passed_over: list[str]) -> FoundDepth:
+def _add_remark(found: FoundDepth, passed_over: list[str]) -> FoundDepth:
     """The same, telling which sources of depth could not be used."""
     if not passed_over:
         return found
@@ -112,43 +112,43 @@ def _with_remark(found: FoundDepth, passed_over: list[str]) -> FoundDepth:
     return replace(found, values=replace(found.values, source=f"{found.values.source}; {notes}", not_used=tuple(passed_over)))
 
 
-def _in_the_photo(photo: Photo, settings: DepthSettings) -> FoundDepth | None:
+def _find_in_photo(photo: Photo, settings: DepthSettings) -> FoundDepth | None:
     if photo.path.suffix.lower() == ".exr":
         if not has_colour_and_depth(read_file(photo.path), str(photo.path), MAX_PIXELS):
             return None
         values = read_depth(photo.path, settings, photo)
-        return _from_file(replace(values, source=f"{values.source}; in the photo's own file"), photo, "photo")
+        return _make_from_file(replace(values, source=f"{values.source}; in the photo's own file"), photo, "photo")
     carried = read_embedded_depth(photo.path)
-    return None if carried is None else _carried(carried, "photo", photo, settings)
+    return None if carried is None else _make_from_embedded(carried, "photo", photo, settings)
 
 
-def _beside_the_photo(photo: Photo, settings: DepthSettings) -> FoundDepth | None:
+def _find_beside_photo(photo: Photo, settings: DepthSettings) -> FoundDepth | None:
     sidecar = find_sidecar_depth(photo.path)
-    return None if sidecar is None else _carried(read_sidecar_depth(sidecar, photo.path), BESIDE, photo, settings)
+    return None if sidecar is None else _make_from_embedded(read_sidecar_depth(sidecar, photo.path), BESIDE, photo, settings)
 
 
-def _called_like_the_photo(file: Path, photo: Photo, settings: DepthSettings) -> FoundDepth:
+def _find_by_name(file: Path, photo: Photo, settings: DepthSettings) -> FoundDepth:
     values = read_depth(file, settings, photo)
     values = replace(values, source=f"{values.source}; found beside the photo by its name")
-    return replace(_from_file(values, photo, BESIDE), path=file)
+    return replace(_make_from_file(values, photo, BESIDE), path=file)
 
 
-def _by_a_network(photo: Photo, settings: DepthSettings, models: Path | None) -> FoundDepth:
+def _estimate(photo: Photo, settings: DepthSettings, models: Path | None) -> FoundDepth:
     best = best_estimator(models) if models is not None else None
     if best is None:
-        return _by_built_in(photo, BETTER)
+        return _estimate_built_in(photo, BETTER)
     try:
-        return _by_network(photo, best.key, settings.device, models)
+        return _estimate_downloaded(photo, best.key, settings.device, models)
     except ImportError as error:
-        return _by_built_in(photo, f"{best.key} needs PyTorch, which cannot be loaded here ({error})")
+        return _estimate_built_in(photo, f"{best.key} needs PyTorch, which cannot be loaded here ({error})")
 
 
-def _from_file(values: DepthValues, photo: Photo, origin: str) -> FoundDepth:
+def _make_from_file(values: DepthValues, photo: Photo, origin: str) -> FoundDepth:
     focal = values.focal_px and values.focal_px * photo.colour.shape[1]
     return FoundDepth(values, origin, focal, read_by_settings=True)
 
 
-def _carried(carried: EmbeddedDepth, origin: str, photo: Photo, settings: DepthSettings) -> FoundDepth:
+def _make_from_embedded(carried: EmbeddedDepth, origin: str, photo: Photo, settings: DepthSettings) -> FoundDepth:
     """Depth inside the photo as values; inverse depth in 1/m becomes metric, other inverse depth keeps its unknown scale."""
     metric = carried.kind == "metric" or carried.metric_scale
     values, source, sky = carried.values, f"{carried.source}, {carried.unit}", None
@@ -167,9 +167,9 @@ def _carried(carried: EmbeddedDepth, origin: str, photo: Photo, settings: DepthS
 def estimate_depth(photo: Photo, key: str, device: str, models: Path | None) -> FoundDepth:
     """Depth of the photo by one network. Raises DioramaError where PyTorch or the network's file is missing."""
     if key == BUILT_IN:
-        return _by_built_in(photo, BETTER)
+        return _estimate_built_in(photo, BETTER)
     try:
-        return _by_network(photo, key, device, models)
+        return _estimate_downloaded(photo, key, device, models)
     except ImportError as error:
         raise DioramaError(
             f"The depth network {key} needs PyTorch, which cannot be loaded here ({error}); choose the built-in network, or install "
@@ -178,32 +178,32 @@ def estimate_depth(photo: Photo, key: str, device: str, models: Path | None) -> 
         ) from None
 
 
-def _by_built_in(photo: Photo, remark: str) -> FoundDepth:
+def _estimate_built_in(photo: Photo, remark: str) -> FoundDepth:
     """Depth by the built-in network, which needs no PyTorch."""
     said = estimate_with_edges(_eight_bits(photo))
-    found = _estimated(said.from_infinity, False, f"estimated by the built-in network; {remark}", BUILT_IN, zero_is_far=True)
+    found = _make_from_estimate(said.from_infinity, False, f"estimated by the built-in network; {remark}", BUILT_IN, zero_is_far=True)
     return replace(found, values=replace(found.values, boundary=said.boundary))
 
 
-def _by_network(photo: Photo, key: str, device: str, models: Path | None) -> FoundDepth:
+def _estimate_downloaded(photo: Photo, key: str, device: str, models: Path | None) -> FoundDepth:
     """By a downloaded network; raises ImportError where PyTorch cannot be loaded, DioramaError where the file is missing."""
     if models is None:
         raise DioramaError(f"The network {key} needs a models folder", Kind.MISSING_NETWORK,
                            window="choose one in the preferences or download the network first",
                            command_line="pass --models-dir or download it first")  # fmt: skip
     known_focal_px = photo.camera.focal_px if photo.focal_is_known else None
-    said = _loaded(key, str(path_of(weights_named(key), models)), device).predict(_eight_bits(photo), known_focal_px)
-    found = _estimated(said.values, said.kind == "metric", f"estimated by {key}", key, said.zero_is_far)
+    said = _load_network(key, str(path_of(weights_named(key), models)), device).predict(_eight_bits(photo), known_focal_px)
+    found = _make_from_estimate(said.values, said.kind == "metric", f"estimated by {key}", key, said.zero_is_far)
     seen = said.focal_px and said.focal_px * max(photo.colour.shape[:2]) / max(said.values.shape)
     return replace(found, values=replace(found.values, normals=said.normals), seen_focal_px=seen)
 
 
-def _estimated(values: np.ndarray, metric: bool, source: str, key: str, zero_is_far: bool = False) -> FoundDepth:
+def _make_from_estimate(values: np.ndarray, metric: bool, source: str, key: str, zero_is_far: bool = False) -> FoundDepth:
     return FoundDepth(DepthValues(values, np.isfinite(values), metric, zero_is_far, source, stretched=True), key)
 
 
 @lru_cache(maxsize=1)
-def _loaded(key: str, path: str, device: str):
+def _load_network(key: str, path: str, device: str):
     """The network; it stays loaded for the next photo that asks for the same one."""
     from ..networks.depth.estimate import load_estimator
 
@@ -212,7 +212,7 @@ def _loaded(key: str, path: str, device: str):
 
 def forget_models() -> None:
     """Frees the memory of loaded networks."""
-    _loaded.cache_clear()
+    _load_network.cache_clear()
 
 
 def available_estimators(models: Path | None) -> list[str]:
@@ -227,7 +227,7 @@ def _eight_bits(photo: Photo) -> np.ndarray:
     return (np.clip(photo.working_colour(*photo.colour.shape[:2]), 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def with_best_camera(photo: Photo, found: FoundDepth, settings: PhotoSettings) -> Photo:
+def choose_camera(photo: Photo, found: FoundDepth, settings: PhotoSettings) -> Photo:
     """The photo with its best known camera: the user's values, then the calibration of its depth or of a spatial photo's view.
 
     Where the photo does not state a focal length, a network's estimate is better than the default angle.

@@ -103,7 +103,7 @@ def _read_dynamic_depth(data: bytes, name: str, trees: list[XmpNode]) -> StoredD
     units, near, far = (get("Units") or "").lower(), get("Near"), get("Far")
     unit = 1.0 if units in ("meters", "diopters") else None
     if units == "diopters":
-        near, far, in_order = _from_dioptres(name, near, far)
+        near, far, in_order = _dioptre_range(name, near, far)
         unit = unit if in_order else None
     encoding = _encoding(name, get("Format"), near, far, unit, get("MeasureType"))
     image = _item(data, trees, get("DepthURI") or "", name)
@@ -127,7 +127,7 @@ def _encoding(name: str, form, near, far, metres: float | None, measure) -> _Enc
     return _Encoding(inverse, near, far, metres, (measure or "").lower() == "opticray")
 
 
-def _from_dioptres(name: str, near: str | None, far: str | None) -> tuple[str, str, bool]:
+def _dioptre_range(name: str, near: str | None, far: str | None) -> tuple[str, str, bool]:
     """Distances, and whether near and far are in order: some phones exchange them, and then mean no metres either."""
     strong, weak = number(near), number(far)
     if strong is None or weak is None or strong == weak or not min(strong, weak) >= 0:
@@ -153,7 +153,7 @@ def _decode(name, image, confidence, encoding: _Encoding, format_name, camera, o
         kind, unit = ("metric", "m") if metric else ("disparity", "1 / unit unknown")
         values = z if metric else np.where(valid, 1 / np.maximum(z, 1e-9), 0.0)
     if encoding.along_ray:
-        values, note = _along_axis(values, kind, camera)
+        values, note = _distances_along_axis(values, kind, camera)
         notes.append(note)
     if confidence is not None:
         certain, certain_white = decode_grey(confidence, name, "a confidence image")
@@ -171,7 +171,7 @@ def _decode(name, image, confidence, encoding: _Encoding, format_name, camera, o
     )  # fmt: skip
 
 
-def _along_axis(values: np.ndarray, kind: str, camera: Intrinsics | None) -> tuple[np.ndarray, str]:
+def _distances_along_axis(values: np.ndarray, kind: str, camera: Intrinsics | None) -> tuple[np.ndarray, str]:
     """Distances along the rays brought to the optical axis: z = r / sqrt(1 + x^2 + y^2) at normalised x, y."""
     if camera is None:
         return values, "distances run along the rays and are left so, since the file holds no focal length"

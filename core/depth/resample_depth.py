@@ -56,7 +56,7 @@ def _grow(disparity: np.ndarray, known: np.ndarray, grey: np.ndarray) -> tuple[n
     return disparity.ravel()[owner], owner
 
 
-def edge_of(values: np.ndarray) -> np.float32:
+def separating_jump(values: np.ndarray) -> np.float32:
     """The jump of disparity that separates surfaces, robust to a few outliers."""
     low, high = np.percentile(values[:: max(1, len(values) // 100_000)].astype(float), (0.05, 99.95)).tolist()
     return np.float32(EDGE * max(high - low, 1e-3 * abs(high)))
@@ -76,7 +76,7 @@ def _membrane(disparity: np.ndarray, known: np.ndarray, owner: np.ndarray, grey:
         disparity.ravel(),
         owner.ravel(),
         grey.ravel().astype(np.float32),
-        edge_of(disparity[known]),
+        separating_jump(disparity[known]),
     )
     weight, fixed, rows, columns = np.zeros(len(where)), np.zeros(len(where)), [], []
     for dr, dc in ((0, 1), (0, -1), (1, 0), (-1, 0)):
@@ -113,7 +113,7 @@ def smooth_silhouettes(disparity: np.ndarray, where: np.ndarray) -> np.ndarray:
 
 def _smooth_within(disparity: np.ndarray, where: np.ndarray, known: np.ndarray, rounds: int = 24) -> np.ndarray:
     """Averages with 4-neighbours of the same surface, only inside `where`."""
-    limit = edge_of(disparity[known])
+    limit = separating_jump(disparity[known])
     rows, columns = np.nonzero(where)
     shape = disparity.shape
     neighbours = [
@@ -147,7 +147,7 @@ def resample(disparity, known, colour, rows: int, columns: int) -> tuple[np.ndar
     whole = bool(known.all())
     known_out = cv2.resize(known.view(np.uint8), (columns, rows), interpolation=cv2.INTER_NEAREST_EXACT).astype(bool)
     sample = cv2.resize(disparity, (columns, rows), interpolation=cv2.INTER_NEAREST_EXACT)
-    limit = edge_of(disparity.ravel() if whole else disparity[known])
+    limit = separating_jump(disparity.ravel() if whole else disparity[known])
     if columns <= w:
         area = lambda values: cv2.resize(values, (columns, rows), interpolation=cv2.INTER_AREA)
         if whole:

@@ -48,7 +48,7 @@ def _sharpen_short_ramps(depth: DepthMap, colour: np.ndarray, tear: float) -> De
     ramp = _ramps(disparity, threshold, 7 * spacing)
     if not ramp.any():
         return depth
-    slope = _with_slopes(disparity, ramp, threshold, 7 * spacing)
+    slope = _add_slopes(disparity, ramp, threshold, 7 * spacing)
     if slope.all():
         return depth
     disparity = smooth_silhouettes(grow_surfaces(disparity, ~slope, colour), slope)
@@ -60,7 +60,7 @@ def _sharpen_short_ramps(depth: DepthMap, colour: np.ndarray, tear: float) -> De
     return replace(depth, disparity=disparity)
 
 
-def _with_slopes(disparity: np.ndarray, ramp: np.ndarray, threshold: np.float32, reach: int) -> np.ndarray:
+def _add_slopes(disparity: np.ndarray, ramp: np.ndarray, threshold: np.float32, reach: int) -> np.ndarray:
     """The ramps and the pixels within `reach` of a ramp that still slope and are connected to it."""
     import cv2
 

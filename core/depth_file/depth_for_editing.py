@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DioramaError
-from ..layer_files.pictures import encode_png, with_chunk
+from ..layer_files.pictures import encode_png, insert_chunk
 from ..raster.exr_encode import write_exr
 from .read_file import read_raw
 
@@ -27,7 +27,7 @@ def encode_depth(disparity: np.ndarray, ending: str) -> bytes:
     if ending == ".png":
         white = float(disparity.max())
         levels = np.clip(np.rint(disparity * (TOP / white)), 1, TOP).astype(np.uint16)
-        return with_chunk(encode_png(levels), b"tEXt", WHITE_KEY + b"\0" + repr(white).encode())
+        return insert_chunk(encode_png(levels), b"tEXt", WHITE_KEY + b"\0" + repr(white).encode())
     distance = (1 / disparity).astype(np.float32)
     if ending == ".exr":
         import io
@@ -62,7 +62,7 @@ def read_edited_depth(path: Path, now: np.ndarray) -> np.ndarray:
     known = np.isfinite(values) & (values > 0) & (True if raw.unknown is None else ~raw.unknown)
     if raw.integers:
         top = float(2**raw.bits - 1)
-        white = _white_of(path) or float(now.max())
+        white = _stored_white(path) or float(now.max())
         found = values * np.float32(white / top)
         slack = np.full(now.shape, np.float32(0.5001 * white / top))
     else:
@@ -79,7 +79,7 @@ def read_edited_depth(path: Path, now: np.ndarray) -> np.ndarray:
     return np.where(changed, np.maximum(found, float(now.min()) / MAX_CLOSER), now).astype(np.float32)
 
 
-def _white_of(path: Path) -> float | None:
+def _stored_white(path: Path) -> float | None:
     with open(path, "rb") as file:
         found = re.search(WHITE_KEY + rb"\0([-+.\de]{1,30})", file.read(1 << 16))
     try:

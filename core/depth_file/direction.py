@@ -28,7 +28,7 @@ class Direction:
 
 
 def small_srgb(photo: Photo) -> np.ndarray:
-    """(h, w, 3) uint8 sRGB, about 512 px on its long side, as `direction_of` needs it."""
+    """(h, w, 3) uint8 sRGB, about 512 px on its long side, as `estimate_direction` needs it."""
     step = max(1, max(photo.colour.shape[:2]) // 512)
     if photo.colour.dtype == np.uint8:
         return np.ascontiguousarray(photo.colour[::step, ::step, :3])
@@ -36,7 +36,7 @@ def small_srgb(photo: Photo) -> np.ndarray:
     return (np.clip(photo.working_colour(height // step, width // step), 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def direction_of(values: np.ndarray, known: np.ndarray, colour: np.ndarray | None, quantum: float, prior: float = 0.0) -> Direction:
+def estimate_direction(values: np.ndarray, known: np.ndarray, colour: np.ndarray | None, quantum: float, prior: float = 0.0) -> Direction:
     """Estimates the direction of (h, w) values where `known`, with the photo's (H, W, 3) uint8 sRGB where there is one.
 
     `quantum` is the step of the values: smaller differences mean nothing. `prior` is other evidence that larger is nearer. The network
@@ -53,7 +53,7 @@ def direction_of(values: np.ndarray, known: np.ndarray, colour: np.ndarray | Non
         return Direction(nearer, planes, False)
     nearer += PLANES * planes
     if abs(nearer + prior) <= NETWORK:
-        nearer += NETWORK * _by_network(small, where, colour)
+        nearer += NETWORK * _correlate_with_network(small, where, colour)
     return Direction(nearer, planes, True)
 
 
@@ -88,15 +88,15 @@ def _sky(values: np.ndarray, where: np.ndarray) -> float:
     return float((top <= low + edge).mean() - (top >= high - edge).mean())
 
 
-def _by_network(values: np.ndarray, where: np.ndarray, colour: np.ndarray) -> float:
+def _correlate_with_network(values: np.ndarray, where: np.ndarray, colour: np.ndarray) -> float:
     """Rank correlation between the file's values and the built-in network's inverse depth of the photo."""
     import cv2
 
-    seen = cv2.resize(seen_by_network(colour), (values.shape[1], values.shape[0]), interpolation=cv2.INTER_LINEAR)
+    seen = cv2.resize(estimate_small(colour), (values.shape[1], values.shape[0]), interpolation=cv2.INTER_LINEAR)
     return _correlation(_ranks(values, where)[where], _ranks(seen, where)[where])
 
 
-def seen_by_network(colour: np.ndarray) -> np.ndarray:
+def estimate_small(colour: np.ndarray) -> np.ndarray:
     """(h, w) float32 inverse depth of the photo by the built-in network, `SIDE` px on its long side; colour (H, W, 3) uint8 sRGB.
 
     The last photo's answer is kept: several pieces of evidence ask for it.

@@ -28,7 +28,7 @@ class Levels:
     inverse: bool  # whether 1 / value is evenly spaced, not the value
 
 
-def levels_of(values: np.ndarray, known: np.ndarray) -> Levels | None:
+def find_levels(values: np.ndarray, known: np.ndarray) -> Levels | None:
     """The levels of (h, w) values where `known`; None where there are too many or too few, uneven ones, or no terraces."""
     if not known.any():
         return None
@@ -57,14 +57,14 @@ def _has_terraces(values: np.ndarray, known: np.ndarray, step: float) -> bool:
     return False
 
 
-def without_terraces(disparity: np.ndarray, half: np.ndarray) -> np.ndarray:
+def remove_terraces(disparity: np.ndarray, half: np.ndarray) -> np.ndarray:
     """(h, w) float32: the membrane within `half` (h, w), half a level, of `disparity`, cut where neighbours are levels apart.
 
     An obstacle problem, solved from coarse to fine by projected relaxation (Glowinski 1984, chapter 2).
     """
     low, high = disparity - half, disparity + half
     links = [np.abs(np.diff(disparity, axis=axis)) < EDGE * (_pairs(half, axis)) for axis in (1, 0)]
-    return _solved(disparity, low, high, links[0], links[1], OCTAVES)
+    return _solve(disparity, low, high, links[0], links[1], OCTAVES)
 
 
 def _pairs(half: np.ndarray, axis: int) -> np.ndarray:
@@ -73,7 +73,7 @@ def _pairs(half: np.ndarray, axis: int) -> np.ndarray:
     return half[first] + half[second]
 
 
-def _solved(start, low, high, right, down, octaves: int) -> np.ndarray:
+def _solve(start, low, high, right, down, octaves: int) -> np.ndarray:
     """The surface on this pyramid level: corrected by the coarser level's solution, then relaxed."""
     surface = start
     if octaves and min(start.shape) >= 16:
@@ -83,14 +83,14 @@ def _solved(start, low, high, right, down, octaves: int) -> np.ndarray:
         coarse_down = (down[1 : h - 1 : 2, :w].reshape(-1, w // 2, 2)).all(axis=2)
         mean = quarter(start, np.mean)
         below, above = quarter(low, np.mean), quarter(high, np.mean)
-        coarse = _solved(mean, below, above, coarse_right, coarse_down, octaves - 1)
+        coarse = _solve(mean, below, above, coarse_right, coarse_down, octaves - 1)
         surface = start.copy()
         surface[:h, :w] += np.repeat(np.repeat(coarse - mean, 2, axis=0), 2, axis=1)
         surface = np.clip(surface, low, high)
-    return _relaxed(surface, low, high, right, down)
+    return _relax(surface, low, high, right, down)
 
 
-def _relaxed(surface, low, high, right, down) -> np.ndarray:
+def _relax(surface, low, high, right, down) -> np.ndarray:
     """Red-black over-relaxation: each pixel moves towards the mean of its linked neighbours and is clipped to its bounds."""
     h, w = surface.shape
     padded = np.zeros((h + 2, w + 2), np.float32)

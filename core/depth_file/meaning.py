@@ -11,18 +11,18 @@ import numpy as np
 
 from ..errors import DioramaError
 from ..settings import DepthSettings
-from .direction import Direction, direction_of
+from .direction import Direction, estimate_direction
 from .raw_depth import RawDepth
-from .sky import Sky, place_sky, seen_nearer
+from .sky import Sky, looks_nearer, place_sky
 from .unknown import (
     INFINITE_IS_FAR,
     KnownDepth,
     extremes,
+    far_zeros,
     find_unknown,
-    regions_as_of_a_sky,
+    remove_outliers,
     sample,
-    without_strays,
-    zeros_that_are_far,
+    sky_sized_regions,
 )
 
 MILLIMETRES, CENTIMETRES, METRES = 0.001, 0.01, 1.0
@@ -94,24 +94,26 @@ def decide_meaning(raw: RawDepth, settings: DepthSettings, path: Path, colour: n
 
     `colour` is the photo as (H, W, 3) uint8 sRGB, where there is one. Raises DioramaError where distances are negative.
     """
-    raw = _looking_along_negative_z(raw, settings)
+    raw = _flip_negative_z(raw, settings)
     found = find_unknown(raw, settings)
     if not found.known.any():
         guess = _Guess(settings.depth_kind if settings.depth_kind != "auto" else "metric", 1.0, "no numbers")
     else:
-        guess = _by_options(raw, found, settings) or _by_name(raw, path) or _by_numbers(raw, found, colour)
+        guess = _guess_by_options(raw, found, settings) or _guess_by_name(raw, path) or _guess_by_numbers(raw, found, colour)
         if guess.by_name_alone and colour is not None:
-            guess = _compared(guess, direction_of(found.values, found.known, colour, _quantum(raw, sample(found.values, found.known))))
+            guess = _check_by_photo(
+                guess, estimate_direction(found.values, found.known, colour, _quantum(raw, sample(found.values, found.known)))
+            )
     if settings.invert_depth:
-        guess = _turned(guess, settings)
+        guess = _invert(guess, settings)
     if guess.kind == "metric" and found.known.any() and found.ends[0] < 0:
-        found = _without_negative(found, path)
+        found = _drop_negative(found, path)
     elif guess.kind != "metric":
-        found = without_strays(found)
-    return _with_meaning(found, guess, settings, raw.format == "EXR", colour)
+        found = remove_outliers(found)
+    return _apply_guess(found, guess, settings, raw.format == "EXR", colour)
 
 
-def _looking_along_negative_z(raw: RawDepth, settings: DepthSettings) -> RawDepth:
+def _flip_negative_z(raw: RawDepth, settings: DepthSettings) -> RawDepth:
     """Distances along the negative z axis, as OpenGL and renderers have them, made positive: no number is above zero.
 
     Where inverse depth is given, only an OpenEXR channel that calls itself depth.
@@ -124,14 +126,14 @@ def _looking_along_negative_z(raw: RawDepth, settings: DepthSettings) -> RawDept
     return replace(raw, values=-raw.values, notes=(*raw.notes, "its negative numbers are distances along -z"))
 
 
-def _with_meaning(found: KnownDepth, guess: _Guess, settings: DepthSettings, rendered: bool, colour: np.ndarray | None) -> DepthMeaning:
+def _apply_guess(found: KnownDepth, guess: _Guess, settings: DepthSettings, rendered: bool, colour: np.ndarray | None) -> DepthMeaning:
     """Interprets zeros by the kind: a distance of zero is unknown or the sky, an inverse depth of zero may be infinitely far."""
     known, far, notes, sky, zero_is_far = found.known, found.far, list(found.notes), None, False
     if guess.kind == "disparity" and not guess.inverted:
-        found, known, notes, zero_is_far = _far_of_inverse(found, settings)
+        found, known, notes, zero_is_far = _interpret_inverse(found, settings)
         far = np.zeros_like(far)
     elif guess.kind == "metric":
-        far, more, sky = _far_of_metric(found, guess, settings, rendered, colour)
+        far, more, sky = _interpret_metric(found, guess, settings, rendered, colour)
         notes += more
     else:
         known = known | found.zero  # the near end of a scale
@@ -141,16 +143,16 @@ def _with_meaning(found: KnownDepth, guess: _Guess, settings: DepthSettings, ren
     )  # fmt: skip
 
 
-def _far_of_inverse(found: KnownDepth, settings: DepthSettings) -> tuple[KnownDepth, np.ndarray, list[str], bool]:
+def _interpret_inverse(found: KnownDepth, settings: DepthSettings) -> tuple[KnownDepth, np.ndarray, list[str], bool]:
     """Inverse depth with zeros where it is infinitely far, what is known, the notes, and whether zero is infinity.
 
     An infinite inverse depth is no distance: stereo writes it where it knows nothing, and so over the sky.
     """
     lost, notes = found.far, list(found.notes)
     if lost.any() and settings.depth_sky == "auto":
-        lost = regions_as_of_a_sky(lost)
+        lost = sky_sized_regions(lost)
         notes = ["what is infinite is unknown" if each == INFINITE_IS_FAR and not lost.any() else each for each in notes]
-    zeros = zeros_that_are_far(found, settings.depth_sky)
+    zeros = far_zeros(found, settings.depth_sky)
     if found.zero.any():
         count = np.count_nonzero(found.zero) - np.count_nonzero(zeros)
         notes.append("zero is the farthest" if not count else "zero is unknown" if not zeros.any() else
@@ -162,12 +164,12 @@ def _far_of_inverse(found: KnownDepth, settings: DepthSettings) -> tuple[KnownDe
     return found, found.known | endless, notes, shift_known
 
 
-def _far_of_metric(found: KnownDepth, guess: _Guess, settings: DepthSettings, rendered: bool, colour: np.ndarray | None):
+def _interpret_metric(found: KnownDepth, guess: _Guess, settings: DepthSettings, rendered: bool, colour: np.ndarray | None):
     """(h, w) bool where distances are infinite, the notes on that, and the sky."""
     far, notes = found.far, []
     if settings.depth_sky == "farthest":
         far = far | found.zero
-    elif far.any() and not rendered and settings.depth_sky == "auto" and colour is not None and seen_nearer(far, found.known, colour):
+    elif far.any() and not rendered and settings.depth_sky == "auto" and colour is not None and looks_nearer(far, found.known, colour):
         far, notes = np.zeros_like(far), ["but the photo shows nothing far there, so that is unknown"]
     if guess.inverted or (far.any() and settings.depth_sky == "auto"):  # a file that says what is infinite knows its sky
         return far, notes, None
@@ -175,7 +177,7 @@ def _far_of_metric(found: KnownDepth, guess: _Guess, settings: DepthSettings, re
     return far | sky.far, [*notes, *sky.notes], sky
 
 
-def _by_options(raw: RawDepth, found: KnownDepth, settings: DepthSettings) -> _Guess | None:
+def _guess_by_options(raw: RawDepth, found: KnownDepth, settings: DepthSettings) -> _Guess | None:
     """What the user's options say; None where they are automatic."""
     if settings.depth_kind == "disparity":
         return _Guess("disparity", 1.0, "inverse depth of unknown scale, as given", True, given=True)
@@ -188,7 +190,7 @@ def _by_options(raw: RawDepth, found: KnownDepth, settings: DepthSettings) -> _G
     return None
 
 
-def _turned(guess: _Guess, settings: DepthSettings) -> _Guess:
+def _invert(guess: _Guess, settings: DepthSettings) -> _Guess:
     """With near and far exchanged: what the user said is reversed, what was guessed becomes the other guess."""
     if settings.depth_kind == "auto" and not settings.depth_scale:
         kind = {"disparity": "relative", "metric": "disparity", "relative": "disparity"}[guess.kind]
@@ -199,7 +201,7 @@ def _turned(guess: _Guess, settings: DepthSettings) -> _Guess:
     return replace(guess, inverted=True, why=f"{guess.why}, and inverted")
 
 
-def _by_name(raw: RawDepth, path: Path) -> _Guess | None:
+def _guess_by_name(raw: RawDepth, path: Path) -> _Guess | None:
     """What the names of array, file and folder, or the program that wrote the file, say; None where they say nothing."""
     words = {word for text in (raw.name, path.stem, raw.unit) for word in re.split(r"[^a-z]+", text.lower()) if word}
     folder = FOLDERS.get(path.parent.name.lower())
@@ -226,7 +228,7 @@ def _by_name(raw: RawDepth, path: Path) -> _Guess | None:
     return None
 
 
-def _compared(guess: _Guess, direction: Direction) -> _Guess:
+def _check_by_photo(guess: _Guess, direction: Direction) -> _Guess:
     """What a file's name says, as a question where the photo clearly says that near and far lie the other way round."""
     nearer = direction.nearer if guess.kind == "disparity" else -direction.nearer
     if nearer > SURE:
@@ -234,39 +236,39 @@ def _compared(guess: _Guess, direction: Direction) -> _Guess:
     return replace(guess, sure=False, why=f"{guess.why}, though near and far lie the other way round in the photo")
 
 
-def _by_numbers(raw: RawDepth, found: KnownDepth, colour: np.ndarray | None) -> _Guess:
+def _guess_by_numbers(raw: RawDepth, found: KnownDepth, colour: np.ndarray | None) -> _Guess:
     """What the type and range of the numbers say, and the direction in which they grow by the picture."""
     values = sample(found.values, found.known)
     least, middle, most = found.ends[0], float(np.median(values)), float(np.percentile(values, 99.9))
-    direction = direction_of(found.values, found.known, colour, _quantum(raw, values))
+    direction = estimate_direction(found.values, found.known, colour, _quantum(raw, values))
     if raw.bits == 8:
-        return _without_unit(direction, 0.4, "8 bits")
+        return _guess_without_unit(direction, 0.4, "8 bits")
     if raw.integers:
-        return _of_integers(raw, direction, least, middle, most)
+        return _guess_of_integers(raw, direction, least, middle, most)
     if least < 0 and (values < 0).sum() > 16:
-        return _without_unit(direction, 1.5, "it has negative values")
+        return _guess_without_unit(direction, 1.5, "it has negative values")
     if raw.format == "PFM" and most > 1.001:
         return _distance_or_inverse(raw, direction, 1.0, middle, "PFM")
     if most <= 1.001:
         if raw.is_named and direction.nearer < 0 and most < 0.97:
             return _Guess("metric", METRES, f"metres ({_origin(raw)})")
-        return _without_unit(direction, 0.2, "values from 0 to 1")
+        return _guess_without_unit(direction, 0.2, "values from 0 to 1")
     prior = -2.0 if raw.is_named and raw.format == "EXR" else -1.0 if raw.format == "EXR" or raw.is_named else -0.1
     if least > NEVER_SO_FLAT * most:
         prior -= 0.7
     return _distance_or_inverse(raw, direction, prior, middle, _origin(raw))
 
 
-def _of_integers(raw: RawDepth, direction: Direction, least: float, middle: float, most: float) -> _Guess:
+def _guess_of_integers(raw: RawDepth, direction: Direction, least: float, middle: float, most: float) -> _Guess:
     if raw.bits == 16 and most >= FILLED:
-        return _without_unit(direction, 0.0, "16 bits, values stretched over all of them")
+        return _guess_without_unit(direction, 0.0, "16 bits, values stretched over all of them")
     camera = least >= CAMERA_LEAST and middle >= CAMERA_MIDDLE and most <= CAMERA_MOST
     if direction.nearer + (-0.85 if camera or raw.format in ("NPY", "NPZ") else 0.0) <= 0:
         return _Guess("metric", MILLIMETRES, "millimetres (whole numbers as of a depth camera)")
     return _Guess("disparity", 1.0, f"inverse depth ({_seen(direction, True)})")
 
 
-def _without_unit(direction: Direction, prior: float, why: str) -> _Guess:
+def _guess_without_unit(direction: Direction, prior: float, why: str) -> _Guess:
     """The guess for numbers without a unit, by direction: inverse depth, inverse depth turned end for end, or relative distance."""
     if direction.nearer + prior > 0:
         return _Guess("disparity", 1.0, f"inverse depth ({why}, {_seen(direction, True)})")
@@ -304,7 +306,7 @@ def _quantum(raw: RawDepth, values: np.ndarray) -> float:
     return float(np.median(np.diff(some))) if len(some) > 2 else float(np.abs(values).max()) / 256
 
 
-def _without_negative(found: KnownDepth, path: Path) -> KnownDepth:
+def _drop_negative(found: KnownDepth, path: Path) -> KnownDepth:
     """Marks a few negative distances as unknown; raises DioramaError where there are more."""
     negative = found.known & (found.values < 0)
     if negative.sum() > max(4, 1e-3 * found.known.sum()):

@@ -63,7 +63,7 @@ def read_npy(path: Path, data: bytes) -> RawDepth:
     """The array of an NPY file; raises DioramaError, or ValueError where it is damaged."""
     file = io.BytesIO(data)
     header = read_header(file)
-    return _as_raw(_read_array(path, file, header), header, "NPY", "")
+    return _make_raw(_read_array(path, file, header), header, "NPY", "")
 
 
 def read_npz(path: Path, data: bytes, shape: tuple[int, int] | None) -> RawDepth:
@@ -86,23 +86,23 @@ def read_npz(path: Path, data: bytes, shape: tuple[int, int] | None) -> RawDepth
                 raise DioramaError(f"{path} is packed as NumPy never does; save it with numpy.savez_compressed.")
             with archive.open(name) as file:
                 headers[name] = read_header(file)
-        name = _chosen(path, headers, shape)
+        name = _choose_array(path, headers, shape)
 
         def read(member: str) -> np.ndarray:
             with archive.open(member) as file:
                 return _read_array(path, file, read_header(file))
 
-        found = _as_raw(read(name), headers[name], "NPZ", name.removesuffix(".npy").rsplit("/", 1)[-1])
-        return _with_what_lies_beside(found, name, headers, archive, read)
+        found = _make_raw(read(name), headers[name], "NPZ", name.removesuffix(".npy").rsplit("/", 1)[-1])
+        return _add_other_arrays(found, name, headers, archive, read)
 
 
-def _as_raw(values: np.ndarray, header: Header, format: str, name: str) -> RawDepth:
+def _make_raw(values: np.ndarray, header: Header, format: str, name: str) -> RawDepth:
     bits = 8 * header.dtype.itemsize if header.dtype.kind in "iu" else 0
     is_named = any(pattern.fullmatch(name.lower()) for pattern in DEPTH_ARRAYS)
     return RawDepth(values, format, bits, name, is_named)
 
 
-def _chosen(path: Path, headers: dict[str, Header], shape: tuple[int, int] | None) -> str:
+def _choose_array(path: Path, headers: dict[str, Header], shape: tuple[int, int] | None) -> str:
     """Name of the array called depth or disparity, else of the only one whose shape may be depth."""
     short = {name: name.removesuffix(".npy").rsplit("/", 1)[-1].lower() for name in headers}
     pictures = [name for name in headers if headers[name].is_picture and not NO_DEPTH.fullmatch(short[name])]
@@ -129,7 +129,7 @@ def _fits(sides: list[int], shape: tuple[int, int]) -> bool:
     return abs(sides[1] / sides[0] * shape[0] / shape[1] - 1) <= MAX_ASPECT_ERROR + 1 / min(sides)
 
 
-def _with_what_lies_beside(found: RawDepth, taken: str, headers: dict[str, Header], archive, read) -> RawDepth:
+def _add_other_arrays(found: RawDepth, taken: str, headers: dict[str, Header], archive, read) -> RawDepth:
     """Adds focal length and valid mask, where other arrays of the file have such names."""
     from dataclasses import replace
 

@@ -16,7 +16,7 @@ from ..raster.decoder_errors import DECODER_ERRORS, damaged
 from ..raster.exr_header import MAGIC, check_exr
 from ..raster.exr_read import is_position, read_depth_channel, read_pixels
 from ..raster.open_picture import DEPTH_FORMATS, DEPTH_KINDS, HEAD, open_picture, other_format, picture_kind
-from ..raster.picture_bounds import channels_of, check_memory, check_structure, peak_bytes_per_pixel
+from ..raster.picture_bounds import check_memory, check_structure, count_channels, peak_bytes_per_pixel
 from .numpy_file import read_npy, read_npz
 from .raw_depth import RawDepth
 
@@ -142,7 +142,7 @@ def _check_header(path: Path, data: bytes) -> str | None:
             image = open_picture(data, str(path), DEPTH_KINDS)  # only the header, before anything is decoded
             width, height = image.size
             _check_size(path, width, height)
-            channels, bits = channels_of(image, data)
+            channels, bits = count_channels(image, data)
             check_memory(width, height, peak_bytes_per_pixel(image.format, channels, bits), str(path))
             return image.format
     except Image.DecompressionBombError:  # Pillow checks a limit of its own for WebP

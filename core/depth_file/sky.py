@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .direction import SIDE, seen_by_network
-from .unknown import enlarged, regions_as_of_a_sky
+from .direction import SIDE, estimate_small
+from .unknown import enlarge, sky_sized_regions
 
 SMALLEST, SLIVER = 0.02, 0.001
 """Smallest part of the picture that a sky without distances has, and of its other pieces at the top; smaller regions are holes."""
@@ -40,7 +40,7 @@ def place_sky(distances: np.ndarray, known: np.ndarray, unknown: np.ndarray, opt
     """The sky among `unknown`, by the option `depth_sky` (`option`); arrays as in `sky_of_unknown`."""
     if option == "unknown" or not unknown.any():
         return Sky(np.zeros_like(unknown))
-    maybe = regions_as_of_a_sky(unknown)
+    maybe = sky_sized_regions(unknown)
     if option == "farthest":
         return Sky(maybe)
     sky = sky_of_unknown(distances, known, unknown, colour)
@@ -71,7 +71,7 @@ def sky_of_unknown(distances: np.ndarray, known: np.ndarray, unknown: np.ndarray
         regions = [region for region in regions if evidence.is_sky(region)]
         if regions:  # what poles and branches cut off from it
             regions += [region for region in regions_at_the_top(gap, SLIVER) if evidence.place(region) <= FARTHER]
-    return enlarged(np.any(regions, axis=0), step, unknown) if regions else np.zeros_like(unknown)
+    return enlarge(np.any(regions, axis=0), step, unknown) if regions else np.zeros_like(unknown)
 
 
 def regions_at_the_top(gap: np.ndarray, smallest: float = SMALLEST) -> list[np.ndarray]:
@@ -84,13 +84,13 @@ def regions_at_the_top(gap: np.ndarray, smallest: float = SMALLEST) -> list[np.n
     return [labels == number for number in range(1, count) if fitting[number]]
 
 
-def seen_nearer(far: np.ndarray, known: np.ndarray, colour: np.ndarray) -> bool:
+def looks_nearer(far: np.ndarray, known: np.ndarray, colour: np.ndarray) -> bool:
     """Whether the network sees the infinite pixels nearer than half of what is known, so that they are holes."""
     step = max(1, max(far.shape) // SIDE)
     gap, where = far[::step, ::step], known[::step, ::step]
     if not gap.any() or where.sum() < MIN_SAMPLES:
         return False
-    seen = _at_size(seen_by_network(colour), gap.shape)
+    seen = _resize(estimate_small(colour), gap.shape)
     return bool(np.median(seen[gap]) > np.median(seen[where]))
 
 
@@ -101,9 +101,9 @@ class _Evidence:
         import cv2
 
         self.inverse, self.known = inverse, known
-        self.seen = _at_size(seen_by_network(colour), known.shape).astype(np.float64)
+        self.seen = _resize(estimate_small(colour), known.shape).astype(np.float64)
         self.ranks = np.sort(self.seen[known])
-        self.colour = _at_size(colour, known.shape).astype(np.float32) / 255
+        self.colour = _resize(colour, known.shape).astype(np.float32) / 255
         self.grey = self.colour.mean(axis=2)
         self.gradient = np.hypot(cv2.Sobel(self.grey, -1, 1, 0), cv2.Sobel(self.grey, -1, 0, 1)) / 8
         self.nearest = float(np.percentile(inverse[known], 95))
@@ -142,7 +142,7 @@ class _Evidence:
         return smooth and (blue > BLUE or (bright > BRIGHT and bright > rest + BRIGHTER))
 
 
-def _at_size(picture: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _resize(picture: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     import cv2
 
     smaller = picture.shape[0] > shape[0]

@@ -75,7 +75,7 @@ def find_unknown(raw: RawDepth, settings: DepthSettings) -> KnownDepth:
         elif high is not None:
             endless |= known & (values == high)
             known &= values != high
-    far = _far_of(endless, raw.format == "EXR", settings.depth_sky)
+    far = _infinite_far(endless, raw.format == "EXR", settings.depth_sky)
     if endless.any():
         notes.append(INFINITE_IS_FAR if far.any() else "what is infinite is unknown")
     return KnownDepth(values, known, far, zero, settled, tuple(notes))
@@ -111,7 +111,7 @@ def extremes(values: np.ndarray, where: np.ndarray) -> tuple[float, float]:
     return low, high
 
 
-def without_strays(found: KnownDepth) -> KnownDepth:
+def remove_outliers(found: KnownDepth) -> KnownDepth:
     """Removes outliers of depth whose range is its scale (inverse, or without a unit): a few become unknown, more are clipped."""
     if np.count_nonzero(found.known) < MIN_SAMPLES:
         return found
@@ -130,7 +130,7 @@ def without_strays(found: KnownDepth) -> KnownDepth:
     return replace(found, values=np.clip(found.values, rest.min(), rest.max()), notes=(*found.notes, "stray values are cut off"))
 
 
-def zeros_that_are_far(found: KnownDepth, sky: str) -> np.ndarray:
+def far_zeros(found: KnownDepth, sky: str) -> np.ndarray:
     """(h, w) bool: the zeros of inverse depth that are infinitely far.
 
     Stereo leaves zeros where it knows nothing, small and scattered, along one side, with a gap to the next value; what networks write
@@ -145,10 +145,10 @@ def zeros_that_are_far(found: KnownDepth, sky: str) -> np.ndarray:
         return zero
     least, most = found.ends
     no_gap = least < 0 or bool(np.percentile(sample(found.values, found.known), 0.1) <= 0.02 * most)
-    return zero if no_gap else regions_as_of_a_sky(zero)
+    return zero if no_gap else sky_sized_regions(zero)
 
 
-def regions_as_of_a_sky(where: np.ndarray) -> np.ndarray:
+def sky_sized_regions(where: np.ndarray) -> np.ndarray:
     """(h, w) bool: those connected regions of `where` whose size and position fit a sky; looked for at up to `COARSE` px."""
     import cv2
 
@@ -160,10 +160,10 @@ def regions_as_of_a_sky(where: np.ndarray) -> np.ndarray:
     above = top + facts[:, cv2.CC_STAT_HEIGHT] < small.shape[0]  # ends before the picture's lower edge
     sky = (area >= HUGE) | (above & (area >= np.where(top == 0, SKY, LARGE)))
     sky[0] = False
-    return enlarged(sky[labels], step, where)
+    return enlarge(sky[labels], step, where)
 
 
-def enlarged(small: np.ndarray, step: int, within: np.ndarray) -> np.ndarray:
+def enlarge(small: np.ndarray, step: int, within: np.ndarray) -> np.ndarray:
     """(H, W) bool: what of `within` lies at most one step from the true pixels of `small`, which is every `step`th pixel of it."""
     import cv2
 
@@ -173,7 +173,7 @@ def enlarged(small: np.ndarray, step: int, within: np.ndarray) -> np.ndarray:
     return np.repeat(np.repeat(grown, step, axis=0), step, axis=1)[: within.shape[0], : within.shape[1]] & within
 
 
-def _far_of(endless: np.ndarray, rendered: bool, sky: str) -> np.ndarray:
+def _infinite_far(endless: np.ndarray, rendered: bool, sky: str) -> np.ndarray:
     """Where infinite values are far: always in renders; else everywhere, if one region has the size and place of a sky."""
     import cv2
 

@@ -124,10 +124,10 @@ def choose(seen: Candidates, network: Network) -> np.ndarray:
     no candidate, as behind something that only the sky at infinity surrounds."""
     parts = [seen.at(slice(start, start + AT_ONCE)) for start in range(0, len(seen.where), AT_ONCE)]
     with ThreadPoolExecutor(thread_count()) as pool:  # NumPy works outside Python's lock, and no pixel knows of another
-        return np.concatenate([np.zeros(0, np.float32), *pool.map(lambda part: _chosen(part, network), parts)])
+        return np.concatenate([np.zeros(0, np.float32), *pool.map(lambda part: _choose(part, network), parts)])
 
 
-def _chosen(seen: Candidates, network: Network) -> np.ndarray:
+def _choose(seen: Candidates, network: Network) -> np.ndarray:
     candidates = seen.candidates.T
     exists = candidates > 0
     scores = np.where(exists, network.scores(*describe(seen), exists), -np.inf)
@@ -159,10 +159,10 @@ def least_costly(candidates: np.ndarray, likely: np.ndarray) -> np.ndarray:
 def choose_surfaces(image: LayeredDepthImage, found: Disocclusion, network: Network) -> Disocclusion:
     """`found` with `expected` set to the disparity of the chosen surfaces."""
     seen = find_candidates(image, found)
-    return with_hidden_disparity(image, found, seen, choose(seen, network))
+    return set_hidden_disparity(image, found, seen, choose(seen, network))
 
 
-def with_hidden_disparity(
+def set_hidden_disparity(
     image: LayeredDepthImage, found: Disocclusion, seen: Candidates, chosen: np.ndarray, another: float = ANOTHER
 ) -> Disocclusion:
     """`found` with the (n,) disparity `chosen` expected at the pixels of `seen`, 0 for none.

@@ -117,14 +117,14 @@ def regions_behind(image: LayeredDepthImage, found: Disocclusion, seen: SeenEdge
     layer = Layer(found.hidden, found.hidden, found.disparity, image.layers[-1].colour, links)
     layers = tuple(replace(known, links=own) for known, own in zip(image.layers, earlier, strict=True))
     regions = find_labelled_regions(replace(image, layers=(*layers, layer)), context_width, found.distance, seen.behind)
-    return [_widened(region, image) for region in regions]
+    return [_widen(region, image) for region in regions]
 
 
 def junctions(image: LayeredDepthImage, seen: SeenEdges, regions: list[Region], scale: int) -> list[Junctions]:
     """The regions at whose silhouette another depth edge ends: T-junctions."""
     unit, met = unit_of(image), []
     for region in regions:
-        ends = _ends_at(region, image, seen)
+        ends = _find_ends_at_silhouette(region, image, seen)
         if ends:
             met.append(Junctions(region, ends, crop_of(region, image, unit, seen.of(region), scale)))
     return met
@@ -156,13 +156,13 @@ def _plan(network: EdgeNetwork, chunk: list[Junctions], scale: int, step: Callab
     plans: list[list[EdgePath]] = [[] for _ in chunk]
     changed = list(range(len(chunk)))
     for run in range(network.runs):
-        known = {at: _with_edges(chunk[at].crop, plans[at]) for at in changed}
+        known = {at: _add_edges(chunk[at].crop, plans[at]) for at in changed}
         likely = network.ask([*known.values()], partial(step, run))
         for at, chance in zip(changed, likely, strict=True):
             synthesis = chunk[at].crop.synthesis
             predicted = (chance > network.likely_at) | (known[at].edge & synthesis)
             plans[at] = plan_paths(predicted, synthesis, ends[at], chance if network.weighed else None)
-        changed = [at for at in changed if (_with_edges(chunk[at].crop, plans[at]).edge != known[at].edge).any()]
+        changed = [at for at in changed if (_add_edges(chunk[at].crop, plans[at]).edge != known[at].edge).any()]
         if not changed:  # the same question has the same answer
             break
     return plans
@@ -205,7 +205,7 @@ def _label_silhouettes(image: LayeredDepthImage, hidden: np.ndarray) -> np.ndarr
     return label_surfaces(hidden, *links)[0]
 
 
-def _widened(region: Region, image: LayeredDepthImage) -> Region:
+def _widen(region: Region, image: LayeredDepthImage) -> Region:
     """The region with an empty margin, as far as the canvas allows."""
     margin = round(MARGIN * image.long_side / PUBLISHED_TRAINING_SIDE)
     spans = [(max(0, at.start - margin), min(side, at.stop + margin)) for at, side in zip(region.window, image.shape, strict=True)]
@@ -233,7 +233,7 @@ def _touching(silhouette: np.ndarray, behind: np.ndarray, labels: tuple[np.ndarr
     return {int(number): pairs[1, pairs[0] == number] for number in np.unique(pairs[0])}
 
 
-def _ends_at(region: Region, image: LayeredDepthImage, seen: SeenEdges) -> list[EdgeEnd]:
+def _find_ends_at_silhouette(region: Region, image: LayeredDepthImage, seen: SeenEdges) -> list[EdgeEnd]:
     """Ends, in the region's own pixels, of the edges that touch its silhouette."""
     import cv2
 
@@ -248,7 +248,7 @@ def _ends_at(region: Region, image: LayeredDepthImage, seen: SeenEdges) -> list[
     return find_ends(touching, seen.labels[-1][region.window], replace(image, layers=(part,)))
 
 
-def _with_edges(crop, paths: list[EdgePath]):
+def _add_edges(crop, paths: list[EdgePath]):
     """The crop with the paths added to its edges."""
     edge = crop.edge.copy()
     for path in paths:

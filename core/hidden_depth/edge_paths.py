@@ -61,13 +61,13 @@ def find_ends(touching: np.ndarray, labels: np.ndarray, image: LayeredDepthImage
         count, place = cv2.connectedComponents(patch, connectivity=8)
         for number in range(1, count):
             r, c = np.argwhere(place == number)[0] + (top, left)
-            end = _end_at(int(r), int(c), labels == label, layer)
+            end = _make_end(int(r), int(c), labels == label, layer)
             if end is not None:
                 ends.append(end)
     return ends
 
 
-def _end_at(row: int, column: int, edge: np.ndarray, layer: Layer) -> EdgeEnd | None:
+def _make_end(row: int, column: int, edge: np.ndarray, layer: Layer) -> EdgeEnd | None:
     """The end at that pixel; all of the edge's cut links nearby decide on which side the farther surface lies."""
     height, width = edge.shape
     away, near, far = np.zeros(2), [], []
@@ -106,8 +106,8 @@ def plan_paths(predicted: np.ndarray, synthesis: np.ndarray, ends: list[EdgeEnd]
     for number in dict.fromkeys(int(component[end.pixel]) for end in ends):
         met = [end for end in ends if component[end.pixel] == number]
         if len(met) <= 2:
-            for path in _paths_of(component == number, met, chance):
-                path = _up_to_crossing(path, taken)
+            for path in _find_paths(component == number, met, chance):
+                path = _cut_at_crossing(path, taken)
                 if len(path.near) >= MIN_PATH:
                     paths.append(path)
                     for pixel in (*path.near, *(far for _, far in path.torn)):
@@ -115,21 +115,21 @@ def plan_paths(predicted: np.ndarray, synthesis: np.ndarray, ends: list[EdgeEnd]
     return paths
 
 
-def _paths_of(component: np.ndarray, ends: list[EdgeEnd], chance: np.ndarray | None) -> list[EdgePath]:
+def _find_paths(component: np.ndarray, ends: list[EdgeEnd], chance: np.ndarray | None) -> list[EdgePath]:
     first = ends[0]
     if len(ends) == 1:
-        return _with_tears(_shortest(component, first.pixel, None, chance), first, component.shape)
+        return _add_tears(_shortest(component, first.pixel, None, chance), first, component.shape)
     other = ends[1]
     path = _shortest(component, first.pixel, other.pixel, chance)[:-1]
     if len(path) < MIN_PATH:
         return []
     back = path[::-1]
-    if _farther_hand(path, first) == -_farther_hand(back, other) != 0:  # the farther surface is on one hand all along
-        return _with_tears(path, first, component.shape)
+    if _farther_side(path, first) == -_farther_side(back, other) != 0:  # the farther surface is on one hand all along
+        return _add_tears(path, first, component.shape)
     usable = len(path) - (GAP if len(path) > LONG else 0)
     jumps = first.near - first.far, other.near - other.far
     share = round(usable * jumps[0] / max(sum(jumps), 1e-12))
-    return [*_with_tears(path[:share], first, component.shape), *_with_tears(back[: usable - share], other, component.shape)]
+    return [*_add_tears(path[:share], first, component.shape), *_add_tears(back[: usable - share], other, component.shape)]
 
 
 def _shortest(
@@ -181,7 +181,7 @@ def _middles(chance: np.ndarray) -> np.ndarray:
     return most >= 3
 
 
-def _farther_hand(path: list[tuple[int, int]], end: EdgeEnd) -> int:
+def _farther_side(path: list[tuple[int, int]], end: EdgeEnd) -> int:
     """1 where the farther surface lies on the right along the path from its end, -1 on the left, 0 unknown."""
     if not path:
         return 0
@@ -190,9 +190,9 @@ def _farther_hand(path: list[tuple[int, int]], end: EdgeEnd) -> int:
     return int(np.sign(right * end.away[0] - down * end.away[1]))
 
 
-def _with_tears(path: list[tuple[int, int]], end: EdgeEnd, shape: tuple[int, ...]) -> list[EdgePath]:
+def _add_tears(path: list[tuple[int, int]], end: EdgeEnd, shape: tuple[int, ...]) -> list[EdgePath]:
     """The path with pairs of its pixels and their neighbours on the farther side; no pairs where that side is unknown."""
-    hand, on_path, torn = _farther_hand(path, end), set(path), []
+    hand, on_path, torn = _farther_side(path, end), set(path), []
     if hand == 0:
         return []
     for number, (row, column) in enumerate(path):
@@ -210,7 +210,7 @@ def _with_tears(path: list[tuple[int, int]], end: EdgeEnd, shape: tuple[int, ...
     return [EdgePath(tuple(path), tuple(torn), end)]
 
 
-def _up_to_crossing(path: EdgePath, taken: np.ndarray) -> EdgePath:
+def _cut_at_crossing(path: EdgePath, taken: np.ndarray) -> EdgePath:
     """The path up to where it meets an earlier path."""
     met = next((number for number, pixel in enumerate(path.near) if taken[pixel]), len(path.near))
     near = path.near[:met]
@@ -232,11 +232,11 @@ def refine(path: EdgePath, scale: int, synthesis: np.ndarray, end: EdgeEnd) -> E
                 fine.append(pixel)
             elif not inside and len(fine) > scale:
                 break
-    made = _with_tears(_connected(fine), end, synthesis.shape)
+    made = _add_tears(_cut_at_gap(fine), end, synthesis.shape)
     return made[0] if made and len(made[0].near) >= MIN_PATH else None
 
 
-def _connected(path: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def _cut_at_gap(path: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """The path up to its first gap."""
     for number in range(1, len(path)):
         if max(abs(path[number][0] - path[number - 1][0]), abs(path[number][1] - path[number - 1][1])) > 1:

@@ -20,7 +20,7 @@ def propagate_across_edges(image: LayeredDepthImage, found: Disocclusion, behind
     that of the other side start nothing. With `owning`, paths start the continuation of their surfaces too, along all their length.
     """
     torn = np.zeros((2, *found.hidden.shape), bool)
-    sides, wrong = sides_of(found.hidden.shape, paths), np.zeros(found.hidden.shape, bool)
+    sides, wrong = label_sides(found.hidden.shape, paths), np.zeros(found.hidden.shape, bool)
     for path in paths:
         for pixel in path.near:
             wrong[pixel] = abs(found.disparity[pixel] - path.end.near) > abs(found.disparity[pixel] - path.end.far)
@@ -57,7 +57,7 @@ def _own_paths(begin: np.ndarray, owner: np.ndarray, found: Disocclusion, paths:
                     break
 
 
-def sides_of(shape: tuple[int, ...], paths: list[EdgePath]) -> np.ndarray:
+def label_sides(shape: tuple[int, ...], paths: list[EdgePath]) -> np.ndarray:
     """(h, w) uint8: `NEAR_SIDE` on near paths, `FAR_SIDE` on the pixels beside them on the other side, 0 elsewhere."""
     sides = np.zeros(shape, np.uint8)
     for path in paths:

@@ -61,7 +61,7 @@ def find_candidates(image: LayeredDepthImage, found: Disocclusion) -> Candidates
     extent, after = _ends(front, where, steps, image.threshold)
     down, right = (np.clip(np.gradient(front, axis=axis).ravel()[where], -image.threshold, image.threshold) for axis in (0, 1))
     ahead = np.clip(values + slope * steps, 0.5 * values, 2 * values)
-    between = [_between(values, steps, way) for way in range(4)]
+    between = [_interpolate(values, steps, way) for way in range(4)]
     candidates = np.stack([guess, *values, *ahead, *between])
     candidates = np.where(candidates > 0, np.minimum(candidates, hiding - image.threshold / 4), 0)
     return Candidates(
@@ -134,15 +134,15 @@ def _lines(shape: tuple[int, ...]) -> list[np.ndarray]:
     height, width = shape
     pixel = np.arange(height * width, dtype=np.int32).reshape(shape)
 
-    def skewed(grid: np.ndarray) -> np.ndarray:
+    def skew(grid: np.ndarray) -> np.ndarray:
         wide = np.pad(grid, ((0, 0), (0, height)), constant_values=-1)
         return wide.ravel()[: height * (width + height - 1)].reshape(height, -1)
 
-    forward = [pixel.T, skewed(pixel[:, ::-1]), pixel, skewed(pixel)]  # right, down and right, down, down and left
+    forward = [pixel.T, skew(pixel[:, ::-1]), pixel, skew(pixel)]  # right, down and right, down, down and left
     return forward + [line[::-1] for line in forward]
 
 
-def _between(values: np.ndarray, steps: np.ndarray, way: int) -> np.ndarray:
+def _interpolate(values: np.ndarray, steps: np.ndarray, way: int) -> np.ndarray:
     """(n,) disparity on the line between the surfaces on two opposite sides; 0 where one is missing."""
     one, other = way, way + 4
     line = (values[one] * steps[other] + values[other] * steps[one]) / np.maximum(steps[one] + steps[other], 1)

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import DioramaError, Kind
 from ..layer_files.layer_file import FileLayer, LayerFile, composite, damaged, plain
 from ..layer_files.pictures import ANSWER_KINDS, decode_picture, encode_png
-from ..layer_pictures import canvas_of, layer_file_of
+from ..layer_pictures import full_canvas, make_layer_file
 from ..layers.layered_depth_image import LayeredDepthImage
 from ..mesh.texture_layout import PaintedTexels
 from ..pipeline import Diorama
@@ -38,7 +38,7 @@ def plate_files(built: Diorama, painted: dict[str, PaintedTexels] | None = None,
 
     Raises DioramaError where there is no such layer.
     """
-    file = layer_file_of(built, painted)
+    file = make_layer_file(built, painted)
     wanted = [each for each in file.layers if each.is_invented.any() and (not only or plain(each.name) == plain(only))]
     if not wanted:
         names = ", ".join(each.name for each in file.layers if each.is_invented.any())
@@ -49,7 +49,7 @@ def plate_files(built: Diorama, painted: dict[str, PaintedTexels] | None = None,
     pixels = encode_png(np.dstack([picture, np.full(picture.shape[:2], np.iinfo(picture.dtype).max, picture.dtype)]), True)
     for each in wanted:
         name = re.sub(r"[^\w\-]+", "_", each.name).strip("_") + ".png"
-        hole = canvas_of(built).brought(hole_of(built.image, numbers[each.name]).view(np.uint8), False) > 0
+        hole = full_canvas(built).brought(invented_hole(built.image, numbers[each.name]).view(np.uint8), False) > 0
         hole[each.rows_and_columns] |= each.is_invented
         yield f"{PICTURES}/{name}", pixels
         yield f"{MASKS}/{name}", encode_png(hole.view(np.uint8) * np.uint8(255))
@@ -58,7 +58,7 @@ def plate_files(built: Diorama, painted: dict[str, PaintedTexels] | None = None,
     yield INDEX, (json.dumps(index, indent=1) + "\n").encode()
 
 
-def hole_of(image: LayeredDepthImage, k: int) -> np.ndarray:
+def invented_hole(image: LayeredDepthImage, k: int) -> np.ndarray:
     """(h, w) bool on the working grid: what was invented of a layer, the rim round it, and what stands in front of it nearby."""
     import cv2
 
@@ -83,13 +83,13 @@ def _shown(picture: np.ndarray) -> np.ndarray:
     return (srgb_from_linear(np.clip(picture[..., :3], 0, 1)) * 65535 + 0.5).astype(np.uint16)
 
 
-def plates_at(path: Path) -> Path | None:
+def find_plates(path: Path) -> Path | None:
     """The folder of plates that a path names, itself or by its index; None for everything else."""
     folder = path.parent if path.name == INDEX else path
     return folder if (folder / INDEX).is_file() else None
 
 
-def with_answers(file: LayerFile, folder: Path) -> LayerFile:
+def apply_answers(file: LayerFile, folder: Path) -> LayerFile:
     """The layers of a build with what another program made of its plates, inside what is invented alone.
 
     Raises DioramaError for a damaged index, no answer at all, answers of another shape, and linear photos.
@@ -106,7 +106,7 @@ def with_answers(file: LayerFile, folder: Path) -> LayerFile:
         elif at is None:
             notes.append(f'The diorama has no layer "{name}" any more; its answer is left out.')
         else:
-            layers[at] = _filled(layers[at], _at_size(path, size, file))
+            layers[at] = _fill_layer(layers[at], _read_at_size(path, size, file))
             found += 1
     if not found:
         raise DioramaError(f"{folder / ANSWERS} holds no filled plates; save them there under the names of their pictures.")
@@ -133,7 +133,7 @@ def _answer(folder: Path, name: str) -> Path | None:
     return next((place for place in places if place.is_file()), None) if stem else None
 
 
-def _at_size(path: Path, size: tuple[int, int], file: LayerFile) -> np.ndarray:
+def _read_at_size(path: Path, size: tuple[int, int], file: LayerFile) -> np.ndarray:
     """(rows, columns, 4) of an answer at the size of the canvas; programs make it smaller, or a multiple of some number."""
     import cv2
 
@@ -149,7 +149,7 @@ def _at_size(path: Path, size: tuple[int, int], file: LayerFile) -> np.ndarray:
     return cv2.resize(colour, file.canvas[::-1], interpolation=cv2.INTER_AREA if width > file.canvas[1] else cv2.INTER_CUBIC)
 
 
-def _filled(layer: FileLayer, answer: np.ndarray) -> FileLayer:
+def _fill_layer(layer: FileLayer, answer: np.ndarray) -> FileLayer:
     """A layer with the answer's colours where it is invented."""
     part, kind = answer[layer.rows_and_columns], layer.colour.dtype
     if part.dtype != kind:

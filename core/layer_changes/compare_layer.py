@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..layer_files.layer_file import TOP, FileLayer, LayerFile, placed
+from ..layer_files.layer_file import TOP, FileLayer, LayerFile, place_in_canvas
 from .registration import Placement
-from .resampled import differs_beyond_scaling, scaled_alike
+from .resampled import differs_beyond_scaling, rescale_as
 
 RESAMPLED = 16 / 255
 """In a picture of another size what differs by less than this is the scaling's work."""
@@ -32,8 +32,8 @@ class Difference:
 def on_canvas(layer: FileLayer, file: LayerFile, where: Placement, shape: tuple[int, int], plane: np.ndarray) -> np.ndarray:
     """Colours or depth of a layer of a file, on the whole canvas of the build."""
     if not where.is_scaled:
-        return placed(plane, (layer.corner[0] + where.offset[0], layer.corner[1] + where.offset[1]), shape)
-    return where.on_canvas(placed(plane, layer.corner, file.canvas), shape)
+        return place_in_canvas(plane, (layer.corner[0] + where.offset[0], layer.corner[1] + where.offset[1]), shape)
+    return where.on_canvas(place_in_canvas(plane, layer.corner, file.canvas), shape)
 
 
 def difference(ours: FileLayer, theirs: FileLayer, file: LayerFile, where: Placement, shape: tuple[int, int]) -> Difference | None:
@@ -45,8 +45,8 @@ def difference(ours: FileLayer, theirs: FileLayer, file: LayerFile, where: Place
         return _scaled_difference(ours, theirs, file, where, shape)
     box = _common_box(ours, theirs, where, shape)
     size, at = tuple(each.stop - each.start for each in box), tuple(each.start for each in box)
-    one = placed(ours.colour, ours.corner, size, at)
-    other = placed(theirs.colour, (theirs.corner[0] + where.offset[0], theirs.corner[1] + where.offset[1]), size, at)
+    one = place_in_canvas(ours.colour, ours.corner, size, at)
+    other = place_in_canvas(theirs.colour, (theirs.corner[0] + where.offset[0], theirs.corner[1] + where.offset[1]), size, at)
     if one.dtype == other.dtype and np.array_equal(one, other):
         return None
     there, opaque = one[..., 3] > 0, other[..., 3] >= TOP[other.dtype] / 2
@@ -90,8 +90,8 @@ def _differs(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
 
 def _scaled_difference(ours: FileLayer, theirs: FileLayer, file: LayerFile, where: Placement, shape: tuple[int, int]) -> Difference | None:
     """`difference` for a picture of another size: ours is scaled as that was, so that nothing counts as painted that only is coarser."""
-    other = placed(theirs.colour, theirs.corner, file.canvas)
-    alike = scaled_alike(placed(ours.colour, ours.corner, where.size, where.offset), other)
+    other = place_in_canvas(theirs.colour, theirs.corner, file.canvas)
+    alike = rescale_as(place_in_canvas(ours.colour, ours.corner, where.size, where.offset), other)
     there, opaque = alike[..., 3] >= 0.5, other[..., 3] >= TOP[other.dtype] / 2
     gone = more = np.zeros(there.shape, bool)
     if ours.invented is not None and ours.invented.any():
@@ -101,7 +101,7 @@ def _scaled_difference(ours: FileLayer, theirs: FileLayer, file: LayerFile, wher
         return None
     box = where.covered(shape)
     painted, gone, more = (where.on_canvas(each.view(np.uint8) * np.uint8(255), shape)[box] >= 128 for each in (painted, gone, more))
-    own = placed(ours.colour, ours.corner, shape)[box][..., 3] > 0
+    own = place_in_canvas(ours.colour, ours.corner, shape)[box][..., 3] > 0
     colour = where.on_canvas(other, shape)[box]
     return Difference(box, painted & (own | more), colour, gone & own, more & ~own)
 

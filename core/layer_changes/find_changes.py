@@ -8,17 +8,17 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ..errors import DioramaError
-from ..layer_edits.edited_layers import AddedSurface, LayerEdits, Recut, continued
+from ..layer_edits.edited_layers import AddedSurface, LayerEdits, Recut, continue_planes
 from ..layer_files.layer_file import OUR_NAMES, TOP, FileLayer, LayerFile, bounding_box, plain
-from ..layer_pictures import canvas_of, layer_file_of
+from ..layer_pictures import full_canvas, make_layer_file
 from ..mesh.atlas import surface_number
 from ..mesh.texture_layout import PaintedTexels, TextureLayout, layout_of_boxes
 from ..pipeline import Diorama, Progress, silent
 from .canvas_to_grid import colour_on_grid, mask_on_grid, texels_on_grid
 from .compare_layer import Difference, difference, on_canvas
-from .new_surfaces import Named, Stacking, surface_of
+from .new_surfaces import Named, Stacking, make_surface
 from .registration import Placement, place
-from .same_photo import another_photo, check_options, check_photo, is_of_others_pixels
+from .same_photo import check_options, check_photo, has_other_pixels, other_photo_error
 
 MAX_ADDED = 40
 """Surfaces that a diorama takes from files."""
@@ -69,12 +69,12 @@ def find_changes(
 
     A file that we wrote and nobody changed changes nothing. Raises DioramaError where layers of ours are missing, or sizes do not fit.
     """
-    theirs = _by_name(file, name)
-    ours = layer_file_of(built, painted)
+    theirs = _layers_by_name(file, name)
+    ours = make_layer_file(built, painted)
     complete = any(OUR_NAMES.fullmatch(each) and each != "photo" for each in theirs)  # else it is somebody's own, perhaps with the photo
-    same = complete and not is_of_others_pixels(file, ours)
+    same = complete and not has_other_pixels(file, ours)
     notes = check_options(file, ours, name) if same else ()
-    where, unsure = _registered(built, file, ours, name)
+    where, unsure = _register(built, file, ours, name)
     notes += unsure
     image = built.image
     old = (edits or LayerEdits(image.frame, image.shape)).on(image.frame, image.shape)
@@ -104,19 +104,19 @@ def find_changes(
     return Changes(edits if changed.key == old.key else changed, tuple(found.paints), tuple(found.summary), (*file.notes, *notes))
 
 
-def _registered(built: Diorama, file: LayerFile, ours: LayerFile, name: str) -> tuple[Placement, tuple[str, ...]]:
+def _register(built: Diorama, file: LayerFile, ours: LayerFile, name: str) -> tuple[Placement, tuple[str, ...]]:
     """Where the file's canvas lies on ours, and sentences on what is not sure. Raises DioramaError for layers of another photo."""
     assert ours.frame is not None
     try:
         where = place(file.canvas, ours.canvas, ours.frame, file.frame, name)
     except DioramaError:
-        if is_of_others_pixels(file, ours):
-            raise another_photo(file, built, name) from None
+        if has_other_pixels(file, ours):
+            raise other_photo_error(file, built, name) from None
         raise
     return where, check_photo(built, file, ours, where, name)
 
 
-def _by_name(file: LayerFile, name: str) -> dict[str, FileLayer]:
+def _layers_by_name(file: LayerFile, name: str) -> dict[str, FileLayer]:
     """The layers by their plain names, front first. Raises DioramaError where none is there, or one of ours is twice."""
     result: dict[str, FileLayer] = {}
     for layer in file.layers:
@@ -174,7 +174,7 @@ def _take_added(found: _Gathered, layer: FileLayer, differs: Difference) -> None
     gone, more = (_on_grid(found.built, each, differs.box) for each in (differs.gone, differs.more))
     if gone.any() or more.any():
         present = (was.present & ~gone) | more
-        disparity = continued(was.disparity, was.present, more & ~was.present, was.disparity)
+        disparity = continue_planes(was.disparity, was.present, more & ~was.present, was.disparity)
         found.added[name] = replace(was, present=present, disparity=disparity)
     k = next(k for k, each in enumerate(found.built.image.layers) if each.number == was.number)
     if differs.painted.any():
@@ -191,20 +191,20 @@ def _on_grid(built: Diorama, mask: np.ndarray, box: tuple[slice, slice]) -> np.n
 def _painted_part(built: Diorama, differs: Difference, role: str, k: int) -> PaintedPart:
     """What was painted on a layer, cut to the rectangle in which it lies; of an invented one as its coarser texels show it."""
     rows, columns = inner = bounding_box(differs.painted)
-    if role != "photo" and canvas_of(built).scale.max() > 1:
+    if role != "photo" and full_canvas(built).scale.max() > 1:
         return _painted_texels(built, differs, inner, k)
     mask, colour = differs.painted[inner].copy(), differs.colour[inner]
     texels = PaintedTexels(mask, colour.astype(np.float32) / np.float32(TOP[colour.dtype]), colour.dtype == np.float32)
     top, left = differs.box[0].start, differs.box[1].start
     edges = (top + rows.start, left + columns.start, top + rows.stop, left + columns.stop)
     surface = 0 if role == "photo" else surface_number(built.image, k)
-    layout = layout_of_boxes(mask.shape, [surface], [(0, 0, *mask.shape)], [edges], canvas_of(built).photo_frame, 0)
+    layout = layout_of_boxes(mask.shape, [surface], [(0, 0, *mask.shape)], [edges], full_canvas(built).photo_frame, 0)
     return PaintedPart(role, texels, layout)
 
 
 def _painted_texels(built: Diorama, differs: Difference, inner: tuple[slice, slice], k: int) -> PaintedPart:
     """The same at the resolution of the texture of what is invented."""
-    margin = [int(np.ceil(each)) for each in canvas_of(built).scale]
+    margin = [int(np.ceil(each)) for each in full_canvas(built).scale]
     around = tuple(slice(max(0, each.start - more), each.stop + more) for each, more in zip(inner, margin, strict=True))
     corner = differs.box[0].start + around[0].start, differs.box[1].start + around[1].start
     mask, colour, (rows, columns) = texels_on_grid(built, differs.painted[around], differs.colour[around], corner)
@@ -229,11 +229,11 @@ def _take_new(found: _Gathered, theirs: dict[str, FileLayer], unchanged: set[str
             continue
         if was is None and len(added) >= MAX_ADDED:
             raise DioramaError(f"{found.name} adds more than {MAX_ADDED} layers; merge some of them.")
-        colour, depth = _brought(found, layer)
+        colour, depth = _bring_to_canvas(found, layer)
         number = was.number if was else 1 + max((each.number for each in added.values()), default=0)
         named = Named(number, layer.name.strip()[:48] or "layer", found.name)
         behind, rank = photo_at is not None and order.index(name) > photo_at, len(order) - order.index(name)
-        surface = surface_of(built, colour, depth, Stacking(above, rank, behind, not complete), named)
+        surface = make_surface(built, colour, depth, Stacking(above, rank, behind, not complete), named)
         above |= colour_on_grid(built, colour)[1]
         if surface is None:
             found.summary.append(f"{named.name} shows only what the photo shows")
@@ -244,9 +244,9 @@ def _take_new(found: _Gathered, theirs: dict[str, FileLayer], unchanged: set[str
             added[name] = surface
 
 
-def _brought(found: _Gathered, layer: FileLayer) -> tuple[np.ndarray, np.ndarray | None]:
+def _bring_to_canvas(found: _Gathered, layer: FileLayer) -> tuple[np.ndarray, np.ndarray | None]:
     """A layer's colours, its opacity in their alpha, and its depth where it has any, on the canvas of the build."""
-    shape = canvas_of(found.built).shape
+    shape = full_canvas(found.built).shape
     colour = on_canvas(layer, found.file, found.where, shape, layer.colour)
     if layer.opacity < 1:
         colour = colour.copy()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..layer_edits.edited_layers import AddedSurface, continued, kept_behind
+from ..layer_edits.edited_layers import AddedSurface, continue_planes, keep_behind
 from ..pipeline import Diorama
 from ..raster.nearest_known import nearest_known
 from .canvas_to_grid import colour_on_grid, disparity_on_grid
@@ -40,7 +40,7 @@ class Stacking:
     replaces: bool  # in the place of what we invented
 
 
-def surface_of(built: Diorama, colour: np.ndarray, disparity: np.ndarray | None, stacking: Stacking, named: Named) -> AddedSurface | None:
+def make_surface(built: Diorama, colour: np.ndarray, disparity: np.ndarray | None, stacking: Stacking, named: Named) -> AddedSurface | None:
     """What a layer adds to a diorama; None where the photo shows all of it.
 
     `colour` (H, W, 4) and `disparity` (H, W) are on the canvas.
@@ -54,7 +54,7 @@ def surface_of(built: Diorama, colour: np.ndarray, disparity: np.ndarray | None,
     alike = present & inside & first.present & _alike(own_colour, first.colour)
     seen = present & ~stacking.above & inside
     if alike[seen].sum() >= MOSTLY * max(1, seen.sum()):
-        shown = _without_specks(alike) if behind else seen
+        shown = _remove_specks(alike) if behind else seen
         own, rest, behind = (alike & seen) if not behind else shown, present & inside & ~shown, True
     else:
         own, rest = np.zeros(image.shape, bool), present
@@ -71,7 +71,7 @@ def surface_of(built: Diorama, colour: np.ndarray, disparity: np.ndarray | None,
             image.shape, np.percentile(first.disparity[rest], 99) + image.threshold * (0.5 + APART * stacking.order), np.float32
         )
     if behind:
-        depth = kept_behind(depth, first.disparity, image)
+        depth = keep_behind(depth, first.disparity, image)
     depth = np.maximum(depth, float(first.disparity[first.present].min()) / 4).astype(np.float32)
     depth, own_colour = np.where(rest, depth, 0), np.where(rest[..., None], own_colour, 0)
     return AddedSurface(named.number, named.name, named.origin, behind, stacking.replaces, rest, depth, own_colour)
@@ -85,7 +85,7 @@ def _alike(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return off <= ALIKE
 
 
-def _without_specks(alike: np.ndarray) -> np.ndarray:
+def _remove_specks(alike: np.ndarray) -> np.ndarray:
     """What is alike, with thin lines between and single dots of it taken out."""
     import cv2
 
@@ -101,7 +101,7 @@ def _depth_behind(built: Diorama, own: np.ndarray, rest: np.ndarray) -> np.ndarr
 
     image = built.image
     first = image.layers[0]
-    otherwise = kept_behind(np.full(image.shape, np.inf, np.float32), first.disparity, image)
+    otherwise = keep_behind(np.full(image.shape, np.inf, np.float32), first.disparity, image)
     hidden = np.zeros(image.shape, np.float32)
     for layer in image.layers[1:]:
         if not layer.number:
@@ -109,12 +109,12 @@ def _depth_behind(built: Diorama, own: np.ndarray, rest: np.ndarray) -> np.ndarr
     known = hidden > 0
     if known.any():
         before = np.where(known, hidden + np.float32(APART * image.threshold), hidden)
-        otherwise = np.where(known, before, continued(before, known, rest & ~known, otherwise))
+        otherwise = np.where(known, before, continue_planes(before, known, rest & ~known, otherwise))
     torn = (first.links < 0).any(axis=0).view(np.uint8)
     side = 2 * max(2, round(UNSURE * image.long_side)) + 1
     sure = own & (cv2.dilate(torn, np.ones((side, side), np.uint8)) == 0)
     own = sure if sure.any() else own
-    return continued(first.disparity, own, rest, otherwise) if own.any() else otherwise
+    return continue_planes(first.disparity, own, rest, otherwise) if own.any() else otherwise
 
 
 def _spread(values: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import DioramaError
-from ..layer_files.layer_file import TOP, placed
+from ..layer_files.layer_file import TOP, place_in_canvas
 
 MAX_SCALE = 8.0
 """A picture may be so many times smaller or larger than the photo."""
@@ -24,8 +24,8 @@ class Placement:
     def on_canvas(self, picture: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         """The picture, (h, w) or (h, w, n), on a canvas of that shape; 0 outside it. The picture itself where it is as large."""
         if self.is_scaled:
-            picture = _resized(picture, self.size)
-        return placed(picture, self.offset, shape)
+            picture = _resize(picture, self.size)
+        return place_in_canvas(picture, self.offset, shape)
 
     def covered(self, shape: tuple[int, int]) -> tuple[slice, slice]:
         """The part of the canvas that the picture has."""
@@ -39,7 +39,7 @@ def _overlap(offset: int, length: int, room: int) -> slice:
     return slice(start, max(start, min(room, offset + length)))
 
 
-def _resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def _resize(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """The picture at another size, its colours mixed by their alpha."""
     import cv2
 

@@ -40,7 +40,7 @@ KERNELS: tuple[Scale, ...] = (
 )  # fmt: skip
 
 
-def scaled_alike(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+def rescale_as(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
     """`ours`, straight (h, w, 4), at the size of `theirs`: (m, n, 4) float32 from 0 to 1, or linear colours."""
     size, best, least = (theirs.shape[0], theirs.shape[1]), KERNELS[0], np.inf
     alpha = ours[..., 3].astype(np.float32) / TOP[ours.dtype]
@@ -60,7 +60,7 @@ def scaled_alike(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
 
 
 def differs_beyond_scaling(alike: np.ndarray, theirs: np.ndarray, slack: float) -> np.ndarray:
-    """(m, n) bool: where the colours of `theirs` differ from those of `scaled_alike` by more than `slack`, and more than another
+    """(m, n) bool: where the colours of `theirs` differ from those of `rescale_as` by more than `slack`, and more than another
     kernel or place of the samples explains: half of what the colours change by from a pixel to the next."""
     import cv2
 

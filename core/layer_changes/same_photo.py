@@ -7,8 +7,8 @@ from dataclasses import fields, replace
 import numpy as np
 
 from ..errors import DioramaError, Kind
-from ..layer_files.layer_file import PHOTO_NAMES, TOP, LayerFile, composite, placed, plain
-from ..layer_pictures import canvas_of
+from ..layer_files.layer_file import PHOTO_NAMES, TOP, LayerFile, composite, place_in_canvas, plain
+from ..layer_pictures import full_canvas
 from ..pipeline import Diorama
 from ..raster.colour_curves import srgb_from_linear
 from ..settings import InpaintSettings, LayerSettings
@@ -26,7 +26,7 @@ MIN_DETAIL = 0.003
 """Standard deviation of grey from 0 to 1 below which a picture shows nothing that can be compared."""
 
 
-def another_photo(file: LayerFile, built: Diorama, name: str) -> DioramaError:
+def other_photo_error(file: LayerFile, built: Diorama, name: str) -> DioramaError:
     """The sentence for layers of another photo."""
     named = f' ("{file.photo}")' if file.photo and file.photo != built.photo.name else ""
     return DioramaError(
@@ -34,18 +34,18 @@ def another_photo(file: LayerFile, built: Diorama, name: str) -> DioramaError:
     )
 
 
-def is_of_others_pixels(file: LayerFile, ours: LayerFile) -> bool:
+def has_other_pixels(file: LayerFile, ours: LayerFile) -> bool:
     """Whether a file says that it was written from a photo of other pixels."""
     return file.origin is not None and ours.origin is not None and file.origin.photo != ours.origin.photo
 
 
 def check_photo(built: Diorama, file: LayerFile, ours: LayerFile, where: Placement, name: str) -> tuple[str, ...]:
     """Sentences on what is not sure; nothing where the file shows this photo. Raises DioramaError where it shows another."""
-    if file.origin is not None and not is_of_others_pixels(file, ours):
+    if file.origin is not None and not has_other_pixels(file, ours):
         return ()
     alike = likeness(built, file, where)
     if alike is not None and alike < OTHER:
-        raise another_photo(file, built, name)
+        raise other_photo_error(file, built, name)
     if alike is None or alike < SAME:
         return (f'{name} may be of another photo than "{built.photo.name}": they have little in common that could be compared.',)
     if file.origin is not None:
@@ -73,7 +73,7 @@ def check_options(file: LayerFile, ours: LayerFile, name: str) -> tuple[str, ...
             window=f"{', '.join(f'{label} {was}, now {new}' for label, _, was, new in words)}; {again}",
             command_line=f"{', '.join(f'{flag} {was}, now {new}' for _, flag, was, new in words)}; {again}",
         )
-    if file.origin.surfaces != ours.origin.surfaces and not is_of_others_pixels(file, ours):
+    if file.origin.surfaces != ours.origin.surfaces and not has_other_pixels(file, ours):
         return (f"{name} was written from other surfaces, before the depth was changed or by another version; "
                 "areas that have been filled differently since then count as painted. "
                 "If you do not want that, export the layers again.",)  # fmt: skip
@@ -114,9 +114,9 @@ def _shown(built: Diorama, file: LayerFile, where: Placement) -> tuple[np.ndarra
     picture, camera = composite(file), built.photo.camera
     scale = np.array(file.canvas) / where.size
     frame = [(np.array([each.start, each.stop]) - offset) * s for each, offset, s in
-             zip(canvas_of(built).inside, where.offset, scale, strict=True)]  # fmt: skip
+             zip(full_canvas(built).inside, where.offset, scale, strict=True)]  # fmt: skip
     (top, bottom), (left, right) = np.rint(frame).astype(int)
-    inside = placed(picture, (0, 0), (max(1, bottom - top), max(1, right - left)), (top, left)).astype(np.float32)
+    inside = place_in_canvas(picture, (0, 0), (max(1, bottom - top), max(1, right - left)), (top, left)).astype(np.float32)
     inside /= np.float32(TOP[picture.dtype])
     if file.is_linear:
         inside[..., :3] = srgb_from_linear(np.maximum(inside[..., :3], 0))

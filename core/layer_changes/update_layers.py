@@ -10,10 +10,10 @@ from ..depth.edit_depth import DepthEdit
 from ..edit_and_rebuild import Source, build_from
 from ..layer_files.png_folder import INDEX
 from ..layer_files.read_layers import read_layer_file
-from ..layer_pictures import layer_file_of
+from ..layer_pictures import make_layer_file
 from ..mesh.texture_layout import PaintedTexels, TextureLayout, carry_over
 from ..pipeline import Diorama, Progress, silent
-from .clean_plates import plates_at, with_answers
+from .clean_plates import apply_answers, find_plates
 from .find_changes import Changes, find_changes
 
 Painted = Mapping[str, tuple[PaintedTexels, TextureLayout]]
@@ -33,7 +33,7 @@ def update_layers(source: Source, edit: DepthEdit | None, painted: Painted, path
     """Reads the file and builds what it changes. Raises DioramaError as `read_layer_file`, `find_changes` and `build_diorama` do."""
     progress(f"Reading {path.name}", 0.0)
     path = path.parent if path.name == INDEX else path
-    plates = plates_at(path)
+    plates = find_plates(path)
     file = None if plates else read_layer_file(path)
     built = build_from(source, edit, progress)
     laid = {
@@ -43,7 +43,7 @@ def update_layers(source: Source, edit: DepthEdit | None, painted: Painted, path
     }
     if file is None:
         assert plates is not None
-        file = with_answers(layer_file_of(built, laid), plates)
+        file = apply_answers(make_layer_file(built, laid), plates)
     changes = find_changes(built, file, str(path), source.layer_edits, laid, progress)
     if changes.edits is source.layer_edits:
         return Updated(changes, built, False)

@@ -22,12 +22,12 @@ def powers(degree: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.stack(terms, axis=1)
 
 
-def disparity_on(card: tuple[float, ...], x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def card_disparity(card: tuple[float, ...], x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """(n,) float64, 1/m: a card's disparity there."""
     return powers(1 if len(card) == 3 else 2, x, y) @ np.array(card)
 
 
-def pixels_of(image: LayeredDepthImage, role: str) -> tuple[int, np.ndarray] | None:
+def surface_pixels(image: LayeredDepthImage, role: str) -> tuple[int, np.ndarray] | None:
     """The layer and (h, w) bool the pixels of a surface by its role; None where there is no such surface. The photo's have their
     border with them."""
     words, number = role.split(), 0
@@ -52,7 +52,7 @@ def pixels_of(image: LayeredDepthImage, role: str) -> tuple[int, np.ndarray] | N
 def lay_on_card(image: LayeredDepthImage, role: str, card: str) -> LayeredDepthImage:
     """The image with one surface on a card (a key of CARDS) that fits it best; what lies behind it makes way. As it was where there
     is no such surface."""
-    found = pixels_of(image, role)
+    found = surface_pixels(image, role)
     if found is None or card not in CARDS:
         return image
     k, mask = found
@@ -86,7 +86,7 @@ def matte_on_cards(matte: Matte | None, image: LayeredDepthImage) -> Matte | Non
     for role, card in photos:
         number = 0 if role == "photo" else int(role.split()[1])
         chosen = band.outer & (of == number)
-        front[chosen] = disparity_on(card, *_places(image, np.nonzero(chosen)))
+        front[chosen] = card_disparity(card, *_places(image, np.nonzero(chosen)))
     return replace(matte, band=replace(band, front=front))
 
 

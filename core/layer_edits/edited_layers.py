@@ -111,19 +111,19 @@ def take_over(image: LayeredDepthImage, edits: LayerEdits | None) -> LayeredDept
     edits = edits.on(image.frame, image.shape)
     for recut in edits.recuts:
         if recut.surface < len(image.layers):
-            image = _cut_anew(image, recut)
+            image = _recut(image, recut)
     added = [(role, card) for role, card in edits.cards if role.startswith(f"{ADDED_ROLE} ")]
     for role, card in edits.cards:
         if (role, card) not in added:
             image = lay_on_card(image, role, card)
     for each in edits.added:
-        image = _with_surface(image, each)
+        image = _add_surface(image, each)
     for role, card in added:
         image = lay_on_card(image, role, card)
     return image
 
 
-def _cut_anew(image: LayeredDepthImage, recut: Recut) -> LayeredDepthImage:
+def _recut(image: LayeredDepthImage, recut: Recut) -> LayeredDepthImage:
     k, layers = recut.surface, list(image.layers)
     layer = layers[k]
     gone = recut.erased & layer.synthesised
@@ -131,12 +131,12 @@ def _cut_anew(image: LayeredDepthImage, recut: Recut) -> LayeredDepthImage:
         layers = without_pixels(layers, k, gone)
     more = recut.added & ~layers[k].present if k else np.zeros(image.shape, bool)
     if more.any():
-        layers[k] = _extended(image, layers, k, more)
+        layers[k] = _extend(image, layers, k, more)
         _link_free_sides(layers, k, more, image.threshold)
     return replace(image, layers=tuple(layers))
 
 
-def front_of(image: LayeredDepthImage, k: int) -> np.ndarray:
+def front_disparity(image: LayeredDepthImage, k: int) -> np.ndarray:
     """(h, w) float32: disparity of the farthest of ours that lies before layer `k`; 0 where nothing does."""
     front = np.full(image.shape, np.inf, np.float32)
     for layer in image.layers[:k]:
@@ -145,20 +145,20 @@ def front_of(image: LayeredDepthImage, k: int) -> np.ndarray:
     return np.where(np.isfinite(front), front, 0)
 
 
-def kept_behind(disparity: np.ndarray, front: np.ndarray, image: LayeredDepthImage) -> np.ndarray:
+def keep_behind(disparity: np.ndarray, front: np.ndarray, image: LayeredDepthImage) -> np.ndarray:
     """Disparity (h, w) moved away where it would come out in front."""
     behind = np.maximum(front - image.threshold / 2, front / 2)
     return np.where(front > 0, np.minimum(disparity, behind), disparity).astype(np.float32)
 
 
-def _extended(image: LayeredDepthImage, layers: list[Layer], k: int, more: np.ndarray) -> Layer:
+def _extend(image: LayeredDepthImage, layers: list[Layer], k: int, more: np.ndarray) -> Layer:
     """A layer with pixels more, whose depth goes on from its own around them; just behind what hides them where there is none."""
-    layer, front = layers[k], front_of(image, k)
-    behind = kept_behind(np.full(image.shape, np.inf, np.float32), front, image)
+    layer, front = layers[k], front_disparity(image, k)
+    behind = keep_behind(np.full(image.shape, np.inf, np.float32), front, image)
     behind = np.where(np.isfinite(behind), behind, image.layers[0].disparity)
     disparity = np.where(layer.present, layer.disparity, behind)
     if layer.present.any():
-        disparity = np.where(more, kept_behind(continued(layer.disparity, layer.present, more, behind), front, image), disparity)
+        disparity = np.where(more, keep_behind(continue_planes(layer.disparity, layer.present, more, behind), front, image), disparity)
     part = layer.part
     if part is not None and layer.present.any():
         part = np.where(more, part.ravel()[nearest_known(layer.present)[1]], part)
@@ -167,7 +167,7 @@ def _extended(image: LayeredDepthImage, layers: list[Layer], k: int, more: np.nd
     )
 
 
-def continued(disparity: np.ndarray, known: np.ndarray, wanted: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
+def continue_planes(disparity: np.ndarray, known: np.ndarray, wanted: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
     """(h, w) float32: for each piece of `wanted` the plane of the `known` disparities around it, with what is off that plane spread
     smoothly; `otherwise` where nothing known is near."""
     import cv2
@@ -214,14 +214,14 @@ def _link_free_sides(layers: list[Layer], k: int, new: np.ndarray, threshold: fl
         layers[j] = replace(layers[j], links=each)
 
 
-def _with_surface(image: LayeredDepthImage, added: AddedSurface) -> LayeredDepthImage:
+def _add_surface(image: LayeredDepthImage, added: AddedSurface) -> LayeredDepthImage:
     """The image with one layer more; one that lies behind goes on in what lies beside it."""
     present, layers, k = added.present, list(image.layers), len(image.layers)
     if not present.any():
         return image
     disparity = added.disparity
     if added.behind:
-        disparity = kept_behind(disparity, np.where(image.layers[0].present, image.layers[0].disparity, 0), image)
+        disparity = keep_behind(disparity, np.where(image.layers[0].present, image.layers[0].disparity, 0), image)
     if added.replaces and added.behind:
         for j in range(1, k):
             layer = layers[j]

@@ -9,17 +9,17 @@ import numpy as np
 from ..camera.camera import Camera
 from ..layers.layered_depth_image import LayeredDepthImage
 from ..mesh.triangulate import LayeredMesh, TexturedMesh
-from .cards import disparity_on
+from .cards import card_disparity
 
 
 def meshes_on_cards(mesh: LayeredMesh, image: LayeredDepthImage) -> LayeredMesh:
     """The mesh with each card's vertices on its polynomial. What shares a place with one of them goes with it, so no seam opens."""
     for role, card in image.cards:
-        mesh = replace(mesh, meshes=_with_card(mesh.meshes, role, card, mesh.camera))
+        mesh = replace(mesh, meshes=_bend_onto_card(mesh.meshes, role, card, mesh.camera))
     return mesh
 
 
-def _with_card(meshes: tuple[TexturedMesh, ...], role: str, card: tuple[float, ...], camera: Camera) -> tuple[TexturedMesh, ...]:
+def _bend_onto_card(meshes: tuple[TexturedMesh, ...], role: str, card: tuple[float, ...], camera: Camera) -> tuple[TexturedMesh, ...]:
     start = role.removesuffix("photo")
     own = {role, f"{start}border"} if role.endswith("photo") and role.split()[0] in ("photo", "part") else {role}
     places = [_as_words(each.vertices) for each in meshes if each.role in own]
@@ -31,21 +31,21 @@ def _with_card(meshes: tuple[TexturedMesh, ...], role: str, card: tuple[float, .
         chosen = np.ones(len(each.vertices), bool) if each.role in own else np.isin(_as_words(each.vertices), moved)
         if chosen.any():
             vertices = each.vertices.copy()
-            vertices[chosen] = on_card(each.vertices[chosen], card, camera)
-            normals = None if each.normals is None else normals_of(vertices, each.triangles)
+            vertices[chosen] = project_onto_card(each.vertices[chosen], card, camera)
+            normals = None if each.normals is None else vertex_normals(vertices, each.triangles)
             each = replace(each, vertices=vertices, normals=normals)
         result.append(each)
     return tuple(result)
 
 
-def on_card(vertices: np.ndarray, card: tuple[float, ...], camera: Camera) -> np.ndarray:
+def project_onto_card(vertices: np.ndarray, card: tuple[float, ...], camera: Camera) -> np.ndarray:
     """(V, 3) float32: the points where the camera's rays through (V, 3) points meet the card."""
     u, v = camera.project(vertices.astype(np.float64))
-    disparity = np.maximum(disparity_on(card, u / camera.width, v / camera.height), 1e-9)
+    disparity = np.maximum(card_disparity(card, u / camera.width, v / camera.height), 1e-9)
     return camera.unproject(u, v, 1 / disparity).astype(np.float32)
 
 
-def normals_of(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """(V, 3) float32: unit normals at vertices, from the triangles round them, towards the camera."""
     a, b, c = (vertices[corner].astype(np.float64) for corner in triangles.T)
     total = np.zeros(vertices.shape)

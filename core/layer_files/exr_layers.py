@@ -18,8 +18,19 @@ from ..raster.exr_encode import write_exr
 from ..raster.exr_header import MULTIPART, Headers, Part, check_chunks, check_exr, size_of
 from ..raster.exr_read import FAILURES
 from ..raster.picture_bounds import MAX_MEMORY
-from .layer_file import INVENTED, TOP, FileLayer, LayerFile, bounded_notes, bounding_box, composite, named_once, plain, reading_layers
-from .metadata import as_text, with_text
+from .layer_file import (
+    INVENTED,
+    TOP,
+    FileLayer,
+    LayerFile,
+    bounded_notes,
+    bounding_box,
+    composite,
+    duplicate_name_notes,
+    plain,
+    reading_layers,
+)
+from .metadata import apply_text, as_text
 
 LAYERS, KINDS = "photo_diorama:layers", "photo_diorama:bits"
 """Attributes: what `metadata` tells with the names in their order, and bits of each channel of the picture that this was."""
@@ -154,9 +165,9 @@ def _read_layers(data: bytes, headers: Headers, name: str) -> LayerFile:
     for source, planes in zip(sources, _read(data, headers, sources, kind), strict=True):
         at = source.part.window[1] - top, source.part.window[0] - left
         layers.append(_cropped(order.get(source.name, source.name), at, *planes))
-    file = with_text(LayerFile(canvas, None, tuple(layers)), text)
+    file = apply_text(LayerFile(canvas, None, tuple(layers)), text)
     frame = file.frame or (display if display != (0, 0, *canvas) else None)
-    return replace(file, frame=frame, notes=bounded_notes([*notes, *named_once(layers)]))
+    return replace(file, frame=frame, notes=bounded_notes([*notes, *duplicate_name_notes(layers)]))
 
 
 def _sources(part: Part) -> list[_Source]:

@@ -92,10 +92,10 @@ def plain(name: str) -> str:
     return " ".join(name.replace("_", " ").split()).casefold()
 
 
-def placed(values: np.ndarray, corner: tuple[int, int], shape: tuple[int, ...], at: tuple[int, int] = (0, 0)) -> np.ndarray:
+def place_in_canvas(values: np.ndarray, corner: tuple[int, int], shape: tuple[int, ...], at: tuple[int, int] = (0, 0)) -> np.ndarray:
     """A rectangle's values (h, w[, channels]) at `corner` within another, of `shape` at `at`; 0 where they do not reach.
 
-    >>> placed(np.ones((2, 2), int), (-1, 0), (2, 3)).tolist()
+    >>> place_in_canvas(np.ones((2, 2), int), (-1, 0), (2, 3)).tolist()
     [[1, 1, 0], [0, 0, 0]]
     """
     top, left = corner[0] - at[0], corner[1] - at[1]
@@ -146,7 +146,7 @@ def plane_kind(layer: FileLayer) -> str:
     return kind if kind and plain(layer.name).endswith(" " + kind) else ""
 
 
-def kept_small(layer: FileLayer) -> FileLayer:
+def as_one_channel(layer: FileLayer) -> FileLayer:
     """The layer; one that is a plane with one channel in memory, which all four show: grey, 0 where it was transparent."""
     if not plane_kind(layer) or not layer.colour.size:
         return layer
@@ -154,7 +154,7 @@ def kept_small(layer: FileLayer) -> FileLayer:
     return replace(layer, colour=np.broadcast_to(grey[..., None], layer.colour.shape))
 
 
-def with_planes(file: LayerFile) -> LayerFile:
+def attach_planes(file: LayerFile) -> LayerFile:
     """The file; layers that lie in groups of depth or masks become planes of those that they are named after.
 
     `white` is what such a group's name tells where the file tells none; planes without a layer are noted.
@@ -163,7 +163,7 @@ def with_planes(file: LayerFile) -> LayerFile:
     planes: dict[tuple[str, str], FileLayer] = {}
     for each in file.layers:
         if each.groups and (found := WHITE.fullmatch(each.groups[0])):
-            white = white or white_of(found[1])
+            white = white or parse_white(found[1])
         if kind := plane_kind(each):
             planes[plain(each.name).removesuffix(" " + kind), kind] = each
         else:
@@ -174,17 +174,17 @@ def with_planes(file: LayerFile) -> LayerFile:
         depth, mask = planes.pop((plain(each.name), DEPTH), None), planes.pop((plain(each.name), INVENTED), None)
         at = each.corner, each.colour.shape[:2]
         if depth is not None:
-            grey = placed(_grey(depth), depth.corner, at[1], at[0])
+            grey = place_in_canvas(_grey(depth), depth.corner, at[1], at[0])
             each = replace(each, disparity=grey * np.float32(white or 1.0))
         if mask is not None:
-            each = replace(each, invented=placed(_grey(mask) >= 0.5, mask.corner, at[1], at[0]))
+            each = replace(each, invented=place_in_canvas(_grey(mask) >= 0.5, mask.corner, at[1], at[0]))
         result.append(each)
     notes = [f'The {kind} of "{name}" belongs to no layer of that name and is left out.' for name, kind in planes]
     step = max(steps, default=0.0) * (white or 1.0)
     return replace(file, layers=tuple(result), white=white, depth_step=step, notes=(*file.notes, *notes))
 
 
-def white_of(text: str) -> float | None:
+def parse_white(text: str) -> float | None:
     """The disparity, 1/m, that a text gives; None where it gives none."""
     try:
         number = float(text)
@@ -209,7 +209,7 @@ def composite(file: LayerFile) -> np.ndarray:
         (rows, columns), top = each.rows_and_columns, TOP[kind]
         inside = slice(max(0, rows.start), max(0, rows.stop)), slice(max(0, columns.start), max(0, columns.stop))
         below = result[inside]
-        over = placed(each.colour, each.corner, below.shape[:2], (inside[0].start, inside[1].start))
+        over = place_in_canvas(each.colour, each.corner, below.shape[:2], (inside[0].start, inside[1].start))
         _lay_over(below, over, each.opacity, top)
     return result
 
@@ -258,7 +258,7 @@ def bounded_notes(notes: Iterable[str]) -> tuple[str, ...]:
     return tuple(every)
 
 
-def of_one_kind(layers: list[FileLayer]) -> list[FileLayer]:
+def unify_kinds(layers: list[FileLayer]) -> list[FileLayer]:
     """Layers whose colours are all of the largest kind among them."""
     kinds = [each.colour.dtype for each in layers if each.colour.size]
     kind = max(kinds, key=lambda kind: kind.itemsize, default=np.dtype(np.uint8))
@@ -277,7 +277,7 @@ def _as_kind(colour: np.ndarray, kind: np.dtype) -> np.ndarray:
     return share
 
 
-def named_once(layers: Iterable[FileLayer]) -> Iterator[str]:
+def duplicate_name_notes(layers: Iterable[FileLayer]) -> Iterator[str]:
     """A note for each name that several layers have."""
     seen: dict[str, int] = {}
     for each in layers:

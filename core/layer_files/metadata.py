@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from urllib.parse import quote, unquote
 
-from .layer_file import DEPTH, INVENTED, LayerFile, Origin, frame_by_photo, highest_disparity, white_of
+from .layer_file import DEPTH, INVENTED, LayerFile, Origin, frame_by_photo, highest_disparity, parse_white
 
 FRAME = re.compile(r"frame (-?\d{1,6}) (-?\d{1,6}) (\d{1,6}) (\d{1,6})(?: white ([-+.\de]{1,30}))?(?: metric (yes|no))?")
 CANVAS = re.compile(r" canvas (\d{1,6}) (\d{1,6})\b")
@@ -40,7 +40,7 @@ def _made_of(file: LayerFile) -> str:
     return text
 
 
-def with_text(file: LayerFile, text: str) -> LayerFile:
+def apply_text(file: LayerFile, text: str) -> LayerFile:
     """The file with what `as_text` wrote; where that was lost, the photo's own layer tells its frame."""
     found = FRAME.search(text)
     groups = (each.groups[0] for each in file.layers if each.groups)
@@ -48,17 +48,19 @@ def with_text(file: LayerFile, text: str) -> LayerFile:
     if found is None:
         frame = frame_by_photo(file.layers)
         if frame is not None and (canvas := CANVAS.search(kept)):
-            frame = _frame_now(file, frame, canvas)
-        return _with_origin(replace(file, frame=frame), kept)
+            frame = _current_frame(file, frame, canvas)
+        return _apply_origin(replace(file, frame=frame), kept)
     top, left, height, width = (int(n) for n in found.groups()[:4])
-    frame = _frame_now(file, (top, left, height, width), CANVAS.search(text, found.end()))
-    white = white_of(found[5] or "")
+    frame = _current_frame(file, (top, left, height, width), CANVAS.search(text, found.end()))
+    white = parse_white(found[5] or "")
     metric = None if found[6] is None else found[6] == "yes"
     rest = text[found.end() :]
-    return _with_origin(replace(file, frame=frame, white=white or file.white, metric=metric), rest if MADE_OF.search(rest) else rest + kept)
+    return _apply_origin(
+        replace(file, frame=frame, white=white or file.white, metric=metric), rest if MADE_OF.search(rest) else rest + kept
+    )
 
 
-def _with_origin(file: LayerFile, text: str) -> LayerFile:
+def _apply_origin(file: LayerFile, text: str) -> LayerFile:
     """The file with what the text tells of its photo and what was made of it."""
     named, made = NAME.search(text), MADE_OF.search(text)
     photo = unquote(named[1], errors="replace")[:200] if named else file.photo
@@ -74,7 +76,7 @@ def _origin(made: re.Match | None) -> Origin | None:
     return Origin(made[1], made[2], tuple(options))
 
 
-def _frame_now(file: LayerFile, recorded: tuple[int, int, int, int], canvas: re.Match | None) -> tuple[int, int, int, int] | None:
+def _current_frame(file: LayerFile, recorded: tuple[int, int, int, int], canvas: re.Match | None) -> tuple[int, int, int, int] | None:
     """The photo's frame that a file tells, which programs leave as it is when they scale or crop the picture: None of a scaled one,
     where the canvas itself is what fits; that of the photo's layer where it was cropped."""
     top, left, height, width = recorded

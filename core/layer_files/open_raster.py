@@ -21,17 +21,17 @@ from .layer_file import (
     PHOTO_NAMES,
     FileLayer,
     LayerFile,
+    as_one_channel,
+    attach_planes,
     bounded_notes,
     composite,
+    duplicate_name_notes,
     highest_disparity,
-    kept_small,
     levels,
-    named_once,
-    of_one_kind,
     reading_layers,
-    with_planes,
+    unify_kinds,
 )
-from .metadata import NAMESPACE, as_text, group_of_depth, group_of_masks, with_text
+from .metadata import NAMESPACE, apply_text, as_text, group_of_depth, group_of_masks
 from .pictures import decode_picture, encode_png, thumbnail
 
 MIMETYPE = b"image/openraster"
@@ -117,7 +117,7 @@ def _read(data: BinaryIO, name: str) -> LayerFile:
         files = {each.filename: each for each in archive.infolist()[:MAX_FILES]}
         if "stack.xml" not in files:
             raise DioramaError(f"{name} is a zip file without layers of OpenRaster; export it as .ora.", Kind.UNUSABLE_FILE)
-        image = _described(_held(archive, files["stack.xml"], MAX_XML))
+        image = _parse_description(_read_entry(archive, files["stack.xml"], MAX_XML))
         width, height = (int(image.attributes[side]) for side in "wh")
         if not (0 < width < 1 << 20 and 0 < height < 1 << 20 and width * height <= MAX_PIXELS):
             raise DioramaError(f"{name} has {width}x{height} pixels, not 1 to {MAX_PIXELS // 10**6} million; scale it.", Kind.UNUSABLE_FILE)
@@ -132,11 +132,13 @@ def _read(data: BinaryIO, name: str) -> LayerFile:
     if not layers:
         raise DioramaError(f"{name} has no layers; export it with them.", Kind.UNUSABLE_FILE)
     text = image.attributes.get(f"{NAMESPACE} layers", "")
-    file = with_planes(with_text(LayerFile((height, width), None, tuple(layers), notes=tuple(notes)), text))
-    return replace(file, layers=tuple(of_one_kind(list(file.layers))), notes=bounded_notes([*file.notes, *named_once(file.layers)]))
+    file = attach_planes(apply_text(LayerFile((height, width), None, tuple(layers), notes=tuple(notes)), text))
+    return replace(
+        file, layers=tuple(unify_kinds(list(file.layers))), notes=bounded_notes([*file.notes, *duplicate_name_notes(file.layers)])
+    )
 
 
-def _held(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> bytes:
+def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> bytes:
     """The bytes of a file of the archive, whatever size it claims; raises ValueError for more than `most`."""
     with archive.open(entry) as file:
         data = file.read(most + 1)
@@ -145,7 +147,7 @@ def _held(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> bytes:
     return data
 
 
-def _described(data: bytes) -> _Element:
+def _parse_description(data: bytes) -> _Element:
     """The root of the description. Declarations, by which a few bytes become gigabytes or other files are read, are refused."""
     parser = expat.ParserCreate(namespace_separator=" ")
     root = _Element("", {})
@@ -193,7 +195,7 @@ def _layer(
     called, source = attributes.get("name", "")[:200], attributes.get("src", "")
     if source not in files:
         raise DioramaError(f'{name} lacks the picture of its layer "{called}"; save it again as OpenRaster.', Kind.UNUSABLE_FILE)
-    colour = decode_picture(_held(archive, files[source], MAX_PICTURE), f'the layer "{called}" of {name}')
+    colour = decode_picture(_read_entry(archive, files[source], MAX_PICTURE), f'the layer "{called}" of {name}')
     opacity, visible = 1.0, True
     for each in (element, *groups):
         share = float(each.attributes.get("opacity", "1"))
@@ -204,7 +206,7 @@ def _layer(
             title = each.attributes.get("name", "")[:200]
             notes.append(f'The {what} "{title}" has another blending mode than Normal and is taken as Normal.')
     top, left = (sum(_place(each.attributes.get(key, "0")) for each in (element, *groups)) for key in "yx")
-    return kept_small(
+    return as_one_channel(
         FileLayer(called, (top, left), colour, opacity, visible, tuple(each.attributes.get("name", "")[:200] for each in groups))
     )
 

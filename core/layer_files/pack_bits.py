@@ -8,7 +8,7 @@ BLOCK = 128
 """Bytes that one header byte can stand for."""
 
 
-def packed_rows(rows: np.ndarray) -> tuple[bytes, np.ndarray]:
+def pack_rows(rows: np.ndarray) -> tuple[bytes, np.ndarray]:
     """Rows (h, n) of bytes, each packed by itself; and (h,) the length of each.
 
     Blocks of 128 bytes are one run each where they are equal, else as they are: quick, and all that flat and transparent areas need.
@@ -29,7 +29,7 @@ def packed_rows(rows: np.ndarray) -> tuple[bytes, np.ndarray]:
     return out[keep].tobytes(), lengths.sum(axis=1)
 
 
-def unpacked(data: bytes, height: int, width: int) -> np.ndarray:
+def unpack_rows(data: bytes, height: int, width: int) -> np.ndarray:
     """(height, width) uint8 of packed rows that follow each other; raises ValueError where they do not hold that."""
     from PIL import Image
 

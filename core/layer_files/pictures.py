@@ -14,7 +14,7 @@ from ..photo.icc_profile import read_profile
 from ..raster.decode import MAX_PIXELS, decode_pixels
 from ..raster.decoder_errors import DECODER_ERRORS
 from ..raster.open_picture import open_picture
-from ..raster.picture_bounds import channels_of, check_memory, peak_bytes_per_pixel
+from ..raster.picture_bounds import check_memory, count_channels, peak_bytes_per_pixel
 from .layer_file import damaged
 
 KINDS = ("PNG", "WEBP")
@@ -39,10 +39,10 @@ def encode_png(pixels: np.ndarray, is_photo: bool = False, with_profile: bool = 
         raise RuntimeError("the layer could not be encoded")
     if not with_profile:
         return data.tobytes()
-    return with_chunk(data.tobytes(), b"iCCP", b"sRGB\0\0" + zlib.compress(srgb_profile()))
+    return insert_chunk(data.tobytes(), b"iCCP", b"sRGB\0\0" + zlib.compress(srgb_profile()))
 
 
-def with_chunk(png: bytes, kind: bytes, body: bytes) -> bytes:
+def insert_chunk(png: bytes, kind: bytes, body: bytes) -> bytes:
     """A PNG with one more chunk behind its header."""
     chunk = struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
     return png[:AFTER_HEADER] + chunk + png[AFTER_HEADER:]
@@ -62,14 +62,14 @@ def decode_picture(data: bytes, name: str, kinds: tuple[str, ...] = KINDS) -> np
             width, height = picture.size
             if width * height > MAX_PIXELS:
                 raise DioramaError(f"{name} has {width}x{height} pixels, more than {MAX_PIXELS // 10**6} million; scale it first.")
-            channels, bits = channels_of(picture, data)
+            channels, bits = count_channels(picture, data)
             check_memory(width, height, peak_bytes_per_pixel(picture.format, channels, bits), name)
             profile = picture.info.get("icc_profile")
             if bits <= 8:  # Pillow tells where one breaks off
-                return in_srgb(np.asarray(picture.convert("RGBA")), profile)
+                return convert_to_srgb(np.asarray(picture.convert("RGBA")), profile)
             if b"IEND" not in data[-64:]:
                 raise damaged(name)
-            return in_srgb(_deep(decode_pixels(data), (height, width), name), profile)
+            return convert_to_srgb(_deep(decode_pixels(data), (height, width), name), profile)
     except UnidentifiedImageError:
         raise DioramaError(f"{name} is not a picture of a layer; save it as PNG.", Kind.UNUSABLE_FILE) from None
     except DioramaError as error:
@@ -91,7 +91,7 @@ def _deep(pixels: np.ndarray | None, shape: tuple[int, int], name: str) -> np.nd
     return cv2.cvtColor(pixels, codes[pixels[:1, :1].size])
 
 
-def in_srgb(colour: np.ndarray, profile: bytes | None) -> np.ndarray:
+def convert_to_srgb(colour: np.ndarray, profile: bytes | None) -> np.ndarray:
     """Colours of a profile of the ICC as sRGB; unchanged where that is what they are, or nobody understands it."""
     space = read_profile(profile) if profile else None
     if space is None or space.is_srgb() or not colour.size:

@@ -26,13 +26,13 @@ from .layer_file import (
     bounded_notes,
     bounding_box,
     damaged,
+    duplicate_name_notes,
     highest_disparity,
     levels,
-    named_once,
+    place_in_canvas,
     plain,
+    unify_kinds,
 )
-from .layer_file import of_one_kind as of_one
-from .layer_file import placed as placed_in
 from .pictures import decode_picture, encode_png
 
 INDEX = "layers.json"
@@ -84,7 +84,7 @@ def _stem(name: str, taken: set[str]) -> str:
 
 
 def _whole(file: LayerFile, layer: FileLayer, values: np.ndarray) -> np.ndarray:
-    return placed_in(values, layer.corner, file.canvas)
+    return place_in_canvas(values, layer.corner, file.canvas)
 
 
 def _depth(file: LayerFile, layer: FileLayer, white: float) -> bytes:
@@ -109,7 +109,7 @@ def read_folder(folder: Path) -> LayerFile:
     """
     index = folder / INDEX
     if not index.is_file():
-        return _without_index(folder)
+        return _read_without_index(folder)
     try:
         data = read_regular(index, MAX_INDEX_BYTES)
         contents = json.loads((data or b"").decode("utf-8"))
@@ -139,10 +139,10 @@ def read_folder(folder: Path) -> LayerFile:
     canvas, notes = (height, width), list[str]()
     layers: list[FileLayer] = []
     for entry in entries:
-        layers += _listed(folder, entry, canvas, white, notes)
+        layers += _read_listed(folder, entry, canvas, white, notes)
     return LayerFile(
-        canvas, frame, tuple(of_one(layers)), white, (white or 1.0) / TOP, metric, str(contents.get("photo", ""))[:200],
-        bounded_notes([*notes, *named_once(layers)]), origin,
+        canvas, frame, tuple(unify_kinds(layers)), white, (white or 1.0) / TOP, metric, str(contents.get("photo", ""))[:200],
+        bounded_notes([*notes, *duplicate_name_notes(layers)]), origin,
     )  # fmt: skip
 
 
@@ -152,7 +152,7 @@ def _whole_number(value: object) -> int:
     return value
 
 
-def _listed(folder: Path, entry: dict, canvas: tuple[int, int], white: float | None, notes: list[str]) -> list[FileLayer]:
+def _read_listed(folder: Path, entry: dict, canvas: tuple[int, int], white: float | None, notes: list[str]) -> list[FileLayer]:
     """The layer of an entry of the index; none where its picture is gone, which is noted."""
     name = entry.get("name")
     if not isinstance(name, str):
@@ -233,14 +233,14 @@ def _grey(colour: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(colour[..., 1]).astype(np.float32) / np.float32(top)
 
 
-def _without_index(folder: Path) -> LayerFile:
+def _read_without_index(folder: Path) -> LayerFile:
     files = (path for path in folder.iterdir() if path.suffix.lower() in (".png", ".webp", ".exr") and path.is_file())
-    pictures = sorted(files, key=_by_name)
+    pictures = sorted(files, key=_natural_order)
     if not pictures:
         raise DioramaError(f"{folder} holds no pictures of layers; name a folder of PNGs.", Kind.UNUSABLE_FILE)
     if len(pictures) > MAX_LAYERS:
         raise DioramaError(f"{folder} holds {len(pictures)} pictures, more than {MAX_LAYERS} layers; name a folder of layers alone.")
-    planes, lone = _planes_among(pictures)
+    planes, lone = _find_planes(pictures)
     layers: list[FileLayer] = []
     canvas: tuple[int, int] | None = None
     for path in pictures:
@@ -257,10 +257,10 @@ def _without_index(folder: Path) -> LayerFile:
         raise DioramaError(f"{folder} holds depth and masks, but no pictures of layers; name a folder that has those.", Kind.UNUSABLE_FILE)
     notes = [f"{folder} has no {INDEX}; its pictures are taken by name, the first in front."]
     notes += [f"{each} belongs to a layer that is not there and is left out." for each in lone]
-    return LayerFile(canvas, None, tuple(of_one(layers)), notes=bounded_notes([*notes, *named_once(layers)]))
+    return LayerFile(canvas, None, tuple(unify_kinds(layers)), notes=bounded_notes([*notes, *duplicate_name_notes(layers)]))
 
 
-def _planes_among(pictures: list[Path]) -> tuple[dict[Path, tuple[Path, str]], list[Path]]:
+def _find_planes(pictures: list[Path]) -> tuple[dict[Path, tuple[Path, str]], list[Path]]:
     """Those of the pictures that hold depth or a mask of another, by their names, with that and DEPTH or INVENTED; and those which
     would, of a layer of ours that is gone."""
     by_name = {plain(path.stem): path for path in pictures}
@@ -276,7 +276,7 @@ def _planes_among(pictures: list[Path]) -> tuple[dict[Path, tuple[Path, str]], l
     return planes, lone
 
 
-def _by_name(path: Path) -> list:
+def _natural_order(path: Path) -> list:
     """Sorts names as people do, 2 before 10."""
     return [int(part) if k % 2 else part for k, part in enumerate(re.split("([0-9]+)", path.name.casefold()))]
 

@@ -118,7 +118,7 @@ def parse_psd(data: bytes, name: str) -> Document:
     cursor.take(cursor.number("I"))
     resources = dict(_resources(cursor.part(cursor.number("I"))))
     section = cursor.part(cursor.number("Q" if big else "I"))
-    records, merged_alpha = _layers_of(section, big)
+    records, merged_alpha = _parse_layers(section, big)
     document = Document((height, width), channels, bits, mode, big, resources, records, cursor.take(cursor.left), merged_alpha)
     _check_memory(document, name)
     _check_end(document)
@@ -169,7 +169,7 @@ def _resources(cursor: Cursor) -> Iterator[tuple[int, memoryview]]:
             cursor.take(1)
 
 
-def _layers_of(section: Cursor, big: bool) -> tuple[tuple[Record, ...], bool]:
+def _parse_layers(section: Cursor, big: bool) -> tuple[tuple[Record, ...], bool]:
     """The records of the layers, wherever in the section they stand; and whether the merged picture has alpha."""
     form = "Q" if big else "I"
     if not section.left:

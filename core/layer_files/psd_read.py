@@ -8,10 +8,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from .layer_file import TOP, FileLayer, LayerFile, bounded_notes, kept_small, named_once, placed, reading_layers, with_planes
-from .metadata import with_text
-from .pack_bits import unpacked
-from .pictures import in_srgb
+from .layer_file import (
+    TOP,
+    FileLayer,
+    LayerFile,
+    as_one_channel,
+    attach_planes,
+    bounded_notes,
+    duplicate_name_notes,
+    place_in_canvas,
+    reading_layers,
+)
+from .metadata import apply_text
+from .pack_bits import unpack_rows
+from .pictures import convert_to_srgb
 from .psd_parse import GREY, LAST_OF_GROUP, MASK, MASK_OFF, MASK_TURNED, Document, Mask, Record, area, parse_psd
 
 ICC, XMP = 1039, 1060
@@ -34,11 +44,11 @@ def read_psd(data: bytes, name: str) -> LayerFile:
         layers, notes = _layers(document, name)
     found = bytes(document.resources.get(XMP, b""))[: 1 << 20].decode("utf-8", "replace")
     profile = bytes(document.resources.get(ICC, b""))
-    file = with_planes(with_text(LayerFile(document.canvas, None, tuple(layers), notes=tuple(notes)), found))
+    file = attach_planes(apply_text(LayerFile(document.canvas, None, tuple(layers), notes=tuple(notes)), found))
     layers = list(file.layers)
     if document.bits < 32:
-        layers = [replace(each, colour=in_srgb(each.colour, profile)) for each in layers]
-    return replace(file, layers=tuple(layers), notes=bounded_notes([*file.notes, *named_once(layers)]))
+        layers = [replace(each, colour=convert_to_srgb(each.colour, profile)) for each in layers]
+    return replace(file, layers=tuple(layers), notes=bounded_notes([*file.notes, *duplicate_name_notes(layers)]))
 
 
 def _layers(document: Document, name: str) -> tuple[list[FileLayer], list[str]]:
@@ -66,7 +76,7 @@ def _layers(document: Document, name: str) -> tuple[list[FileLayer], list[str]]:
         if record.clipped:
             pending.append(layer)
             continue
-        layers += [_clipped(each, layer) for each in pending]
+        layers += [_clip(each, layer) for each in pending]
         pending = []
         layers.append(layer)
     return layers + pending, notes
@@ -107,7 +117,7 @@ def _layer(record: Record, groups: list[Record], document: Document) -> FileLaye
     for each in groups:
         opacity, visible = opacity * each.opacity, visible and each.visible
     names = tuple(each.name for each in groups)
-    return kept_small(FileLayer(record.name[:200], (top, left), _finite(colour), opacity, visible, names))
+    return as_one_channel(FileLayer(record.name[:200], (top, left), _finite(colour), opacity, visible, names))
 
 
 def _finite(colour: np.ndarray) -> np.ndarray:
@@ -123,12 +133,12 @@ def _apply_mask(record: Record, colour: np.ndarray, corner: tuple[int, int], doc
     mask, data = record.mask, next((data for number, data in record.channels if number == MASK), None)
     if mask is None or data is None or mask.flags & MASK_OFF or not colour.size:
         return
-    share = _mask_over(mask, data, colour.shape[:2], corner, document)
+    share = _mask_alpha(mask, data, colour.shape[:2], corner, document)
     alpha = colour[..., 3] * (1 - mask.density * (1 - share))
     colour[..., 3] = alpha if colour.dtype == np.float32 else np.rint(alpha)
 
 
-def _mask_over(mask: Mask, data: memoryview, shape: tuple[int, ...], corner: tuple[int, int], document: Document) -> np.ndarray:
+def _mask_alpha(mask: Mask, data: memoryview, shape: tuple[int, ...], corner: tuple[int, int], document: Document) -> np.ndarray:
     """(h, w) float32, 0 to 1, of a mask over a layer's rectangle."""
     top, left, bottom, right = mask.box
     area(mask.box)
@@ -143,10 +153,10 @@ def _mask_over(mask: Mask, data: memoryview, shape: tuple[int, ...], corner: tup
     return 1 - share if mask.flags & MASK_TURNED else share
 
 
-def _clipped(layer: FileLayer, base: FileLayer) -> FileLayer:
+def _clip(layer: FileLayer, base: FileLayer) -> FileLayer:
     """A layer shown only where the one below is."""
     colour = layer.colour.copy()
-    below = placed(base.colour[..., 3], base.corner, colour.shape[:2], layer.corner).astype(np.float32) / TOP[colour.dtype]
+    below = place_in_canvas(base.colour[..., 3], base.corner, colour.shape[:2], layer.corner).astype(np.float32) / TOP[colour.dtype]
     alpha = colour[..., 3] * below
     colour[..., 3] = alpha if colour.dtype == np.float32 else np.rint(alpha)
     return replace(layer, colour=colour, visible=layer.visible and base.visible)
@@ -177,18 +187,18 @@ def _planes(data: memoryview, shape: tuple[int, int], document: Document, count:
         values = np.frombuffer(rest, np.uint8, wanted)
     elif compression == RLE:
         head = rows * (4 if document.big else 2)
-        values = unpacked(bytes(rest[head:]), rows, row)
+        values = unpack_rows(bytes(rest[head:]), rows, row)
     elif compression in (ZIP, ZIP_PREDICTED):
-        values = np.frombuffer(_inflated(rest, wanted), np.uint8)
+        values = np.frombuffer(_inflate(rest, wanted), np.uint8)
         if compression == ZIP_PREDICTED:
-            values = _summed(values.reshape(rows, row), kind)
+            values = _undo_prediction(values.reshape(rows, row), kind)
     else:
         raise ValueError("compression")
     native = np.ascontiguousarray(values).reshape(-1).view(kind).astype(kind.newbyteorder("="), copy=False)
     return list(native.reshape(count, height, width))
 
 
-def _inflated(data: memoryview, wanted: int) -> bytes:
+def _inflate(data: memoryview, wanted: int) -> bytes:
     if wanted > 1040 * len(data) + 1040:
         raise ValueError("more than these bytes can hold")
     found = zlib.decompressobj().decompress(data, wanted)
@@ -197,7 +207,7 @@ def _inflated(data: memoryview, wanted: int) -> bytes:
     return found
 
 
-def _summed(rows: np.ndarray, kind: np.dtype) -> np.ndarray:
+def _undo_prediction(rows: np.ndarray, kind: np.dtype) -> np.ndarray:
     """Rows of bytes of which each value was stored as its difference to the one on its left."""
     if kind.itemsize == 1:
         return np.cumsum(rows, axis=1, dtype=np.uint8)

@@ -16,7 +16,7 @@ from ..errors import DioramaError
 from ..threads import thread_count
 from .layer_file import DEPTH, INVENTED, PHOTO_NAMES, TOP, FileLayer, LayerFile, composite, highest_disparity, levels
 from .metadata import as_text, group_of_depth, group_of_masks
-from .pack_bits import packed_rows
+from .pack_bits import pack_rows
 from .pictures import srgb_profile
 
 MAX_SIDE = 30_000
@@ -104,7 +104,7 @@ def _write_layers(file: LayerFile, out: BinaryIO, sign: int) -> int:
 
 def _write_merged(out: BinaryIO, merged: np.ndarray) -> None:
     """All layers over each other, which programs show that read no layers."""
-    planes = [_coded(merged[..., each], False) for each in range(merged.shape[2])]
+    planes = [_encode_channel(merged[..., each], False) for each in range(merged.shape[2])]
     out.write(struct.pack(">H", planes[0].compression))  # the same for all, as their rows are as long
     out.write(b"".join(plane.rows for plane in planes))
     for plane in planes:
@@ -131,7 +131,7 @@ class _Coded:
 EMPTY: _Coded = _Coded(RAW, b"", b"")
 
 
-def _coded(plane: np.ndarray, smooth: bool) -> _Coded:
+def _encode_channel(plane: np.ndarray, smooth: bool) -> _Coded:
     """A channel (h, w). `smooth`: deflated, which gains nothing on a photo's noise and takes long there."""
     if not plane.size:
         return EMPTY
@@ -140,20 +140,20 @@ def _coded(plane: np.ndarray, smooth: bool) -> _Coded:
         return _Coded(ZIP, b"", zlib.compress(rows.data, 1))
     if rows.shape[1] * 129 // 128 + 2 > 65535:  # a row's length is stored in two bytes
         return _Coded(RAW, b"", rows.tobytes())
-    data, lengths = packed_rows(rows)
+    data, lengths = pack_rows(rows)
     return _Coded(RLE, lengths.astype(">u2").tobytes(), data)
 
 
-def _all_coded(planes: list[np.ndarray], smooth: bool) -> list[_Coded]:
+def _encode_channels(planes: list[np.ndarray], smooth: bool) -> list[_Coded]:
     with ThreadPoolExecutor(min(len(planes), thread_count())) as pool:
-        return list(pool.map(partial(_coded, smooth=smooth), planes))
+        return list(pool.map(partial(_encode_channel, smooth=smooth), planes))
 
 
 def _colours(layer: FileLayer) -> _Record:
     smooth = not PHOTO_NAMES.fullmatch(layer.name)
     order = [np.moveaxis(layer.colour, 2, 0)[each] for each in (3, 0, 1, 2)]
     size = layer.colour.shape[0], layer.colour.shape[1]
-    return _Record(layer.name, layer.corner, size, layer.opacity, layer.visible, partial(_all_coded, order, smooth))
+    return _Record(layer.name, layer.corner, size, layer.opacity, layer.visible, partial(_encode_channels, order, smooth))
 
 
 def _planes(file: LayerFile, what: str) -> Iterator[_Record]:
@@ -183,7 +183,7 @@ def _grey_channels(layer: FileLayer, what: str, white: float) -> list[_Coded]:
     else:
         grey = layer.is_invented.astype(kind) * kind.type(TOP[kind])
         seen = np.full(grey.shape, TOP[kind], kind)
-    alpha, coded = _all_coded([seen, grey], True)
+    alpha, coded = _encode_channels([seen, grey], True)
     return [alpha, coded, coded, coded]
 
 

@@ -56,11 +56,11 @@ def write_layer_file(target: Path, file: LayerFile, put: Put = os.replace, progr
     Raises DioramaError where the disk does not take it or the format cannot hold it; nothing half-written is left.
     """
     if is_folder(target):
-        return write_folder(target, _encoded(folder_files(file)), put, progress)
+        return write_folder(target, _encode_all(folder_files(file)), put, progress)
     progress(f"Writing {target.name}", 1.0)
     with _all_or_none(target, put) as fresh:
         target.parent.mkdir(parents=True, exist_ok=True)
-        fresh.append((_beside(target), target))
+        fresh.append((_temporary_name(target), target))
         with open(fresh[0][0], "xb") as out:
             WRITERS[target.suffix.lower()](file, out)
     return [target]
@@ -75,7 +75,7 @@ def write_folder(
             progress(f"Writing {name}", 1.0)
             place = folder / name
             place.parent.mkdir(parents=True, exist_ok=True)
-            fresh.append((_beside(place), place))
+            fresh.append((_temporary_name(place), place))
             fresh[-1][0].write_bytes(data)
     return [place for _, place in fresh]
 
@@ -105,7 +105,7 @@ def _all_or_none(target: Path, put: Put) -> Iterator[list[tuple[Path, Path]]]:
                     each.rmdir()
 
 
-def _encoded(files: Iterator[tuple[str, Callable[[], bytes]]]) -> Iterator[tuple[str, bytes]]:
+def _encode_all(files: Iterator[tuple[str, Callable[[], bytes]]]) -> Iterator[tuple[str, bytes]]:
     """Names and contents in their order, a few made at the same time."""
     with ThreadPoolExecutor(min(MAX_AT_ONCE, thread_count())) as pool:
         waiting = []
@@ -118,6 +118,6 @@ def _encoded(files: Iterator[tuple[str, Callable[[], bytes]]]) -> Iterator[tuple
             yield name, made.result()
 
 
-def _beside(target: Path) -> Path:
+def _temporary_name(target: Path) -> Path:
     """A hidden temporary name in the same folder."""
     return target.with_name(f".{secrets.token_hex(4)}-writing{target.suffix}")

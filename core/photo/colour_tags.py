@@ -30,7 +30,7 @@ class Colours:
     note: str = ""
 
 
-def colours_of(image_format: str, data: bytes, info: Mapping, exif: Mapping, bits: int = 8) -> Colours:
+def find_colours(image_format: str, data: bytes, info: Mapping, exif: Mapping, bits: int = 8) -> Colours:
     """Decides which colour tag of a picture counts; `info` is Pillow's, `exif` has the tags of all its directories.
 
     In PNG cICP takes precedence over iCCP, sRGB and gAMA (PNG, section 12.1). Elsewhere the order is: code points that say HDR

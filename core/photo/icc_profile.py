@@ -92,7 +92,7 @@ def deep_by_tables(colour: np.ndarray, profile: bytes) -> np.ndarray | None:
     return result
 
 
-def mode_of(profile: bytes) -> str | None:
+def profile_mode(profile: bytes) -> str | None:
     """Pillow's mode of the pictures that a profile describes; None where Pillow has none."""
     return MODES.get(profile[16:20])
 

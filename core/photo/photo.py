@@ -92,14 +92,14 @@ def load_photo(path: str | os.PathLike, settings: PhotoSettings = PhotoSettings(
     check_size(path, width, height)
     notes = found.notes + panorama_notes(path, found.colour, found.xmp, settings)
     camera, focal_source = _camera_by_exif(width, height, found.exif, settings)
-    camera, focal_source, up = _as_found(path, camera, focal_source, settings)
+    camera, focal_source, up = _override_camera(path, camera, focal_source, settings)
     return Photo(
         name=path.stem, path=path, colour=np.ascontiguousarray(found.colour), alpha=found.alpha, camera=camera,
         focal_source=focal_source, file_bytes=data if found.plain else None, up=up, notes=notes,
     )  # fmt: skip
 
 
-def _as_found(path: Path, camera: Camera, source: str, settings: PhotoSettings) -> tuple[Camera, str, np.ndarray | None]:
+def _override_camera(path: Path, camera: Camera, source: str, settings: PhotoSettings) -> tuple[Camera, str, np.ndarray | None]:
     """The camera, overridden by an fSpy project beside the photo and by the user; and the scene's up direction, if known."""
     up, project = None, find_fspy(path)
     if project is not None:

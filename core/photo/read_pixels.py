@@ -13,16 +13,16 @@ from ..errors import DioramaError
 from ..raster.decode import MAX_PIXELS, decode_pixels, exr_size
 from ..raster.decoder_errors import DECODER_ERRORS, damaged
 from ..raster.exr_header import check_exr
-from ..raster.open_picture import decode_deep_heif, not_read, open_picture, picture_kind
-from ..raster.picture_bounds import channels_of, check_memory, check_structure, peak_bytes_per_pixel
+from ..raster.open_picture import decode_deep_heif, open_picture, picture_kind, unreadable_error
+from ..raster.picture_bounds import check_memory, check_structure, count_channels, peak_bytes_per_pixel
 from .colour_space import ColourSpace, by_chromaticities, linear_curve, to_linear, to_srgb
-from .colour_tags import GAIN_MAPS, HEIF_GAIN_MAPS, INTEROP_IFD, INTEROP_INDEX, UNUSABLE, Colours, colours_of
+from .colour_tags import GAIN_MAPS, HEIF_GAIN_MAPS, INTEROP_IFD, INTEROP_INDEX, UNUSABLE, Colours, find_colours
 from .dynamic_range import tone_mapped
-from .icc_profile import eight_bits, mode_of, read_profile
+from .icc_profile import eight_bits, profile_mode, read_profile
 from .icc_profile import to_srgb as by_profile
 from .jpeg_segments import xmp_segments
 from .tiff_pages import ASSOCIATED, CIELAB, PROFILE, SEPARATED, WHITE_IS_ZERO, XMP, TiffPage, full_page
-from .transparency import settled
+from .transparency import to_straight_alpha
 
 MIN_SIDE, MAX_ASPECT = 16, 20
 PIXELS_AT_ONCE = 1 << 20
@@ -64,7 +64,7 @@ def read_pixels(path: Path, data: bytes) -> Pixels:
                 return _read_tiff(path, data)
             return _read_picture(path, data, None)
     except UnidentifiedImageError:
-        raise not_read(path, data) from None
+        raise unreadable_error(path, data) from None
     except DioramaError:
         raise
     except Image.DecompressionBombError:  # Pillow checks a limit of its own for WebP and TIFF
@@ -89,7 +89,7 @@ def _read_picture(path: Path, data: bytes, page: TiffPage | None) -> Pixels:
     """Reads a picture that Pillow opens; OpenCV or libheif decode what has more than 8 bits."""
     image = open_picture(data, str(path))
     check_size(path, *image.size)
-    channels, bits = channels_of(image, data)
+    channels, bits = count_channels(image, data)
     deep = page is None and (image.mode.startswith("I;16") or image.mode in ("I", "F") or bits > 8)
     check_memory(image.size[0], image.size[1], peak_bytes_per_pixel(image.format, channels, bits), str(path))
     if not deep:
@@ -97,7 +97,7 @@ def _read_picture(path: Path, data: bytes, page: TiffPage | None) -> Pixels:
     exif, notes = _exif(image.getexif)
     # Pillow and OpenCV turn TIFFs upright as they decode them, libheif does so for HEIC
     turn = 1 if image.format in ("TIFF", "HEIF") else exif.get(ORIENTATION_TAG, 1)
-    colours, xmp = colours_of(image.format, data, image.info, exif, bits), _xmp(image, data)
+    colours, xmp = find_colours(image.format, data, image.info, exif, bits), _xmp(image, data)
     if colours.space is not None and colours.space.hdr:
         check_memory(image.size[0], image.size[1], HDR_PIXEL, str(path))
     if deep:
@@ -111,9 +111,9 @@ def _read_picture(path: Path, data: bytes, page: TiffPage | None) -> Pixels:
         found = replace(found, plain=plain and found.plain)
     if any(name in xmp for name in GAIN_MAPS) or (image.format == "HEIF" and any(name in data[: 1 << 16] for name in HEIF_GAIN_MAPS)):
         found = replace(found, notes=(*found.notes, GAIN_MAP))
-    turned = None if found.alpha is None else _turned(found.alpha, turn)
+    turned = None if found.alpha is None else _turn_upright(found.alpha, turn)
     notes = (*notes, *((colours.note,) if colours.note else ()), *found.notes)
-    found = replace(found, colour=_turned(found.colour, turn), alpha=turned, exif=exif, notes=notes, xmp=xmp)
+    found = replace(found, colour=_turn_upright(found.colour, turn), alpha=turned, exif=exif, notes=notes, xmp=xmp)
     del image  # frees its pixels before more memory is taken
     return _without_alpha_faults(found, associated=False)
 
@@ -133,14 +133,14 @@ def _read_tiff(path: Path, data: bytes) -> Pixels:
     if page.photometric == WHITE_IS_ZERO:
         colour = 1 - colour if colour.dtype == np.float32 else np.iinfo(colour.dtype).max - colour
     if alpha is not None:
-        colour, alpha, note = settled(colour, alpha, page.alpha == ASSOCIATED)
+        colour, alpha, note = to_straight_alpha(colour, alpha, page.alpha == ASSOCIATED)
         several += (note,) if note else ()
     exif, notes = _exif(lambda: _exif_of_tiff(data))
     info = {"icc_profile": page.blocks.get(PROFILE)}
     if colour.dtype == np.float32:
         colour, said = _linear_floats(colour, info["icc_profile"])
     else:
-        colours = colours_of("TIFF", data, info, exif, 16)
+        colours = find_colours("TIFF", data, info, exif, 16)
         colour, said = _in_srgb(colour, colours)
         said += (colours.note,) if colours.note else ()
     return Pixels(colour, alpha, exif, False, (*several, *notes, *said), page.blocks.get(XMP, b""))
@@ -149,7 +149,7 @@ def _read_tiff(path: Path, data: bytes) -> Pixels:
 def _without_alpha_faults(found: Pixels, associated: bool) -> Pixels:
     if found.alpha is None:
         return found
-    colour, alpha, note = settled(found.colour, found.alpha, associated)
+    colour, alpha, note = to_straight_alpha(found.colour, found.alpha, associated)
     same = colour is found.colour and alpha is not None
     return replace(found, colour=colour, alpha=alpha, plain=found.plain and same, notes=(*found.notes, *((note,) if note else ())))
 
@@ -204,7 +204,7 @@ def _in_srgb(colour: np.ndarray, colours: Colours) -> tuple[np.ndarray, tuple[st
         return (colour if colours.space.is_srgb() else to_srgb(colour, colours.space)), ()
     if not colours.profile or colour.dtype == np.uint8:
         return colour, ()
-    if mode_of(colours.profile) == "L" and not np.array_equal(colour[..., 0], colour[..., 1]):
+    if profile_mode(colours.profile) == "L" and not np.array_equal(colour[..., 0], colour[..., 1]):
         return colour, (UNUSABLE,)
     try:
         converted = by_profile(colour, colours.profile)
@@ -224,10 +224,10 @@ def _linear_floats(colour: np.ndarray, profile: bytes | None) -> tuple[np.ndarra
     space = read_profile(profile) if profile else None
     if space is None:
         return colour, ("it is of floats without a profile, which are taken as linear",) if not profile else (UNUSABLE,)
-    return (_standard_range(colour, space)) if space.hdr else (_brought(colour, space), ())
+    return (_standard_range(colour, space)) if space.hdr else (_convert(colour, space), ())
 
 
-def _brought(colour: np.ndarray, space: ColourSpace) -> np.ndarray:
+def _convert(colour: np.ndarray, space: ColourSpace) -> np.ndarray:
     steps = np.linspace(0, 1, 5)
     grid = np.stack(np.meshgrid(steps, steps, steps), axis=-1)
     same = np.abs(space.linear(grid) - grid).max() < 2e-3
@@ -240,7 +240,7 @@ def _eight_bits(image, colours: Colours) -> Pixels:
     Works on bands of rows, since each step of Pillow's copies the picture.
     """
     width, height = image.size
-    if colours.profile and mode_of(colours.profile) == "L" and image.mode in GREY_MODES:
+    if colours.profile and profile_mode(colours.profile) == "L" and image.mode in GREY_MODES:
         # LittleCMS is up to 10 levels off in the shadows of grey pictures
         colours = replace(colours, space=colours.space or read_profile(colours.profile))
     see_through = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
@@ -269,7 +269,7 @@ def _converter(mode: str, profile: bytes | None) -> tuple[Callable | None, tuple
     """The function that converts parts of a picture of `mode` to sRGB (None: not needed), and a note where its profile is unusable."""
     if not profile and mode != "LAB":
         return None, ()
-    profile, wanted = profile or b"", mode_of(profile) or "" if profile else "LAB"
+    profile, wanted = profile or b"", profile_mode(profile) or "" if profile else "LAB"
     fits = {"RGB": mode not in ("CMYK", "LAB"), "L": mode in GREY_MODES, "CMYK": mode == "CMYK", "LAB": mode == "LAB"}
     if not fits.get(wanted, False):
         return None, (UNUSABLE,)
@@ -306,12 +306,12 @@ def _read_exr(path: Path, data: bytes) -> Pixels:
     if len(numbers) == 32:
         values = [float(v) for v in np.frombuffer(numbers, "<f4")]
         space = by_chromaticities(values[:6], values[6:], linear_curve)
-        colour = colour if space is None else _brought(colour, space)
-    lens, notes = _lens_of(attributes, max(colour.shape[:2]), colour.shape[1])
+        colour = colour if space is None else _convert(colour, space)
+    lens, notes = _exif_of_lens(attributes, max(colour.shape[:2]), colour.shape[1])
     return Pixels(colour, alpha, lens, notes=notes)
 
 
-def _lens_of(attributes: dict[bytes, bytes], long_side: int, width: int) -> tuple[dict, tuple[str, ...]]:
+def _exif_of_lens(attributes: dict[bytes, bytes], long_side: int, width: int) -> tuple[dict, tuple[str, ...]]:
     """EXIF tags with the focal length that an OpenEXR header tells, and what was assumed about the sensor.
 
     OpenEXR's standard attributes give the focal length and the sensor's width in mm. Blender's metadata (Output > Metadata > Lens)
@@ -337,7 +337,7 @@ def _floats(attributes: dict[bytes, bytes], name: bytes, count: int) -> list[flo
     return np.frombuffer(value, "<f4").tolist() if len(value) == 4 * count else [0.0] * count
 
 
-def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
+def _turn_upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     """Pixels turned upright from EXIF orientation 1 to 8 (TIFF 6.0, tag 274)."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)

@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass, field
 
 from ..errors import DioramaError
-from ..raster.open_picture import RAW, raw_file
+from ..raster.open_picture import RAW, raw_file_error
 
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, SAMPLES, EXTRA_SAMPLES, SAMPLE_FORMAT = 256, 257, 258, 262, 277, 338, 339
 NEW_SUBFILE_TYPE, SUBFILE_TYPE, SUB_IFDS, PROFILE, DNG_VERSION, XMP = 254, 255, 330, 34675, 50706, 700
@@ -84,7 +84,7 @@ def full_page(data: bytes, name: str) -> tuple[TiffPage | None, bytes, int]:
     pictures.
     """
     if data[8:10] == b"CR":
-        raise raw_file(name, f"{RAW} (Canon CR2)")
+        raise raw_file_error(name, f"{RAW} (Canon CR2)")
     try:
         pages = read_pages(data)
     except (struct.error, IndexError, ValueError, OverflowError):
@@ -92,11 +92,11 @@ def full_page(data: bytes, name: str) -> tuple[TiffPage | None, bytes, int]:
     if not pages:
         return None, data, 1
     if any(DNG_VERSION in page.tags for page in pages):
-        raise raw_file(name, f"{RAW} (DNG)")
+        raise raw_file_error(name, f"{RAW} (DNG)")
     if any(page.photometric in LOG_LUV for page in pages):
         raise DioramaError(f"{name} is a TIFF of logarithms (LogLuv), which is not read; save it with 32-bit floats, or as OpenEXR.")
     if any(page.photometric in SENSOR for page in pages):
-        raise raw_file(name, f"{RAW} (as NEF, ARW, PEF and others are)")
+        raise raw_file_error(name, f"{RAW} (as NEF, ARW, PEF and others are)")
     whole = [page for page in pages if not page.is_reduced and min(page.size) > 0] or pages
     best = max(whole, key=lambda page: page.size[0] * page.size[1])  # the first of equals
     equals = sum(page.size == best.size for page in whole)

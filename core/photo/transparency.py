@@ -14,7 +14,7 @@ BRIGHTEST = 65504.0
 ALL_CLEAR = "its alpha is 0 everywhere, which would show nothing, so it is taken as opaque"
 
 
-def settled(colour: np.ndarray, alpha: np.ndarray, associated: bool) -> tuple[np.ndarray, np.ndarray | None, str]:
+def to_straight_alpha(colour: np.ndarray, alpha: np.ndarray, associated: bool) -> tuple[np.ndarray, np.ndarray | None, str]:
     """Straight colour, alpha and a note, of (H, W, 3) colour and (H, W) alpha of one dtype; alpha is None where all is opaque.
 
     `associated`: colour is premultiplied by alpha. Stored colours under an alpha of 0 are replaced by smooth ones of the visible
@@ -29,13 +29,13 @@ def settled(colour: np.ndarray, alpha: np.ndarray, associated: bool) -> tuple[np
     if lowest == top:
         return colour, None, ""
     if associated:
-        colour = divided(colour, alpha, top)
+        colour = unpremultiply(colour, alpha, top)
     if lowest == 0:
-        colour = _filled(colour, alpha)
+        colour = _fill_transparent(colour, alpha)
     return colour, alpha, ""
 
 
-def divided(colour: np.ndarray, alpha: np.ndarray, top: float) -> np.ndarray:
+def unpremultiply(colour: np.ndarray, alpha: np.ndarray, top: float) -> np.ndarray:
     """(H, W, 3) colour divided by (H, W) alpha, whose maximum is `top`; unchanged where alpha is 0."""
     result = np.empty_like(colour)
     for start in range(0, len(colour), ROWS_AT_ONCE):  # bounds the memory
@@ -49,7 +49,7 @@ def divided(colour: np.ndarray, alpha: np.ndarray, top: float) -> np.ndarray:
     return result
 
 
-def _filled(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+def _fill_transparent(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """The colours; where alpha is 0, smooth ones of the visible pixels around (push-pull)."""
     import cv2
 

@@ -49,7 +49,7 @@ def read_depth_channel(data: bytes, name: str, most: int) -> ExrDepth | None:
     if found is None:
         return None
     (part, channel), has_colour = found, _colours(headers) is not None
-    values = placed(_read(data, headers, part, (channel,), name)[0], part, np.nan)
+    values = to_display_window(_read(data, headers, part, (channel,), name)[0], part, np.nan)
     return ExrDepth(values, channel, _is_named(channel), has_colour, _writer(headers))
 
 
@@ -85,7 +85,7 @@ def read_pixels(data: bytes, name: str = "the picture") -> np.ndarray | None:
         if found is None or any(part.is_deep for part in headers.parts):
             return None
         part, wanted = found
-        read = [placed(values, part, 0.0) for values in _read(data, headers, part, wanted, name)]
+        read = [to_display_window(values, part, 0.0) for values in _read(data, headers, part, wanted, name)]
     except (DioramaError, *FAILURES):
         return None
     if not all(np.isfinite(channel).any() for channel in read):
@@ -170,7 +170,7 @@ def _read(data: bytes, headers: Headers, part: Part, names: tuple[str, ...], nam
     return [values.astype(np.float32, copy=False) for values in read]
 
 
-def placed(values: np.ndarray, part: Part, outside: float) -> np.ndarray:
+def to_display_window(values: np.ndarray, part: Part, outside: float) -> np.ndarray:
     """A channel as it lies in the display window; beyond the data window there is `outside`."""
     left, top, right, bottom = part.window
     first, above, last, below = part.display

@@ -148,16 +148,16 @@ def other_format(data: bytes) -> str | None:
     return known or ("a film" if said else None)
 
 
-def not_read(name: object, data: bytes) -> DioramaError:
+def unreadable_error(name: object, data: bytes) -> DioramaError:
     """The sentence for a file that is of none of the promised kinds."""
     what = other_format(data)
     if what is None:
         return DioramaError(f"{name} is not a picture that can be read; use {READ_FORMATS}.")
     if what.startswith(RAW):
-        return raw_file(name, what)
+        return raw_file_error(name, what)
     return DioramaError(f"{name} is not a picture that can be read but {what}; export it as {READ_FORMATS}.")
 
 
-def raw_file(name: object, what: str) -> DioramaError:
+def raw_file_error(name: object, what: str) -> DioramaError:
     """The sentence for what a camera's sensor measured, of which only a small preview is a picture."""
     return DioramaError(f"{name} is {what}; develop it first, and use the JPEG or the 16-bit TIFF that your raw converter writes.")

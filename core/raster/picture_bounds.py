@@ -56,7 +56,7 @@ def peak_bytes_per_pixel(kind: str, channels: int, bits: int) -> float:
     return PEAK_BYTES_PER_PIXEL[kind] if bits <= 8 else COPIES * max(channels, 3) * bits / 8
 
 
-def channels_of(image, data: bytes) -> tuple[int, int]:
+def count_channels(image, data: bytes) -> tuple[int, int]:
     """How many channels a picture has that `open_picture` opened from `data`, and the bits of each in the file."""
     if image.format == "PNG":
         return {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(data[25], 4), data[24]

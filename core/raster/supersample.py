@@ -26,7 +26,7 @@ UNLIKE_PART = 0.3
 """And further than this part of all differences there: alpha and colours that blend each by itself are a little off too."""
 
 
-def blur_of(texels: float) -> float:
+def blur_weights(texels: float) -> float:
     """Weight of each neighbour in a reduced picture with `texels` of the photo along one of its pixels; 0 for none."""
     if texels <= 0:
         return 0.0
@@ -39,12 +39,12 @@ def blur_of(texels: float) -> float:
 def reduce(picture: np.ndarray, texels: float) -> np.ndarray:
     """(h, w, c) float32 of a picture (2 h, 2 w, c) with straight alpha as a fourth channel, or none.
 
-    Means of `FACTOR` x `FACTOR` pixels, then sharper by what the blending of texels has blurred (`blur_of`); alpha is not.
+    Means of `FACTOR` x `FACTOR` pixels, then sharper by what the blending of texels has blurred (`blur_weights`); alpha is not.
     """
     h, w, c = picture.shape
     picture = picture.astype(np.float32)
     parts = picture.reshape(h // FACTOR, FACTOR, w // FACTOR, FACTOR, c)
-    blur, alpha = blur_of(texels), None
+    blur, alpha = blur_weights(texels), None
     if c == 4:
         alpha = parts[..., 3:].mean(axis=(1, 3))
         small = (parts[..., :3] * parts[..., 3:]).mean(axis=(1, 3)) / np.maximum(alpha, 1e-6)

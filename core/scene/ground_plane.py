@@ -59,10 +59,10 @@ def find_ground(points: np.ndarray, normals: np.ndarray, seed: int = 0) -> Groun
     least = max(12, MIN_PART * len(points))
     if facing.sum() < least:
         return None
-    planes = [plane for plane in _tried(points[facing], np.random.default_rng(seed)) if _is_ground(plane)]
+    planes = [plane for plane in _sample_planes(points[facing], np.random.default_rng(seed)) if _is_ground(plane)]
     if not planes:
         return None
-    best = _settled(_best(np.array(planes), points[known], normals[known], 1.0), known, points, normals, least)
+    best = _refine_plane(_best(np.array(planes), points[known], normals[known], 1.0), known, points, normals, least)
     if best is None or not _is_ground(best):
         return None
     inside = known & _inside(best, points, normals)
@@ -90,10 +90,10 @@ def find_walls(points: np.ndarray, normals: np.ndarray, up: np.ndarray = UP, mos
         upright = left & (np.abs(normals @ up) < lean)
         if upright.sum() < least:
             break
-        planes = [plane for plane in _tried(points[upright], rng) if abs(plane[:3] @ up) < lean]
+        planes = [plane for plane in _sample_planes(points[upright], rng) if abs(plane[:3] @ up) < lean]
         if not planes:
             break
-        best = _settled(_best(np.array(planes), points[left], normals[left], 0.0), left, points, normals, least)
+        best = _refine_plane(_best(np.array(planes), points[left], normals[left], 0.0), left, points, normals, least)
         if best is None or abs(best[:3] @ up) >= lean:
             break
         walls.append(best)
@@ -101,13 +101,13 @@ def find_walls(points: np.ndarray, normals: np.ndarray, up: np.ndarray = UP, mos
     return walls
 
 
-def _settled(plane: np.ndarray, of: np.ndarray, points: np.ndarray, normals: np.ndarray, least: float) -> np.ndarray | None:
+def _refine_plane(plane: np.ndarray, of: np.ndarray, points: np.ndarray, normals: np.ndarray, least: float) -> np.ndarray | None:
     """Refits the plane to its inliers until they no longer change; None where they become too few or lie on a line."""
     for _ in range(4):
         inside = of & _inside(plane, points, normals)
         if inside.sum() < least:
             return None
-        fitted = _fitted(points[inside])
+        fitted = _fit_plane(points[inside])
         if fitted is None:
             return None
         plane = fitted
@@ -132,7 +132,7 @@ def normals_of(points: np.ndarray) -> np.ndarray:
         return normal / np.linalg.norm(normal, axis=-1, keepdims=True)
 
 
-def _tried(points: np.ndarray, rng) -> np.ndarray:
+def _sample_planes(points: np.ndarray, rng) -> np.ndarray:
     """(k, 4) planes (normal towards the camera, offset) through three points each."""
     a, b, c = points[rng.integers(0, len(points), (3, TRIES))]
     normal = np.cross(b - a, c - a)
@@ -168,7 +168,7 @@ def _best(planes: np.ndarray, points: np.ndarray, normals: np.ndarray, behind: f
     return planes[int(np.argmax(np.concatenate(scores)))]
 
 
-def _fitted(points: np.ndarray) -> np.ndarray | None:
+def _fit_plane(points: np.ndarray) -> np.ndarray | None:
     """Least squares of distances from the plane relative to the distance from the camera, as the error of depth is."""
     weight = 1 / points[:, 2] ** 2
     middle = weight @ points / weight.sum()

@@ -82,7 +82,7 @@ class OutputSettings:
         return replace(self, **values)
 
 
-def kind_of(target: Path) -> str:
+def output_kind(target: Path) -> str:
     """The kind of output, by the name's ending: still, movie, gif, viewer or frames. Raises DioramaError for another ending."""
     ending = target.suffix.lower()
     if ending not in (*MOVIES, *STILLS, GIF, VIEWER, ""):
@@ -92,9 +92,9 @@ def kind_of(target: Path) -> str:
     return "frames" if not ending else "gif" if ending == GIF else "movie" if ending in MOVIES else "still"
 
 
-def names_of(target: Path, output: OutputSettings) -> list[Path]:
+def output_files(target: Path, output: OutputSettings) -> list[Path]:
     """The files (or the folder) that are written for a target: two for a stereo pair."""
-    if output.stereo != "pair" or kind_of(target) == "frames":
+    if output.stereo != "pair" or output_kind(target) == "frames":
         return [target]
     return [target.with_name(f"{target.stem}_{eye}{target.suffix}") for eye in ("left", "right")]
 

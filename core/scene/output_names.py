@@ -14,11 +14,11 @@ MAX_PATH = 259
 """Longest path in characters; Blender takes no longer ones."""
 
 
-def refused_by_windows(path: PurePath) -> str | None:
+def windows_objection(path: PurePath) -> str | None:
     """The second half of a sentence about a path that Windows would not take, or take for another; None where it takes it.
 
     >>> from pathlib import PureWindowsPath
-    >>> refused_by_windows(PureWindowsPath("C:/out/nul.blend"))
+    >>> windows_objection(PureWindowsPath("C:/out/nul.blend"))
     'has the part "nul.blend", which is the name of a device in Windows'
     """
     for part in path.parts[1 if path.anchor else 0 :]:
@@ -37,6 +37,6 @@ def refused_by_windows(path: PurePath) -> str | None:
 
 def check_name(path: Path, windows: bool = os.name == "nt") -> None:
     """Raises DioramaError for an output that this system's files cannot be called."""
-    refused = refused_by_windows(path.absolute()) if windows else None
+    refused = windows_objection(path.absolute()) if windows else None
     if refused:
         raise DioramaError(f"{path} {refused}; choose another name.")

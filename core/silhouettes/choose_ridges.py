@@ -32,7 +32,7 @@ SHORTEST = 24
 """Stretches shorter than this are dropped, px."""
 
 
-def sure_stretches(ramps: Ramps, colours: ColourModels, shape: tuple[int, int], boundary: np.ndarray | None = None) -> Ramps:
+def keep_sure_stretches(ramps: Ramps, colours: ColourModels, shape: tuple[int, int], boundary: np.ndarray | None = None) -> Ramps:
     """The ramps without stretches whose sides have similar colours and without those beside a stronger parallel ridge.
 
     `boundary` (h, w) float32 0..1 is the probability of an occlusion boundary, where the estimator gives one: it overrules colours.

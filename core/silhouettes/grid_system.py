@@ -23,7 +23,7 @@ class Links:
     fixed_weights: np.ndarray  # (k,) float32
 
 
-def links_of(pixels: np.ndarray, shape: tuple[int, int], weight: Callable, allowed: np.ndarray) -> Links:
+def make_links(pixels: np.ndarray, shape: tuple[int, int], weight: Callable, allowed: np.ndarray) -> Links:
     """Links of flat `pixels` to their neighbours among `allowed` (h, w) bool; those not among `pixels` are fixed.
 
     `weight` takes two arrays of flat indices and returns float weights >= 0, of links a pixel long, the same both ways.

@@ -162,7 +162,7 @@ def connected(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> 
     return labels[rows, columns]
 
 
-def without_slopes(ramps: Ramps, shape: tuple[int, int]) -> Ramps:
+def drop_slopes(ramps: Ramps, shape: tuple[int, int]) -> Ramps:
     """Drops whole ridges that are wider than a silhouette's ramp is: ground, tables, walls seen at an angle, round bodies."""
     if len(ramps) == 0:
         return ramps

@@ -6,7 +6,7 @@ import numpy as np
 
 from .band import RidgeBand
 from .colour_models import ColourModels
-from .grid_system import links_of, solve
+from .grid_system import make_links, solve
 from .ramps import REFERENCE_SIDE
 
 WIDTH = 20
@@ -43,7 +43,7 @@ def near_probability(
     prior = 1 / (1 + np.exp(-prior.astype(np.float64)))
     weight = _link_weights(band, lab, scale, boundary)
     result = side.copy()
-    system = links_of(where, open_.shape, weight, open_ | held)
+    system = make_links(where, open_.shape, weight, open_ | held)
     result.ravel()[where] = solve(system, side.ravel(), prior, PULL, ITERATIONS, TOLERANCE)
     return result, open_
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from .band import RidgeBand, band_around
-from .choose_ridges import sure_stretches
+from .choose_ridges import keep_sure_stretches
 from .colour_models import learn_colours
-from .grid_system import links_of, solve
+from .grid_system import make_links, solve
 from .join_ends import join_ends
-from .ramps import REFERENCE_SIDE, Ramps, without_slopes
+from .ramps import REFERENCE_SIDE, Ramps, drop_slopes
 from .random_walker import WIDTH, near_probability
 
 SOFT, MIN_SOFT = 12.0, 5.0
@@ -43,12 +43,12 @@ def step_at_silhouettes(
 
     shape = disparity.shape
     sharp = _isolated_steps(disparity, tear)
-    ramps = without_slopes(ramps, shape)
+    ramps = drop_slopes(ramps, shape)
     if len(ramps) == 0:
         return disparity, sharp
     lab = cv2.cvtColor(np.ascontiguousarray(colour, np.float32), cv2.COLOR_RGB2LAB)
     colours = learn_colours(band_around(ramps, shape), lab)
-    ramps = sure_stretches(ramps, colours, shape, boundary)
+    ramps = keep_sure_stretches(ramps, colours, shape, boundary)
     ramps = join_ends(ramps, shape)
     if len(ramps) == 0:
         return disparity, sharp
@@ -57,7 +57,7 @@ def step_at_silhouettes(
     near = _smooth_label(probability, band, open_)
     if rim > 0:
         near |= cv2.dilate(near.astype(np.uint8), np.ones((2 * rim + 1,) * 2, np.uint8)).astype(bool) & (band.fade > 0)
-    stepped = _stepped(disparity, band, near)
+    stepped = _make_steps(disparity, band, near)
     return stepped, _steps_at(near, band.fade > 0) | sharp
 
 
@@ -96,7 +96,7 @@ def _smooth_label(probability: np.ndarray, band: RidgeBand, open_: np.ndarray) -
     return near
 
 
-def _stepped(disparity: np.ndarray, band: RidgeBand, near: np.ndarray) -> np.ndarray:
+def _make_steps(disparity: np.ndarray, band: RidgeBand, near: np.ndarray) -> np.ndarray:
     """Continues each side's surface over the ramp as a membrane, up to the label's border."""
     scale = max(near.shape) / REFERENCE_SIDE
     on_ramp = (band.distance < band.near_distance) & (-band.distance < band.far_distance)
@@ -108,7 +108,7 @@ def _stepped(disparity: np.ndarray, band: RidgeBand, near: np.ndarray) -> np.nda
     def same_side(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return (label[a] == label[b]).astype(np.float64)
 
-    links = links_of(where, near.shape, same_side, np.ones(near.shape, bool))
+    links = make_links(where, near.shape, same_side, np.ones(near.shape, bool))
     result = disparity.copy()
     solved = solve(links, disparity.ravel(), prior, PLATEAU_PULL, ITERATIONS, TOLERANCE)
     fade = band.fade.ravel()[where]

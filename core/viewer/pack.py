@@ -36,22 +36,22 @@ def pack(surface: Surface, frame: tuple[float, ...]) -> dict:
     whole = np.rint((surface.places - low) / span * TOP).astype(np.uint16)[surface.triangles]  # (T, 3, 3)
     if not own:
         whole = np.concatenate([whole, np.rint(np.clip(texels, 0, 1) * TOP).astype(np.uint16)], axis=2)
-    whole = whole[in_order(whole, surface.soft)]
-    vertices, numbers = in_first_use(whole.reshape(-1, whole.shape[2]))
+    whole = whole[drawing_order(whole, surface.soft)]
+    vertices, numbers = number_by_first_use(whole.reshape(-1, whole.shape[2]))
     planes = [two_bytes(column) for column in vertices.T] + [three_bytes(below_next(numbers))]
     data = zlib.compress(b"".join(planes), 9)
     return {
         "texture": surface.texture, "soft": surface.soft, "own": own, "vertices": len(vertices), "indices": len(numbers),
-        "low": numbers_of(low), "span": numbers_of(span), "data": base64.b64encode(data).decode("ascii"),
+        "low": format_numbers(low), "span": format_numbers(span), "data": base64.b64encode(data).decode("ascii"),
     }  # fmt: skip
 
 
-def numbers_of(values: np.ndarray) -> list[float]:
+def format_numbers(values: np.ndarray) -> list[float]:
     """Plain numbers with as many digits as 32-bit floats hold."""
     return [float(f"{value:.9g}") for value in values]
 
 
-def in_order(corners: np.ndarray, soft: bool) -> np.ndarray:
+def drawing_order(corners: np.ndarray, soft: bool) -> np.ndarray:
     """(T,) triangle numbers in drawing order: from far to near where they blend, else cell by cell."""
     middle = corners[..., :3].mean(axis=1)
     if soft:
@@ -60,7 +60,7 @@ def in_order(corners: np.ndarray, soft: bool) -> np.ndarray:
     return np.lexsort((middle[:, 0], middle[:, 1].astype(int) // 256, cells[:, 0], cells[:, 1]))
 
 
-def in_first_use(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def number_by_first_use(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Distinct rows of (n, c) in the order of their first use, and (n,) int64 the number of each."""
     rows = np.ascontiguousarray(corners).view(np.dtype((np.void, corners.dtype.itemsize * corners.shape[1]))).ravel()
     _, first, numbers = np.unique(rows, return_index=True, return_inverse=True)

@@ -13,11 +13,11 @@ from string import Template
 import numpy as np
 
 from ..camera.camera import Camera
-from ..camera.framing import FrameEdge, beyond, clean_factor
+from ..camera.framing import FrameEdge, clean_factor, largest_excess
 from ..camera.safe_range import SafeRange
 from ..errors import DioramaError
 from ..raster.colour_curves import linear_from_srgb
-from .pack import Surface, numbers_of, pack
+from .pack import Surface, format_numbers, pack
 
 FARTHEST = 0.08
 """Largest distance of the camera to each side, in nearest distances, even where the safe range is larger."""
@@ -52,16 +52,16 @@ class Tilt:
     tighter: float  # how much larger the picture is drawn at the rim: nothing in the middle, and in between in proportion
 
 
-def tilt_of(box: SafeRange, nearest: float, focus: float, edge: FrameEdge | None, camera: Camera) -> Tilt:
+def find_tilt(box: SafeRange, nearest: float, focus: float, edge: FrameEdge | None, camera: Camera) -> Tilt:
     """A tilt inside the safe range; with the photo's `edge`, one that shows nothing outside it."""
     reach = lambda distance: float(min(distance, FARTHEST * nearest))
     left, right, down, up = (reach(distance) for distance in (box.left, box.right, box.down, box.up))
-    needed = 0.0 if edge is None else tighter_by(edge, camera, (left, right, down, up), 1 / focus)
+    needed = 0.0 if edge is None else needed_crop(edge, camera, (left, right, down, up), 1 / focus)
     part = min(1.0, MAX_TIGHTER / needed) if needed > 0 else 1.0
     return Tilt(SafeRange(part * left, part * right, part * down, part * up, 0.0, 0.0), focus, part * needed)
 
 
-def tighter_by(edge: FrameEdge, camera: Camera, reach: tuple[float, float, float, float], pivot: float) -> float:
+def needed_crop(edge: FrameEdge, camera: Camera, reach: tuple[float, float, float, float], pivot: float) -> float:
     """How much larger the picture must be drawn at the rim, if in proportion to the way there, so that its edge is clean on it."""
     if not len(edge.points):
         return 0.0
@@ -75,7 +75,7 @@ def tighter_by(edge: FrameEdge, camera: Camera, reach: tuple[float, float, float
         u = place[:, 0] - part * side[:, None] * (disparity - pivot)
         v = place[:, 1] + part * above[:, None] * (disparity - pivot)
         length = np.broadcast_to(edge.length, u.shape)
-        factor = clean_factor(partial(beyond, u, v, length, edge.side, camera))
+        factor = clean_factor(partial(largest_excess, u, v, length, edge.side, camera))
         needed = max(needed, (factor - 1) / part)
     return needed
 
@@ -84,17 +84,17 @@ def write_page(title: str, surfaces: list[Surface], textures: list[Texture], cam
     """The page; `side` is how many texels of the photo's long side it keeps at most. Raises DioramaError where nothing is to be seen."""
     if not surfaces:
         raise DioramaError(f"{title} has no surface that is rendered; show at least one of its layers.")
-    frame = tuple(numbers_of(np.array([-camera.cx, -camera.cy, camera.width, camera.height]) / camera.focal_px))
+    frame = tuple(format_numbers(np.array([-camera.cx, -camera.cy, camera.width, camera.height]) / camera.focal_px))
     depths = [surface.places[:, 2] for surface in surfaces]
     low, high = min(d.min() for d in depths), max(d.max() for d in depths)
     grey = linear_from_srgb(np.array([BACKGROUND / 255])).tolist()
     scene = {
         "size": [camera.width, camera.height],
         "frame": frame,
-        "range": {name: numbers_of(np.array([getattr(tilt.box, name)]))[0] for name in ("left", "right", "down", "up")},
+        "range": {name: format_numbers(np.array([getattr(tilt.box, name)]))[0] for name in ("left", "right", "down", "up")},
         "pivot": 1 / tilt.focus,
         "tighter": tilt.tighter,
-        "depths": numbers_of(np.array([low, 1 / max(high - low, 1e-12)])),
+        "depths": format_numbers(np.array([low, 1 / max(high - low, 1e-12)])),
         "background": 3 * grey,
         "textures": [encoded(texture, side) for texture in textures],
         "meshes": [pack(surface, frame) for surface in sorted(surfaces, key=lambda surface: surface.soft)],
@@ -118,11 +118,11 @@ def encoded(texture: Texture, side: int) -> dict:
         pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     levels = (np.clip(pixels, 0, 1) * 255 + 0.5).astype(np.uint8)
     settings = [cv2.IMWRITE_JPEG_QUALITY, QUALITY, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-    colour = in_url("image/jpeg", cv2.imencode(".jpg", np.ascontiguousarray(levels[..., 2::-1]), settings)[1])
-    alpha = in_url("image/png", cv2.imencode(".png", np.ascontiguousarray(levels[..., 3]))[1]) if texture.has_alpha else None
+    colour = data_url("image/jpeg", cv2.imencode(".jpg", np.ascontiguousarray(levels[..., 2::-1]), settings)[1])
+    alpha = data_url("image/png", cv2.imencode(".png", np.ascontiguousarray(levels[..., 3]))[1]) if texture.has_alpha else None
     return {"colour": colour, "alpha": alpha, "mips": 1000 if texture.is_photo else BLEEDS}
 
 
-def in_url(kind: str, data) -> str:
+def data_url(kind: str, data) -> str:
     """Bytes as an address that a page may name an image by."""
     return f"data:{kind};base64,{base64.b64encode(data.tobytes()).decode('ascii')}"

@@ -17,7 +17,7 @@ from ..on_diorama import ActOnDiorama
 from ..scene.camera_moves import MOVE_OPTIONS, animate
 from ..scene.keys import SETTINGS_KEY
 from ..scene.root import find_root, kept_settings, kept_source, objects_by_role
-from .shown_surfaces import photo_camera, photographed, triangles_of
+from .shown_surfaces import photo_camera, photo_surfaces, surface_triangles
 
 MoveOptions = type(
     "MoveOptions",
@@ -84,12 +84,12 @@ def apply_move(root: bpy.types.Object, values: dict, scene: bpy.types.Scene) -> 
 def photo_edge(root: bpy.types.Object) -> tuple[FrameEdge, Camera]:
     """The edge of the photographed surfaces as they are now, and the photo's camera."""
     camera, source = photo_camera(root), kept_source(root)
-    surfaces, own = photographed(root), camera
+    surfaces, own = photo_surfaces(root), camera
     try:  # the artist may have given the camera another lens: the photo's edge stays where it is
         own = replace(camera, focal_px=float(source["focal_px"]), cx=float(source["centre_px"][0]), cy=float(source["centre_px"][1]))
     except (KeyError, TypeError, ValueError, IndexError):
         pass
-    found = triangles_of(root, bpy.context.evaluated_depsgraph_get(), surfaces) if surfaces else []
+    found = surface_triangles(root, bpy.context.evaluated_depsgraph_get(), surfaces) if surfaces else []
     return frame_edge(found, own), camera
 
 

@@ -15,7 +15,7 @@ from ...core.errors import DioramaError
 from ..on_diorama import NAVIGATING, ActOnDiorama, calling_an_operator
 from ..scene.axes import to_blender
 from ..scene.root import find_root, kept_source
-from .depth_of_field import picked
+from .depth_of_field import pick_point
 from .shown_surfaces import photo_camera
 
 LINES_KEY = "photo_diorama_lines"
@@ -184,7 +184,7 @@ def draw_lines(context, root: bpy.types.Object, shown: list[tuple[tuple, list[fl
 
 def place_on_photo(context, root: bpy.types.Object, mouse: tuple[int, int]) -> tuple[float, float] | None:
     """The place on the photo, 0 to 1 right and down, under a place of the viewport; None outside the photo."""
-    place = picked(context, mouse)
+    place = pick_point(context, mouse)
     if place is None:
         return None
     x, y, z = root.matrix_world.inverted_safe() @ place

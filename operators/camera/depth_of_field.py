@@ -49,13 +49,13 @@ class DepthOfField(ActOnDiorama, bpy.types.Operator):
             return self._done(context, {"CANCELLED"})
         if event.type != "LEFTMOUSE" or event.value != "PRESS":
             return {"PASS_THROUGH"} if "MOUSE" in event.type or "NDOF" in event.type else {"RUNNING_MODAL"}
-        place = picked(context, (event.mouse_region_x, event.mouse_region_y))
+        place = pick_point(context, (event.mouse_region_x, event.mouse_region_y))
         if place is None:
             self.report({"WARNING"}, "Nothing is there; click on a surface.")
             return {"RUNNING_MODAL"}
         root = find_root(context.object)
         try:
-            self.point = point_of(root, place, PhotoRays(root, context))
+            self.point = point_on_photo(root, place, PhotoRays(root, context))
         except DioramaError as error:
             self.report({"WARNING"}, error.in_window)
             return {"RUNNING_MODAL"}
@@ -70,7 +70,7 @@ class DepthOfField(ActOnDiorama, bpy.types.Operator):
         return set_focus(root, self.focus, tuple(self.point), self.fstop, context)
 
 
-def picked(context, mouse: tuple[int, int]):
+def pick_point(context, mouse: tuple[int, int]):
     """The world position of the surface under a place of the viewport; None where there is none."""
     start = view3d_utils.region_2d_to_origin_3d(context.region, context.region_data, mouse)
     along = view3d_utils.region_2d_to_vector_3d(context.region, context.region_data, mouse)
@@ -78,7 +78,7 @@ def picked(context, mouse: tuple[int, int]):
     return place if hit else None
 
 
-def point_of(root: bpy.types.Object, place, rays: PhotoRays) -> tuple[float, float]:
+def point_on_photo(root: bpy.types.Object, place, rays: PhotoRays) -> tuple[float, float]:
     """The place on the photo of a world position, 0 to 1 from the left and the top. Raises DioramaError outside."""
     x, y, z = root.matrix_world.inverted_safe() @ place
     if y > 0:

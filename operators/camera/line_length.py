@@ -4,7 +4,7 @@
 
 import bpy
 
-from ...core.camera.known_length import line_from
+from ...core.camera.known_length import parse_line
 from ..on_diorama import ActOnDiorama, calling_an_operator
 from ..scene.root import find_root
 from .camera_lines import DrawsLines
@@ -31,7 +31,7 @@ class LineLength(DrawsLines, ActOnDiorama, bpy.types.Operator):
         self.layout.prop(self, "length")
 
     def act(self, context, root):
-        line_from(self.line, photo_camera(root))
+        parse_line(self.line, photo_camera(root))
         with calling_an_operator():
             bpy.ops.photo_diorama.rebuild("EXEC_DEFAULT", known_line=self.line, known_length=self.length)
         return f"The line is {self.length:g} m long, so the scene is in metres."

@@ -13,7 +13,7 @@ from ..scene.camera_moves import curves_of
 from ..scene.keys import ROLE_KEY
 from ..scene.root import kept_settings, objects_by_role, world_scale
 from .apply_move import apply_move
-from .shown_surfaces import photo_camera, shown_surfaces, triangles_of
+from .shown_surfaces import photo_camera, shown_surfaces, surface_triangles
 
 RANGE_KEY, STATE_KEY = "safe_range", "safe_range_state"
 BOX_ROLE = "safe range"
@@ -46,7 +46,7 @@ def measure(root: bpy.types.Object, depsgraph: bpy.types.Depsgraph, keep_focus: 
     Raises DioramaError where there is no surface.
     """
     focus = float(root.get("relief_focus", 0.0)) if keep_focus else 0.0
-    found = safe_range(triangles_of(root, depsgraph), photo_camera(root), focus)
+    found = safe_range(surface_triangles(root, depsgraph), photo_camera(root), focus)
     root[RANGE_KEY] = [getattr(found, name) for name in DIRECTIONS]
     root[STATE_KEY] = _state(root)
     show_box(root, found)

@@ -41,7 +41,7 @@ def _photo_size(root: bpy.types.Object) -> tuple[float, float] | None:
     return (float(size[0]), float(size[1])) if good else None
 
 
-def triangles_of(
+def surface_triangles(
     root: bpy.types.Object, depsgraph: bpy.types.Depsgraph, surfaces: list[bpy.types.Object] | None = None
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """(points, triangles) of every rendered surface as it is now, or of those given; x right, y down, z forward from the
@@ -65,7 +65,7 @@ def triangles_of(
     return found
 
 
-def photographed(root: bpy.types.Object) -> list[bpy.types.Object]:
+def photo_surfaces(root: bpy.types.Object) -> list[bpy.types.Object]:
     """The rendered surfaces that show the photo, or what lies behind its soft silhouettes."""
     meshes = [ob for ob in root.children_recursive if ob.type == "MESH" and not ob.hide_render and ROLE_KEY in ob]
     return [ob for ob in meshes if texture_of(ob[ROLE_KEY]) != "atlas"]

@@ -6,13 +6,13 @@ import bpy
 from mathutils import Matrix
 
 from ...core.camera.safe_range import SafeRange, safe_range
-from ...core.camera.tilt import keeping_shift, tilt
+from ...core.camera.tilt import keep_shift, tilt
 from ...core.errors import DioramaError
 from ..scene.camera_moves import lens_at_rest
 from ..scene.emit import LOOK_FORWARD
 from ..scene.root import find_root, objects_by_role
 from .safe_range import is_current, measured_range
-from .shown_surfaces import photo_camera, triangles_of
+from .shown_surfaces import photo_camera, surface_triangles
 
 OF_THE_VIEW = (
     "view_location",
@@ -57,7 +57,7 @@ class Tilt:
     def at(self, x: float, y: float) -> None:
         """Looks from where the pointer at (x, y) of the view, from -1 to 1, tilts it to."""
         side, up = tilt(x, y, self.box)
-        right, above = keeping_shift(side, up, self.focus, self.focal)
+        right, above = keep_shift(side, up, self.focus, self.focal)
         self.camera.data.shift_x, self.camera.data.shift_y = self.shift[0] + right, self.shift[1] + above
         self.camera.matrix_world = self.root.matrix_world @ Matrix.Translation((side, 0.0, up)) @ LOOK_FORWARD
 
@@ -83,7 +83,7 @@ def range_to_tilt_in(root: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> 
     """The range measured last if it is current, else a new measurement; nothing is stored."""
     known = measured_range(root) if is_current(root) else None
     focus = float(root.get("relief_focus", 0.0))
-    return known or safe_range(triangles_of(root, depsgraph), photo_camera(root), focus)
+    return known or safe_range(surface_triangles(root, depsgraph), photo_camera(root), focus)
 
 
 class TiltPreview(bpy.types.Operator):
@@ -115,7 +115,7 @@ class TiltPreview(bpy.types.Operator):
 
     def modal(self, context, event):
         if event.type == "MOUSEMOVE":
-            self._tilt.at(*place_in(self._region, event.mouse_x, event.mouse_y))
+            self._tilt.at(*pointer_position(self._region, event.mouse_x, event.mouse_y))
             self._area.tag_redraw()
         elif event.type in {"ESC", "RIGHTMOUSE", "LEFTMOUSE", "RET", "NUMPAD_ENTER"} and event.value == "PRESS":
             self.cancel(context)
@@ -136,7 +136,7 @@ def window_region(area: bpy.types.Area) -> bpy.types.Region:
     return next(region for region in area.regions if region.type == "WINDOW")
 
 
-def place_in(region, mouse_x: int, mouse_y: int) -> tuple[float, float]:
+def pointer_position(region, mouse_x: int, mouse_y: int) -> tuple[float, float]:
     """Pointer position in a region: (0, 0) in the middle, 1 at the right and at the upper edge."""
     half = max(1.0, region.width / 2), max(1.0, region.height / 2)
     return (mouse_x - region.x - half[0]) / half[0], (mouse_y - region.y - half[1]) / half[1]

@@ -68,7 +68,7 @@ class DepthBrush(ActOnDiorama, bpy.types.Operator):
 
 def take_brush(context: bpy.types.Context, kind: str, strength: float) -> None:
     """Makes the brush of a kind active in the editor that is being painted in."""
-    brush = brush_of(kind, strength)
+    brush = make_brush(kind, strength)
     place = {}
     if context.mode != "PAINT_TEXTURE" and (found := image_editor(context)):
         place = {"area": found[1], "window": found[0]}
@@ -77,7 +77,7 @@ def take_brush(context: bpy.types.Context, kind: str, strength: float) -> None:
     watch()
 
 
-def brush_of(kind: str, strength: float) -> bpy.types.Brush:
+def make_brush(kind: str, strength: float) -> bpy.types.Brush:
     """The brush of a kind, made where the file has none; the user's own brushes are not touched."""
     wanted = BRUSHES[kind]
     brush = bpy.data.brushes.get(wanted.name)

@@ -138,7 +138,7 @@ class SameDepth(ChangeDepth, bpy.types.Operator):
     def change_of(self, context, root):
         u, v = {"CURSOR": _cursor, "FACE": _active_face, "POINT": lambda *_: tuple(self.point)}[self.of](context, root)
         keep = self.keep_relief
-        return lambda depth: core.put_at(core.disparity_at(depth.disparity, u, v), keep)
+        return lambda depth: core.set_disparity(core.disparity_at(depth.disparity, u, v), keep)
 
 
 def _cursor(context, root) -> tuple[float, float]:

@@ -14,13 +14,13 @@ from ...core.layer_changes.clean_plates import INDEX as PLATES
 from ...core.layer_changes.update_layers import Painted
 from ...core.layer_files.png_folder import INDEX
 from ...core.layer_files.write_layers import check_ending, is_folder, write_folder, write_layer_file
-from ...core.layer_pictures import layer_file_of
+from ...core.layer_pictures import make_layer_file
 from ...core.mesh.texture_layout import PaintedTexels, carry_over
 from ...core.pipeline import Diorama, Progress
 from ..building.build_operator import BuildOperator
 from ..depth.change_region import source_on
 from ..on_diorama import OnDiorama
-from ..repaint.painted import painted_on
+from ..repaint.painted import find_all_paint
 from ..scene.depth_image import edit_on
 from ..scene.root import find_root
 
@@ -87,11 +87,11 @@ class ExportLayers(OnDiorama, BuildOperator, bpy.types.Operator):
         if is_folder(self._path) and not self.overwrite and (self._path / INDEX).exists():
             raise DioramaError(f"{self._path} holds layers already; choose another folder or tick Overwrite.")
         source = source_on(context, root)
-        self._painted = painted_on(root, source.photo)
+        self._painted = find_all_paint(root, source.photo)
         return partial(build_from, source, edit_on(root))
 
     def finish(self, context, built: Diorama):
-        file = layer_file_of(built, _carried(self._painted, built))
+        file = make_layer_file(built, _carried(self._painted, built))
         write_layer_file(self._path, file)
         where = f"front first in {INDEX}" if is_folder(self._path) else "the front one on top"
         self.report({"INFO"}, f"{len(file.layers)} layers in {self._path}, {where}.")
@@ -122,7 +122,7 @@ class ExportPlates(OnDiorama, BuildOperator, bpy.types.Operator):
         if not self.overwrite and (self._path / PLATES).exists():
             raise DioramaError(f"{self._path} holds plates already; choose another folder or tick Overwrite.")
         source = source_on(context, root)
-        self._painted = painted_on(root, source.photo)
+        self._painted = find_all_paint(root, source.photo)
         return partial(build_from, source, edit_on(root))
 
     def finish(self, context, built: Diorama):
@@ -140,7 +140,7 @@ def built_in_scene(context: bpy.types.Context, root: bpy.types.Object, progress:
     """A diorama as it is, with its edits, and what was painted on its textures. Raises as a build does."""
     source = source_on(context, root)
     built = build_from(source, edit_on(root), progress)
-    return built, _carried(painted_on(root, source.photo), built)
+    return built, _carried(find_all_paint(root, source.photo), built)
 
 
 register, unregister = bpy.utils.register_classes_factory((ExportLayers, ExportPlates))

@@ -16,7 +16,7 @@ from ...core.pipeline import Diorama, Progress
 from ..building.rebuild import rebuild
 from ..depth.change_region import OnDepth, source_on
 from ..repaint.lay_paint import lay_paint
-from ..repaint.painted import painted_on, secure, take_from_tint
+from ..repaint.painted import find_all_paint, secure, take_from_tint
 from ..scene.depth_image import edit_on
 from ..scene.keys import LAYER_EDITS_KEY, LAYER_FILE_KEY
 from ..scene.root import find_root, keep_layer_edits, source_of
@@ -51,7 +51,7 @@ class UpdateLayers(OnDepth, bpy.types.Operator):
         root, source = self.begin(context)
         take_from_tint(root)
         self._path = Path(bpy.path.abspath(self.filepath))
-        return partial(update_layers, source, edit_on(root), painted_on(root, source.photo), self._path)
+        return partial(update_layers, source, edit_on(root), find_all_paint(root, source.photo), self._path)
 
     def finish(self, context, updated: Updated):
         root, changes = root_by_name(self._root), updated.changes
@@ -67,7 +67,7 @@ def update_in_scene(context: bpy.types.Context, root: bpy.types.Object, path: Pa
     """Updates a diorama without an operator; what the file changes, and a sentence as `show_changes` returns it."""
     source = source_on(context, root)
     take_from_tint(root)
-    updated = update_layers(source, edit_on(root), painted_on(root, source.photo), path, progress)
+    updated = update_layers(source, edit_on(root), find_all_paint(root, source.photo), path, progress)
     return updated.changes, show_changes(root, updated, source, context.scene)
 
 

@@ -29,7 +29,7 @@ class FindGround(ActOnDiorama, bpy.types.Operator):
     )
 
     def act(self, context, root):
-        plane = ground_of(root, context)
+        plane = find_ground_of(root, context)
         if plane is None:
             self.report({"WARNING"}, f"{root.name} shows no ground that is found; place an empty on it by hand.")
             return {"CANCELLED"}
@@ -41,7 +41,7 @@ class FindGround(ActOnDiorama, bpy.types.Operator):
         return f"{distances}; {plane.inliers.mean():.0%} of the photo is ground."
 
 
-def ground_of(root: bpy.types.Object, context) -> GroundPlane | None:
+def find_ground_of(root: bpy.types.Object, context) -> GroundPlane | None:
     """The ground of a diorama as it stands now, in core's axes and the root's units; None where there is none."""
     return find_ground(*_seen(root, context))
 

@@ -14,7 +14,7 @@ from ..on_diorama import ActOnDiorama
 from ..scene.keys import ROLE_KEY
 from ..scene.root import objects_by_role
 from ..scene.surfaces import surfaces_of
-from .ground import ground_of, put_ground, walls_of
+from .ground import find_ground_of, put_ground, walls_of
 
 COPY_KEY, KEPT_KEY = "photo_diorama_catcher", "photo_diorama_rays"
 UNSEEN = ("visible_shadow", "visible_diffuse")
@@ -161,7 +161,7 @@ def _ground(root, context) -> bpy.types.Object:
     """The root's ground empty, found where there is none yet. Raises DioramaError where there is no ground."""
     ground = objects_by_role(root).get("ground")
     if ground is None:
-        plane = ground_of(root, context)
+        plane = find_ground_of(root, context)
         if plane is None:
             raise DioramaError(f"{root.name} shows no ground that is found, so there is nothing to cast shadows on.")
         ground = put_ground(root, plane)

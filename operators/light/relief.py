@@ -28,7 +28,7 @@ def followers(root: bpy.types.Object) -> list[bpy.types.Object]:
     return [ob for ob in root.children_recursive if ob.type == "MESH" and relief_modifier(ob)]
 
 
-def relief_of(root: bpy.types.Object, values: dict[str, float] | None = None) -> Relief:
+def core_relief(root: bpy.types.Object, values: dict[str, float] | None = None) -> Relief:
     """The sliders of a root, or `values` in their place, as core's Relief."""
     at, measured = values or {key: float(root[key]) for key in defaults_of(root)}, defaults_of(root)
     return Relief(
@@ -104,7 +104,7 @@ def bake(root: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> None:
             raise DioramaError(f"{mesh.name} is linked or has shape keys; make it local and apply those, then bake.")
         if not {RAY, DISPARITY} <= set(mesh.attributes.keys()):
             raise DioramaError(f"{mesh.name} has lost its camera rays; rebuild the diorama, then bake.")
-    whole = relief_of(root, seen)
+    whole = core_relief(root, seen)
     for mesh, relief in meshes.items():
         bake_mesh(mesh, relief)
     for curves, curve in animated_sliders(root):

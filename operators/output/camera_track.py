@@ -25,7 +25,7 @@ class Track:
     lenses: tuple[float, ...]  # mm
 
 
-def track_of(root: bpy.types.Object, scene: bpy.types.Scene) -> Track | None:
+def find_track(root: bpy.types.Object, scene: bpy.types.Scene) -> Track | None:
     """The move that the root's camera makes, frame by frame; None where it stays. The scene is at its frame again afterwards."""
     objects = objects_by_role(root)
     if "camera" not in objects or MOVE_KEY not in objects.get("rig", {}):

@@ -27,7 +27,7 @@ def is_whole(file: Path, frames: int = 1) -> bool:
         # not by name, which OpenCV cannot read on Windows unless it is plain
         data = np.fromfile(file, np.uint8)
         return decode_pixels(data) is not None or (file.suffix.lower() == ".exr" and _holds_depth(data.tobytes()))
-    return _frames_of(file) == frames
+    return _count_frames(file) == frames
 
 
 def _holds_depth(data: bytes) -> bool:
@@ -38,7 +38,7 @@ def _holds_depth(data: bytes) -> bool:
         return False
 
 
-def _frames_of(movie: Path) -> int:
+def _count_frames(movie: Path) -> int:
     """Number of frames of a movie as Blender reads it; 0 where it cannot be opened."""
     import bpy
 

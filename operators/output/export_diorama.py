@@ -16,7 +16,7 @@ from ...core.scene.gltf_animations import joined_animations
 from ...core.scene.output_names import check_name
 from ..on_diorama import report_failure
 from ..scene.root import find_root, kept_source, objects_by_role
-from .camera_track import Track, track_of, write_chan
+from .camera_track import Track, find_track, write_chan
 from .export_parts import ExportOptions, exported_copies, has_surfaces, paint_vertices
 
 FORMATS = {
@@ -132,7 +132,7 @@ def export(context, root: bpy.types.Object, target: Path, format: str, options: 
         # textures that stay files of their own lie in a folder named after the file
         textures = work / f"{target.stem}_textures"
         textures.mkdir()
-        track = track_of(root, context.scene) if options.camera and options.move else None
+        track = find_track(root, context.scene) if options.camera and options.move else None
         if track is not None:
             size = kept_source(root).get("photo_size", (4, 3))
             write_chan(work / f"{target.stem}.chan", track, objects_by_role(root)["camera"].data, size)

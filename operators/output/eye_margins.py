@@ -11,7 +11,7 @@ from ..scene.camera_moves import AIM, MOVE_KEY, curves_of, lens_at_rest, path_of
 from ..scene.root import kept_settings, objects_by_role, world_scale
 
 
-def margin_of(root: bpy.types.Object | None, scene: bpy.types.Scene, eye_distance: float, convergence: float) -> float:
+def lens_margin(root: bpy.types.Object | None, scene: bpy.types.Scene, eye_distance: float, convergence: float) -> float:
     """The factor by which the lens must be longer, so that neither eye sees anything outside the photo's edge in any frame.
 
     Both distances in the scene's units. 1 without a move, and where the framing is whole.

@@ -16,14 +16,14 @@ from ...core.models.file_lock import folder_beside
 from ...core.raster.decode import decode_pixels
 from ...core.raster.exr_encode import encode_exr
 from ...core.raster.supersample import FACTOR, LARGEST, reduce
-from ...core.scene.output import GIF, OutputSettings, eye_distance, kind_of, names_of, picture_size
+from ...core.scene.output import GIF, OutputSettings, eye_distance, output_files, output_kind, picture_size
 from ...core.scene.output_names import check_name
 from ...core.scene.vr180_metadata import MARKED, mark_vr180
-from ..scene.camera_moves import framed
+from ..scene.camera_moves import framing_factor
 from ..scene.colour_management import show_as_the_photo
 from ..scene.root import find_root
 from .check_complete import cut_short, explain_failure, is_whole
-from .eye_margins import margin_of
+from .eye_margins import lens_margin
 from .gif import check_pillow, write_gif
 from .passes import marked_by_origin, write_passes
 from .stereo import EYES, set_up_stereo
@@ -48,11 +48,11 @@ class View:
 def check_target(target: Path, output: OutputSettings | None = None) -> None:
     """Raises DioramaError where the name's ending is no format, cannot be written here, or cannot hold the stereo or passes wanted."""
     check_name(target)
-    if kind_of(target) == "gif":
+    if output_kind(target) == "gif":
         check_pillow()
-    if output is not None and output.stereo != "none" and kind_of(target) == "viewer":
+    if output is not None and output.stereo != "none" and output_kind(target) == "viewer":
         raise DioramaError(f"{target} shows one eye; choose no stereo, or another ending.")
-    if output is not None and output.render_passes and kind_of(target) != "frames" and target.suffix.lower() != ".exr":
+    if output is not None and output.render_passes and output_kind(target) != "frames" and target.suffix.lower() != ".exr":
         raise DioramaError(f"{target} cannot hold passes; name a folder or an .exr file.")
 
 
@@ -79,14 +79,14 @@ def rendering(target: Path, scene, frames: int, output: OutputSettings, view: Vi
     and a name without a format.
     """
     check_target(target, output)
-    kind = kind_of(target)
+    kind = output_kind(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     if kind == "viewer":
         return (yield from writing_page(target, find_root(view.camera), output))
     with folder_beside(target.parent, ".rendering-") as place:
         try:
             with _copy_of(scene, view, kind, output) as shot:
-                finish = _finish_of(shot, view, output)
+                finish = _choose_finish(shot, view, output)
                 pictures = yield from _pictures(shot, place, target, kind, frames, output, finish)
                 fps = shot.render.fps / shot.render.fps_base
                 written = [_joined(files, place, target, eye, kind, fps) for eye, files in pictures.items()]
@@ -117,7 +117,7 @@ def _copy_of(scene, view: View, kind: str, output: OutputSettings) -> Iterator[b
             convergence = output.convergence or view.focus
             set_up_stereo(shot, camera, output.stereo, eyes, convergence)
             if output.stereo != "vr180":  # a smaller sensor acts as a longer lens, also where the lens is animated
-                data.sensor_width /= margin_of(find_root(view.camera), scene, eyes, convergence)
+                data.sensor_width /= lens_margin(find_root(view.camera), scene, eyes, convergence)
         with marked_by_origin(find_root(view.camera), shot) if output.render_passes else nullcontext():
             yield shot
     finally:
@@ -149,7 +149,7 @@ def _set_up(shot, kind: str, output: OutputSettings) -> None:
 
 def describe_quality(scene, output: OutputSettings, target: Path) -> str:
     """What renders, and with how many rays a pixel; "" for a web page, which the browser draws."""
-    if kind_of(target) == "viewer":
+    if output_kind(target) == "viewer":
         return ""
     if output.engine != "scene":
         return f"{'Cycles' if output.engine == 'cycles' else 'EEVEE'}, {max(output.samples, FACTOR**2)} rays a pixel"
@@ -169,11 +169,11 @@ def supersamples(shot, output: OutputSettings) -> bool:
     return True
 
 
-def _finish_of(shot, view: View, output: OutputSettings) -> Callable[[Path, Path], None] | None:
+def _choose_finish(shot, view: View, output: OutputSettings) -> Callable[[Path, Path], None] | None:
     """What makes a frame of what was rendered at `FACTOR` times its size; None where that is the frame."""
     if shot.render.resolution_percentage == 100:
         return None
-    tighter = framed(view.camera.parent) * view.camera.data.sensor_width / shot.camera.data.sensor_width
+    tighter = framing_factor(view.camera.parent) * view.camera.data.sensor_width / shot.camera.data.sensor_width
     texels = 0.0 if output.stereo == "vr180" else view.photo_size[0] / shot.render.resolution_x / tighter
     return lambda rendered, frame: reduce_file(rendered, frame, texels, shot.render.image_settings.quality)
 
@@ -283,7 +283,7 @@ def _put(written: list[list[Path]], target: Path, kind: str, output: OutputSetti
         target.mkdir(parents=True, exist_ok=True)
         pairs = [(file, target / file.name) for files in written for file in files]
     else:
-        pairs = list(zip([files[0] for files in written], names_of(target, output), strict=True))
+        pairs = list(zip([files[0] for files in written], output_files(target, output), strict=True))
     for file, name in pairs:
         os.replace(file, name)
     return sorted(name for _, name in pairs)

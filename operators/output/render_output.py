@@ -8,7 +8,7 @@ from pathlib import Path
 import bpy
 
 from ...core.errors import DioramaError
-from ...core.scene.output import OutputSettings, kind_of, names_of
+from ...core.scene.output import OutputSettings, output_files, output_kind
 from ..building.properties import OF_ONE_PHOTO, declared, values_of_fields
 from ..on_diorama import report_failure
 from ..scene.root import find_root, kept_settings, kept_source, objects_by_role, world_scale
@@ -101,12 +101,12 @@ class RenderOutput(bpy.types.Operator, OutputOptions):
         target = Path(bpy.path.abspath(self.filepath))
         output = OutputSettings(**values_of_fields(self, FIELDS))
         check_target(target, output)
-        kind, root = kind_of(target), find_root(context.object)
-        for name in names_of(target, output):
+        kind, root = output_kind(target), find_root(context.object)
+        for name in output_files(target, output):
             if name.is_dir() != (kind == "frames") and name.exists():
                 raise DioramaError(f"{name} is a {'folder' if name.is_dir() else 'file'} already; choose another name.")
         frames, self._quality = frames_of(root, context.scene), describe_quality(context.scene, output, target)
-        return rendering(target, context.scene, frames, output, view_of(root, context.scene))
+        return rendering(target, context.scene, frames, output, diorama_view(root, context.scene))
 
     def _start(self, context):
         manager = context.window_manager
@@ -165,7 +165,7 @@ def frames_of(root: bpy.types.Object, scene) -> int:
     return max(1, scene.frame_end - scene.frame_start + 1)
 
 
-def view_of(root: bpy.types.Object, scene) -> View:
+def diorama_view(root: bpy.types.Object, scene) -> View:
     """The diorama's own camera, and its distances as large as they are in the scene. Raises DioramaError without one."""
     camera, source = objects_by_role(root).get("camera"), kept_source(root)
     if camera is None or camera.type != "CAMERA" or camera.name not in scene.objects:

@@ -11,7 +11,7 @@ import numpy as np
 from ...core.errors import DioramaError, Kind
 from ...core.scene.output import SIDES, OutputSettings
 from ...core.viewer.pack import Surface
-from ...core.viewer.page import Texture, tilt_of, write_page
+from ...core.viewer.page import Texture, find_tilt, write_page
 from ..camera.apply_move import photo_edge
 from ..camera.shown_surfaces import photo_camera
 from ..camera.tilt_preview import range_to_tilt_in
@@ -31,7 +31,7 @@ def writing_page(target: Path, root: bpy.types.Object | None, output: OutputSett
     box, focus = range_to_tilt_in(root, depsgraph), max(float(root.get("relief_focus", 1.0)), 1e-6)
     clean = kept_settings(root).get("framing", "clean") == "clean"
     nearest = float(kept_source(root).get("nearest_m", focus))
-    tilt = tilt_of(box, nearest, focus, photo_edge(root)[0] if clean else None, camera)
+    tilt = find_tilt(box, nearest, focus, photo_edge(root)[0] if clean else None, camera)
     yield 0.5
     page = write_page(root.name, surfaces, textures, camera, tilt, output.render_side or SIDES["viewer"])
     fresh = target.with_name(f".{target.name}.writing")

@@ -11,7 +11,7 @@ from ...core.layer_changes.find_changes import PaintedPart
 from ...core.mesh.texture_layout import PaintedTexels, carry_over
 from ..scene.surfaces import image_nodes_of, images_of
 from ..scene.tint import kept_tint, take_off, tint, tinted_images
-from .painted import file_with, find_paint, is_linear, layout_on, renewed, written_on
+from .painted import find_paint, is_linear, lay_into_file, renew_image, stored_layout, written_file
 from .painted_rims import with_photo_in_rims
 
 
@@ -21,7 +21,7 @@ def lay_paint(root: bpy.types.Object, parts: Iterable[PaintedPart], photo: str =
     overlaid = bool(tinted_images(nodes))
     take_off(nodes)
     for role, image in images_of(root).items():
-        layout, linear = layout_on(image), is_linear(image)
+        layout, linear = stored_layout(image), is_linear(image)
         own = [part for part in parts if part.role == role]
         if not own or layout is None:
             continue
@@ -32,8 +32,8 @@ def lay_paint(root: bpy.types.Object, parts: Iterable[PaintedPart], photo: str =
             texels, _ = carry_over(part.texels, part.layout, layout)
             colour[texels.mask] = texels.colours(linear)[texels.mask]
             mask = mask | texels.mask
-        written = written_on(image, photo)
-        _exchange(image, renewed(image, file_with(image, PaintedTexels(mask, colour, linear), written)))
+        written = written_file(image, photo)
+        _exchange(image, renew_image(image, lay_into_file(image, PaintedTexels(mask, colour, linear), written)))
     shown = images_of(root)
     if "soft" in shown and "photo" in shown:
         rims = with_photo_in_rims(shown["soft"], shown["photo"], photo)

@@ -19,7 +19,7 @@ from ..scene.colour_management import SPACES
 from ..scene.keys import DIGEST_KEY, LAYOUT_KEY, ROLE_KEY, UNPAINTED_KEY, WRITTEN_KEY
 from ..scene.materials import IMAGE_ROLES, digest, encode_texture, packed_image
 from ..scene.surfaces import image_nodes_of, images_of
-from ..scene.tint import TINT_OF, kept_tint, pack_pixels, tinted_copy, tinted_images, untinted
+from ..scene.tint import TINT_OF, find_untinted, kept_tint, pack_pixels, tinted_copy, tinted_images
 from .shown_by_surfaces import shown_by_build, shown_in_scene
 
 KEPT_ROLE = "kept paint"
@@ -50,7 +50,7 @@ def packed_data(image: bpy.types.Image) -> bytes | None:
     return bytes(image.packed_file.data) if image.packed_file is not None else None
 
 
-def written_on(image: bpy.types.Image, photo: str = "") -> bytes | None:
+def written_file(image: bpy.types.Image, photo: str = "") -> bytes | None:
     """The file that we wrote into a texture; None where it is gone. `photo` is the photo's own file, where that may be it."""
     kept = image.get(WRITTEN_KEY)
     if isinstance(kept, bytes):
@@ -75,11 +75,11 @@ def find_paint(image: bpy.types.Image, photo: str = "") -> Paint | None:
     """What was painted on a texture since we wrote it; None where every texel is as it was."""
     if not is_touched(image):
         return None
-    now, written = pixels_of(image), written_on(image, photo)
+    now, written = pixels_of(image), written_file(image, photo)
     if not now.size:
         return None
-    layout = layout_on(image)
-    was = None if written is None else decoded(written, image)
+    layout = stored_layout(image)
+    was = None if written is None else decode_as_texture(written, image)
     if was is None or was.shape != now.shape:
         mask, layout = np.ones(now.shape[:2], bool), None
     else:
@@ -94,7 +94,7 @@ def find_paint(image: bpy.types.Image, photo: str = "") -> Paint | None:
     return Paint(PaintedTexels(mask, colour, linear), layout)
 
 
-def painted_on(root: bpy.types.Object, photo: str) -> Painted:
+def find_all_paint(root: bpy.types.Object, photo: str) -> Painted:
     """What was painted on each texture of a diorama, where its texels have a known place; `photo` is the photo's own file."""
     found = {role: find_paint(image, photo) for role, image in images_of(root).items()}
     return {role: (each.texels, each.layout) for role, each in found.items() if each is not None and each.layout is not None}
@@ -105,7 +105,7 @@ def is_linear(image: bpy.types.Image) -> bool:
     return image.colorspace_settings.name in SPACES["Linear Rec.709"]
 
 
-def layout_on(image: bpy.types.Image) -> TextureLayout | None:
+def stored_layout(image: bpy.types.Image) -> TextureLayout | None:
     if str(image.get(ROLE_KEY)).split()[0] == "photo":
         return layout_of_photo(image.size[1], image.size[0])
     try:
@@ -115,7 +115,7 @@ def layout_on(image: bpy.types.Image) -> TextureLayout | None:
     return layout if layout is not None and layout.size == (image.size[1], image.size[0]) else None
 
 
-def decoded(data: bytes, like: bpy.types.Image) -> np.ndarray:
+def decode_as_texture(data: bytes, like: bpy.types.Image) -> np.ndarray:
     """(H, W, 4): the pixels that Blender makes of a file for a texture with the same colour space."""
     space = "Linear Rec.709" if is_linear(like) else "sRGB"
     image = packed_image("as it was written", (data, space), "")
@@ -126,9 +126,9 @@ def decoded(data: bytes, like: bpy.types.Image) -> np.ndarray:
         bpy.data.images.remove(image)
 
 
-def file_with(image: bpy.types.Image, texels: PaintedTexels, written: bytes | None) -> tuple[bytes, str]:
+def lay_into_file(image: bpy.types.Image, texels: PaintedTexels, written: bytes | None) -> tuple[bytes, str]:
     """A texture's file with what was painted laid into it, and its colour space; all else keeps its bits."""
-    pixels, linear = pixels_of(image) if written is None else decoded(written, image), is_linear(image)
+    pixels, linear = pixels_of(image) if written is None else decode_as_texture(written, image), is_linear(image)
     channels = 4 if (pixels[..., 3] != 1).any() else 3
     pixels, colour = np.ascontiguousarray(pixels[..., :channels]), texels.colours(linear)[..., :channels]
     if image.is_float and not linear:
@@ -150,7 +150,7 @@ def _sixteen_bits(pixels: np.ndarray, written: bytes | None) -> np.ndarray:
 
 def keep_in_file(image: bpy.types.Image, photo: str = "") -> None:
     """Packs what was painted into the .blend, as Blender keeps only what is packed, with what we wrote beside it."""
-    written = written_on(image, photo)
+    written = written_file(image, photo)
     if TINT_OF in image:
         pack_pixels(image)
         return
@@ -164,14 +164,14 @@ def keep_in_file(image: bpy.types.Image, photo: str = "") -> None:
     # Blender would write linear values under a name that says sRGB, and they would be darker when the file is opened again
     paint = find_paint(image, photo)
     if paint is not None:
-        data, _ = file_with(image, paint.texels, written if paint.layout is not None else None)
+        data, _ = lay_into_file(image, paint.texels, written if paint.layout is not None else None)
         image.pack(data=data, data_len=len(data))
         image.buffers_free()
 
 
-def renewed(image: bpy.types.Image, data: tuple[bytes, str]) -> bpy.types.Image:
+def renew_image(image: bpy.types.Image, data: tuple[bytes, str]) -> bpy.types.Image:
     """A new image like a texture of ours, with the file given. Always a new one: Blender's undo does not restore pixels."""
-    written = written_on(image)
+    written = written_file(image)
     new = packed_image(image.name, data, image[ROLE_KEY])
     new.colorspace_settings.name = image.colorspace_settings.name
     new[DIGEST_KEY] = image.get(DIGEST_KEY, new[DIGEST_KEY])
@@ -202,7 +202,7 @@ def carry_paint(
             texels, left = carry_over(paint.texels, paint.layout, layout, **outlines)
             if texels.mask.any():
                 clean = images[role]
-                images[role] = renewed(clean, file_with(clean, texels, written_on(clean)))
+                images[role] = renew_image(clean, lay_into_file(clean, texels, written_file(clean)))
                 bpy.data.images.remove(clean)
         if left.any():
             kept.append(_keep_aside(f"{root.name} painted {role}", paint.texels, left).name)
@@ -226,7 +226,7 @@ def take_from_tint(root: bpy.types.Object) -> None:
     touched = [image for image in tinted_images(image_nodes_of(root)) if is_touched(image)]
     secure(touched)
     for image in touched:
-        texture = untinted(image)
+        texture = find_untinted(image)
         unpainted = tinted_copy(texture, *kept_tint(root))
         was, now = pixels_of(unpainted), pixels_of(image)
         bpy.data.images.remove(unpainted)
@@ -239,7 +239,7 @@ def take_from_tint(root: bpy.types.Object) -> None:
         if earlier is not None:
             now = np.where(mask[..., None], now, earlier.texels.colour)
             mask |= earlier.texels.mask
-        painted, name = renewed(texture, file_with(texture, PaintedTexels(mask, now, linear), written_on(texture))), texture.name
+        painted, name = renew_image(texture, lay_into_file(texture, PaintedTexels(mask, now, linear), written_file(texture))), texture.name
         texture.user_remap(painted)
         bpy.data.images.remove(texture)
         painted.name = name

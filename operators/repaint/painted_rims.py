@@ -12,7 +12,7 @@ from ...core.mesh.texture_layout import TextureLayout
 from ...core.raster.colour_curves import linear_from_srgb
 from ..scene.keys import DIGEST_KEY, LAYOUT_KEY, ROLE_KEY, UNPAINTED_KEY, WRITTEN_KEY
 from ..scene.materials import digest, packed_image
-from .painted import decoded, file_with, find_paint, is_linear, written_on
+from .painted import decode_as_texture, find_paint, is_linear, lay_into_file, written_file
 
 
 def with_photo_in_rims(soft: bpy.types.Image, photo: bpy.types.Image, photo_file: str = "") -> bpy.types.Image:
@@ -20,7 +20,7 @@ def with_photo_in_rims(soft: bpy.types.Image, photo: bpy.types.Image, photo_file
 
     What was painted on the soft texture itself stays on top. `photo_file` is the photo's own file.
     """
-    ours = soft.get(UNPAINTED_KEY) or written_on(soft)
+    ours = soft.get(UNPAINTED_KEY) or written_file(soft)
     layout = TextureLayout.from_values(json.loads(soft.get(LAYOUT_KEY, "null")))
     painted = find_paint(photo, photo_file)
     if ours is None or layout is None or (painted is None and UNPAINTED_KEY not in soft):
@@ -29,26 +29,26 @@ def with_photo_in_rims(soft: bpy.types.Image, photo: bpy.types.Image, photo_file
         return soft
     data = ours
     if painted is not None:
-        pixels = np.ascontiguousarray(decoded(ours, soft))
+        pixels = np.ascontiguousarray(decode_as_texture(ours, soft))
         levels = None if is_linear(soft) else 65535 if soft.is_float else 255
         if levels == 255:
             pixels[..., :3] = linear_from_srgb(pixels[..., :3])
         texels = with_painted_photo(pixels, layout, painted.texels, levels)
         if texels.mask.any():
-            data, _ = file_with(soft, texels, ours)
+            data, _ = lay_into_file(soft, texels, ours)
     own = find_paint(soft)
-    if data == written_on(soft):
+    if data == written_file(soft):
         return soft
     name, new = soft.name, _image_like(soft, data, data, ours)
     if own is not None and own.layout is not None:
-        painted_file = file_with(new, own.texels, data)
+        painted_file = lay_into_file(new, own.texels, data)
         bare, new = new, _image_like(soft, painted_file[0], data, ours)
         bpy.data.images.remove(bare)
     new.name = name
     return new
 
 
-def without_photo_in_rims(soft: bpy.types.Image) -> bpy.types.Image:
+def remove_photo_from_rims(soft: bpy.types.Image) -> bpy.types.Image:
     """A new image like the soft silhouettes' texture, as it was built."""
     ours = soft[UNPAINTED_KEY]
     return _image_like(soft, ours, ours, ours)

@@ -10,8 +10,8 @@ from ..scene.keys import UNPAINTED_KEY
 from ..scene.root import source_files
 from ..scene.surfaces import image_nodes_of, images_of
 from ..scene.tint import kept_tint, take_off, tint, tinted_images
-from .painted import find_paint, is_linear, renewed, secure, take_from_tint, written_on
-from .painted_rims import without_photo_in_rims
+from .painted import find_paint, is_linear, renew_image, secure, take_from_tint, written_file
+from .painted_rims import remove_photo_from_rims
 
 
 class RestoreTextures(ActOnDiorama, bpy.types.Operator):
@@ -41,7 +41,7 @@ class RestoreTextures(ActOnDiorama, bpy.types.Operator):
             self.report({"INFO"}, f"Nothing was painted on {root.name}.")
             return {"CANCELLED"}
         for image in painted:
-            if written_on(image, photo) is None:
+            if written_file(image, photo) is None:
                 raise DioramaError(f"What {image.name} was before is not in this file any more; rebuild {root.name} with other options.")
         secure(painted, photo)
         nodes = image_nodes_of(root)
@@ -61,8 +61,8 @@ class RestoreTextures(ActOnDiorama, bpy.types.Operator):
 def _as_built(image: bpy.types.Image, photo: str) -> bpy.types.Image:
     """A new image like a painted one, with the file that was built."""
     if UNPAINTED_KEY in image:
-        return without_photo_in_rims(image)
-    return renewed(image, (written_on(image, photo), "Linear Rec.709" if is_linear(image) else "sRGB"))
+        return remove_photo_from_rims(image)
+    return renew_image(image, (written_file(image, photo), "Linear Rec.709" if is_linear(image) else "sRGB"))
 
 
 register, unregister = bpy.utils.register_classes_factory((RestoreTextures,))

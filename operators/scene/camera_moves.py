@@ -99,7 +99,7 @@ def path_of_move(rig: bpy.types.Object, first: int, frames: int, size, focus: fl
     return Path(places @ axes.T, np.array([axes @ np.array(r) @ axes.T for r in rotations]), np.array([size(y) for y in places[:, 1]]))
 
 
-def framed(rig: bpy.types.Object | None) -> float:
+def framing_factor(rig: bpy.types.Object | None) -> float:
     """By how much the framing of the rig's move made the lens longer; 1 where there is none."""
     return float(rig.get(FRAMED_KEY, 1.0)) if rig is not None and MOVE_KEY in rig else 1.0
 

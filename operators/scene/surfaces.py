@@ -10,7 +10,7 @@ from ...core.errors import DioramaError
 from .keys import ROLE_KEY
 from .materials import IMAGE_ROLES
 from .root import find_root
-from .tint import untinted
+from .tint import find_untinted
 
 
 def root_by_name(name: str) -> bpy.types.Object:
@@ -37,7 +37,7 @@ def image_nodes(tree: bpy.types.NodeTree) -> Iterator[bpy.types.Node]:
 
 def images_of(root: bpy.types.Object) -> dict[str, bpy.types.Image]:
     """The images in the diorama's materials, by texture; with a tint, the tinted ones."""
-    return {node.image[ROLE_KEY]: untinted(node.image) for node in image_nodes_of(root)}
+    return {node.image[ROLE_KEY]: find_untinted(node.image) for node in image_nodes_of(root)}
 
 
 def image_nodes_of(root: bpy.types.Object) -> list[bpy.types.Node]:

@@ -19,7 +19,7 @@ TINT_KEY = "photo_diorama_tint"
 COLOUR, STRENGTH = (1.0, 0.1, 0.6), 0.5
 
 
-def untinted(image: bpy.types.Image) -> bpy.types.Image:
+def find_untinted(image: bpy.types.Image) -> bpy.types.Image:
     """The image that a tinted one was made from; any other itself."""
     of = image.get(TINT_OF)
     return of if isinstance(of, bpy.types.Image) else image
@@ -27,7 +27,7 @@ def untinted(image: bpy.types.Image) -> bpy.types.Image:
 
 def tinted_images(nodes: Iterable[bpy.types.Node]) -> set[bpy.types.Image]:
     """The tinted copies that nodes show."""
-    return {node.image for node in nodes if untinted(node.image) != node.image}
+    return {node.image for node in nodes if find_untinted(node.image) != node.image}
 
 
 def kept_tint(root: bpy.types.Object) -> tuple[tuple[float, float, float], float]:
@@ -44,7 +44,7 @@ def tint(nodes: Iterable[bpy.types.Node], colour: tuple[float, float, float], st
     """Nodes that show what was invented show a copy of it, mixed with a colour (sRGB) by strength."""
     copies = {}
     for node in nodes:
-        image = untinted(node.image)
+        image = find_untinted(node.image)
         if image.get(ROLE_KEY) == "atlas":
             if image not in copies:
                 copies[image] = tinted_copy(image, colour, strength)
@@ -92,5 +92,5 @@ def take_off(nodes: Iterable[bpy.types.Node]) -> None:
     nodes = list(nodes)
     copies = tinted_images(nodes)
     for node in nodes:
-        node.image = untinted(node.image)
+        node.image = find_untinted(node.image)
     bpy.data.batch_remove([image for image in copies if not image.users])

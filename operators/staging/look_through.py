@@ -44,7 +44,7 @@ def is_fresh(scene: bpy.types.Scene) -> bool:
     return not bpy.data.filepath and found == FACTORY and len(cube.data.vertices) == 8 and not any(cube.location)
 
 
-def camera_of(root: bpy.types.Object) -> bpy.types.Object:
+def photo_camera_of(root: bpy.types.Object) -> bpy.types.Object:
     """The photo's camera. Raises DioramaError where it was deleted."""
     camera = objects_by_role(root).get("camera")
     if camera is None or camera.type != "CAMERA":
@@ -57,7 +57,7 @@ def look_through(context: bpy.types.Context, root: bpy.types.Object) -> None:
 
     Raises DioramaError where the diorama has no camera.
     """
-    camera, area = camera_of(root), viewport(context)
+    camera, area = photo_camera_of(root), viewport(context)
     if context.scene.camera is None:
         context.scene.camera = camera
     if area is None:
@@ -161,7 +161,7 @@ class SetUpScene(ActOnDiorama, bpy.types.Operator):
     may_be_linked = True
 
     def act(self, context, root):
-        camera = camera_of(root)
+        camera = photo_camera_of(root)
         try:
             width, height = (int(length) for length in kept_source(root)["photo_size"])
         except (KeyError, TypeError, ValueError):

@@ -7,7 +7,7 @@ import numpy as np
 from mathutils import Matrix, Vector
 
 from ...core.errors import DioramaError
-from ..light.ground import ground_of, level, put_ground
+from ..light.ground import find_ground_of, level, put_ground
 from ..scene.axes import to_blender
 from ..scene.emit import LOOK_FORWARD
 from ..scene.keys import ROLE_KEY
@@ -57,7 +57,7 @@ def _before_camera(root: bpy.types.Object, scene: bpy.types.Scene) -> str:
 
 def _on_ground(root: bpy.types.Object, context: bpy.types.Context) -> str:
     try:
-        plane = ground_of(root, context)
+        plane = find_ground_of(root, context)
     except DioramaError as error:
         return error.in_window
     if plane is None:

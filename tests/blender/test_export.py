@@ -217,13 +217,13 @@ def test_unlit_is_what_gltf_calls_so(import_photo, ball, tmp_path, unlit):
 @pytest.mark.parametrize("ending", [".glb", ".usdc", ".abc"])
 @pytest.mark.parametrize("name", ["swing", "dolly-zoom"])
 def test_the_cameras_move_comes_back_frame_by_frame(import_photo, ball, tmp_path, ending, name):
-    from photo_diorama.operators.output.camera_track import track_of
+    from photo_diorama.operators.output.camera_track import find_track
 
     root, scene = import_photo(*ball, camera_move=name, frames=6), bpy.context.scene
     nearest = json.loads(root["photo_diorama_source"])["nearest_m"]
     root.location, root.rotation_euler = (1, 2, 3), (0.1, 0.2, 0.3)
     bpy.context.view_layer.update()
-    track, before = track_of(root, scene), (scene.frame_start, scene.frame_end, scene.frame_current)
+    track, before = find_track(root, scene), (scene.frame_start, scene.frame_end, scene.frame_current)
     assert len(track.frames) == 6 and np.ptp([p.translation.x for p in track.places]) > 0.01
     export(tmp_path / f"a{ending}")
     assert (scene.frame_start, scene.frame_end, scene.frame_current) == before

@@ -243,16 +243,16 @@ def test_a_place_in_the_viewport_becomes_a_point_of_the_photo(blender, root):
     from mathutils import Vector
 
     from photo_diorama.core.errors import DioramaError
-    from photo_diorama.operators.camera.depth_of_field import point_of
+    from photo_diorama.operators.camera.depth_of_field import point_on_photo
     from photo_diorama.operators.scene.photo_rays import PhotoRays
 
     root.location, root.rotation_euler = (1, 2, 3), (0, 0, 0.5)
     blender.context.view_layer.update()
     rays = PhotoRays(root, blender.context)
     met = rays.meet(0.25 * 160, 0.75 * 120)
-    assert point_of(root, root.matrix_world @ met, rays) == pytest.approx((0.25, 0.75), abs=1e-5)
+    assert point_on_photo(root, root.matrix_world @ met, rays) == pytest.approx((0.25, 0.75), abs=1e-5)
     with pytest.raises(DioramaError, match="does not show that place"):
-        point_of(root, root.matrix_world @ Vector((0, -1, 0)), rays)
+        point_on_photo(root, root.matrix_world @ Vector((0, -1, 0)), rays)
 
 
 def test_the_panel(blender, root):

@@ -199,7 +199,7 @@ def waiting(blender, root, target, **options):
     from photo_diorama.operators.output.render import rendering
 
     scene, said, status = blender.context.scene, [], []
-    steps = rendering(target, scene, 3, OutputSettings(**{**SMALL, **options}), render_output.view_of(root, scene))
+    steps = rendering(target, scene, 3, OutputSettings(**{**SMALL, **options}), render_output.diorama_view(root, scene))
     manager = SimpleNamespace(progress_update=lambda f: None, progress_end=lambda: None, event_timer_remove=lambda t: None)
     context = SimpleNamespace(window_manager=manager, workspace=SimpleNamespace(status_text_set=status.append))
     # the operator's own methods on a plain object, since only Blender makes operators

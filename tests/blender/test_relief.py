@@ -84,13 +84,13 @@ def test_no_ray_meets_surfaces_in_another_order(blender, lane, import_photo):
 
 def test_the_nodes_do_what_core_says(blender, lane, import_photo):
     from photo_diorama.core.scene.relief import apply_relief
-    from photo_diorama.operators.light.relief import relief_of
+    from photo_diorama.operators.light.relief import core_relief
 
     root = import_photo(*lane)
     disparity = 1 / distances(blender, root).astype(np.float64)
     for settings in some_settings(10, 4):
         set_sliders(blender, root, **settings)
-        now = 1 / apply_relief(disparity, relief_of(root))
+        now = 1 / apply_relief(disparity, core_relief(root))
         assert distances(blender, root) == pytest.approx(now, rel=1e-4), settings
 
 

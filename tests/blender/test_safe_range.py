@@ -139,7 +139,7 @@ def viewport(bpy):
 
 
 def test_the_preview_tilts_the_view_and_leaves_nothing_behind(blender, root):
-    from photo_diorama.operators.camera.tilt_preview import Tilt, TiltPreview, place_in, range_to_tilt_in, window_region
+    from photo_diorama.operators.camera.tilt_preview import Tilt, TiltPreview, pointer_position, range_to_tilt_in, window_region
 
     furnish(blender)
     scene, area = blender.context.scene, viewport(blender)
@@ -172,7 +172,7 @@ def test_the_preview_tilts_the_view_and_leaves_nothing_behind(blender, root):
     focus = root["relief_focus"]
     seen = lambda data, x: data.lens / data.sensor_width * x / focus - data.shift_x
     assert seen(preview.camera.data, -preview.camera.matrix_world.translation.x) == pytest.approx(seen(own.data, 0.0), abs=1e-5)
-    assert place_in(SimpleNamespace(x=10, y=20, width=200, height=100), 110, 120) == (0.0, 1.0)
+    assert pointer_position(SimpleNamespace(x=10, y=20, width=200, height=100), 110, 120) == (0.0, 1.0)
     escape = SimpleNamespace(type="ESC", value="PRESS")
     assert TiltPreview.modal(stands, context, escape) == {"CANCELLED"}
     TiltPreview.cancel(stands, context)  # Blender may call it again

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from photo_diorama.core.built_in.depth import WEIGHTS, estimate_built_in, estimate_with_edges, network_size, predict, shrunk
+from photo_diorama.core.built_in.depth import WEIGHTS, estimate_built_in, estimate_with_edges, network_size, predict, shrink
 from photo_diorama.core.built_in.onnx_network import OnnxNetwork, load
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.settings import HIDDEN_COLOUR, HIDDEN_EDGES
@@ -146,7 +146,7 @@ def test_shrinking_averages_and_keeps_the_middle():
     photo = np.zeros((40, 60, 3), np.uint8)
     photo[:, 30:] = 255
     photo[::2] = 255 - photo[::2]  # stripes that a filter has to average
-    small = shrunk(photo, 4, 6)
+    small = shrink(photo, 4, 6)
     assert small.shape == (4, 6, 3) and np.abs(small.astype(int) - 127).max() < 10
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from photo_diorama.core import errors
-from photo_diorama.core.errors import Cancelled, DioramaError, Kind, in_a_sentence, reading_a_file
+from photo_diorama.core.errors import Cancelled, DioramaError, Kind, reading_a_file, to_user_error
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,13 +36,13 @@ def test_what_is_refused_while_a_file_is_read_is_that_files_fault_unless_it_is_s
     (OSError(errno.ENOSPC, "No space left", "/out/a.blend"), Kind.DISK), (DioramaError("x", Kind.DISK), Kind.DISK),
 ])  # fmt: skip
 def test_what_python_raises_is_told_in_a_sentence(error, kind):
-    told = in_a_sentence(error)
+    told = to_user_error(error)
     assert told.kind is kind and (told is error or (str(told).endswith(".") and "--" not in told.in_window))
 
 
 def test_our_own_faults_are_no_sentence():
     for error in (KeyError("x"), ModuleNotFoundError("no", name="photo_diorama.core.gone"), OSError(errno.EBADF, "bad"), ValueError("x")):
-        assert in_a_sentence(error) is None
+        assert to_user_error(error) is None
 
 
 def sentences():

@@ -9,7 +9,7 @@ from PIL import Image
 from scenes import ALL
 
 from photo_diorama.core.layer_files.png_folder import INDEX, folder_files
-from photo_diorama.core.layer_pictures import layer_file_of
+from photo_diorama.core.layer_pictures import make_layer_file
 from photo_diorama.core.layers.parts import with_part
 from photo_diorama.core.mesh.texture_layout import PaintedTexels
 from photo_diorama.core.pipeline import Edits, build_diorama
@@ -29,7 +29,7 @@ def built_of(files):
 
 
 def written_of(built) -> dict[str, bytes]:
-    return {name: make() for name, make in folder_files(layer_file_of(built))}
+    return {name: make() for name, make in folder_files(make_layer_file(built))}
 
 
 def opened(data: bytes) -> np.ndarray:
@@ -82,14 +82,14 @@ def test_parts_and_a_larger_photo_composite_to_the_photo_too(files, tmp_path):
 
 def test_what_was_painted_on_a_texture_is_on_its_picture(files):
     built = built_of(files[0])
-    hidden = layer_file_of(built).layer("hidden 1")
+    hidden = make_layer_file(built).layer("hidden 1")
     layout = built.mesh.layouts["atlas"]
     mask, colour = np.zeros(layout.size, bool), np.zeros((*layout.size, 4), np.float32)
     for at in np.flatnonzero(layout.surface == 1):
         row, column, height, width = layout.texels[at]
         mask[row : row + height, column : column + width] = True
     colour[..., :3] = (1, 0, 1)
-    painted = layer_file_of(built, {"atlas": PaintedTexels(mask, colour)}).layer("hidden 1")
+    painted = make_layer_file(built, {"atlas": PaintedTexels(mask, colour)}).layer("hidden 1")
     shown = hidden.is_invented
     assert np.array_equal(painted.colour[shown][:, :3], np.tile(np.uint8([255, 0, 255]), (shown.sum(), 1)))
     assert np.array_equal(painted.is_invented, hidden.is_invented) and not painted.colour[~shown].any()

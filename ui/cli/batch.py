@@ -22,7 +22,7 @@ from ...core.batch.manifest import (
     Task,
     files_below,
     find_tasks,
-    in_words,
+    format_duration,
     is_done,
     put_in_place,
 )
@@ -33,7 +33,7 @@ from ...core.depth.named_depth import find_named_depth
 from ...core.depth_file.shared_range import SharedRange
 from ...core.errors import DioramaError
 from ...core.models.file_lock import exclusive, make_folder_in, real_path
-from ...core.scene.output import kind_of
+from ...core.scene.output import output_kind
 from . import make_diorama
 from .flags import request_from
 from .output_paths import check_target, make_folder
@@ -103,7 +103,7 @@ def _check(given: argparse.Namespace) -> None:
         rest = str(given.render).removeprefix(NAME)
         if rest == str(given.render) or Path(rest).is_absolute() or ".." in Path(rest).parts:
             raise DioramaError(f"--render {given.render} is the same for all photos; begin it with {NAME}, as in {NAME}.mp4.")
-        kind_of(given.render)
+        output_kind(given.render)
 
 
 def request_of(given: argparse.Namespace) -> Request:
@@ -223,7 +223,7 @@ class Batch:
 
     def _say(self, task: Task, answer: dict) -> None:
         left = self.pace.left()
-        where = f"{self.pace.done} of {self.pace.count}, {in_words(left)} left" if left is not None else ""
+        where = f"{self.pace.done} of {self.pace.count}, {format_duration(left)} left" if left is not None else ""
         spent = "" if answer["seconds"] is None else f" in {answer['seconds']:.1f} s"
         words = f"done{spent}" if answer["result"] == DONE else f"{answer['result']}: {answer.get('error')}"
         self.session.say(f"[{where}] {task.photo}: {words}")
@@ -232,12 +232,12 @@ class Batch:
         line = self.session.progress
         if line.shown:
             left = self.pace.left()
-            rest = f", {in_words(left)} left" if left is not None else ""
+            rest = f", {format_duration(left)} left" if left is not None else ""
             line.show(f"{self.pace.done} of {self.pace.count}{rest}; {task.photo}: {stage}", fraction)
 
     def _report(self, count: int, before: int, seconds: float) -> int:
         done, failed = self.results[DONE], self.results.total() - self.results[DONE]
-        self.session.say(f"{count} photos: {done} done in {in_words(seconds)}, {before} done before, {failed} failed")
+        self.session.say(f"{count} photos: {done} done in {format_duration(seconds)}, {before} done before, {failed} failed")
         if failed:
             self.session.say(f"  why is told in {self.output / MANIFEST}; the same command tries them again")
         self.session.result({

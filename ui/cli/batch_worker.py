@@ -17,7 +17,7 @@ from pathlib import Path
 from ...core.batch.manifest import BAD_INPUT, DONE, FAULT, OUT_OF_MEMORY
 from ...core.batch.request import Request
 from ...core.batch.workers import MARK
-from ...core.errors import Kind, in_a_sentence
+from ...core.errors import Kind, to_user_error
 from . import make_diorama
 from .flags import add_common
 from .session import CancelSignals, ProgressLine, Session
@@ -98,7 +98,7 @@ def answer_to(asked: dict, session: Session, teller: ProgressWriter) -> dict:
         make_diorama.make(Request.from_json(asked), quiet)
         answer = {"result": DONE, "facts": json.loads(said[-1])}
     except Exception as error:
-        sentence = in_a_sentence(error)
+        sentence = to_user_error(error)
         answer = {"result": FAULT if sentence is None else BAD_INPUT, "error": str(sentence)}
         if sentence is None:
             answer["error"] = "This is a fault of Photo Diorama; please report it with its line of the manifest, which holds the traceback."

@@ -8,13 +8,13 @@ import sys
 import traceback
 from pathlib import Path
 
-from ...core.errors import Cancelled, in_a_sentence
+from ...core.errors import Cancelled, to_user_error
 from ...core.fault_report import report_fault
 from ...core.memory import keep_freed_memory
 from ...core.threads import threads_used
 from ...operators.building.fallback_folder import NO_EXTENSION_FOLDER
 from . import batch, batch_worker, farm, inspect_photo, make_diorama, manage_models, write_depth, write_layers
-from .flags import with_range_as_one
+from .flags import join_range
 from .session import CancelSignals, OwnWords, ProgressLine, Session, flush_streams, open_streams, plain, write_to
 
 OK, FAULT, EXIT_BAD_INPUT = 0, 1, 2
@@ -72,7 +72,7 @@ def _run(arguments: list[str], models: Path | None, online: bool) -> int:
 
 def parse(arguments: list[str]):
     """The module of the command and its flags. Raises SystemExit after --help and where the flags make no sense."""
-    arguments = with_range_as_one(arguments)
+    arguments = join_range(arguments)
     if arguments and arguments[0] in COMMANDS:
         name = arguments[0]
         command, about = COMMANDS[name]
@@ -113,7 +113,7 @@ def _print_failure(error: BaseException, stops: CancelSignals, chatter: str) -> 
 
 def explain(error: Exception) -> tuple[int, str]:
     """The exit code and the sentence for an exception."""
-    sentence = in_a_sentence(error)
+    sentence = to_user_error(error)
     if sentence is not None:
         return EXIT_BAD_INPUT, str(sentence)
     return FAULT, "this is a fault of Photo Diorama; please report it with the lines above."

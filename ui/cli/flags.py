@@ -68,7 +68,7 @@ def _add_flag(parser, f) -> None:
         )  # fmt: skip
 
 
-def with_range_as_one(arguments: list[str]) -> list[str]:
+def join_range(arguments: list[str]) -> list[str]:
     """Joins `--depth-range NEAR FAR` into one word: with one or two values allowed, argparse would take the photo for the second."""
     flag = "--depth-range"
     if flag not in arguments:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ...core.depth.apple_depth import SpatialPhoto, read_spatial_photo
-from ...core.depth.depth_in_photo import EmbeddedDepth, depth_in, describe
+from ...core.depth.depth_in_photo import EmbeddedDepth, decode_embedded_depth, describe
 from ...core.depth.depth_sidecar import find_sidecar_depth, read_sidecar_depth
 from ...core.depth.find_depth import BESIDE, FoundDepth, given_depth
 from ...core.errors import DioramaError
@@ -35,7 +35,7 @@ def run(given: argparse.Namespace, session: Session) -> None:
     path = given.photo
     photo, data = load_photo(path), read_file(path)
     found, passed_over = given_depth(photo, DepthSettings())
-    carried = depth_in(data, str(path)) if found is not None and found.origin == "photo" else None
+    carried = decode_embedded_depth(data, str(path)) if found is not None and found.origin == "photo" else None
     spatial = read_spatial_photo(data, str(path)) if carried is None and is_heif(data) else None
     beside = find_sidecar_depth(path) if found is not None and found.origin == BESIDE and found.path is None else None
     lying = read_sidecar_depth(beside, path) if beside is not None else None
@@ -59,7 +59,7 @@ def run(given: argparse.Namespace, session: Session) -> None:
 
 
 def _focal(photo: Photo, calibrated: EmbeddedDepth | None) -> dict:
-    """The focal length that a diorama would use, as `with_best_camera` decides."""
+    """The focal length that a diorama would use, as `choose_camera` decides."""
     camera, source = photo.camera, photo.focal_source
     focal, centre = camera.focal_px, (camera.cx, camera.cy)
     if calibrated is not None and calibrated.focal_px is not None:

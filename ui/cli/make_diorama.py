@@ -22,10 +22,10 @@ from ...core.mesh.triangulate import LayeredMesh
 from ...core.photo.photo import Photo
 from ...core.pipeline import StageCache, build_diorama
 from ...core.raster.open_picture import DEPTH_FORMATS, READ_FORMATS
-from ...core.scene.output import OutputSettings, names_of
+from ...core.scene.output import OutputSettings, output_files
 from ...core.settings import Settings
 from .flags import add_common, add_options, add_output_options, refuse_for_scene, request_from
-from .output_paths import beside, check_target, could_not_save, default_name, make_folder, put, room
+from .output_paths import check_target, could_not_save, default_name, make_folder, put, room, temporary_name
 from .session import Session, peak_memory_mb
 from .write_layers import diorama_in_scene
 
@@ -117,7 +117,7 @@ def make(request: Request, session: Session, layers: Path | None = None) -> None
         del given, updated
     load_blender(session)
     from ...operators.output.render import describe_quality
-    from ...operators.scene.camera_moves import framed
+    from ...operators.scene.camera_moves import framing_factor
     from ...operators.scene.root import source_of
 
     source, seconds, rendered = source_of(built, request.photo, request.depth), dict(built.seconds), []
@@ -140,8 +140,8 @@ def make(request: Request, session: Session, layers: Path | None = None) -> None
         if request.render is not None:
             frames = settings.scene.frames
             rendered = timed("Rendering", lambda: render_whole(request.render, scene, frames, session, look, known))
-    shown = {"framed_tighter": round(1 - 1 / framed(scene.camera.parent), 4)}
-    notes = [describe_framing(framed(scene.camera.parent), settings.scene.move_amount)]
+    shown = {"framed_tighter": round(1 - 1 / framing_factor(scene.camera.parent), 4)}
+    notes = [describe_framing(framing_factor(scene.camera.parent), settings.scene.move_amount)]
     quality = describe_quality(scene, look, request.render) if rendered else ""
     notes += [f"rendered by {quality}"] if quality else []
     if changes is not None:
@@ -187,7 +187,7 @@ def _check_render(target: Path, overwrite: bool, sources: list[Path | None], loo
     from ...operators.output.render import check_target as check_ending
 
     check_ending(target, look)
-    for name in names_of(target, look):
+    for name in output_files(target, look):
         check_target(name, overwrite, sources, folder=not target.suffix)
 
 
@@ -239,7 +239,7 @@ def save_blend(output: Path, overwrite: bool = True) -> None:
     from ...operators.scene.root import keep_places
 
     make_folder(output.parent)
-    fresh = beside(output.absolute())  # Blender has an idea of its own of what a relative path is relative to
+    fresh = temporary_name(output.absolute())  # Blender has an idea of its own of what a relative path is relative to
     try:
         if not bpy.app.handlers.save_pre.count(keep_places):  # where the add-on is not switched on
             keep_places(str(fresh))

@@ -64,7 +64,7 @@ def make_folder(folder: Path) -> None:
         raise DioramaError(f"{folder} cannot be made ({error.strerror or error}); choose another folder.") from None
 
 
-def beside(target: Path) -> Path:
+def temporary_name(target: Path) -> Path:
     """A hidden temporary name in the same folder with the same ending; no link can be planted there before."""
     return target.with_name(f".{secrets.token_hex(4)}-writing{target.suffix}")
 
@@ -92,7 +92,7 @@ def write_whole(target: Path, data: bytes, overwrite: bool = True) -> None:
     Without `overwrite` also where the target is there by then.
     """
     make_folder(target.parent)
-    fresh = beside(target)
+    fresh = temporary_name(target)
     try:
         with open_fresh(fresh) as file:
             append(file, data)

@@ -10,7 +10,7 @@ from pathlib import Path
 from ...core.errors import DioramaError
 from ...core.layer_changes.clean_plates import ANSWERS, MASKS, plate_files
 from ...core.layer_files.write_layers import check_ending, is_folder, write_folder, write_layer_file
-from ...core.layer_pictures import layer_file_of
+from ...core.layer_pictures import make_layer_file
 from ...core.mesh.texture_layout import PaintedTexels
 from ...core.pipeline import Diorama, build_diorama
 from ...core.raster.decode import check_file
@@ -58,7 +58,7 @@ def run(given: argparse.Namespace, session: Session) -> None:
         names = [path.stem for path in written if path.parent.name == MASKS]
         session.say(f"{given.output}: {len(names)} pictures with masks: {', '.join(names)}", f"  fill them into {given.output / ANSWERS}")
     else:
-        file = layer_file_of(built, painted)
+        file = make_layer_file(built, painted)
         del built
         written, names = write_layer_file(given.output, file, place, session.progress), [each.name for each in file.layers]
         borders = ", the border as one of them" if any(name.endswith("border") for name in names) else ""

@@ -9,7 +9,7 @@ from ...core.camera.moves import MOVES
 from ...operators.camera.apply_move import ApplyMove
 from ...operators.camera.camera_lines import CameraFromLines
 from ...operators.camera.line_length import LineLength
-from ...operators.scene.camera_moves import framed
+from ...operators.scene.camera_moves import framing_factor
 from ...operators.scene.root import find_root, kept_settings, objects_by_role
 from .tab import DioramaPanel
 
@@ -41,7 +41,7 @@ class PHOTO_DIORAMA_PT_camera(DioramaPanel, bpy.types.Panel):
             for name in ("clean", "whole"):
                 chosen = "RADIOBUT_ON" if name == kept.get("framing", "clean") else "RADIOBUT_OFF"
                 row.operator(ApplyMove.bl_idname, text=f"{name.title()} Frame", icon=chosen).framing = name
-            description = describe_framing(framed(objects_by_role(root).get("rig")), kept.get("move_amount", 1.0))
+            description = describe_framing(framing_factor(objects_by_role(root).get("rig")), kept.get("move_amount", 1.0))
             for part in description.split(", "):
                 layout.label(text=part)
 

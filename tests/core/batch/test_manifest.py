@@ -15,7 +15,7 @@ from photo_diorama.core.batch.manifest import (
     Task,
     files_below,
     find_tasks,
-    in_words,
+    format_duration,
     is_done,
     put_in_place,
 )
@@ -181,7 +181,7 @@ def test_time_left():
     assert pace.left(now=130.0) is None
     pace.done = 4
     assert pace.left(now=140.0) == 60.0
-    assert [in_words(s) for s in (0.4, 60, 600, 36000)] == ["0 s", "60 s", "10 min", "10.0 h"]
+    assert [format_duration(s) for s in (0.4, 60, 600, 36000)] == ["0 s", "60 s", "10 min", "10.0 h"]
 
 
 def test_photos_of_any_kind_are_found():

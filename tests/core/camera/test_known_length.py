@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from photo_diorama.core.camera.camera import Camera
-from photo_diorama.core.camera.known_length import length_of, line_from
+from photo_diorama.core.camera.known_length import measure_length, parse_line
 from photo_diorama.core.errors import DioramaError
 
 CAMERA = Camera(960, 640, 800.0, 500.0, 300.0)
@@ -24,7 +24,7 @@ def plane(normal, distance) -> tuple[np.ndarray, callable]:
 def test_a_line_on_a_plane_has_its_own_length(normal, ends):
     disparity, point = plane(np.array(normal), 3.0)
     truth = np.linalg.norm(point(*ends[0]) - point(*ends[1]))
-    assert length_of(np.array(ends, float), disparity, CAMERA) == pytest.approx(truth, rel=0.005)
+    assert measure_length(np.array(ends, float), disparity, CAMERA) == pytest.approx(truth, rel=0.005)
 
 
 def test_a_post_before_the_line_and_a_rough_end_do_not_count():
@@ -34,7 +34,7 @@ def test_a_post_before_the_line_and_a_rough_end_do_not_count():
     disparity[:, 200:260] = 2.0
     disparity[:, 440:] *= 0.3
     disparity *= 1 + np.random.default_rng(0).normal(0, 0.01, disparity.shape).astype(np.float32)
-    assert length_of(ends, disparity, CAMERA) == pytest.approx(truth, rel=0.02)
+    assert measure_length(ends, disparity, CAMERA) == pytest.approx(truth, rel=0.02)
 
 
 @pytest.mark.parametrize("off", [-2, 0, 2])
@@ -44,12 +44,12 @@ def test_a_line_beside_a_silhouette_measures_the_nearer_thing(off):
     disparity[80:240, 120:300] = 1 / 2
     column = 240 + off
     ends = np.array([[column, 160], [column, 480]], float)
-    assert length_of(ends, disparity, CAMERA) == pytest.approx(320 * 2 / CAMERA.focal_px, rel=1e-3)
+    assert measure_length(ends, disparity, CAMERA) == pytest.approx(320 * 2 / CAMERA.focal_px, rel=1e-3)
 
 
 def test_lines_that_cannot_be_are_told():
-    assert line_from(" 1, 2,300 ,4", CAMERA).tolist() == [[1, 2], [300, 4]]
+    assert parse_line(" 1, 2,300 ,4", CAMERA).tolist() == [[1, 2], [300, 4]]
     for text, words in (("", "four numbers"), ("1,2,3", "four numbers"), ("1,2,x,4", "four numbers"), ("0,0,nan,5", "leaves the photo"),
                         ("0,0,961,5", "leaves the photo"), ("10,10,12,12", "too short")):  # fmt: skip
         with pytest.raises(DioramaError, match=words):
-            line_from(text, CAMERA)
+            parse_line(text, CAMERA)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from photo_diorama.core.camera.safe_range import SafeRange
-from photo_diorama.core.camera.tilt import keeping_shift, tilt
+from photo_diorama.core.camera.tilt import keep_shift, tilt
 
 BOX = SafeRange(left=1.0, right=2.0, down=0.5, up=0.25, back=9.0, forward=9.0)
 
@@ -28,7 +28,7 @@ def test_the_shift_keeps_what_stands_in_the_focus():
     """Blender's projection: picture place = focal * position / distance - shift, in widths of the sensor."""
     focal, focus = 1.4, 3.0
     for side, up in ((0.4, 0.0), (-0.3, 0.7)):
-        right, above = keeping_shift(side, up, focus, focal)
+        right, above = keep_shift(side, up, focus, focal)
         for place in ((0.0, 0.0), (0.5, -0.2)):
             was = np.array(place) * focal / focus
             now = (np.array(place) - (side, up)) * focal / focus - (right, above)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from photo_diorama.core.depth.depth_in_photo import (
-    depth_in,
+    decode_embedded_depth,
     inspect_depth,
     read_embedded_depth,
     read_embedded_original,
@@ -72,9 +72,9 @@ def test_apple_heic(real):
 def test_heic_turned_by_its_container(real, quarter, orientation):
     pytest.importorskip("pillow_heif")
     data = bytearray((real / "heic" / "pug.heic").read_bytes())
-    straight = depth_in(bytes(data), "pug.heic")
+    straight = decode_embedded_depth(bytes(data), "pug.heic")
     data[data.index(b"irot") + 4] = quarter
-    turned = depth_in(bytes(data), "pug.heic")
+    turned = decode_embedded_depth(bytes(data), "pug.heic")
     assert np.array_equal(turned.values, upright(straight.values, orientation))
     assert (turned.photo_width, turned.photo_height) == ((4032, 3024) if quarter == 2 else (3024, 4032))
     camera = Intrinsics(4032, 3024, straight.focal_px, straight.cx, straight.cy).turned(orientation)

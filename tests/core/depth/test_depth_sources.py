@@ -17,10 +17,10 @@ from photo_diorama.core.depth.depth_map import depth_on_photo
 from photo_diorama.core.depth.find_depth import (
     BUILT_IN,
     available_estimators,
+    choose_camera,
     estimate_depth,
     find_depth,
     forget_models,
-    with_best_camera,
 )  # fmt: skip
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.models import store
@@ -78,7 +78,7 @@ def networks(monkeypatch, tmp_path):
         loaded.append((key, path, device))
         return stand_ins[key]
 
-    monkeypatch.setattr(module, "_loaded", load)
+    monkeypatch.setattr(module, "_load_network", load)
     monkeypatch.setattr(module, "estimate_with_edges", lambda picture: BuiltInDepth(np.linspace(0, 1, 48 * 64).reshape(48, 64), None, 0.1))
 
     def install(key: str, values=METRES, kind: str = "disparity", there: bool = True, **more) -> Estimator:
@@ -191,15 +191,15 @@ def test_matte_and_calibration_come_along_and_the_user_is_obeyed(tmp_path):
     photo = load_photo(tmp_path / "apple.jpg")
     found = find_depth(photo, None, AUTO, None)
     assert found.matte.shape == (24, 32) and found.matte[12, 16] > 0.9 > 0.1 > found.matte[2, 16]
-    calibrated = with_best_camera(photo, found, PhotoSettings())
+    calibrated = choose_camera(photo, found, PhotoSettings())
     assert calibrated.focal_source == "calibration that lies with the depth"
     assert calibrated.camera.focal_px == pytest.approx(90, rel=0.01)
     assert (calibrated.camera.cx, calibrated.camera.cy) == pytest.approx((31, 25), abs=0.6)
     assert (calibrated.camera.width, calibrated.camera.height) == (64, 48)
     for settings in (PhotoSettings(focal_px=50.0), PhotoSettings(fov=30.0)):
-        assert with_best_camera(photo, found, settings) is photo
-    assert with_best_camera(photo, replace(found, focal_px=None), PhotoSettings()) is photo
-    centred = with_best_camera(photo, replace(found, centre=None), PhotoSettings()).camera
+        assert choose_camera(photo, found, settings) is photo
+    assert choose_camera(photo, replace(found, focal_px=None), PhotoSettings()) is photo
+    centred = choose_camera(photo, replace(found, centre=None), PhotoSettings()).camera
     assert (centred.cx, centred.cy) == (32, 24)
 
 
@@ -286,4 +286,4 @@ def test_a_spatial_photo_is_seen_by_its_own_calibration(tmp_path, networks, shar
     install("net", rank=1)
     photo = load_photo(shared / "data/embedded_depth/heic/spatial_photo.heic")
     found = find_depth(photo, None, AUTO, folder)
-    assert with_best_camera(photo, found, PhotoSettings()).camera.focal_px == pytest.approx(1525.44, abs=0.01)
+    assert choose_camera(photo, found, PhotoSettings()).camera.focal_px == pytest.approx(1525.44, abs=0.01)

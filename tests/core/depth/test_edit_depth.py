@@ -18,7 +18,7 @@ from photo_diorama.core.depth.edit_depth import (
     mask_of_triangles,
     move,
     push,
-    put_at,
+    set_disparity,
     smooth,
     surroundings,
 )
@@ -81,9 +81,9 @@ def test_surroundings_continue_a_plane():
 
 
 def test_same_depth_flat_or_with_relief():
-    flat = change_region(SLOPE, box(), put_at(0.7))
+    flat = change_region(SLOPE, box(), set_disparity(0.7))
     assert (flat[box()] == np.float32(0.7)).all()
-    kept = change_region(SLOPE, box(), put_at(0.7, keep_relief=True))
+    kept = change_region(SLOPE, box(), set_disparity(0.7, keep_relief=True))
     assert np.median(kept[box()]) == pytest.approx(0.7, abs=1e-6)
     assert np.allclose(np.diff(kept[box()].reshape(50, 80)), np.diff(SLOPE[box()].reshape(50, 80)), atol=1e-6)
 

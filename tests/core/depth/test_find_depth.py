@@ -8,7 +8,7 @@ from depth_photo_files import gdepth_photo, jpeg, photo_pixels, png
 
 from photo_diorama.core.depth import find_depth as find_depth_module
 from photo_diorama.core.depth.depth_map import DepthValues
-from photo_diorama.core.depth.find_depth import FoundDepth, available_estimators, find_depth, with_best_camera
+from photo_diorama.core.depth.find_depth import FoundDepth, available_estimators, choose_camera, find_depth
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.models.store import weights_named
 from photo_diorama.core.photo.photo import load_photo
@@ -101,7 +101,7 @@ def test_calibration_makes_the_camera_unless_the_user_gave_one(tmp_path, calibra
     path.write_bytes(jpeg(photo_pixels()))
     photo = load_photo(path, settings)
     values = DepthValues(np.ones((2, 2), np.float32), np.ones((2, 2), bool), True, True, "made")
-    camera = with_best_camera(photo, FoundDepth(values, "photo", *calibration), settings).camera
+    camera = choose_camera(photo, FoundDepth(values, "photo", *calibration), settings).camera
     assert (camera.focal_px, camera.cx, camera.cy) == pytest.approx(expected)
     assert (camera.width, camera.height) == (120, 80)
 
@@ -109,11 +109,11 @@ def test_calibration_makes_the_camera_unless_the_user_gave_one(tmp_path, calibra
 def test_a_focal_length_that_a_network_saw_is_used_where_nobody_told_one(tmp_path):
     plain = photo_at(tmp_path, jpeg(photo_pixels()))
     found = FoundDepth(DepthValues(RAMP, RAMP > 0, True, False, "made"), "moge2_small", seen_focal_px=300.0)
-    seen = with_best_camera(plain, found, PhotoSettings())
+    seen = choose_camera(plain, found, PhotoSettings())
     assert seen.camera.focal_px == 300 and "moge2_small" in seen.focal_source and not plain.focal_is_known
     told = load_photo(plain.path, PhotoSettings(focal_px=77))
-    assert told.focal_is_known and with_best_camera(told, found, PhotoSettings(focal_px=77)).camera.focal_px == 77
-    calibrated = with_best_camera(plain, FoundDepth(found.values, "photo", focal_px=90.0, seen_focal_px=300.0), PhotoSettings())
+    assert told.focal_is_known and choose_camera(told, found, PhotoSettings(focal_px=77)).camera.focal_px == 77
+    calibrated = choose_camera(plain, FoundDepth(found.values, "photo", focal_px=90.0, seen_focal_px=300.0), PhotoSettings())
     assert calibrated.camera.focal_px == 90
 
 
@@ -130,7 +130,7 @@ class Seeing:
 def test_a_network_hears_the_focal_length_that_the_photo_tells(tmp_path, monkeypatch):
     pytest.importorskip("torch")
     network = Seeing()
-    monkeypatch.setattr(find_depth_module, "_loaded", lambda *_: network)
+    monkeypatch.setattr(find_depth_module, "_load_network", lambda *_: network)
     monkeypatch.setattr(find_depth_module, "path_of", lambda weights, models: models / weights.file)
     path = photo_at(tmp_path, jpeg(photo_pixels())).path
     for settings, told in ((PhotoSettings(), None), (PhotoSettings(focal_px=77), 77)):

@@ -27,7 +27,7 @@ from depth_photo_files import (
     with_segments,
 )  # fmt: skip
 
-from photo_diorama.core.depth.depth_in_photo import depth_in
+from photo_diorama.core.depth.depth_in_photo import decode_embedded_depth
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.photo.jpeg_segments import MAX_SEGMENTS, segments
 from photo_diorama.core.photo.xmp import MAX_XMP_BYTES, parse_xmp
@@ -41,7 +41,7 @@ def refused(data: bytes, about: str = "") -> str:
     """Raises unless the bytes are refused at once with one sentence that names the file."""
     begin = time.perf_counter()
     with pytest.raises(DioramaError, match=about) as caught:
-        depth_in(data, "bad.jpg")
+        decode_embedded_depth(data, "bad.jpg")
     assert time.perf_counter() - begin < SLOWEST
     text = str(caught.value)
     assert "bad.jpg" in text and text.endswith(".") and "\n" not in text and len(text) < 400
@@ -90,13 +90,13 @@ def test_deep_and_wide_trees_are_refused():
 
 def test_broken_xmp_that_speaks_of_no_depth_stops_nobody():
     for packet in (b"<x:xmpmeta><broken", LAUGHS.encode() + rdf("", "&c;"), b"\0\xff\xfe" * 99):
-        assert depth_in(photo_with(packet), "a.jpg") is None
+        assert decode_embedded_depth(photo_with(packet), "a.jpg") is None
 
 
 def test_extension_that_lies_or_is_torn():
     main, extended, guid = gdepth_packets(png(DEPTH), 1, 2)
     whole = extension_segments(extended, guid, 120)
-    assert len(whole) > 4 and depth_in(photo_with(main, *whole), "a.jpg") is not None
+    assert len(whole) > 4 and decode_embedded_depth(photo_with(main, *whole), "a.jpg") is not None
     refused(photo_with(main, *whole[:-1]), "of .* bytes")
     refused(photo_with(main, *whole[:2], *whole[3:]), "gap")
     refused(photo_with(main, *whole, whole[1]), "gap")
@@ -107,7 +107,7 @@ def test_extension_that_lies_or_is_torn():
     refused(photo_with(main, *extension_segments(extended, "0" * 32, 1000)), "missing")
     spoilt = extended.replace(b"GDepth:Data", b"GDepth:Dat4")
     refused(photo_with(main, *extension_segments(spoilt, guid, 120)), "MD5")
-    assert depth_in(photo_with(main), "a.jpg") is None  # a program stripped the extension: no depth is left
+    assert decode_embedded_depth(photo_with(main), "a.jpg") is None  # a program stripped the extension: no depth is left
     torn = photo_with(main, *whole)
     refused(torn[: torn.index(whole[-1]) + 20], "of .* bytes")
 
@@ -128,7 +128,7 @@ def test_impossible_ranges(near, far, form):
 
 
 def test_infinitely_far_is_possible_in_inverse_depth():
-    found = depth_in(gdepth_photo(png(DEPTH), 0.5, "inf"), "a.jpg")
+    found = decode_embedded_depth(gdepth_photo(png(DEPTH), 0.5, "inf"), "a.jpg")
     np.testing.assert_allclose(found.values, 2 * (1 - DEPTH / 65535), atol=1e-6)
 
 
@@ -166,26 +166,26 @@ def test_rasters_that_are_torn_or_none():
 def test_mpf_that_lies():
     appended = with_segments(jpeg(GREY), segment(0xE1, XMP + apple_xmp(1, 2)))
     image = jpeg(photo_pixels())
-    assert depth_in(with_mpf(image, [appended]), "a.jpg").values.shape == (40, 60)
+    assert decode_embedded_depth(with_mpf(image, [appended]), "a.jpg").values.shape == (40, 60)
     for shift in (10**6, 1, 2**31):
-        assert depth_in(with_mpf(image, [appended], shift=shift), "a.jpg") is None
-    assert depth_in(with_mpf(image, [appended], lengths=[2**32 - 1]), "a.jpg").values.shape == (40, 60)
+        assert decode_embedded_depth(with_mpf(image, [appended], shift=shift), "a.jpg") is None
+    assert decode_embedded_depth(with_mpf(image, [appended], lengths=[2**32 - 1]), "a.jpg").values.shape == (40, 60)
     refused(with_mpf(image, [appended], lengths=[len(appended) - 300]), "decode")
     refused(with_mpf(image, [appended])[:-300], "decode")
     for count in (0xFFFFFFFF, 0xFFFF):
         data = bytearray(with_mpf(image, [appended]))
         at = data.index(struct.pack(">HHI", 0xB002, 7, 32)) + 4
         data[at : at + 4] = struct.pack(">I", count)
-        assert depth_in(bytes(data), "a.jpg") is None
+        assert decode_embedded_depth(bytes(data), "a.jpg") is None
 
 
 def test_apple_numbers_that_lie():
     for low, high in ((2, 1), ("nan", 1), ("1e300", "2e300"), ("x", "y")):
-        found = depth_in(apple_photo(GREY, low, high), "a.jpg")
+        found = decode_embedded_depth(apple_photo(GREY, low, high), "a.jpg")
         assert found.range is None and not found.shift_known and 0 <= found.values.min() < found.values.max() <= 1
         refused(apple_photo(GREY, low, high, kind="depth"), "float range")
     refused(apple_photo(GREY, -5, -1), "at most")
-    assert depth_in(apple_photo(GREY, -1, 4), "a.jpg").range == (0.25, np.inf)
+    assert decode_embedded_depth(apple_photo(GREY, -1, 4), "a.jpg").range == (0.25, np.inf)
 
 
 def test_dynamic_depth_that_lies():
@@ -203,7 +203,7 @@ def test_dynamic_depth_that_lies():
 
 def test_samsung_trailer_that_lies():
     good = samsung_photo(GREY)
-    assert depth_in(good, "a.jpg") is not None
+    assert decode_embedded_depth(good, "a.jpg") is not None
     start = good.rindex(b"SEFH")
     for at in range(start, len(good) - 4, 4):
         for value in (0, 1, 0xFFFF, 0xFFFFFFFF):
@@ -215,8 +215,8 @@ def test_samsung_trailer_that_lies():
 def test_many_tiny_segments_and_markers_end_soon():
     begin = time.perf_counter()
     assert sum(1 for _ in segments(b"\xff\xd8" + b"\xff\xe0\0\x02" * 99_999)) == MAX_SEGMENTS
-    assert depth_in(b"\xff\xd8" + b"\xff\xe0\0\x02" * 2_000_000, "a.jpg") is None
-    assert depth_in(b"\xff\xd8" + b"\xff" * 5_000_000, "a.jpg") is None
+    assert decode_embedded_depth(b"\xff\xd8" + b"\xff\xe0\0\x02" * 2_000_000, "a.jpg") is None
+    assert decode_embedded_depth(b"\xff\xd8" + b"\xff" * 5_000_000, "a.jpg") is None
     data = dynamic_depth_photo(png(GREY), 1, 2)
     head = data[: data.index(b"\xff\xda")]
     refused(head + b"\xff\xda\0\x02" * 1_000_000, "not there|cut|damaged")
@@ -227,7 +227,7 @@ def survives(data: bytes, name: str) -> bool:
     """Whether hostile bytes gave a sound result or None; False for DioramaError; anything else raises."""
     begin = time.perf_counter()
     try:
-        found = depth_in(data, name)
+        found = decode_embedded_depth(data, name)
     except DioramaError as error:
         assert str(error).endswith(".") and "\n" not in str(error)
         return False

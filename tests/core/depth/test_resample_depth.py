@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scenes import HEIGHT, WIDTH, slanted_ground, sphere_before_wall, t_junction, two_planes, wire
 
-from photo_diorama.core.depth.resample_depth import edge_of, fill_unknown, grow_surfaces, resample, smooth_silhouettes
+from photo_diorama.core.depth.resample_depth import fill_unknown, grow_surfaces, resample, separating_jump, smooth_silhouettes
 
 ROWS, COLUMNS = np.mgrid[:HEIGHT, :WIDTH]
 ALL_KNOWN = np.ones((HEIGHT, WIDTH), bool)
@@ -109,7 +109,7 @@ def test_a_plane_goes_on_through_a_gap():
     filled = fill_unknown(np.where(known, scene.disparity, 0), known, colour_of(scene))
     assert np.allclose(filled[21:], scene.disparity[21:], atol=1e-3)
     steps = max(np.abs(np.diff(filled[21:], axis=0)).max(), np.abs(np.diff(filled[21:], axis=1)).max())
-    assert steps < edge_of(scene.disparity.ravel())  # nothing of it would be torn
+    assert steps < separating_jump(scene.disparity.ravel())  # nothing of it would be torn
 
 
 def test_speckles_of_unknown_pixels_on_a_plane():
@@ -149,4 +149,4 @@ def test_stray_values_do_not_stretch_the_range():
     values = np.linspace(0.2, 1, 20000)
     strayed = values.copy()
     strayed[7] = 1000
-    assert edge_of(strayed) == pytest.approx(edge_of(values), rel=0.01)
+    assert separating_jump(strayed) == pytest.approx(separating_jump(values), rel=0.01)

@@ -201,11 +201,11 @@ def test_a_choice_is_followed_as_far_as_it_may_differ_from_the_flood(off):
     image, found, seen = candidates_of(two_planes())
     inner = found.hidden & (found.distance > 1)
     chosen = seen.candidates[GUESS] + np.float32(off * image.threshold)
-    expected = learned.with_hidden_disparity(image, found, seen, chosen).expected
+    expected = learned.set_hidden_disparity(image, found, seen, chosen).expected
     assert np.array_equal(expected[~inner], found.disparity[~inner])
     moved = (expected - found.disparity)[inner] / image.threshold
     assert np.abs(moved - np.clip(off, -learned.ANOTHER, learned.ANOTHER)).max() < 0.1
-    without = learned.with_hidden_disparity(image, found, seen, np.zeros_like(chosen)).expected
+    without = learned.set_hidden_disparity(image, found, seen, np.zeros_like(chosen)).expected
     assert np.array_equal(without, found.disparity)
 
 

@@ -9,11 +9,11 @@ from scenes import ALL
 
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.layer_changes.find_changes import find_changes
-from photo_diorama.core.layer_files.layer_file import FileLayer, LayerFile, placed
-from photo_diorama.core.layer_files.metadata import as_text, with_text
+from photo_diorama.core.layer_files.layer_file import FileLayer, LayerFile, place_in_canvas
+from photo_diorama.core.layer_files.metadata import apply_text, as_text
 from photo_diorama.core.layer_files.read_layers import read_layer_file
 from photo_diorama.core.layer_files.write_layers import write_layer_file
-from photo_diorama.core.layer_pictures import layer_file_of
+from photo_diorama.core.layer_pictures import make_layer_file
 from photo_diorama.core.mesh.texture_layout import carry_over
 from photo_diorama.core.pipeline import Edits, StageCache, build_diorama
 from photo_diorama.core.settings import Settings
@@ -40,7 +40,7 @@ def changed(file: LayerFile, name: str, change) -> LayerFile:
     layers = []
     for layer in file.layers:
         if layer.name == name:
-            colour = placed(layer.colour, layer.corner, file.canvas).copy()
+            colour = place_in_canvas(layer.colour, layer.corner, file.canvas).copy()
             change(colour)
             layer = FileLayer(name, (0, 0), colour)
         layers.append(layer)
@@ -67,21 +67,21 @@ def names(image) -> list[str]:
 
 def test_a_file_that_nobody_changed_changes_nothing(build):
     built = build()
-    found = find_changes(built, layer_file_of(built), "a.psd")
+    found = find_changes(built, make_layer_file(built), "a.psd")
     assert found.edits is None and not found.paints and not found.summary
 
 
 @pytest.mark.parametrize("file_name", ["folder", "a.psd", "a.ora", "a.exr"])
 def test_neither_does_one_of_any_format(build, tmp_path, file_name):
     built = build()
-    write_layer_file(tmp_path / file_name, layer_file_of(built))
+    write_layer_file(tmp_path / file_name, make_layer_file(built))
     found = find_changes(built, read_layer_file(tmp_path / file_name), file_name)
     assert found.edits is None and not found.paints and not found.summary
 
 
 def test_a_new_layer_that_is_switched_off_is_left_out(build):
     built = build()
-    file = with_new(layer_file_of(built), "cat", plate(layer_file_of(built), (40, 60, 70, 90)), 0)
+    file = with_new(make_layer_file(built), "cat", plate(make_layer_file(built), (40, 60, 70, 90)), 0)
     off = replace(file, layers=(replace(file.layers[0], visible=False), *file.layers[1:]))
     found = find_changes(built, off, "a.psd")
     assert found.edits is None and found.summary == ("cat is switched off and left out",)
@@ -89,9 +89,9 @@ def test_a_new_layer_that_is_switched_off_is_left_out(build):
 
 def test_what_was_painted_is_found_and_nothing_else(build):
     built = build()
-    file = layer_file_of(built)
+    file = make_layer_file(built)
     hidden = next(layer for layer in file.layers if layer.name == "hidden 1")
-    there = np.argwhere(placed(hidden.invented, hidden.corner, file.canvas))
+    there = np.argwhere(place_in_canvas(hidden.invented, hidden.corner, file.canvas))
     row, column = there[len(there) // 2]
 
     def paint(colour):
@@ -106,7 +106,7 @@ def test_what_was_painted_is_found_and_nothing_else(build):
 
 def test_what_was_erased_is_no_surface_and_comes_back_when_it_is_painted_again(build):
     built = build()
-    file = layer_file_of(built)
+    file = make_layer_file(built)
 
     def erase(colour):
         colour[:, : colour.shape[1] // 2, 3] = 0
@@ -118,7 +118,7 @@ def test_what_was_erased_is_no_surface_and_comes_back_when_it_is_painted_again(b
     middle = cut.image.shape[1] // 2
     assert not cut.image.layers[1].present[:, : middle - 1].any() and cut.image.layers[1].present[:, middle:].any()
     assert np.array_equal(cut.image.layers[1].present[:, middle:], built.image.layers[1].present[:, middle:])
-    assert not find_changes(cut, layer_file_of(cut), "a.psd", found.edits).summary
+    assert not find_changes(cut, make_layer_file(cut), "a.psd", found.edits).summary
     again = find_changes(cut, file, "a.psd", found.edits)
     back = build(again.edits)
     assert np.array_equal(back.image.layers[1].present, built.image.layers[1].present)
@@ -129,7 +129,7 @@ def test_what_was_erased_is_no_surface_and_comes_back_when_it_is_painted_again(b
 
 def test_what_was_added_to_a_hidden_layer_goes_on_in_its_depth_and_stays_behind(build):
     built = build()
-    file = layer_file_of(built)
+    file = make_layer_file(built)
 
     def add(colour):
         colour[..., :3][colour[..., 3] == 0] = (9, 8, 7)
@@ -153,7 +153,7 @@ def test_what_was_added_to_a_hidden_layer_goes_on_in_its_depth_and_stays_behind(
 
 def test_a_new_layer_in_front_is_a_sheet_before_all_that_it_covers(build):
     built = build()
-    file = layer_file_of(built)
+    file = make_layer_file(built)
     box = (40, 60, 70, 90)
     found = find_changes(built, with_new(file, "Bird", plate(file, box), 0), "a.psd")
     assert found.summary == ("Bird new",)
@@ -167,7 +167,7 @@ def test_a_new_layer_in_front_is_a_sheet_before_all_that_it_covers(build):
 
 def test_a_new_layer_behind_the_photo_stays_behind_it_and_one_with_depth_has_that(build):
     built = build()
-    file = layer_file_of(built)
+    file = make_layer_file(built)
     box = (40, 60, 70, 90)
     at = 1 + max(i for i, layer in enumerate(file.layers) if layer.name == "photo")
     found = find_changes(built, with_new(file, "cat", plate(file, box), at), "a.psd")
@@ -182,12 +182,12 @@ def test_a_new_layer_behind_the_photo_stays_behind_it_and_one_with_depth_has_tha
 
 def test_an_added_layer_comes_back_out_and_the_same_file_again_changes_nothing(build):
     built = build()
-    file = layer_file_of(built)
+    file = make_layer_file(built)
     given = with_new(file, "cat", plate(file, (40, 60, 70, 90)), 0)
     edits = find_changes(built, given, "a.psd").edits
     now = build(edits)
-    assert [layer.name for layer in layer_file_of(now).layers][0] == "cat"
-    for each in (given, layer_file_of(now)):
+    assert [layer.name for layer in make_layer_file(now).layers][0] == "cat"
+    for each in (given, make_layer_file(now)):
         again = find_changes(now, each, "a.psd", edits)
         assert again.edits is edits and not again.paints and not again.summary
     gone = find_changes(now, file, "a.psd", edits)
@@ -240,7 +240,7 @@ def test_a_generators_layers_add_only_what_the_photo_does_not_show(build, nested
 def test_what_does_not_fit_is_told_in_a_sentence(build, change, words):
     built = build()
     with pytest.raises(DioramaError, match=words) as error:
-        find_changes(built, change(layer_file_of(built)), "a.psd")
+        find_changes(built, change(make_layer_file(built)), "a.psd")
     assert "a.psd" in str(error.value) and str(error.value).endswith(".")
 
 
@@ -248,11 +248,11 @@ def test_without_the_overscan_and_scaled_it_is_registered(build):
     import cv2
 
     built = build()
-    file = layer_file_of(built)
+    file = make_layer_file(built)
     top, left, height, width = file.frame
     cropped = []
     for layer in file.layers:
-        whole = placed(layer.colour, layer.corner, file.canvas)[top : top + height, left : left + width]
+        whole = place_in_canvas(layer.colour, layer.corner, file.canvas)[top : top + height, left : left + width]
         cropped.append(FileLayer(layer.name, (0, 0), np.ascontiguousarray(whole)))
     photo_only = replace(file, canvas=(height, width), frame=None, layers=tuple(cropped))
     found = find_changes(built, photo_only, "a.psd")
@@ -276,9 +276,9 @@ def test_what_was_painted_comes_out_again_where_it_was_painted(nested, tmp_path,
 
     cv2.imwrite(str(tmp_path / "a.png"), cv2.resize(cv2.imread(str(nested[0])), size))
     built = build_diorama(tmp_path / "a.png", nested[1], SETTINGS.with_values({"long_side": long_side, "inpainter": "diffusion"}))
-    file = layer_file_of(built)
+    file = make_layer_file(built)
     before = file.layer("hidden 1")
-    whole = placed(before.colour, before.corner, file.canvas)
+    whole = place_in_canvas(before.colour, before.corner, file.canvas)
     room = np.argwhere(cv2.erode((whole[..., 3] > 0).astype(np.uint8), np.ones((25, 25))))
     row, column = room[len(room) // 2]
     for shift in range(4):
@@ -290,7 +290,7 @@ def test_what_was_painted_comes_out_again_where_it_was_painted(nested, tmp_path,
         (part,) = find_changes(built, changed(file, "hidden 1", paint), "a.psd").paints
         texels, left = carry_over(part.texels, part.layout, built.mesh.layouts["atlas"])
         assert not left.any()
-        after = layer_file_of(built, {"atlas": texels}).layer("hidden 1")
+        after = make_layer_file(built, {"atlas": texels}).layer("hidden 1")
         weight = np.abs(after.colour[..., 1].astype(float) - before.colour[..., 1])
         middle = [(weight * at).sum() / weight.sum() for at in np.indices(weight.shape)]
         wanted = [(each.start + each.stop - 1) / 2 - corner for each, corner in zip(box, after.corner, strict=True)]
@@ -302,15 +302,15 @@ def halved(file: LayerFile, kernel) -> LayerFile:
     size = (file.canvas[0] + 1) // 2, (file.canvas[1] + 1) // 2
     layers = []
     for layer in file.layers:
-        whole = Image.fromarray(placed(layer.colour, layer.corner, file.canvas))
+        whole = Image.fromarray(place_in_canvas(layer.colour, layer.corner, file.canvas))
         layers.append(FileLayer(layer.name, (0, 0), np.array(whole.resize(size[::-1], kernel))))
-    return with_text(LayerFile(size, None, tuple(layers)), as_text(file))
+    return apply_text(LayerFile(size, None, tuple(layers)), as_text(file))
 
 
 @pytest.mark.parametrize("kernel", Image.Resampling)
 def test_a_file_of_half_the_size_changes_what_was_painted_on_it_alone(build, kernel):
     built = build()
-    file = layer_file_of(built)
+    file = make_layer_file(built)
     found = find_changes(built, halved(file, kernel), "a.psd")
     assert found.edits is None and not found.summary
     top, left = file.frame[0] + 20, file.frame[1] + 31

@@ -13,7 +13,7 @@ from photo_diorama.core.layer_changes.same_photo import OTHER, SAME, likeness
 from photo_diorama.core.layer_files.layer_file import FileLayer, LayerFile
 from photo_diorama.core.layer_files.read_layers import read_layer_file
 from photo_diorama.core.layer_files.write_layers import write_layer_file
-from photo_diorama.core.layer_pictures import layer_file_of
+from photo_diorama.core.layer_pictures import make_layer_file
 from photo_diorama.core.pipeline import StageCache, build_diorama
 from photo_diorama.core.settings import Settings
 
@@ -48,7 +48,7 @@ def build(photos):
 @pytest.mark.parametrize("file_name", ["folder", "a.psd", "a.ora", "a.exr"])
 def test_a_file_keeps_what_it_was_made_of_and_those_of_another_photo_are_refused(build, tmp_path, file_name):
     girl, houses = build(0), build(1)
-    made = layer_file_of(houses)
+    made = make_layer_file(houses)
     write_layer_file(tmp_path / file_name, made)
     found = read_layer_file(tmp_path / file_name)
     assert found.origin == made.origin and found.photo == "houses" and dict(found.origin.options)["long_side"] == "160"
@@ -89,13 +89,13 @@ def test_what_is_not_sure_is_told(build, photos):
     file = alone(mixed)
     from photo_diorama.core.layer_changes.registration import place
 
-    ours = layer_file_of(built)
+    ours = make_layer_file(built)
     assert OTHER < likeness(built, file, place(file.canvas, ours.canvas, ours.frame, None, "a")) < SAME
     assert "may be of another photo" in find_changes(built, file, "a.png").notes[0]
 
 
 def test_layers_that_other_options_made_are_refused_and_the_options_named(build):
-    file = layer_file_of(build(long_side=120))
+    file = make_layer_file(build(long_side=120))
     with pytest.raises(DioramaError, match=r"written with other options; --long-side 120, now 160") as error:
         find_changes(build(), file, "a.psd")
     assert "Long Side 120, now 160" in error.value.in_window and "--" not in error.value.in_window
@@ -103,6 +103,6 @@ def test_layers_that_other_options_made_are_refused_and_the_options_named(build)
 
 
 def test_layers_that_another_depth_made_are_told(build):
-    file = layer_file_of(build())
+    file = make_layer_file(build())
     other = replace(file, origin=replace(file.origin, surfaces="0" * 16))
     assert "before the depth was changed" in find_changes(build(), other, "a.psd").notes[0]

@@ -12,7 +12,7 @@ from PIL import Image
 
 from photo_diorama.core.errors import DioramaError, Kind
 from photo_diorama.core.layer_files.layer_file import FileLayer, Origin, composite
-from photo_diorama.core.layer_files.metadata import group_of_masks, with_text
+from photo_diorama.core.layer_files.metadata import apply_text, group_of_masks
 from photo_diorama.core.layer_files.read_layers import read_layer_file
 from photo_diorama.core.layer_files.write_layers import write_layer_file
 
@@ -72,7 +72,7 @@ def test_options_that_a_program_cut_off_count_as_lost():
     name = group_of_masks(made)
     for length in range(len(name) - 9, len(name)):
         cut = FileLayer("photo invented", (0, 0), made.layers[0].colour, groups=(name[:length],))
-        assert with_text(replace(made, origin=None, layers=(cut,)), "").origin == replace(made.origin, options=None)
+        assert apply_text(replace(made, origin=None, layers=(cut,)), "").origin == replace(made.origin, options=None)
 
 
 def test_the_composite_inside_each_file_is_that_of_the_layers(tmp_path):

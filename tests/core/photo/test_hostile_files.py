@@ -13,7 +13,7 @@ from mutations import case, depth_map, outcome, seeds
 from picture_files import pfm_bytes
 from PIL import EpsImagePlugin, Image
 
-from photo_diorama.core.depth.depth_in_photo import depth_in
+from photo_diorama.core.depth.depth_in_photo import decode_embedded_depth
 from photo_diorama.core.depth.depth_map import read_depth
 from photo_diorama.core.depth.samsung_depth import trailer_blocks
 from photo_diorama.core.errors import DioramaError
@@ -166,7 +166,7 @@ def test_any_bytes_are_a_photo_or_a_sentence(tmp_path_factory, magic, data):
     path.write_bytes(magic + data)
     photo = refused_or(lambda: load_photo(path))
     assert photo is None or min(photo.colour.shape[:2]) >= 16
-    refused_or(lambda: depth_in(magic + data, "any.jpg"))
+    refused_or(lambda: decode_embedded_depth(magic + data, "any.jpg"))
 
 
 @ANY

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from photo_diorama.core.raster.supersample import FACTOR, blur_of, reduce
+from photo_diorama.core.raster.supersample import FACTOR, blur_weights, reduce
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +53,8 @@ def test_alpha_counts_and_is_not_sharpened():
 
 
 def test_what_is_taken_back_grows_with_the_size_and_ends_beyond_the_photos():
-    assert blur_of(1.0) == 1 / 8 and 0 < blur_of(2.0) < blur_of(1.5) < blur_of(1.001) < 1 / 8
-    assert blur_of(0.5) == blur_of(0.3) == blur_of(0.0) == 0 and blur_of(0.99) == pytest.approx(1 / 23, rel=0.02)
+    assert blur_weights(1.0) == 1 / 8 and 0 < blur_weights(2.0) < blur_weights(1.5) < blur_weights(1.001) < 1 / 8
+    assert blur_weights(0.5) == blur_weights(0.3) == blur_weights(0.0) == 0 and blur_weights(0.99) == pytest.approx(1 / 23, rel=0.02)
 
 
 def test_soft_silhouettes_come_back_as_sharp_as_the_photo(monkeypatch):

@@ -5,20 +5,20 @@ from pathlib import Path
 import pytest
 
 from photo_diorama.core.errors import DioramaError
-from photo_diorama.core.scene.output import OutputSettings, eye_distance, kind_of, names_of, picture_size
+from photo_diorama.core.scene.output import OutputSettings, eye_distance, output_files, output_kind, picture_size
 
 
 def test_the_ending_says_what_it_becomes():
     kinds = {"a.mp4": "movie", "a.MOV": "movie", "a.gif": "gif", "a.png": "still", "a.exr": "still", "frames": "frames"}
-    assert {name: kind_of(Path(name)) for name in kinds} == kinds
+    assert {name: output_kind(Path(name)) for name in kinds} == kinds
     with pytest.raises(DioramaError, match="a.avi has no ending that can be rendered"):
-        kind_of(Path("a.avi"))
+        output_kind(Path("a.avi"))
 
 
 def test_a_pair_is_two_files():
     pair = OutputSettings(stereo="pair")
-    assert names_of(Path("d/a.mp4"), pair) == [Path("d/a_left.mp4"), Path("d/a_right.mp4")]
-    assert names_of(Path("d/frames"), pair) == [Path("d/frames")] and names_of(Path("a.gif"), OutputSettings()) == [Path("a.gif")]
+    assert output_files(Path("d/a.mp4"), pair) == [Path("d/a_left.mp4"), Path("d/a_right.mp4")]
+    assert output_files(Path("d/frames"), pair) == [Path("d/frames")] and output_files(Path("a.gif"), OutputSettings()) == [Path("a.gif")]
 
 
 @pytest.mark.parametrize(

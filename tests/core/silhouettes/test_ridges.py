@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from photo_diorama.core.silhouettes.grid_system import links_of, solve
+from photo_diorama.core.silhouettes.grid_system import make_links, solve
 from photo_diorama.core.silhouettes.scattered_means import bilinear, gaussian_means
 
 
@@ -42,7 +42,7 @@ def test_the_system_is_solved_as_a_dense_one():
     values, colour = rng.random(h * w), rng.random(h * w)
     pixels = np.flatnonzero(kind == 0)
     told, pull = rng.random(len(pixels)), 0.05
-    links = links_of(pixels, shape, lambda a, b: np.exp(-np.abs(colour[a] - colour[b])), kind < 2)
+    links = make_links(pixels, shape, lambda a, b: np.exp(-np.abs(colour[a] - colour[b])), kind < 2)
     number = {int(pixel): k for k, pixel in enumerate(pixels)}
     matrix, right = np.eye(len(pixels)) * pull, pull * told
     for k, pixel in enumerate(pixels):

@@ -6,7 +6,7 @@ import zlib
 import numpy as np
 import pytest
 
-from photo_diorama.core.viewer.pack import Surface, below_next, in_first_use, pack
+from photo_diorama.core.viewer.pack import Surface, below_next, number_by_first_use, pack
 
 FRAME = (-0.5, -0.375, 1.0, 0.75)
 
@@ -78,6 +78,6 @@ def test_what_follows_each_other_lies_near_each_other():
 
 def test_numbers_are_those_of_first_use():
     corners = np.array([[5, 1], [7, 2], [5, 1], [9, 9], [7, 2]], np.uint16)
-    rows, numbers = in_first_use(corners)
+    rows, numbers = number_by_first_use(corners)
     assert rows.tolist() == [[5, 1], [7, 2], [9, 9]] and numbers.tolist() == [0, 1, 0, 2, 1]
     assert below_next(numbers).tolist() == [0, 0, 2, 0, 2]

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from photo_diorama.core.camera.camera import Camera
-from photo_diorama.core.camera.framing import TOLERANCE, beyond, frame_edge
+from photo_diorama.core.camera.framing import TOLERANCE, frame_edge, largest_excess
 from photo_diorama.core.camera.safe_range import SafeRange
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.viewer.pack import Surface
-from photo_diorama.core.viewer.page import FARTHEST, MAX_TIGHTER, Texture, Tilt, encoded, tilt_of, write_page
+from photo_diorama.core.viewer.page import FARTHEST, MAX_TIGHTER, Texture, Tilt, encoded, find_tilt, write_page
 
 CAMERA = Camera.from_fov(160, 120)
 WIDE = SafeRange(1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
@@ -28,14 +28,14 @@ def sheet(z) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_a_tilt_is_as_far_as_the_range_and_no_farther_than_a_move():
-    near = tilt_of(SafeRange(0.01, 0.02, 0.03, 0.04, 0, 0), 2.0, 3.0, None, CAMERA)
+    near = find_tilt(SafeRange(0.01, 0.02, 0.03, 0.04, 0, 0), 2.0, 3.0, None, CAMERA)
     assert astuple(near.box)[:4] == (0.01, 0.02, 0.03, 0.04) and near.tighter == 0
-    assert astuple(tilt_of(WIDE, 2.0, 3.0, None, CAMERA).box)[:4] == (2 * FARTHEST,) * 4
+    assert astuple(find_tilt(WIDE, 2.0, 3.0, None, CAMERA).box)[:4] == (2 * FARTHEST,) * 4
 
 
 def test_what_keeps_its_place_needs_no_framing():
     edge = frame_edge([sheet(np.full((13, 17), 3.0))], CAMERA)
-    assert tilt_of(WIDE, 3.0, 3.0, edge, CAMERA).tighter == 0
+    assert find_tilt(WIDE, 3.0, 3.0, edge, CAMERA).tighter == 0
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -43,7 +43,7 @@ def test_the_edge_shows_nowhere_on_the_way_to_the_rim(seed):
     rng = np.random.default_rng(seed)
     z = 2 + rng.uniform(0, 4, (1, 17)) + np.zeros((13, 1))
     edge = frame_edge([sheet(z)], CAMERA)
-    tilt = tilt_of(WIDE, 2.0, 3.0, edge, CAMERA)
+    tilt = find_tilt(WIDE, 2.0, 3.0, edge, CAMERA)
     assert 0 < tilt.tighter <= MAX_TIGHTER + 1e-9
     disparity, place, worst, without = 1 / edge.points[:, 2], edge.points[:, :2] / edge.points[:, 2:], 0.0, 0.0
     for turn in np.linspace(0, 2 * np.pi, 23):
@@ -51,7 +51,7 @@ def test_the_edge_shows_nowhere_on_the_way_to_the_rim(seed):
             x, y = part * np.cos(turn), part * np.sin(turn)
             side, up = x * (tilt.box.right if x > 0 else tilt.box.left), y * (tilt.box.up if y > 0 else tilt.box.down)
             u, v = place[:, 0] - side * (disparity - 1 / 3), place[:, 1] + up * (disparity - 1 / 3)
-            part_beyond = lambda factor, u=u, v=v: beyond(u[None], v[None], edge.length[None], edge.side, CAMERA, factor)
+            part_beyond = lambda factor, u=u, v=v: largest_excess(u[None], v[None], edge.length[None], edge.side, CAMERA, factor)
             worst, without = max(worst, part_beyond(1 + tilt.tighter * part)), max(without, part_beyond(1.0))
     assert worst < 1.5 * TOLERANCE < without
 
