@@ -21,7 +21,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "core")]
 
 import conftest  # noqa: E402, F401 - makes photo_diorama importable
 
-from photo_diorama.core.batch.workers import MARK, Limits, Pool, Worker  # noqa: E402
+from photo_diorama.core.batch.workers import LINE_PREFIX, Limits, Pool, Worker  # noqa: E402
 
 MEMORY = 3_000_000_000
 """Bytes of address space that reading one file may take above what the process has before."""
@@ -42,7 +42,7 @@ def work(real: Path | None) -> None:
             mutations.outcome(next(s for s in mutations.seeds() if s.name == name), Path(folder))
         before = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
         resource.setrlimit(resource.RLIMIT_AS, (before + MEMORY, before + MEMORY))
-        print(MARK + json.dumps({"ready": True}), flush=True)
+        print(LINE_PREFIX + json.dumps({"ready": True}), flush=True)
         for line in sys.stdin:
             number = json.loads(line)["case"]
             Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
@@ -56,7 +56,7 @@ def work(real: Path | None) -> None:
                     answer["outcome"] = "out of memory"
             answer |= {"seconds": time.perf_counter() - begun, "mb": (_status("VmHWM") - resident) / 1e6,
                        "seed": seed.name, "kind": seed.kind}  # fmt: skip
-            print(MARK + json.dumps({"answer": answer}), flush=True)
+            print(LINE_PREFIX + json.dumps({"answer": answer}), flush=True)
 
 
 def _status(name: str) -> int:

@@ -39,7 +39,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Changed:
-    """The depth after an edit, and what was built from it; None where no build was asked for."""
+    """The depth after an edit, and the diorama built from it; None where no build was wanted."""
 
     edit: DepthEdit
     built: Diorama | None

@@ -62,18 +62,18 @@ def address_space_left() -> int | None:
 
 
 BLENDER_ADDRESSES = 1_500_000_000
-"""Bytes of address space for Blender and one diorama in it; with less it crashes as it is loaded, or as it loads a picture."""
-AT_REST, BLENDER, NETWORKS = 150, 170, 400
+"""Bytes of address space for Blender and one diorama in it; with less Blender crashes when it is loaded, or when it loads a picture."""
+PYTHON_MB, BLENDER_MB, NETWORKS_MB = 150, 170, 400
 """MB: Python and its libraries; Blender; networks and what runs them."""
-A_GRID_PIXEL, A_PHOTO_PIXEL = 440, 24
+BYTES_PER_GRID_PIXEL, BYTES_PER_PHOTO_PIXEL = 440, 24
 """Bytes for a pixel of the working grid through layers and mesh (docs/benchmarks.md, 480 to 1920 pixels), and for one of the photo."""
 
 
 def needed_memory(width: int, height: int, long_side: int, networks: bool) -> int:
     """Approximate peak bytes for a photo of width x height, up to the .blend; by measured figures, for common photos."""
     grid = width * height * min(1.0, long_side / max(width, height)) ** 2
-    fixed = AT_REST + BLENDER + (NETWORKS if networks else 0)
-    return int(fixed * 1e6 + A_GRID_PIXEL * grid + A_PHOTO_PIXEL * width * height)
+    fixed = PYTHON_MB + BLENDER_MB + (NETWORKS_MB if networks else 0)
+    return int(fixed * 1e6 + BYTES_PER_GRID_PIXEL * grid + BYTES_PER_PHOTO_PIXEL * width * height)
 
 
 def scarce_memory(photo: Path, long_side: int, networks: bool) -> str | None:

@@ -74,7 +74,7 @@ def _photos_below(folder: Path, output: Path) -> list[Path]:
 def _depth_beside(path: Path) -> Iterator[Path]:
     """Depth files beside a photo. An error with one photo is reported when that photo's turn comes and stops no other."""
     for find in (find_sidecar_depth, find_named_depth):
-        with contextlib.suppress(Exception):  # files of strangers: the guard of this photo and of no other
+        with contextlib.suppress(Exception):  # files of unknown origin: their errors must concern this photo only
             if (found := find(path)) is not None:
                 yield found
 
@@ -112,7 +112,7 @@ def _cut(path: PurePosixPath) -> str:
 
 
 class Manifest:
-    """A file of JSON Lines with one record for each photo that was worked on; the last record of a photo counts.
+    """A JSON Lines file with a record for each attempt at a photo; a photo's last record counts.
 
     One process at a time writes it. A line that a kill or a full disk cut short is ignored, and the next record starts a new line.
     """
@@ -121,7 +121,7 @@ class Manifest:
         self.path, self.ignored = path, 0
 
     def read(self) -> dict[str, dict]:
-        """The last whole record of each photo; `ignored` counts the lines that are whole and no records."""
+        """The last complete record of each photo; `ignored` counts complete lines that are no records."""
         records: dict[str, dict] = {}
         self.ignored = 0
         if not self.path.exists():
@@ -139,7 +139,7 @@ class Manifest:
         return records
 
     def append(self, record: dict) -> None:
-        """Adds a record and waits until the disk has it; a full disk leaves the file as it was."""
+        """Adds a record and waits until it is on disk; a full disk leaves the file as it was."""
         line = json.dumps(record, allow_nan=False).encode() + b"\n"
         with _disk(self.path), open(self.path, "ab+", buffering=0) as file:
             size = file.seek(0, os.SEEK_END)
@@ -229,7 +229,7 @@ def put_in_place(staged: Path, output: Path, files: dict[str, int], record: Call
 
 
 def final_folder(folder: Path) -> Path:
-    """Where what is made in a folder is moved to when it is whole: the folder itself but for those of a batch.
+    """The folder to which complete results are moved: the folder itself, except for a batch's staging folders.
 
     >>> final_folder(Path("/out/.photo-diorama-batch/x1/trip")).as_posix()
     '/out/trip'

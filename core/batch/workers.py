@@ -16,14 +16,14 @@ from typing import Any
 from ..errors import DioramaError
 from .manifest import CRASHED, NO_PROGRESS, OUT_OF_MEMORY
 
-MARK = "photo-diorama:"
+LINE_PREFIX = "photo-diorama:"
 """Start of the lines that a worker sends us; everything else that it or its libraries print is ignored."""
-LOOK = 0.2
+CHECK_INTERVAL = 0.2
 """Seconds between two checks of a working process."""
 SLOWEST_START = 600.0
-STARTS = 3
+START_ATTEMPTS = 3
 """Attempts to start a worker: one that dies at its start may have met a moment without memory."""
-TAIL = 2000
+MAX_OUTPUT_TAIL = 2000
 """Characters of a dead process's output that are kept."""
 SIGKILL = -9
 
@@ -68,9 +68,9 @@ class Worker:
     def _listen(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            if line.startswith(MARK.encode()):
+            if line.startswith(LINE_PREFIX.encode()):
                 try:
-                    self._lines.put(json.loads(line[len(MARK) :]))
+                    self._lines.put(json.loads(line[len(LINE_PREFIX) :]))
                 except ValueError:  # cut short by its death, which the end of the pipe tells
                     break
         self._lines.put(None)
@@ -82,7 +82,7 @@ class Worker:
             if stop.is_set():
                 raise Stopped
             try:
-                line = self._lines.get(timeout=LOOK)
+                line = self._lines.get(timeout=CHECK_INTERVAL)
             except Empty:
                 continue
             if line is None:
@@ -107,7 +107,7 @@ class Worker:
                 self.kill()
                 raise Stopped
             try:
-                line = self._lines.get(timeout=LOOK)
+                line = self._lines.get(timeout=CHECK_INTERVAL)
             except Empty:
                 outcome = self._over(limits, time.monotonic() - heard)
                 if outcome is not None:
@@ -151,7 +151,7 @@ class Worker:
     def last_words(self) -> str:
         """The last lines that the process wrote to standard error."""
         size = self.said.seek(0, os.SEEK_END)
-        self.said.seek(max(0, size - TAIL))
+        self.said.seek(max(0, size - MAX_OUTPUT_TAIL))
         return self.said.read().decode(errors="replace").strip()
 
     def kill(self) -> int:
@@ -208,7 +208,7 @@ class Pool:
             while ended < jobs:
                 self.check()
                 try:
-                    got = outcomes.get(timeout=LOOK)  # a wait without end would keep signals waiting too
+                    got = outcomes.get(timeout=CHECK_INTERVAL)  # a wait without end would keep signals waiting too
                 except Empty:
                     continue
                 if got is None:
@@ -249,7 +249,7 @@ class Pool:
 
     def _start_worker(self) -> Worker:
         """A process that has started; raises DioramaError where several in a row fail to start."""
-        for left in reversed(range(STARTS)):
+        for left in reversed(range(START_ATTEMPTS)):
             worker = self.start()
             try:
                 worker.wait_until_ready(self.stop)

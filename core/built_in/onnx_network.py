@@ -12,9 +12,9 @@ import numpy as np
 
 from ..errors import DioramaError
 
-OLDEST = "4.10"
+MIN_OPENCV = "4.10"
 """Oldest OpenCV that was tried and reads all our networks; 4.6 does not."""
-KEPT = 1 << 19
+MAX_KEPT_INPUT = 1 << 19
 """Largest input, in numbers, for which a network stays loaded; loading it again takes some hundredths of a second."""
 
 
@@ -41,7 +41,7 @@ class OnnxNetwork:
             reason = f"by OpenCV {cv2.__version__}" if isinstance(error, cv2.error) else getattr(error, "strerror", None) or "damaged"
             raise DioramaError(
                 f"{path}, a network that comes with Photo Diorama, cannot be read ({reason}); install the extension again, and OpenCV "
-                f"{OLDEST} or newer where it brings none."
+                f"{MIN_OPENCV} or newer where it brings none."
             ) from None
 
     def _new(self) -> Any:
@@ -64,7 +64,7 @@ class OnnxNetwork:
                 self._net.setInput(value, name)
             outputs = self._net.forward(self.facts["outputs"])
             answers = {name: np.array(value) for name, value in zip(self.facts["outputs"], outputs, strict=True)}
-            if sum(value.size for value in given) > KEPT:
+            if sum(value.size for value in given) > MAX_KEPT_INPUT:
                 self._net = None  # it holds all that it computed on the way
             return answers
 

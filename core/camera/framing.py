@@ -22,7 +22,7 @@ ON_FRAME = 5e-4
 SAMPLES = 500
 """Least number of samples along each long side of the frame."""
 LONGEST, HALVINGS = 8.0, 16
-CLOSER, AHEAD = 0.075, 0.8
+MAX_CLOSER, MAX_AHEAD = 0.075, 0.8
 """How much closer a move of amount 1, and how far forward any move, may be shifted; parts of the nearest distance."""
 LARGE_CROP = 0.2
 """A crop larger than this is reported with advice."""
@@ -104,7 +104,8 @@ def lens_factor(edge: FrameEdge, camera: Camera, path: Path, eyes: Eyes | None =
     u, v = (moved[..., i] / z * lenses for i in (0, 1))
     scale = np.where(np.isinf(z), 0.0, edge.length * edge.points[:, 2] / z * lenses)
     asides = (0.0,) if eyes is None else (-eyes.distance / 2, eyes.distance / 2)
-    # a step aside moves what is near, and the shift of the lens moves all back by what it moved the distance that stays
+    # a step aside moves the picture of near things; the shift of the lens moves everything back so far that the focus distance
+    # stays in place
     seen = [u - lenses * aside * (1 / z - (1 / eyes.convergence if eyes else 0.0)) for aside in asides]
     return clean_factor(lambda factor: max(largest_excess(each, v, scale, edge.side, camera, factor) for each in seen))
 
@@ -126,7 +127,7 @@ def closer_start(path: Path, nearest: float, amount: float) -> float:
     Unlike a longer lens it hardly crops distant things. It is never more than the path goes back.
     """
     back, ahead = -path.places[:, 2].min(), path.places[:, 2].max()
-    return float(max(0.0, min(CLOSER * amount * nearest, back, AHEAD * nearest - ahead)))
+    return float(max(0.0, min(MAX_CLOSER * amount * nearest, back, MAX_AHEAD * nearest - ahead)))
 
 
 def largest_excess(u: np.ndarray, v: np.ndarray, length: np.ndarray, side: np.ndarray, camera: Camera, factor: float) -> float:

@@ -10,7 +10,7 @@ from .camera import Camera
 SHORTEST = 0.01
 """Least length of the line, as a part of the photo's long side: on a shorter one the depth of its ends says nothing."""
 ROUNDS = 4
-BESIDE, STEP = 0.004, 0.03
+LINE_TOLERANCE, MIN_STEP = 0.004, 0.03
 """How far beside its edge a line may be drawn, as a part of the working picture's long side, and the least step of inverse depth at
 such an edge, as a part of it."""
 
@@ -49,16 +49,16 @@ def measure_length(ends: np.ndarray, disparity: np.ndarray, camera: Camera) -> f
     t = np.linspace(0, 1, max(16, int(np.hypot(*(places[1] - places[0]))) + 1))
     column, row = (places[0] + t[:, None] * (places[1] - places[0])).T
     least = disparity.min() / 2
-    reach = np.ones((2 * max(1, round(BESIDE * max(h, w))) + 1,) * 2, np.uint8)
+    reach = np.ones((2 * max(1, round(LINE_TOLERANCE * max(h, w))) + 1,) * 2, np.uint8)
     pictures = (disparity, cv2.dilate(disparity, reach), cv2.erode(disparity, reach))
     at_ends, nearer, farther = (np.maximum(_fit_ends(t, picture, row, column), least) for picture in pictures)
-    if (nearer + farther - 2 * at_ends).sum() > STEP * at_ends.sum():  # on a slope both sides differ by the same
+    if (nearer + farther - 2 * at_ends).sum() > MIN_STEP * at_ends.sum():  # on a slope both sides differ by the same
         at_ends = nearer
     return float(np.linalg.norm(np.diff(camera.unproject(ends[:, 0], ends[:, 1], 1 / at_ends), axis=0)))
 
 
 def _fit_ends(t: np.ndarray, disparity: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
-    """(2,) disparity at t of 0 and 1 of the line through most of what (n,) rows and columns show."""
+    """(2,) disparity at t = 0 and t = 1 of the line that fits most of the samples at (n,) rows and columns."""
     h, w = disparity.shape
     values = disparity[np.clip(row.astype(int), 0, h - 1), np.clip(column.astype(int), 0, w - 1)].astype(np.float64)
     slope, start = _line_through(t, values)

@@ -74,12 +74,12 @@ def sine(turns: int) -> Shape:
     return keys
 
 
-KEYS_A_SECOND, CALM_HZ, FASTEST_HZ = 8, 0.5, 2.5
+KEYS_PER_SECOND, CALM_HZ, FASTEST_HZ = 8, 0.5, 2.5
 
 
 def trembling(length: Length, channel: int) -> list[Key]:
     """Hand shake: noise between -1 and 1, mostly slow, up to 2.5 Hz, equal at both ends, deterministic for a seed."""
-    count = max(8, round(length.seconds * KEYS_A_SECOND))
+    count = max(8, round(length.seconds * KEYS_PER_SECOND))
     hertz = np.fft.rfftfreq(count, length.seconds / count)
     strength = np.where((hertz > 0) & (hertz <= FASTEST_HZ), 1 / (1 + (hertz / CALM_HZ) ** 2), 0.0)
     strength[1] = max(strength[1], 1e-3)  # very short moves have no wave that is slow enough

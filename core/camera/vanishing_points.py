@@ -16,9 +16,9 @@ from ..errors import DioramaError
 from .camera import Camera
 from .fspy import FoundCamera
 
-FAR = 1e4
+INFINITELY_FAR = 1e4
 """Half picture sizes at which a vanishing point counts as infinitely far."""
-DRAWN, OFF_CENTRE = 0.5, 0.01
+DRAWING_ERROR, OFF_CENTRE = 0.5, 0.01
 """How exactly lines are drawn at best, in pixels, and how far from the photo's middle a lens' centre commonly is, in half picture sizes."""
 
 
@@ -33,7 +33,7 @@ def camera_from_lines(width: int, height: int, lines: Mapping[str, np.ndarray]) 
         raise DioramaError("Two directions with two lines each are needed; draw along edges of X, Y or Z that are parallel in the scene.")
     half, middle = max(width, height) / 2, np.array([width, height]) / 2
     points = {axis: vanishing_point((ends - middle) / half) for axis, ends in drawn.items()}
-    finite = {axis: at[:2] / at[2] for axis, at in points.items() if abs(at[2]) * FAR > np.linalg.norm(at[:2])}
+    finite = {axis: at[:2] / at[2] for axis, at in points.items() if abs(at[2]) * INFINITELY_FAR > np.linalg.norm(at[:2])}
     if len(finite) < 2:
         raise DioramaError("The lines run as good as parallel in the photo; draw edges that run towards the distance in two directions.")
     centre = np.zeros(2)
@@ -45,7 +45,7 @@ def camera_from_lines(width: int, height: int, lines: Mapping[str, np.ndarray]) 
         raise DioramaError("No camera sees these lines at right angles; check which lines are X, Y and Z.")
     focal = float(np.sqrt(squared))
     rays = {axis: _unit(np.append(at - centre, focal)) for axis, at in finite.items()}
-    # what vanishes infinitely far runs along the picture
+    # lines whose vanishing point is infinitely far run parallel to the picture
     rays |= {axis: _unit(np.append(at[:2], 0.0)) for axis, at in points.items() if axis not in finite}
     focal, centre, rays = _nearest_to_ends({axis: (ends - middle) / half for axis, ends in drawn.items()}, focal, centre, rays, half)
     up = rays["z"] if "z" in rays else np.cross(rays["x"], rays["y"])
@@ -80,9 +80,9 @@ def _nearest_to_ends(
     found = least_squares(off, start, method="lm", xtol=1e-15, ftol=1e-15, gtol=1e-15)
     if free:
         spare = len(found.fun) - len(start)
-        exact = np.sqrt(2 * found.cost / spare) if spare > 0 else DRAWN / half
+        exact = np.sqrt(2 * found.cost / spare) if spare > 0 else DRAWING_ERROR / half
         best = found.x if np.hypot(*found.x[4:]) < 1 else np.append(found.x[:4], [0.0, 0.0])
-        # as of a Cauchy distribution: photos that were cropped have their centre anywhere
+        # a Cauchy prior: cropped photos may have their centre anywhere
         middle = lambda x: exact * np.sqrt(2 * np.log1p(x[4:] @ x[4:] / OFF_CENTRE**2))  # noqa: E731
         found = least_squares(lambda x: np.append(off(x), middle(x)), best, method="lm", xtol=1e-15, ftol=1e-15, gtol=1e-15)
     focal, centre, turned = camera(found.x)

@@ -204,7 +204,7 @@ def _aspect_error(w: int, h: int, width: int, height: int) -> float:
 
 
 def _crop(shape: tuple[int, ...], width: int, height: int) -> tuple[slice, slice]:
-    """Rows and columns of the centred part of (h, w) that has the photo's aspect; all where it nearly has it."""
+    """Rows and columns of the centred part of (h, w) that has the photo's aspect; all of them where the aspect nearly fits."""
     h, w = shape[:2]
     if _aspect_error(w, h, width, height) < MAX_ASPECT_ERROR:
         return slice(0, h), slice(0, w)

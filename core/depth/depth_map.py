@@ -35,8 +35,8 @@ SUREST_MIX = 0.5
 """Normals that mix to a shorter one than this contradict each other, or are mostly unknown."""
 
 
-AT_ONCE = 1 << 20
-"""Numbers that are worked on together: few enough that steps between need no memory, and stay in the processor's cache."""
+BAND_SIZE = 1 << 20
+"""Numbers that are processed at a time: few enough that intermediate results take little memory and stay in the processor's cache."""
 ASK_IN_WINDOW = "a guess: if the diorama is inside out, tick Invert Depth and rebuild"
 ASK_ON_COMMAND_LINE = "that is a guess: if the diorama is inside out, pass --invert-depth"
 SCALE_IN_WINDOW = "; if it is too large or too small, set Depth Scale"
@@ -81,7 +81,7 @@ class DepthMap:
     disparity: np.ndarray  # (h, w) float32, 1/m, finite and positive everywhere
     known: np.ndarray  # (h, w) bool, False where the source knew nothing and it was filled
     metric: bool  # True: metres are real; False: the nearest point was put at a chosen distance
-    source: str  # one sentence: where it comes from and what it was taken for
+    source: str  # one sentence: where it comes from and how it was interpreted
     unsure: bool = False  # whether its meaning is a guess; then messages ask, and name the option that turns it
     sky: str = ""  # as `Sky.taken`: how an unknown sky was taken, if that is a guess
     not_used: tuple[str, ...] = ()  # as `DepthValues` has it
@@ -142,7 +142,7 @@ def working_size(photo: Photo, long_side: int) -> tuple[int, int]:
 def read_depth(path: str | Path, settings: DepthSettings, photo: Photo | None = None) -> DepthValues:
     """A depth file's numbers and what they mean (`depth_file.meaning.decide_meaning`); raises DioramaError where it holds no usable depth.
 
-    8- and 16-bit PNG or TIFF, JPEG, WebP, OpenEXR, NPY, NPZ and PFM. With the photo, that is asked which way the numbers grow.
+    8- and 16-bit PNG or TIFF, JPEG, WebP, OpenEXR, NPY, NPZ and PFM. With `photo`, its picture helps to decide which way the numbers grow.
     """
     path = Path(path)
     raw = read_raw(path, None if photo is None else (photo.colour.shape[0], photo.colour.shape[1]))
@@ -163,7 +163,7 @@ def read_depth(path: str | Path, settings: DepthSettings, photo: Photo | None = 
 
 
 def given_range(settings: DepthSettings) -> tuple[float, float] | None:
-    """The numbers that stand for nearest and farthest, as the user gave them; None where each file has its own."""
+    """The numbers of the nearest and the farthest depth, as the user gave them; None where each file has its own."""
     words = settings.depth_range.replace(",", " ").split()
     if not words or words == ["shared"]:  # which a batch replaces by numbers; a single file shares with none
         return None
@@ -208,9 +208,9 @@ def _inverse_or_metres(reading: DepthMeaning, given: tuple[float, float] | None)
 
 
 def _apply_in_bands(work: Callable[[np.ndarray, np.ndarray], np.ndarray], values: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """(h, w) float32: what `work` makes of values and known pixels, each from itself alone, `AT_ONCE` at a time."""
+    """(h, w) float32: what `work` makes of values and known pixels, each from itself alone, `BAND_SIZE` at a time."""
     result = np.empty(values.shape, np.float32)
-    rows = max(1, AT_ONCE // values.shape[1])
+    rows = max(1, BAND_SIZE // values.shape[1])
     for top in range(0, len(values), rows):
         band = slice(top, top + rows)
         result[band] = work(values[band], known[band])
@@ -246,8 +246,8 @@ def check_usable(found: DepthValues, photo: Photo, name: str) -> None:
 def depth_on_photo(found: DepthValues, photo: Photo, settings: DepthSettings, long_side: int, name: str) -> DepthMap:
     """Brings depth values onto the photo's working grid: units, unknown pixels, size. `name` is for messages.
 
-    Raises DioramaError where they are another picture's by their aspect, or hold nothing: of a carried depth
-    or a network's that is not known before.
+    Raises DioramaError where their aspect is another picture's, or nothing is known: for embedded and estimated depth this was not checked
+    before.
     """
     import cv2
 

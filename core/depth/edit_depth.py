@@ -30,7 +30,7 @@ Change = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class DepthEdit:
-    """Somebody's edited depth of a photo beside the depth that was found; where both are equal, nothing was edited."""
+    """The depth that was found for a photo, and the depth as it was edited by hand; where both are equal, nothing was edited."""
 
     original: np.ndarray  # (h, w) float32, 1/m
     edited: np.ndarray  # (h, w) float32, 1/m
@@ -49,10 +49,8 @@ class DepthEdit:
 
 
 def carry_edit_over(edit: DepthEdit | None, depth: DepthMap, photo: Photo) -> DepthMap:
-    """The depth that was found now with the edited pixels put in.
-
-    Where it is another one than at the time of the edit (other size, distance of the nearest point, network or file), the edited values
-    follow the scale and shift that map the old depth onto the new one.
+    """The newly found depth with the edited pixels put in. Where it differs from the depth at the time of the edit (another size, distance
+    of the nearest point, network or file), the edited values follow the scale and shift that map the old depth onto the new one.
     """
     if edit is None or not edit.changed.any():
         return depth

@@ -28,7 +28,7 @@ from .named_depth import find_named_depth, named_depths
 BUILT_IN = "built-in"
 BESIDE = "beside the photo"
 """Origin of depth from a file beside the photo that the user did not name."""
-BETTER = "a better network can be downloaded"
+BETTER_NETWORK = "a better network can be downloaded"
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def find_depth(photo: Photo, depth_path: Path | None, settings: DepthSettings, m
 
 
 def _invert(values: DepthValues) -> DepthValues:
-    """Depth that no file's numbers were read for, end for end: what was nearest is the farthest."""
+    """Depth with near and far exchanged, for depth that does not come from a depth file."""
     inverse, known = values.values, values.known
     if values.metric:
         known = known & (inverse > 0)
@@ -77,7 +77,7 @@ def _find_without_file(photo: Photo, settings: DepthSettings, models: Path | Non
 
 
 def find_given_depth(photo: Photo, settings: DepthSettings) -> FoundDepth | None:
-    """The depth that lies in the photo or beside it, as `find_depth` takes it; None where a network would have to find it."""
+    """The depth inside the photo's file or beside it, as `find_depth` chooses it; None where only a network could find depth."""
     found = given_depth(photo, settings)[0] if settings.estimator == "auto" else None
     turned = found is not None and settings.invert_depth and not found.read_by_settings
     return replace(found, values=_invert(found.values)) if found is not None and turned else found
@@ -105,7 +105,7 @@ def given_depth(photo: Photo, settings: DepthSettings) -> tuple[FoundDepth | Non
 
 
 def _add_remark(found: FoundDepth, passed_over: list[str]) -> FoundDepth:
-    """The same, telling which sources of depth could not be used."""
+    """The same depth, with a note on each source that could not be used."""
     if not passed_over:
         return found
     notes = "; ".join(f"not used: {why}" for why in passed_over)
@@ -136,7 +136,7 @@ def _find_by_name(file: Path, photo: Photo, settings: DepthSettings) -> FoundDep
 def _estimate(photo: Photo, settings: DepthSettings, models: Path | None) -> FoundDepth:
     best = best_estimator(models) if models is not None else None
     if best is None:
-        return _estimate_built_in(photo, BETTER)
+        return _estimate_built_in(photo, BETTER_NETWORK)
     try:
         return _estimate_downloaded(photo, best.key, settings.device, models)
     except ImportError as error:
@@ -167,7 +167,7 @@ def _make_from_embedded(carried: EmbeddedDepth, origin: str, photo: Photo, setti
 def estimate_depth(photo: Photo, key: str, device: str, models: Path | None) -> FoundDepth:
     """Depth of the photo by one network. Raises DioramaError where PyTorch or the network's file is missing."""
     if key == BUILT_IN:
-        return _estimate_built_in(photo, BETTER)
+        return _estimate_built_in(photo, BETTER_NETWORK)
     try:
         return _estimate_downloaded(photo, key, device, models)
     except ImportError as error:

@@ -35,8 +35,8 @@ def named_depths(photo: Path) -> list[Path]:
 def pair(photos: list[str]) -> tuple[list[str], dict[str, str]]:
     """Sorts files that were chosen together into the photos, and by photo its depth file.
 
-    A file is the depth of another by its name as above. Of only two files one is the depth where it alone is called depth, is of a
-    format that holds no photo, or is grey beside a picture in colours of the same shape.
+    A file is the depth of another where its name says so, as above. Of only two files, one is the depth where it alone has depth in its
+    name, has a format that holds no photos, or is grey and the other, of the same shape, is in colour.
     """
     by_name = {str(Path(photo)): photo for photo in photos}
     depths = {}

@@ -35,7 +35,7 @@ def sharpen(depth: DepthMap, colour: np.ndarray, settings: LayerSettings) -> Dep
 
 
 def _sharpen_short_ramps(depth: DepthMap, colour: np.ndarray, tear: float) -> DepthMap:
-    """Gated median, then what is still a ramp goes to the side whose colour it has.
+    """A median of ramp pixels alone; then each pixel still on a ramp joins the side whose colour it has.
 
     On a ramp is a pixel whose disparity jumps the same way on both sides; a clean step or a line one pixel wide is none
     and stays as it is (the reference gates by any jump and so eats thin things). First each ramp pixel takes the median

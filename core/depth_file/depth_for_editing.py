@@ -16,7 +16,7 @@ ENDINGS = (".png", ".exr", ".tif", ".tiff")
 TOP = 65535
 WHITE_KEY = b"photo_diorama_white"
 """Text of a PNG: 1/m for which white stands. Programs that lose it leave white to be the nearest point, as when it was written."""
-SAME = 4e-6
+UNTOUCHED_DIFFERENCE = 4e-6
 """Relative difference of distances up to which a pixel counts as untouched: twice a float's rounding, there and back."""
 MAX_CLOSER = 100.0
 """Times the nearest point's disparity that an edit may reach."""
@@ -67,7 +67,7 @@ def read_edited_depth(path: Path, now: np.ndarray) -> np.ndarray:
         slack = np.full(now.shape, np.float32(0.5001 * white / top))
     else:
         found = 1 / np.where(known, values, 1)
-        slack = SAME * now
+        slack = UNTOUCHED_DIFFERENCE * now
     if (height, width) != now.shape:
         import cv2
 

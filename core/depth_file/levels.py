@@ -16,7 +16,7 @@ EDGE = 1.6
 """Neighbours that differ by this many levels or more form an edge."""
 OCTAVES, SWEEPS = 5, 12
 """Coarser pyramid levels, and relaxation sweeps on each level."""
-OVER = 1.7
+OVER_RELAXATION = 1.7
 """Over-relaxation factor."""
 
 
@@ -98,7 +98,7 @@ def _relax(surface, low, high, right, down) -> np.ndarray:
     links = np.zeros((4, h, w), np.float32)  # to the right, left, below, above
     links[0, :, :-1], links[1, :, 1:], links[2, :-1], links[3, 1:] = right, right, down, down
     count = links.sum(axis=0)
-    share = np.float32(OVER) / np.maximum(count, 1)
+    share = np.float32(OVER_RELAXATION) / np.maximum(count, 1)
     rows, columns = np.ogrid[:h, :w]
     boards = [np.where((rows + columns) % 2 == colour, share, np.float32(0)) for colour in (0, 1)]
     inner = padded[1:-1, 1:-1]

@@ -26,16 +26,16 @@ from .unknown import (
 )
 
 MILLIMETRES, CENTIMETRES, METRES = 0.001, 0.01, 1.0
-FILLED = 60000
+STRETCHED_FROM = 60000
 """Values of 16 bits whose greatest is at least this were stretched to the full scale by a program that knows no unit."""
 CAMERA_LEAST, CAMERA_MIDDLE, CAMERA_MOST = 50, 200, 20000
 """16-bit values count as millimetres of a depth camera if least value and median are at least, and the greatest at most, these."""
 
-SURE = -0.5
+SURELY_FARTHER = -0.5
 """`Direction.nearer` below which the picture agrees that a channel named depth grows with distance."""
-STRAIGHT = 0.1
+SURELY_PLANAR = 0.1
 """`Direction.planes` above which numbers that grow with distance are reversed inverse depth."""
-NEVER_SO_FLAT = 0.2
+MAX_INVERSE_RATIO = 0.2
 """Ratio of least to greatest value above which inverse depth of a network is unlikely: its least value lies near zero."""
 
 CENTIMETRE_WORDS = re.compile(r"cm|centimet(er|re)s?")
@@ -65,7 +65,7 @@ class DepthMeaning:
     description: str  # what the numbers were taken for, and why; continues the words "taken for"
     zero_is_far: bool = False  # inverse depth only: zero is infinitely far, so the shift is known
     given: bool = False  # whether the user said so
-    sky: Sky | None = None  # of metric depth: what of the unknown part was put far away, which `known` and `far` include
+    sky: Sky | None = None  # of metric depth: the unknown pixels that were put far away; `known` and `far` include them
 
     @cached_property
     def measured(self) -> np.ndarray:
@@ -86,7 +86,7 @@ class _Guess:
     sure: bool = False
     inverted: bool = False
     given: bool = False
-    by_name_alone: bool = False  # a word of the file's own name says it, which anyone may have given
+    by_name_alone: bool = False  # only a word in the file's name says so, and anyone may have chosen that
 
 
 def decide_meaning(raw: RawDepth, settings: DepthSettings, path: Path, colour: np.ndarray | None = None) -> DepthMeaning:
@@ -114,7 +114,7 @@ def decide_meaning(raw: RawDepth, settings: DepthSettings, path: Path, colour: n
 
 
 def _flip_negative_z(raw: RawDepth, settings: DepthSettings) -> RawDepth:
-    """Distances along the negative z axis, as OpenGL and renderers have them, made positive: no number is above zero.
+    """Makes distances along the negative z axis positive, as OpenGL and renderers have them: where no number is above zero.
 
     Where inverse depth is given, only an OpenEXR channel that calls itself depth.
     """
@@ -146,7 +146,7 @@ def _apply_guess(found: KnownDepth, guess: _Guess, settings: DepthSettings, rend
 def _interpret_inverse(found: KnownDepth, settings: DepthSettings) -> tuple[KnownDepth, np.ndarray, list[str], bool]:
     """Inverse depth with zeros where it is infinitely far, what is known, the notes, and whether zero is infinity.
 
-    An infinite inverse depth is no distance: stereo writes it where it knows nothing, and so over the sky.
+    An infinite inverse depth is no distance: stereo matching writes it where it found no match, also over the sky.
     """
     lost, notes = found.far, list(found.notes)
     if lost.any() and settings.depth_sky == "auto":
@@ -191,7 +191,7 @@ def _guess_by_options(raw: RawDepth, found: KnownDepth, settings: DepthSettings)
 
 
 def _invert(guess: _Guess, settings: DepthSettings) -> _Guess:
-    """With near and far exchanged: what the user said is reversed, what was guessed becomes the other guess."""
+    """The guess with near and far exchanged: what the user stated is reversed; what was guessed becomes the opposite guess."""
     if settings.depth_kind == "auto" and not settings.depth_scale:
         kind = {"disparity": "relative", "metric": "disparity", "relative": "disparity"}[guess.kind]
         if guess.inverted:
@@ -229,9 +229,9 @@ def _guess_by_name(raw: RawDepth, path: Path) -> _Guess | None:
 
 
 def _check_by_photo(guess: _Guess, direction: Direction) -> _Guess:
-    """What a file's name says, as a question where the photo clearly says that near and far lie the other way round."""
+    """What a file's name says; an unsure guess where the photo clearly shows that near and far lie the other way round."""
     nearer = direction.nearer if guess.kind == "disparity" else -direction.nearer
-    if nearer > SURE:
+    if nearer > SURELY_FARTHER:
         return guess
     return replace(guess, sure=False, why=f"{guess.why}, though near and far lie the other way round in the photo")
 
@@ -254,13 +254,13 @@ def _guess_by_numbers(raw: RawDepth, found: KnownDepth, colour: np.ndarray | Non
             return _Guess("metric", METRES, f"metres ({_origin(raw)})")
         return _guess_without_unit(direction, 0.2, "values from 0 to 1")
     prior = -2.0 if raw.is_named and raw.format == "EXR" else -1.0 if raw.format == "EXR" or raw.is_named else -0.1
-    if least > NEVER_SO_FLAT * most:
+    if least > MAX_INVERSE_RATIO * most:
         prior -= 0.7
     return _distance_or_inverse(raw, direction, prior, middle, _origin(raw))
 
 
 def _guess_of_integers(raw: RawDepth, direction: Direction, least: float, middle: float, most: float) -> _Guess:
-    if raw.bits == 16 and most >= FILLED:
+    if raw.bits == 16 and most >= STRETCHED_FROM:
         return _guess_without_unit(direction, 0.0, "16 bits, values stretched over all of them")
     camera = least >= CAMERA_LEAST and middle >= CAMERA_MIDDLE and most <= CAMERA_MOST
     if direction.nearer + (-0.85 if camera or raw.format in ("NPY", "NPZ") else 0.0) <= 0:
@@ -272,7 +272,7 @@ def _guess_without_unit(direction: Direction, prior: float, why: str) -> _Guess:
     """The guess for numbers without a unit, by direction: inverse depth, inverse depth turned end for end, or relative distance."""
     if direction.nearer + prior > 0:
         return _Guess("disparity", 1.0, f"inverse depth ({why}, {_seen(direction, True)})")
-    if direction.planes > STRAIGHT:
+    if direction.planes > SURELY_PLANAR:
         return _Guess("disparity", 1.0, f"inverse depth with small numbers near ({why}, {_seen(direction, False)})", inverted=True)
     return _Guess("relative", 1.0, f"distance without a unit ({why}, {_seen(direction, False)})")
 
@@ -282,7 +282,7 @@ def _distance_or_inverse(raw: RawDepth, direction: Direction, prior: float, midd
         return _Guess("disparity", 1.0, f"inverse depth ({why}, {_seen(direction, True)})")
     if middle >= CAMERA_MIDDLE and not raw.is_named:
         return _Guess("metric", MILLIMETRES, f"millimetres ({why}, {_seen(direction, False)})")
-    sure = raw.is_named and direction.nearer < SURE
+    sure = raw.is_named and direction.nearer < SURELY_FARTHER
     return _Guess("metric", METRES, f"metres ({why}, {_seen(direction, False)})", sure)
 
 

@@ -18,7 +18,7 @@ from .raw_depth import RawDepth
 
 MAX_HEADER, MAX_DIRECTORY, MAX_ARRAYS = 4096, 1 << 20, 256
 """Limits: bytes of an NPY header (NumPy pads it to 64 or 128), bytes of an NPZ's table of contents (60 an entry), arrays."""
-PIECE = 1 << 22
+READ_SIZE = 1 << 22
 """Numbers that are read at once."""
 MAX_LISTED = 12
 MAX_ASPECT_ERROR = 0.02
@@ -175,12 +175,12 @@ def _read_array(path: Path, file, header: Header) -> np.ndarray:
     values, done = np.empty(math.prod(sides), np.float32), 0
     with np.errstate(over="ignore", invalid="ignore"):  # what is beyond float32 becomes infinite
         while done < len(values):  # piece by piece, as the file may hold doubles
-            wanted = min(PIECE, len(values) - done) * dtype.itemsize
+            wanted = min(READ_SIZE, len(values) - done) * dtype.itemsize
             piece = file.read(wanted)
             if len(piece) < wanted:
                 raise ValueError(f"{done * dtype.itemsize + len(piece)} of {len(values) * dtype.itemsize} bytes")
-            values[done : done + PIECE] = np.frombuffer(piece, dtype)
-            done += PIECE
+            values[done : done + READ_SIZE] = np.frombuffer(piece, dtype)
+            done += READ_SIZE
     return values.reshape(sides, order="F" if header.columns_first else "C")
 
 

@@ -16,10 +16,11 @@ REPORTED = 0.05
 MIN_SAMPLES = 64
 """Fewest known samples that a region can be compared with."""
 FARTHER, FARTHEST = 0.15, 0.05
-"""Three quarters of a sky lie among this part of what is known that the network sees farthest; the second where the photo is asked too."""
+"""Three quarters of a sky's pixels are, for the network, farther than all but this part of the known pixels; the second part holds where
+the photo's colours are checked too."""
 PREDICTED = 0.5
 """A sky's inverse depth, as the network predicts it, is below this part of that of the surfaces around it."""
-FLAT = 0.08
+ORDER_IS_ENOUGH = 0.08
 """Surfaces around the region below this part of the nearest inverse depth: whether it is sky changes little, so the order is enough."""
 SMOOTH, BLUE, BRIGHT, BRIGHTER = 0.012, 0.12, 0.9, 0.15
 """A sky as photos show it: gradient a pixel at most, blue above red at least, or brightness and how far above that of the rest, 0..1."""
@@ -29,11 +30,11 @@ SWEEPS = 8
 
 @dataclass(frozen=True)
 class Sky:
-    """What of the unknown part of a metric depth is put far away."""
+    """The unknown pixels of metric depth that are put far away."""
 
     far: np.ndarray  # (h, w) bool
     notes: tuple[str, ...] = ()
-    taken: str = ""  # how an unknown region where a sky may be was taken: "far" or "filled"; "": there is none, or the user said it
+    taken: str = ""  # how an unknown region that may be sky was treated: "far" or "filled"; "": there is none, or the user decided
 
 
 def place_sky(distances: np.ndarray, known: np.ndarray, unknown: np.ndarray, option: str, colour: np.ndarray | None) -> Sky:
@@ -85,7 +86,7 @@ def regions_at_the_top(gap: np.ndarray, smallest: float = SMALLEST) -> list[np.n
 
 
 def looks_nearer(far: np.ndarray, known: np.ndarray, colour: np.ndarray) -> bool:
-    """Whether the network sees the infinite pixels nearer than half of what is known, so that they are holes."""
+    """Whether the infinite pixels are, for the network, nearer than half of the known pixels, so that they are holes."""
     step = max(1, max(far.shape) // SIDE)
     gap, where = far[::step, ::step], known[::step, ::step]
     if not gap.any() or where.sum() < MIN_SAMPLES:
@@ -116,16 +117,16 @@ class _Evidence:
             return False
         around = self._around(region)
         predicted = float(self.fit[0] * np.median(self.seen[region]) + self.fit[1])
-        if predicted < PREDICTED * around or around < FLAT * self.nearest:
+        if predicted < PREDICTED * around or around < ORDER_IS_ENOUGH * self.nearest:
             return True
         return place <= FARTHEST and self._looks_like_sky(region)
 
     def place(self, region: np.ndarray) -> float:
-        """The part of what is known that the network sees beyond three quarters of the region."""
+        """The share of known pixels that are, for the network, farther than three quarters of the region."""
         return float(np.percentile(np.searchsorted(self.ranks, self.seen[region]), 75)) / len(self.ranks)
 
     def _around(self, region: np.ndarray) -> float:
-        """Median inverse depth of what is known beside the region."""
+        """Median inverse depth of the known pixels beside the region."""
         import cv2
 
         ring = cv2.dilate(region.astype(np.uint8), np.ones((7, 7), np.uint8)).astype(bool) & self.known

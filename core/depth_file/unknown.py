@@ -22,7 +22,7 @@ DEEPEST_CAMERA = 32768
 SKY, LARGE, HUGE = 0.005, 0.02, 0.2
 """Least share of the picture that a sky has: touching the top, above the lower edge, anywhere. Smaller regions are holes."""
 INFINITE_IS_FAR = "what is infinite is the farthest"
-COARSE = 1024
+LABEL_SIDE = 1024
 """Long side at which regions are labelled, px."""
 STRAY, FEW_STRAY = 0.5, 1e-4
 """Outliers lie outside the range of the rest by more than this part of it; at most this share of pixels become holes, more are clipped."""
@@ -131,10 +131,9 @@ def remove_outliers(found: KnownDepth) -> KnownDepth:
 
 
 def far_zeros(found: KnownDepth, sky: str) -> np.ndarray:
-    """(h, w) bool: the zeros of inverse depth that are infinitely far.
-
-    Stereo leaves zeros where it knows nothing, small and scattered, along one side, with a gap to the next value; what networks write
-    is zero at the farthest point, and in one large region where that is the sky.
+    """(h, w) bool: the zeros of inverse depth that are infinitely far. Stereo matching leaves zeros where it found no match: small and
+    scattered, or along one side, with a gap to the next value. Networks write zero at the farthest point, and in one large region where
+    that is the sky.
     """
     zero = found.zero
     if sky == "farthest" or not zero.any():
@@ -149,11 +148,11 @@ def far_zeros(found: KnownDepth, sky: str) -> np.ndarray:
 
 
 def sky_sized_regions(where: np.ndarray) -> np.ndarray:
-    """(h, w) bool: those connected regions of `where` whose size and position fit a sky; looked for at up to `COARSE` px."""
+    """(h, w) bool: those connected regions of `where` whose size and position fit a sky; looked for at up to `LABEL_SIDE` px."""
     import cv2
 
     height, width = where.shape
-    step = max(1, max(height, width) // COARSE)
+    step = max(1, max(height, width) // LABEL_SIDE)
     small = where[::step, ::step]
     count, labels, facts, _ = cv2.connectedComponentsWithStats(small.astype(np.uint8), connectivity=8)
     area, top = facts[:, cv2.CC_STAT_AREA] / small.size, facts[:, cv2.CC_STAT_TOP]
@@ -194,7 +193,7 @@ def _is_repeated(count: int, size: int) -> bool:
 
 
 def _repeated_low(values: np.ndarray, known: np.ndarray, least: float) -> float | None:
-    """The negative number that stands for unknown, which is then the only negative one; None where there is none."""
+    """The negative number that stands for unknown, where it is the only negative one; else None."""
     if least >= 0:
         return None
     negative = known & (values < 0)

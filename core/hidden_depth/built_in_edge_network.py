@@ -26,8 +26,8 @@ OWN_TRAINING_SIDE = 384
 OWN_EDGE_THRESHOLD = 0.5
 """Likelihood above which a pixel is an edge, chosen on scenes held back from training; the published weights need another."""
 OWNING = False
-"""Continued edges separate only what the silhouettes beside them continue: what is drawn at an edge's far end does not depend on its
-start."""
+"""Continued edges only separate surfaces, which the silhouettes beside them continue: what lies at an edge's far end does not depend on
+its start."""
 RUNS = 1
 """Our network draws the whole edge at once, so it runs once."""
 

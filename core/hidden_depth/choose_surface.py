@@ -21,13 +21,13 @@ from ..layers.regions import Disocclusion
 from ..threads import thread_count
 from .surface_candidates import DIRECTIONS, FURTHEST, GRID, Candidates, find_candidates
 
-ANOTHER = 4.0
+MAX_CORRECTION = 4.0
 """Largest difference, in tearing thresholds, between the chosen surface and the flood's guess: the flood has already decided links and
 context colours, and a surface torn from them looks worse than a wrong depth."""
 RELATIVE = 0.3
 """Weight of the relative error of depth beside the error of log depth in the expected cost: it counts fully a surface taken for much too
 far, such as sky for hills."""
-AT_ONCE = 1024
+BATCH = 1024
 """Pixels that are scored together: few enough that the activations stay in the processor's cache."""
 OWN, AROUND = 25, 71
 """Number of features of each candidate, and of the pixel."""
@@ -58,7 +58,7 @@ def describe(seen: Candidates) -> tuple[np.ndarray, np.ndarray]:
     weight = side_is / (1 + seen.steps)
     total = np.maximum(weight.sum(0), 1e-6)
     votes = np.zeros((6, count, n), np.float32)
-    for k in sides:  # how many of the other surfaces lie where this one does, are nearer, are farther
+    for k in sides:  # how many other candidates lie at this one's depth, are nearer, are farther
         for reference, first in ((ahead_log, 0), (side_log, 2)):
             apart = np.abs(log - reference[k])
             votes[first] += side_is[k] * (apart < 0.02) / 8
@@ -122,8 +122,8 @@ def _gelu(x: np.ndarray) -> np.ndarray:
 def choose(seen: Candidates, network: Network) -> np.ndarray:
     """(n,) float32 disparity of the candidate with the least expected cost under the network's probabilities; 0 where there is
     no candidate, as behind something that only the sky at infinity surrounds."""
-    parts = [seen.at(slice(start, start + AT_ONCE)) for start in range(0, len(seen.where), AT_ONCE)]
-    with ThreadPoolExecutor(thread_count()) as pool:  # NumPy works outside Python's lock, and no pixel knows of another
+    parts = [seen.at(slice(start, start + BATCH)) for start in range(0, len(seen.where), BATCH)]
+    with ThreadPoolExecutor(thread_count()) as pool:  # in threads: NumPy releases the interpreter's lock, and pixels are independent
         return np.concatenate([np.zeros(0, np.float32), *pool.map(lambda part: _choose(part, network), parts)])
 
 
@@ -163,7 +163,7 @@ def choose_surfaces(image: LayeredDepthImage, found: Disocclusion, network: Netw
 
 
 def set_hidden_disparity(
-    image: LayeredDepthImage, found: Disocclusion, seen: Candidates, chosen: np.ndarray, another: float = ANOTHER
+    image: LayeredDepthImage, found: Disocclusion, seen: Candidates, chosen: np.ndarray, another: float = MAX_CORRECTION
 ) -> Disocclusion:
     """`found` with the (n,) disparity `chosen` expected at the pixels of `seen`, 0 for none.
 

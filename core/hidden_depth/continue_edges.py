@@ -24,7 +24,7 @@ PUBLISHED_TRAINING_SIDE = 1000
 MARGIN, CLOSING, BAND = 20, 41, 5
 """Pixels at that size: around a region, side of the closing square, half the band beside a continued edge (released code)."""
 EDGE_RUNS = 3
-"""The edge network looks again at what it continued, as long as that changes: it lengthens short answers (`repeat_inpaint_edge`)."""
+"""The edge network runs again on its own result while that changes, which lengthens short edges (`repeat_inpaint_edge`)."""
 PIXELS_AT_ONCE = 1 << 22
 """Pixels of regions that wait together for a network: they are batched by size, in bounded memory."""
 MIN_SCALED, MAX_SCALED = 0.05, 3.0

@@ -21,7 +21,7 @@ RING = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
 MIN_PATH = 2
 GAP, LONG = 5, 10
 """Two edges that meet leave this many pixels between their paths where these have more than so many (released code)."""
-TELLING = 3
+SIDE_REACH = 3
 """The side on which the farther surface lies is looked up this many pixels around an edge's end."""
 
 
@@ -71,8 +71,8 @@ def _make_end(row: int, column: int, edge: np.ndarray, layer: Layer) -> EdgeEnd 
     """The end at that pixel; all of the edge's cut links nearby decide on which side the farther surface lies."""
     height, width = edge.shape
     away, near, far = np.zeros(2), [], []
-    for r in range(max(0, row - TELLING), min(height, row + TELLING + 1)):
-        for c in range(max(0, column - TELLING), min(width, column + TELLING + 1)):
+    for r in range(max(0, row - SIDE_REACH), min(height, row + SIDE_REACH + 1)):
+        for c in range(max(0, column - SIDE_REACH), min(width, column + SIDE_REACH + 1)):
             if not edge[r, c]:
                 continue
             for side, (down, right) in enumerate(STEPS):
@@ -185,7 +185,7 @@ def _farther_side(path: list[tuple[int, int]], end: EdgeEnd) -> int:
     """1 where the farther surface lies on the right along the path from its end, -1 on the left, 0 unknown."""
     if not path:
         return 0
-    ahead = path[min(TELLING, len(path)) - 1]
+    ahead = path[min(SIDE_REACH, len(path)) - 1]
     down, right = ahead[0] - end.pixel[0], ahead[1] - end.pixel[1]
     return int(np.sign(right * end.away[0] - down * end.away[1]))
 

@@ -27,13 +27,13 @@ class Candidates:
     columns: np.ndarray  # (w,) columns
     where: np.ndarray  # (n,) flat indices on the grid of the hidden pixels
     candidates: np.ndarray  # (k, n) float32 disparity, 0 for none; the first is the flood's guess
-    hiding: np.ndarray  # (n,) float32 disparity of what hides the pixel
+    hiding: np.ndarray  # (n,) float32 disparity of the occluder
     steps: np.ndarray  # (8, n) float32: steps to the surface on each side
     before: np.ndarray  # (8, n) float32 disparity of the last pixel before it
     slope: np.ndarray  # (8, n) float32 disparity a step away from the silhouette
     extent: np.ndarray  # (8, n) float32: steps from there to where that surface ends
-    after: np.ndarray  # (8, n) float32 disparity of what lies there, 0 at the frame
-    tilt: np.ndarray  # (2, n) float32: change of what hides the pixel a step down and right
+    after: np.ndarray  # (8, n) float32 disparity of the surface there, 0 at the frame
+    tilt: np.ndarray  # (2, n) float32: slope of the occluder's disparity, per step down and right
     distance: np.ndarray  # (n,) float32, steps from the silhouette as a part of the long side
     row: np.ndarray  # (n,) float32, 0 at the top of the canvas to 1
     span: float
@@ -78,8 +78,8 @@ def _samples(side: int, step: float) -> np.ndarray:
 
 
 def _surfaces_beside(front: np.ndarray, where: np.ndarray, limit: np.ndarray, most: int):
-    """(8, n) disparity of the first pixel on each side that is farther than `limit`, 0 without; steps to it; disparity of
-    the pixel before it; and slope of disparity beyond it, 0 where there is no even one."""
+    """(8, n) each: disparity of the first pixel on each side that is farther than `limit`, 0 without one; steps to it; disparity of the
+    pixel before it; slope of disparity beyond it, 0 where it is uneven."""
     (height, width), flat = front.shape, front.ravel()
     shape = (len(DIRECTIONS), len(where))
     values, before, slope = (np.zeros(shape, np.float32) for _ in range(3))

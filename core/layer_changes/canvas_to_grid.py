@@ -46,7 +46,7 @@ def colour_on_grid(built: Diorama, colour: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def disparity_on_grid(built: Diorama, disparity: np.ndarray) -> np.ndarray:
-    """(h, w) float32: the mean of what is known within each pixel, 0 where nothing is."""
+    """(h, w) float32: the mean of the known values within each pixel, 0 where none is known."""
     known = _resize(built, (disparity > 0).astype(np.float32))
     return np.where(known > 0.25, _resize(built, disparity) / np.maximum(known, 1e-4), 0).astype(np.float32)
 

@@ -25,7 +25,7 @@ INDEX = "plates.json"
 PICTURES, MASKS, ANSWERS = "pictures", "masks", "filled"
 """Folders of files with the same names, as programs want them that fill many pictures at once."""
 IN_FRONT = 0.04
-"""Part of the long side: so far beside what is invented the hole takes in what stands in front, which must not be continued."""
+"""Part of the long side: within this distance of invented pixels the hole includes the foreground, which must not be continued into it."""
 RIM = 0.002
 """The same for the rim, where photos mix the colours of both sides."""
 MAX_INDEX_BYTES = 1 << 16
@@ -59,7 +59,7 @@ def plate_files(built: Diorama, painted: dict[str, PaintedTexels] | None = None,
 
 
 def invented_hole(image: LayeredDepthImage, k: int) -> np.ndarray:
-    """(h, w) bool on the working grid: what was invented of a layer, the rim round it, and what stands in front of it nearby."""
+    """(h, w) bool on the working grid: the invented pixels of a layer, the rim around them, and the foreground nearby."""
     import cv2
 
     layer, first = image.layers[k], image.layers[0]
@@ -90,7 +90,7 @@ def find_plates(path: Path) -> Path | None:
 
 
 def apply_answers(file: LayerFile, folder: Path) -> LayerFile:
-    """The layers of a build with what another program made of its plates, inside what is invented alone.
+    """The layers of a build with the plates as another program filled them, inside the invented pixels only.
 
     Raises DioramaError for a damaged index, no answer at all, answers of another shape, and linear photos.
     """

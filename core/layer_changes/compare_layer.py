@@ -37,9 +37,8 @@ def on_canvas(layer: FileLayer, file: LayerFile, where: Placement, shape: tuple[
 
 
 def difference(ours: FileLayer, theirs: FileLayer, file: LayerFile, where: Placement, shape: tuple[int, int]) -> Difference | None:
-    """How theirs differs from ours, where the file's canvas reaches; None where it does not. `shape` is our canvas.
-
-    For the photo only colours count: what it covers stays what it covers.
+    """How their layer differs from ours, within the file's canvas; None where they are equal. `shape` is our canvas's. Of the photo only
+    colours count: its outline cannot change.
     """
     if where.is_scaled:
         return _scaled_difference(ours, theirs, file, where, shape)

@@ -189,7 +189,7 @@ def _on_grid(built: Diorama, mask: np.ndarray, box: tuple[slice, slice]) -> np.n
 
 
 def _painted_part(built: Diorama, differs: Difference, role: str, k: int) -> PaintedPart:
-    """What was painted on a layer, cut to the rectangle in which it lies; of an invented one as its coarser texels show it."""
+    """What was painted on a layer, cut to its bounding rectangle; of an invented layer at the resolution of its coarser texels."""
     rows, columns = inner = bounding_box(differs.painted)
     if role != "photo" and full_canvas(built).scale.max() > 1:
         return _painted_texels(built, differs, inner, k)
@@ -203,7 +203,7 @@ def _painted_part(built: Diorama, differs: Difference, role: str, k: int) -> Pai
 
 
 def _painted_texels(built: Diorama, differs: Difference, inner: tuple[slice, slice], k: int) -> PaintedPart:
-    """The same at the resolution of the texture of what is invented."""
+    """The same at the resolution of the invented layers' texture."""
     margin = [int(np.ceil(each)) for each in full_canvas(built).scale]
     around = tuple(slice(max(0, each.start - more), each.stop + more) for each, more in zip(inner, margin, strict=True))
     corner = differs.box[0].start + around[0].start, differs.box[1].start + around[1].start

@@ -1,4 +1,4 @@
-"""Layers that are not ours become surfaces: what of them the photo does not show already, and how far away that is."""
+"""Layers that are not ours become surfaces: the part that the photo does not show already, and its depth."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ..pipeline import Diorama
 from ..raster.nearest_known import nearest_known
 from .canvas_to_grid import colour_on_grid, disparity_on_grid
 
-ALIKE = 0.1
-"""Difference from the photo, perceived brightness of 1, up to which a layer shows what the photo shows: generators are not exact."""
-MOSTLY = 0.5
+MAX_DIFFERENCE = 0.1
+"""Difference from the photo, as a part of full brightness, up to which a layer counts as equal to the photo: generators are not exact."""
+MIN_SHARE_OF_PHOTO = 0.5
 """A layer of which this part is alike is a piece of the photo, and all that is seen of it counts as the photo's."""
-UNSURE = 0.008
+SILHOUETTE_MARGIN = 0.008
 """So near a silhouette, as a part of the long side, the photo's depth may be that of the other side."""
-APART = 0.25
+LAYER_SPACING = 0.25
 """Layers in front of the photo lie so many thresholds of depth apart."""
 
 
@@ -37,7 +37,7 @@ class Stacking:
     above: np.ndarray  # (h, w) bool on the grid: where layers in front of it lie
     order: int  # counted from the back
     behind: bool  # behind the photo
-    replaces: bool  # in the place of what we invented
+    replaces: bool  # instead of the surfaces that we invented
 
 
 def make_surface(built: Diorama, colour: np.ndarray, disparity: np.ndarray | None, stacking: Stacking, named: Named) -> AddedSurface | None:
@@ -53,7 +53,7 @@ def make_surface(built: Diorama, colour: np.ndarray, disparity: np.ndarray | Non
     inside[top : top + height, left : left + width] = True
     alike = present & inside & first.present & _alike(own_colour, first.colour)
     seen = present & ~stacking.above & inside
-    if alike[seen].sum() >= MOSTLY * max(1, seen.sum()):
+    if alike[seen].sum() >= MIN_SHARE_OF_PHOTO * max(1, seen.sum()):
         shown = _remove_specks(alike) if behind else seen
         own, rest, behind = (alike & seen) if not behind else shown, present & inside & ~shown, True
     else:
@@ -68,7 +68,7 @@ def make_surface(built: Diorama, colour: np.ndarray, disparity: np.ndarray | Non
         depth = _depth_behind(built, own, rest)
     else:
         depth = np.full(
-            image.shape, np.percentile(first.disparity[rest], 99) + image.threshold * (0.5 + APART * stacking.order), np.float32
+            image.shape, np.percentile(first.disparity[rest], 99) + image.threshold * (0.5 + LAYER_SPACING * stacking.order), np.float32
         )
     if behind:
         depth = keep_behind(depth, first.disparity, image)
@@ -82,7 +82,7 @@ def _alike(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     import cv2
 
     off = np.abs(cv2.blur(one, (3, 3)) - cv2.blur(other, (3, 3))).max(axis=2)
-    return off <= ALIKE
+    return off <= MAX_DIFFERENCE
 
 
 def _remove_specks(alike: np.ndarray) -> np.ndarray:
@@ -108,10 +108,10 @@ def _depth_behind(built: Diorama, own: np.ndarray, rest: np.ndarray) -> np.ndarr
             np.maximum(hidden, layer.disparity, out=hidden, where=layer.present)
     known = hidden > 0
     if known.any():
-        before = np.where(known, hidden + np.float32(APART * image.threshold), hidden)
+        before = np.where(known, hidden + np.float32(LAYER_SPACING * image.threshold), hidden)
         otherwise = np.where(known, before, continue_planes(before, known, rest & ~known, otherwise))
     torn = (first.links < 0).any(axis=0).view(np.uint8)
-    side = 2 * max(2, round(UNSURE * image.long_side)) + 1
+    side = 2 * max(2, round(SILHOUETTE_MARGIN * image.long_side)) + 1
     sure = own & (cv2.dilate(torn, np.ones((side, side), np.uint8)) == 0)
     own = sure if sure.any() else own
     return continue_planes(first.disparity, own, rest, otherwise) if own.any() else otherwise

@@ -24,7 +24,7 @@ def _by_opencv(name: str) -> Scale:
 
 
 def _by_pillow(name: str) -> Scale:
-    """Kernels that are widened when a picture shrinks, as programs that paint do it."""
+    """Kernels that widen when a picture shrinks, as paint programs do it."""
 
     def scale(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         from PIL import Image
@@ -60,8 +60,8 @@ def rescale_as(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
 
 
 def differs_beyond_scaling(alike: np.ndarray, theirs: np.ndarray, slack: float) -> np.ndarray:
-    """(m, n) bool: where the colours of `theirs` differ from those of `rescale_as` by more than `slack`, and more than another
-    kernel or place of the samples explains: half of what the colours change by from a pixel to the next."""
+    """(m, n) bool: where the colours of `theirs` differ from those of `rescale_as` by more than `slack`, and by more than another kernel
+    or sampling position explains: half the change from a pixel to the next."""
     import cv2
 
     result, square = np.zeros(theirs.shape[:2], bool), np.ones((3, 3), np.uint8)

@@ -15,10 +15,10 @@ from ..settings import InpaintSettings, LayerSettings
 from .registration import Placement
 
 SIDE = 96
-"""Long side of the pictures that are compared, px: details that another colour grade, noise or a scale leave."""
+"""Long side of the pictures that are compared, px: coarse enough to survive colour grading, noise and scaling."""
 BLUR = 3.0
 """px of those: what is darker or lighter over a larger area, as the sky is on most photos, does not count."""
-OTHER, SAME = 0.2, 0.4
+OTHER_PHOTO, SAME_PHOTO = 0.2, 0.4
 """Correlation below which the picture is another, and from which it is the same."""
 MIN_SHOWN = 0.2
 """Part of the photo that layers must show, so that they can be compared with it."""
@@ -40,13 +40,13 @@ def has_other_pixels(file: LayerFile, ours: LayerFile) -> bool:
 
 
 def check_photo(built: Diorama, file: LayerFile, ours: LayerFile, where: Placement, name: str) -> tuple[str, ...]:
-    """Sentences on what is not sure; nothing where the file shows this photo. Raises DioramaError where it shows another."""
+    """Warnings about what is unsure; none where the file shows this photo. Raises DioramaError where it shows another."""
     if file.origin is not None and not has_other_pixels(file, ours):
         return ()
     alike = likeness(built, file, where)
-    if alike is not None and alike < OTHER:
+    if alike is not None and alike < OTHER_PHOTO:
         raise other_photo_error(file, built, name)
-    if alike is None or alike < SAME:
+    if alike is None or alike < SAME_PHOTO:
         return (f'{name} may be of another photo than "{built.photo.name}": they have little in common that could be compared.',)
     if file.origin is not None:
         return (f"{name} was written from other pixels of this photo; what differs in the photo's layer counts as painted.",)
@@ -54,8 +54,8 @@ def check_photo(built: Diorama, file: LayerFile, ours: LayerFile, where: Placeme
 
 
 def check_options(file: LayerFile, ours: LayerFile, name: str) -> tuple[str, ...]:
-    """A sentence where a file was written from other surfaces. Raises DioramaError where other options made them: what only was built
-    otherwise would be taken for what somebody painted."""
+    """A warning where a file was written from other surfaces. Raises DioramaError where those were built with other options: differences
+    of the build would be taken for paint."""
     if file.origin is None or ours.origin is None:
         return ()
     default = {f.name: str(f.default) for part in (LayerSettings, InpaintSettings) for f in fields(part)}
@@ -106,7 +106,7 @@ def likeness(built: Diorama, file: LayerFile, where: Placement) -> float | None:
 
 
 def _shown(built: Diorama, file: LayerFile, where: Placement) -> tuple[np.ndarray, np.ndarray]:
-    """Grey (h, w), at a long side of SIDE, of what a file shows within the photo's frame; and where that is opaque."""
+    """What a file shows within the photo's frame, as grey (h, w) at a long side of SIDE; and (h, w) bool where it is opaque."""
     import cv2
 
     if not any(each.visible and each.colour.size for each in file.layers):

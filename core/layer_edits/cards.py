@@ -50,8 +50,8 @@ def surface_pixels(image: LayeredDepthImage, role: str) -> tuple[int, np.ndarray
 
 
 def lay_on_card(image: LayeredDepthImage, role: str, card: str) -> LayeredDepthImage:
-    """The image with one surface on a card (a key of CARDS) that fits it best; what lies behind it makes way. As it was where there
-    is no such surface."""
+    """The image with one surface laid on the card (a key of CARDS) that fits it best; surfaces behind it are moved back where needed.
+    Unchanged where there is no such surface."""
     found = surface_pixels(image, role)
     if found is None or card not in CARDS:
         return image
@@ -96,7 +96,7 @@ def _places(image: LayeredDepthImage, pixels: tuple[np.ndarray, ...]) -> tuple[n
 
 
 def _fit(terms: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Coefficients that are off by least absolute values, so that a few pixels of something else do not tilt the card."""
+    """Coefficients of least absolute deviations, so that a few pixels of something else do not tilt the card."""
     step = max(1, len(values) // SAMPLES)
     terms, values = terms[::step], values[::step]
     weight = np.ones(len(values))

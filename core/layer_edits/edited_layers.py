@@ -24,7 +24,7 @@ from ..raster.push_pull import push_pull
 from .cards import lay_on_card
 
 AROUND = 0.06
-"""The depth of what was added to a surface goes on from what lies within this part of the long side."""
+"""The depth of pixels added to a surface is extrapolated from its pixels within this part of the long side."""
 MIN_PIXELS = 12
 """Pixels around from which on a slope is trusted."""
 
@@ -137,7 +137,7 @@ def _recut(image: LayeredDepthImage, recut: Recut) -> LayeredDepthImage:
 
 
 def front_disparity(image: LayeredDepthImage, k: int) -> np.ndarray:
-    """(h, w) float32: disparity of the farthest of ours that lies before layer `k`; 0 where nothing does."""
+    """(h, w) float32: disparity of the farthest of our surfaces in front of layer `k`; 0 where there is none."""
     front = np.full(image.shape, np.inf, np.float32)
     for layer in image.layers[:k]:
         if not layer.number:
@@ -168,7 +168,7 @@ def _extend(image: LayeredDepthImage, layers: list[Layer], k: int, more: np.ndar
 
 
 def continue_planes(disparity: np.ndarray, known: np.ndarray, wanted: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
-    """(h, w) float32: for each piece of `wanted` the plane of the `known` disparities around it, with what is off that plane spread
+    """(h, w) float32: for each piece of `wanted` the plane fitted to the `known` disparities around it, plus their residuals spread
     smoothly; `otherwise` where nothing known is near."""
     import cv2
 
@@ -215,7 +215,7 @@ def _link_free_sides(layers: list[Layer], k: int, new: np.ndarray, threshold: fl
 
 
 def _add_surface(image: LayeredDepthImage, added: AddedSurface) -> LayeredDepthImage:
-    """The image with one layer more; one that lies behind goes on in what lies beside it."""
+    """The image with one more layer; a layer behind is linked to the surfaces beside it, which it continues."""
     present, layers, k = added.present, list(image.layers), len(image.layers)
     if not present.any():
         return image

@@ -195,7 +195,7 @@ def _check_memory(sources: list[_Source], name: str) -> None:
 
 
 def _in_order(sources: list[_Source], order: list[str], name: str) -> tuple[list[_Source], list[str]]:
-    """As they were written; without that the photo, what is unknown by name, the border, what is hidden."""
+    """In the order in which they were written; where that is lost: the photo, layers of unknown names, the border, hidden layers."""
 
     def place(source: _Source) -> tuple:
         if source.name in order:

@@ -27,7 +27,7 @@ TOP = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535, np.dtype(np.float32)
 class FileLayer:
     """One layer: a rectangle of the canvas."""
 
-    name: str  # as it is in the file: "photo", "border", "hidden 1" ... of ours
+    name: str  # as the file has it; ours are "photo", "border", "hidden 1" ...
     corner: tuple[int, int]  # row and column on the canvas of its first pixel; it may reach beyond the canvas
     colour: np.ndarray  # (h, w, 4) uint8 or uint16 sRGB, or float32 linear Rec. 709; straight alpha, masks applied; h, w may be 0
     opacity: float = 1.0  # 0 to 1, its groups' included
@@ -51,10 +51,10 @@ class FileLayer:
 
 @dataclass(frozen=True)
 class Origin:
-    """What a file of layers keeps of the build that it was written from, so that it is not taken for one of another."""
+    """Identifies the build that a file of layers was written from, so that it is not taken for a file of another build."""
 
     photo: str = ""  # fingerprint of the photo's pixels, 16 hexadecimal digits
-    surfaces: str = ""  # the same of what was invented
+    surfaces: str = ""  # the same of the invented surfaces
     options: tuple[tuple[str, str], ...] | None = ()  # names and values of those that decide on the surfaces and are not the default;
     # None where they are lost
 
@@ -131,7 +131,7 @@ def highest_disparity(layers: Iterable[FileLayer]) -> float:
 
 
 def frame_by_photo(layers: Iterable[FileLayer]) -> tuple[int, int, int, int] | None:
-    """The photo's frame as its own layers tell it; None without."""
+    """The photo's frame, from the extent of the photo's own layers; None without any."""
     boxes = [each.rows_and_columns for each in layers if PHOTO_NAMES.fullmatch(plain(each.name)) and each.colour.size]
     if not boxes:
         return None
@@ -147,7 +147,7 @@ def plane_kind(layer: FileLayer) -> str:
 
 
 def as_one_channel(layer: FileLayer) -> FileLayer:
-    """The layer; one that is a plane with one channel in memory, which all four show: grey, 0 where it was transparent."""
+    """The layer; a depth or mask plane is kept as one channel in memory and shown as four: grey, 0 where it was transparent."""
     if not plane_kind(layer) or not layer.colour.size:
         return layer
     grey = np.where(layer.colour[..., 3] > 0, layer.colour[..., 1], layer.colour.dtype.type(0))
@@ -155,9 +155,8 @@ def as_one_channel(layer: FileLayer) -> FileLayer:
 
 
 def attach_planes(file: LayerFile) -> LayerFile:
-    """The file; layers that lie in groups of depth or masks become planes of those that they are named after.
-
-    `white` is what such a group's name tells where the file tells none; planes without a layer are noted.
+    """The file; layers in groups of depth or masks become planes of the layers whose names they have. Where the file has no `white`, it is
+    taken from such a group's name; planes without a layer are noted.
     """
     white, own = file.white, list[FileLayer]()
     planes: dict[tuple[str, str], FileLayer] = {}

@@ -1,4 +1,4 @@
-"""What a file of layers says of the diorama that it came from, as one line of text that formats carry in their own ways."""
+"""What a file of layers says about the diorama that it came from: one line of text, which each format stores in its own way."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def apply_text(file: LayerFile, text: str) -> LayerFile:
 
 
 def _apply_origin(file: LayerFile, text: str) -> LayerFile:
-    """The file with what the text tells of its photo and what was made of it."""
+    """The file with its photo's name and the identity of its build, as the text has them."""
     named, made = NAME.search(text), MADE_OF.search(text)
     photo = unquote(named[1], errors="replace")[:200] if named else file.photo
     return replace(file, photo=photo, origin=_origin(made))
@@ -77,8 +77,8 @@ def _origin(made: re.Match | None) -> Origin | None:
 
 
 def _current_frame(file: LayerFile, recorded: tuple[int, int, int, int], canvas: re.Match | None) -> tuple[int, int, int, int] | None:
-    """The photo's frame that a file tells, which programs leave as it is when they scale or crop the picture: None of a scaled one,
-    where the canvas itself is what fits; that of the photo's layer where it was cropped."""
+    """The photo's frame for the file's present canvas. Programs leave the recorded frame as it is when they scale or crop the picture: so
+    it is None for a scaled picture, whose canvas itself is fitted, and that of the photo's layer for a cropped one."""
     top, left, height, width = recorded
     if not (height and width):
         return frame_by_photo(file.layers)

@@ -9,9 +9,8 @@ BLOCK = 128
 
 
 def pack_rows(rows: np.ndarray) -> tuple[bytes, np.ndarray]:
-    """Rows (h, n) of bytes, each packed by itself; and (h,) the length of each.
-
-    Blocks of 128 bytes are one run each where they are equal, else as they are: quick, and all that flat and transparent areas need.
+    """Rows (h, n) of bytes, each packed by itself; and (h,) the length of each. A block of 128 equal bytes becomes one run, every other
+    block is stored as it is: quick, and enough for flat and transparent areas.
     """
     height, width = rows.shape
     blocks = -(-width // BLOCK)

@@ -92,7 +92,7 @@ def _deep(pixels: np.ndarray | None, shape: tuple[int, int], name: str) -> np.nd
 
 
 def convert_to_srgb(colour: np.ndarray, profile: bytes | None) -> np.ndarray:
-    """Colours of a profile of the ICC as sRGB; unchanged where that is what they are, or nobody understands it."""
+    """Colours of an ICC profile as sRGB; unchanged where they are sRGB already or the profile cannot be read."""
     space = read_profile(profile) if profile else None
     if space is None or space.is_srgb() or not colour.size:
         return colour

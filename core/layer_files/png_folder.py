@@ -185,7 +185,7 @@ def _read_listed(folder: Path, entry: dict, canvas: tuple[int, int], white: floa
 
 
 def _file(folder: Path, name: object, index: Path) -> Path | None:
-    """A file that the index names, which lies in the folder itself; None where it names none."""
+    """The path of a file that the index names, in the folder itself; None where it names none."""
     if name is None:
         return None
     if not isinstance(name, str) or not name or len(name) > 255 or Path(name).name != name or "\\" in name or ":" in name or "\0" in name:

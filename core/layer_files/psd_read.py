@@ -208,7 +208,7 @@ def _inflate(data: memoryview, wanted: int) -> bytes:
 
 
 def _undo_prediction(rows: np.ndarray, kind: np.dtype) -> np.ndarray:
-    """Rows of bytes of which each value was stored as its difference to the one on its left."""
+    """Rows of bytes whose values were stored as differences from the value to their left."""
     if kind.itemsize == 1:
         return np.cumsum(rows, axis=1, dtype=np.uint8)
     if kind.itemsize == 2:

@@ -37,7 +37,7 @@ def is_folder(target: Path) -> bool:
 
 
 def check_ending(target: Path) -> None:
-    """Raises DioramaError for a name that asks for another format; a folder that exists may be called as it likes."""
+    """Raises DioramaError for a name with another format's ending; an existing folder may have any name."""
     if target.suffix.lower() in OTHER_FORMATS and not target.is_dir():
         raise DioramaError(
             f"{target} asks for {target.suffix[1:].upper()}, which layers are not written as; give it one of the endings "
@@ -101,7 +101,7 @@ def _all_or_none(target: Path, put: Put) -> Iterator[list[tuple[Path, Path]]]:
         if not done:
             within = {place.parent for _, place in fresh if target in missing and target in place.parent.parents}
             for each in sorted({*missing, *within}, key=lambda folder: len(folder.parts), reverse=True):
-                with suppress(OSError):  # of what is not there, or holds something
+                with suppress(OSError):  # the folder does not exist, or is not empty
                     each.rmdir()
 
 

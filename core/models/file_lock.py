@@ -61,7 +61,7 @@ def folder_beside(folder: Path, prefix: str) -> Iterator[Path]:
 
 
 def make_folder_in(folder: Path, prefix: str) -> Path:
-    """A new folder of a name that is free, with the rights that everything new in `folder` has; raises OSError."""
+    """A new folder with a free name and the permissions that new folders in `folder` get; raises OSError."""
     made = folder.absolute() / f"{prefix}{secrets.token_hex(6)}"
     made.mkdir()
     return made

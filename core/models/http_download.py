@@ -118,7 +118,7 @@ class _Transfer:
     def __init__(self, url: str, part: Path, wanted: Wanted, progress: Progress, stall_timeout: float):
         self.url, self.part, self.wanted = url, part, wanted
         self.progress, self.stall_timeout = progress, stall_timeout
-        self.etag: str | None = None  # strong validator of what this source put into the part
+        self.etag: str | None = None  # strong validator of the bytes that this source put into the part
         self.joined = False  # the part holds pieces of more than one answer
         self.fraction = 0.0  # of the file, as last reported
 
@@ -136,7 +136,7 @@ class _Transfer:
         except urllib.error.HTTPError as answer:
             if answer.code != 416 or not have:
                 raise _answer_refused(answer.code) from None
-            # Nothing lies behind what is there: either it is complete, which its length tells, or it is rubbish.
+            # Nothing follows the bytes that we have: by their length they are either the complete file or rubbish.
             if answer.headers.get("Content-Range", "").strip() != f"bytes */{have}":
                 self.part.unlink(missing_ok=True)
                 raise _Interrupted("would not continue the part, which is begun anew") from None

@@ -26,7 +26,7 @@ BESIDE = (
     "timm", "safetensors",
 )  # fmt: skip
 """Taken from it only where they are not installed elsewhere. NumPy never is: Blender brings it, and two in one process do not mix."""
-OLDEST = (2, 0)
+MIN_TORCH = (2, 0)
 """The first torch with the attention that the transformer networks call."""
 MAX_BYTES = 65536
 
@@ -79,9 +79,9 @@ def read_build(folder: Path) -> TorchBuild:
             f"{folder} has no torch in it; choose the site-packages folder into which `pip install --target` put one."
         ) from None
     found = _said(text, "__version__")
-    if not found or _number(found) < OLDEST:
+    if not found or _number(found) < MIN_TORCH:
         raise DioramaError(
-            f"The torch {found or 'of unknown version'} in {folder} is too old; install {'.'.join(map(str, OLDEST))} or newer there."
+            f"The torch {found or 'of unknown version'} in {folder} is too old; install {'.'.join(map(str, MIN_TORCH))} or newer there."
         )
     if not any(_fits(name) for name in compiled):
         made_for = ", ".join(name.removeprefix("_C.").rpartition(".")[0] for name in compiled) or "no Python"
@@ -121,7 +121,7 @@ def conflict() -> str | None:
                 f"torch {version} from {place} is loaded already, not the one in {folder}; restart Blender, and if it "
                 "stays so, disable the add-on that loads it first."
             )
-        if _number(version) < OLDEST:
+        if _number(version) < MIN_TORCH:
             return (
                 f"torch {version} from {place}, which another add-on has loaded, is too old for the networks here; "
                 "disable that add-on and restart Blender."

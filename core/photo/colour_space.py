@@ -30,7 +30,7 @@ ADOBE_RGB, ADOBE_GAMMA = (0.64, 0.33, 0.21, 0.71, 0.15, 0.06), 563 / 256
 BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 """XYZ to cone responses, for adaptation of the white point (ICC.1:2022, annex E)."""
 PQ, HLG = "PQ", "HLG"
-NEARLY = 1.6 / 255
+SRGB_TOLERANCE = 1.6 / 255
 """A space counts as sRGB if no colour's values differ by more than this."""
 ROWS_AT_ONCE = 256
 
@@ -59,7 +59,7 @@ class ColourSpace:
             return False
         steps = np.linspace(0, 1, 9)
         grid = np.stack(np.meshgrid(steps, steps, steps), axis=-1)
-        return bool(np.abs(encoded_srgb(self.linear(grid)) - grid).max() < NEARLY)
+        return bool(np.abs(encoded_srgb(self.linear(grid)) - grid).max() < SRGB_TOLERANCE)
 
 
 def by_codes(primaries: int, transfer: int, full_range: bool = True, bits: int = 8) -> ColourSpace | None:

@@ -15,7 +15,7 @@ SRGB, ADOBE, UNCALIBRATED = 1, 2, 0xFFFF
 USUAL_GAMMA = 0.45455
 """The gAMA that PNG asks for with sRGB (section 11.3.2.2)."""
 MAX_CHUNKS = 1000
-UNSURE = "its EXIF calls the colours uncalibrated and names no profile, so they are taken as sRGB"
+UNCALIBRATED_NOTE = "its EXIF calls the colours uncalibrated and names no profile, so they are taken as sRGB"
 UNUSABLE = "its colour profile is damaged or of another kind of picture, so its colours are taken as sRGB"
 GAIN_MAPS = (b"http://ns.adobe.com/hdr-gain-map/1.0/", b"http://ns.apple.com/HDRGainMap/1.0/", b"urn:iso:std:iso:ts:21496:-1")
 HEIF_GAIN_MAPS = (b"urn:com:apple:photo:2020:aux:hdrgainmap", b"urn:iso:std:iso:ts:21496:-1", b"tmap")
@@ -53,7 +53,7 @@ def find_colours(image_format: str, data: bytes, info: Mapping, exif: Mapping, b
     said = exif.get(COLOUR_SPACE)
     if said == ADOBE or (said != SRGB and _is_r03(exif.get(INTEROP_INDEX))):
         return Colours(adobe_rgb())
-    return Colours(note=UNSURE if said == UNCALIBRATED and not _is_r98(exif.get(INTEROP_INDEX)) else "")
+    return Colours(note=UNCALIBRATED_NOTE if said == UNCALIBRATED and not _is_r98(exif.get(INTEROP_INDEX)) else "")
 
 
 def png_chunks(data: bytes) -> dict[bytes, bytes]:

@@ -1,6 +1,7 @@
-"""Colour profiles of the ICC: matrices with curves and grey ones by their numbers; tables, and all of 8 bits, by LittleCMS.
+"""ICC colour profiles, converted to sRGB.
 
-What a profile is called says nothing: "sRGB" stands in the names of many that are not.
+Those of matrices with curves, and grey ones, are computed from their numbers; tables, and all pictures of 8 bits, by LittleCMS. A
+profile's name is ignored: many that are not sRGB have "sRGB" in their names.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from functools import partial
 
 import numpy as np
 
-from .colour_space import NEARLY, ColourSpace, Curve, by_codes
+from .colour_space import SRGB_TOLERANCE, ColourSpace, Curve, by_codes
 from .colour_space import to_srgb as converted
 
 SRGB_TO_XYZ = np.array([[0.436066, 0.385151, 0.143078], [0.222488, 0.716873, 0.060608], [0.013916, 0.097076, 0.714096]])
@@ -112,7 +113,7 @@ def eight_bits(profile: bytes, mode: str) -> Callable | None:
             steps = np.linspace(0, 255, 18 if mode == "RGB" else 256).round().astype(np.uint8)
             grid = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(len(steps), -1, 3) if mode == "RGB" else steps[None]
             got = np.asarray(convert(Image.fromarray(grid))).astype(int)
-            if np.abs(got - (grid if mode == "RGB" else grid[..., None])).max() <= NEARLY * 255:
+            if np.abs(got - (grid if mode == "RGB" else grid[..., None])).max() <= SRGB_TOLERANCE * 255:
                 return None
     except (ImageCms.PyCMSError, OSError, TypeError) as error:
         raise ValueError(str(error)) from None

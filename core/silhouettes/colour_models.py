@@ -12,19 +12,19 @@ from .scattered_means import bilinear
 
 SAMPLES = (6, 30)
 """Distances from the ridge, px, between which the colours of a side are counted."""
-CLUSTERS, LOCAL = 32, 22
+CLUSTERS, HISTOGRAM_SIGMA = 32, 22
 """Number of colour clusters, and sigma of the Gaussian within which they are counted, px."""
-FLOOR = 1e-4
+MIN_SHARE = 1e-4
 """Least share of a cluster, so that no likelihood is 0."""
 GRID = 8
 """Spacing of the histograms, px: they vary slowly."""
-PIECE = 1 << 15
+BATCH = 1 << 15
 """Colours that are compared with all clusters at once."""
 
 
 @dataclass(frozen=True)
 class ColourModels:
-    """Shares of the colour clusters around every place, on the near and on the far side of the nearest ridge."""
+    """Shares of the colour clusters around each pixel, on the near and on the far side of the nearest ridge."""
 
     centres: np.ndarray  # (CLUSTERS, 3) float32: CIELAB
     near: np.ndarray  # (h', w', CLUSTERS) float32: shares, on a grid of every `step` px
@@ -63,9 +63,9 @@ def learn_colours(band: RidgeBand, lab: np.ndarray, centres: np.ndarray | None =
         rows, columns = np.divmod(side.astype(np.int32), np.int32(lab.shape[1]))
         own = (rows // step * cells[1] + columns // step) * CLUSTERS + _nearest(colours, centres)
         counted = np.bincount(own, minlength=cells[0] * cells[1] * CLUSTERS).reshape(*cells, CLUSTERS).astype(np.float32)
-        around = cv2.GaussianBlur(counted, (0, 0), LOCAL * scale / step)
+        around = cv2.GaussianBlur(counted, (0, 0), HISTOGRAM_SIGMA * scale / step)
         total = np.maximum(around.sum(axis=2, keepdims=True), 1e-6 * step**2)
-        shares.append((around / total + FLOOR) / (1 + CLUSTERS * FLOOR))
+        shares.append((around / total + MIN_SHARE) / (1 + CLUSTERS * MIN_SHARE))
     return ColourModels(centres, *shares, step)
 
 
@@ -85,7 +85,7 @@ def _find_centres(samples: np.ndarray) -> np.ndarray:
 def _nearest(colours: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """(n,) int32: the cluster of each of (n, 3) colours."""
     result, halves = np.empty(len(colours), np.int32), (centres * centres).sum(axis=1) / 2
-    for start in range(0, len(colours), PIECE):
-        part = np.s_[start : start + PIECE]
+    for start in range(0, len(colours), BATCH):
+        part = np.s_[start : start + BATCH]
         result[part] = (halves - colours[part] @ centres.T).argmin(axis=1)  # |p|^2 is the same for all
     return result

@@ -16,9 +16,9 @@ END_OFFSET = 0.3
 """... so that their mean is displaced by at least this part of the radius."""
 FACING = 0.75
 """Cosine of the largest angle between an end's direction and the line to the other end."""
-CLOSE = 14
+CLOSE_ENDS = 14
 """Ends this close, px, need not face each other: ridges of soft maps sometimes jump sideways."""
-ALIKE = 0.15
+MAX_SIDE_DIFFERENCE = 0.15
 """Largest difference of the two near sides, and of the two far sides, part of the range."""
 
 
@@ -76,10 +76,10 @@ def _pairs(ramps: Ramps, ends: np.ndarray, outward: np.ndarray, gap: float) -> l
     towards = way / np.maximum(distance, 1e-6)[..., None]
     facing = ((towards * outward[:, None]).sum(2) > FACING) & ((-towards * outward[None]).sum(2) > FACING)
     normal = ramps.normal[ends]
-    facing |= distance <= CLOSE / END_GAP * gap
+    facing |= distance <= CLOSE_ENDS / END_GAP * gap
     facing &= (normal[:, None] * normal[None]).sum(2) > 0.3
     for side in (ramps.near, ramps.far):
-        facing &= np.abs(side[ends][:, None] - side[ends][None]) < ALIKE
+        facing &= np.abs(side[ends][:, None] - side[ends][None]) < MAX_SIDE_DIFFERENCE
     facing &= (distance > 0) & (distance <= gap)
     chosen, taken = [], set()
     for a, b in sorted(np.argwhere(np.triu(facing, 1)).tolist(), key=lambda pair: distance[pair[0], pair[1]]):

@@ -27,7 +27,7 @@ JUMP_SHARE, WEAK_JUMP_SHARE = 0.45, 0.35
 """... and as a part of the whole jump."""
 STRONG_PIXELS = 24
 """Strong ridge pixels that weak ones must be connected to, at least."""
-BREAK = 4
+MAX_BREAK = 4
 """Ridge pixels at most this far apart, px, are connected."""
 SLOPE_WIDTH, SLOPE_BELOW, SLOPE_JUMP = 30.0, 9.0, 25.0
 """A ridge wider than the first (px) is a slope; the limit is lower where its near side lies below (ground, table), higher for large
@@ -149,7 +149,7 @@ def _with_ridges(found: tuple[Ramps, np.ndarray, np.ndarray], shape, scale: floa
 
 
 def connected(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """(n,) int32 ridge numbers from 1: pixels at most `BREAK` px apart belong to one ridge.
+    """(n,) int32 ridge numbers from 1: pixels at most `MAX_BREAK` px apart belong to one ridge.
 
     The ridge of an enlarged map breaks where it jumps sideways from one pixel of the small map to the next.
     """
@@ -157,13 +157,13 @@ def connected(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> 
 
     picture = np.zeros(shape, np.uint8)
     picture[rows, columns] = 1
-    side = 2 * max(1, round(BREAK / 2 * max(shape) / REFERENCE_SIDE)) + 1
+    side = 2 * max(1, round(MAX_BREAK / 2 * max(shape) / REFERENCE_SIDE)) + 1
     _, labels = cv2.connectedComponents(cv2.dilate(picture, np.ones((side, side), np.uint8)), connectivity=8)
     return labels[rows, columns]
 
 
 def drop_slopes(ramps: Ramps, shape: tuple[int, int]) -> Ramps:
-    """Drops whole ridges that are wider than a silhouette's ramp is: ground, tables, walls seen at an angle, round bodies."""
+    """Drops whole ridges that are wider than the ramp of a silhouette: ground, tables, walls seen at an angle, round bodies."""
     if len(ramps) == 0:
         return ramps
     scale = max(shape) / REFERENCE_SIDE

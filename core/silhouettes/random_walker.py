@@ -13,13 +13,13 @@ WIDTH = 20
 """Px from the ridge within which the label is solved for."""
 MAX_RATIO = 2.5
 """Largest log likelihood ratio of a colour that counts."""
-PULL = 0.005
+PRIOR_WEIGHT = 0.005
 """Weight of the priors by colour and distance, beside links of weight up to about 1."""
 DISTANCE_PULL = 5.0
 """Px from the ridge that count as much as a log likelihood ratio of 1."""
 CONTRAST, MIN_CONTRAST, MIN_LINK = 0.5, 0.3, 0.01
 CONTRAST_WINDOW = 17
-ALIKE = 0.08
+MAX_SIDE_DIFFERENCE = 0.08
 """Two ridges separate the same surfaces if their near sides, and their far sides, differ by less than this part of the range."""
 MAX_BARRIER = 0.9
 """Part of its weight that a link loses across a certain occlusion boundary."""
@@ -44,7 +44,7 @@ def near_probability(
     weight = _link_weights(band, lab, scale, boundary)
     result = side.copy()
     system = make_links(where, open_.shape, weight, open_ | held)
-    result.ravel()[where] = solve(system, side.ravel(), prior, PULL, ITERATIONS, TOLERANCE)
+    result.ravel()[where] = solve(system, side.ravel(), prior, PRIOR_WEIGHT, ITERATIONS, TOLERANCE)
     return result, open_
 
 
@@ -59,7 +59,7 @@ def _link_weights(band: RidgeBand, lab: np.ndarray, scale: float, boundary: np.n
         link = np.exp(-change / (CONTRAST * (contrast[a] + contrast[b]) / 2 + MIN_CONTRAST)) + MIN_LINK
         if passes is not None:
             link *= passes[a] * passes[b]
-        return link * ((np.abs(near[a] - near[b]) < ALIKE) & (np.abs(far[a] - far[b]) < ALIKE))
+        return link * ((np.abs(near[a] - near[b]) < MAX_SIDE_DIFFERENCE) & (np.abs(far[a] - far[b]) < MAX_SIDE_DIFFERENCE))
 
     return weight
 

@@ -12,7 +12,7 @@ TOP = 65535
 GRID = 64
 """Cells along each axis of the picture: triangles are written cell by cell, so that neighbours in the file are neighbours on the
 picture."""
-ON_PLACE = 2e-4
+PLACE_TOLERANCE = 2e-4
 """A texture whose places differ from the photo's by at most this is the photo's own."""
 
 
@@ -31,7 +31,7 @@ def pack(surface: Surface, frame: tuple[float, ...]) -> dict:
     """The data of a surface that `viewer.js` reads; `frame` is the picture's left, top, width and height over the focal length."""
     texels = np.stack([surface.uvs[..., 0], 1 - surface.uvs[..., 1]], axis=-1)
     on_photo = (surface.places[:, :2] - frame[:2]) / frame[2:]
-    own = bool(np.abs(on_photo[surface.triangles] - texels).max() < ON_PLACE)
+    own = bool(np.abs(on_photo[surface.triangles] - texels).max() < PLACE_TOLERANCE)
     low, span = surface.places.min(axis=0), np.maximum(np.ptp(surface.places, axis=0), 1e-9)
     whole = np.rint((surface.places - low) / span * TOP).astype(np.uint16)[surface.triangles]  # (T, 3, 3)
     if not own:

@@ -26,11 +26,11 @@ MAX_TIGHTER = 0.12
 QUALITY = 95
 LARGEST = 4096
 """Largest side of a texture that every phone's graphics accept."""
-BLEEDS = 2
+MAX_MIPMAP_LEVEL = 2
 """Largest number of mipmap levels of an atlas: its rectangles have margins of four texels."""
 BACKGROUND = 17
 """Grey level around the picture."""
-PLACES = 16
+DIRECTIONS = 16
 """Number of directions in which the framing is sampled."""
 
 
@@ -67,7 +67,7 @@ def needed_crop(edge: FrameEdge, camera: Camera, reach: tuple[float, float, floa
         return 0.0
     left, right, down, up = reach
     place, disparity = edge.points[:, :2] / edge.points[:, 2:], 1 / edge.points[:, 2]
-    turn = 2 * np.pi * np.arange(PLACES) / PLACES
+    turn = 2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS
     x, y = np.cos(turn), np.sin(turn)
     side, above = x * np.where(x > 0, right, left), y * np.where(y > 0, up, down)
     needed = 0.0
@@ -120,7 +120,7 @@ def encoded(texture: Texture, side: int) -> dict:
     settings = [cv2.IMWRITE_JPEG_QUALITY, QUALITY, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     colour = data_url("image/jpeg", cv2.imencode(".jpg", np.ascontiguousarray(levels[..., 2::-1]), settings)[1])
     alpha = data_url("image/png", cv2.imencode(".png", np.ascontiguousarray(levels[..., 3]))[1]) if texture.has_alpha else None
-    return {"colour": colour, "alpha": alpha, "mips": 1000 if texture.is_photo else BLEEDS}
+    return {"colour": colour, "alpha": alpha, "mips": 1000 if texture.is_photo else MAX_MIPMAP_LEVEL}
 
 
 def data_url(kind: str, data) -> str:

@@ -47,12 +47,12 @@ class ApplyMove(ActOnDiorama, bpy.types.Operator, MoveOptions):
         known = kept_settings(root)
         wanted = {name: known[name] for name in MOVE_OPTIONS if name in known}
         if self.properties.is_property_set("camera_move") and self.camera_move != known.get("camera_move"):
-            wanted.pop("move_amount", None)  # an amount is of its move: what fills one's range leaves another's
+            wanted.pop("move_amount", None)  # an amount belongs to its move: one that fills this move's range may leave another's
         set_values(self, {name: v for name, v in wanted.items() if not self.properties.is_property_set(name)})
 
     def act(self, context, root):
         self._take_over(root)
-        context.view_layer.update()  # a focus object that was only just put in its place
+        context.view_layer.update()  # else Blender still has the old place of a focus object that was just moved
         return apply_move(root, values_of(self), context.scene)
 
 

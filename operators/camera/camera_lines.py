@@ -105,7 +105,7 @@ class CameraFromLines(DrawsLines, ActOnDiorama, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
     in_object_mode = True
     _drawn = False
-    """Whether a person has drawn the lines and waits: the rebuild then runs in a thread."""
+    """Whether the lines were drawn in the window: the rebuild then runs in a thread."""
 
     lines: bpy.props.StringProperty(
         name="Lines", description='For scripts: {"x": [[x, y, x, y], ...], ...}, from 0 to 1 right and down', options={"SKIP_SAVE"}

@@ -37,7 +37,7 @@ class LineLength(DrawsLines, ActOnDiorama, bpy.types.Operator):
         return f"The line is {self.length:g} m long, so the scene is in metres."
 
     def invoke(self, context, event):
-        if self.line:  # drawn: now its length
+        if self.line:  # the line is drawn; its length comes next
             return context.window_manager.invoke_props_dialog(self)
         if bpy.app.background or context.region_data is None:
             return self.execute(context)

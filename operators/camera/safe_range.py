@@ -17,7 +17,7 @@ from .shown_surfaces import photo_camera, shown_surfaces, surface_triangles
 
 RANGE_KEY, STATE_KEY = "safe_range", "safe_range_state"
 BOX_ROLE = "safe range"
-FITTINGS, CLOSE = 16, 0.005
+FITTINGS, FIT_TOLERANCE = 16, 0.005
 MAX_AMOUNT = 5.0
 """Largest value of the option move_amount."""
 
@@ -115,7 +115,7 @@ class FitMove(ActOnDiorama, bpy.types.Operator):
             amount = wanted if low < wanted < high else high if low == 0 and wanted >= high else (low + high) / 2
             note = apply_move(root, {"move_amount": amount}, context.scene)
             fits = found.largest_amount(path_of(objects["rig"]))
-            if 1 - CLOSE < fits < 1 + CLOSE or (fits >= 1 and amount == MAX_AMOUNT):
+            if 1 - FIT_TOLERANCE < fits < 1 + FIT_TOLERANCE or (fits >= 1 and amount == MAX_AMOUNT):
                 break
             low, high = (amount, high) if fits > 1 else (low, amount)
         return f"Amount {amount:.3g}. {note}"

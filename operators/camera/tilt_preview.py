@@ -47,7 +47,7 @@ class Tilt:
         self.camera = bpy.data.objects.new("Photo Diorama tilt", data)
         scene.collection.objects.link(self.camera)
         space.lock_camera, space.use_local_camera, space.camera = False, True, self.camera
-        # the picture alone: no box, rig or camera that this one stands in, nothing beyond the frame
+        # only the picture: no box, no rig, no other camera, nothing outside the frame
         space.show_object_viewport_empty = space.show_object_viewport_camera = False
         space.overlay.show_relationship_lines = space.overlay.show_outline_selected = False
         data.show_passepartout, data.passepartout_alpha = True, 1.0

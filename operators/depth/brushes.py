@@ -19,7 +19,7 @@ class Kind:
 
     name: str
     blend: str
-    level: float  # grey of its colour
+    level: float  # its colour, a grey level
     help: str
 
 
@@ -78,7 +78,7 @@ def take_brush(context: bpy.types.Context, kind: str, strength: float) -> None:
 
 
 def make_brush(kind: str, strength: float) -> bpy.types.Brush:
-    """The brush of a kind, made where the file has none; the user's own brushes are not touched."""
+    """Returns our brush of a kind, and makes it where the file has none; the user's own brushes are not touched."""
     wanted = BRUSHES[kind]
     brush = bpy.data.brushes.get(wanted.name)
     if brush is None:
@@ -95,7 +95,7 @@ def make_brush(kind: str, strength: float) -> bpy.types.Brush:
 
 
 def shared(scene: bpy.types.Scene) -> list[tuple]:
-    """(owner, name, value) of settings that all brushes share and for which ours need other values."""
+    """(owner, name, value) of the settings that all brushes share, where ours need another value."""
     paint = scene.tool_settings.image_paint
     unified = getattr(paint, "unified_paint_settings", None) or scene.tool_settings.unified_paint_settings  # until 4.5
     # strokes thin out on slopes with the normal falloff, and a torn surface is all slopes

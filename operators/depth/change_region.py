@@ -21,12 +21,12 @@ from .chosen_region import place_on_photo, region_of, region_property, selected_
 
 
 def part(name: str, description: str, default: float, low: float = 0.0, high: float = 1.0):
-    """A declared property for a part of a range or of the long side."""
+    """A declared property for a share of the depth's range or of the long side."""
     return bpy.props.FloatProperty(name=name, description=description, default=default, min=low, max=high, precision=3, step=0.5)
 
 
 def build_property():
-    """A declared property for whether the layers are built anew."""
+    """A declared property: whether the layers are rebuilt."""
     return bpy.props.BoolProperty(name="Rebuild", description="Rebuild the layers at once; off, only the depth image changes", default=True)
 
 
@@ -155,7 +155,7 @@ def _active_face(context, root) -> tuple[float, float]:
     face = bmesh.from_edit_mesh(ob.data).faces.active if ob.mode == "EDIT" and ob.type == "MESH" else None
     if face is None:
         raise DioramaError("There is no active face; in edit mode select the region, then the face to take the depth of.")
-    selected_triangles(root, ob)  # says what is wrong where this is no layer
+    selected_triangles(root, ob)  # raises where this is no layer
     u, v = place_on_photo(root, *face.calc_center_median())
     return float(u), float(v)
 

@@ -16,7 +16,7 @@ from ..scene.depth_image import MASK_KEY, edit_on, image_on, new_image, put_on, 
 from ..scene.emit import short_name
 from . import mask_overlay
 from .change_region import OnDepth
-from .pick_depth import WHERE, place_under
+from .pick_depth import CLICK_ON_PHOTO, place_under
 
 KEYS = "Click: add the thing there   |   Ctrl click: take it out   |   Backspace: empty   |   Enter, Esc, right click: done"
 
@@ -38,7 +38,7 @@ class SelectByClick(OnDepth, bpy.types.Operator):
 
     def execute(self, context):
         if self.by_hand and not getattr(self, "_in_thread", False):
-            return {"CANCELLED"}  # F9 or Repeat Last: the clicks made by hand are undo steps of their own, and no options of this one
+            return {"CANCELLED"}  # F9 or Repeat Last: clicks in the window are undo steps of their own, and cannot be repeated by options
         return super().execute(context)
 
     def draw(self, context):
@@ -80,7 +80,7 @@ def click(root: bpy.types.Object, scene: Scene, point: tuple[float, float], remo
 
 
 class ClickThings(OnDepth, bpy.types.Operator):
-    """The clicks themselves, once the photo and its depth are at hand"""
+    """The clicks, once the photo and its depth have been read"""
 
     bl_idname = "photo_diorama.click_things"
     bl_label = "Select Things"
@@ -122,7 +122,7 @@ class ClickThings(OnDepth, bpy.types.Operator):
         root = root_by_name(self._root)
         place = place_under(context, root, event.mouse_x, event.mouse_y)
         if place is None:
-            self.report({"WARNING"}, WHERE)
+            self.report({"WARNING"}, CLICK_ON_PHOTO)
             return
         click(root, self._scene, place[:2], event.ctrl)
         _redraw(context)

@@ -81,7 +81,7 @@ def draw() -> None:
 
 
 def _batch_of(ob: bpy.types.Object, uv: str, depsgraph: bpy.types.Depsgraph, shader):
-    """The surface as it stands, kept until it changes."""
+    """The surface as it stands, as a batch for the GPU; kept until the surface changes."""
     from gpu_extras.batch import batch_for_shader
 
     if ob.name not in _batches:
@@ -122,7 +122,7 @@ def _made_shader():
 
 @bpy.app.handlers.persistent
 def forget(scene, depsgraph) -> None:
-    """Surfaces that changed are drawn as they are now."""
+    """Forgets the batches of surfaces that changed, so that they are drawn as they are now."""
     if _batches:
         for update in depsgraph.updates:
             if update.is_updated_geometry and isinstance(update.id, bpy.types.Object):

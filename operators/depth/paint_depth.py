@@ -30,7 +30,7 @@ from .chosen_region import selected_triangles
 
 
 def target_property():
-    """A declared property for where is painted."""
+    """A declared property: on what the artist paints."""
     return bpy.props.EnumProperty(
         name="Where",
         description="Where to paint",
@@ -110,7 +110,7 @@ class FillMask(ActOnDiorama, bpy.types.Operator):
 def open_image(context: bpy.types.Context, root: bpy.types.Object, image: bpy.types.Image, target: str, brush: str) -> None:
     """Shows an image of the diorama for painting, in an Image Editor or as the canvas of texture paint on the photo.
 
-    On the photo the `brush` meant for it is taken: with another one, black at first, a stroke would make a hole.
+    On the photo, `brush` is activated: with another brush, whose colour is black at first, a stroke would make a hole.
     """
     if target == "PAINT":
         photo = objects_by_role(root).get("photo")
@@ -140,7 +140,7 @@ def show_image(context: bpy.types.Context, image: bpy.types.Image) -> None:
         space = found[1].spaces.active
         space.image = image
         space.mode = "PAINT"
-        for shows_mesh in ("show_texpaint", "show_uv"):  # its name until Blender 4.5, and since 5.0
+        for shows_mesh in ("show_texpaint", "show_uv"):  # the property's name until Blender 4.5, and since 5.0
             if hasattr(space.uv_editor, shows_mesh):
                 setattr(space.uv_editor, shows_mesh, False)  # else the layer's dense mesh covers the picture
 

@@ -13,7 +13,7 @@ from ..scene.surfaces import root_by_name
 from .chosen_region import place_on_photo, region_of
 
 KEYS = "Click: take the depth there for the region   |   Esc, right click: stop"
-WHERE = "Nothing of the photo is there; click on it in a 3D viewport, or on its depth or mask in an Image Editor."
+CLICK_ON_PHOTO = "Nothing of the photo is there; click on it in a 3D viewport, or on its depth or mask in an Image Editor."
 
 
 class PickDepth(OnDiorama, bpy.types.Operator):
@@ -21,12 +21,12 @@ class PickDepth(OnDiorama, bpy.types.Operator):
 
     bl_idname = "photo_diorama.pick_depth"
     bl_label = "Pick Depth"
-    bl_options = set()  # the change is one step of undo, and that is of the operator that makes it
+    bl_options = set()  # the operator that makes the change is the step of undo
 
     def invoke(self, context, event):
         root = find_root(context.object)
         try:
-            region_of(context, root, "AUTO")  # says now what is missing, not after the click
+            region_of(context, root, "AUTO")  # reports what is missing now, not after the click
         except DioramaError as error:
             self.report({"ERROR"}, error.in_window)
             return {"CANCELLED"}
@@ -55,7 +55,7 @@ class PickDepth(OnDiorama, bpy.types.Operator):
             context.workspace.status_text_set(KEYS if place is None or place[2] is None else f"{place[2]:.2f} m   |   {KEYS}")
             return {"RUNNING_MODAL"}
         if place is None:
-            self.report({"WARNING"}, WHERE)
+            self.report({"WARNING"}, CLICK_ON_PHOTO)
             return {"RUNNING_MODAL"}
         self.cancel(context)
         return self._take(place[:2])
@@ -104,7 +104,7 @@ def _in_view(context, root, region, mouse) -> tuple[float, float, float] | None:
         return None
     inside = root.matrix_world.inverted_safe() @ place
     u, v = place_on_photo(root, *inside)
-    if not (0 <= u <= 1 and 0 <= v <= 1):  # also what is no number, behind the camera
+    if not (0 <= u <= 1 and 0 <= v <= 1):  # also false for NaN, behind the camera
         return None
     return float(u), float(v), inside.y * world_scale(root)
 

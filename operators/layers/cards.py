@@ -20,7 +20,7 @@ from ..scene.keys import ROLE_KEY
 from ..scene.root import find_root, keep_layer_edits, layer_edits_on, objects_by_role, source_of
 from ..scene.surfaces import root_by_name
 
-NONE = "SURFACE"
+NO_CARD = "SURFACE"
 
 
 def card_role(ob: bpy.types.Object | None) -> str:
@@ -38,7 +38,7 @@ def card_role(ob: bpy.types.Object | None) -> str:
 def card_of(root: bpy.types.Object, role: str) -> str:
     """FLAT, CURVED, or SURFACE where that surface is on no card."""
     edits = layer_edits_on(root)
-    return dict(edits.cards).get(role, NONE).upper() if edits is not None else NONE
+    return dict(edits.cards).get(role, NO_CARD).upper() if edits is not None else NO_CARD
 
 
 class LayOnCard(OnDepth, bpy.types.Operator):
@@ -54,7 +54,7 @@ class LayOnCard(OnDepth, bpy.types.Operator):
         items=[
             ("FLAT", "Flat", "A plane in space that fits the layer best"),
             ("CURVED", "Curved", "A smoothly bent sheet that fits the layer best"),
-            (NONE, "Surface", "The layer's own surface again"),
+            (NO_CARD, "Surface", "The layer's own surface again"),
         ],
     )
 
@@ -73,8 +73,8 @@ class LayOnCard(OnDepth, bpy.types.Operator):
         edits = source.layer_edits or LayerEdits((0, 0, 1, 1), (1, 1))
         others = tuple((each, card) for each, card in edits.cards if each != role)
         self._active = str(context.object.get(ROLE_KEY))
-        self._edits = replace(edits, cards=others if self.card == NONE else (*others, (role, self.card.lower())))
-        wanted = "" if self.card == NONE else role
+        self._edits = replace(edits, cards=others if self.card == NO_CARD else (*others, (role, self.card.lower())))
+        wanted = "" if self.card == NO_CARD else role
         return partial(build_with_card, replace(source, layer_edits=self._edits), edit_on(root), wanted)
 
     def finish(self, context, built: Diorama):

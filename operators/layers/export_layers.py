@@ -131,7 +131,7 @@ class ExportPlates(OnDiorama, BuildOperator, bpy.types.Operator):
 
 
 def _carried(painted: Painted, built: Diorama) -> dict[str, PaintedTexels]:
-    """What was painted on textures as it lies in those of a build."""
+    """What was painted on the textures, carried over to those of a build."""
     layouts = built.mesh.layouts
     return {role: carry_over(texels, layout, layouts[role])[0] for role, (texels, layout) in painted.items() if role in layouts}
 

@@ -42,7 +42,8 @@ watched: dict[str, Watched] = {}
 
 
 def stamp_of(path: str) -> Stamp:
-    """What changes when a file of layers, or any picture of a folder of them, is saved; empty where nothing is there."""
+    """Names, sizes and times, which change when a file of layers, or a picture in a folder of them, is saved; empty where nothing is
+    there."""
     place = Path(path)
     place = place.parent if place.name in (INDEX, PLATES) else place
     if (place / PLATES).is_file():
@@ -76,7 +77,7 @@ def _take(root: bpy.types.Object, each: Watched) -> None:
     now, each.trouble = each.seen, ""
     try:
         with bpy.context.temp_override(**_override(root)):
-            # in place: a timer has no window to wait in, and what the file does not change is kept
+            # not in a thread: a timer has no window to wait in, and stages that the file does not change are kept
             bpy.ops.photo_diorama.update_layers("EXEC_DEFAULT", True, filepath=each.path)
         each.taken = now
     except RuntimeError as error:

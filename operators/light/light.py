@@ -17,9 +17,9 @@ from ..scene.surfaces import surfaces_of
 from .ground import find_ground_of, put_ground, walls_of
 
 COPY_KEY, KEPT_KEY = "photo_diorama_catcher", "photo_diorama_rays"
-UNSEEN = ("visible_shadow", "visible_diffuse")
+HIDDEN_RAYS = ("visible_shadow", "visible_diffuse")
 """Ray types for which a shadow-catching photo is invisible: the photo has its own shadows in it already."""
-NEARER = 0.998
+CATCHER_SCALE = 0.998
 """Scale of a shadow catcher's copy about the photo's camera, so that it lies just in front of the photo."""
 
 
@@ -80,7 +80,7 @@ def catch_on_photo(root, context, strength: float, reflection: float, roughness:
     facing = [(own_normal, light, reflection)]
     for normal in walls_of(root, context, own_normal) if walls else ():
         falling, _ = light_on(context.scene, (root.matrix_world.to_3x3() @ normal).normalized())
-        if max(falling) > 1e-6:  # else there is nothing to take away
+        if max(falling) > 1e-6:  # else there is nothing to remove
             facing.append((normal, falling, 0.0))
     for material in {slot.material for ob in surfaces for slot in ob.material_slots if slot.material}:
         for normal, falling, mirror in facing:
@@ -120,7 +120,7 @@ def _catching_copy(ob: bpy.types.Object, root, material: bpy.types.Material) -> 
     copy = ob.copy()
     del copy[ROLE_KEY]
     copy.name, copy[COPY_KEY] = f"{ob.name} catcher", True
-    copy.scale = ob.scale * NEARER
+    copy.scale = ob.scale * CATCHER_SCALE
     copy.is_shadow_catcher, copy.is_holdout = True, False
     for collection in ob.users_collection:
         collection.objects.link(copy)
@@ -138,7 +138,7 @@ def stop_catching(root: bpy.types.Object) -> None:
         remove(material)
     for ob in surfaces:
         kept = json.loads(ob.get(KEPT_KEY, "{}"))
-        for name in UNSEEN:
+        for name in HIDDEN_RAYS:
             if name in kept:
                 setattr(ob, name, bool(kept[name]))
         if KEPT_KEY in ob:
@@ -152,8 +152,8 @@ def stop_catching(root: bpy.types.Object) -> None:
 
 
 def _let_through(ob: bpy.types.Object) -> None:
-    ob[KEPT_KEY] = json.dumps({name: getattr(ob, name) for name in UNSEEN})
-    for name in UNSEEN:
+    ob[KEPT_KEY] = json.dumps({name: getattr(ob, name) for name in HIDDEN_RAYS})
+    for name in HIDDEN_RAYS:
         setattr(ob, name, False)
 
 

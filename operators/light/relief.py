@@ -44,7 +44,7 @@ def modifier_relief(ob: bpy.types.Object) -> Relief:
 
 
 def bake_mesh(mesh: bpy.types.Mesh, relief: Relief) -> None:
-    """Moves the points of a mesh along their rays for good."""
+    """Moves the points of a mesh along their rays, permanently."""
     count = len(mesh.vertices)
     place, ray, disparity = (np.empty(n, np.float32) for n in (3 * count, 3 * count, count))
     mesh.attributes["position"].data.foreach_get("vector", place)

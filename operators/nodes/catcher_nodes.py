@@ -118,7 +118,7 @@ def catcher_nodes(material: bpy.types.Material) -> list[bpy.types.Node]:
 def insert(material: bpy.types.Material) -> bpy.types.Node | None:
     """Puts the group behind the shader that shows the photo, before its alpha; None where no picture is shown.
 
-    One more each time: the ground's first, then one for each wall, each for what faces as it does.
+    Each call adds one: first the ground's, then one for each wall, each for the surfaces that face the same way.
     """
     tree = material.node_tree
     output = tree.get_output_node("ALL") if tree else None

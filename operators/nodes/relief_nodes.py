@@ -96,7 +96,7 @@ class _Steps:
         self.frame.label, self.frame.label_size = label, 24
         self.number, self.placed = self.number + 1, 0
         self.given = self.node("NodeGroupInput")
-        self.placed = 2  # it is tall
+        self.placed = 2  # the input node is two nodes high
         return self.given.outputs
 
     def node(self, kind: str, label: str = "", **settings) -> bpy.types.Node:
@@ -167,12 +167,12 @@ class _Range(NamedTuple):
 
 
 class _Bend(NamedTuple):
-    """Where the relief is flattened: what lies beyond the wall bends onto it, as log(1 + exp(-|x|)) does."""
+    """Where the relief is flattened: what lies beyond the wall bends onto it, by log(1 + exp(-|x|))."""
 
     wall: bpy.types.NodeSocket  # disparity; 0 where it is off
     is_on: bpy.types.NodeSocket
-    exponential: bpy.types.NodeSocket  # exp(-|x|), x the way from the wall in widths of the bend
-    disparity: bpy.types.NodeSocket  # bent
+    exponential: bpy.types.NodeSocket  # exp(-|x|), where x is the difference from the wall in widths of the bend
+    disparity: bpy.types.NodeSocket  # after the bend
 
 
 class _Relief(NamedTuple):
@@ -251,7 +251,7 @@ def _relief_about_focus(steps: _Steps, bend: _Bend, spread: _Range) -> _Relief:
 
 
 def _keep_order(steps: _Steps, disparity, relief: _Relief, spread: _Range) -> tuple:
-    """The slope of what keeps the order, and the disparity with a little of it."""
+    """The slope of the full relief, and the disparity mixed with a little of that relief, which keeps the order."""
     steps.open("5  Keep the order: what lies behind stays behind")
     slope = steps.math("as measured, scaled", "DIVIDE", relief.pivot, relief.focus)
     slope = steps.math("or the new range", "MAXIMUM", slope, spread.scale)
@@ -277,7 +277,7 @@ def _back_onto_ray(steps: _Steps, ray, disparity, formed) -> bpy.types.NodeSocke
 
 
 def _slope_of_all(steps: _Steps, measured, bend: _Bend, relief: _Relief, slope, scale) -> bpy.types.NodeSocket:
-    """By how much the final disparity grows with the measured one."""
+    """The derivative of the final disparity by the measured one."""
     near_e = steps.math("off at 0", "MULTIPLY", bend.exponential, bend.is_on)
     share = steps.math("plus 1", "ADD", near_e, 1.0)
     before = steps.math("before the bend", "DIVIDE", 1.0, share)

@@ -37,7 +37,7 @@ def add_relief(root: bpy.types.Object, surfaces: Iterable[bpy.types.Object], cam
 
 
 def renew_relief(root: bpy.types.Object, surfaces: Iterable[bpy.types.Object], camera, mesh: LayeredMesh) -> None:
-    """After a rebuild: every surface follows the sliders; those still at their defaults go with the new measurement."""
+    """After a rebuild: every surface follows the sliders; sliders at their defaults take those of the new measurement."""
     surfaces = list(surfaces)
     if not has_relief(root):
         return add_relief(root, surfaces, camera, mesh)
@@ -61,7 +61,7 @@ def defaults_of(root: bpy.types.Object) -> dict[str, float]:
 
 
 def set_defaults(root: bpy.types.Object, values: dict[str, float], restore: bool) -> None:
-    """New defaults of sliders; a slider that stood at its old one, or any with `restore`, takes the new as its value."""
+    """Sets new defaults of sliders; a slider at its old default, or every slider with `restore`, takes the new default as its value."""
     known = has_relief(root)
     for key, value in values.items():
         _, least, most, kind, help = SLIDERS[KEYS[key]]
@@ -90,7 +90,7 @@ def add_modifier(ob: bpy.types.Object, root: bpy.types.Object) -> bpy.types.Modi
     ob.modifiers.move(len(ob.modifiers) - 1, 0)
     for slider, name in KEYS.items():
         driver = ob.driver_add(input_path(modifier, name)).driver
-        driver.type = "AVERAGE"  # of one value: needs no Python, which may be forbidden
+        driver.type = "AVERAGE"  # a driver of a single value needs no Python, which may be forbidden
         _variable(driver, "slider", root, f'["{slider}"]')
     set_measured(ob, root)
     return modifier
@@ -129,7 +129,7 @@ def follow_clip(camera: bpy.types.Object | None, root: bpy.types.Object) -> None
     for name, (slider, expression) in wanted.items():
         camera.data.driver_remove(name)
         driver = camera.data.driver_add(name).driver
-        driver.type, driver.expression = "SCRIPTED", expression  # simple enough for Blender to do without Python
+        driver.type, driver.expression = "SCRIPTED", expression  # simple enough that Blender evaluates it without Python
         _variable(driver, "slider", root, f'["{slider}"]')
         _variable(driver, "relief", root, '["relief"]')
         scale = driver.variables.new()

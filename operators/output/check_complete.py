@@ -24,7 +24,7 @@ def is_whole(file: Path, frames: int = 1) -> bool:
             opened.seek(max(0, file.stat().st_size - 16))
             return opened.read().rstrip(b"\0").endswith(end)
     if file.suffix.lower() in (".exr", ".tif"):
-        # not by name, which OpenCV cannot read on Windows unless it is plain
+        # from bytes: on Windows OpenCV opens only plain names
         data = np.fromfile(file, np.uint8)
         return decode_pixels(data) is not None or (file.suffix.lower() == ".exr" and _holds_depth(data.tobytes()))
     return _count_frames(file) == frames
@@ -63,7 +63,7 @@ def cut_short(target: Path) -> DioramaError:
 
 
 def _nearest(path: Path) -> Path:
-    """The folder that holds the path, or the next above it that is there."""
+    """The folder that holds the path, or the nearest one above it that exists."""
     path = path.absolute().parent
     while not path.exists() and path != path.parent:
         path = path.parent

@@ -129,7 +129,7 @@ def export(context, root: bpy.types.Object, target: Path, format: str, options: 
     except OSError as error:
         raise DioramaError(f"{target.parent} cannot be written to ({error.strerror}); choose another folder.") from None
     try:
-        # textures that stay files of their own lie in a folder named after the file
+        # textures that are files of their own go into a folder named after the exported file
         textures = work / f"{target.stem}_textures"
         textures.mkdir()
         track = find_track(root, context.scene) if options.camera and options.move else None

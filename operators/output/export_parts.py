@@ -38,7 +38,7 @@ class ExportOptions:
 def exported_copies(
     context, root: bpy.types.Object, folder: Path, options: ExportOptions, track: Track | None = None
 ) -> Iterator[list[bpy.types.Object]]:
-    """Copies of the visible surfaces and the camera of a diorama, selected and alone so; textures lie in `folder`.
+    """Copies of the visible surfaces and the camera of a diorama, which alone are selected; textures lie in `folder`.
 
     Afterwards the copies are gone and what was selected is so again. Raises DioramaError where nothing is visible.
     """
@@ -68,7 +68,7 @@ def exported_copies(
 
 
 class _Made:
-    """Datablocks that live for one export."""
+    """Datablocks that are made for one export and removed after it."""
 
     def __init__(self):
         self.blocks: list[bpy.types.ID] = []
@@ -161,7 +161,7 @@ def pixels_of(image: bpy.types.Image) -> np.ndarray:
     flat = np.empty(width * height * 4, np.float32)
     image.pixels.foreach_get(flat)
     pixels = flat.reshape(height, width, 4)[::-1]
-    if image.is_float:  # Blender gives pixels of files that hold light as light
+    if image.is_float:  # Blender returns the pixels of files with linear colours as linear
         pixels = np.dstack([srgb_from_linear(pixels[..., :3]), pixels[..., 3:]])
     return pixels
 
@@ -181,7 +181,7 @@ def _joined(copies: list[tuple], folder: Path, made: _Made) -> tuple:
     images = list(dict.fromkeys(texture for _, _, texture, _, _ in copies))
     whole, tops, parts = _stacked([pixels_of(image) for image in images])
     for image in images:
-        Path(image.filepath).unlink()  # what is left is the one that is shown
+        Path(image.filepath).unlink()  # the UV map that is left is the one that is shown
     name = copies[0][4].rsplit("_", 1)[0]
     path = folder / f"{name}.png"
     _save_png(whole, path)

@@ -9,7 +9,7 @@ from pathlib import Path
 from ...core.errors import DioramaError
 from ...core.raster.open_picture import open_picture
 
-LOOKED_AT = 8
+PALETTE_FRAMES = 8
 """Number of frames from which the common palette is made: one palette for each frame would flicker."""
 
 
@@ -48,7 +48,7 @@ def _palette(files: list[Path]):
     """The palette of a few frames laid side by side."""
     from PIL import Image
 
-    chosen = files[:: max(1, -(-len(files) // LOOKED_AT))]
+    chosen = files[:: max(1, -(-len(files) // PALETTE_FRAMES))]
     pictures = []
     for file in chosen:
         with open_picture(file.read_bytes(), str(file), ("PNG",)) as picture:

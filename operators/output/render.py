@@ -213,7 +213,7 @@ def _pictures(
     see_through = shot.render.film_transparent and kind in ("still", "frames") and ending not in (".jpg", ".jpeg")
     made = ending if finish is None else ".exr" if ending == ".exr" else ".png"
     image.file_format = STILL_FORMATS[made]
-    if finish is not None:  # what comes is not the last rounding
+    if finish is not None:  # the picture is processed further, so it must not be rounded yet
         image.color_depth, image.compression, shot.render.dither_intensity = "32" if made == ".exr" else "16", 0, 0
     image.color_mode = "RGBA" if see_through else "RGB"
     if output.render_passes:
@@ -234,7 +234,7 @@ def _pictures(
             file = Path(f"{stem}{eye}{made}")
             if suffix and Path(f"{stem}{suffix}{made}").exists():
                 os.replace(f"{stem}{suffix}{made}", file)
-            if not is_whole(file):  # at the first one, instead of after hours
+            if not is_whole(file):  # after the first frame, instead of after hours
                 raise cut_short(target)
             if finish is not None:
                 file = finished(file, ending, finish)
@@ -292,7 +292,7 @@ def _put(written: list[list[Path]], target: Path, kind: str, output: OutputSetti
 def _encode(files: list[Path], movie: Path, fps: float) -> None:
     """Encodes pictures to H.264 with Blender's own encoder, through a scene of its own that is removed again."""
     picture = bpy.data.images.load(str(files[0]))
-    size = tuple(max(2, side // 2 * 2) for side in picture.size)  # H.264 wants even sides
+    size = tuple(max(2, side // 2 * 2) for side in picture.size)  # H.264 needs even sides
     bpy.data.images.remove(picture)
     scene = bpy.data.scenes.new("Photo Diorama movie")
     try:

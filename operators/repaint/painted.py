@@ -83,7 +83,7 @@ def find_paint(image: bpy.types.Image, photo: str = "") -> Paint | None:
     if was is None or was.shape != now.shape:
         mask, layout = np.ones(now.shape[:2], bool), None
     else:
-        channels = 4 if (was[..., 3] != 1).any() else 3  # what we wrote without alpha shows none
+        channels = 4 if (was[..., 3] != 1).any() else 3  # a file that we wrote without alpha has none to compare
         mask = (now[..., :channels] != was[..., :channels]).any(axis=2)
     if not mask.any():
         return None
@@ -149,14 +149,14 @@ def _sixteen_bits(pixels: np.ndarray, written: bytes | None) -> np.ndarray:
 
 
 def keep_in_file(image: bpy.types.Image, photo: str = "") -> None:
-    """Packs what was painted into the .blend, as Blender keeps only what is packed, with what we wrote beside it."""
+    """Packs a painted texture into the .blend, since Blender saves only what is packed; the file that we wrote is kept beside it."""
     written = written_file(image, photo)
     if TINT_OF in image:
         pack_pixels(image)
         return
-    if written is not None and WRITTEN_KEY not in image:  # Blender spoils bytes that replace others
+    if written is not None and WRITTEN_KEY not in image:  # Blender damages bytes that replace others
         image[WRITTEN_KEY] = written
-        if DIGEST_KEY not in image:  # of an older file
+        if DIGEST_KEY not in image:  # a .blend of an older version
             image[DIGEST_KEY] = digest(written)
     if not image.is_float:
         image.pack()
@@ -222,7 +222,8 @@ def _keep_aside(name: str, texels: PaintedTexels, left: np.ndarray) -> bpy.types
 
 
 def take_from_tint(root: bpy.types.Object) -> None:
-    """Where a tint is shown it is painted on: what was painted goes onto the texture itself, as it looks."""
+    """Where the tint is on, the artist paints on the tinted copy: what was painted there goes onto the texture itself, with the colours
+    that it shows."""
     touched = [image for image in tinted_images(image_nodes_of(root)) if is_touched(image)]
     secure(touched)
     for image in touched:

@@ -37,7 +37,7 @@ def animate(
     clear(rig, camera)
     if settings.camera_move == "none":
         return 1.0
-    _remove_curves(rig, {"location"})  # keys of the artist's own that the move would lie across
+    _remove_curves(rig, {"location"})  # the artist's own keys, which the move's would overlap
     scene = scene or bpy.context.scene
     move, frames = MOVES[settings.camera_move], settings.frames
     loop = move.closed or settings.move_loop
@@ -181,7 +181,7 @@ def _bag(owner):
 
 
 def _remove_curves(owner, paths: set[str]) -> None:
-    """Takes curves away, and the action with them where nothing else is in it."""
+    """Removes curves, and the action with them where it holds nothing else."""
     bag = _bag(owner)
     if bag is None:
         return

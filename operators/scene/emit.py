@@ -26,7 +26,7 @@ UV = "UVMap"
 SOLID_UV = "Photo"
 """The photo's own places on a soft silhouette: the viewport's Solid mode cannot mix by alpha, so it shows the photo there."""
 LOOK_FORWARD = Matrix(((1, 0, 0, 0), (0, 0, -1, 0), (0, 1, 0, 0), (0, 0, 0, 1)))
-"""From a camera's looking down to looking along +Y."""
+"""Turns a camera from looking down, as Blender makes it, to looking along +Y."""
 MAX_NAME = 48
 """Blender cuts names at 63 bytes; room is left for the role and a number."""
 
@@ -42,7 +42,7 @@ def emit(mesh: LayeredMesh, photo: Photo, settings: Settings, source: dict, cont
     collection = bpy.data.collections.new(name)
     context.scene.collection.children.link(collection)
     root = bpy.data.objects.new(name, None)
-    # a ring in the plane of the lens: the camera that stands in its middle does not see it
+    # a ring in the plane of the lens, which the camera in its middle does not see
     root.empty_display_type, root.empty_display_size = "CIRCLE", mesh.nearest / 4
     root[ROLE_KEY], root[SETTINGS_KEY], root[SOURCE_KEY] = "root", json.dumps(settings.values()), json.dumps(source)
     collection.objects.link(root)
@@ -81,7 +81,7 @@ def make_mesh(name: str, part: TexturedMesh, camera: Camera) -> bpy.types.Mesh:
     """
     points = to_blender(part.vertices)
     ray, disparity = points / points[:, 1:2], 1 / points[:, 1]
-    # the place is made from what the relief works with, so that no relief leaves it as it is to the last bit
+    # computed from ray and disparity as the relief does it, so that a relief of 1 changes no bit
     mesh = textured_mesh(name, ray * (1 / disparity)[:, None], part.triangles, part.uvs)
     mesh.attributes.new(RAY, "FLOAT_VECTOR", "POINT").data.foreach_set("vector", ray.ravel())
     mesh.attributes.new(DISPARITY, "FLOAT", "POINT").data.foreach_set("value", disparity)

@@ -23,8 +23,8 @@ IMAGE_ROLES = tuple(f"{image}{kind}" for image in ("photo", "atlas", "soft") for
 """Roles of a diorama's images."""
 
 
-AT_ONCE = 1 << 16
-"""Pixels that are compared together, so that it takes no memory."""
+BATCH = 1 << 16
+"""Pixels that are compared at a time, to save memory."""
 IMAGE_OF = {"photo": "photo", "atlas": "atlas", "soft": "soft", "cleaned": "soft"}
 """Which image the material of a texture shows: soft silhouettes and what lies behind them share one."""
 NAMES = {"photo": "photo", "atlas": "hidden", "soft": "soft", "cleaned": "cleaned"}
@@ -108,8 +108,8 @@ def shows(image: bpy.types.Image, pixels: np.ndarray) -> bool:
         return False
     decoded = np.empty(height * width * 4, np.float32)
     image.pixels.foreach_get(decoded)
-    decoded = decoded.reshape(height, width, 4)  # from the lowest row on
-    rows = max(1, AT_ONCE // width)
+    decoded = decoded.reshape(height, width, 4)  # from the bottom row upwards
+    rows = max(1, BATCH // width)
     for top in range(0, height, rows):
         wanted = np.ascontiguousarray(pixels[top : top + rows])
         wanted = wanted if channels == 4 else cv2.cvtColor(wanted, cv2.COLOR_RGB2RGBA)  # opaque
@@ -129,7 +129,7 @@ def _own_image(name: str, pixels: np.ndarray, dtype, role: str) -> bpy.types.Ima
     """Our pixels as a packed image; raises DioramaError where Blender could not decode it and would show magenta."""
     encoded = encode_texture(pixels, dtype)
     image = packed_image(name, encoded, role)
-    if not role.startswith("photo"):  # which is large, and on disk; it gets the same when it was painted on and is saved
+    if not role.startswith("photo"):  # the photo's file is large, and on disk; it gets the key when it was painted on and is saved
         image[WRITTEN_KEY] = encoded[0]
     if tuple(image.size) != pixels.shape[1::-1]:
         bpy.data.images.remove(image)

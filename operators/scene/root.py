@@ -18,7 +18,7 @@ from .keys import LAYER_EDITS_KEY, ROLE_KEY, SETTINGS_KEY, SOURCE_KEY
 DEEPEST = 4
 """Levels of folders above a .blend, and of parts of an old path, that are searched for a file that moved."""
 SOURCES, SEEN_FROM_BLEND = ("photo", "depth"), "seen_from_blend"
-"""Of what is kept of a source: the absolute paths, and the same as seen from the .blend."""
+"""Keys of a stored source: the absolute paths, and the same relative to the .blend."""
 
 
 def find_root(ob: bpy.types.Object | None) -> bpy.types.Object | None:
@@ -73,7 +73,7 @@ def _found_again(path: str, seen: object, size: int | None) -> str:
         return os.path.normpath(here / seen)
     if Path(path).is_file():
         return path
-    ends = PureWindowsPath(path).parts[1:][-DEEPEST:]  # which takes both slashes
+    ends = PureWindowsPath(path).parts[1:][-DEEPEST:]  # which accepts both slashes
     for folder in (here, *here.parents)[:DEEPEST]:
         for count in range(len(ends), 0, -1):
             place = folder.joinpath(*ends[-count:])
@@ -86,7 +86,7 @@ def _found_again(path: str, seen: object, size: int | None) -> str:
 def keep_places(file: str = "", *_) -> None:
     """Before a file is saved: where photos and depth lie as seen from it, so that a copied project takes its own copies."""
     if not file:
-        return  # the startup file
+        return  # Blender saves its startup file
     folder = final_folder(Path(file).resolve().parent)
     for root in bpy.data.objects:
         source = kept_source(root) if root.library is None and SOURCE_KEY in root else {}
@@ -121,7 +121,7 @@ def layer_edits_on(root: bpy.types.Object) -> LayerEdits | None:
 
 def keep_layer_edits(root: bpy.types.Object, edits: LayerEdits | None) -> None:
     """Keeps that on the root."""
-    root.pop(LAYER_EDITS_KEY, None)  # Blender spoils bytes that replace others
+    root.pop(LAYER_EDITS_KEY, None)  # Blender damages bytes that replace others
     if edits is not None and (edits.recuts or edits.added or edits.cards):
         root[LAYER_EDITS_KEY] = as_bytes(edits)
 

@@ -66,7 +66,7 @@ def look_through(context: bpy.types.Context, root: bpy.types.Object) -> None:
     if area.as_pointer() not in _before:
         _before[area.as_pointer()] = [[_copied(getattr(owner, name)) for name in names] for owner, names in _owners(area)]
     space.use_local_camera, space.camera = True, camera
-    if space.shading.type in ("WIREFRAME", "SOLID"):  # what needs no shader to be compiled shows the photo at once
+    if space.shading.type in ("WIREFRAME", "SOLID"):  # a mode that needs no compiled shader shows the photo at once
         space.shading.type = "SOLID"
         space.shading.light, space.shading.color_type = "FLAT", "TEXTURE"
         space.shading.show_object_outline = False  # else a line runs round each layer, through the photo

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_lines import FAST, Worker, files, finish, one_sentence, start
+from command_lines import FAST, FASTEST, Worker, files, finish, one_sentence, start
 from films import read_film
 from made_photos import texture, two_planes
 from PIL import Image
 
 pytest.importorskip("bpy", reason="needs Blender as a module: pip install bpy")
-QUICK = ["--depth", "depths", *FAST]
+QUICK = ["--depth", "depths", *FASTEST]
+ALONE = ("--jobs", "1")
+"""Where it does not matter how many work: each starts a Blender of its own."""
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,9 @@ def test_a_folder_is_worked_through_and_gone_on_with(place, home):
     assert {photo: r["result"] for photo, r in known.items()} == {
         "a.png": "done", "sub/b.png": "done", "letter.jpg": "bad input"
     }  # fmt: skip
-    assert known["a.png"]["settings"] == {"depth_kind": "metric", "long_side": 96, "render": "{name}.png", "samples": 1}
+    assert known["a.png"]["settings"] == {
+        "depth_kind": "metric", "long_side": 96, "inpainter": "diffusion", "hidden_depth": "nearest", "render": "{name}.png", "samples": 1
+    }  # fmt: skip
     assert known["a.png"]["files"] == {n: (place / "out" / n).stat().st_size for n in ("a.blend", "a.png")}
     assert known["a.png"]["seconds"] > 0 and known["a.png"]["error"] is None and known["a.png"]["triangles"] > 0
     assert "letter.jpg is not a picture" in known["letter.jpg"]["error"]
@@ -65,12 +69,12 @@ def test_a_folder_is_worked_through_and_gone_on_with(place, home):
     Image.fromarray(texture(90, 120)).save(place / "photos/c.jpg")
     np.save(place / "depths/c.npy", np.float32(np.tile(np.linspace(2, 5, 120), (90, 1))))
     before = (place / "out/a.blend").stat().st_mtime_ns
-    done = batch(place, home, "--render", "{name}.png", "--samples", "1")
+    done = batch(place, home, "--render", "{name}.png", "--samples", "1", *ALONE)
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines()[0] == "3 photos, 2 of them done before" and "c.jpg: done in" in done.out
     assert (place / "out/a.blend").stat().st_mtime_ns == before
 
-    done = batch(place, home, "--tear", "0.2")  # other settings: anew, and the pictures that they do not ask for go
+    done = batch(place, home, "--tear", "0.2", *ALONE)  # other settings: anew, and the pictures that they do not ask for go
     assert done.code == 0 and "3 done" in done.out
     assert files(place / "out") == {"a.blend", "c.blend", "sub", "sub/b.blend", "batch.jsonl"}
 
@@ -79,10 +83,10 @@ def test_somebody_elses_file_is_not_written_over(place, home):
     (place / "photos/letter.jpg").unlink()
     (place / "out").mkdir()
     (place / "out/a.blend").write_bytes(b"precious")
-    done = batch(place, home)
+    done = batch(place, home, *ALONE)
     assert done.code == 1 and "a.blend exists already" in records(place)["a.png"]["error"]
     assert (place / "out/a.blend").read_bytes() == b"precious" and (place / "out/sub/b.blend").is_file()
-    done = batch(place, home, "--overwrite")
+    done = batch(place, home, "--overwrite", *ALONE)
     assert done.code == 0 and (place / "out/a.blend").read_bytes() != b"precious"
 
 
@@ -90,9 +94,9 @@ def test_somebody_elses_file_is_not_written_over(place, home):
     (["--render", "m.mp4"], "{name}"), (["--render", "{name}/../../m.mp4"], "{name}"), (["--render", "{name}.avi"], "avi"),
     (["--jobs", "0"], "jobs"), (["--long-side", "1"], "--long-side is 1"), (["--depth", "none"], "no folder"),
 ])  # fmt: skip
-def test_what_makes_no_sense_is_told_before_any_work(place, home, flags, words):
+def test_what_makes_no_sense_is_told_before_any_work(place, worker, flags, words):
     before = files(place)
-    done = batch(place, home, *flags)
+    done = worker.run("batch", "photos", "--output", "out", *QUICK, *flags, cwd=place)
     assert done.code == 2 and words in one_sentence(done.err) and files(place) == before
 
 
@@ -110,29 +114,25 @@ def test_a_stop_in_the_middle_and_going_on(place, home, name, code):
     process = start("batch", "photos", "--output", "out", *QUICK, "--render", "{name}.mp4", "--frames", "9000", cwd=place, home=home)
     staging = place / "out" / ".photo-diorama-batch"
     wait_for(lambda: staging.is_dir() and list(staging.rglob("frame_0002.png")), process)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")  # told on Linux
+    workers = [int(pid) for pid in children.read_text().split()] if children.exists() else []
     process.send_signal(getattr(signal, name))
     done = finish(process)
     assert done.code == code
+    wait_until_ended(workers)
     left = {n for n in files(place / "out") if not n.startswith(".photo-diorama-batch") and not n.endswith(".lock")}
     assert left <= {"batch.jsonl"}, "no half result"
     if name != "SIGKILL":
         assert not staging.exists() and "stopped" in done.err
-    done = batch(place, home)
+    done = batch(place, home, *ALONE)
     assert done.code == 0 and not staging.exists()
     assert {photo: r["result"] for photo, r in records(place).items()} == {"a.png": "done", "sub/b.png": "done"}
 
 
-@pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are not told there")
-def test_no_worker_outlives_a_killed_batch(place, home):
-    process = start("batch", "photos", "--output", "out", *QUICK, "--render", "{name}.mp4", "--frames", "9000", cwd=place, home=home)
-    staging = place / "out" / ".photo-diorama-batch"
-    wait_for(lambda: staging.is_dir() and list(staging.rglob("frame_0002.png")), process)
-    children = [int(p) for p in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
-    process.kill()
-    finish(process)
-    deadline = time.monotonic() + 20
-    while any(_is_running(pid) for pid in children):
-        assert time.monotonic() < deadline
+def wait_until_ended(workers: list[int]) -> None:
+    deadline = time.monotonic() + 120
+    while any(_is_running(pid) for pid in workers):
+        assert time.monotonic() < deadline, "a worker outlives its batch"
         time.sleep(0.1)
 
 
@@ -195,7 +195,7 @@ def test_what_is_wrong_over_one_photo_stops_no_other(place, home):
     lines = [{"photo": "a.png", "files": 5}, {"photo": "sub/b.png", "files": {"sub/b.blend": "x"}}, ["photo"]]
     (place / "out/batch.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     os.mkfifo(place / "photos/cam.json")
-    done = batch(place, home, "--overwrite")
+    done = batch(place, home, "--overwrite", *ALONE)
     assert done.code == 1 and "1 done" in done.out and "1 failed" in done.out
     assert one_sentence(done.err).endswith("batch.jsonl has 3 lines that are no records, which are ignored.")
     known = records_of(place)

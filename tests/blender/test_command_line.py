@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_lines import FAST, Worker, files, finish, one_sentence, start
+from command_lines import FAST, FASTEST, Worker, files, finish, one_sentence, start
 from films import read_film
 from made_photos import sphere, texture, two_planes, write
 from PIL import Image
@@ -124,7 +124,7 @@ def test_the_file_opens_again_with_the_diorama_alone(make, worker, tmp_path):
 def test_json_is_one_object_and_nothing_else(tmp_path, home):
     """In a process of its own: Blender writes on standard output as it saves and renders."""
     photo, depth = two_planes(tmp_path)
-    arguments = ["--depth", depth, *FAST, "--json", "--output", "sub/x.blend", "--render", "still.png"]
+    arguments = ["--depth", depth, *FASTEST, "--json", "--output", "sub/x.blend", "--render", "still.png"]
     done = finish(start(photo, *arguments, cwd=tmp_path, home=home))
     assert (done.code, done.err) == (0, "")
     told = json.loads(done.out)
@@ -305,7 +305,7 @@ def test_ctrl_c_ends_it_with_130_and_nothing_half_written(worker, home, tmp_path
     photo, depth = two_planes(tmp_path)
     before = files(tmp_path)
     script = INTERRUPT.format(stage=stage, number=number, how=how)
-    arguments = ["--depth", depth, *FAST, "--render", "frames", "--frames", "50"]
+    arguments = ["--depth", depth, *FASTEST, "--render", "frames", "--frames", "50"]
     done = finish(start(photo, *arguments, cwd=tmp_path, home=home, before=script))
     assert done.code == 130, done.err
     assert done.out == "" and "stopped" in one_sentence(done.err)
@@ -317,7 +317,7 @@ def test_ctrl_c_ends_it_with_130_and_nothing_half_written(worker, home, tmp_path
 @pytest.mark.skipif(os.name == "nt", reason="signals are sent otherwise there")
 def test_ctrl_c_from_outside(tmp_path, home):
     photo, depth = two_planes(tmp_path)
-    process = start(photo, "--depth", depth, *FAST, "--render", "m.mp4", "--frames", "9000", cwd=tmp_path, home=home)
+    process = start(photo, "--depth", depth, *FASTEST, "--render", "m.mp4", "--frames", "9000", cwd=tmp_path, home=home)
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob(".rendering-*/**/frame_0002.png")):
         assert process.poll() is None and time.monotonic() < deadline
@@ -346,7 +346,7 @@ def test_blender_command(home, tmp_path):
     worker = Worker(home)
     try:
         photo, depth = two_planes(tmp_path)
-        arguments = [str(photo), "--depth", str(depth), *FAST, "--quiet"]
+        arguments = [str(photo), "--depth", str(depth), *FASTEST, "--quiet"]
         done = worker.ask("blender_command", arguments=arguments, cwd=str(tmp_path))
         assert done["commands"] == ["photo_diorama"] and "Cube" in done["before"]
         assert done["code"] == 0 and done["still_registered"]

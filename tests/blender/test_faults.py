@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 from blend_state import differences, everything, furnish
-from command_lines import FAST, files, finish, one_sentence, start
+from command_lines import FASTEST, files, finish, one_sentence, start
 from made_photos import OPTIONS, two_planes
 
 from photo_diorama.core.errors import Cancelled, DioramaError
@@ -112,7 +112,7 @@ def contents(folder) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in files(folder) if (folder / name).is_file()}
 
 
-LINE = ["street.png", "--depth", "depth_of.npy", *FAST, "--render", "m.mp4", "--frames", "3", "--overwrite"]
+LINE = ["street.png", "--depth", "depth_of.npy", *FASTEST, "--render", "m.mp4", "--frames", "3", "--overwrite"]
 
 
 @pytest.mark.parametrize("kind", TOLD)
@@ -244,7 +244,7 @@ def test_a_studios_own_colour_configuration(home, tmp_path):
     two_planes(tmp_path)
     (tmp_path / "config.ocio").write_text(OTHER_COLOURS)
     script = f"import os; os.environ['OCIO'] = {str(tmp_path / 'config.ocio')!r}"
-    done = finish(start("street.png", "--depth", "depth_of.npy", *FAST, "--json", cwd=tmp_path, home=home, before=script))
+    done = finish(start("street.png", "--depth", "depth_of.npy", *FASTEST, "--json", cwd=tmp_path, home=home, before=script))
     assert done.code == 0, done.err
     assert (tmp_path / "street.blend").is_file()
 

@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 import pytest
-from command_lines import FAST, START, WORKER, environment, files, finish, one_sentence, start
+from command_lines import FASTEST, START, WORKER, environment, files, finish, one_sentence, start
 from made_photos import two_planes
 
 from photo_diorama.core.errors import DioramaError, is_out_of_memory
@@ -78,7 +78,7 @@ def test_a_narrow_encoding_stops_nobody(place, encoding):
 COMMANDS = {
     "help": ["--help"], "inspect": ["inspect", "street.png"], "models": ["models", "list"],
     "depth": ["depth", "street.png", "--depth", "street.npy", "--depth-kind", "metric", "--output", "d.npy", "--overwrite"],
-    "batch": ["batch", "photos", "--output", "out", *FAST, "--inpainter", "diffusion"], "refused": ["inspect", "none.png"],
+    "batch": ["batch", "photos", "--output", "out", *FASTEST], "refused": ["inspect", "none.png"],
 }  # fmt: skip
 
 
@@ -130,7 +130,7 @@ pwd.getpwuid = unknown
 
 @POSIX
 def test_a_user_without_home_or_name(place):
-    done = run(place, "street.png", "--depth", "street.npy", *FAST, "--inpainter", "diffusion", "--output", "a.blend", before=NOBODY)
+    done = run(place, "street.png", "--depth", "street.npy", *FASTEST, "--output", "a.blend", before=NOBODY)
     assert (done.code, done.err) == (0, "") and (place / "a.blend").is_file()
     done = run(place, "models", "list", before=NOBODY)
     assert (done.code, done.err) == (0, "")
@@ -183,12 +183,12 @@ sys.meta_path.insert(0, Struck())
 @pytest.mark.parametrize("name, code", [("SIGTERM", 143), ("SIGINT", 130)])
 def test_a_signal_while_blender_is_loaded_waits(place, name, code):
     before = IN_BLENDERS_START.format(number=int(getattr(signal, name)))
-    done = run(place, "street.png", "--depth", "street.npy", *FAST, "--render", "a.png", "--samples", "1", before=before)
+    done = run(place, "street.png", "--depth", "street.npy", *FASTEST, "--render", "a.png", "--samples", "1", before=before)
     assert done.code == code and "stopped" in one_sentence(done.err)
     assert {name for name in files(place) if not name.startswith("home")} == {"street.png", "street.npy"}
 
 
-TRIES = 14
+TRIES = 8
 BEGINS = """
 import runpy, sys
 runpy.run_path({worker!r}, run_name="worker")
@@ -200,29 +200,42 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-@POSIX
+def worked(process: subprocess.Popen) -> float:
+    """Seconds of the processor that a process has had, all its threads together; a busy machine changes nothing."""
+    with open(f"/proc/{process.pid}/stat") as file:
+        user, system = file.read().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="the system does not tell how long a process worked")
 def test_a_signal_at_any_moment_leaves_one_sentence_or_none(place):
     """From the program's first import to its last rendered pixel, in turn SIGTERM and Ctrl-C; measured by a run without."""
-    arguments = ["street.png", "--depth", "street.npy", *FAST, "--inpainter", "diffusion", "--render", "a.png", "--samples", "1"]
+    arguments = ["street.png", "--depth", "street.npy", *FASTEST, "--render", "a.png", "--samples", "1"]
     script, before = BEGINS.format(worker=str(WORKER)), {"street.png", "street.npy"}
 
-    def begin() -> tuple[subprocess.Popen, float]:
+    def begin(most: float = 1e9) -> tuple[subprocess.Popen, float]:
+        """The process once it has worked for `most` seconds since its program began, or has ended; and how long it worked."""
         (place / "begun").unlink(missing_ok=True)
         process = subprocess.Popen([sys.executable, "-c", script, *arguments], cwd=place, env=environment(place / "home"),
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
-        while not (place / "begun").exists() and process.poll() is None:
+        begun, last = None, 0.0
+        while process.poll() is None:
+            last = worked(process)
+            if begun is None and (place / "begun").exists():
+                begun = last
+            if begun is not None and last - begun >= most:
+                break
             time.sleep(0.005)
-        return process, time.monotonic()
+        return process, last - (begun or 0.0)
 
-    process, begun = begin()
+    process, whole = begin()
     assert finish(process).code == 0
-    whole, codes = time.monotonic() - begun, []
+    codes = []
     for number in range(TRIES):
         for name in ("street.blend", "a.png"):
             (place / name).unlink(missing_ok=True)
         what = (signal.SIGTERM, signal.SIGINT)[number % 2]
-        process, begun = begin()
-        time.sleep(whole * number / TRIES)
+        process, _ = begin(whole * number / TRIES)
         process.send_signal(what)
         done = finish(process)
         codes.append(done.code)
@@ -233,7 +246,7 @@ def test_a_signal_at_any_moment_leaves_one_sentence_or_none(place):
             assert done.err == ""
         left = {name for name in files(place) if not name.startswith("home")} - {"begun"}
         assert left <= before | {"street.blend", "a.png"} and before <= left
-    assert sum(code > 0 for code in codes) >= TRIES // 3, codes  # most met the work itself
+    assert sum(code > 0 for code in codes) >= TRIES // 2, codes  # most met the work itself
 
 
 def test_two_runs_on_one_new_output(place):
@@ -298,7 +311,7 @@ LITTLE = "import photo_diorama.core.memory as each; each.free_memory = lambda: 1
 
 
 def test_a_photo_that_needs_more_memory_than_is_left_is_told_before(place):
-    done = run(place, "street.png", "--depth", "street.npy", *FAST, "--inpainter", "diffusion", before=LITTLE)
+    done = run(place, "street.png", "--depth", "street.npy", *FASTEST, before=LITTLE)
     said = one_sentence(done.err)
     assert done.code == 0 and "street.png needs about 0.3 GB of memory and 0.1 GB are free" in said and "--long-side (now 96)" in said
 

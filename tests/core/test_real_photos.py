@@ -26,7 +26,7 @@ def diorama(request, shared: Path):
     paths = shared / "data" / photo, shared / "data" / depth
     if not all(path.is_file() for path in paths):
         pytest.skip(f"reference data not found: {photo}")
-    return build_diorama(*paths, Settings().with_values({"long_side": 480, "border": 0.08, **options}))
+    return build_diorama(*paths, Settings().with_values({"long_side": 288, "border": 0.08, **options}))
 
 
 def test_layers(diorama):
@@ -52,7 +52,9 @@ def test_no_triangle_is_turned_over_and_the_photo_is_covered_once(diorama):
     photo = layered.meshes[0]
     uvs = photo.uvs.astype(np.float64)
     assert abs(areas(uvs).sum() - 1) < 1e-6
-    strictly, _ = covered(uvs * (camera.width, camera.height), camera.width, camera.height)
+    scale = min(1, 960 / camera.width)  # as many places as decide, where a photo is large
+    width, height = round(camera.width * scale), round(camera.height * scale)
+    strictly, _ = covered(uvs * (width, height), width, height)
     assert (strictly == 1).all()
     seen = np.abs(uvs * (camera.width, -camera.height) + (0, camera.height) - on_picture(layered, photo))
     assert seen.max() < 1e-3
@@ -66,9 +68,11 @@ def test_distances_are_in_order(diorama):
 def test_a_number_of_triangles_is_met_where_all_is_leaves():
     """Of the courtyard's silhouettes one in six corners is a junction of several; the photo is covered once all the same."""
     demo = Path(__file__).resolve().parents[2] / "docs" / "demo"
-    settings = Settings().with_values({"triangles": 20_000, "inpainter": "diffusion", "hidden_depth": "nearest"})
+    settings = Settings().with_values(
+        {"triangles": 8_600, "long_side": 480, "passes": 1, "inpainter": "diffusion", "hidden_depth": "nearest"}
+    )
     made = build_diorama(demo / "courtyard.jpg", demo / "courtyard_depth.png", settings)
-    assert made.mesh.triangle_count == pytest.approx(20_000, rel=0.1)
+    assert made.mesh.triangle_count == pytest.approx(8_600, rel=0.1)  # 9,860 where they do not slide
     photo = next(mesh for mesh in made.mesh.meshes if mesh.role == "photo")
     width, height = made.photo.camera.width, made.photo.camera.height
     strictly, loosely = covered(photo.uvs.astype(np.float64) * (width, height), width, height)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ...core.batch.manifest import BAD_INPUT, DONE, FAULT, OUT_OF_MEMORY
 from ...core.batch.request import Request
-from ...core.batch.workers import MARK
+from ...core.batch.workers import LINE_PREFIX
 from ...core.errors import Kind, to_user_error
 from . import make_diorama
 from .flags import add_common
@@ -24,7 +24,7 @@ from .session import CancelSignals, ProgressLine, Session
 
 TELL_EVERY = 0.2
 """Seconds between two reports of progress within one stage."""
-LOOK, SYNCHRONIZE, STILL_RUNS = 0.5, 0x00100000, 0x102
+CHECK_INTERVAL, SYNCHRONIZE, STILL_RUNS = 0.5, 0x00100000, 0x102
 """Seconds between two looks at the batch's own process; Windows' right to wait for a process, and its answer (WAIT_TIMEOUT)."""
 LAST_LINES = 4000
 """Characters of a traceback that are passed on."""
@@ -42,7 +42,7 @@ class ProgressWriter(ProgressLine):
         now = time.monotonic()
         if stage != self.stage or now - self.last_report > TELL_EVERY:
             self.stage, self.last_report = stage, now
-            self.out(MARK + json.dumps({"tell": [stage, fraction]}))
+            self.out(LINE_PREFIX + json.dumps({"tell": [stage, fraction]}))
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -59,14 +59,14 @@ def run(given: argparse.Namespace, session: Session) -> None:
     _offer_to_the_system()
     teller = ProgressWriter(session.out, session.progress.stops)
     threading.Thread(target=_end_with, args=(parent_is_alive(),), daemon=True).start()
-    session.out(MARK + json.dumps({"ready": True}))
+    session.out(LINE_PREFIX + json.dumps({"ready": True}))
     for line in iter(sys.stdin.readline, ""):
-        session.out(MARK + json.dumps({"answer": answer_to(json.loads(line), session, teller)}))
+        session.out(LINE_PREFIX + json.dumps({"answer": answer_to(json.loads(line), session, teller)}))
 
 
 def _end_with(is_alive: Callable[[], bool]) -> None:
     while is_alive():
-        time.sleep(LOOK)
+        time.sleep(CHECK_INTERVAL)
     os._exit(0)  # the batch has ended, so the result is not wanted any more
 
 

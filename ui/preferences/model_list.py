@@ -8,7 +8,7 @@ from ...core.models import store as models
 from ...operators.building.model_files import DownloadModel, ImportModel, RemoveModel, ShareModels
 from ...operators.building.user_preferences import models_folder, shared_models_folder
 
-THERE = ("installed", "unchecked")
+USABLE = ("installed", "unchecked")
 
 
 def propose_shared_models(layout: bpy.types.UILayout) -> None:
@@ -26,10 +26,10 @@ def draw_models(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     column = layout.column()
     for row in models.list_models(folder):
         line = column.row(align=True)
-        line.label(text=row.key, icon="CHECKMARK" if row.state in THERE else "BLANK1")
+        line.label(text=row.key, icon="CHECKMARK" if row.state in USABLE else "BLANK1")
         line.label(text=f"{row.bytes / 1e6:,.0f} MB, {row.licence}{'' if row.commercial else ' (not commercial)'}")
         buttons = line.row(align=True)
-        if row.state in THERE:
+        if row.state in USABLE:
             buttons.operator(RemoveModel.bl_idname, text="", icon="TRASH").key = row.key
         else:
             buttons.operator(DownloadModel.bl_idname, text="", icon="IMPORT").key = row.key

@@ -9,7 +9,7 @@ from scenes import ALL
 
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.layer_changes.find_changes import find_changes
-from photo_diorama.core.layer_changes.same_photo import OTHER, SAME, likeness
+from photo_diorama.core.layer_changes.same_photo import OTHER_PHOTO, SAME_PHOTO, likeness
 from photo_diorama.core.layer_files.layer_file import FileLayer, LayerFile
 from photo_diorama.core.layer_files.read_layers import read_layer_file
 from photo_diorama.core.layer_files.write_layers import write_layer_file
@@ -90,7 +90,7 @@ def test_what_is_not_sure_is_told(build, photos):
     from photo_diorama.core.layer_changes.registration import place
 
     ours = make_layer_file(built)
-    assert OTHER < likeness(built, file, place(file.canvas, ours.canvas, ours.frame, None, "a")) < SAME
+    assert OTHER_PHOTO < likeness(built, file, place(file.canvas, ours.canvas, ours.frame, None, "a")) < SAME_PHOTO
     assert "may be of another photo" in find_changes(built, file, "a.png").notes[0]
 
 
