@@ -32,7 +32,7 @@ from .layers.soft_silhouettes import add_skirt, find_matte, with_background_colo
 from .memory import give_back
 from .mesh.delight import delit_textures
 from .mesh.separate_parts import separate_parts
-from .mesh.triangulate import LayeredMesh, Triangles, cut_triangles, lay_out
+from .mesh.triangulate import LayeredMesh, Triangles, UncutSurfaces, cut_triangles, lay_out, pack_textures
 from .photo.photo import Photo, load_photo
 from .settings import DepthSettings, InpaintSettings, LayerSettings, MeshSettings, SceneSettings, Settings
 from .threads import hand_on_threads
@@ -150,8 +150,9 @@ def build_diorama(
     image = step("Taking over the edited layers", 0.85, edits.layers and edits.layers.key, lambda: take_over(inpainted, edits.layers))
     give_back()
     lit = settings.scene.shader == "principled"
-    cut = step("Triangulating", 0.85, settings.mesh, lambda: _cut_triangles(image, matte, photo, settings.mesh))
-    mesh = step("Laying out the meshes", 0.93, lit, lambda: _laid_out(cut, image, matte, photo, depth.metric, lit))
+    uncut = step("Packing the textures", 0.85, settings.mesh.backdrop, lambda: _uncut(image, matte, photo, settings.mesh))
+    cut = step("Triangulating", 0.86, settings.mesh, lambda: cut_triangles(uncut, photo, settings.mesh))
+    mesh = step("Laying out the meshes", 0.93, lit, lambda: _laid_out(cut, uncut.image, photo, depth.metric, lit))
     if lit and settings.scene.delight > 0:
         mesh = step("Taking off the light", 0.95, (), lambda: _with_albedo(mesh, image, matte, photo, settings.mesh))
     progress("Done", 1.0)
@@ -218,13 +219,12 @@ def _with_albedo(mesh: LayeredMesh, image, matte, photo: Photo, settings: MeshSe
     return replace(mesh, albedo=delit_textures(*add_skirt(image, matte), photo, settings.backdrop))
 
 
-def _cut_triangles(image, matte, photo: Photo, settings: MeshSettings) -> Triangles:
+def _uncut(image, matte, photo: Photo, settings: MeshSettings) -> UncutSurfaces:
     image, matte = add_skirt(image, matte_on_cards(matte, image))
-    return cut_triangles(image, photo, settings, matte)
+    return pack_textures(image, photo, settings.backdrop, matte)
 
 
-def _laid_out(cut: Triangles, image, matte, photo: Photo, metric: bool, lit: bool) -> LayeredMesh:
-    image, _ = add_skirt(image, matte_on_cards(matte, image))
+def _laid_out(cut: Triangles, image, photo: Photo, metric: bool, lit: bool) -> LayeredMesh:
     return meshes_on_cards(separate_parts(lay_out(cut, image, photo, metric, lit), image), image)
 
 

@@ -175,19 +175,24 @@ def _neighbours_whole(finer: np.ndarray) -> np.ndarray:
     return at(-1, 0) & at(-1, 1) & at(2, 0) & at(2, 1) & at(0, -1) & at(1, -1) & at(0, 2) & at(1, 2)
 
 
+def _doubled(values: np.ndarray) -> np.ndarray:
+    """Each value as 2 x 2."""
+    return values.repeat(2, axis=1).repeat(2, axis=0)
+
+
 def _collect(layer: Layer, whole, falling, shape) -> list[Leaves]:
     h, w = shape
     level_of = np.full((whole[0].shape[0] + 1, whole[0].shape[1] + 1), 127, np.int8)  # beyond the canvas nothing is finer
-    level_of[:h, :w] = np.where(layer.present, 0, 127)
+    coarsest = np.zeros(whole[LEVELS].shape, np.int8)
+    for level in range(LEVELS, 0, -1):
+        coarsest = _doubled(np.maximum(coarsest, whole[level] * np.int8(level)))
+    level_of[:h, :w] = np.where(layer.present, coarsest[:h, :w], 127)
     leaves = []
-    for level in range(1, LEVELS + 1):
-        grown = whole[level].repeat(2**level, axis=0).repeat(2**level, axis=1)[:h, :w]
-        level_of[:h, :w][grown] = level
     for level in range(LEVELS + 1):
         n = 2**level
         drawn = np.pad(layer.present, ((0, -h % BLOCK), (0, -w % BLOCK))) if level == 0 else whole[level]
         if level < LEVELS:
-            drawn = drawn & ~whole[level + 1].repeat(2, axis=0).repeat(2, axis=1)
+            drawn = drawn & ~_doubled(whole[level + 1])
         r, c = np.nonzero(drawn)
         falls = np.ones(len(r), bool) if level == 0 else falling[level][r, c]
         r, c = r * n, c * n

@@ -64,7 +64,19 @@ def triangulate(
     image: LayeredDepthImage, photo: Photo, metric: bool, settings: MeshSettings, matte: Matte | None = None, lit: bool = False
 ) -> LayeredMesh:
     """The surfaces as textured triangles; with `lit` they have their own normals, which only light makes visible."""
-    return lay_out(cut_triangles(image, photo, settings, matte), image, photo, metric, lit)
+    uncut = pack_textures(image, photo, settings.backdrop, matte)
+    return lay_out(cut_triangles(uncut, photo, settings), image, photo, metric, lit)
+
+
+@dataclass(frozen=True)
+class UncutSurfaces:
+    """What triangles are cut from, however many are wanted."""
+
+    image: LayeredDepthImage
+    corners: Vertices
+    atlas: Atlas
+    soft: SoftTexture | None
+    backdrop: Backdrop | None
 
 
 @dataclass(frozen=True)
@@ -81,20 +93,27 @@ class Triangles:
     sheet: np.ndarray | None  # the part of the atlas that the backdrop shows: u, v of its top left and bottom right
 
 
-def cut_triangles(image: LayeredDepthImage, photo: Photo, settings: MeshSettings, matte: Matte | None = None) -> Triangles:
-    """The surfaces as triangles, none across a cut, with shared vertices where pixels are linked: as many as wanted, or as needed."""
+def pack_textures(image: LayeredDepthImage, photo: Photo, backdrop: bool, matte: Matte | None = None) -> UncutSurfaces:
+    """The vertices that triangles may have, the textures that they show, and the `backdrop` where it is wanted and nothing is
+    transparent."""
     with ThreadPoolExecutor(thread_count()) as pool:  # NumPy works outside Python's lock
         packing = pool.submit(pack_atlas, image)
-        laying = pool.submit(lay_backdrop, image) if settings.backdrop and image.see_through is None else None
+        laying = pool.submit(lay_backdrop, image) if backdrop and image.see_through is None else None
         softening = pool.submit(pack_soft, image, photo, matte) if matte is not None else None
         corners = find_vertices(image)
-        texels = photo.camera.width / image.frame[3]
-        tolerance = FLATNESS * image.span / (1 if settings.triangles else settings.density)
-        backdrop = laying.result() if laying else None
-        wanted = settings.triangles and max(1, settings.triangles - (backdrop.triangle_count if backdrop else 0))
+        soft, sheet = softening and softening.result(), laying and laying.result()
+        return UncutSurfaces(image, corners, packing.result(), soft, sheet)
+
+
+def cut_triangles(uncut: UncutSurfaces, photo: Photo, settings: MeshSettings) -> Triangles:
+    """The surfaces as triangles, none across a cut, with shared vertices where pixels are linked: as many as wanted, or as needed."""
+    image, corners, atlas, soft, backdrop = uncut.image, uncut.corners, uncut.atlas, uncut.soft, uncut.backdrop
+    texels = photo.camera.width / image.frame[3]
+    tolerance = FLATNESS * image.span / (1 if settings.triangles else settings.density)
+    wanted = settings.triangles and max(1, settings.triangles - (backdrop.triangle_count if backdrop else 0))
+    with ThreadPoolExecutor(thread_count()) as pool:
         pieces = _blocks(image, corners, tolerance, texels, wanted, pool)
-        atlas, soft = packing.result(), softening.result() if softening else None
-        pieces = simplified(pieces, image, corners, (atlas, soft), tolerance, texels, wanted)
+    pieces = simplified(pieces, image, corners, (atlas, soft), tolerance, texels, wanted)
     sheet = None
     if backdrop is not None:
         above = len(atlas.texture)
