@@ -19,7 +19,7 @@ MAX_PACKED = 1100
 """Bytes that a byte of the file can stand for: those of deflate, rounded up."""
 MAX_CHANNELS, MAX_PARTS, MAX_ATTRIBUTES = 1024, 64, 512
 MAX_IN_BLOCK, MAX_IN_ALL = 1 << 28, 3 << 30
-"""Bytes, unpacked, of one block of lines or one tile, and of all: a block lies in memory whole, all takes time."""
+"""Unpacked bytes of one block of lines or one tile, and of all together: a block is in memory as a whole, and all together take time."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Part:
     window: tuple[int, int, int, int]  # of the data: left, top, right, bottom
     display: tuple[int, int, int, int]  # of the whole picture, in the same pixels
     compression: int
-    channels: tuple[tuple[str, int], ...]  # name and kind of pixel, in the order in which they are stored
+    channels: tuple[tuple[str, int], ...]  # (name, pixel type), in the order in which they are stored
     is_plain: bool  # every channel has a value for each pixel
     tile: tuple[int, int] | None  # width and height, of a tiled part
     is_deep: bool  # any number of values a pixel
@@ -54,7 +54,7 @@ def check_exr(data: bytes, name: str, most: int) -> Headers:
     """Raises DioramaError, naming the file `name`, where reading an OpenEXR file would take more than a picture may.
 
     Returns the headers. Looks at them alone: the number of pixels is at most `most`, a block and all blocks fit `MAX_IN_BLOCK` and
-    `MAX_IN_ALL`, and nothing is said twice, which readers understand in two ways.
+    `MAX_IN_ALL`, and no attribute occurs twice, which readers would understand in different ways.
     """
     try:
         headers = read_headers(data)
