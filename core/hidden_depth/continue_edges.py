@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from ..built_in.crops import Crop, shrink
-from ..layers.discontinuities import label_surfaces
+from ..layers.discontinuities import label_depth_edges, label_surfaces
 from ..layers.layered_depth_image import DOWN, RIGHT, Layer, LayeredDepthImage, neighbour
 from ..layers.link_layers import link_hidden
-from ..layers.regions import FEWEST, Disocclusion, Region, find_regions
-from .edge_paths import PUBLISHED_EDGE_THRESHOLD, EdgeEnd, EdgePath, find_ends, label_depth_edges, plan_paths, refine
+from ..layers.regions import FEWEST, Disocclusion, Region, find_labelled_regions
+from .edge_paths import PUBLISHED_EDGE_THRESHOLD, EdgeEnd, EdgePath, find_ends, plan_paths, refine
 
 PUBLISHED_TRAINING_SIDE = 1000
 """Long side in pixels that the networks and their constants are for; larger grids are shrunk by whole numbers before them."""
@@ -116,7 +116,7 @@ def regions_behind(image: LayeredDepthImage, found: Disocclusion, seen: SeenEdge
     earlier, links = link_hidden(image, found)
     layer = Layer(found.hidden, found.hidden, found.disparity, image.layers[-1].colour, links)
     layers = tuple(replace(known, links=own) for known, own in zip(image.layers, earlier, strict=True))
-    regions = find_regions(replace(image, layers=(*layers, layer)), context_width, found.distance, seen.behind)
+    regions = find_labelled_regions(replace(image, layers=(*layers, layer)), context_width, found.distance, seen.behind)
     return [_widen(region, image) for region in regions]
 
 

@@ -49,8 +49,8 @@ def inpaint(
             inpainter = inpainter.for_nested()
         found, inpainter = inpainter.edges(image, found, layers.context_width, within(told, 0, EDGES_SHARE * share))
         found = inpainter.depth(image, found, within(told, EDGES_SHARE * share, share))
-        image, distance = add_hidden_layer(image, found)
-        regions = find_regions(image, layers.context_width, distance)
+        image, found = add_hidden_layer(image, found)
+        regions = find_regions(image, layers.context_width, found)
         colour = fill_colour(regions, image, inpainter, settings.eroded_rim, within(told, share, 1))
         image = with_front_colour(image, colour)
         edges.append(found.edges)
@@ -62,13 +62,12 @@ def with_front_colour(image: LayeredDepthImage, colour: np.ndarray) -> LayeredDe
     return replace(image, layers=(*image.layers[:-1], replace(image.layers[-1], colour=colour)))
 
 
-def add_hidden_layer(image: LayeredDepthImage, found: Disocclusion) -> tuple[LayeredDepthImage, np.ndarray]:
-    """The image with a new layer of the pixels in `found`, with links and depth but no colour; and each pixel's distance from
-    its silhouette."""
+def add_hidden_layer(image: LayeredDepthImage, found: Disocclusion) -> tuple[LayeredDepthImage, Disocclusion]:
+    """The image with a new layer of the pixels in `found`, with links and depth but no colour; and `found` without its islands."""
     found = absorb_islands(image, found)
     earlier, links = link_hidden(image, found)
     disparity = fill_depth(image, found, links)
     shape = found.hidden.shape
     layer = Layer(found.hidden, found.hidden.copy(), disparity, np.zeros((*shape, 3), np.float32), links, part=found.part)
     layers = tuple(replace(layer, links=own) for layer, own in zip(image.layers, earlier, strict=True)) + (layer,)
-    return replace(image, layers=layers), found.distance
+    return replace(image, layers=layers), found

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..raster.nearest_known import nearest_known
-from .discontinuities import label_surfaces
 from .layered_depth_image import OPPOSITE, STEPS, LayeredDepthImage, beside
+from .separate_regions import separate_regions
 
 LEAST_CONTEXT = 0.3
 """A region with less context than this part of its own size takes all that it is linked to."""
@@ -181,25 +181,33 @@ def _count_edges(seeds: np.ndarray, own: np.ndarray, shape: tuple[int, ...]) -> 
     return cv2.connectedComponents(picture, connectivity=8)[0] - 1
 
 
-def find_regions(image: LayeredDepthImage, context_width: float, distance: np.ndarray, labels: np.ndarray | None = None) -> list[Region]:
-    """The connected hidden surfaces of the last layer, each with its context, largest first; or with `labels` (h, w) int32
-    one region for every number above 0.
+def find_regions(image: LayeredDepthImage, context_width: float, found: Disocclusion) -> list[Region]:
+    """The hidden surfaces of the last layer, which was made from `found`, each with its context, largest first.
 
     The context is flooded along links from the synthesis region into earlier layers, a little further than the hidden surface
-    is wide, but at most `context_width` of the long side. `distance` (h, w): steps of hidden pixels from their silhouette.
+    is wide, but at most `context_width` of the long side.
     In estimated depth a cut may end before the silhouette does: there the flood also stops halfway from the far to the near side,
     or the context would go around the end of the cut and take the foreground's colours.
     """
-    last = len(image.layers) - 1
-    layer, own = image.layers[last], labels is None
-    if labels is None:
-        labels, _ = label_surfaces(layer.present, layer.links[0] == last, layer.links[2] == last)
+    farther = _farther_side_only(image) if image.estimated else None
+    return _regions(image, context_width, found.distance, separate_regions(image, found.seed), farther)
+
+
+def find_labelled_regions(image: LayeredDepthImage, context_width: float, distance: np.ndarray, labels: np.ndarray) -> list[Region]:
+    """As `find_regions`, one region for every number above 0 in `labels` (h, w) int32; the context may lie on any side.
+
+    `distance` (h, w): steps of hidden pixels from their silhouette.
+    """
+    return _regions(image, context_width, distance, labels, None)
+
+
+def _regions(image: LayeredDepthImage, context_width: float, distance: np.ndarray, labels: np.ndarray, farther: np.ndarray | None):
+    layer = image.layers[-1]
     sizes = np.bincount(labels.ravel())
     deepest = np.zeros(len(sizes), np.int32)
     np.maximum.at(deepest, labels[layer.present], distance[layer.present])
     most = max(8, round(context_width * image.long_side))
     steps = np.minimum(most, deepest + max(8, round(0.012 * image.long_side)))
-    farther = _farther_side_only(image) if image.estimated and own else None
     region, node, found_at = _flood_contexts(image, labels, steps, farther)
     if farther is not None:
         starved = np.bincount(region, minlength=len(sizes)) < LEAST_CONTEXT * sizes

@@ -50,11 +50,11 @@ def shapes_of(image: LayeredDepthImage, layers: LayerSettings) -> dict[str, np.n
         hidden = disocclude(image, layers.hidden_width)
         if hidden is None or hidden.hidden.sum() < FEWEST_HIDDEN:
             break
-        image, distance = add_hidden_layer(image, hidden)
-        for region in find_regions(image, layers.context_width, distance):
+        image, hidden = add_hidden_layer(image, hidden)
+        for region in find_regions(image, layers.context_width, hidden):
             if region.synthesis.sum() >= MIN_PIXELS and region.context.any():
                 shape = np.where(region.context, np.clip(region.distance, 1, FARTHEST), 0)
-                behind = -1 - np.clip(distance[region.window], 0, FARTHEST)
+                behind = -1 - np.clip(hidden.distance[region.window], 0, FARTHEST)
                 shapes[f"shape_{len(shapes)}"] = np.where(region.synthesis, behind, shape).astype(np.int8)
     return shapes
 

@@ -12,7 +12,7 @@ from photo_diorama.core.layers.parts import Parts, snap, with_part, without_part
 from photo_diorama.core.pipeline import Edits, StageCache, build_diorama
 from photo_diorama.core.settings import Settings
 
-SETTINGS = Settings().with_values({"border": 0.2, "depth_kind": "metric", "rim": 0.0})
+SETTINGS = Settings().with_values({"border": 0.2, "depth_kind": "metric", "rim": 0.0, "inpainter": "diffusion", "hidden_depth": "nearest"})
 
 
 def box(top, bottom, left, right) -> np.ndarray:

@@ -19,6 +19,7 @@ from photo_diorama.core.raster.colour_curves import linear_from_srgb, srgb_from_
 from photo_diorama.core.settings import InpaintSettings, MeshSettings
 
 SOFT = replace(BORDERED, soft_edge=0.03)
+QUICK = InpaintSettings(inpainter="diffusion", hidden_depth="nearest")
 TORN = [name for name in EVERY if name != "ground"]
 
 
@@ -27,7 +28,7 @@ def softened(name: str):
     """A scene with its skirt, and its matte."""
     torn = EVERY[name]().split(SOFT)
     matte = find_matte(torn, SOFT)
-    return add_skirt(inpaint(with_background_colours(torn, matte), SOFT, InpaintSettings())[0], matte)
+    return add_skirt(inpaint(with_background_colours(torn, matte), SOFT, QUICK)[0], matte)
 
 
 def test_zero_is_hard_and_nothing_torn_is_nothing_soft():
