@@ -17,7 +17,7 @@ from .fill_colour import fill_colour
 from .inpainter import Step, within
 from .needed_networks import Downloaded
 
-FEWEST_HIDDEN = 16
+MIN_HIDDEN = 16
 """A pass that would invent fewer pixels than this ends the loop."""
 EDGES_SHARE = 0.7
 """Part of the time for edges and depth that goes into edges."""
@@ -37,27 +37,27 @@ def inpaint(
     Raises DioramaError where the inpainter needs a network that is not `downloaded`.
     """
     inpainter = choose_inpainter(settings, downloaded)
-    image = with_front_colour(image, fill_border(image, layers, settings, inpainter, lambda part: progress(0.0)))
+    image = replace_colour(image, fill_border(image, layers, settings, inpainter, lambda part: progress(0.0)))
     edges, share = [], inpainter.depth_share
     for turn in range(layers.passes):
-        told = within(progress, turn / layers.passes, (turn + 1) / layers.passes)
-        told(0)
+        report = within(progress, turn / layers.passes, (turn + 1) / layers.passes)
+        report(0)
         found = disocclude(image, layers.hidden_width)
-        if found is None or found.hidden.sum() < FEWEST_HIDDEN:
+        if found is None or found.hidden.sum() < MIN_HIDDEN:
             break
         if turn == 1:
             inpainter = inpainter.for_nested()
-        found, inpainter = inpainter.edges(image, found, layers.context_width, within(told, 0, EDGES_SHARE * share))
-        found = inpainter.depth(image, found, within(told, EDGES_SHARE * share, share))
+        found, inpainter = inpainter.edges(image, found, layers.context_width, within(report, 0, EDGES_SHARE * share))
+        found = inpainter.depth(image, found, within(report, EDGES_SHARE * share, share))
         image, found = add_hidden_layer(image, found)
         regions = find_regions(image, layers.context_width, found)
-        colour = fill_colour(regions, image, inpainter, settings.eroded_rim, within(told, share, 1))
-        image = with_front_colour(image, colour)
+        colour = fill_colour(regions, image, inpainter, settings.eroded_rim, within(report, share, 1))
+        image = replace_colour(image, colour)
         edges.append(found.edges)
     return image, tuple(edges)
 
 
-def with_front_colour(image: LayeredDepthImage, colour: np.ndarray) -> LayeredDepthImage:
+def replace_colour(image: LayeredDepthImage, colour: np.ndarray) -> LayeredDepthImage:
     """The image with the colours of its last layer replaced."""
     return replace(image, layers=(*image.layers[:-1], replace(image.layers[-1], colour=colour)))
 

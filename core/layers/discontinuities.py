@@ -49,9 +49,9 @@ def cut_discontinuities(
     With `steps` (2, h, w) bool only these links, right and down, may be cut.
     """
     long_side = max(disparity.shape)
-    disparity = _without_islands(disparity, threshold, ISLAND_AREA * long_side**2, steps)
+    disparity = _join_islands(disparity, threshold, ISLAND_AREA * long_side**2, steps)
     right, down = _links_below_threshold(disparity, threshold, steps)
-    right, down = _without_bridges(right, down)
+    right, down = _cut_bridges(right, down)
     return disparity, *_heal(disparity, right, down, threshold, SHORT_CRACK * long_side)
 
 
@@ -65,7 +65,7 @@ def _links_below_threshold(disparity: np.ndarray, threshold: float, steps: np.nd
     return right, down
 
 
-def _without_bridges(right: np.ndarray, down: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _cut_bridges(right: np.ndarray, down: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Cuts a link whose neighbours on both sides, across the same line, are cut."""
     torn = ~right[:, :-1]
     right = right.copy()
@@ -138,7 +138,7 @@ def label_depth_edges(silhouette: np.ndarray, layer: Layer, number: int) -> np.n
     return labels
 
 
-def _without_islands(disparity: np.ndarray, threshold: float, area: float, steps: np.ndarray | None = None) -> np.ndarray:
+def _join_islands(disparity: np.ndarray, threshold: float, area: float, steps: np.ndarray | None = None) -> np.ndarray:
     """Joins pieces of fewer than `area` pixels to a larger one: the nearest, unless they touch one of more similar disparity.
 
     So the rim of a round thing, which is steep enough to fall into pieces, does not end up on the wall behind it.

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..raster.nearest_known import nearest_known
 from .discontinuities import label_depth_edges, label_surfaces
-from .layered_depth_image import DOWN, RIGHT, Layer, LayeredDepthImage, beside
+from .layered_depth_image import DOWN, RIGHT, Layer, LayeredDepthImage, neighbour_indices
 
 
 def separate_regions(image: LayeredDepthImage, seed: np.ndarray) -> np.ndarray:
@@ -47,7 +47,7 @@ def _covered(layer: Layer, last: int, labels: np.ndarray) -> tuple[np.ndarray, n
     first, second = [], []
     for side in range(4):
         linked = np.flatnonzero(layer.present & (layer.links[side] >= 0) & (layer.links[side] < last))
-        there, _ = beside(linked, side, layer.present.shape)
+        there, _ = neighbour_indices(linked, side, layer.present.shape)
         same = labels.ravel()[there] == labels.ravel()[linked]
         first.append(linked[same])
         second.append(there[same])

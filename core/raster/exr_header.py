@@ -67,7 +67,7 @@ def check_exr(data: bytes, name: str, most: int) -> Headers:
         width, height = _size(part)
         if width < 1 or height < 1 or width * height > most:
             raise DioramaError(f"{name} has {width}x{height} pixels, not 1 to {most // 10**6} million; scale it first.")
-        if math.prod(size_of(part.display)) > most:
+        if math.prod(window_size(part.display)) > most:
             raise DioramaError(f"{name} is to be shown at more than {most // 10**6} million pixels; scale it first.")
         across, down = part.tile or (width, _lines(part))
         if across * down * part.pixel_bytes > MAX_IN_BLOCK:
@@ -86,10 +86,10 @@ def _too_much(name: str, part: Part) -> DioramaError:
 
 
 def _size(part: Part) -> tuple[int, int]:
-    return size_of(part.window)
+    return window_size(part.window)
 
 
-def size_of(window: tuple[int, int, int, int]) -> tuple[int, int]:
+def window_size(window: tuple[int, int, int, int]) -> tuple[int, int]:
     """Width and height of a window, whose right and bottom belong to it."""
     left, top, right, bottom = window
     return right - left + 1, bottom - top + 1
@@ -137,7 +137,7 @@ def _part(number: int, attributes: dict[bytes, bytes], flags: int) -> Part:
             raise ValueError("too many channels")
     window = struct.unpack_from("<4i", attributes.get(b"dataWindow", b""))
     display = struct.unpack_from("<4i", attributes.get(b"displayWindow", b"").ljust(16, b"\0"))
-    if min(size_of(display)) < 1 or b"displayWindow" not in attributes:
+    if min(window_size(display)) < 1 or b"displayWindow" not in attributes:
         display = window
     tile = struct.unpack_from("<2I", attributes[b"tiles"]) if b"tiles" in attributes else None
     deep = attributes.get(b"type", b"").startswith(b"deep") or (bool(flags & DEEP) and not flags & MULTIPART)

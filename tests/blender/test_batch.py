@@ -116,6 +116,7 @@ def test_a_stop_in_the_middle_and_going_on(place, home, name, code):
     wait_for(lambda: staging.is_dir() and list(staging.rglob("frame_0002.png")), process)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")  # told on Linux
     workers = [int(pid) for pid in children.read_text().split()] if children.exists() else []
+    assert workers or not children.exists()
     process.send_signal(getattr(signal, name))
     done = finish(process)
     assert done.code == code
