@@ -19,16 +19,16 @@ def main() -> None:
     import bpy
 
     from photo_diorama.core.edit_and_rebuild import scene_to_click
-    from photo_diorama.operators.depth.change_region import source_on
+    from photo_diorama.operators.depth.change_region import stored_source
     from photo_diorama.operators.depth.click_region import click
-    from photo_diorama.operators.scene.depth_image import edit_on
+    from photo_diorama.operators.scene.depth_image import stored_edit
 
     bpy.ops.photo_diorama.import_photo(filepath=str(moon / "moon.jpg"), depth=str(moon / "moon.npy"), long_side=given.long_side)
     root = bpy.context.view_layer.objects.active
     opened, first, further = [], [], []
     for _ in range(given.repeats):
         started = now()
-        scene = scene_to_click(source_on(bpy.context, root), edit_on(root))
+        scene = scene_to_click(stored_source(bpy.context, root), stored_edit(root))
         opened.append(since(started))
         for kept, places in ((first, PLACES[:1]), (further, PLACES[1:])):
             for place in places:

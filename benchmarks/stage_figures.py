@@ -84,10 +84,10 @@ def drawn_region(built: Diorama, settings: Settings) -> np.ndarray:
     first = replace(first, links=np.where(first.links > 0, np.int8(-1), first.links))
     image = replace(built.image, layers=(first,))
     found = disocclude(image, settings.layers.hidden_width)
-    grown, distance = add_hidden_layer(image, found)
+    grown, found = add_hidden_layer(image, found)
     top, left, height, width = image.frame
     point = top + round(REGION_AT[1] * height), left + round(REGION_AT[0] * width)
-    regions = find_regions(grown, settings.layers.context_width, distance)  # largest first
+    regions = find_regions(grown, settings.layers.context_width, found)  # largest first
     region = next((r for r in regions if holds(r, point)), regions[0])
     picture = 0.45 * image.layers[0].colour
     part = picture[region.window]

@@ -1,4 +1,4 @@
-"""A photo and its depth together in small, near in warm colours: an inverted map is seen before anything is built of it."""
+"""A thumbnail of a photo and its depth, near in warm colours: an inverted map is noticed before anything is built from it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class DepthThumbnail:
 
 
 def depth_thumbnail(photo_path: Path, depth_path: Path | None, settings: Settings) -> DepthThumbnail | None:
-    """Photo and depth in small; None where the photo brings no depth, so that a network would have to find it.
+    """The thumbnail; None where the photo has no depth, so that a network would have to find it.
 
     Raises DioramaError as reading them does.
     """

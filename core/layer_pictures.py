@@ -10,7 +10,7 @@ import numpy as np
 
 from .layer_files.layer_file import TOP, FileLayer, LayerFile, Origin, bounding_box, highest_disparity
 from .layers.layered_depth_image import Layer
-from .mesh.atlas import surface_number, without_gaps
+from .mesh.atlas import fill_gaps, surface_number
 from .mesh.texture_layout import PaintedTexels, TextureLayout, carry_over, layout_of_boxes
 from .pipeline import Diorama
 from .raster.colour_curves import linear_from_srgb
@@ -128,7 +128,7 @@ def _invented(layer: Layer, k: int, built: Diorama, canvas: _Canvas, painted: Pa
         return None
     there = there[box]
     kind, linear = built.photo.colour.dtype, built.photo.is_linear
-    colour = without_gaps(layer)
+    colour = fill_gaps(layer)
     picture = np.empty((*there.shape, 4), kind)
     # rounded before it is enlarged: as floats a large photo would take gigabytes
     picture[..., :3] = canvas.brought(_stored(linear_from_srgb(colour) if linear else colour, kind), True, box)

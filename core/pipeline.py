@@ -19,7 +19,7 @@ from .depth.edit_depth import DepthEdit, carry_edit_over
 from .depth.find_depth import FoundDepth, available_sources, choose_camera, find_depth
 from .depth.sharpen_depth import sharpen
 from .errors import DioramaError
-from .inpaint.choose_inpainter import resolved
+from .inpaint.choose_inpainter import resolve
 from .inpaint.inpaint import inpaint
 from .inpaint.needed_networks import Downloaded
 from .layer_edits.cards import matte_on_cards
@@ -28,11 +28,11 @@ from .layer_edits.meshes_on_cards import meshes_on_cards
 from .layers.first_layer import make_first_layer
 from .layers.layered_depth_image import LayeredDepthImage
 from .layers.parts import Parts
-from .layers.soft_silhouettes import add_skirt, find_matte, with_background_colours
+from .layers.soft_silhouettes import add_skirt, find_matte, use_background_colours
 from .memory import give_back
 from .mesh.delight import delit_textures
 from .mesh.separate_parts import separate_parts
-from .mesh.triangulate import LayeredMesh, Triangles, cut_triangles, lay_out
+from .mesh.triangulate import LayeredMesh, Triangles, UncutSurfaces, cut_triangles, lay_out, pack_textures
 from .photo.photo import Photo, load_photo
 from .settings import DepthSettings, InpaintSettings, LayerSettings, MeshSettings, SceneSettings, Settings
 from .threads import hand_on_threads
@@ -86,24 +86,24 @@ class StageCache:
             self.results[place] = self.results.pop(place)  # to the end
         while len(photos := list(dict.fromkeys(place[0] for place in self.results))) > 1:
             seen: set[int] = set()
-            if sum(size_of(result, seen) for _, result in self.results.values()) <= self.room:
+            if sum(memory_size(result, seen) for _, result in self.results.values()) <= self.room:
                 break
             for place in [place for place in self.results if place[0] == photos[0]]:
                 del self.results[place]
 
 
-def size_of(value: Any, seen: set[int]) -> int:
+def memory_size(value: Any, seen: set[int]) -> int:
     """Bytes of the arrays and files in a result, each counted once; `seen` holds what was counted before."""
     if id(value) in seen:
         return 0
     seen.add(id(value))
     if isinstance(value, np.ndarray):
-        return size_of(value.base, seen) if isinstance(value.base, np.ndarray) else value.nbytes
+        return memory_size(value.base, seen) if isinstance(value.base, np.ndarray) else value.nbytes
     if isinstance(value, bytes):
         return len(value)
     if is_dataclass(value):
-        return sum(size_of(getattr(value, each.name), seen) for each in fields(value))
-    return sum(size_of(each, seen) for each in value) if isinstance(value, (tuple, list)) else 0
+        return sum(memory_size(getattr(value, each.name), seen) for each in fields(value))
+    return sum(memory_size(each, seen) for each in value) if isinstance(value, (tuple, list)) else 0
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def build_diorama(
     layers, files = settings.layers, (str(photo_path), str(depth_path or ""))
     step = Steps(progress, kept, files)
     downloaded = Downloaded(Path(models) if models else None, settings.depth.device)
-    settings = replace(settings, inpaint=resolved(settings.inpaint))
+    settings = replace(settings, inpaint=resolve(settings.inpaint))
     networks = downloaded.stamp(settings.inpaint.inpainter)  # before anything that takes long: one may be missing
     photo, found, original = bring_depth(step, photo_path, depth_path, settings, models)
     origin, known_matte = found.origin, found.matte
@@ -145,13 +145,14 @@ def build_diorama(
                 lambda: make_first_layer(photo, sharp, layers, edits.parts))  # fmt: skip
     matte = step("Softening silhouettes", 0.28, (), lambda: find_matte(torn, layers, known_matte, sharp.steps is not None))
     inpainted, edges = step("Inpainting what is hidden", 0.3, (settings.inpaint, networks),
-                        lambda: inpaint(with_background_colours(torn, matte), layers, settings.inpaint, step.within(0.3, 0.85),
+                        lambda: inpaint(use_background_colours(torn, matte), layers, settings.inpaint, step.within(0.3, 0.85),
                                         downloaded))  # fmt: skip
     image = step("Taking over the edited layers", 0.85, edits.layers and edits.layers.key, lambda: take_over(inpainted, edits.layers))
     give_back()
     lit = settings.scene.shader == "principled"
-    cut = step("Triangulating", 0.85, settings.mesh, lambda: _cut_triangles(image, matte, photo, settings.mesh))
-    mesh = step("Laying out the meshes", 0.93, lit, lambda: _laid_out(cut, image, matte, photo, depth.metric, lit))
+    uncut = step("Packing the textures", 0.85, settings.mesh.backdrop, lambda: _uncut(image, matte, photo, settings.mesh))
+    cut = step("Triangulating", 0.86, settings.mesh, lambda: cut_triangles(uncut, photo, settings.mesh))
+    mesh = step("Laying out the meshes", 0.93, lit, lambda: _laid_out(cut, uncut.image, photo, depth.metric, lit))
     if lit and settings.scene.delight > 0:
         mesh = step("Taking off the light", 0.95, (), lambda: _with_albedo(mesh, image, matte, photo, settings.mesh))
     progress("Done", 1.0)
@@ -218,13 +219,12 @@ def _with_albedo(mesh: LayeredMesh, image, matte, photo: Photo, settings: MeshSe
     return replace(mesh, albedo=delit_textures(*add_skirt(image, matte), photo, settings.backdrop))
 
 
-def _cut_triangles(image, matte, photo: Photo, settings: MeshSettings) -> Triangles:
+def _uncut(image, matte, photo: Photo, settings: MeshSettings) -> UncutSurfaces:
     image, matte = add_skirt(image, matte_on_cards(matte, image))
-    return cut_triangles(image, photo, settings, matte)
+    return pack_textures(image, photo, settings.backdrop, matte)
 
 
-def _laid_out(cut: Triangles, image, matte, photo: Photo, metric: bool, lit: bool) -> LayeredMesh:
-    image, _ = add_skirt(image, matte_on_cards(matte, image))
+def _laid_out(cut: Triangles, image, photo: Photo, metric: bool, lit: bool) -> LayeredMesh:
     return meshes_on_cards(separate_parts(lay_out(cut, image, photo, metric, lit), image), image)
 
 

@@ -314,7 +314,7 @@ def check_option(f, value: Any) -> None:
 
 
 def _impossible(name: str, value: Any, asked: str) -> DioramaError:
-    """The error for an option's value, which is called by its flag on the command line and by its words in the window."""
+    """The error for an option's impossible value; the option is named by its flag on the command line and by its label in the window."""
     return DioramaError(
         "",
         window=f"{name.replace('_', ' ').title()} is {value!r}; {asked}",

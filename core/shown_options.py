@@ -14,7 +14,7 @@ class Shown:
     label: str = ""  # its name; empty: the option's own, in plain words
     first: bool = False  # before the others, which lie under Advanced
     percent: bool = False  # a part of something, shown as a percentage
-    needs: dict[str, tuple] = field(default_factory=dict)  # values of other options without which it does nothing: grey
+    needs: dict[str, tuple] = field(default_factory=dict)  # values of other options without which this one does nothing and is greyed out
 
 
 MOVING = {"camera_move": tuple(MOVES)}

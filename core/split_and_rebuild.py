@@ -9,7 +9,7 @@ import numpy as np
 from .depth.edit_depth import DepthEdit
 from .edit_and_rebuild import Mask, Source, build_from, find_depths
 from .errors import DioramaError
-from .layers.parts import MOST_PARTS, Parts, with_part, without_part
+from .layers.parts import MAX_PARTS, Parts, add_part, remove_part
 from .pipeline import Diorama, Progress, silent
 
 
@@ -44,16 +44,16 @@ def join_part(source: Source, edit: DepthEdit | None, number: int, progress: Pro
     """Joins a part to the surface that it was split off from; raises DioramaError where no part has that number."""
     if source.parts is None or not (source.parts.labels == number).any():
         raise DioramaError(f"There is no part {number} any more; rebuild the diorama.")
-    parts = without_part(source.parts, number)
+    parts = remove_part(source.parts, number)
     return Split(parts, build_from(replace(source, parts=parts), edit, progress), 0)
 
 
 def _split(source: Source, edit: DepthEdit | None, mask: np.ndarray, progress: Progress) -> Split:
     if mask.all():
         raise DioramaError("The region is the whole photo, so nothing would be left; choose a part of it.")
-    if source.parts is not None and source.parts.labels.max() >= MOST_PARTS:
-        raise DioramaError(f"There are {MOST_PARTS} parts already; join some of them first.")
-    parts = with_part(source.parts, mask)
+    if source.parts is not None and source.parts.labels.max() >= MAX_PARTS:
+        raise DioramaError(f"There are {MAX_PARTS} parts already; join some of them first.")
+    parts = add_part(source.parts, mask)
     number = int(parts.labels.max())
     if source.parts is not None and number == source.parts.labels.max() or not number:
         raise DioramaError("The region is empty or a few pixels only; paint a mask over it or select its faces first.")

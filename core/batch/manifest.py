@@ -74,7 +74,7 @@ def _photos_below(folder: Path, output: Path) -> list[Path]:
 def _depth_beside(path: Path) -> Iterator[Path]:
     """Depth files beside a photo. An error with one photo is reported when that photo's turn comes and stops no other."""
     for find in (find_sidecar_depth, find_named_depth):
-        with contextlib.suppress(Exception):  # files of strangers: the guard of this photo and of no other
+        with contextlib.suppress(Exception):  # files of unknown origin: their errors must concern this photo only
             if (found := find(path)) is not None:
                 yield found
 
@@ -121,7 +121,7 @@ class Manifest:
         self.path, self.ignored = path, 0
 
     def read(self) -> dict[str, dict]:
-        """The last whole record of each photo; `ignored` counts the lines that are whole and no records."""
+        """The last complete record of each photo; `ignored` counts complete lines that are no records."""
         records: dict[str, dict] = {}
         self.ignored = 0
         if not self.path.exists():
@@ -229,7 +229,7 @@ def put_in_place(staged: Path, output: Path, files: dict[str, int], record: Call
 
 
 def final_folder(folder: Path) -> Path:
-    """Where what is made in a folder is moved to when it is whole: the folder itself but for those of a batch.
+    """The folder to which complete results are moved: the folder itself, except for a batch's staging folders.
 
     >>> final_folder(Path("/out/.photo-diorama-batch/x1/trip")).as_posix()
     '/out/trip'

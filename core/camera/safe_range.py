@@ -90,7 +90,7 @@ def safe_range(surfaces: Iterable[tuple[np.ndarray, np.ndarray]], camera: Camera
 def _largest(gaps_at, nearest: float, limit: float) -> float:
     """The distance up to which gaps stay below the tolerance: growing steps outwards, then bisection of the last one."""
     good, bad = 0.0, 0.0
-    allowed = gaps_at(0.0) + TOLERANCE  # what is missing at the photo's own place is no fault of the move
+    allowed = gaps_at(0.0) + TOLERANCE  # gaps at the photo's own viewpoint are not due to the move
     for t in np.geomspace(NEAREST_STEP * nearest, limit, STEPS) if limit > NEAREST_STEP * nearest else ():
         if gaps_at(t) > allowed:
             bad = t

@@ -45,7 +45,7 @@ def camera_from_lines(width: int, height: int, lines: Mapping[str, np.ndarray]) 
         raise DioramaError("No camera sees these lines at right angles; check which lines are X, Y and Z.")
     focal = float(np.sqrt(squared))
     rays = {axis: _unit(np.append(at - centre, focal)) for axis, at in finite.items()}
-    # what vanishes infinitely far runs along the picture
+    # lines whose vanishing point is infinitely far run parallel to the picture
     rays |= {axis: _unit(np.append(at[:2], 0.0)) for axis, at in points.items() if axis not in finite}
     focal, centre, rays = _nearest_to_ends({axis: (ends - middle) / half for axis, ends in drawn.items()}, focal, centre, rays, half)
     up = rays["z"] if "z" in rays else np.cross(rays["x"], rays["y"])
@@ -82,7 +82,7 @@ def _nearest_to_ends(
         spare = len(found.fun) - len(start)
         exact = np.sqrt(2 * found.cost / spare) if spare > 0 else DRAWING_ERROR / half
         best = found.x if np.hypot(*found.x[4:]) < 1 else np.append(found.x[:4], [0.0, 0.0])
-        # as of a Cauchy distribution: photos that were cropped have their centre anywhere
+        # a Cauchy prior: cropped photos may have their centre anywhere
         middle = lambda x: exact * np.sqrt(2 * np.log1p(x[4:] @ x[4:] / OFF_CENTRE**2))  # noqa: E731
         found = least_squares(lambda x: np.append(off(x), middle(x)), best, method="lm", xtol=1e-15, ftol=1e-15, gtol=1e-15)
     focal, centre, turned = camera(found.x)

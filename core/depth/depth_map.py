@@ -63,7 +63,7 @@ class Guess:
 
     @classmethod
     def from_facts(cls, facts: dict) -> Guess:
-        """As `source_of` stores it on a scene's root; what is missing or damaged there is not asked about."""
+        """As `source_facts` stores it on a scene's root; what is missing or damaged there is not asked about."""
         return cls(facts.get("depth_unsure") is True, str(facts.get("depth_sky_taken", "")), facts.get("metric") is True)
 
     def questions(self, window: bool) -> list[str]:

@@ -14,7 +14,7 @@ from ..camera.camera import Camera
 from ..depth_file.direction import small_srgb
 from ..depth_file.sky import place_sky
 from ..errors import DioramaError, Kind
-from ..models.store import best_estimator, installed, path_of, weights_named
+from ..models.store import best_estimator, checked_path, installed, weights_named
 from ..photo.photo import Photo
 from ..raster.decode import MAX_PIXELS, read_file
 from ..raster.exr_read import has_colour_and_depth
@@ -192,7 +192,7 @@ def _estimate_downloaded(photo: Photo, key: str, device: str, models: Path | Non
                            window="choose one in the preferences or download the network first",
                            command_line="pass --models-dir or download it first")  # fmt: skip
     known_focal_px = photo.camera.focal_px if photo.focal_is_known else None
-    said = _load_network(key, str(path_of(weights_named(key), models)), device).predict(_eight_bits(photo), known_focal_px)
+    said = _load_network(key, str(checked_path(weights_named(key), models)), device).predict(_eight_bits(photo), known_focal_px)
     found = _make_from_estimate(said.values, said.kind == "metric", f"estimated by {key}", key, said.zero_is_far)
     seen = said.focal_px and said.focal_px * max(photo.colour.shape[:2]) / max(said.values.shape)
     return replace(found, values=replace(found.values, normals=said.normals), seen_focal_px=seen)

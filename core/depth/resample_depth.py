@@ -10,6 +10,8 @@ SPACE_SIGMA, COLOUR_SIGMA = 1.2, 0.08
 STEEPEST, COLOUR_STEP = 0.75, 8.0
 """A gap is bridged by slopes up to this part of `EDGE` a pixel, less where the brightness steps by so much of 255."""
 MAX_ITERATIONS = 250
+AT_ONCE = 1 << 13
+"""Pixels that are handled together: few enough that their data stay in the processor's cache."""
 
 
 def fill_unknown(disparity: np.ndarray, known: np.ndarray, colour: np.ndarray) -> np.ndarray:
@@ -189,14 +191,26 @@ def _weighted_median(disparity, colour, band, radius: int = 2) -> np.ndarray:
     import cv2
 
     (h, w), (rows, columns) = disparity.shape, band.shape
-    small = cv2.resize(colour, (w, h), interpolation=cv2.INTER_AREA)
+    small = cv2.split(cv2.resize(colour, (w, h), interpolation=cv2.INTER_AREA))
     r, c = np.nonzero(band)
-    own = colour[r, c]
-    y, x = (r + 0.5) * h / rows - 0.5, (c + 0.5) * w / columns - 0.5
+    result = np.empty(len(r), np.float32)
+    for start in range(0, len(r), AT_ONCE):
+        part = slice(start, start + AT_ONCE)
+        y, x = (r[part] + 0.5) * h / rows - 0.5, (c[part] + 0.5) * w / columns - 0.5
+        result[part] = _median_around(disparity, small, colour[r[part], c[part]], y, x, radius)
+    return result
+
+
+def _median_around(disparity, channels, own, y, x, radius: int) -> np.ndarray:
+    """(n,) float32: the weighted median around places (n,) in pixels of `disparity` (h, w) and of its colours, three `channels`.
+
+    `own` (n, 3) are the colours of those places.
+    """
+    h, w = disparity.shape
     y0, x0 = np.rint(y).astype(np.int32), np.rint(x).astype(np.int32)
     count = (2 * radius + 1) ** 2
-    values, weights = np.empty((len(r), count), np.float32), np.empty((len(r), count), np.float32)
-    flat, shades = disparity.ravel(), small.reshape(-1, 3)
+    values, weights = np.empty((len(y), count), np.float32), np.empty((len(y), count), np.float32)
+    flat = disparity.ravel()
     beside = range(-radius, radius + 1)
     across = [(xx, (xx - x) ** 2) for dx in beside for xx in (np.clip(x0 + dx, 0, w - 1),)]
     for i, dy in enumerate(beside):
@@ -206,7 +220,7 @@ def _weighted_median(disparity, colour, band, radius: int = 2) -> np.ndarray:
             there = line + xx
             values[:, k] = flat.take(there)
             far = (down + over) / (2 * SPACE_SIGMA**2)
-            red, green, blue = (np.square(shades[:, c].take(there) - own[:, c]) for c in range(3))
+            red, green, blue = (np.square(each.take(there) - own[:, c]) for c, each in enumerate(channels))
             unlike = (red + green + blue) / (2 * COLOUR_SIGMA**2)
             weights[:, k] = np.exp(-far - np.minimum(unlike, 60.0))
     order = np.argsort(values, axis=1)

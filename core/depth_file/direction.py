@@ -130,7 +130,7 @@ def straightness(values: np.ndarray, known: np.ndarray, quantum: float) -> float
         where = k[: -2 * step] & k[step:-step] & k[2 * step :]
         with np.errstate(all="ignore"):
             slope, bend = (behind - before) / 2, before - 2 * here + behind
-            # no silhouette lies between, and a plane of distances would bend by more than the values' steps
+            # samples without a silhouette between them, where a plane's distances would bend by more than the values' step
             where &= (np.abs(bend) < 0.6 * np.abs(slope)) & (2 * slope**2 > 6 * quantum * np.abs(here))
             found.append((here * bend / slope**2)[where])
     bends = np.concatenate(found)

@@ -65,7 +65,7 @@ class DepthMeaning:
     description: str  # what the numbers were taken for, and why; continues the words "taken for"
     zero_is_far: bool = False  # inverse depth only: zero is infinitely far, so the shift is known
     given: bool = False  # whether the user said so
-    sky: Sky | None = None  # of metric depth: what of the unknown part was put far away, which `known` and `far` include
+    sky: Sky | None = None  # of metric depth: the unknown pixels that were put far away; `known` and `far` include them
 
     @cached_property
     def measured(self) -> np.ndarray:
@@ -86,7 +86,7 @@ class _Guess:
     sure: bool = False
     inverted: bool = False
     given: bool = False
-    by_name_alone: bool = False  # a word of the file's own name says it, which anyone may have given
+    by_name_alone: bool = False  # only a word in the file's name says so, and anyone may have chosen that
 
 
 def decide_meaning(raw: RawDepth, settings: DepthSettings, path: Path, colour: np.ndarray | None = None) -> DepthMeaning:
@@ -114,7 +114,7 @@ def decide_meaning(raw: RawDepth, settings: DepthSettings, path: Path, colour: n
 
 
 def _flip_negative_z(raw: RawDepth, settings: DepthSettings) -> RawDepth:
-    """Distances along the negative z axis, as OpenGL and renderers have them, made positive: no number is above zero.
+    """Makes distances along the negative z axis positive, as OpenGL and renderers have them: where no number is above zero.
 
     Where inverse depth is given, only an OpenEXR channel that calls itself depth.
     """

@@ -70,9 +70,8 @@ def _read_exr(path: Path, data: bytes) -> RawDepth:
 
 
 def _are_alike(pixels: np.ndarray) -> bool:
-    """Whether the first three channels of (h, w, 3 or more) floats, B G R, are one and the same but for what lossy compression leaves.
-
-    Or whether red alone changes, which is then the depth.
+    """Whether the first three channels of (h, w, 3 or more) floats, B G R, are equal except for noise of lossy compression, or whether
+    only red varies, which is then the depth.
     """
     step = max(1, max(pixels.shape[:2]) // 512)
     some = pixels[::step, ::step, :3]

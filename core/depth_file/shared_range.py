@@ -92,7 +92,7 @@ def _fit(first: DepthMeaning, other: DepthMeaning) -> tuple[float, float]:
     scales = (y[one] - y[two]) / (x[one] - x[two])
     shifts = y[one] - scales * x[one]
     limit = TOLERANCE * max(np.ptp(y), 1e-9)
-    # the far end agrees in many pixels whatever the scale is, so pixels count by how evenly they fill the range
+    # the far end agrees in many pixels at any scale, so pixels are weighted to fill the range evenly
     fill = np.histogram(x, 64)
     weight = 1 / np.maximum(fill[0][np.clip(np.searchsorted(fill[1], x, side="right") - 1, 0, 63)], 1)
     agreeing = [float(weight[np.abs(a * x + b - y) <= limit].sum()) if a > 0 else 0.0 for a, b in zip(scales, shifts, strict=True)]

@@ -30,11 +30,11 @@ SWEEPS = 8
 
 @dataclass(frozen=True)
 class Sky:
-    """What of the unknown part of a metric depth is put far away."""
+    """The unknown pixels of metric depth that are put far away."""
 
     far: np.ndarray  # (h, w) bool
     notes: tuple[str, ...] = ()
-    taken: str = ""  # how an unknown region where a sky may be was taken: "far" or "filled"; "": there is none, or the user said it
+    taken: str = ""  # how an unknown region that may be sky was treated: "far" or "filled"; "": there is none, or the user decided
 
 
 def place_sky(distances: np.ndarray, known: np.ndarray, unknown: np.ndarray, option: str, colour: np.ndarray | None) -> Sky:

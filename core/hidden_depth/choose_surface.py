@@ -60,7 +60,7 @@ def describe(seen: Candidates) -> tuple[np.ndarray, np.ndarray]:
     weight = side_is / (1 + seen.steps)
     total = np.maximum(weight.sum(0), 1e-6)
     votes = np.zeros((6, count, n), np.float32)
-    for k in sides:  # how many of the other surfaces lie where this one does, are nearer, are farther
+    for k in sides:  # how many other candidates lie at this one's depth, are nearer, are farther
         for reference, first in ((ahead_log, 0), (side_log, 2)):
             apart = np.abs(log - reference[k])
             votes[first] += side_is[k] * (apart < 0.02) / 8
@@ -125,7 +125,7 @@ def choose(seen: Candidates, network: Network) -> np.ndarray:
     """(n,) float32 disparity of the candidate with the least expected cost under the network's probabilities; 0 where there is
     no candidate, as behind something that only the sky at infinity surrounds."""
     parts = [seen.at(slice(start, start + BATCH)) for start in range(0, len(seen.where), BATCH)]
-    with ThreadPoolExecutor(thread_count()) as pool:  # NumPy works outside Python's lock, and no pixel knows of another
+    with ThreadPoolExecutor(thread_count()) as pool:  # in threads: NumPy releases the interpreter's lock, and pixels are independent
         return np.concatenate([np.zeros(0, np.float32), *pool.map(lambda part: _choose(part, network), parts)])
 
 

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from ..built_in.crops import Crop, shrink
-from ..layers.discontinuities import label_surfaces
+from ..layers.discontinuities import label_depth_edges, label_surfaces
 from ..layers.layered_depth_image import DOWN, RIGHT, Layer, LayeredDepthImage, neighbour
 from ..layers.link_layers import link_hidden
-from ..layers.regions import FEWEST, Disocclusion, Region, find_regions
-from .edge_paths import PUBLISHED_EDGE_THRESHOLD, EdgeEnd, EdgePath, find_ends, label_depth_edges, plan_paths, refine
+from ..layers.regions import MIN_SYNTHESIS, Disocclusion, Region, find_labelled_regions
+from .edge_paths import PUBLISHED_EDGE_THRESHOLD, EdgeEnd, EdgePath, find_ends, plan_paths, refine
 
 PUBLISHED_TRAINING_SIDE = 1000
 """Long side in pixels that the networks and their constants are for; larger grids are shrunk by whole numbers before them."""
@@ -48,7 +48,7 @@ class Unit:
         return self.low + (1 / np.maximum(depth, 1e-9) - MIN_SCALED) * self.span / (MAX_SCALED - MIN_SCALED)
 
 
-def unit_of(image: LayeredDepthImage) -> Unit:
+def disparity_unit(image: LayeredDepthImage) -> Unit:
     """The unit of this photo."""
     top, left, height, width = image.frame
     seen = image.layers[0].disparity[top : top + height : 2, left : left + width : 2]
@@ -116,17 +116,17 @@ def regions_behind(image: LayeredDepthImage, found: Disocclusion, seen: SeenEdge
     earlier, links = link_hidden(image, found)
     layer = Layer(found.hidden, found.hidden, found.disparity, image.layers[-1].colour, links)
     layers = tuple(replace(known, links=own) for known, own in zip(image.layers, earlier, strict=True))
-    regions = find_regions(replace(image, layers=(*layers, layer)), context_width, found.distance, seen.behind)
+    regions = find_labelled_regions(replace(image, layers=(*layers, layer)), context_width, found.distance, seen.behind)
     return [_widen(region, image) for region in regions]
 
 
 def junctions(image: LayeredDepthImage, seen: SeenEdges, regions: list[Region], scale: int) -> list[Junctions]:
     """The regions at whose silhouette another depth edge ends: T-junctions."""
-    unit, met = unit_of(image), []
+    unit, met = disparity_unit(image), []
     for region in regions:
         ends = _find_ends_at_silhouette(region, image, seen)
         if ends:
-            met.append(Junctions(region, ends, crop_of(region, image, unit, seen.of(region), scale)))
+            met.append(Junctions(region, ends, make_crop(region, image, unit, seen.of(region), scale)))
     return met
 
 
@@ -138,7 +138,7 @@ def continue_edges(
     `step` is called with the fraction done, 0 to 1, and may raise.
     """
     scale, paths = network.scale(image), []
-    chunks = list(in_chunks(junctions(image, seen, regions, scale), lambda met: met.region.context.size))
+    chunks = list(split_into_chunks(junctions(image, seen, regions, scale), lambda met: met.region.context.size))
     for number, chunk in enumerate(chunks):
         start = number * network.runs
 
@@ -168,22 +168,22 @@ def _plan(network: EdgeNetwork, chunk: list[Junctions], scale: int, step: Callab
     return plans
 
 
-def scale_of(image: LayeredDepthImage) -> int:
+def shrink_factor(image: LayeredDepthImage) -> int:
     """The integer factor by which the grid is shrunk for the edge and depth networks."""
     return max(1, round(image.long_side / PUBLISHED_TRAINING_SIDE))
 
 
-def band_of(image: LayeredDepthImage) -> int:
+def band_width(image: LayeredDepthImage) -> int:
     """Half the width in pixels of the band beside a continued edge that is filled again."""
     return max(1, round(BAND * image.long_side / PUBLISHED_TRAINING_SIDE))
 
 
-def closing_at(image: LayeredDepthImage, scale: int) -> int:
+def closing_side(image: LayeredDepthImage, scale: int) -> int:
     """Side of the closing square on the grid shrunk by `scale`."""
     return max(1, round(CLOSING * image.long_side / PUBLISHED_TRAINING_SIDE / scale))
 
 
-def disparity_of(region: Region, image: LayeredDepthImage) -> np.ndarray:
+def region_disparity(region: Region, image: LayeredDepthImage) -> np.ndarray:
     """(h', w') float32 disparity of the region's context, 1/m; elsewhere the photo's."""
     result = image.layers[0].disparity[region.window].copy()
     for k, layer in enumerate(image.layers[1:], 1):
@@ -192,9 +192,9 @@ def disparity_of(region: Region, image: LayeredDepthImage) -> np.ndarray:
     return result
 
 
-def crop_of(region: Region, image: LayeredDepthImage, unit: Unit, edge: np.ndarray, scale: int):
+def make_crop(region: Region, image: LayeredDepthImage, unit: Unit, edge: np.ndarray, scale: int):
     """Input of the edge and depth networks for a region: its context, with depth in their unit, shrunk by `scale`."""
-    depth = np.where(region.context, unit.depth(disparity_of(region, image)), 1).astype(np.float32)
+    depth = np.where(region.context, unit.depth(region_disparity(region, image)), 1).astype(np.float32)
     return shrink(Crop(region.colour, depth, edge, region.context, region.synthesis), scale)
 
 
@@ -240,7 +240,7 @@ def _find_ends_at_silhouette(region: Region, image: LayeredDepthImage, seen: See
     edge = seen.of(region)
     beside = cv2.dilate((seen.silhouette[region.window] & region.synthesis).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     touching = edge & beside & region.context
-    if not touching.any() or not is_worth(region):
+    if not touching.any() or not is_large_enough(region):
         return []
     layer = image.layers[-1]
     arrays = {name: getattr(layer, name)[region.window] for name in ("present", "synthesised", "disparity", "colour")}
@@ -276,11 +276,11 @@ def on_canvas(path: EdgePath, region: Region, ends: list[EdgeEnd], scale: int) -
     return EdgePath(near, tuple((moved(one), moved(far)) for one, far in path.torn), replace(path.end, pixel=moved(path.end.pixel)))
 
 
-def is_worth(region: Region) -> bool:
-    return bool(region.context.any()) and region.synthesis.sum() >= FEWEST
+def is_large_enough(region: Region) -> bool:
+    return bool(region.context.any()) and region.synthesis.sum() >= MIN_SYNTHESIS
 
 
-def in_chunks(works: list, size: Callable[[Any], int]) -> Iterator[list]:
+def split_into_chunks(works: list, size: Callable[[Any], int]) -> Iterator[list]:
     """Splits the work into lists of at most `PIXELS_AT_ONCE` pixels, or of one item, in order."""
     chunk: list = []
     total = 0

@@ -12,7 +12,7 @@ from math import sqrt
 
 import numpy as np
 
-from ..layers.layered_depth_image import DOWN, LEFT, RIGHT, STEPS, Layer, LayeredDepthImage
+from ..layers.layered_depth_image import STEPS, Layer, LayeredDepthImage
 
 PUBLISHED_EDGE_THRESHOLD = 0.002
 """Any response above this counts (`ext_edge_threshold` of the released code): the network's answers are tiny nearly everywhere."""
@@ -42,40 +42,6 @@ class EdgePath:
     near: tuple[tuple[int, int], ...]  # 8-connected pixels of the nearer surface, from the end that they continue
     torn: tuple[tuple[tuple[int, int], tuple[int, int]], ...]  # pairs of a near pixel and the far pixel beside it
     end: EdgeEnd
-
-
-def label_depth_edges(silhouette: np.ndarray, layer: Layer, number: int) -> np.ndarray:
-    """(h, w) int32: linked depth edges of layer `number`, from 1; 0 elsewhere.
-
-    `silhouette` (h, w) bool are the nearer pixels at its tears. Two belong to one edge if they are linked, or diagonal with a
-    common neighbour that both are linked to. So at a junction three surfaces have three edges.
-    """
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    where, width = np.flatnonzero(silhouette), silhouette.shape[1]
-    place = np.full(silhouette.size, -1, np.int64)
-    place[where] = np.arange(len(where))
-    linked = (layer.links == number).reshape(4, -1)
-    step = [rows * width + columns for rows, columns in STEPS]
-    one, other = [], []
-
-    def join(start: np.ndarray, *sides: int) -> None:
-        at = start
-        for side in sides:
-            there = linked[side][at]
-            start, at = start[there], at[there] + step[side]
-        meet = place[at] >= 0
-        one.append(place[start[meet]])
-        other.append(place[at[meet]])
-
-    for sides in ((RIGHT,), (DOWN,), (DOWN, RIGHT), (RIGHT, DOWN), (DOWN, LEFT), (LEFT, DOWN)):
-        join(where, *sides)
-    pairs = np.concatenate(one), np.concatenate(other)
-    _, edge = connected_components(coo_matrix((np.ones(len(pairs[0])), pairs), shape=(len(where),) * 2), directed=False)
-    labels = np.zeros(silhouette.shape, np.int32)
-    labels.ravel()[where] = edge + 1
-    return labels
 
 
 def find_ends(touching: np.ndarray, labels: np.ndarray, image: LayeredDepthImage) -> list[EdgeEnd]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..layers.discontinuities import label_surfaces
 from ..layers.layered_depth_image import DOWN, RIGHT, Layer, LayeredDepthImage, neighbour
-from ..layers.regions import find_regions
+from ..layers.regions import find_labelled_regions
 from ..settings import InpaintSettings, LayerSettings
 from .fill_colour import fill_colour
 from .inpainter import Inpainter, Step
@@ -32,7 +32,7 @@ def fill_border(
     apart = split_off_border(image)
     border = apart.layers[1]
     labels, _ = label_surfaces(border.present, border.links[RIGHT] == 1, border.links[DOWN] == 1)
-    regions = find_regions(apart, layers.context_width, steps_from_frame(image), labels)
+    regions = find_labelled_regions(apart, layers.context_width, steps_from_frame(image), labels)
 
     return np.where(
         first.synthesised[..., None],

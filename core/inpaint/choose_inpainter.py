@@ -20,7 +20,7 @@ INPAINTERS: dict[str, type[Inpainter]] = {
 }
 
 
-def resolved(settings: InpaintSettings) -> InpaintSettings:
+def resolve(settings: InpaintSettings) -> InpaintSettings:
     """The settings with `automatic` replaced by `learned`, whose networks are built in."""
     return replace(settings, inpainter="learned") if settings.inpainter == "automatic" else settings
 
@@ -30,5 +30,5 @@ def choose_inpainter(settings: InpaintSettings, downloaded: Downloaded = Downloa
 
     Raises DioramaError where it needs a network that is not `downloaded`.
     """
-    settings = resolved(settings)
+    settings = resolve(settings)
     return INPAINTERS[settings.inpainter].load(settings, downloaded)

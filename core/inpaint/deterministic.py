@@ -12,7 +12,7 @@ from ..raster.nearest_known import nearest_known
 from ..raster.push_pull import push_pull
 from .patch_match import RUNS, THOROUGH, Effort, Hole, inpaint_exemplars_cached
 
-FEWEST_SOURCES = 12
+MIN_SOURCES = 12
 DETAIL = 0.6
 """How much of the context's fine detail goes on top of the smooth fill; all of it costs PSNR where it lands out of place."""
 BESIDE_PIECES, PIECES, CRISP = 0.1, 0.45, 0.4
@@ -32,7 +32,7 @@ def trusted_context(region: Region, rim: int) -> np.ndarray:
     """
     while rim > 0:
         trusted = region.context & (region.distance > rim)
-        if trusted.sum() >= max(FEWEST_SOURCES, 0.3 * region.context.sum()):
+        if trusted.sum() >= max(MIN_SOURCES, 0.3 * region.context.sum()):
             return trusted
         rim -= 1
     return region.context
@@ -75,7 +75,7 @@ def fill_parts_of(
     return [each and FillParts(each[0].source, each[0].smooth, each[1], next(pieces), long_side) for each in made]
 
 
-def on_the_rim(region: Region, parts: FillParts) -> tuple[np.ndarray, np.ndarray]:
+def rim_difference(region: Region, parts: FillParts) -> tuple[np.ndarray, np.ndarray]:
     """(h, w) bool, the untrusted context, and (h, w, 3) float32, the photo's colour there minus the smooth fill, 0
     elsewhere."""
     rim = region.context & ~parts.source

@@ -22,7 +22,7 @@ from .fill_colour import fill_colour
 from .inpainter import Inpainter, Step, within
 from .needed_networks import Downloaded
 
-FEWEST_HIDDEN = 16
+MIN_HIDDEN = 16
 """A pass that would invent fewer pixels than this ends the loop."""
 EDGES_SHARE = 0.7
 """Part of the time for edges and depth that goes into edges."""
@@ -71,38 +71,37 @@ def _fill_layers(
     """`inpaint`, with the colours of the first layer and its border as `border` returns them."""
     edges, share = [], inpainter.depth_share
     for turn in range(layers.passes):
-        told = within(progress, turn / layers.passes, (turn + 1) / layers.passes)
-        told(0)
+        report = within(progress, turn / layers.passes, (turn + 1) / layers.passes)
+        report(0)
         found = disocclude(image, layers.hidden_width)
-        if found is None or found.hidden.sum() < FEWEST_HIDDEN:
+        if found is None or found.hidden.sum() < MIN_HIDDEN:
             break
         if turn == 1:
             inpainter = inpainter.for_nested()
-        found, inpainter = inpainter.edges(image, found, layers.context_width, within(told, 0, EDGES_SHARE * share))
-        found = inpainter.depth(image, found, within(told, EDGES_SHARE * share, share))
-        image, distance = add_hidden_layer(image, found)
-        image = with_colour(image, 0, border())
-        regions = find_regions(image, layers.context_width, distance)
-        colour = fill_colour(regions, image, inpainter, settings.eroded_rim, within(told, share, 1))
-        image = with_colour(image, -1, colour)
+        found, inpainter = inpainter.edges(image, found, layers.context_width, within(report, 0, EDGES_SHARE * share))
+        found = inpainter.depth(image, found, within(report, EDGES_SHARE * share, share))
+        image, found = add_hidden_layer(image, found)
+        image = replace_colour(image, 0, border())
+        regions = find_regions(image, layers.context_width, found)
+        colour = fill_colour(regions, image, inpainter, settings.eroded_rim, within(report, share, 1))
+        image = replace_colour(image, -1, colour)
         edges.append(found.edges)
-    return with_colour(image, 0, border()), tuple(edges)
+    return replace_colour(image, 0, border()), tuple(edges)
 
 
-def with_colour(image: LayeredDepthImage, number: int, colour: np.ndarray) -> LayeredDepthImage:
+def replace_colour(image: LayeredDepthImage, number: int, colour: np.ndarray) -> LayeredDepthImage:
     """The image with the colours of one layer replaced."""
     result = list(image.layers)
     result[number] = replace(result[number], colour=colour)
     return replace(image, layers=tuple(result))
 
 
-def add_hidden_layer(image: LayeredDepthImage, found: Disocclusion) -> tuple[LayeredDepthImage, np.ndarray]:
-    """The image with a new layer of the pixels in `found`, with links and depth but no colour; and each pixel's distance from
-    its silhouette."""
+def add_hidden_layer(image: LayeredDepthImage, found: Disocclusion) -> tuple[LayeredDepthImage, Disocclusion]:
+    """The image with a new layer of the pixels in `found`, with links and depth but no colour; and `found` without its islands."""
     found = absorb_islands(image, found)
     earlier, links = link_hidden(image, found)
     disparity = fill_depth(image, found, links)
     shape = found.hidden.shape
     layer = Layer(found.hidden, found.hidden.copy(), disparity, np.zeros((*shape, 3), np.float32), links, part=found.part)
     layers = tuple(replace(layer, links=own) for layer, own in zip(image.layers, earlier, strict=True)) + (layer,)
-    return replace(image, layers=layers), found.distance
+    return replace(image, layers=layers), found

@@ -12,14 +12,14 @@ from typing import ClassVar, Protocol, Self
 import numpy as np
 
 from ..layers.layered_depth_image import LayeredDepthImage
-from ..layers.regions import FEWEST, Disocclusion, Region
+from ..layers.regions import MIN_SYNTHESIS, Disocclusion, Region
 from ..settings import HIDDEN_DEPTH, InpaintSettings
 from .deterministic import FillParts
 from .needed_networks import Downloaded
 from .patch_match import QUICK, THOROUGH, Effort
 
 Step = Callable[[float], None]
-"""Told the fraction done, 0 to 1; may raise Cancelled."""
+"""Called with the fraction done, 0 to 1; may raise Cancelled."""
 
 
 def within(step: Step, start: float, end: float) -> Step:
@@ -130,7 +130,7 @@ class WholeRegions:
 
     def cut(self, region: Region, parts: FillParts) -> list[tuple[Region, np.ndarray]]:
         """The region with its trusted context, unless it is tiny."""
-        return [(region, parts.source)] if region.synthesis.sum() >= FEWEST else []
+        return [(region, parts.source)] if region.synthesis.sum() >= MIN_SYNTHESIS else []
 
     def add(self, work: list[tuple[Region, np.ndarray]]) -> None:
         self.waiting += work

@@ -20,7 +20,7 @@ from .deterministic import DETAIL, mirrored_detail
 from .inpainter import Deterministic, Painter, Step, WholeRegions
 from .needed_networks import NEEDED, Downloaded, checked_content
 
-MULTIPLE, LEAST_SIDE = 8, 64
+MULTIPLE, MIN_SIDE = 8, 64
 """Sides of what the network is given, padded with masked pixels; it mirrors at the border and so cannot do with few."""
 WORKING_SIDE = 512
 """Regions of more than about this side squared are shrunk before the network, as for the published colour network."""
@@ -43,7 +43,7 @@ class LamaNetwork:
         import torch
 
         height, width = known.shape
-        pad = tuple((0, max(LEAST_SIDE - side, -side % MULTIPLE)) for side in (height, width))
+        pad = tuple((0, max(MIN_SIDE - side, -side % MULTIPLE)) for side in (height, width))
         seen = np.pad(np.where(known[..., None], colour, 0).astype(np.float32), (*pad, (0, 0)))
         mask = np.pad((~known).astype(np.float32), pad, constant_values=1)
         inputs = (seen.transpose(2, 0, 1), mask[None])

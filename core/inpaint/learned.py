@@ -11,9 +11,9 @@ import numpy as np
 from ..built_in.colour import Start, complete, contrast
 from ..built_in.onnx_network import load
 from ..layers.layered_depth_image import LayeredDepthImage
-from ..layers.regions import FEWEST, Disocclusion, Region
+from ..layers.regions import MIN_SYNTHESIS, Disocclusion, Region
 from ..settings import HIDDEN_COLOUR, HIDDEN_EDGES
-from .deterministic import FillParts, on_the_rim
+from .deterministic import FillParts, rim_difference
 from .inpainter import Deterministic, Exemplar, Painter, Step
 from .patch_match import RUNS
 
@@ -82,12 +82,12 @@ class TilePainter:
 
 def cut_tiles(region: Region, parts: FillParts) -> list[Tile]:
     """The region in blocks; colours are normalised over the whole region, so that blocks meet. None for a tiny region."""
-    if region.synthesis.sum() < FEWEST:
+    if region.synthesis.sum() < MIN_SYNTHESIS:
         return []
     trusted = region.colour[parts.source]
     mean, spread = contrast(trusted)
     colours = trusted.min(axis=0), trusted.max(axis=0)  # so that nothing is tinted as nothing around it is
-    rim, shown = on_the_rim(region, parts)
+    rim, shown = rim_difference(region, parts)
     hole = region.synthesis | rim
     pieces = np.zeros((*hole.shape, 3 * RUNS), np.float32) if parts.pieces is None else parts.pieces
     given = (parts.smooth, parts.detail, pieces, parts.source, hole, rim, shown)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DioramaError, Kind
-from ..models.store import installed, path_of, weights_named
+from ..models.store import checked_path, installed, weights_named
 
 NEEDED = {"published": ("shih2020_edge", "shih2020_depth", "shih2020_color"), "lama": ("lama",)}
 """Keys of the catalogue by inpainter; the others need none."""
@@ -40,7 +40,7 @@ class Downloaded:
                 command_line=f"download (photo-diorama models download {missing[0].key}) or import "
                 f'{"it" if len(missing) == 1 else "each of them"}, or choose "diffusion"',
             )  # fmt: skip
-        return tuple(path_of(weights, self.folder) for weights in wanted)  # which says what to do with an unchecked one
+        return tuple(checked_path(weights, self.folder) for weights in wanted)  # which says what to do with an unchecked one
 
     def stamp(self, inpainter: str) -> tuple:
         """A value that changes when an inpainter's results may change: device, and place, size and time of each file."""

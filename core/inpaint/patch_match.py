@@ -29,7 +29,7 @@ UNSEARCHED_REACH = 2
 """How far from its centre a patch votes on a level that is not searched, pixels: neighbours then show the same picture anyway."""
 DEEPEST_HOLE = 3
 """The pyramid ends where no hole pixel is further than this from a known one, in pixels of that level."""
-SMALLEST, MOST_LEVELS, FEWEST_PATCHES = 24, 7, 40
+SMALLEST, MAX_LEVELS, MIN_PATCHES = 24, 7, 40
 RUNS = 2
 """Results that a fill is made of. Where two runs agree the result is likely right; their mean is closer to the truth."""
 COARSE = 0.017
@@ -118,12 +118,12 @@ def inpaint_exemplars(holes: Sequence[Hole], effort: Effort = THOROUGH) -> list[
 def _fine_part(hole: Hole, made: np.ndarray) -> np.ndarray:
     """(h, w, 3) float32: in the hole `made` less its local average over hole and context, 0 elsewhere."""
     sigma, region = COARSE * hole.long_side, (hole.source | hole.wanted).astype(np.float32)
-    averaged = blurred(np.dstack([made * region[..., None], region]), sigma)
+    averaged = blur(np.dstack([made * region[..., None], region]), sigma)
     coarse = averaged[..., :3] / np.maximum(averaged[..., 3:], 1e-4)
     return np.where(hole.wanted[..., None], made - coarse, 0).astype(np.float32)
 
 
-def blurred(picture: np.ndarray, sigma: float) -> np.ndarray:
+def blur(picture: np.ndarray, sigma: float) -> np.ndarray:
     """The picture blurred by a Gaussian, a wide one at reduced size; beyond its frame it counts as black."""
     import cv2
 
@@ -225,9 +225,9 @@ def build_pyramid(level: PyramidLevel, radius: int) -> list[PyramidLevel] | None
     import cv2
 
     levels = [level]
-    if np.count_nonzero(level.centres) < FEWEST_PATCHES:
+    if np.count_nonzero(level.centres) < MIN_PATCHES:
         return None
-    while min(levels[-1].source.shape) > SMALLEST and len(levels) < MOST_LEVELS:
+    while min(levels[-1].source.shape) > SMALLEST and len(levels) < MAX_LEVELS:
         last = levels[-1]
         if cv2.distanceTransform(last.hole.astype(np.uint8), cv2.DIST_L2, 3).max() <= DEEPEST_HOLE:
             break
@@ -240,7 +240,7 @@ def build_pyramid(level: PyramidLevel, radius: int) -> list[PyramidLevel] | None
         source = share > 0.999
         hole = (open_ > 0) & ~source
         coarse = finest_level(sums / np.maximum(shown, 1e-6)[..., None], source, hole, smooth, radius, hole & (shown > 0.5))
-        if np.count_nonzero(coarse.centres) < FEWEST_PATCHES:
+        if np.count_nonzero(coarse.centres) < MIN_PATCHES:
             break
         levels.append(coarse)
     return levels

@@ -17,17 +17,17 @@ from ..errors import without_torch
 from ..hidden_depth.continue_edges import (
     EdgeNetwork,
     SeenEdges,
-    band_of,
-    closing_at,
+    band_width,
+    closing_side,
     continue_edges,
-    crop_of,
-    disparity_of,
-    in_chunks,
-    is_worth,
+    disparity_unit,
+    is_large_enough,
+    make_crop,
+    region_disparity,
     regions_behind,
-    scale_of,
     see_edges,
-    unit_of,
+    shrink_factor,
+    split_into_chunks,
 )
 from ..hidden_depth.propagate_edges import propagate_across_edges, repropagate, smooth
 from ..layers.layered_depth_image import LayeredDepthImage
@@ -93,27 +93,27 @@ class Published:
         """(h, w) float32 disparity of the hidden pixels by the depth network, always behind what hides them."""
         from ..networks.inpaint.inpaint_depth import inpaint_depth
 
-        unit, scale = unit_of(image), scale_of(image)
+        unit, scale = disparity_unit(image), shrink_factor(image)
         drawn = found.disparity.astype(np.float32)
         done, all_ = 0, sum(region.context.size for region in self.regions) or 1
-        for chunk in in_chunks([region for region in self.regions if is_worth(region)], lambda region: region.context.size):
-            crops = [crop_of(region, image, unit, seen.of(region), scale) for region in chunk]
+        for chunk in split_into_chunks([region for region in self.regions if is_large_enough(region)], lambda region: region.context.size):
+            crops = [make_crop(region, image, unit, seen.of(region), scale) for region in chunk]
             area = sum(region.context.size for region in chunk)
-            depths = inpaint_depth(self.depth_network, crops, closing_at(image, scale),
+            depths = inpaint_depth(self.depth_network, crops, closing_side(image, scale),
                                    within(step, done / all_, (done + area) / all_))  # fmt: skip
             for region, depth in zip(chunk, depths, strict=True):
                 depth = np.repeat(np.repeat(depth, scale, axis=0), scale, axis=1)[: region.context.shape[0], : region.context.shape[1]]
-                known = unit.depth(disparity_of(region, image))
+                known = unit.depth(region_disparity(region, image))
                 depth = smooth(np.where(region.context, known, depth), region.synthesis, region.context, 2 * scale)
                 drawn[region.window][region.synthesis] = unit.disparity(depth)[region.synthesis]
             done += area
         if found.torn is not None:
-            drawn = repropagate(image, found, drawn, band_of(image))
+            drawn = repropagate(image, found, drawn, band_width(image))
         return _keep_behind_occluder(image, found, drawn)
 
     def painter(self, canvas: np.ndarray, image: LayeredDepthImage, step: Step) -> Painter:
         """Paints the regions of the layer whose edges are known."""
-        return PublishedPainter(canvas, self, closing_at(image, 1), step)
+        return PublishedPainter(canvas, self, closing_side(image, 1), step)
 
 
 class PublishedPainter(WholeRegions):
@@ -129,7 +129,7 @@ class PublishedPainter(WholeRegions):
         from ..networks.inpaint.inpaint_colour import inpaint_colour
 
         done, all_ = 0, sum(source.size for _, source in self.waiting) or 1
-        for chunk in in_chunks(self.waiting, lambda work: work[1].size):
+        for chunk in split_into_chunks(self.waiting, lambda work: work[1].size):
             area = sum(source.size for _, source in chunk)
             crops = [colour_crop(region, source, self.networks.seen) for region, source in chunk]
             painted = inpaint_colour(self.networks.colour_network, crops, self.closing,

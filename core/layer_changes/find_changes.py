@@ -39,7 +39,7 @@ class Changes:
 
     edits: LayerEdits | None  # all of the diorama's after the change; the same as before where they did not change
     paints: tuple[PaintedPart, ...] = ()
-    summary: tuple[str, ...] = ()  # for each layer that changed what did
+    summary: tuple[str, ...] = ()  # one description for each change of a layer
     notes: tuple[str, ...] = ()  # what the reader of the file left out
 
 

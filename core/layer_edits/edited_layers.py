@@ -17,7 +17,7 @@ from ..layers.layered_depth_image import (
     LayeredDepthImage,
     mutual_links,
     neighbour,
-    without_pixels,
+    remove_pixels,
 )
 from ..raster.nearest_known import nearest_known
 from ..raster.push_pull import push_pull
@@ -128,7 +128,7 @@ def _recut(image: LayeredDepthImage, recut: Recut) -> LayeredDepthImage:
     layer = layers[k]
     gone = recut.erased & layer.synthesised
     if gone.any():
-        layers = without_pixels(layers, k, gone)
+        layers = remove_pixels(layers, k, gone)
     more = recut.added & ~layers[k].present if k else np.zeros(image.shape, bool)
     if more.any():
         layers[k] = _extend(image, layers, k, more)
@@ -226,7 +226,7 @@ def _add_surface(image: LayeredDepthImage, added: AddedSurface) -> LayeredDepthI
         for j in range(1, k):
             layer = layers[j]
             if (gone := present & layer.synthesised & (layer.disparity > disparity - image.threshold)).any() and not layer.number:
-                layers = without_pixels(layers, j, gone)
+                layers = remove_pixels(layers, j, gone)
     near = lambda side: np.abs(neighbour(disparity, side, np.inf) - disparity) <= image.threshold  # noqa: E731
     right, down = (present & neighbour(present, side, False) & near(side) for side in (RIGHT, DOWN))
     part = None if layers[0].part is None else np.zeros(image.shape, np.uint8)

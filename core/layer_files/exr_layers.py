@@ -15,7 +15,7 @@ from ..errors import DioramaError, Kind
 from ..raster.colour_curves import linear_from_srgb, srgb_from_linear
 from ..raster.decode import MAX_PIXELS
 from ..raster.exr_encode import write_exr
-from ..raster.exr_header import MULTIPART, Headers, Part, check_chunks, check_exr, size_of
+from ..raster.exr_header import MULTIPART, Headers, Part, check_chunks, check_exr, window_size
 from ..raster.exr_read import FAILURES
 from ..raster.picture_bounds import MAX_MEMORY
 from .layer_file import (
@@ -189,7 +189,7 @@ def _sources(part: Part) -> list[_Source]:
 
 
 def _check_memory(sources: list[_Source], name: str) -> None:
-    bytes_of = sum(size_of(each.part.window)[0] * size_of(each.part.window)[1] * 4 * (5 + len(each.channels)) for each in sources)
+    bytes_of = sum(window_size(each.part.window)[0] * window_size(each.part.window)[1] * 4 * (5 + len(each.channels)) for each in sources)
     if bytes_of > 4 * MAX_MEMORY:
         raise DioramaError(f"{name} holds more layers of this size than can be read; leave some out, or scale it down.", Kind.UNUSABLE_FILE)
 
@@ -234,7 +234,7 @@ def _read(data: bytes, headers: Headers, sources: list[_Source], kind: np.dtype)
     else:
         file = OpenEXR.InputFile(io.BytesIO(data))
         part = sources[0].part
-        (width, height), kinds = size_of(part.window), dict(part.channels)
+        (width, height), kinds = window_size(part.window), dict(part.channels)
         names = list(dict.fromkeys(name for each in sources for name in each.channels))
         for start in range(0, height, ROWS_AT_ONCE):  # all layers together, as a block of lines holds them all
             stop = min(height, start + ROWS_AT_ONCE)
@@ -254,7 +254,7 @@ class _Whole:
     """A layer that is filled band by band."""
 
     def __init__(self, source: _Source, kind: np.dtype):
-        width, height = size_of(source.part.window)
+        width, height = window_size(source.part.window)
         self.source = source
         self.colour = np.zeros((height, width, 4), kind)
         self.disparity = np.zeros((height, width), np.float32) if source.depth else None

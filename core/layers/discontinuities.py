@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..raster.nearest_known import nearest_known
+from .layered_depth_image import DOWN, LEFT, RIGHT, STEPS, Layer
 
 ISLAND_AREA = 64e-6
 """Pieces smaller than this part of the long side squared are noise: 64 px at 1000 px."""
@@ -48,9 +49,9 @@ def cut_discontinuities(
     With `steps` (2, h, w) bool only these links, right and down, may be cut.
     """
     long_side = max(disparity.shape)
-    disparity = _without_islands(disparity, threshold, ISLAND_AREA * long_side**2, steps)
+    disparity = _join_islands(disparity, threshold, ISLAND_AREA * long_side**2, steps)
     right, down = _links_below_threshold(disparity, threshold, steps)
-    right, down = _without_bridges(right, down)
+    right, down = _cut_bridges(right, down)
     return disparity, *_heal(disparity, right, down, threshold, SHORT_CRACK * long_side)
 
 
@@ -64,7 +65,7 @@ def _links_below_threshold(disparity: np.ndarray, threshold: float, steps: np.nd
     return right, down
 
 
-def _without_bridges(right: np.ndarray, down: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _cut_bridges(right: np.ndarray, down: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Cuts a link whose neighbours on both sides, across the same line, are cut."""
     torn = ~right[:, :-1]
     right = right.copy()
@@ -103,7 +104,41 @@ def label_surfaces(present: np.ndarray, right: np.ndarray, down: np.ndarray) -> 
     return labels, np.bincount(labels.ravel())
 
 
-def _without_islands(disparity: np.ndarray, threshold: float, area: float, steps: np.ndarray | None = None) -> np.ndarray:
+def label_depth_edges(silhouette: np.ndarray, layer: Layer, number: int) -> np.ndarray:
+    """(h, w) int32: linked depth edges of layer `number`, from 1; 0 elsewhere.
+
+    `silhouette` (h, w) bool are the nearer pixels at its tears. Two belong to one edge if they are linked, or diagonal with a
+    common neighbour that both are linked to. So at a junction three surfaces have three edges.
+    """
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    where, width = np.flatnonzero(silhouette), silhouette.shape[1]
+    place = np.full(silhouette.size, -1, np.int64)
+    place[where] = np.arange(len(where))
+    linked = (layer.links == number).reshape(4, -1)
+    step = [rows * width + columns for rows, columns in STEPS]
+    one, other = [], []
+
+    def join(start: np.ndarray, *sides: int) -> None:
+        at = start
+        for side in sides:
+            there = linked[side][at]
+            start, at = start[there], at[there] + step[side]
+        meet = place[at] >= 0
+        one.append(place[start[meet]])
+        other.append(place[at[meet]])
+
+    for sides in ((RIGHT,), (DOWN,), (DOWN, RIGHT), (RIGHT, DOWN), (DOWN, LEFT), (LEFT, DOWN)):
+        join(where, *sides)
+    pairs = np.concatenate(one), np.concatenate(other)
+    _, edge = connected_components(coo_matrix((np.ones(len(pairs[0])), pairs), shape=(len(where),) * 2), directed=False)
+    labels = np.zeros(silhouette.shape, np.int32)
+    labels.ravel()[where] = edge + 1
+    return labels
+
+
+def _join_islands(disparity: np.ndarray, threshold: float, area: float, steps: np.ndarray | None = None) -> np.ndarray:
     """Joins pieces of fewer than `area` pixels to a larger one: the nearest, unless they touch one of more similar disparity.
 
     So the rim of a round thing, which is steep enough to fall into pieces, does not end up on the wall behind it.

@@ -43,17 +43,17 @@ def make_first_layer(photo: Photo, depth: DepthMap, settings: LayerSettings, par
     block = BORDER_STEP if max(height, width) >= SMALL else SMALL_BORDER_STEP
     border = block * round(settings.border * max(height, width) / block)
     colour = photo.working_colour(height, width)
-    layer = _with_border(disparity, right, down, colour, border, threshold)
+    layer = _add_border(disparity, right, down, colour, border, threshold)
     if part is not None:
         layer = replace(layer, part=np.pad(part, border, mode="edge"))
-    layer, see_through = _without_what_is_clear(layer, photo, border)
+    layer, see_through = _remove_transparent(layer, photo, border)
     # beyond the frame the surface turns no further, so that light shows no line along it
     normals = None if depth.normals is None else np.pad(depth.normals, ((border, border), (border, border), (0, 0)), mode="edge")
     frame = (border, border, height, width)
     return LayeredDepthImage((layer,), frame, threshold, depth.span, depth.steps is not None, see_through, normals)
 
 
-def _without_what_is_clear(layer: Layer, photo: Photo, border: int) -> tuple[Layer, np.ndarray | None]:
+def _remove_transparent(layer: Layer, photo: Photo, border: int) -> tuple[Layer, np.ndarray | None]:
     """The layer without pixels of which nothing is seen, torn all around them; and (h, w) bool where one sees through the photo.
 
     A rim of `CLEAR_RIM` stays, on which the photo's own alpha ends more exactly than the grid does. Outside the frame nothing goes
@@ -77,14 +77,14 @@ def _without_what_is_clear(layer: Layer, photo: Photo, border: int) -> tuple[Lay
     return torn, ~np.pad(opaque, border, mode="edge")
 
 
-def _with_border(disparity, right, down, colour, border: int, threshold: float) -> Layer:
+def _add_border(disparity, right, down, colour, border: int, threshold: float) -> Layer:
     """Continues the surface outwards: disparity keeps its slope at the frame, and cuts continue straight outwards."""
     pad = ((border, border), (border, border))
     present = np.ones((disparity.shape[0] + 2 * border, disparity.shape[1] + 2 * border), bool)
     synthesised = np.pad(np.zeros(disparity.shape, bool), pad, constant_values=True)
     if border:
-        wide = _continued(disparity, right[:, :-1], border, threshold)
-        disparity = _continued(wide.T, np.pad(down[:-1], ((0, 0), (border, border)), mode="edge").T, border, threshold).T
+        wide = _extrapolate(disparity, right[:, :-1], border, threshold)
+        disparity = _extrapolate(wide.T, np.pad(down[:-1], ((0, 0), (border, border)), mode="edge").T, border, threshold).T
     right, down = (np.pad(links, pad, mode="edge") for links in (right, down))
     if border:
         # outwards disparity changes by less than a tear, so links along that way hold; the last ones have nothing beyond them
@@ -95,7 +95,7 @@ def _with_border(disparity, right, down, colour, border: int, threshold: float) 
     return Layer(present, synthesised, np.ascontiguousarray(disparity), colour, mutual_links(right, down, 0))
 
 
-def _continued(disparity: np.ndarray, linked: np.ndarray, border: int, threshold: float) -> np.ndarray:
+def _extrapolate(disparity: np.ndarray, linked: np.ndarray, border: int, threshold: float) -> np.ndarray:
     """(h, w + 2 border) float32: each row continues at both ends with its surface's slope there, which fades out.
 
     `linked` (h, w - 1) says which neighbours in a row are of one surface. The slope is smooth from row to row, across cuts too, so

@@ -86,7 +86,7 @@ def neighbour(array: np.ndarray, side: int, outside) -> np.ndarray:
     return result
 
 
-def beside(pixels: np.ndarray, side: int, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+def neighbour_indices(pixels: np.ndarray, side: int, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Flat indices of the neighbours on that side, and a mask of those on the canvas (others: unchanged)."""
     rows, columns = STEPS[side]
     r, c = np.divmod(pixels, shape[1])
@@ -100,7 +100,7 @@ def mutual_links(right: np.ndarray, down: np.ndarray, layer: int) -> np.ndarray:
     return np.where(np.stack(sides), np.int8(layer), np.int8(-1))
 
 
-def without_pixels(layers: Sequence[Layer], k: int, gone: np.ndarray) -> list[Layer]:
+def remove_pixels(layers: Sequence[Layer], k: int, gone: np.ndarray) -> list[Layer]:
     """Layers of which the `k`th has lost the pixels `gone`, (h, w) bool, with every link from and to them."""
     result = []
     for j, layer in enumerate(layers):

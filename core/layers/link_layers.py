@@ -8,7 +8,7 @@ import numpy as np
 
 from ..raster.nearest_known import nearest_known
 from .discontinuities import ISLAND_AREA, label_surfaces
-from .layered_depth_image import DOWN, OPPOSITE, RIGHT, LayeredDepthImage, beside
+from .layered_depth_image import DOWN, OPPOSITE, RIGHT, LayeredDepthImage, neighbour_indices
 from .regions import CUT_SLACK, Disocclusion
 
 SLOPE = 150.0
@@ -31,7 +31,7 @@ def link_hidden(image: LayeredDepthImage, found: Disocclusion) -> tuple[list[np.
     if found.cut is not None:  # there it may be nearer by a little, as both were one surface; its rim is bent back later
         front = front + np.where(found.cut.ravel()[where], np.float32(CUT_SLACK * image.threshold), 0)
     for side in range(4):
-        there, inside = beside(where, side, found.hidden.shape)
+        there, inside = neighbour_indices(where, side, found.hidden.shape)
         nearest, chosen = np.full(len(where), np.float32(image.threshold)), np.full(len(where), -1, np.int8)
         for k, layer in enumerate(image.layers):
             disparity = layer.disparity.ravel()[there]
@@ -59,7 +59,7 @@ def _pairs_of_one_surface(image: LayeredDepthImage, found: Disocclusion, side: i
     surfaces. The larger the distance of the silhouette pixels, the more a slanted surface may differ between them.
     """
     one = np.flatnonzero(found.hidden)
-    other, inside = beside(one, side, found.hidden.shape)
+    other, inside = neighbour_indices(one, side, found.hidden.shape)
     both = inside & found.hidden.ravel()[other]
     one, other = one[both], other[both]
     disparity, seed = found.disparity.ravel(), found.seed.ravel()

@@ -12,7 +12,7 @@ SNAP = 0.008
 """A part's outline moves to a depth discontinuity up to this part of the long side away: masks are painted roughly."""
 SMALLEST = 64e-6
 """Pieces smaller than this part of the long side squared are slips of the brush."""
-MOST_PARTS = 99
+MAX_PARTS = 99
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def snap(labels: np.ndarray, right: np.ndarray, down: np.ndarray, reach: int) ->
     return result
 
 
-def with_part(parts: Parts | None, mask: np.ndarray) -> Parts:
+def add_part(parts: Parts | None, mask: np.ndarray) -> Parts:
     """Parts with the mask's pixels as a new one, taken away from other parts. Numbers of other parts stay.
 
     Raises ValueError where no number is free; tiny pieces of the mask, slips of the brush, are ignored.
@@ -80,14 +80,14 @@ def with_part(parts: Parts | None, mask: np.ndarray) -> Parts:
     if labels.shape != mask.shape:
         labels = cv2.resize(labels, mask.shape[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
     number = int(labels.max()) + 1
-    if number > MOST_PARTS:
-        raise ValueError(f"more than {MOST_PARTS} parts")
+    if number > MAX_PARTS:
+        raise ValueError(f"more than {MAX_PARTS} parts")
     _, pieces, about, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
     large = about[:, cv2.CC_STAT_AREA] >= SMALLEST * max(mask.shape) ** 2
     return Parts(np.where(mask & large[pieces], np.uint8(number), labels))
 
 
-def without_part(parts: Parts, number: int) -> Parts | None:
+def remove_part(parts: Parts, number: int) -> Parts | None:
     """Parts without this one, whose pixels join the unsplit surface; None where no part is left."""
     labels = np.where(parts.labels == number, np.uint8(0), parts.labels)
     return Parts(labels) if labels.any() else None

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..raster.nearest_known import nearest_known
-from .discontinuities import label_surfaces
-from .layered_depth_image import OPPOSITE, STEPS, LayeredDepthImage, beside
+from .layered_depth_image import OPPOSITE, STEPS, LayeredDepthImage, neighbour_indices
+from .separate_regions import separate_regions
 
-LEAST_CONTEXT = 0.3
+MIN_CONTEXT = 0.3
 """A region with less context than this part of its own size takes all that it is linked to."""
-FEWEST = 12
+MIN_SYNTHESIS = 12
 """Regions with fewer pixels to invent stay as the deterministic fill left them."""
-LEAST_DISOCCLUSION = 0.008
+MIN_DISOCCLUSION = 0.008
 """A silhouette of the smallest jump hides this part of the long side; a jump of a third of the range hides all of it."""
 DISOCCLUSION_PER_JUMP = 3.0
 CUT_SLACK = 2.0
@@ -111,7 +111,7 @@ def _synthesis_steps(image: LayeredDepthImage, jump: np.ndarray, hidden_width: f
 
     side = 2 * max(1, round(SAME_SILHOUETTE * image.long_side)) + 1
     largest = cv2.dilate(jump.astype(np.float32), np.ones((side, side), np.uint8)).ravel()
-    part = np.minimum(hidden_width, LEAST_DISOCCLUSION + hidden_width * DISOCCLUSION_PER_JUMP * largest / image.span)
+    part = np.minimum(hidden_width, MIN_DISOCCLUSION + hidden_width * DISOCCLUSION_PER_JUMP * largest / image.span)
     return np.maximum(2, np.rint(part * image.long_side)).astype(np.int32)
 
 
@@ -147,7 +147,7 @@ def _farther_side(image: LayeredDepthImage) -> tuple[np.ndarray, np.ndarray, np.
     part = None if layer.part is None else np.zeros(layer.present.size, np.uint8)
     for side in range(4):
         ends = np.flatnonzero(layer.present & (layer.links[side] < 0))
-        there, inside = beside(ends, side, layer.present.shape)
+        there, inside = neighbour_indices(ends, side, layer.present.shape)
         behind, of = np.full(len(ends), -np.inf, np.float32), np.zeros(len(ends), np.uint8)
         for other in image.layers:
             disparity = other.disparity.ravel()[there]
@@ -182,28 +182,36 @@ def _count_edges(seeds: np.ndarray, own: np.ndarray, shape: tuple[int, ...]) -> 
     return cv2.connectedComponents(picture, connectivity=8)[0] - 1
 
 
-def find_regions(image: LayeredDepthImage, context_width: float, distance: np.ndarray, labels: np.ndarray | None = None) -> list[Region]:
-    """The connected hidden surfaces of the last layer, each with its context, largest first; or with `labels` (h, w) int32
-    one region for every number above 0.
+def find_regions(image: LayeredDepthImage, context_width: float, found: Disocclusion) -> list[Region]:
+    """The hidden surfaces of the last layer, which was made from `found`, each with its context, largest first.
 
     The context is flooded along links from the synthesis region into earlier layers, a little further than the hidden surface
-    is wide, but at most `context_width` of the long side. `distance` (h, w): steps of hidden pixels from their silhouette.
+    is wide, but at most `context_width` of the long side.
     In estimated depth a cut may end before the silhouette does: there the flood also stops halfway from the far to the near side,
     or the context would go around the end of the cut and take the foreground's colours.
     """
-    last = len(image.layers) - 1
-    layer, own = image.layers[last], labels is None
-    if labels is None:
-        labels, _ = label_surfaces(layer.present, layer.links[0] == last, layer.links[2] == last)
+    farther = _farther_side_only(image) if image.estimated else None
+    return _regions(image, context_width, found.distance, separate_regions(image, found.seed), farther)
+
+
+def find_labelled_regions(image: LayeredDepthImage, context_width: float, distance: np.ndarray, labels: np.ndarray) -> list[Region]:
+    """As `find_regions`, one region for every number above 0 in `labels` (h, w) int32; the context may lie on any side.
+
+    `distance` (h, w): steps of hidden pixels from their silhouette.
+    """
+    return _regions(image, context_width, distance, labels, None)
+
+
+def _regions(image: LayeredDepthImage, context_width: float, distance: np.ndarray, labels: np.ndarray, farther: np.ndarray | None):
+    layer = image.layers[-1]
     sizes = np.bincount(labels.ravel())
     deepest = np.zeros(len(sizes), np.int32)
     np.maximum.at(deepest, labels[layer.present], distance[layer.present])
     most = max(8, round(context_width * image.long_side))
     steps = np.minimum(most, deepest + max(8, round(0.012 * image.long_side)))
-    farther = _farther_side_only(image) if image.estimated and own else None
     region, node, found_at = _flood_contexts(image, labels, steps, farther)
     if farther is not None:
-        starved = np.bincount(region, minlength=len(sizes)) < LEAST_CONTEXT * sizes
+        starved = np.bincount(region, minlength=len(sizes)) < MIN_CONTEXT * sizes
         more = _flood_contexts(image, np.where(starved[labels], labels, 0), np.where(starved, steps, 0), None)
         kept = ~starved[region]
         region, node, found_at = (np.concatenate([a[kept], b]) for a, b in zip((region, node, found_at), more, strict=True))
@@ -247,7 +255,7 @@ def _flood_contexts(image: LayeredDepthImage, labels: np.ndarray, steps: np.ndar
         new = np.unique(np.concatenate(reached))
         if allowed is not None:
             new = new[allowed[new % total]]
-        new = new[~_contained_in(new, front) & ~_contained_in(new, before)]
+        new = new[~_is_in_sorted(new, front) & ~_is_in_sorted(new, before)]
         if len(new) == 0:
             break
         keys.append(new)
@@ -259,7 +267,7 @@ def _flood_contexts(image: LayeredDepthImage, labels: np.ndarray, steps: np.ndar
     return every // total, every % total, np.concatenate(found_at)
 
 
-def _contained_in(values: np.ndarray, ordered: np.ndarray) -> np.ndarray:
+def _is_in_sorted(values: np.ndarray, ordered: np.ndarray) -> np.ndarray:
     """Which of `values` occur in the sorted `ordered`."""
     if len(ordered) == 0:
         return np.zeros(len(values), bool)

@@ -15,10 +15,10 @@ from ..raster.colour_curves import linear_from_srgb, srgb_from_linear
 from ..raster.guided_filter import linear_model, window_mean
 from ..raster.nearest_known import nearest_known
 from ..settings import LayerSettings
-from .layered_depth_image import BACK, FRONT, OPPOSITE, Layer, LayeredDepthImage, neighbour, without_pixels
+from .layered_depth_image import BACK, FRONT, OPPOSITE, Layer, LayeredDepthImage, neighbour, remove_pixels
 
 AUTOMATIC = 0.008
-"""Half the width of the band, as a part of the long side, where the user chose none: hair, fur and blur mix 3 to 8 px of 960."""
+"""Half the width of the band, as a part of the long side, where the user chose none: hair, fur and blurred mix 3 to 8 px of 960."""
 SAMPLED_WIDTHS = 2.5
 """Colours known to be of one side are looked for up to this many widths of the band away from a silhouette."""
 NOISE = 0.03
@@ -40,7 +40,7 @@ HALO, VISIBLE = 0.5, 0.015
 foreground; further out ..."""
 OUTLIER_SIGMAS = 3.0
 """... what is so many standard deviations of the background's own colours away from it."""
-HEADROOM, MOST_HALO = 2.5, 0.4
+HEADROOM, MAX_HALO = 2.5, 0.4
 """Alpha there is so many times what it must be, but no more than the second value: so foregrounds stay away from black and white."""
 CHUNK = 16384
 
@@ -91,14 +91,14 @@ def find_matte(
     colour = linear_from_srgb(image.layers[0].colour)
     alpha, confidence, foreground, background = _estimate_alpha(colour, image.layers[0].disparity, band)
     if portrait is not None:
-        alpha, confidence = _with_portrait(alpha, confidence, portrait, band, image)
+        alpha, confidence = _apply_portrait(alpha, confidence, portrait, band, image)
     alpha = _smooth(alpha, confidence, colour, band)
     front, back = band.within | (band.inner & (alpha > 0.5)), band.beyond | (band.outer & (alpha < 0.5))
     foreground = _spread(foreground, band, front, band.width)
     background = _spread(background, band, back, band.width)
     top = max(1.0, float(colour.max()))
     halo = _halo(colour, background, band, alpha, top)
-    own = foreground_of(colour, halo[..., None], foreground, background, top)
+    own = solve_foreground(colour, halo[..., None], foreground, background, top)
     return Matte(band, np.maximum(alpha, halo), np.where((halo > alpha)[..., None], own, foreground), background)
 
 
@@ -137,7 +137,7 @@ def _medial_axis(distance: np.ndarray) -> np.ndarray:
     return (distance >= cv2.dilate(distance, np.ones((3, 3), np.uint8))) & (distance > 2.5)
 
 
-def perceived(linear: np.ndarray) -> np.ndarray:
+def perceptual(linear: np.ndarray) -> np.ndarray:
     """A square root in place of the sRGB curve: differences are about equally visible everywhere, and it has no kink."""
     return np.sqrt(np.maximum(linear, 0))
 
@@ -165,14 +165,14 @@ def _estimate_alpha(colour: np.ndarray, disparity: np.ndarray, band: MatteBand):
         along = f - b
         a = ((seen - b) * along).sum(-1) / np.maximum((along * along).sum(-1), 1e-6)
         a = np.clip(a, 0, 1)
-        off = perceived(seen) - perceived(b + a[..., None] * along)
+        off = perceptual(seen) - perceptual(b + a[..., None] * along)
         strange = off_front[part][:, :, None] + off_back[part][:, None]
         cost = (off * off).sum(-1) / noise[own][:, None, None] + PRIOR * (a - prior[own][:, None, None]) ** 2 + strange
         best = cost.reshape(len(own), -1).argmin(axis=1)
         i, j = np.divmod(best, backs.shape[1])
         n = np.arange(len(own))
         f, b = fronts[part][n, i], backs[part][n, j]
-        apart = ((perceived(f) - perceived(b)) ** 2).sum(-1)
+        apart = ((perceptual(f) - perceptual(b)) ** 2).sum(-1)
         sure = apart / (apart + CONTRAST**2 + 4 * noise[own]) * np.exp(-strange[n, i, j])
         alpha.ravel()[own] = sure * a[n, i, j] + (1 - sure) * prior[own]
         confidence.ravel()[own] = 0.02 + sure * np.exp(-cost[n, i, j] / 8)
@@ -190,7 +190,7 @@ def _texture_variance(colour: np.ndarray, band: MatteBand) -> np.ndarray:
 
     weight = band.beyond.astype(np.float32)
     size = (2 * round(SAMPLED_WIDTHS * band.width) + 1,) * 2
-    seen = perceived(colour).mean(axis=2)
+    seen = perceptual(colour).mean(axis=2)
     total = np.maximum(cv2.blur(weight, size), 1e-4)
     mean, square = cv2.blur(seen * weight, size) / total, cv2.blur(seen * seen * weight, size) / total
     return np.maximum(square - mean**2, 0) * BUSY
@@ -215,7 +215,7 @@ def _candidates(colour, disparity, known: np.ndarray, expected: np.ndarray, pixe
     return mean.reshape(-1, 3)[found], np.minimum(off, 4).astype(np.float32) ** 2
 
 
-def _with_portrait(alpha, confidence, portrait: np.ndarray, band: MatteBand, image: LayeredDepthImage):
+def _apply_portrait(alpha, confidence, portrait: np.ndarray, band: MatteBand, image: LayeredDepthImage):
     """Takes the portrait matte where it is nearly 1 on the one side of the band and nearly 0 on the other."""
     import cv2
 
@@ -236,7 +236,7 @@ def _smooth(alpha: np.ndarray, confidence: np.ndarray, colour: np.ndarray, band:
     import cv2
 
     inside = band.outer | band.inner
-    guide = perceived(colour).mean(axis=2)
+    guide = perceptual(colour).mean(axis=2)
     near = inside | band.within | band.beyond
     weight = np.where(near, confidence, 0).astype(np.float32)
     radius = max(1, band.width // 3)
@@ -268,13 +268,13 @@ def _halo(colour: np.ndarray, background: np.ndarray, band: MatteBand, alpha: np
     They move with the foreground as a whole: the rest of a part of them would be a line of odd colours on the background.
     """
     need = least_alpha(colour, background, top)
-    off = perceived(colour) - perceived(background)
+    off = perceptual(colour) - perceptual(background)
     difference = np.sqrt((off * off).mean(axis=2))
     deviation = difference / np.sqrt(NOISE**2 + _texture_variance(colour, band) / BUSY)
     beside = band.width + 1 - band.edge <= HALO * band.width
     moves = band.outer & (band.edge >= 2) & ((beside & (difference > VISIBLE)) | (deviation > OUTLIER_SIGMAS))
     least = np.where(band.outer & (band.edge >= 2) & (alpha > UNSEEN), need, 0)
-    whole = np.where(moves, np.minimum(HEADROOM * need, np.maximum(need, MOST_HALO)), least)
+    whole = np.where(moves, np.minimum(HEADROOM * need, np.maximum(need, MAX_HALO)), least)
     return whole.clip(0, 1).astype(np.float32)
 
 
@@ -300,16 +300,16 @@ def split_composite(seen, alpha, foreground, background, top: float = 1.0) -> tu
     background = background + rest * behind / through
     most = np.where(alpha < 1, np.minimum(seen / through, top), top)  # under an opaque pixel every colour would do
     background = np.clip(background, np.where(alpha < 1, np.maximum((seen - alpha * top) / through, 0), 0), most)
-    return foreground_of(seen, alpha, foreground, background, top), background
+    return solve_foreground(seen, alpha, foreground, background, top), background
 
 
-def foreground_of(seen, alpha, foreground, background, top: float = 1.0) -> np.ndarray:
+def solve_foreground(seen, alpha, foreground, background, top: float = 1.0) -> np.ndarray:
     """The foreground that composites to `seen` over a fixed background; the given one where alpha is 0."""
     exact = (seen - (1 - alpha) * background) / np.maximum(alpha, 1e-6)
     return np.clip(np.where(alpha > 0, exact, foreground), 0, top)
 
 
-def with_background_colours(image: LayeredDepthImage, matte: Matte | None) -> LayeredDepthImage:
+def use_background_colours(image: LayeredDepthImage, matte: Matte | None) -> LayeredDepthImage:
     """The photo's surface with pure background colours in the outer band, from which the fill then continues."""
     if matte is None:
         return image
@@ -357,7 +357,7 @@ def add_skirt(image: LayeredDepthImage, matte: Matte | None) -> tuple[LayeredDep
     for k in [k for k, each in enumerate(layers) if each.number]:
         # between the two halves of a composite it would be seen from the photo's camera
         between = front & layers[k].present & (layers[k].disparity < layer.disparity)
-        layers = without_pixels(layers, k, between) if between.any() else layers
+        layers = remove_pixels(layers, k, between) if between.any() else layers
     return replace(image, layers=tuple(layers), skirt=new), replace(matte, alpha=alpha, background=background)
 
 

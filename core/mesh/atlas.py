@@ -36,12 +36,12 @@ def pack_atlas(image: LayeredDepthImage) -> Atlas:
     for k, layer in enumerate(image.layers):
         padded = np.pad(layer.synthesised, ((0, rows * BLOCK - h), (0, columns * BLOCK - w)))
         used = padded.reshape(rows, BLOCK, columns, BLOCK).any(axis=(1, 3))
-        rectangles += [(k, *box) for box in rectangles_of(used)]
+        rectangles += [(k, *box) for box in cover_by_rectangles(used)]
     sizes = [(min(h, b * BLOCK) - t * BLOCK, min(w, r * BLOCK) - l * BLOCK) for _, t, l, b, r in rectangles]
     places, height, width = shelves(sizes)
     texture = np.zeros((height, width, 3), np.float32)
     origin = np.zeros((len(image.layers), rows, columns, 2), np.int32)
-    canvases = [without_gaps(layer) for layer in image.layers]
+    canvases = [fill_gaps(layer) for layer in image.layers]
     for (k, top, left, bottom, right), (y, x), (tall, wide) in zip(rectangles, places, sizes, strict=True):
         r = np.clip(np.arange(top * BLOCK - PADDING, top * BLOCK + tall + PADDING), 0, h - 1)
         c = np.clip(np.arange(left * BLOCK - PADDING, left * BLOCK + wide + PADDING), 0, w - 1)
@@ -61,7 +61,7 @@ def surface_number(image: LayeredDepthImage, k: int) -> int:
     return ADDED + image.layers[k].number if image.layers[k].number else k
 
 
-def with_sheet(atlas: Atlas, colour: np.ndarray) -> tuple[Atlas, np.ndarray]:
+def add_sheet(atlas: Atlas, colour: np.ndarray) -> tuple[Atlas, np.ndarray]:
     """The atlas with an (h, w, 3) picture below all else, and where that lies: (2, 2) u, v of its top left and bottom right."""
     height, width = atlas.texture.shape[:2]
     tall, wide = colour.shape[0] + 2 * PADDING, max(width, colour.shape[1] + 2 * PADDING)
@@ -73,7 +73,7 @@ def with_sheet(atlas: Atlas, colour: np.ndarray) -> tuple[Atlas, np.ndarray]:
     return Atlas(texture, atlas.origin, layout), np.stack([x / wide, 1 - y / len(texture)], axis=1)
 
 
-def without_gaps(layer) -> np.ndarray:
+def fill_gaps(layer) -> np.ndarray:
     """The layer's colours with those of the nearest present pixel where it has none, for filtering at its rim."""
     if layer.present.all() or not layer.present.any():
         return layer.colour
@@ -84,10 +84,10 @@ def without_gaps(layer) -> np.ndarray:
     return colour.reshape(layer.colour.shape)
 
 
-def rectangles_of(used: np.ndarray) -> list[tuple[int, int, int, int]]:
+def cover_by_rectangles(used: np.ndarray) -> list[tuple[int, int, int, int]]:
     """Covers the True cells by rectangles (top, left, bottom, right): runs of a row, joined with equal runs below.
 
-    >>> rectangles_of(np.array([[1, 1, 0], [1, 1, 1]], bool))
+    >>> cover_by_rectangles(np.array([[1, 1, 0], [1, 1, 1]], bool))
     [(0, 0, 1, 2), (1, 0, 2, 3)]
     """
     open_: dict[tuple[int, int], int] = {}

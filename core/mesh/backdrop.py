@@ -32,13 +32,13 @@ class Backdrop:
 
     def corners(self, shape: tuple[int, ...], long_side: int) -> tuple[np.ndarray, np.ndarray]:
         """(rows + 1,) and (columns + 1,): places of the cells' corners in pixels of a canvas of that shape."""
-        rows, columns = (_with_apron(np.linspace(0, n, m - 2), APRON * long_side)
+        rows, columns = (_add_apron(np.linspace(0, n, m - 2), APRON * long_side)
                          for n, m in zip(shape, self.disparity.shape, strict=True))  # fmt: skip
         return rows, columns
 
     def texels(self) -> tuple[np.ndarray, np.ndarray]:
         """The same in texels of `colour`."""
-        rows, columns = (_with_apron(np.linspace(FADE, n - FADE, m - 2), FADE)
+        rows, columns = (_add_apron(np.linspace(FADE, n - FADE, m - 2), FADE)
                          for n, m in zip(self.colour.shape, self.disparity.shape, strict=False))  # fmt: skip
         return rows, columns
 
@@ -59,7 +59,7 @@ class Backdrop:
         return layout_of_boxes(size, surface, texels, photo, image.frame, padding)
 
 
-def _with_apron(places: np.ndarray, width: float) -> np.ndarray:
+def _add_apron(places: np.ndarray, width: float) -> np.ndarray:
     return np.concatenate([places[:1] - width, places, places[-1:] + width])
 
 

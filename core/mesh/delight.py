@@ -18,7 +18,7 @@ from ..layers.soft_silhouettes import Matte
 from ..photo.photo import Photo
 from ..raster.colour_curves import linear_from_srgb, srgb_from_linear
 from ..raster.guided_filter import guided_filter, window_mean
-from .atlas import pack_atlas, with_sheet
+from .atlas import add_sheet, pack_atlas
 from .backdrop import lay_backdrop
 from .normals import find_slopes, normal_map
 from .soft_texture import pack_soft
@@ -30,9 +30,9 @@ RIDGE = 0.01
 """Ridge regression: weight, as a part of the samples, that keeps the fit small where the photo says little."""
 SLOW = 0.05
 """Half the window of the low-pass filter, as a part of the long side."""
-SLOW_PART, MOST_SLOW = 0.5, 0.35
+SLOW_PART, MAX_SLOW = 0.5, 0.35
 """Part of the low-pass remainder that counts as light, the rest being paint; and its largest amount, as a logarithm."""
-MOST = 1.6
+MAX_CORRECTION = 1.6
 """Largest correction, as a logarithm: about five times."""
 BRIGHTEST = 0.9
 """Linear albedo of the brightest material: white paint."""
@@ -58,9 +58,9 @@ def find_shading(image: LayeredDepthImage, camera: Camera) -> Shading:
     paint = np.bincount(hue[seen], remainder[seen], HUES**2) / np.maximum(np.bincount(hue[seen], minlength=HUES**2), 1)
     remainder = np.clip(remainder - paint[hue], -1, 1)
     slow = _smooth_within_surfaces(remainder, seen, image.layers[0].disparity, 4 * image.threshold, max(4, round(SLOW * image.long_side)))
-    slow = np.clip(SLOW_PART * (slow - np.median(slow[seen])), -MOST_SLOW, MOST_SLOW)[..., None]
+    slow = np.clip(SLOW_PART * (slow - np.median(slow[seen])), -MAX_SLOW, MAX_SLOW)[..., None]
     shading = np.stack([f + slow for f in fitted])
-    shading = np.clip(shading - np.median(shading[0][seen], axis=0), -MOST, MOST)
+    shading = np.clip(shading - np.median(shading[0][seen], axis=0), -MAX_CORRECTION, MAX_CORRECTION)
     factor = np.exp(-shading).astype(np.float32)
     # paint is at most white, and the whole is to be about as bright as before
     brightest = np.percentile(linear_from_srgb(image.layers[0].colour)[seen] * factor[0][seen], 99.5)
@@ -123,7 +123,7 @@ def delit_textures(image: LayeredDepthImage, matte: Matte | None, photo: Photo, 
     without = replace(image, layers=tuple(layers))
     atlas, sheet = pack_atlas(without), lay_backdrop(without) if backdrop and image.see_through is None else None
     if sheet is not None:
-        atlas, _ = with_sheet(atlas, sheet.colour)
+        atlas, _ = add_sheet(atlas, sheet.colour)
     plain = replace(photo, colour=delit(photo, shading))
     textures = {"photo": plain.colour if photo.alpha is None else np.dstack([plain.colour, photo.alpha]), "atlas": atlas.texture}
     if matte is not None:

@@ -17,20 +17,20 @@ from ..raster.guided_filter import guided_filter, window_mean
 SMOOTHING = 0.005
 """Half the side of the window that slopes are averaged over, as a part of the long side."""
 GRAZING = 0.1
-"""Least cosine between a told normal and the ray to the camera."""
+"""Least cosine between an estimated normal and the ray to the camera."""
 
 
 def find_slopes(image: LayeredDepthImage, camera: Camera) -> np.ndarray:
     """(layers, h, w, 2) float32: disparity's slope along columns and rows in 1/m a pixel, smoothed within surfaces.
 
-    Where an estimator told the photo's normals, the slopes are theirs; beside silhouettes, where both mix two surfaces, those of the
+    Where an estimator gives the photo's normals, the slopes are theirs; beside silhouettes, where both mix two surfaces, those of the
     surface further in. `camera` is the photo's.
     """
     radius = max(2, round(SMOOTHING * image.long_side))
     slopes = np.zeros((len(image.layers), *image.shape, 2), np.float32)
     for k, layer in enumerate(image.layers):
         trust = _away_from_tears(layer, k, 4 * radius)
-        told = None if k or image.normals is None else _told_slopes(image, image.normals, camera)
+        estimated = None if k or image.normals is None else _estimated_slopes(image, image.normals, camera)
         for axis, (after, before) in enumerate(((RIGHT, LEFT), (DOWN, UP))):
             total, count = np.zeros(image.shape, np.float32), np.zeros(image.shape, np.float32)
             for side, sign in ((after, 1), (before, -1)):
@@ -38,23 +38,23 @@ def find_slopes(image: LayeredDepthImage, camera: Camera) -> np.ndarray:
                 total += np.where(linked, sign * (neighbour(layer.disparity, side, 0) - layer.disparity), 0)
                 count += linked
             rough = total / np.maximum(count, 1)
-            if told is not None:
-                rough, count = np.where(told.sure, told.slopes[..., axis], rough), np.where(told.sure, 2, count)
+            if estimated is not None:
+                rough, count = np.where(estimated.sure, estimated.slopes[..., axis], rough), np.where(estimated.sure, 2, count)
             slope = _smooth(rough, layer.disparity, count * trust, radius, image.threshold)
-            if told is not None:
-                slope = np.where(told.sure, trust * rough + (1 - trust) * slope, slope)
+            if estimated is not None:
+                slope = np.where(estimated.sure, trust * rough + (1 - trust) * slope, slope)
             slopes[k, ..., axis] = slope
     return slopes
 
 
-class ToldSlopes(NamedTuple):
-    """Slopes of the first layer's planes with the normals that an estimator told."""
+class EstimatedSlopes(NamedTuple):
+    """Slopes of the first layer's planes with the normals that an estimator gives."""
 
     slopes: np.ndarray  # (h, w, 2) float32, 1/m a pixel
     sure: np.ndarray  # (h, w) bool, where they are of use
 
 
-def _told_slopes(image: LayeredDepthImage, normals: np.ndarray, camera: Camera) -> ToldSlopes:
+def _estimated_slopes(image: LayeredDepthImage, normals: np.ndarray, camera: Camera) -> EstimatedSlopes:
     """The slopes of planes with `normals`, (h, w, 3) on the canvas.
 
     With n . (x, y, 1) = -k / z for n = -k (A, B, C), A = n_x / z / (n . (x, y, 1)): unsure where a surface is seen from its edge.
@@ -63,7 +63,7 @@ def _told_slopes(image: LayeredDepthImage, normals: np.ndarray, camera: Camera) 
     towards = normals[..., 0] * x + normals[..., 1] * y + normals[..., 2]
     sure = image.layers[0].present & (towards < -GRAZING * np.sqrt(1 + x * x + y * y))
     part = np.where(sure, image.layers[0].disparity / np.where(sure, towards, 1), 0) / focal
-    return ToldSlopes((normals[..., :2] * part[..., None]).astype(np.float32), sure)
+    return EstimatedSlopes((normals[..., :2] * part[..., None]).astype(np.float32), sure)
 
 
 def _picture_plane(image: LayeredDepthImage, camera: Camera) -> tuple[np.ndarray, np.ndarray, float]:
@@ -91,7 +91,7 @@ def _smooth(slope, disparity, weight, radius: int, threshold: float) -> np.ndarr
     return guided_filter(slope, guide, window_mean(radius, weight, 1e-6), (threshold / 2) ** 2)
 
 
-def normals_at(
+def vertex_normals(
     slopes: np.ndarray, layer, rows: np.ndarray, columns: np.ndarray, triangles: np.ndarray, disparity: np.ndarray,
     x: np.ndarray, y: np.ndarray, focal: float,
 ) -> np.ndarray:  # fmt: skip
@@ -114,7 +114,7 @@ def normals_at(
 
 
 def normal_map(slopes: np.ndarray, image: LayeredDepthImage, camera: Camera, k: int = 0) -> np.ndarray:
-    """(h, w, 3) float32: the normals of one layer's pixels, as in `normals_at`. `camera` is the photo's."""
+    """(h, w, 3) float32: the normals of one layer's pixels, as in `vertex_normals`. `camera` is the photo's."""
     x, y, focal = _picture_plane(image, camera)
     a, b = slopes[k, ..., 0] * focal, slopes[k, ..., 1] * focal
     normal = -np.stack([a, b, image.layers[k].disparity - a * x - b * y], axis=2)

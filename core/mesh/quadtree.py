@@ -128,9 +128,9 @@ def find_leaves(layer: Layer, k: int, corners: Vertices, tolerance: float, texel
         half = 2 ** (level - 1)
         off, falls = _flatness(disparity, half)
         falling.append(falls)
-        error = _of_four(error, np.maximum) + off
-        same = (_of_four(same[0], np.minimum), _of_four(same[1], np.maximum))
-        block = _of_four(whole[-1], np.logical_and) & (same[0] == same[1]) & (error <= tolerance)
+        error = _combine_four(error, np.maximum) + off
+        same = (_combine_four(same[0], np.minimum), _combine_four(same[1], np.maximum))
+        block = _combine_four(whole[-1], np.logical_and) & (same[0] == same[1]) & (error <= tolerance)
         block &= _texture_shift(disparity, 2 * half) * texels <= TEXTURE_SHIFT
         if level > SOFT_LEVELS:
             block &= same[1] < FRONT
@@ -140,7 +140,7 @@ def find_leaves(layer: Layer, k: int, corners: Vertices, tolerance: float, texel
     return _collect(layer, whole, falling, (h, w))
 
 
-def _of_four(values: np.ndarray, join) -> np.ndarray:
+def _combine_four(values: np.ndarray, join) -> np.ndarray:
     """Values of 2 x 2 blocks from their four parts."""
     return join(join(values[::2, ::2], values[::2, 1::2]), join(values[1::2, ::2], values[1::2, 1::2]))
 
@@ -175,19 +175,24 @@ def _neighbours_whole(finer: np.ndarray) -> np.ndarray:
     return at(-1, 0) & at(-1, 1) & at(2, 0) & at(2, 1) & at(0, -1) & at(1, -1) & at(0, 2) & at(1, 2)
 
 
+def _double(values: np.ndarray) -> np.ndarray:
+    """Each value as 2 x 2."""
+    return values.repeat(2, axis=1).repeat(2, axis=0)
+
+
 def _collect(layer: Layer, whole, falling, shape) -> list[Leaves]:
     h, w = shape
     level_of = np.full((whole[0].shape[0] + 1, whole[0].shape[1] + 1), 127, np.int8)  # beyond the canvas nothing is finer
-    level_of[:h, :w] = np.where(layer.present, 0, 127)
+    coarsest = np.zeros(whole[LEVELS].shape, np.int8)
+    for level in range(LEVELS, 0, -1):
+        coarsest = _double(np.maximum(coarsest, whole[level] * np.int8(level)))
+    level_of[:h, :w] = np.where(layer.present, coarsest[:h, :w], 127)
     leaves = []
-    for level in range(1, LEVELS + 1):
-        grown = whole[level].repeat(2**level, axis=0).repeat(2**level, axis=1)[:h, :w]
-        level_of[:h, :w][grown] = level
     for level in range(LEVELS + 1):
         n = 2**level
         drawn = np.pad(layer.present, ((0, -h % BLOCK), (0, -w % BLOCK))) if level == 0 else whole[level]
         if level < LEVELS:
-            drawn = drawn & ~whole[level + 1].repeat(2, axis=0).repeat(2, axis=1)
+            drawn = drawn & ~_double(whole[level + 1])
         r, c = np.nonzero(drawn)
         falls = np.ones(len(r), bool) if level == 0 else falling[level][r, c]
         r, c = r * n, c * n

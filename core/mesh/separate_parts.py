@@ -22,7 +22,7 @@ def separate_parts(mesh: LayeredMesh, image: LayeredDepthImage) -> LayeredMesh:
             continue
         of = parts_of_triangles(each, part_map(each.role, image), mesh, image)
         for number in np.unique(of):
-            meshes.append(with_triangles(each, of == number, f"part {number} {each.role}" if number else each.role))
+            meshes.append(select_triangles(each, of == number, f"part {number} {each.role}" if number else each.role))
     return replace(mesh, meshes=tuple(meshes))
 
 
@@ -77,7 +77,7 @@ def parts_of_triangles(each: TexturedMesh, parts: np.ndarray, mesh: LayeredMesh,
     return votes.argmax(axis=1)[piece[a]]
 
 
-def with_triangles(each: TexturedMesh, chosen: np.ndarray, role: str) -> TexturedMesh:
+def select_triangles(each: TexturedMesh, chosen: np.ndarray, role: str) -> TexturedMesh:
     """A mesh of some of the triangles, with the vertices that they need."""
     used = np.zeros(len(each.vertices), bool)
     used[each.triangles[chosen].ravel()] = True

@@ -28,7 +28,7 @@ STRAIGHT = 1e12
 """Of the photo's frame and the canvas's rim, which stay the lines that they are."""
 ALTITUDE = 0.15
 """Least height of a triangle on the picture, in working pixels."""
-MOST_SHIFT = 5.0
+MAX_SHIFT = 5.0
 """How many times `TEXTURE_SHIFT` the texture may shift at the most, whatever number of triangles is wanted: half a pixel."""
 HIDDEN_MORE = 4.0
 """How much farther what was invented may shift, which the photo's camera never sees, where a number is not met otherwise."""
@@ -44,9 +44,9 @@ SHORT = 0.01
 """Cost of a pixel of an edge's length, beside a whole tolerance of disparity: short edges go first."""
 AT_ONCE = 1 << 14
 """Triangles that are handled together: few enough that their data stay in the processor's cache."""
-MOSTLY = 0.8
+HANDLE_ALL_FROM = 0.8
 """Part of those triangles from which on all of them are handled, as choosing costs more."""
-BARRED = 1e30
+FORBIDDEN_COST = 1e30
 """Cost of what must not be."""
 SHUFFLE = np.uint32(2654435761)
 """Odd, so that it gives each number of 32 bits another one, in no order (multiplicative hashing, Knuth 1973)."""
@@ -65,7 +65,7 @@ class Sheet:
     strictness: np.ndarray  # (2, labels) float32: 1 / tolerance of disparity, in m, and 1 / allowed shift of the texture, in 1/px
 
 
-def simplified(
+def simplify_pieces(
     pieces: Pieces, image: LayeredDepthImage, corners: Vertices, textures, tolerance: float, texels: float, wanted: int
 ) -> Pieces:
     """Fewer triangles of the same surfaces: as few as `tolerance` (1/m) allows, or about as many as are `wanted`.
@@ -151,7 +151,7 @@ class _Work:
         self.slope_down, self.slope_right = _slopes(sheet)
         self.corner, self.strictness = sheet.corner, sheet.strictness
         self.strict = sheet.strictness[:, sheet.label]  # (2, T) float32, of each triangle
-        self.outlines, self.on_line = find_outlines(_edges_between(sheet), sheet.corner, sheet.points, outline_scale)
+        self.outlines, self.on_line = find_outlines(_border_edges(sheet), sheet.corner, sheet.points, outline_scale)
         self.vertices = sheet.points.shape[1]
         self.item = np.where(self.on_line, self.vertices + sheet.corner, np.arange(self.vertices))
         self.tries = np.zeros(self.vertices + len(outline_scale), np.uint8)  # in vain, since an item's surroundings changed last
@@ -198,7 +198,7 @@ class _Work:
             part = slice(begin, begin + AT_ONCE)
             three, strict, error = self.triangles[:, part].astype(np.intp), self.strict[:, part], self.error[part]
             own = np.flatnonzero(wanted.take(three).any(axis=0))
-            if len(own) < MOSTLY * len(error):
+            if len(own) < HANDLE_ALL_FROM * len(error):
                 three, strict, error = three.take(own, axis=1), strict.take(own, axis=1), error.take(own)
             yield three, strict, error
 
@@ -224,7 +224,7 @@ class _Work:
                 off -= self.slope_down.take(v) * down
                 off -= self.slope_right.take(v) * right
                 off = np.abs(off) * strict[0] + SHORT * (np.abs(down) + np.abs(right))
-                np.copyto(off, np.float32(BARRED), where=u == self.avoid.take(v))
+                np.copyto(off, np.float32(FORBIDDEN_COST), where=u == self.avoid.take(v))
                 np.minimum.at(best, v, off.view(np.int32).astype(np.int64) << 32 | u)  # floats above 0 are in order as their bits
         found = np.flatnonzero(wanted & (best < np.iinfo(np.int64).max))
         target[found] = best.take(found) & 0xFFFFFFFF
@@ -291,8 +291,8 @@ class _Work:
         # of a triangle the texture shifts most on an edge, see TEXTURE_SHIFT
         shift = np.maximum(np.maximum(_shift(to_x, d, xd), _shift(to_y, d, yd)), _shift(across, d + xd, yd - xd))
         shift = np.sqrt(shift) * strict[1]
-        sliver |= shift > MOST_SHIFT
-        return np.maximum(np.maximum(off, shift), sliver * np.float32(BARRED))
+        sliver |= shift > MAX_SHIFT
+        return np.maximum(np.maximum(off, shift), sliver * np.float32(FORBIDDEN_COST))
 
     def _note_failures(self, tried: np.ndarray, corners: np.ndarray, target: np.ndarray, failed: np.ndarray) -> None:
         tried, corners = tried[failed[tried]], self.vertices + corners[failed[self.vertices + corners]]
@@ -358,7 +358,7 @@ def _shift(length: np.ndarray, d: np.ndarray, step: np.ndarray) -> np.ndarray:
     return length * ((q - 1) / (q + 1)) ** 2
 
 
-def _edges_between(sheet: Sheet) -> np.ndarray:
+def _border_edges(sheet: Sheet) -> np.ndarray:
     """(n, 2) int64: the edges that have not one triangle of the same label on each side."""
     count, labels = sheet.points.shape[1], int(sheet.label.max()) + 1
     start, end = sheet.triangles.ravel().astype(np.int64), sheet.triangles[:, [1, 2, 0]].ravel()

@@ -8,11 +8,11 @@ from itertools import product
 import numpy as np
 
 from ..layers.layered_depth_image import BACK, FRONT, LayeredDepthImage
-from ..layers.soft_silhouettes import UNSEEN, Matte, foreground_of, least_alpha, split_composite
+from ..layers.soft_silhouettes import UNSEEN, Matte, least_alpha, solve_foreground, split_composite
 from ..photo.photo import Photo
 from ..raster.colour_curves import linear_from_srgb, srgb_from_linear
 from ..raster.push_pull import push_pull
-from .atlas import rectangles_of, shelves
+from .atlas import cover_by_rectangles, shelves
 from .quadtree import SOFT_BLOCK
 from .texture_layout import PaintedTexels, TextureLayout, layout_of_boxes
 
@@ -59,7 +59,7 @@ def pack_soft(image: LayeredDepthImage, photo: Photo, matte: Matte) -> SoftTextu
         if layer.soft is not None:
             soft[:h, :w] |= layer.soft > 0
     used = soft.reshape(rows, SOFT_BLOCK, columns, SOFT_BLOCK).any(axis=(1, 3))
-    boxes, sizes = rectangles_of(used), []
+    boxes, sizes = cover_by_rectangles(used), []
     for t, l, b, r in boxes:  # noqa: E741
         first = np.floor((np.array([t, l]) * SOFT_BLOCK - (top, left)) * scale).astype(int) - padding
         last = np.ceil((np.array([b, r]) * SOFT_BLOCK - (top, left)) * scale).astype(int) + padding
@@ -95,15 +95,15 @@ def _composites(first, size, photo: Photo, matte: Matte, scale, frame) -> tuple[
     if not photo.is_linear:
         levels = np.iinfo(colour.dtype).max
         colour = linear_from_srgb(colour / np.float32(levels))
-    alpha, front, back = (_resampled(values, first, size, scale, frame) for values in (matte.alpha, matte.foreground, matte.background))
+    alpha, front, back = (_resample(values, first, size, scale, frame) for values in (matte.alpha, matte.foreground, matte.background))
     if scale.max() > 1.2:
-        alpha = _sharpened(alpha, colour, front, back)
+        alpha = _sharpen(alpha, colour, front, back)
     top = 1.0 if levels else max(1.0, 4 * float(colour.max()))
     alpha = np.where(alpha > UNSEEN, np.maximum(alpha, least_alpha(colour, back, top)), alpha)
-    alpha = _rounded(alpha, levels)[..., None]
-    _, back = split_composite(colour, alpha, _continued(front, alpha, UNSEEN), back, top)
-    back = linear_from_srgb(_rounded(srgb_from_linear(back), levels)) if levels else back
-    front = _continued(foreground_of(colour, alpha, front, back, top), alpha, 0)
+    alpha = _round(alpha, levels)[..., None]
+    _, back = split_composite(colour, alpha, _continue(front, alpha, UNSEEN), back, top)
+    back = linear_from_srgb(_round(srgb_from_linear(back), levels)) if levels else back
+    front = _continue(solve_foreground(colour, alpha, front, back, top), alpha, 0)
     opacity = np.ones_like(alpha)
     if photo.alpha is not None:
         opacity = (photo.alpha[np.ix_(r, c)] / np.float32(levels or 1))[..., None]
@@ -115,7 +115,7 @@ def _composites(first, size, photo: Photo, matte: Matte, scale, frame) -> tuple[
     return tuple((np.clip(side, 0, 1) * levels + 0.5).astype(photo.colour.dtype) for side in both)
 
 
-def _continued(front: np.ndarray, alpha: np.ndarray, unseen: float) -> np.ndarray:
+def _continue(front: np.ndarray, alpha: np.ndarray, unseen: float) -> np.ndarray:
     """The foreground with, where alpha is `unseen` or less, the colour that is seen beside it.
 
     Renderers filter colours first and alpha apart: halfway to a texel without alpha half its colour would be seen, as a line.
@@ -128,7 +128,7 @@ def _continued(front: np.ndarray, alpha: np.ndarray, unseen: float) -> np.ndarra
     return np.where((alpha <= unseen) & (weight > 1e-6), beside, front)
 
 
-def _resampled(values: np.ndarray, first, size, scale, frame) -> np.ndarray:
+def _resample(values: np.ndarray, first, size, scale, frame) -> np.ndarray:
     """A part of a map of the canvas on the photo's pixels, (rows, columns, ...) float32."""
     import cv2
 
@@ -143,7 +143,7 @@ def _resampled(values: np.ndarray, first, size, scale, frame) -> np.ndarray:
     return cv2.warpAffine(part, matrix, (int(size[1]), int(size[0])), flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _sharpened(alpha: np.ndarray, colour, front, back) -> np.ndarray:
+def _sharpen(alpha: np.ndarray, colour, front, back) -> np.ndarray:
     """Alpha where it is in between, moved towards what the photo's own pixel says of the two colours around."""
     along = front - back
     length = (along * along).sum(-1)
@@ -152,11 +152,11 @@ def _sharpened(alpha: np.ndarray, colour, front, back) -> np.ndarray:
     return alpha + trust * (said - alpha)
 
 
-def _rounded(values: np.ndarray, levels: int | None) -> np.ndarray:
+def _round(values: np.ndarray, levels: int | None) -> np.ndarray:
     return values if levels is None else np.rint(np.clip(values, 0, 1) * levels) / np.float32(levels)
 
 
-def with_painted_photo(texture: np.ndarray, layout: TextureLayout, photo: PaintedTexels, levels: int | None) -> PaintedTexels:
+def apply_painted_photo(texture: np.ndarray, layout: TextureLayout, photo: PaintedTexels, levels: int | None) -> PaintedTexels:
     """What the soft silhouettes' texture (H, W, 4), linear with straight alpha, becomes where the photo was painted.
 
     There both sides composite to what was painted, and alpha stays: each side's colour is that of the painted photo beside the
@@ -165,7 +165,7 @@ def with_painted_photo(texture: np.ndarray, layout: TextureLayout, photo: Painte
     """
     size, half = (photo.mask.shape[0], photo.mask.shape[1]), layout.size[1] // 2
     result = PaintedTexels(np.zeros(layout.size, bool), texture.astype(np.float32), True)
-    places = [_texels_of(layout, at, size) for at in np.flatnonzero(layout.surface == FRONT) if layout.texels[at, 1] < half]
+    places = [_rectangle_texels(layout, at, size) for at in np.flatnonzero(layout.surface == FRONT) if layout.texels[at, 1] < half]
     margin = AROUND * max(1, layout.padding)
     for top, left in product(range(0, size[0], WINDOW), range(0, size[1], WINDOW)):
         bottom, right = min(top + WINDOW, size[0]), min(left + WINDOW, size[1])
@@ -181,7 +181,7 @@ def with_painted_photo(texture: np.ndarray, layout: TextureLayout, photo: Painte
             front[here], alpha[here] = texture[y, x, :3], texture[y, x, 3:]
             back[here] = texture[y, x + half, :3]
         front, back = _both_sides(seen, painted, alpha, front, back, levels)
-        filtered = (alpha[..., 0] == 0) & _grown(painted & (alpha[..., 0] > 0))  # renderers mix what lies beside
+        filtered = (alpha[..., 0] == 0) & _grow(painted & (alpha[..., 0] > 0))  # renderers mix what lies beside
         for here, (y, x) in _within(places, (top, left, bottom, right), wide[:2]):
             for columns, side, mask in ((x, front, painted | filtered), (x + half, back, painted)):
                 result.mask[y, columns] = mask[here]
@@ -202,7 +202,7 @@ def _within(places: list, window: tuple[int, int, int, int], corner: tuple[int, 
     return found
 
 
-def _texels_of(layout: TextureLayout, at: int, size: tuple[int, int]) -> tuple[int, int, np.ndarray, np.ndarray]:
+def _rectangle_texels(layout: TextureLayout, at: int, size: tuple[int, int]) -> tuple[int, int, np.ndarray, np.ndarray]:
     """A rectangle with its padding: its first row and column, and the photo's row and column of each texel."""
     first = np.rint(layout.photo[at, :2] * size).astype(int) - layout.padding
     y, x = (layout.texels[at, :2] - layout.padding).tolist()
@@ -214,17 +214,17 @@ def _both_sides(seen, painted, alpha, front, back, levels: int | None) -> tuple[
     """Foreground and background that composite to `seen` where it was `painted`; `alpha` is below 0 outside of the texture."""
     top = 1.0 if levels else max(1.0, 4 * float(seen.max()))
     one_side = (alpha >= 1 - UNSEEN)[..., 0], ((alpha >= 0) & (alpha <= UNSEEN))[..., 0]
-    front, back = (_recoloured(side, seen, painted, known) for side, known in zip((front, back), one_side, strict=True))
+    front, back = (_recolour(side, seen, painted, known) for side, known in zip((front, back), one_side, strict=True))
     own = painted & (alpha[..., 0] >= 0)
     alpha = np.maximum(alpha, 0)
-    _, behind = split_composite(seen[own], alpha[own], _continued(front, alpha, UNSEEN)[own], back[own], top)
-    behind = linear_from_srgb(_rounded(srgb_from_linear(behind), levels)) if levels else behind
+    _, behind = split_composite(seen[own], alpha[own], _continue(front, alpha, UNSEEN)[own], back[own], top)
+    behind = linear_from_srgb(_round(srgb_from_linear(behind), levels)) if levels else behind
     front, back = front.copy(), back.copy()
-    front[own], back[own] = foreground_of(seen[own], alpha[own], front[own], behind, top), behind
-    return _continued(front, alpha, 0), back
+    front[own], back[own] = solve_foreground(seen[own], alpha[own], front[own], behind, top), behind
+    return _continue(front, alpha, 0), back
 
 
-def _recoloured(side: np.ndarray, seen: np.ndarray, painted: np.ndarray, known: np.ndarray) -> np.ndarray:
+def _recolour(side: np.ndarray, seen: np.ndarray, painted: np.ndarray, known: np.ndarray) -> np.ndarray:
     """One side's colours (h, w, 3) as they are seen painted nearby, where the photo shows that side alone; else as they were."""
     if not known.any():
         return np.where(painted[..., None], seen, side)
@@ -237,7 +237,7 @@ def _recoloured(side: np.ndarray, seen: np.ndarray, painted: np.ndarray, known: 
     return np.where(share > 1e-3, side + np.minimum(share, 1) * (near - side), side).astype(np.float32)
 
 
-def _grown(mask: np.ndarray) -> np.ndarray:
+def _grow(mask: np.ndarray) -> np.ndarray:
     import cv2
 
     return cv2.dilate(mask.view(np.uint8), np.ones((3, 3), np.uint8)) > 0

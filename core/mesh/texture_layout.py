@@ -123,7 +123,7 @@ def carry_over(
     left = painted.mask & _within(old)
     if was_shown is not None:
         left &= was_shown | ~_within(old, was_shown)
-    near = None if shown is None else _grown(shown)
+    near = None if shown is None else _grow(shown)
     if old.equals(new):
         return painted, np.zeros(old.size, bool) if near is None else left & ~near
     mask, colour = np.zeros(new.size, bool), np.zeros((*new.size, painted.colour.shape[2]), np.float32)
@@ -150,7 +150,7 @@ def _within(layout: TextureLayout, chosen: np.ndarray | None = None) -> np.ndarr
     return inside
 
 
-def _grown(mask: np.ndarray) -> np.ndarray:
+def _grow(mask: np.ndarray) -> np.ndarray:
     """(H, W) bool: the mask and the texels beside it."""
     import cv2
 
@@ -244,12 +244,12 @@ def _lay(sheet: _Sheet, texels, photo, padding: int, mask: np.ndarray, colour: n
         chosen = np.ix_(r[keep[0]], c[keep[1]])
         painted, values = sheet.mask[chosen], sheet.colour[chosen]
     else:
-        painted, values = _resampled(sheet, rows, columns, step)
+        painted, values = _resample(sheet, rows, columns, step)
     mask[into] = painted
     colour[into] = values
 
 
-def _resampled(sheet: _Sheet, rows: np.ndarray, columns: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _resample(sheet: _Sheet, rows: np.ndarray, columns: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mask and colour at places in cells, mixed from what is painted alone, where that is at least half."""
     import cv2
 

@@ -13,11 +13,11 @@ from ..layers.soft_silhouettes import Matte
 from ..photo.photo import Photo
 from ..settings import MeshSettings
 from ..threads import thread_count
-from .atlas import PADDING, Atlas, pack_atlas, with_sheet
+from .atlas import PADDING, Atlas, add_sheet, pack_atlas
 from .backdrop import Backdrop, lay_backdrop
-from .normals import find_slopes, normals_at
+from .normals import find_slopes, vertex_normals
 from .quadtree import FLATNESS, Pieces, cut_into_blocks
-from .simplify import BLOCKS_PART, simplified
+from .simplify import BLOCKS_PART, simplify_pieces
 from .soft_texture import SoftTexture, pack_soft
 from .texture_layout import TextureLayout, layout_of_photo
 from .vertices import SLOT_STEP, Vertices, find_vertices
@@ -64,7 +64,19 @@ def triangulate(
     image: LayeredDepthImage, photo: Photo, metric: bool, settings: MeshSettings, matte: Matte | None = None, lit: bool = False
 ) -> LayeredMesh:
     """The surfaces as textured triangles; with `lit` they have their own normals, which only light makes visible."""
-    return lay_out(cut_triangles(image, photo, settings, matte), image, photo, metric, lit)
+    uncut = pack_textures(image, photo, settings.backdrop, matte)
+    return lay_out(cut_triangles(uncut, photo, settings), image, photo, metric, lit)
+
+
+@dataclass(frozen=True)
+class UncutSurfaces:
+    """What triangles are cut from, however many are wanted."""
+
+    image: LayeredDepthImage
+    corners: Vertices
+    atlas: Atlas
+    soft: SoftTexture | None
+    backdrop: Backdrop | None
 
 
 @dataclass(frozen=True)
@@ -81,27 +93,34 @@ class Triangles:
     sheet: np.ndarray | None  # the part of the atlas that the backdrop shows: u, v of its top left and bottom right
 
 
-def cut_triangles(image: LayeredDepthImage, photo: Photo, settings: MeshSettings, matte: Matte | None = None) -> Triangles:
-    """The surfaces as triangles, none across a cut, with shared vertices where pixels are linked: as many as wanted, or as needed."""
+def pack_textures(image: LayeredDepthImage, photo: Photo, backdrop: bool, matte: Matte | None = None) -> UncutSurfaces:
+    """The vertices that triangles may have, the textures that they show, and the `backdrop` where it is wanted and nothing is
+    transparent."""
     with ThreadPoolExecutor(thread_count()) as pool:  # NumPy works outside Python's lock
         packing = pool.submit(pack_atlas, image)
-        laying = pool.submit(lay_backdrop, image) if settings.backdrop and image.see_through is None else None
+        laying = pool.submit(lay_backdrop, image) if backdrop and image.see_through is None else None
         softening = pool.submit(pack_soft, image, photo, matte) if matte is not None else None
         corners = find_vertices(image)
-        texels = photo.camera.width / image.frame[3]
-        tolerance = FLATNESS * image.span / (1 if settings.triangles else settings.density)
-        backdrop = laying.result() if laying else None
-        wanted = settings.triangles and max(1, settings.triangles - (backdrop.triangle_count if backdrop else 0))
+        soft, sheet = softening and softening.result(), laying and laying.result()
+        return UncutSurfaces(image, corners, packing.result(), soft, sheet)
+
+
+def cut_triangles(uncut: UncutSurfaces, photo: Photo, settings: MeshSettings) -> Triangles:
+    """The surfaces as triangles, none across a cut, with shared vertices where pixels are linked: as many as wanted, or as needed."""
+    image, corners, atlas, soft, backdrop = uncut.image, uncut.corners, uncut.atlas, uncut.soft, uncut.backdrop
+    texels = photo.camera.width / image.frame[3]
+    tolerance = FLATNESS * image.span / (1 if settings.triangles else settings.density)
+    wanted = settings.triangles and max(1, settings.triangles - (backdrop.triangle_count if backdrop else 0))
+    with ThreadPoolExecutor(thread_count()) as pool:
         pieces = _blocks(image, corners, tolerance, texels, wanted, pool)
-        atlas, soft = packing.result(), softening.result() if softening else None
-        pieces = simplified(pieces, image, corners, (atlas, soft), tolerance, texels, wanted)
+    pieces = simplify_pieces(pieces, image, corners, (atlas, soft), tolerance, texels, wanted)
     sheet = None
     if backdrop is not None:
         above = len(atlas.texture)
-        atlas, sheet = with_sheet(atlas, backdrop.colour)
+        atlas, sheet = add_sheet(atlas, backdrop.colour)
         places = backdrop.layout(image, (above + PADDING, PADDING), atlas.layout.size, PADDING)
         atlas = replace(atlas, layout=atlas.layout.with_places(places))
-    vertex, number = _used(pieces.triangles, corners.count)
+    vertex, number = _renumber(pieces.triangles, corners.count)
     pieces = replace(pieces, triangles=number[pieces.triangles])
     return Triangles(pieces, *corners.place(vertex), atlas, soft, backdrop, sheet)
 
@@ -153,7 +172,7 @@ def _roles(pieces: Pieces, image: LayeredDepthImage):
             yield role, own, kind
 
 
-def _used(triangles: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+def _renumber(triangles: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """The vertices of (T, 3) triangles in order, and (count,) int32: which number each of all has among them."""
     used = np.zeros(count, bool)
     used[triangles.ravel()] = True
@@ -167,7 +186,7 @@ def _mesh(
     """The `own` (T,) bool triangles of one role with their own vertices, in space and on their texture; `part` of it is a layer or a
     side. `slopes` (layers, h, w, 2) float32, or None where no normals are wanted."""
     pieces = cut.pieces.only(own)
-    vertex, number = _used(pieces.triangles, len(cut.row))
+    vertex, number = _renumber(pieces.triangles, len(cut.row))
     row, column, disparity, triangles = cut.row[vertex], cut.column[vertex], cut.disparity[vertex], number[pieces.triangles]
     top, left, height, width = image.frame
     u, v = (column - left) / width, (row - top) / height
@@ -177,7 +196,7 @@ def _mesh(
     if slopes is not None:
         x, y = (u * camera.width - camera.cx) / camera.focal_px, (v * camera.height - camera.cy) / camera.focal_px
         focal = camera.focal_px * width / camera.width
-        normals = normals_at(slopes, pieces.layer, row, column, triangles, disparity, x, y, focal)
+        normals = vertex_normals(slopes, pieces.layer, row, column, triangles, disparity, x, y, focal)
     if texture is None:
         flat = np.stack([u, 1 - v], axis=1).astype(np.float32)
         return TexturedMesh(role, vertices, triangles, flat[triangles], "photo", normals)

@@ -17,7 +17,7 @@ from ..layers.layered_depth_image import DOWN, RIGHT, LayeredDepthImage
 TL, TR, BL, BR = range(4)
 SLOT_STEP = ((0, 0), (0, 1), (1, 0), (1, 1))
 """Row and column step from a pixel to the corner of each of its four slots."""
-MOST_SMOOTHING = 0.35
+MAX_SMOOTHING = 0.35
 SMOOTHING_ROUNDS = 4
 CHAIN = 3
 """Surfaces that meet in one corner, each before the next, at the most."""
@@ -237,7 +237,7 @@ def _smooth_silhouettes(image: LayeredDepthImage) -> np.ndarray:
         for axis in (0, 1):
             total[:, axis] = np.bincount(start, place[end, axis], len(corners)) + np.bincount(end, place[start, axis], len(corners))
         moved = 0.5 * place + 0.25 * total
-        place = np.where(fixed[:, None], grid, np.clip(moved, grid - MOST_SMOOTHING, grid + MOST_SMOOTHING))
+        place = np.where(fixed[:, None], grid, np.clip(moved, grid - MAX_SMOOTHING, grid + MAX_SMOOTHING))
     offset[corners] = place - grid
     return offset
 

@@ -25,7 +25,7 @@ TICK = 0.1  # [s] between looks at a lock that another holds
 OPEN_TRIES = 25  # Windows only: a lock file that is being removed cannot be opened for a moment
 
 
-def size_of(path: Path) -> int:
+def file_size(path: Path) -> int:
     """Length of the file in bytes; 0 where there is none."""
     try:
         return path.stat().st_size

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DioramaError
-from .file_lock import append, open_fresh, open_to_continue, require_space, size_of, writing
+from .file_lock import append, file_size, open_fresh, open_to_continue, require_space, writing
 
 Progress = Callable[[float, str], None]  # (fraction 0..1, what is being done); may raise Cancelled
 
@@ -76,7 +76,7 @@ def fetch(
             return _fetch_from(url, host, part, wanted, accept, progress, patience)
         except _SourceFailed as failure:
             reasons.append(f"{host} {failure}")
-    if size_of(part) == 0:
+    if file_size(part) == 0:
         part.unlink(missing_ok=True)
     kept = " (what has arrived is kept)" if part.exists() else ""
     raise DioramaError(
@@ -88,7 +88,7 @@ def _fetch_from(
     url: str, host: str | None, part: Path, wanted: Wanted, accept: Callable[[Path], str], progress: Progress, patience: RetryPolicy
 ) -> str:
     """Downloads from one source, with a bounded number of attempts."""
-    failures, furthest = 0, size_of(part)
+    failures, furthest = 0, file_size(part)
     transfer = _Transfer(url, part, wanted, progress, patience.stall_timeout)
     while True:
         try:
@@ -101,8 +101,8 @@ def _fetch_from(
             transfer.joined, reason = False, str(wrong)  # the pieces may be of two versions: once more, in one piece
         except _Interrupted as interruption:
             reason = str(interruption)
-        if size_of(part) >= furthest + HEADWAY:
-            failures, furthest = 0, size_of(part)
+        if file_size(part) >= furthest + HEADWAY:
+            failures, furthest = 0, file_size(part)
         failures += 1
         if failures >= patience.attempts:
             raise _SourceFailed(f"{reason} ({failures} attempts)")
@@ -124,7 +124,7 @@ class _Transfer:
 
     def run(self) -> None:
         """Asks for what is missing and appends it; returns when the part is complete."""
-        have = size_of(self.part)
+        have = file_size(self.part)
         if have and have == self.wanted.least == self.wanted.most:
             self.joined = True
             return

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import DioramaError, Kind
 from .catalogue import CATALOGUE, METRIC_DEPTH, RELATIVE_DEPTH, Weights, weights_named
-from .file_lock import append, exclusive, open_fresh, reading, remove_planted, require_space, size_of, writing
+from .file_lock import append, exclusive, file_size, open_fresh, reading, remove_planted, require_space, writing
 from .http_download import Progress, RetryPolicy, Wanted, WrongContent, fetch
 from .record import HASHES, read_record, write_record
 
@@ -27,7 +27,7 @@ __all__ = [
     "import_file",
     "installed",
     "list_models",
-    "path_of",
+    "checked_path",
     "remove",
     "verify",
     "weights_named",
@@ -85,7 +85,7 @@ def best_estimator(folder: str | Path, catalogue: Iterable[Weights] = CATALOGUE)
     return max(found, key=lambda weights: (weights.rank, weights.commercial)) if found else None
 
 
-def path_of(weights: Weights, folder: str | Path) -> Path:
+def checked_path(weights: Weights, folder: str | Path) -> Path:
     """Path of the checked file; raises DioramaError that names the download where it is missing."""
     if _is_installed(weights, Path(folder), read_record(Path(folder))):
         return Path(folder) / weights.file
@@ -106,11 +106,11 @@ def list_models(folder: str | Path, catalogue: Iterable[Weights] = CATALOGUE) ->
     for weights in catalogue:
         part = folder / (weights.file + ".part")
         if _is_installed(weights, folder, record):
-            state, on_disk = "installed", size_of(folder / weights.file)
+            state, on_disk = "installed", file_size(folder / weights.file)
         elif (folder / weights.file).is_file():
-            state, on_disk = "unchecked", size_of(folder / weights.file)
+            state, on_disk = "unchecked", file_size(folder / weights.file)
         elif part.is_file():
-            state, on_disk = "partial", size_of(part)
+            state, on_disk = "partial", file_size(part)
         else:
             state, on_disk = "missing", 0
         rows.append(
@@ -252,7 +252,7 @@ def remove(weights: Weights, folder: str | Path) -> int:
     with exclusive(folder / weights.file, busy):
         for path in (folder / weights.file, folder / (weights.file + ".part"), folder / (weights.file + ".import")):
             with writing(path):
-                freed += size_of(path)
+                freed += file_size(path)
                 path.unlink(missing_ok=True)
         if known:
             _forget(weights, folder)
@@ -284,7 +284,7 @@ def _folder_for(folder: Path) -> Path:
 
 def _copy(weights: Weights, source: Path, copy: Path, progress: Progress) -> None:
     least, most = _bounds(weights)
-    length = size_of(source)
+    length = file_size(source)
     if not least <= length <= most:
         raise WrongContent(f"has {length:,} bytes where {_megabytes(weights)} are expected")
     require_space(copy, length)
@@ -311,7 +311,7 @@ def _copy(weights: Weights, source: Path, copy: Path, progress: Progress) -> Non
 def _check_hash(weights: Weights, folder: Path, path: Path, progress: Progress) -> str:
     """The sha256 of `path`; raises WrongContent where its length or hash is not what is known of the weights."""
     least, most = _bounds(weights)
-    length = size_of(path)
+    length = file_size(path)
     if not least <= length <= most:
         raise WrongContent(f"has {length:,} bytes where {_megabytes(weights)} are expected")
     digest, done = hashlib.sha256(), 0
@@ -351,7 +351,7 @@ def _expected_hash(weights: Weights, record: dict) -> str:
 def _is_installed(weights: Weights, folder: Path, record: dict) -> bool:
     entry = record.get(weights.file, {})
     path = folder / weights.file
-    return "bytes" in entry and entry["sha256"].startswith(weights.sha256) and path.is_file() and size_of(path) == entry["bytes"]
+    return "bytes" in entry and entry["sha256"].startswith(weights.sha256) and path.is_file() and file_size(path) == entry["bytes"]
 
 
 def _already(weights: Weights, folder: Path) -> InstalledFile:
@@ -363,7 +363,7 @@ def _enter(weights: Weights, folder: Path, sha256: str) -> InstalledFile:
     """Records the checked file, and what it was checked against."""
     path = folder / weights.file
     known = weights.file in read_record(folder)
-    write_record(folder, weights.file, {"sha256": sha256, "bytes": size_of(path)})
+    write_record(folder, weights.file, {"sha256": sha256, "bytes": file_size(path)})
     if len(weights.sha256) == 64:
         against = "its sha256 is the published one"
     elif known:

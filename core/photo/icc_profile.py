@@ -1,6 +1,7 @@
-"""Colour profiles of the ICC: matrices with curves and grey ones by their numbers; tables, and all of 8 bits, by LittleCMS.
+"""ICC colour profiles, converted to sRGB.
 
-What a profile is called says nothing: "sRGB" stands in the names of many that are not.
+Those of matrices with curves, and grey ones, are computed from their numbers; tables, and all pictures of 8 bits, by LittleCMS. A
+profile's name is ignored: many that are not sRGB have "sRGB" in their names.
 """
 
 from __future__ import annotations

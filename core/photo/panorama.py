@@ -16,8 +16,8 @@ WIDEST = 150.0
 SAME_ASPECT = 0.02
 """Tolerance between the picture's aspect and GPano's; beyond it the picture was cropped and GPano no longer holds."""
 SEAM, VARIED, POLE = 1.5, 6.0, 0.5
-"""Of a picture of 2:1: its left and right edges differ at most by so many times what columns beside each other do and by this
-part less than columns far apart; its first and last rows vary by at most this part of what a middle row does."""
+"""For a picture of 2:1 to count as a panorama: how many times as much its left and right edges may differ as neighbouring columns do; how
+many times as much columns far apart must differ; and what part of a middle row's variation the first and last rows may have at most."""
 PROJECTIONS = ("equirectangular", "cylindrical")
 CUT = "cut a flat view out of it (rectilinear, at most 120 degrees across) and use that"
 

@@ -38,7 +38,7 @@ class Photo:
     focal_source: str  # where the focal length comes from, for the user
     file_bytes: bytes | None  # the file itself where Blender shows it as the same pixels, else None
     up: np.ndarray | None = None  # (3,) float64, unit: the scene's up direction in the camera's axes, where it is known
-    notes: tuple[str, ...] = ()  # what was assumed or left out in reading it, each a clause about "it"
+    notes: tuple[str, ...] = ()  # what was assumed or left out when it was read, each a clause whose subject is "it"
 
     @property
     def focal_is_known(self) -> bool:

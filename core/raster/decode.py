@@ -43,7 +43,7 @@ def check_file(path: Path, kind: str) -> None:
 
 @contextmanager
 def _reading(path: Path, kind: str) -> Iterator[None]:
-    """What the system says of a file that cannot be read becomes a sentence."""
+    """Turns the system's error for a file that cannot be read into a sentence."""
     try:
         if path.is_dir():
             raise DioramaError(f"{path} is a folder; name the {kind} inside it.")

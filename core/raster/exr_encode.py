@@ -45,7 +45,7 @@ def encode_exr(pixels: np.ndarray) -> bytes:
 
 
 Lines = Callable[[int, int], Mapping[str, np.ndarray]]
-"""Rows from the first to before the second of every channel, (rows, width) each, float16 or float32 as was said."""
+"""Rows from the first number to before the second, for each channel (rows, width), float16 or float32 as declared."""
 
 
 def write_exr(
@@ -102,7 +102,8 @@ def _header(
 
 
 def _packed(plain: bytes, level: int = LEVEL) -> bytes:
-    """A block: the even bytes before the odd ones, each as its difference to the one before, deflated; as it is where that is larger."""
+    """A block: the even bytes before the odd ones, each as its difference from the byte before, deflated; uncompressed where that is
+    smaller."""
     raw = np.frombuffer(plain, np.uint8)
     parted = np.concatenate([raw[0::2], raw[1::2]])
     steps = parted.copy()

@@ -19,7 +19,7 @@ MAX_PACKED = 1100
 """Bytes that a byte of the file can stand for: those of deflate, rounded up."""
 MAX_CHANNELS, MAX_PARTS, MAX_ATTRIBUTES = 1024, 64, 512
 MAX_IN_BLOCK, MAX_IN_ALL = 1 << 28, 3 << 30
-"""Bytes, unpacked, of one block of lines or one tile, and of all: a block lies in memory whole, all takes time."""
+"""Unpacked bytes of one block of lines or one tile, and of all together: a block is in memory as a whole, and all together take time."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Part:
     window: tuple[int, int, int, int]  # of the data: left, top, right, bottom
     display: tuple[int, int, int, int]  # of the whole picture, in the same pixels
     compression: int
-    channels: tuple[tuple[str, int], ...]  # name and kind of pixel, in the order in which they are stored
+    channels: tuple[tuple[str, int], ...]  # (name, pixel type), in the order in which they are stored
     is_plain: bool  # every channel has a value for each pixel
     tile: tuple[int, int] | None  # width and height, of a tiled part
     is_deep: bool  # any number of values a pixel
@@ -54,7 +54,7 @@ def check_exr(data: bytes, name: str, most: int) -> Headers:
     """Raises DioramaError, naming the file `name`, where reading an OpenEXR file would take more than a picture may.
 
     Returns the headers. Looks at them alone: the number of pixels is at most `most`, a block and all blocks fit `MAX_IN_BLOCK` and
-    `MAX_IN_ALL`, and nothing is said twice, which readers understand in two ways.
+    `MAX_IN_ALL`, and no attribute occurs twice, which readers would understand in different ways.
     """
     try:
         headers = read_headers(data)
@@ -67,7 +67,7 @@ def check_exr(data: bytes, name: str, most: int) -> Headers:
         width, height = _size(part)
         if width < 1 or height < 1 or width * height > most:
             raise DioramaError(f"{name} has {width}x{height} pixels, not 1 to {most // 10**6} million; scale it first.")
-        if math.prod(size_of(part.display)) > most:
+        if math.prod(window_size(part.display)) > most:
             raise DioramaError(f"{name} is to be shown at more than {most // 10**6} million pixels; scale it first.")
         across, down = part.tile or (width, _lines(part))
         if across * down * part.pixel_bytes > MAX_IN_BLOCK:
@@ -86,10 +86,10 @@ def _too_much(name: str, part: Part) -> DioramaError:
 
 
 def _size(part: Part) -> tuple[int, int]:
-    return size_of(part.window)
+    return window_size(part.window)
 
 
-def size_of(window: tuple[int, int, int, int]) -> tuple[int, int]:
+def window_size(window: tuple[int, int, int, int]) -> tuple[int, int]:
     """Width and height of a window, whose right and bottom belong to it."""
     left, top, right, bottom = window
     return right - left + 1, bottom - top + 1
@@ -137,7 +137,7 @@ def _part(number: int, attributes: dict[bytes, bytes], flags: int) -> Part:
             raise ValueError("too many channels")
     window = struct.unpack_from("<4i", attributes.get(b"dataWindow", b""))
     display = struct.unpack_from("<4i", attributes.get(b"displayWindow", b"").ljust(16, b"\0"))
-    if min(size_of(display)) < 1 or b"displayWindow" not in attributes:
+    if min(window_size(display)) < 1 or b"displayWindow" not in attributes:
         display = window
     tile = struct.unpack_from("<2I", attributes[b"tiles"]) if b"tiles" in attributes else None
     deep = attributes.get(b"type", b"").startswith(b"deep") or (bool(flags & DEEP) and not flags & MULTIPART)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import DioramaError, Kind, is_out_of_memory
-from .exr_header import MULTIPART, Headers, Part, check_chunks, check_exr, read_headers, size_of
+from .exr_header import MULTIPART, Headers, Part, check_chunks, check_exr, read_headers, window_size
 
 DEPTH_NAMES = tuple(
     map(
@@ -148,7 +148,7 @@ def _read(data: bytes, headers: Headers, part: Part, names: tuple[str, ...], nam
         ) from None
     if not part.is_plain:
         raise DioramaError(f"{name} holds channels of half the size, as no depth has; save it anew.")
-    (width, height), kinds = size_of(part.window), dict(part.channels)
+    (width, height), kinds = window_size(part.window), dict(part.channels)
     try:
         check_chunks(data, headers)
         if headers.flags & MULTIPART:
@@ -177,7 +177,7 @@ def to_display_window(values: np.ndarray, part: Part, outside: float) -> np.ndar
     if part.window == part.display:
         return values
     rows, columns = slice(max(top, above), min(bottom, below) + 1), slice(max(left, first), min(right, last) + 1)
-    width, height = size_of(part.display)
+    width, height = window_size(part.display)
     whole = np.full((height, width), outside, np.float32)
     if rows.start < rows.stop and columns.start < columns.stop:
         shown = values[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]

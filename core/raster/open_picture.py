@@ -10,7 +10,7 @@ from .picture_bounds import check_structure
 PHOTO_KINDS = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF")
 HEIF_ENDINGS = (".heic", ".heif", ".hif")
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".exr", *HEIF_ENDINGS)
-"""Endings of what is read as a photo: for file dialogs, drops and folders; what a file is its first bytes tell."""
+"""Endings of photos, for file dialogs, drops and folders; what a file really is, is decided by its first bytes."""
 READ_FORMATS = "JPEG, PNG, WebP, TIFF, HEIC or OpenEXR"
 DEPTH_KINDS = ("JPEG", "PNG", "WEBP", "TIFF")
 DEPTH_FORMATS = "PNG, TIFF, EXR, NPY, NPZ or PFM"
@@ -139,7 +139,7 @@ RAW = "a camera raw file"
 
 
 def other_format(data: bytes) -> str | None:
-    """What a file is that is of none of the promised kinds, "a GIF" for one, by its first bytes; None where that is unknown."""
+    """What a file of an unsupported format is ("a GIF"), by its first bytes; None where that is unknown."""
     for start, what in OTHER_STARTS:
         if data.startswith(start):
             return what
@@ -149,7 +149,7 @@ def other_format(data: bytes) -> str | None:
 
 
 def unreadable_error(name: object, data: bytes) -> DioramaError:
-    """The sentence for a file that is of none of the promised kinds."""
+    """The error for a file of an unsupported format."""
     what = other_format(data)
     if what is None:
         return DioramaError(f"{name} is not a picture that can be read; use {READ_FORMATS}.")
@@ -159,5 +159,5 @@ def unreadable_error(name: object, data: bytes) -> DioramaError:
 
 
 def raw_file_error(name: object, what: str) -> DioramaError:
-    """The sentence for what a camera's sensor measured, of which only a small preview is a picture."""
+    """The error for a camera raw file, in which only a small preview is a decoded picture."""
     return DioramaError(f"{name} is {what}; develop it first, and use the JPEG or the 16-bit TIFF that your raw converter writes.")

@@ -1,7 +1,7 @@
 """Limits on what a picture's decoder may be made to do, checked on the file's structure before decoding.
 
-Memory: the largest need per pixel of a format, as measured, times the pixels in the header. Time: what repeats without making
-a pixel (scans, chunks, strips) is counted, and nothing may be decoded twice. tests/core/raster/test_picture_bounds.py holds both
+Memory: the largest need per pixel of a format, as measured, times the pixels in the header. Time: parts that repeat without adding pixels
+(scans, chunks, strips) are counted, and nothing may be decoded twice. tests/core/raster/test_picture_bounds.py holds both
 against the files of tests/core/hostile_pictures.py.
 """
 

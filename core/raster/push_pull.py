@@ -33,7 +33,8 @@ def push_pull(colour: np.ndarray, known: np.ndarray) -> np.ndarray:
     coarse = push_pull(small.astype(np.float32), share > 0)
     up = cv2.resize(coarse, (weight.shape[1], weight.shape[0]), interpolation=cv2.INTER_LINEAR)[:h, :w]
     up = np.ascontiguousarray(up)
-    # towards a membrane: coarse averages alone show their squares, of which the last are small in a large picture
+    # smooths towards a membrane: coarse averages alone show square cells; at the finest levels of a large picture these are too
+    # small to see
     for _ in range(SMOOTHING if max(h, w) <= LARGE else SMOOTHING // 4):
         cv2.copyTo(colour, mask, up)
         up = cv2.blur(up, (3, 3), borderType=cv2.BORDER_REPLICATE)

@@ -15,15 +15,15 @@ FACTOR = 2
 LARGEST = 5000
 """Pictures with a longer side than this are rendered as they are: twice the size would need gigabytes."""
 BLUR, BLUR_OFF_TEXELS = 1 / 8, 1 / 23
-"""What a picture of the photo's size has of each neighbour, pixel on texel and otherwise; the second goes with the cube of the
-size. Best on photos 05, 08 and 23 of the Kodak set, reduced to 0.98, 0.9, 0.8 and 0.625."""
+"""Weight of each neighbour in a picture of the photo's size: with pixels exactly on texels, and between them; the second changes with the
+cube of the size. Best on photos 05, 08 and 23 of the Kodak set, reduced to 0.98, 0.9, 0.8 and 0.625."""
 ROUNDS = 10
 """Iterations of the inverse filter; each at least halves its error."""
 UNLIKE = 0.03
-"""Where texels blend, the rays of one pixel differ by half of what they differ from the rays beside them on both sides together;
-what is further from that is a silhouette."""
+"""Where texels blend, the rays of one pixel differ half as much from each other as from the rays on both sides together; a larger
+deviation than this is a silhouette."""
 UNLIKE_PART = 0.3
-"""And further than this part of all differences there: alpha and colours that blend each by itself are a little off too."""
+"""The deviation must also exceed this part of all differences there: alpha and colours, which blend separately, deviate a little too."""
 
 
 def blur_weights(texels: float) -> float:
@@ -32,7 +32,7 @@ def blur_weights(texels: float) -> float:
         return 0.0
     if abs(texels - 1) < 1e-6:
         return BLUR
-    # beyond the photo's size there is soon nothing to take back: pixels between texels
+    # in pictures larger than the photo, pixels lie between texels and there is soon no blur to undo
     return BLUR_OFF_TEXELS * (texels**-3 if texels > 1 else float(np.clip(2 - 1 / texels, 0, 1)))
 
 

@@ -21,7 +21,7 @@ MAX_BELOW = 0.5
 MAX_LEAN_DEG = 20.0
 """Largest angle between a wall and the vertical: estimated depth bends walls."""
 MIN_WALL = 0.06
-"""Least part of the picture that is a wall: more than for ground, since furniture has upright sides too."""
+"""Smallest part of the picture that counts as a wall: more than for ground, since furniture has upright sides too."""
 NARROWEST = 0.05
 """Width of the ground across its length, as a part of its distance: a line of points is in many planes."""
 
@@ -33,7 +33,7 @@ class GroundPlane:
     normal: np.ndarray  # (3,) float64, unit length, away from the ground towards the camera's side
     offset: float  # negative: the camera, at the origin, is above the ground
     inliers: np.ndarray  # (n,) bool: which of the points are ground
-    point: np.ndarray  # (3,) float64: a point of the plane amid the ground that is seen
+    point: np.ndarray  # (3,) float64: a point of the plane in the middle of the visible ground
 
     @property
     def height(self) -> float:
@@ -169,7 +169,7 @@ def _best(planes: np.ndarray, points: np.ndarray, normals: np.ndarray, behind: f
 
 
 def _fit_plane(points: np.ndarray) -> np.ndarray | None:
-    """Least squares of distances from the plane relative to the distance from the camera, as the error of depth is."""
+    """Least squares of distances from the plane, relative to the distance from the camera, since depth's error grows with it."""
     weight = 1 / points[:, 2] ** 2
     middle = weight @ points / weight.sum()
     away = (points - middle) / points[:, 2:]

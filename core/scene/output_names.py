@@ -15,7 +15,7 @@ MAX_PATH = 259
 
 
 def windows_objection(path: PurePath) -> str | None:
-    """The second half of a sentence about a path that Windows would not take, or take for another; None where it takes it.
+    """The second half of a sentence about a path that Windows refuses or would change; None where Windows accepts it.
 
     >>> from pathlib import PureWindowsPath
     >>> windows_objection(PureWindowsPath("C:/out/nul.blend"))

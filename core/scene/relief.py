@@ -58,7 +58,7 @@ def apply_relief(disparity: np.ndarray, relief: Relief) -> np.ndarray:
     stretched = 1 / (1 / pivot + amount * np.maximum(1 / flat - 1 / pivot, 0))
     formed = np.maximum(straight, stretched)
 
-    # the order is that of a diorama scaled to the new focus distance, or of the new range where that is the deeper one
+    # what keeps the order is the diorama scaled to the new focus distance, or to the new range where that is deeper
     deep = pivot + max(scale, pivot / focus) * (np.asarray(disparity, np.float64) - focus)
     return (1 - ORDER) * formed + ORDER * np.maximum(deep, least)
 

@@ -17,7 +17,7 @@ from ..models.file_lock import open_fresh
 
 SIDE_BY_SIDE = 2
 QUARTER = 1 << 30
-"""Of the whole width, as a 0.32 fixed-point number: half a sphere leaves out one on each side."""
+"""A quarter of the whole width as a 0.32 fixed-point number: half a sphere leaves out a quarter on each side."""
 MARKED = (".mp4", ".mov")
 """Endings of films that can carry the boxes."""
 MAX_HEADERS = 64_000_000
@@ -115,7 +115,7 @@ def _with_projection(moov: bytes, movie: Path) -> bytes:
     inside = children(moov, around[-1] + 8 + BEFORE_BOXES, end)
     if any(box[0] in (b"st3d", b"sv3d") for box in inside):
         raise DioramaError(f"{movie} says already how it is projected; render it again to say it anew.")
-    new, place = projection_boxes(), inside[0][3]  # behind the codec's own box, before those that may be left out
+    new, place = projection_boxes(), inside[0][3]  # after the codec's own box, before optional ones
     data = bytearray(moov[:place] + new + moov[place:])
     for place in around:
         (size,) = struct.unpack_from(">I", data, place)
@@ -126,7 +126,7 @@ def _with_projection(moov: bytes, movie: Path) -> bytes:
 
 
 def _moved(moov: bytes, by: int) -> bytes:
-    """`moov` with every place of pictures and sound in the file `by` bytes further on."""
+    """`moov` with the offsets of pictures and sound in the file moved on by `by` bytes."""
     data = bytearray(moov)
 
     def move(start: int, end: int) -> None:

@@ -24,7 +24,7 @@ BATCH = 1 << 15
 
 @dataclass(frozen=True)
 class ColourModels:
-    """Shares of the colour clusters around every place, on the near and on the far side of the nearest ridge."""
+    """Shares of the colour clusters around each pixel, on the near and on the far side of the nearest ridge."""
 
     centres: np.ndarray  # (CLUSTERS, 3) float32: CIELAB
     near: np.ndarray  # (h', w', CLUSTERS) float32: shares, on a grid of every `step` px

@@ -163,7 +163,7 @@ def connected(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> 
 
 
 def drop_slopes(ramps: Ramps, shape: tuple[int, int]) -> Ramps:
-    """Drops whole ridges that are wider than a silhouette's ramp is: ground, tables, walls seen at an angle, round bodies."""
+    """Drops whole ridges that are wider than the ramp of a silhouette: ground, tables, walls seen at an angle, round bodies."""
     if len(ramps) == 0:
         return ramps
     scale = max(shape) / REFERENCE_SIDE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 BINS_PER_SIGMA = 2.5
-"""Bins per sigma: values are gathered in square bins, as the Gaussian leaves nothing finer."""
+"""Bins per sigma: values are summed in square bins, since the Gaussian removes finer detail anyway."""
 
 
 def gaussian_means(rows: np.ndarray, columns: np.ndarray, values: np.ndarray, shape: tuple[int, int], sigma: float) -> np.ndarray:

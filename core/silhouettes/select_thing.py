@@ -47,9 +47,9 @@ class Scene:
 
 
 def select_thing(scene: Scene, point: tuple[float, float], against: np.ndarray | None = None) -> np.ndarray:
-    """(h, w) bool: the thing at a `point`, from 0 to 1 right and down; `against` (h, w) is what surely is no part of it.
+    """(h, w) bool: the thing at a `point`, from 0 to 1 right and down; `against` (h, w) bool surely does not belong to it.
 
-    What can be reached from the click without crossing a silhouette or an edge of colour, up to where its rim is strongest
+    The region that can be reached from the click without crossing a silhouette or an edge of colour, grown to where its rim is strongest
     (watershed by distance, Dijkstra 1959), then cut along the colours (GrabCut, Rother, Kolmogorov and Blake 2004).
     """
     lab, depth, graph = scene.searched()

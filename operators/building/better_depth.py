@@ -20,7 +20,7 @@ DOWNLOAD_PART = 0.6
 """Part of the progress bar for the download."""
 
 
-def offered() -> models.Weights:
+def best_free_network() -> models.Weights:
     """The best depth network whose licence allows every use."""
     return max((each for each in CATALOGUE if each.commercial and each.rank), key=lambda each: each.rank)
 
@@ -59,7 +59,7 @@ class GetBetterDepth(Rebuilding, bpy.types.Operator):
 
     def draw(self, context):
         column = self.layout.column(align=True)
-        for line in textwrap.wrap(f"{models.describe(offered())} It goes to {models_folder(context)}.", 70):
+        for line in textwrap.wrap(f"{models.describe(best_free_network())} It goes to {models_folder(context)}.", 70):
             column.label(text=line)
 
     def prepare(self, context):
@@ -67,7 +67,7 @@ class GetBetterDepth(Rebuilding, bpy.types.Operator):
         self.fill_in_options(root)
         self.estimator, self.depth = "auto", ""
         build = super().prepare(context)
-        return partial(download_then, offered(), models_folder(context), bpy.app.online_access, build)
+        return partial(download_then, best_free_network(), models_folder(context), bpy.app.online_access, build)
 
 
 def download_then(wanted: models.Weights, folder, online: bool, build: Work, progress: Progress):

@@ -95,9 +95,9 @@ class BuildOperator:
 
     def _conclude(self, context: bpy.types.Context, result: Any) -> set[str]:
         with all_or_nothing(context.scene):
-            told = self.finish(context, result)
-        if told:
-            self.report({"WARNING"}, told)
+            note = self.finish(context, result)
+        if note:
+            self.report({"WARNING"}, note)
         return {"FINISHED"}
 
     def _failed(self, error: Exception) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from .properties import set_values, values_of
+from .properties import option_values, set_values
 from .user_preferences import default_values, preferences
 
 
@@ -19,7 +19,7 @@ class SaveDefaults(bpy.types.Operator):
         return preferences(context) is not None
 
     def execute(self, context):
-        set_values(preferences(context).defaults, values_of(context.scene.photo_diorama))
+        set_values(preferences(context).defaults, option_values(context.scene.photo_diorama))
         context.preferences.is_dirty = True  # or Blender would not save them when it quits
         return {"FINISHED"}
 

@@ -20,18 +20,18 @@ from ...core.pipeline import Diorama, Progress, StageCache, build_diorama
 from ...core.raster.open_picture import PHOTO_ENDINGS
 from ...core.settings import Settings
 from ..scene.emit import emit
-from ..scene.root import source_of
+from ..scene.root import source_facts
 from ..staging.depth_preview import draw_depth_preview
 from ..staging.look_through import is_fresh, look_through
 from ..staging.placement import place
 from . import build_operator
-from .properties import OF_ONE_PHOTO, POPUP_ROWS, Options, depth_property, draw_options, set_values, settings_of
+from .properties import OF_ONE_PHOTO, POPUP_ROWS, Options, depth_property, draw_options, read_settings, set_values
 from .user_preferences import default_values, models_folder
 
 HIDDEN = {"HIDDEN", *OF_ONE_PHOTO}
 DEPTH_ENDINGS = (".npy", ".npz", ".pfm")
 """Endings of files that are depth maps and never photos."""
-DEPTH_TOLD = (
+DEPTH_HINT = (
     "A depth file is found by its name,",
     "NAME_depth, or Ctrl click it too.",
 )
@@ -69,14 +69,14 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
         most = None
         if getattr(getattr(context, "space_data", None), "type", "") == "FILE_BROWSER":
             # Blender opens no second file browser, so a button for the depth's file would be dead
-            told = self.layout.column(align=True)
-            for line in DEPTH_TOLD:
-                told.label(text=line)
+            hint = self.layout.column(align=True)
+            for line in DEPTH_HINT:
+                hint.label(text=line)
         else:
             self.layout.prop(self, "depth")
             most = POPUP_ROWS - 1
             if hasattr(self, "filepath"):
-                most -= draw_depth_preview(self.layout, self.filepath, self.depth, lambda: settings_of(self))
+                most -= draw_depth_preview(self.layout, self.filepath, self.depth, lambda: read_settings(self))
         draw_options(self.layout, self, most)
 
     def prepare(self, context):
@@ -85,9 +85,9 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
             raise DioramaError(f"{self.depth} cannot be the depth of {len(photos)} photos; import the photos one by one.")
         if self.depth:
             depths = {photos[0]: bpy.path.abspath(self.depth)}
-        self._settings = settings_of(self)
-        for told in scarce_for(photos, depths, self._settings):
-            self.report({"WARNING"}, told)
+        self._settings = read_settings(self)
+        for warning in memory_warnings(photos, depths, self._settings):
+            self.report({"WARNING"}, warning)
         return partial(build_each, photos, depths, self._settings, models_folder(context), build_operator.kept)
 
     def _photos(self) -> list[str]:
@@ -103,10 +103,10 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
             if isinstance(built, DioramaError):
                 self.report({"WARNING"}, str(built))
                 continue
-            roots.append(emit(built.mesh, built.photo, self._settings, source_of(built, photo, depth), context))
-            told = place(roots[-1], self._settings.scene.placement, context, built.photo.up)
-            if told:
-                self.report({"INFO"}, told)
+            roots.append(emit(built.mesh, built.photo, self._settings, source_facts(built, photo, depth), context))
+            note = place(roots[-1], self._settings.scene.placement, context, built.photo.up)
+            if note:
+                self.report({"INFO"}, note)
             for note in built.photo.notes:
                 self.report({"INFO"}, f"{built.photo.name}: {note}.")
             if built.depth_origin == BESIDE:
@@ -125,15 +125,15 @@ class ImportPhoto(build_operator.BuildOperator, bpy.types.Operator, ImportHelper
             look_through(context, roots[-1])
 
 
-def scarce_for(photos: Sequence[str], depths: dict[str, str], settings: Settings) -> list[str]:
+def memory_warnings(photos: Sequence[str], depths: dict[str, str], settings: Settings) -> list[str]:
     """A sentence for each photo that needs more memory than the machine has left."""
-    side, told = settings.layers.long_side, []
+    side, warnings = settings.layers.long_side, []
     for photo in photos:
         networks = photo not in depths or settings.inpaint.inpainter not in ("diffusion", "exemplar")
         scarce = scarce_memory(Path(photo), side, networks)
         if scarce:
-            told.append(f"{scarce}, lower Long Side (now {side}) or scale the photo down")
-    return told
+            warnings.append(f"{scarce}, lower Long Side (now {side}) or scale the photo down")
+    return warnings
 
 
 def build_each(

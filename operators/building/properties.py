@@ -23,12 +23,12 @@ def option_properties(**flags) -> dict[str, Any]:
 
     Plus properties for the window only: the preset, and a percentage for each option that is a part of the photo's width.
     """
-    percentages = {percent_of(f.name): _percentage(f) for _, f in each_option() if shown(f.name).percent}
-    percentages |= {automatic_of(f.name): _automatic(f) for _, f in each_option() if may_be_automatic(f)}
-    return declared((f for _, f in each_option()), **flags) | percentages | {"preset": _preset()}
+    percentages = {percent_name(f.name): _percentage(f) for _, f in each_option() if shown(f.name).percent}
+    percentages |= {automatic_name(f.name): _automatic(f) for _, f in each_option() if may_be_automatic(f)}
+    return declare((f for _, f in each_option()), **flags) | percentages | {"preset": _preset()}
 
 
-def percent_of(name: str) -> str:
+def percent_name(name: str) -> str:
     """The name of the property that shows an option as a percentage."""
     return f"{name}_percent"
 
@@ -40,7 +40,7 @@ FOR_THE_EYE = {"HIDDEN", "SKIP_SAVE"}
 def _percentage(f: dataclasses.Field):
     about, name = f.metadata, f.name
     return bpy.props.FloatProperty(
-        name=shown(name).label or _worded(name), description=about["help"], subtype="PERCENTAGE", precision=2, step=10,
+        name=shown(name).label or _label(name), description=about["help"], subtype="PERCENTAGE", precision=2, step=10,
         min=max(0.0, 100 * about["low"]), max=100 * about["high"], options=FOR_THE_EYE,
         get=lambda self: max(0.0, 100 * getattr(self, name)), set=lambda self, value: setattr(self, name, value / 100),
     )  # fmt: skip
@@ -51,7 +51,7 @@ def may_be_automatic(f: dataclasses.Field) -> bool:
     return shown(f.name).percent and f.metadata["low"] < 0
 
 
-def automatic_of(name: str) -> str:
+def automatic_name(name: str) -> str:
     """The name of the property that tells whether an option is automatic."""
     return f"{name}_automatic"
 
@@ -67,7 +67,7 @@ def _automatic(f: dataclasses.Field):
 def _preset():
     """Draft, Standard or Fine, by the options that these set; choosing one sets them."""
     names = [*PRESETS, OWN]
-    items = [(name, name.title(), told, k) for k, (name, (told, _)) in enumerate(PRESETS.items())]
+    items = [(name, name.title(), description, k) for k, (name, (description, _)) in enumerate(PRESETS.items())]
     items.append((OWN, "Custom", "Options that you chose yourself", len(items)))
 
     def get(self) -> int:
@@ -87,28 +87,28 @@ def _same(held, wanted) -> bool:
     return np.float32(held) == np.float32(wanted) if isinstance(wanted, float) else held == wanted
 
 
-def declared(fields: Iterable[dataclasses.Field], **flags) -> dict[str, Any]:
+def declare(fields: Iterable[dataclasses.Field], **flags) -> dict[str, Any]:
     """Declared properties for the options of any dataclass, made by core's `option`."""
     return {f.name: _property(f, flags) for f in fields}
 
 
 def _property(f: dataclasses.Field, flags: dict):
     about = f.metadata
-    told = dict(name=shown(f.name).label or about["label"] or _worded(f.name), description=about["help"], default=f.default, **flags)
+    given = dict(name=shown(f.name).label or about["label"] or _label(f.name), description=about["help"], default=f.default, **flags)
     if about["choices"]:
-        items = [(value, _worded(value), meaning) for value, meaning in about["choices"].items()]
-        return bpy.props.EnumProperty(items=items, **told)
+        items = [(value, _label(value), meaning) for value, meaning in about["choices"].items()]
+        return bpy.props.EnumProperty(items=items, **given)
     if isinstance(f.default, bool):
-        return bpy.props.BoolProperty(**told)
+        return bpy.props.BoolProperty(**given)
     if isinstance(f.default, int):
-        return bpy.props.IntProperty(min=about["low"], max=about["high"], **told)
+        return bpy.props.IntProperty(min=about["low"], max=about["high"], **given)
     if isinstance(f.default, float):
         small = about["high"] <= 1
-        return bpy.props.FloatProperty(min=about["low"], max=about["high"], precision=4 if small else 2, step=0.1 if small else 10, **told)
-    return bpy.props.StringProperty(**told)
+        return bpy.props.FloatProperty(min=about["low"], max=about["high"], precision=4 if small else 2, step=0.1 if small else 10, **given)
+    return bpy.props.StringProperty(**given)
 
 
-def _worded(name: str) -> str:
+def _label(name: str) -> str:
     if name == "auto":
         return "Automatic"
     return name.replace("_", " ").replace("-", " ").title()
@@ -145,7 +145,7 @@ class PhotoDioramaDefaults(bpy.types.PropertyGroup, Options):
     """The user's default for every option."""
 
 
-def values_of(data) -> dict[str, Any]:
+def option_values(data) -> dict[str, Any]:
     """Values of the options in `data` (an operator or property group), by name."""
     return values_of_fields(data, (f for _, f in each_option() if hasattr(data, f.name)))
 
@@ -155,9 +155,9 @@ def values_of_fields(data, fields: Iterable[dataclasses.Field]) -> dict[str, Any
     return {f.name: _value(f, getattr(data, f.name)) for f in fields}
 
 
-def settings_of(data) -> Settings:
+def read_settings(data) -> Settings:
     """The options in `data` as core's settings; raises DioramaError for an impossible value."""
-    return Settings().with_values(values_of(data))
+    return Settings().with_values(option_values(data))
 
 
 def set_values(data, values: dict[str, Any]) -> None:
@@ -228,10 +228,10 @@ def draw_option(layout, data, f: dataclasses.Field) -> None:
     if may_be_automatic(f):
         width = row.row()
         width.enabled = getattr(data, f.name) >= 0
-        width.prop(data, percent_of(f.name))
-        row.prop(data, automatic_of(f.name), text="", icon="AUTO")
+        width.prop(data, percent_name(f.name))
+        row.prop(data, automatic_name(f.name), text="", icon="AUTO")
     else:
-        row.prop(data, percent_of(f.name) if shown(f.name).percent else f.name)
+        row.prop(data, percent_name(f.name) if shown(f.name).percent else f.name)
 
 
 register_classes, unregister_classes = bpy.utils.register_classes_factory((PhotoDioramaScene, PhotoDioramaDefaults))

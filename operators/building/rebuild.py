@@ -19,17 +19,17 @@ from ...core.settings import DepthSettings, SceneSettings, Settings
 from ..nodes.relief_sliders import renew_relief
 from ..on_diorama import OnDiorama
 from ..repaint.painted import carry_paint, secure, take_from_tint
-from ..repaint.painted_rims import with_photo_in_rims
+from ..repaint.painted_rims import add_photo_to_rims
 from ..scene.camera_moves import MOVE_KEY, MOVE_OPTIONS, animate, clear, keep_framing
-from ..scene.depth_image import EDITED_KEY, edit_on, image_on, keep_edit, parts_on
-from ..scene.emit import add_camera, edge_of, make_mesh, match_camera, set_up_scene, short_name
+from ..scene.depth_image import EDITED_KEY, keep_edit, stored_edit, stored_image, stored_parts
+from ..scene.emit import add_camera, make_mesh, match_camera, mesh_edge, set_up_scene, short_name
 from ..scene.keys import ROLE_KEY, SETTINGS_KEY, SOURCE_KEY
-from ..scene.materials import MATERIAL_OPTIONS, made_images, photo_image, texture_material, texture_of
-from ..scene.root import find_root, kept_settings, kept_source, layer_edits_on, objects_by_role, source_files, source_of
-from ..scene.surfaces import image_nodes, image_nodes_of, images_of, root_by_name, surfaces_of
+from ..scene.materials import MATERIAL_OPTIONS, made_images, photo_image, texture_material, texture_role
+from ..scene.root import find_root, kept_settings, kept_source, objects_by_role, source_facts, source_files, stored_layer_edits
+from ..scene.surfaces import find_image_nodes, find_images, find_surfaces, image_nodes, root_by_name
 from ..scene.tint import kept_tint, tint, tinted_images
 from . import build_operator
-from .properties import POPUP_ROWS, depth_property, draw_options, option_properties, photo_property, set_values, settings_of
+from .properties import POPUP_ROWS, depth_property, draw_options, option_properties, photo_property, read_settings, set_values
 from .user_preferences import models_folder
 
 OwnOptions = type("OwnOptions", (), {"__annotations__": option_properties(options={"SKIP_SAVE"})})
@@ -69,15 +69,15 @@ class Rebuilding(OnDiorama, build_operator.BuildOperator, OwnOptions):
         photo, depth = bpy.path.abspath(self.photo), bpy.path.abspath(self.depth) or None
         if not photo:
             raise DioramaError(f"{root.name} does not know its photo any more; choose the photo's file.")
-        self._root, self._files, self._settings = root.name, (photo, depth), settings_of(self)
+        self._root, self._files, self._settings = root.name, (photo, depth), read_settings(self)
         models = models_folder(context)
         return partial(
             build_diorama, photo, depth, self._settings, kept=build_operator.kept, models=models,
-            edits=Edits(edit_on(root), parts_on(root), layer_edits_on(root)),
+            edits=Edits(stored_edit(root), stored_parts(root), stored_layer_edits(root)),
         )  # fmt: skip
 
     def finish(self, context, built: Diorama):
-        return rebuild(root_by_name(self._root), built, self._settings, source_of(built, *self._files), context.scene)
+        return rebuild(root_by_name(self._root), built, self._settings, source_facts(built, *self._files), context.scene)
 
 
 class Rebuild(Rebuilding, bpy.types.Operator):
@@ -114,61 +114,61 @@ def rebuild(root: bpy.types.Object, built: Diorama, settings: Settings, source: 
     changed = {name for name, value in settings.values().items() if value != before[name]}
     name, objects = short_name(built.mesh.name), objects_by_role(root)
     take_from_tint(root)
-    old = images_of(root)
+    old = find_images(root)
     photo_changed = was.get("photo_stamp") != source["photo_stamp"]
     secure((image for role, image in old.items() if role != "photo" or photo_changed), str(was.get("photo", "")))
     meshes = {part.role: make_mesh(f"{name} {part.role}", part, built.mesh.camera) for part in built.mesh.meshes}
-    images, overlaid = dict(old), tinted_images(image_nodes_of(root))
+    images, overlaid = dict(old), tinted_images(find_image_nodes(root))
     image_names = {texture: image.name for texture, image in old.items()}
     images = {k: image for k, image in images.items() if k == "photo"} | made_images(name, built.mesh, built.photo)
     if "photo" not in images or photo_changed:
         images["photo"] = photo_image(name, built.photo)
-    images, told = carry_paint(root, old, images, built.mesh, str(was.get("photo", "")))
+    images, note = carry_paint(root, old, images, built.mesh, str(was.get("photo", "")))
     if "soft" in images:
-        clean, images["soft"] = images["soft"], with_photo_in_rims(images["soft"], images["photo"], str(was.get("photo", "")))
+        clean, images["soft"] = images["soft"], add_photo_to_rims(images["soft"], images["photo"], str(was.get("photo", "")))
         if clean != images["soft"]:
             bpy.data.images.remove(clean)
-    shown = {slot.material for ob in surfaces_of(root) for slot in ob.material_slots if slot.material}
+    shown = {slot.material for ob in find_surfaces(root) for slot in ob.material_slots if slot.material}
     wanted = {part.texture for part in built.mesh.meshes}
     if not changed & MATERIAL_OPTIONS:
-        wanted -= {texture_of(role) for role, ob in objects.items() if ob.type == "MESH"}
+        wanted -= {texture_role(role) for role, ob in objects.items() if ob.type == "MESH"}
     materials = {t: texture_material(name, t, images, built.photo, settings.scene) for t in wanted}
 
     with object_mode(root):
         renew_surfaces(root, objects, meshes, name)
     moves_anew = add_missing_camera(root, objects, built.mesh, name)
-    renew_relief(root, surfaces_of(root), objects.get("camera"), built.mesh)
+    renew_relief(root, find_surfaces(root), objects.get("camera"), built.mesh)
     renew_materials(root, materials, images, settings.scene if "texture_filter" in changed else None)
     moves = moves_anew or changed & {*MOVE_OPTIONS}
     renew_camera(objects, built, was, settings.scene if moves else None, scene)
     if "set_up_scene" in changed and settings.scene.set_up_scene and "camera" in objects:
         set_up_scene(scene, objects["camera"], (built.mesh.camera.width, built.mesh.camera.height), built.photo.alpha is not None)
-    if image_on(root, EDITED_KEY) and (changed & DEPTH_OPTIONS or any(was.get(k) != source[k] for k in ("depth", "photo_stamp"))):
+    if stored_image(root, EDITED_KEY) and (changed & DEPTH_OPTIONS or any(was.get(k) != source[k] for k in ("depth", "photo_stamp"))):
         keep_edit(root, DepthEdit(built.original.disparity, built.depth.disparity))
     root[SETTINGS_KEY], root[SOURCE_KEY] = json.dumps(settings.values()), json.dumps(source)
     bpy.data.batch_remove([material for material in bpy.data.materials if material in shown and not material.users])
     bpy.data.batch_remove([image for image in overlaid if not image.users])
     bpy.data.batch_remove([image for image in old.values() if not image.users])
     if overlaid:
-        tint(image_nodes_of(root), *kept_tint(root))
+        tint(find_image_nodes(root), *kept_tint(root))
     for texture, own_name in image_names.items():
         if texture in images and own_name not in bpy.data.images:
             images[texture].name = own_name
-    return told
+    return note
 
 
 def renew_surfaces(root: bpy.types.Object, objects: dict, meshes: dict[str, bpy.types.Mesh], name: str) -> None:
     """Objects get the new meshes; a new role gets an object, and the object of a role that is gone is removed."""
-    slots = {texture_of(role): ob.material_slots for role, ob in objects.items() if ob.type == "MESH"}
+    slots = {texture_role(role): ob.material_slots for role, ob in objects.items() if ob.type == "MESH"}
     adopt_orphans(root, objects, meshes)
     for role, mesh in meshes.items():
         ob = objects.get(role)
         if ob is None or ob.type != "MESH":
-            for slot in slots.get(texture_of(role), ()):
+            for slot in slots.get(texture_role(role), ()):
                 mesh.materials.append(slot.material)
             ob = objects[role] = bpy.data.objects.new(f"{name} {role}", mesh)
             ob[ROLE_KEY], ob.parent = role, objects.get(main_role(role), root)
-            collection_of(root).objects.link(ob)
+            find_collection(root).objects.link(ob)
             for each in (objects.get(other) for other in meshes if main_role(other) == role):
                 if each is not None and each.parent == root:
                     each.parent = ob
@@ -180,13 +180,13 @@ def renew_surfaces(root: bpy.types.Object, objects: dict, meshes: dict[str, bpy.
         old.user_remap(mesh)  # also where the artist linked the mesh to a second object
         bpy.data.meshes.remove(old)
         mesh.name = own_name
-    for ob in surfaces_of(root):  # the artist's copies
+    for ob in find_surfaces(root):  # the artist's copies
         old = ob.data
         if ob[ROLE_KEY] in meshes and old != meshes[ob[ROLE_KEY]]:
             ob.data = meshes[ob[ROLE_KEY]]
             if not old.users:
                 bpy.data.meshes.remove(old)
-    gone = [ob for ob in surfaces_of(root) if ob[ROLE_KEY] not in meshes]
+    gone = [ob for ob in find_surfaces(root) if ob[ROLE_KEY] not in meshes]
     emptied = {ob.data for ob in gone}
     bpy.data.batch_remove(gone)
     bpy.data.batch_remove([mesh for mesh in emptied if not mesh.users])
@@ -194,7 +194,7 @@ def renew_surfaces(root: bpy.types.Object, objects: dict, meshes: dict[str, bpy.
 
 def adopt_orphans(root: bpy.types.Object, objects: dict, roles: Iterable[str]) -> None:
     """Layers behind a part whose own surface was deleted become children of the root again, or the part would exist twice."""
-    for ob in collection_of(root).objects:
+    for ob in find_collection(root).objects:
         role = ob.get(ROLE_KEY)
         if ob.parent is None and role in roles and role not in objects and main_role(role) not in objects:
             ob.parent, objects[role] = root, ob
@@ -208,7 +208,7 @@ def main_role(role: str) -> str:
 
 def renew_materials(root: bpy.types.Object, materials: dict, images: dict, filtered: SceneSettings | None) -> None:
     """Materials get the new images. `materials` by texture replace the old; `filtered` says that the texture filter changed."""
-    surfaces = surfaces_of(root)
+    surfaces = find_surfaces(root)
     slots = [slot for ob in surfaces for slot in ob.material_slots if slot.material]
     others = set(bpy.data.objects) - set(surfaces)
     shared = {slot.material for ob in others for slot in ob.material_slots}
@@ -222,13 +222,13 @@ def renew_materials(root: bpy.types.Object, materials: dict, images: dict, filte
         if filtered:
             node.interpolation = "Closest" if filtered.texture_filter == "closest" else "Linear"
     for ob in surfaces:
-        if texture_of(ob[ROLE_KEY]) in materials:
+        if texture_role(ob[ROLE_KEY]) in materials:
             ob.data.materials.clear()
-            ob.data.materials.append(materials[texture_of(ob[ROLE_KEY])])
+            ob.data.materials.append(materials[texture_role(ob[ROLE_KEY])])
     bpy.data.batch_remove([material for material in shown if not material.users])
 
 
-def collection_of(root: bpy.types.Object) -> bpy.types.Collection:
+def find_collection(root: bpy.types.Object) -> bpy.types.Collection:
     """The collection for new objects: the root's."""
     return (root.users_collection or (bpy.context.scene.collection,))[0]
 
@@ -238,7 +238,7 @@ def add_missing_camera(root: bpy.types.Object, objects: dict, mesh: LayeredMesh,
     rig = objects.get("rig")
     if rig is not None and "camera" in objects:
         return False
-    objects["camera"] = camera = add_camera(name, mesh, root, collection_of(root), rig)
+    objects["camera"] = camera = add_camera(name, mesh, root, find_collection(root), rig)
     objects["rig"] = camera.parent
     keep_framing(camera.parent, camera)
     if bpy.context.scene.camera is None and kept_settings(root).get("set_up_scene"):
@@ -263,7 +263,7 @@ def renew_camera(objects: dict, built: Diorama, was: dict, move: SceneSettings |
         keep_framing(rig, camera)
     camera.data.clip_end = max(camera.data.clip_end, built.mesh.farthest * 4)
     if move:
-        animate(rig, camera, built.mesh, move, scene, (edge_of(built.mesh), built.mesh.camera))
+        animate(rig, camera, built.mesh, move, scene, (mesh_edge(built.mesh), built.mesh.camera))
 
 
 register, unregister = bpy.utils.register_classes_factory((Rebuild,))

@@ -9,7 +9,7 @@ import bpy
 
 from ...core.settings import Settings
 from .fallback_folder import NO_EXTENSION_FOLDER
-from .properties import values_of
+from .properties import option_values
 
 EXTENSION = __package__.removesuffix(".operators.building")
 """The package under which Blender knows the extension: its name, with a repository before it where one installed it."""
@@ -24,7 +24,7 @@ def preferences(context: bpy.types.Context) -> bpy.types.AddonPreferences | None
 def default_values(context: bpy.types.Context) -> dict[str, Any]:
     """Every option as the user wants it to start with, by name."""
     known = preferences(context)
-    return values_of(known.defaults) if known else Settings().values()
+    return option_values(known.defaults) if known else Settings().values()
 
 
 def shared_models_folder() -> Path:

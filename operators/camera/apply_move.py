@@ -12,7 +12,7 @@ from ...core.camera.camera import Camera
 from ...core.camera.framing import FrameEdge, describe_framing, frame_edge
 from ...core.errors import DioramaError
 from ...core.settings import Settings
-from ..building.properties import option_properties, set_values, values_of
+from ..building.properties import option_properties, option_values, set_values
 from ..on_diorama import ActOnDiorama
 from ..scene.camera_moves import MOVE_OPTIONS, animate
 from ..scene.keys import SETTINGS_KEY
@@ -53,7 +53,7 @@ class ApplyMove(ActOnDiorama, bpy.types.Operator, MoveOptions):
     def act(self, context, root):
         self._take_over(root)
         context.view_layer.update()  # else Blender still has the old place of a focus object that was just moved
-        return apply_move(root, values_of(self), context.scene)
+        return apply_move(root, option_values(self), context.scene)
 
 
 def apply_move(root: bpy.types.Object, values: dict, scene: bpy.types.Scene) -> str:

@@ -67,7 +67,7 @@ def show_box(root: bpy.types.Object, found: SafeRange) -> bpy.types.Object:
     return box
 
 
-def path_of(rig: bpy.types.Object) -> np.ndarray:
+def rig_path(rig: bpy.types.Object) -> np.ndarray:
     """(frames, 3) places of the rig through its keyframes: right, forwards, upwards in the root's units."""
     curves = {c.array_index: c for c in curves_of(rig) if c.data_path == "location"}
     if not curves:
@@ -104,17 +104,17 @@ class FitMove(ActOnDiorama, bpy.types.Operator):
 
     def act(self, context, root):
         kept, objects = kept_settings(root), objects_by_role(root)
-        moves = path_of(objects["rig"]) if "rig" in objects else np.zeros((0, 3))
+        moves = rig_path(objects["rig"]) if "rig" in objects else np.zeros((0, 3))
         if kept.get("camera_move", "none") == "none" or not np.any(moves):
             raise DioramaError(f"The camera of {root.name} does not move; choose a move, then fit it.")
         found = measured_range(root) if is_current(root) else None
         found = found or measure(root, context.evaluated_depsgraph_get(), bool(kept.get("move_aim")))
         amount, note, low, high = float(kept["move_amount"]), "", 0.0, MAX_AMOUNT
         for _ in range(FITTINGS):  # a larger move may be framed from a closer start, so its path is not just longer
-            wanted = amount * found.largest_amount(path_of(objects["rig"]))
+            wanted = amount * found.largest_amount(rig_path(objects["rig"]))
             amount = wanted if low < wanted < high else high if low == 0 and wanted >= high else (low + high) / 2
             note = apply_move(root, {"move_amount": amount}, context.scene)
-            fits = found.largest_amount(path_of(objects["rig"]))
+            fits = found.largest_amount(rig_path(objects["rig"]))
             if 1 - FIT_TOLERANCE < fits < 1 + FIT_TOLERANCE or (fits >= 1 and amount == MAX_AMOUNT):
                 break
             low, high = (amount, high) if fits > 1 else (low, amount)

@@ -9,7 +9,7 @@ from ...core.camera.camera import Camera
 from ...core.errors import DioramaError
 from ..scene.camera_moves import lens_at_rest
 from ..scene.keys import ROLE_KEY
-from ..scene.materials import texture_of
+from ..scene.materials import texture_role
 from ..scene.root import kept_source, objects_by_role
 
 SHOWS_GAPS = {"backdrop", "soft"}
@@ -68,4 +68,4 @@ def surface_triangles(
 def photo_surfaces(root: bpy.types.Object) -> list[bpy.types.Object]:
     """The rendered surfaces that show the photo, or what lies behind its soft silhouettes."""
     meshes = [ob for ob in root.children_recursive if ob.type == "MESH" and not ob.hide_render and ROLE_KEY in ob]
-    return [ob for ob in meshes if texture_of(ob[ROLE_KEY]) != "atlas"]
+    return [ob for ob in meshes if texture_role(ob[ROLE_KEY]) != "atlas"]

@@ -8,7 +8,7 @@ import bpy
 
 from ...core.errors import DioramaError
 from ..on_diorama import ActOnDiorama
-from ..scene.depth_image import EDITED_KEY, MASK_KEY, image_on
+from ..scene.depth_image import EDITED_KEY, MASK_KEY, stored_image
 from .change_region import part
 from .paint_depth import image_editor, show_image
 
@@ -59,7 +59,7 @@ class DepthBrush(ActOnDiorama, bpy.types.Operator):
 
     def act(self, context, root):
         of_mask = self.kind in OF_MASK
-        image = image_on(root, MASK_KEY if of_mask else EDITED_KEY)
+        image = stored_image(root, MASK_KEY if of_mask else EDITED_KEY)
         if image is None:
             raise DioramaError(f"Open the {'mask' if of_mask else 'depth'} for painting first.")
         show_image(context, image)

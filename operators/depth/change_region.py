@@ -14,10 +14,10 @@ from ..building import build_operator as build
 from ..building.rebuild import rebuild
 from ..building.user_preferences import models_folder
 from ..on_diorama import OnDiorama, point_property
-from ..scene.depth_image import edit_on, keep_edit, parts_on
-from ..scene.root import find_root, kept_settings, layer_edits_on, source_files, source_of
+from ..scene.depth_image import keep_edit, stored_edit, stored_parts
+from ..scene.root import find_root, kept_settings, source_facts, source_files, stored_layer_edits
 from ..scene.surfaces import root_by_name
-from .chosen_region import place_on_photo, region_of, region_property, selected_triangles
+from .chosen_region import find_region, place_on_photo, region_property, selected_triangles
 
 
 def part(name: str, description: str, default: float, low: float = 0.0, high: float = 1.0):
@@ -30,14 +30,14 @@ def build_property():
     return bpy.props.BoolProperty(name="Rebuild", description="Rebuild the layers at once; off, only the depth image changes", default=True)
 
 
-def source_on(context: bpy.types.Context, root: bpy.types.Object) -> Source:
+def stored_source(context: bpy.types.Context, root: bpy.types.Object) -> Source:
     """The build inputs stored on a root; raises DioramaError where the photo's path is lost."""
     photo, depth = source_files(root)
     if not photo:
         raise DioramaError(f"{root.name} does not know its photo any more; rebuild it with the photo's file first.")
     settings = Settings().with_values(kept_settings(root))
     files = bpy.path.abspath(photo), bpy.path.abspath(depth) or None
-    return Source(*files, settings, models_folder(context), build.kept, parts_on(root), layer_edits_on(root))
+    return Source(*files, settings, models_folder(context), build.kept, stored_parts(root), stored_layer_edits(root))
 
 
 class OnDepth(OnDiorama, build.BuildOperator):
@@ -50,14 +50,14 @@ class OnDepth(OnDiorama, build.BuildOperator):
 
     def begin(self, context) -> tuple[bpy.types.Object, Source]:
         root = find_root(context.object)
-        self._root, self._source = root.name, source_on(context, root)
+        self._root, self._source = root.name, stored_source(context, root)
         return root, self._source
 
     def finish(self, context, changed: Changed):
         root = root_by_name(self._root)
         keep_edit(root, changed.edit)
         if changed.built is not None:
-            about = source_of(changed.built, self._source.photo, self._source.depth)
+            about = source_facts(changed.built, self._source.photo, self._source.depth)
             return rebuild(root, changed.built, self._source.settings, about, context.scene)
         return ""
 
@@ -76,8 +76,8 @@ class ChangeDepth(OnDepth):
 
     def prepare(self, context):
         root, source = self.begin(context)
-        mask, change = region_of(context, root, self.region), self.change_of(context, root)
-        return partial(change_depth, source, edit_on(root), mask, change, self.feather, self.build)
+        mask, change = find_region(context, root, self.region), self.change_of(context, root)
+        return partial(change_depth, source, stored_edit(root), mask, change, self.feather, self.build)
 
 
 class FlattenDepth(ChangeDepth, bpy.types.Operator):
@@ -203,7 +203,7 @@ class RestoreDepth(OnDepth, bpy.types.Operator):
         root, source = self.begin(context)
         if self.where == "ALL":
             return partial(restore_depth, source, None, None, self.build)
-        return partial(restore_depth, source, edit_on(root), region_of(context, root, "AUTO"), self.build)
+        return partial(restore_depth, source, stored_edit(root), find_region(context, root, "AUTO"), self.build)
 
 
 register, unregister = bpy.utils.register_classes_factory((FlattenDepth, PushDepth, SameDepth, MoveDepth, SmoothDepth, RestoreDepth))

@@ -11,7 +11,7 @@ from ...core.depth.edit_depth import mask_of_picture, mask_of_triangles
 from ...core.edit_and_rebuild import Mask
 from ...core.errors import DioramaError
 from ..nodes.relief_nodes import RAY
-from ..scene.depth_image import MASK_KEY, image_on, values_of
+from ..scene.depth_image import MASK_KEY, image_values, stored_image
 from ..scene.keys import ROLE_KEY
 from ..scene.root import find_root, kept_source
 
@@ -31,7 +31,7 @@ def region_property():
     )
 
 
-def region_of(context: bpy.types.Context, root: bpy.types.Object, kind: str) -> Mask:
+def find_region(context: bpy.types.Context, root: bpy.types.Object, kind: str) -> Mask:
     """The region as a function of the grid's height and width, free of Blender.
 
     Raises DioramaError where nothing is selected or painted.
@@ -39,10 +39,10 @@ def region_of(context: bpy.types.Context, root: bpy.types.Object, kind: str) -> 
     ob = context.object
     if kind == "SELECTION" or (kind == "AUTO" and ob.mode == "EDIT"):
         return partial(_triangles_on, selected_triangles(root, ob))
-    image = image_on(root, MASK_KEY)
+    image = stored_image(root, MASK_KEY)
     if image is None:
         raise DioramaError(f"There is no region yet: {WHAT_TO_DO}.")
-    values = values_of(image)
+    values = image_values(image)
     if not (values > 0.5).any():
         raise DioramaError(f"The mask {image.name} is empty: {WHAT_TO_DO}.")
     return partial(mask_of_picture, values)

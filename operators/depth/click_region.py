@@ -12,7 +12,7 @@ from ...core.errors import DioramaError
 from ...core.silhouettes.select_thing import Scene, select_thing
 from ..building.rebuild import root_by_name
 from ..on_diorama import NAVIGATING, point_property
-from ..scene.depth_image import MASK_KEY, edit_on, image_on, new_image, put_on, values_of
+from ..scene.depth_image import MASK_KEY, image_values, new_image, put_image, stored_edit, stored_image
 from ..scene.emit import short_name
 from . import mask_overlay
 from .change_region import OnDepth
@@ -50,7 +50,7 @@ class SelectByClick(OnDepth, bpy.types.Operator):
 
     def prepare(self, context):
         root, source = self.begin(context)
-        return partial(scene_to_click, source, edit_on(root))
+        return partial(scene_to_click, source, stored_edit(root))
 
     def finish(self, context, scene: Scene):
         root = root_by_name(self._root)
@@ -68,15 +68,15 @@ _clicked: dict[str, Scene] = {}
 
 def click(root: bpy.types.Object, scene: Scene, point: tuple[float, float], remove: bool, extend: bool = True) -> None:
     """Adds the thing at a point of the photo to the root's mask, or takes it out."""
-    image, shape = image_on(root, MASK_KEY), scene.disparity.shape
+    image, shape = stored_image(root, MASK_KEY), scene.disparity.shape
     mask = np.zeros(shape, bool)
     if image is not None and extend and tuple(image.size) == shape[::-1]:
-        mask = values_of(image) > 0.5
+        mask = image_values(image) > 0.5
     if remove:
         mask = mask & ~select_thing(scene, point, ~mask)
     else:
         mask = mask | select_thing(scene, point)
-    put_on(root, MASK_KEY, new_image(f"{short_name(root.name)} mask", mask.astype(np.float32), "mask", False))
+    put_image(root, MASK_KEY, new_image(f"{short_name(root.name)} mask", mask.astype(np.float32), "mask", False))
 
 
 class ClickThings(OnDepth, bpy.types.Operator):
@@ -108,7 +108,7 @@ class ClickThings(OnDepth, bpy.types.Operator):
             if event.type == "BACK_SPACE" and event.value == "PRESS":
                 root = root_by_name(self._root)
                 empty = np.zeros(self._scene.disparity.shape, np.float32)
-                put_on(root, MASK_KEY, new_image(f"{short_name(root.name)} mask", empty, "mask", False))
+                put_image(root, MASK_KEY, new_image(f"{short_name(root.name)} mask", empty, "mask", False))
                 _redraw(context)
             elif event.type == "LEFTMOUSE" and event.value == "PRESS":
                 self._click(context, event)

@@ -11,7 +11,7 @@ from ...core.depth_file.depth_for_editing import ENDINGS, encode_depth
 from ...core.edit_and_rebuild import Changed, current_depth, take_edited_depth
 from ...core.errors import DioramaError
 from ...core.layer_files.write_layers import write_folder
-from ..scene.depth_image import edit_on
+from ..scene.depth_image import stored_edit
 from ..scene.root import find_root
 from .change_region import OnDepth, build_property
 
@@ -43,7 +43,7 @@ class ExportDepth(OnDepth, bpy.types.Operator):
         self._path = Path(bpy.path.abspath(self.filepath))
         if self._path.suffix.lower() not in ENDINGS:
             raise DioramaError(f'"{self._path.name}" has no ending for depth; use {", ".join(ENDINGS[:-1])}.')
-        return partial(current_depth, source, edit_on(root))
+        return partial(current_depth, source, stored_edit(root))
 
     def finish(self, context, changed: Changed):
         data = encode_depth(changed.edit.edited, self._path.suffix.lower())
@@ -73,7 +73,7 @@ class TakeEditedDepth(OnDepth, bpy.types.Operator):
         if not self.filepath:
             raise DioramaError("No file was chosen; choose one that Export Depth wrote.")
         root, source = self.begin(context)
-        return partial(take_edited_depth, source, edit_on(root), Path(bpy.path.abspath(self.filepath)), self.build)
+        return partial(take_edited_depth, source, stored_edit(root), Path(bpy.path.abspath(self.filepath)), self.build)
 
 
 register, unregister = bpy.utils.register_classes_factory((ExportDepth, TakeEditedDepth))

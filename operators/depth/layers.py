@@ -11,14 +11,14 @@ from ...core.split_and_rebuild import Split, join_part, split_range, split_regio
 from ..building.rebuild import rebuild
 from ..on_diorama import ActOnDiorama
 from ..repaint.painted import take_from_tint
-from ..scene.depth_image import edit_on, keep_parts
+from ..scene.depth_image import keep_parts, stored_edit
 from ..scene.keys import DIGEST_KEY, LAYOUT_KEY, ROLE_KEY, UNPAINTED_KEY, WRITTEN_KEY
-from ..scene.materials import texture_of
-from ..scene.root import find_root, objects_by_role, source_of
-from ..scene.surfaces import image_nodes, image_nodes_of, root_by_name, surfaces_of
+from ..scene.materials import texture_role
+from ..scene.root import find_root, objects_by_role, source_facts
+from ..scene.surfaces import find_image_nodes, find_surfaces, image_nodes, root_by_name
 from ..scene.tint import COLOUR, STRENGTH, TINT_KEY, take_off, tint, tinted_images
 from .change_region import OnDepth
-from .chosen_region import region_of, region_property
+from .chosen_region import find_region, region_property
 
 
 class ChangesParts(OnDepth):
@@ -27,7 +27,7 @@ class ChangesParts(OnDepth):
     def finish(self, context, split: Split):
         root = root_by_name(self._root)
         keep_parts(root, split.parts)
-        about = source_of(split.built, self._source.photo, self._source.depth)
+        about = source_facts(split.built, self._source.photo, self._source.depth)
         note = rebuild(root, split.built, self._source.settings, about, context.scene)
         made = objects_by_role(root).get(f"part {split.number} photo" if split.number else "photo", root)
         if context.mode == "OBJECT":
@@ -71,8 +71,8 @@ class SplitLayer(ChangesParts, bpy.types.Operator):
     def prepare(self, context):
         root, source = self.begin(context)
         if self.by == "RANGE":
-            return partial(split_range, source, edit_on(root), self.near, self.far)
-        return partial(split_region, source, edit_on(root), region_of(context, root, self.region))
+            return partial(split_range, source, stored_edit(root), self.near, self.far)
+        return partial(split_region, source, stored_edit(root), find_region(context, root, self.region))
 
 
 class JoinLayer(ChangesParts, bpy.types.Operator):
@@ -92,7 +92,7 @@ class JoinLayer(ChangesParts, bpy.types.Operator):
 
     def prepare(self, context):
         root, source = self.begin(context)
-        return partial(join_part, source, edit_on(root), part_number(context.object))
+        return partial(join_part, source, stored_edit(root), part_number(context.object))
 
 
 def part_number(ob: bpy.types.Object) -> int:
@@ -166,7 +166,7 @@ def make_own(ob: bpy.types.Object) -> None:
     if ob.data is not None:
         ob.data = ob.data.copy()
     role = ob.pop(ROLE_KEY, None)
-    if role is None or texture_of(role) == "photo":
+    if role is None or texture_role(role) == "photo":
         return
     for slot in ob.material_slots:
         if slot.material is None:
@@ -230,7 +230,7 @@ class ShowInvented(ActOnDiorama, bpy.types.Operator):
 
     def act(self, context, root):
         number = part_number(context.object)
-        chosen = [ob for ob in surfaces_of(root) if is_invented(ob, self.what)]
+        chosen = [ob for ob in find_surfaces(root) if is_invented(ob, self.what)]
         chosen = [ob for ob in chosen if not self.part_only or part_number(ob) == number]
         if not chosen:
             self.report({"INFO"}, "Nothing of that kind was invented here.")
@@ -257,7 +257,7 @@ class TintInvented(ActOnDiorama, bpy.types.Operator):
 
     def act(self, context, root):
         take_from_tint(root)
-        nodes = image_nodes_of(root)
+        nodes = find_image_nodes(root)
         take_off(nodes)
         if TINT_KEY in root:
             del root[TINT_KEY]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
-from ..scene.depth_image import MASK_KEY, image_on
+from ..scene.depth_image import MASK_KEY, stored_image
 from ..scene.emit import SOLID_UV, UV
 from ..scene.keys import ROLE_KEY
-from ..scene.materials import texture_of
+from ..scene.materials import texture_role
 from ..scene.root import find_root
-from ..scene.surfaces import images_of, surfaces_of
+from ..scene.surfaces import find_images, find_surfaces
 
 TINT = (1.0, 0.1, 0.0, 0.5)
 """Red, green and blue, linear, and opacity over the photo."""
@@ -44,7 +44,7 @@ _handle = None
 def shown(context: bpy.types.Context) -> tuple[bpy.types.Object, bpy.types.Image] | None:
     """The root and the mask that the viewport shows over the photo; None while no mask is worked on."""
     root = find_root(context.object)
-    mask = image_on(root, MASK_KEY) if root is not None else None
+    mask = stored_image(root, MASK_KEY) if root is not None else None
     if mask is None:
         return None
     canvas = context.scene.tool_settings.image_paint
@@ -62,7 +62,7 @@ def draw() -> None:
         _batches.clear()
         return
     root, mask = found
-    photo = images_of(root).get("photo")
+    photo = find_images(root).get("photo")
     if photo is None:
         return
     shader = _made_shader()
@@ -72,8 +72,8 @@ def draw() -> None:
     shader.uniform_float("tint", TINT)
     gpu.state.depth_test_set("LESS_EQUAL")
     depsgraph = context.evaluated_depsgraph_get()
-    for ob in surfaces_of(root):
-        uv = {"photo": UV, "soft": SOLID_UV}.get(texture_of(ob[ROLE_KEY]))
+    for ob in find_surfaces(root):
+        uv = {"photo": UV, "soft": SOLID_UV}.get(texture_role(ob[ROLE_KEY]))
         if uv and uv in ob.data.uv_layers and ob.visible_get():
             shader.uniform_float("transform", context.region_data.perspective_matrix @ ob.matrix_world)
             _batch_of(ob, uv, depsgraph, shader).draw(shader)

@@ -14,13 +14,13 @@ from ..on_diorama import ActOnDiorama
 from ..scene.depth_image import (
     EDITED_KEY,
     MASK_KEY,
-    edit_on,
-    image_on,
+    image_values,
     keep_edit,
     mask_image,
     new_image,
-    put_on,
-    values_of,
+    put_image,
+    stored_edit,
+    stored_image,
 )
 from ..scene.emit import short_name
 from ..scene.root import kept_source, objects_by_role
@@ -51,12 +51,12 @@ class EditDepth(OnDepth, bpy.types.Operator):
 
     def prepare(self, context):
         root, source = self.begin(context)
-        return partial(current_depth, source, edit_on(root))
+        return partial(current_depth, source, stored_edit(root))
 
     def finish(self, context, changed):
         root = root_by_name(self._root)
         keep_edit(root, changed.edit)
-        open_image(context, root, image_on(root, EDITED_KEY), self.target, "NEARER")
+        open_image(context, root, stored_image(root, EDITED_KEY), self.target, "NEARER")
 
 
 class PaintMask(ActOnDiorama, bpy.types.Operator):
@@ -92,8 +92,8 @@ class FillMask(ActOnDiorama, bpy.types.Operator):
     )
 
     def act(self, context, root):
-        old = image_on(root, MASK_KEY)
-        values = values_of(old) if old is not None else np.zeros(mask_shape(root), np.float32)
+        old = stored_image(root, MASK_KEY)
+        values = image_values(old) if old is not None else np.zeros(mask_shape(root), np.float32)
         if self.content == "NOTHING":
             values = np.zeros_like(values)
         elif self.content == "INVERTED":
@@ -104,7 +104,7 @@ class FillMask(ActOnDiorama, bpy.types.Operator):
             if self.content == "ADD":
                 chosen = np.maximum(values, chosen)
             values = values * (1 - chosen) if self.content == "SUBTRACT" else chosen
-        put_on(root, MASK_KEY, new_image(f"{short_name(root.name)} mask", values, "mask", False))
+        put_image(root, MASK_KEY, new_image(f"{short_name(root.name)} mask", values, "mask", False))
 
 
 def open_image(context: bpy.types.Context, root: bpy.types.Object, image: bpy.types.Image, target: str, brush: str) -> None:

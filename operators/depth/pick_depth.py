@@ -7,10 +7,10 @@ from bpy_extras import view3d_utils
 
 from ...core.errors import DioramaError
 from ..on_diorama import NAVIGATING, OnDiorama, calling_an_operator
-from ..scene.depth_image import EDITED_KEY, MASK_KEY, ORIGINAL_KEY, image_on
+from ..scene.depth_image import EDITED_KEY, MASK_KEY, ORIGINAL_KEY, stored_image
 from ..scene.root import find_root, world_scale
 from ..scene.surfaces import root_by_name
-from .chosen_region import place_on_photo, region_of
+from .chosen_region import find_region, place_on_photo
 
 KEYS = "Click: take the depth there for the region   |   Esc, right click: stop"
 CLICK_ON_PHOTO = "Nothing of the photo is there; click on it in a 3D viewport, or on its depth or mask in an Image Editor."
@@ -26,7 +26,7 @@ class PickDepth(OnDiorama, bpy.types.Operator):
     def invoke(self, context, event):
         root = find_root(context.object)
         try:
-            region_of(context, root, "AUTO")  # reports what is missing now, not after the click
+            find_region(context, root, "AUTO")  # reports what is missing now, not after the click
         except DioramaError as error:
             self.report({"ERROR"}, error.in_window)
             return {"CANCELLED"}
@@ -110,7 +110,7 @@ def _in_view(context, root, region, mouse) -> tuple[float, float, float] | None:
 
 
 def _in_image(root, image, region, mouse) -> tuple[float, float, None] | None:
-    if image is None or image not in [image_on(root, key) for key in (EDITED_KEY, ORIGINAL_KEY, MASK_KEY)]:
+    if image is None or image not in [stored_image(root, key) for key in (EDITED_KEY, ORIGINAL_KEY, MASK_KEY)]:
         return None
     u, up = region.view2d.region_to_view(*mouse)
     return (u, 1 - up, None) if 0 <= u <= 1 and 0 <= up <= 1 else None

@@ -15,9 +15,9 @@ from ...core.layers.layered_depth_image import ADDED_ROLE
 from ...core.pipeline import Diorama, Progress
 from ..building.rebuild import rebuild
 from ..depth.change_region import OnDepth
-from ..scene.depth_image import edit_on
+from ..scene.depth_image import stored_edit
 from ..scene.keys import ROLE_KEY
-from ..scene.root import find_root, keep_layer_edits, layer_edits_on, objects_by_role, source_of
+from ..scene.root import find_root, keep_layer_edits, objects_by_role, source_facts, stored_layer_edits
 from ..scene.surfaces import root_by_name
 
 NO_CARD = "SURFACE"
@@ -37,7 +37,7 @@ def card_role(ob: bpy.types.Object | None) -> str:
 
 def card_of(root: bpy.types.Object, role: str) -> str:
     """FLAT, CURVED, or SURFACE where that surface is on no card."""
-    edits = layer_edits_on(root)
+    edits = stored_layer_edits(root)
     return dict(edits.cards).get(role, NO_CARD).upper() if edits is not None else NO_CARD
 
 
@@ -75,11 +75,11 @@ class LayOnCard(OnDepth, bpy.types.Operator):
         self._active = str(context.object.get(ROLE_KEY))
         self._edits = replace(edits, cards=others if self.card == NO_CARD else (*others, (role, self.card.lower())))
         wanted = "" if self.card == NO_CARD else role
-        return partial(build_with_card, replace(source, layer_edits=self._edits), edit_on(root), wanted)
+        return partial(build_with_card, replace(source, layer_edits=self._edits), stored_edit(root), wanted)
 
     def finish(self, context, built: Diorama):
         root = root_by_name(self._root)
-        note = rebuild(root, built, self._source.settings, source_of(built, self._source.photo, self._source.depth), context.scene)
+        note = rebuild(root, built, self._source.settings, source_facts(built, self._source.photo, self._source.depth), context.scene)
         keep_layer_edits(root, self._edits)
         if context.mode == "OBJECT" and find_root(context.object) is None:
             context.view_layer.objects.active = objects_by_role(root).get(self._active, root)

@@ -18,10 +18,10 @@ from ...core.layer_pictures import make_layer_file
 from ...core.mesh.texture_layout import PaintedTexels, carry_over
 from ...core.pipeline import Diorama, Progress
 from ..building.build_operator import BuildOperator
-from ..depth.change_region import source_on
+from ..depth.change_region import stored_source
 from ..on_diorama import OnDiorama
 from ..repaint.painted import find_all_paint
-from ..scene.depth_image import edit_on
+from ..scene.depth_image import stored_edit
 from ..scene.root import find_root
 
 FORMATS = {
@@ -86,9 +86,9 @@ class ExportLayers(OnDiorama, BuildOperator, bpy.types.Operator):
         check_ending(self._path)
         if is_folder(self._path) and not self.overwrite and (self._path / INDEX).exists():
             raise DioramaError(f"{self._path} holds layers already; choose another folder or tick Overwrite.")
-        source = source_on(context, root)
+        source = stored_source(context, root)
         self._painted = find_all_paint(root, source.photo)
-        return partial(build_from, source, edit_on(root))
+        return partial(build_from, source, stored_edit(root))
 
     def finish(self, context, built: Diorama):
         file = make_layer_file(built, _carried(self._painted, built))
@@ -121,9 +121,9 @@ class ExportPlates(OnDiorama, BuildOperator, bpy.types.Operator):
         self._path = Path(bpy.path.abspath(self.directory))
         if not self.overwrite and (self._path / PLATES).exists():
             raise DioramaError(f"{self._path} holds plates already; choose another folder or tick Overwrite.")
-        source = source_on(context, root)
+        source = stored_source(context, root)
         self._painted = find_all_paint(root, source.photo)
-        return partial(build_from, source, edit_on(root))
+        return partial(build_from, source, stored_edit(root))
 
     def finish(self, context, built: Diorama):
         files = write_folder(self._path, plate_files(built, _carried(self._painted, built), self.layer))
@@ -138,8 +138,8 @@ def _carried(painted: Painted, built: Diorama) -> dict[str, PaintedTexels]:
 
 def built_in_scene(context: bpy.types.Context, root: bpy.types.Object, progress: Progress) -> tuple[Diorama, dict[str, PaintedTexels]]:
     """A diorama as it is, with its edits, and what was painted on its textures. Raises as a build does."""
-    source = source_on(context, root)
-    built = build_from(source, edit_on(root), progress)
+    source = stored_source(context, root)
+    built = build_from(source, stored_edit(root), progress)
     return built, _carried(find_all_paint(root, source.photo), built)
 
 

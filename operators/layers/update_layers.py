@@ -14,13 +14,13 @@ from ...core.layer_changes.find_changes import Changes
 from ...core.layer_changes.update_layers import Updated, update_layers
 from ...core.pipeline import Diorama, Progress
 from ..building.rebuild import rebuild
-from ..depth.change_region import OnDepth, source_on
+from ..depth.change_region import OnDepth, stored_source
 from ..repaint.lay_paint import lay_paint
 from ..repaint.painted import find_all_paint, secure, take_from_tint
-from ..scene.depth_image import edit_on
+from ..scene.depth_image import stored_edit
 from ..scene.keys import LAYER_EDITS_KEY, LAYER_FILE_KEY
-from ..scene.root import find_root, keep_layer_edits, source_of
-from ..scene.surfaces import images_of, root_by_name
+from ..scene.root import find_root, keep_layer_edits, source_facts
+from ..scene.surfaces import find_images, root_by_name
 
 ENDINGS = (".json", ".psd", ".psb", ".ora", ".exr", ".png", ".webp")
 
@@ -51,7 +51,7 @@ class UpdateLayers(OnDepth, bpy.types.Operator):
         root, source = self.begin(context)
         take_from_tint(root)
         self._path = Path(bpy.path.abspath(self.filepath))
-        return partial(update_layers, source, edit_on(root), find_all_paint(root, source.photo), self._path)
+        return partial(update_layers, source, stored_edit(root), find_all_paint(root, source.photo), self._path)
 
     def finish(self, context, updated: Updated):
         root, changes = root_by_name(self._root), updated.changes
@@ -65,9 +65,9 @@ class UpdateLayers(OnDepth, bpy.types.Operator):
 
 def update_in_scene(context: bpy.types.Context, root: bpy.types.Object, path: Path, progress: Progress) -> tuple[Changes, str]:
     """Updates a diorama without an operator; what the file changes, and a sentence as `show_changes` returns it."""
-    source = source_on(context, root)
+    source = stored_source(context, root)
     take_from_tint(root)
-    updated = update_layers(source, edit_on(root), find_all_paint(root, source.photo), path, progress)
+    updated = update_layers(source, stored_edit(root), find_all_paint(root, source.photo), path, progress)
     return updated.changes, show_changes(root, updated, source, context.scene)
 
 
@@ -75,11 +75,11 @@ def show_changes(root: bpy.types.Object, updated: Updated, source: Source, scene
     """Puts into a scene what a file changed; returns a sentence on what was painted and has no place any more, or nothing."""
     changes, note = updated.changes, ""
     if updated.rebuilt:
-        about = source_of(updated.built, source.photo, source.depth)
+        about = source_facts(updated.built, source.photo, source.depth)
         note = rebuild(root, updated.built, source.settings, about, scene)
         keep_layer_edits(root, changes.edits)
     elif changes.paints:
-        secure(images_of(root).values(), source.photo)
+        secure(find_images(root).values(), source.photo)
     if changes.paints:
         lay_paint(root, changes.paints, source.photo)
     return note
@@ -96,11 +96,11 @@ class RestoreLayers(OnDepth, bpy.types.Operator):
         if LAYER_EDITS_KEY not in root:
             raise DioramaError(f"No surface of {root.name} was changed.")
         self._source = replace(source, layer_edits=None)
-        return partial(build_from, self._source, edit_on(root))
+        return partial(build_from, self._source, stored_edit(root))
 
     def finish(self, context, built: Diorama):
         root = root_by_name(self._root)
-        note = rebuild(root, built, self._source.settings, source_of(built, self._source.photo, self._source.depth), context.scene)
+        note = rebuild(root, built, self._source.settings, source_facts(built, self._source.photo, self._source.depth), context.scene)
         keep_layer_edits(root, None)
         return note
 

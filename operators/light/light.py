@@ -13,7 +13,7 @@ from ..nodes.catcher_nodes import catcher_nodes, insert, remove
 from ..on_diorama import ActOnDiorama
 from ..scene.keys import ROLE_KEY
 from ..scene.root import objects_by_role
-from ..scene.surfaces import surfaces_of
+from ..scene.surfaces import find_surfaces
 from .ground import find_ground_of, put_ground, walls_of
 
 COPY_KEY, KEPT_KEY = "photo_diorama_catcher", "photo_diorama_rays"
@@ -71,15 +71,15 @@ def catch_on_photo(root, context, strength: float, reflection: float, roughness:
     """
     ground = _ground(root, context)
     up = (ground.matrix_world.to_3x3() @ Vector((0, 0, 1))).normalized()
-    light, unsure = light_on(context.scene, up)
+    light, unsure = incoming_light(context.scene, up)
     if max(light) < 1e-6:
         raise DioramaError("No sun or world lights the ground, so nothing casts a shadow; add a sun and press again.")
     stop_catching(root)
     own_normal = (ground.matrix_local.to_3x3() @ Vector((0, 0, 1))).normalized()
-    surfaces = surfaces_of(root)
+    surfaces = find_surfaces(root)
     facing = [(own_normal, light, reflection)]
     for normal in walls_of(root, context, own_normal) if walls else ():
-        falling, _ = light_on(context.scene, (root.matrix_world.to_3x3() @ normal).normalized())
+        falling, _ = incoming_light(context.scene, (root.matrix_world.to_3x3() @ normal).normalized())
         if max(falling) > 1e-6:  # else there is nothing to remove
             facing.append((normal, falling, 0.0))
     for material in {slot.material for ob in surfaces for slot in ob.material_slots if slot.material}:
@@ -108,7 +108,7 @@ def catch_for_compositing(root, context, roughness: float) -> str:
         material.use_nodes = True
     shader = next(node for node in material.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
     shader.inputs["Roughness"].default_value = roughness
-    for ob in surfaces_of(root):
+    for ob in find_surfaces(root):
         if ob[ROLE_KEY] in ("photo", "border"):
             _catching_copy(ob, root, material)
     hold_out(root, True)
@@ -133,7 +133,7 @@ def _catching_copy(ob: bpy.types.Object, root, material: bpy.types.Material) -> 
 
 def stop_catching(root: bpy.types.Object) -> None:
     """Restores everything as it was before the photo caught shadows."""
-    surfaces = surfaces_of(root)
+    surfaces = find_surfaces(root)
     for material in {slot.material for ob in surfaces for slot in ob.material_slots if slot.material}:
         remove(material)
     for ob in surfaces:
@@ -169,7 +169,7 @@ def _ground(root, context) -> bpy.types.Object:
     return ground
 
 
-def light_on(scene, up: Vector) -> tuple[tuple[float, float, float], bool]:
+def incoming_light(scene, up: Vector) -> tuple[tuple[float, float, float], bool]:
     """(red, green, blue) radiance of a white, matt surface facing `up` under the scene's suns and uniform world alone;
     and whether the world's colour is a texture, which then counts by its strength only.
 
@@ -214,13 +214,13 @@ class Holdout(ActOnDiorama, bpy.types.Operator):
 
 def is_held_out(root: bpy.types.Object) -> bool:
     """Whether all surfaces of a diorama are held out."""
-    surfaces = surfaces_of(root)
+    surfaces = find_surfaces(root)
     return bool(surfaces) and all(ob.is_holdout for ob in surfaces)
 
 
 def hold_out(root: bpy.types.Object, on: bool) -> None:
     """Sets or clears the holdout of all surfaces of a diorama."""
-    for ob in surfaces_of(root):
+    for ob in find_surfaces(root):
         ob.is_holdout = on
 
 
@@ -228,7 +228,7 @@ def catching(root: bpy.types.Object) -> str:
     """How the diorama catches shadows now: PHOTO, COMPOSITE or NONE."""
     if any(ob.get(COPY_KEY) for ob in root.children_recursive):
         return "COMPOSITE"
-    materials = {slot.material for ob in surfaces_of(root) for slot in ob.material_slots}
+    materials = {slot.material for ob in find_surfaces(root) for slot in ob.material_slots}
     return "PHOTO" if any(catcher_nodes(material) for material in materials) else "NONE"
 
 

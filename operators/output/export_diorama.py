@@ -136,7 +136,7 @@ def export(context, root: bpy.types.Object, target: Path, format: str, options: 
         if track is not None:
             size = kept_source(root).get("photo_size", (4, 3))
             write_chan(work / f"{target.stem}.chan", track, objects_by_role(root)["camera"].data, size)
-        with exported_copies(context, root, textures, options, track) as copies, frames_of(context.scene, track):
+        with exported_copies(context, root, textures, options, track) as copies, move_frame_range(context.scene, track):
             if format == "PLY":
                 paint_vertices(copies[0].data, copies[0].active_material.node_tree.nodes["Image Texture"].image)
             _write(format, work / target.name, context, track is not None)
@@ -155,7 +155,7 @@ def export(context, root: bpy.types.Object, target: Path, format: str, options: 
 
 
 @contextmanager
-def frames_of(scene: bpy.types.Scene, track: Track | None) -> Iterator[None]:
+def move_frame_range(scene: bpy.types.Scene, track: Track | None) -> Iterator[None]:
     """A context in which the scene's frame range is the move's, which USD and Alembic write."""
     before = scene.frame_start, scene.frame_end
     if track is not None:

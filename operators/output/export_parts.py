@@ -142,7 +142,7 @@ def texture_file(image: bpy.types.Image, folder: Path) -> bpy.types.Image:
     if ending:
         path.write_bytes(data)
     else:
-        _save_png(pixels_of(image), path)
+        _save_png(srgb_pixels(image), path)
     loaded = bpy.data.images.load(str(path))
     loaded.alpha_mode = "CHANNEL_PACKED"
     return loaded
@@ -153,7 +153,7 @@ def _file_bytes(image: bpy.types.Image) -> bytes:
     return path.read_bytes() if path and path.is_file() else b""
 
 
-def pixels_of(image: bpy.types.Image) -> np.ndarray:
+def srgb_pixels(image: bpy.types.Image) -> np.ndarray:
     """(h, w, 4) float32 sRGB-encoded, first row on top."""
     width, height = image.size
     if not width or not height:
@@ -179,7 +179,7 @@ def _save_png(pixels: np.ndarray, path: Path) -> None:
 def _joined(copies: list[tuple], folder: Path, made: _Made) -> tuple:
     """All surfaces as one mesh in the world's space, their textures below each other in one."""
     images = list(dict.fromkeys(texture for _, _, texture, _, _ in copies))
-    whole, tops, parts = _stacked([pixels_of(image) for image in images])
+    whole, tops, parts = _stacked([srgb_pixels(image) for image in images])
     for image in images:
         Path(image.filepath).unlink()  # the UV map that is left is the one that is shown
     name = copies[0][4].rsplit("_", 1)[0]
@@ -229,7 +229,7 @@ def mesh_arrays(mesh: bpy.types.Mesh) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 def paint_vertices(mesh: bpy.types.Mesh, image: bpy.types.Image) -> None:
     """A colour attribute with the texture's colour at each vertex, for formats without textures."""
-    pixels, (points, triangles, uvs) = pixels_of(image), mesh_arrays(mesh)
+    pixels, (points, triangles, uvs) = srgb_pixels(image), mesh_arrays(mesh)
     h, w = pixels.shape[:2]
     columns = np.clip((uvs[..., 0] * w).astype(int), 0, w - 1)
     rows = np.clip(((1 - uvs[..., 1]) * h).astype(int), 0, h - 1)

@@ -9,7 +9,7 @@ import bpy
 
 from ...core.errors import DioramaError
 from ...core.scene.output import OutputSettings, output_files, output_kind
-from ..building.properties import OF_ONE_PHOTO, declared, values_of_fields
+from ..building.properties import OF_ONE_PHOTO, declare, values_of_fields
 from ..on_diorama import report_failure
 from ..scene.root import find_root, kept_settings, kept_source, objects_by_role, world_scale
 from .render import View, check_target, describe_quality, rendering
@@ -23,7 +23,7 @@ FORMATS = {
 }
 """Name, ending and meaning; a script's file name may have any ending that can be rendered."""
 FIELDS = dataclasses.fields(OutputSettings)
-OutputOptions = type("OutputOptions", (), {"__annotations__": declared(FIELDS)})
+OutputOptions = type("OutputOptions", (), {"__annotations__": declare(FIELDS)})
 OutputOptions.__doc__ = "Mixin: every option of what is rendered, as a property."
 WAIT = 0.05
 """Seconds between two frames in which Blender draws its window and receives the Esc key."""
@@ -105,7 +105,7 @@ class RenderOutput(bpy.types.Operator, OutputOptions):
         for name in output_files(target, output):
             if name.is_dir() != (kind == "frames") and name.exists():
                 raise DioramaError(f"{name} is a {'folder' if name.is_dir() else 'file'} already; choose another name.")
-        frames, self._quality = frames_of(root, context.scene), describe_quality(context.scene, output, target)
+        frames, self._quality = count_frames(root, context.scene), describe_quality(context.scene, output, target)
         return rendering(target, context.scene, frames, output, diorama_view(root, context.scene))
 
     def _start(self, context):
@@ -157,7 +157,7 @@ class RenderOutput(bpy.types.Operator, OutputOptions):
         return {"CANCELLED"}
 
 
-def frames_of(root: bpy.types.Object, scene) -> int:
+def count_frames(root: bpy.types.Object, scene) -> int:
     """How many frames a film has: those of the diorama's move, or where it has none the scene's."""
     kept = kept_settings(root)
     if kept.get("camera_move", "none") != "none":

@@ -17,7 +17,7 @@ from ..camera.shown_surfaces import photo_camera
 from ..camera.tilt_preview import range_to_tilt_in
 from ..scene.keys import ROLE_KEY
 from ..scene.root import kept_settings, kept_source
-from .export_parts import is_transparent, mesh_arrays, pixels_of, shown_image
+from .export_parts import is_transparent, mesh_arrays, shown_image, srgb_pixels
 
 
 def writing_page(target: Path, root: bpy.types.Object | None, output: OutputSettings) -> Generator[float, None, list[Path]]:
@@ -70,4 +70,4 @@ def shown(root: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> tuple[list[
         clear |= {image} if soft else set()
         texture = images.setdefault(image, len(images))
         surfaces.append(Surface(np.stack([x / z, y / z, 1 / z], axis=1), number[triangles], uvs, texture, soft))
-    return surfaces, [Texture(pixels_of(image), image in clear, image.get(ROLE_KEY) == "photo") for image in images]
+    return surfaces, [Texture(srgb_pixels(image), image in clear, image.get(ROLE_KEY) == "photo") for image in images]

@@ -9,18 +9,18 @@ import numpy as np
 
 from ...core.layer_changes.find_changes import PaintedPart
 from ...core.mesh.texture_layout import PaintedTexels, carry_over
-from ..scene.surfaces import image_nodes_of, images_of
+from ..scene.surfaces import find_image_nodes, find_images
 from ..scene.tint import kept_tint, take_off, tint, tinted_images
 from .painted import find_paint, is_linear, lay_into_file, renew_image, stored_layout, written_file
-from .painted_rims import with_photo_in_rims
+from .painted_rims import add_photo_to_rims
 
 
 def lay_paint(root: bpy.types.Object, parts: Iterable[PaintedPart], photo: str = "") -> None:
     """Lays what was painted on layers elsewhere onto the textures of a diorama, by place, over what was painted there before."""
-    parts, nodes = list(parts), image_nodes_of(root)
+    parts, nodes = list(parts), find_image_nodes(root)
     overlaid = bool(tinted_images(nodes))
     take_off(nodes)
-    for role, image in images_of(root).items():
+    for role, image in find_images(root).items():
         layout, linear = stored_layout(image), is_linear(image)
         own = [part for part in parts if part.role == role]
         if not own or layout is None:
@@ -34,9 +34,9 @@ def lay_paint(root: bpy.types.Object, parts: Iterable[PaintedPart], photo: str =
             mask = mask | texels.mask
         written = written_file(image, photo)
         _exchange(image, renew_image(image, lay_into_file(image, PaintedTexels(mask, colour, linear), written)))
-    shown = images_of(root)
+    shown = find_images(root)
     if "soft" in shown and "photo" in shown:
-        rims = with_photo_in_rims(shown["soft"], shown["photo"], photo)
+        rims = add_photo_to_rims(shown["soft"], shown["photo"], photo)
         if rims != shown["soft"]:
             _exchange(shown["soft"], rims)
     if overlaid:

@@ -18,7 +18,7 @@ from ...core.raster.decode import decode_pixels
 from ..scene.colour_management import SPACES
 from ..scene.keys import DIGEST_KEY, LAYOUT_KEY, ROLE_KEY, UNPAINTED_KEY, WRITTEN_KEY
 from ..scene.materials import IMAGE_ROLES, digest, encode_texture, packed_image
-from ..scene.surfaces import image_nodes_of, images_of
+from ..scene.surfaces import find_image_nodes, find_images
 from ..scene.tint import TINT_OF, find_untinted, kept_tint, pack_pixels, tinted_copy, tinted_images
 from .shown_by_surfaces import shown_by_build, shown_in_scene
 
@@ -34,7 +34,7 @@ class Paint:
     layout: TextureLayout | None
 
 
-def pixels_of(image: bpy.types.Image) -> np.ndarray:
+def stored_pixels(image: bpy.types.Image) -> np.ndarray:
     """(H, W, 4) float32 as Blender holds them, rows from the top: sRGB-encoded in 8 bits, else linear; (0, 0, 4) without any."""
     width, height = image.size
     pixels = np.empty(height * width * image.channels, np.float32)
@@ -75,7 +75,7 @@ def find_paint(image: bpy.types.Image, photo: str = "") -> Paint | None:
     """What was painted on a texture since we wrote it; None where every texel is as it was."""
     if not is_touched(image):
         return None
-    now, written = pixels_of(image), written_file(image, photo)
+    now, written = stored_pixels(image), written_file(image, photo)
     if not now.size:
         return None
     layout = stored_layout(image)
@@ -96,7 +96,7 @@ def find_paint(image: bpy.types.Image, photo: str = "") -> Paint | None:
 
 def find_all_paint(root: bpy.types.Object, photo: str) -> Painted:
     """What was painted on each texture of a diorama, where its texels have a known place; `photo` is the photo's own file."""
-    found = {role: find_paint(image, photo) for role, image in images_of(root).items()}
+    found = {role: find_paint(image, photo) for role, image in find_images(root).items()}
     return {role: (each.texels, each.layout) for role, each in found.items() if each is not None and each.layout is not None}
 
 
@@ -121,14 +121,14 @@ def decode_as_texture(data: bytes, like: bpy.types.Image) -> np.ndarray:
     image = packed_image("as it was written", (data, space), "")
     try:
         image.colorspace_settings.name = like.colorspace_settings.name
-        return pixels_of(image)
+        return stored_pixels(image)
     finally:
         bpy.data.images.remove(image)
 
 
 def lay_into_file(image: bpy.types.Image, texels: PaintedTexels, written: bytes | None) -> tuple[bytes, str]:
     """A texture's file with what was painted laid into it, and its colour space; all else keeps its bits."""
-    pixels, linear = pixels_of(image) if written is None else decode_as_texture(written, image), is_linear(image)
+    pixels, linear = stored_pixels(image) if written is None else decode_as_texture(written, image), is_linear(image)
     channels = 4 if (pixels[..., 3] != 1).any() else 3
     pixels, colour = np.ascontiguousarray(pixels[..., :channels]), texels.colours(linear)[..., :channels]
     if image.is_float and not linear:
@@ -224,12 +224,12 @@ def _keep_aside(name: str, texels: PaintedTexels, left: np.ndarray) -> bpy.types
 def take_from_tint(root: bpy.types.Object) -> None:
     """Where the tint is on, the artist paints on the tinted copy: what was painted there goes onto the texture itself, with the colours
     that it shows."""
-    touched = [image for image in tinted_images(image_nodes_of(root)) if is_touched(image)]
+    touched = [image for image in tinted_images(find_image_nodes(root)) if is_touched(image)]
     secure(touched)
     for image in touched:
         texture = find_untinted(image)
         unpainted = tinted_copy(texture, *kept_tint(root))
-        was, now = pixels_of(unpainted), pixels_of(image)
+        was, now = stored_pixels(unpainted), stored_pixels(image)
         bpy.data.images.remove(unpainted)
         if was.shape != now.shape or not (mask := (was[..., :3] != now[..., :3]).any(axis=2)).any():
             continue

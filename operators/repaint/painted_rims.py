@@ -7,7 +7,7 @@ import json
 import bpy
 import numpy as np
 
-from ...core.mesh.soft_texture import with_painted_photo
+from ...core.mesh.soft_texture import apply_painted_photo
 from ...core.mesh.texture_layout import TextureLayout
 from ...core.raster.colour_curves import linear_from_srgb
 from ..scene.keys import DIGEST_KEY, LAYOUT_KEY, ROLE_KEY, UNPAINTED_KEY, WRITTEN_KEY
@@ -15,7 +15,7 @@ from ..scene.materials import digest, packed_image
 from .painted import decode_as_texture, find_paint, is_linear, lay_into_file, written_file
 
 
-def with_photo_in_rims(soft: bpy.types.Image, photo: bpy.types.Image, photo_file: str = "") -> bpy.types.Image:
+def add_photo_to_rims(soft: bpy.types.Image, photo: bpy.types.Image, photo_file: str = "") -> bpy.types.Image:
     """The soft silhouettes' texture as it is with what is painted on the `photo` now; the same image where that is as before.
 
     What was painted on the soft texture itself stays on top. `photo_file` is the photo's own file.
@@ -33,7 +33,7 @@ def with_photo_in_rims(soft: bpy.types.Image, photo: bpy.types.Image, photo_file
         levels = None if is_linear(soft) else 65535 if soft.is_float else 255
         if levels == 255:
             pixels[..., :3] = linear_from_srgb(pixels[..., :3])
-        texels = with_painted_photo(pixels, layout, painted.texels, levels)
+        texels = apply_painted_photo(pixels, layout, painted.texels, levels)
         if texels.mask.any():
             data, _ = lay_into_file(soft, texels, ours)
     own = find_paint(soft)

@@ -8,7 +8,7 @@ from ...core.errors import DioramaError
 from ..on_diorama import ActOnDiorama
 from ..scene.keys import UNPAINTED_KEY
 from ..scene.root import source_files
-from ..scene.surfaces import image_nodes_of, images_of
+from ..scene.surfaces import find_image_nodes, find_images
 from ..scene.tint import kept_tint, take_off, tint, tinted_images
 from .painted import find_paint, is_linear, renew_image, secure, take_from_tint, written_file
 from .painted_rims import remove_photo_from_rims
@@ -35,7 +35,7 @@ class RestoreTextures(ActOnDiorama, bpy.types.Operator):
         take_from_tint(root)
         photo = bpy.path.abspath(source_files(root)[0])
         wanted = {"ALL": ("photo", "atlas", "soft"), "INVENTED": ("atlas",), "PHOTO": ("photo", "soft")}[self.what]
-        painted = [image for role, image in images_of(root).items()
+        painted = [image for role, image in find_images(root).items()
                    if role.split()[0] in wanted and (UNPAINTED_KEY in image or find_paint(image, photo))]  # fmt: skip
         if not painted:
             self.report({"INFO"}, f"Nothing was painted on {root.name}.")
@@ -44,7 +44,7 @@ class RestoreTextures(ActOnDiorama, bpy.types.Operator):
             if written_file(image, photo) is None:
                 raise DioramaError(f"What {image.name} was before is not in this file any more; rebuild {root.name} with other options.")
         secure(painted, photo)
-        nodes = image_nodes_of(root)
+        nodes = find_image_nodes(root)
         names, overlaid = [], bool(tinted_images(nodes))
         take_off(nodes)
         for image in painted:

@@ -10,13 +10,13 @@ import numpy as np
 from ...core.mesh.texture_layout import TextureLayout, shown_texels
 from ...core.mesh.triangulate import LayeredMesh
 from ..scene.keys import ROLE_KEY
-from ..scene.materials import IMAGE_OF, texture_of
-from ..scene.surfaces import surfaces_of
+from ..scene.materials import IMAGE_OF, texture_role
+from ..scene.surfaces import find_surfaces
 
 
 def shown_in_scene(root: bpy.types.Object, sizes: Mapping[str, tuple[int, int]]) -> dict[str, np.ndarray]:
     """For each texture, of whose `sizes` in rows and columns, (H, W) bool: what the surfaces under `root` show of it."""
-    parts = [(IMAGE_OF[texture_of(ob[ROLE_KEY])], ob.data) for ob in surfaces_of(root)]
+    parts = [(IMAGE_OF[texture_role(ob[ROLE_KEY])], ob.data) for ob in find_surfaces(root)]
     return _together([(texture, _uvs_of(mesh)) for texture, mesh in parts if texture in sizes], sizes)
 
 

@@ -21,13 +21,13 @@ PAINTED_ROLES = ("depth", "mask")
 """Roles of images that an artist paints on."""
 
 
-def image_on(root: bpy.types.Object, key: str) -> bpy.types.Image | None:
+def stored_image(root: bpy.types.Object, key: str) -> bpy.types.Image | None:
     """The image that a root points to under a key; None without."""
     image = root.get(key)
     return image if isinstance(image, bpy.types.Image) else None
 
 
-def values_of(image: bpy.types.Image) -> np.ndarray:
+def image_values(image: bpy.types.Image) -> np.ndarray:
     """(h, w) float32: the first channel, rows from the top."""
     width, height = image.size
     if not width or not height:
@@ -50,12 +50,12 @@ def new_image(name: str, values: np.ndarray, role: str, exact: bool) -> bpy.type
     return image
 
 
-def put_on(root: bpy.types.Object, key: str, image: bpy.types.Image) -> None:
+def put_image(root: bpy.types.Object, key: str, image: bpy.types.Image) -> None:
     """Makes the root and all users of the previous image use the new one; the previous one is removed.
 
     Always a new image, never new pixels in the old one: Blender's undo does not restore pixels.
     """
-    old = image_on(root, key)
+    old = stored_image(root, key)
     root[key] = image
     if old is None or any(ob.get(key) == old for ob in bpy.data.objects):  # a copy of the diorama keeps it
         return
@@ -65,18 +65,18 @@ def put_on(root: bpy.types.Object, key: str, image: bpy.types.Image) -> None:
     image.name = name
 
 
-def edit_on(root: bpy.types.Object) -> DepthEdit | None:
+def stored_edit(root: bpy.types.Object) -> DepthEdit | None:
     """The depth as it was edited, from the images of the root; None where nothing was changed.
 
     Raises DioramaError where the images do not belong together any more.
     """
-    edited, original = image_on(root, EDITED_KEY), image_on(root, ORIGINAL_KEY)
+    edited, original = stored_image(root, EDITED_KEY), stored_image(root, ORIGINAL_KEY)
     if edited is None or original is None:
         return None
     if tuple(edited.size) != tuple(original.size):
         raise DioramaError(f"The depth image {edited.name} was given another size; undo that or restore the original depth.")
     scale = np.float32(original.get(SCALE_KEY, 1.0))
-    edit = DepthEdit(values_of(original) / scale, values_of(edited) / scale)
+    edit = DepthEdit(image_values(original) / scale, image_values(edited) / scale)
     return edit if edit.changed.any() else None
 
 
@@ -89,28 +89,28 @@ def keep_edit(root: bpy.types.Object, edit: DepthEdit) -> None:
         (EDITED_KEY, "depth", "depth", edit.edited),
         (ORIGINAL_KEY, "depth original", "depth original", edit.original),
     ):
-        old = image_on(root, key)
+        old = stored_image(root, key)
         if old is not None and old.get(SCALE_KEY) == scale and old.size[:] == values.shape[::-1]:
-            if np.array_equal(values_of(old), values * np.float32(scale)):
+            if np.array_equal(image_values(old), values * np.float32(scale)):
                 continue
         image = new_image(f"{name} {title}", values * np.float32(scale), role, True)
         image[SCALE_KEY] = scale
-        put_on(root, key, image)
+        put_image(root, key, image)
 
 
 def mask_image(root: bpy.types.Object, shape: tuple[int, int]) -> bpy.types.Image:
     """The mask that an artist paints for this diorama; an empty one of (h, w) where there is none yet."""
-    image = image_on(root, MASK_KEY)
+    image = stored_image(root, MASK_KEY)
     if image is None:
         image = new_image(f"{short_name(root.name)} mask", np.zeros(shape, np.float32), "mask", False)
-        put_on(root, MASK_KEY, image)
+        put_image(root, MASK_KEY, image)
     return image
 
 
-def parts_on(root: bpy.types.Object) -> Parts | None:
+def stored_parts(root: bpy.types.Object) -> Parts | None:
     """What was split off a diorama; None where nothing was."""
-    image = image_on(root, PARTS_KEY)
-    labels = None if image is None else np.rint(values_of(image) * 255).astype(np.uint8)
+    image = stored_image(root, PARTS_KEY)
+    labels = None if image is None else np.rint(image_values(image) * 255).astype(np.uint8)
     return Parts(labels) if labels is not None and labels.any() else None
 
 
@@ -118,8 +118,8 @@ def keep_parts(root: bpy.types.Object, parts: Parts | None) -> None:
     """Puts what was split off on the root, as an image."""
     if parts is not None:
         values = parts.labels.astype(np.float32) / np.float32(255)
-        put_on(root, PARTS_KEY, new_image(f"{short_name(root.name)} parts", values, "parts", False))
-    elif (old := image_on(root, PARTS_KEY)) is not None:
+        put_image(root, PARTS_KEY, new_image(f"{short_name(root.name)} parts", values, "parts", False))
+    elif (old := stored_image(root, PARTS_KEY)) is not None:
         del root[PARTS_KEY]
         if not old.users:
             bpy.data.images.remove(old)

@@ -19,7 +19,7 @@ from .axes import to_blender
 from .camera_moves import animate
 from .colour_management import show_as_the_photo
 from .keys import ROLE_KEY, SETTINGS_KEY, SOURCE_KEY
-from .materials import make_materials, texture_of
+from .materials import make_materials, texture_role
 
 SENSOR_MM = 36.0
 UV = "UVMap"
@@ -57,15 +57,15 @@ def emit(mesh: LayeredMesh, photo: Photo, settings: Settings, source: dict, cont
         surfaces.append(ob)
     camera = add_camera(name, mesh, root, collection)
     add_relief(root, surfaces, camera, mesh)
-    animate(camera.parent, camera, mesh, settings.scene, context.scene, (edge_of(mesh), mesh.camera))
+    animate(camera.parent, camera, mesh, settings.scene, context.scene, (mesh_edge(mesh), mesh.camera))
     if settings.scene.set_up_scene:
         set_up_scene(context.scene, camera, (mesh.camera.width, mesh.camera.height), photo.alpha is not None)
     return root
 
 
-def edge_of(mesh: LayeredMesh) -> FrameEdge:
+def mesh_edge(mesh: LayeredMesh) -> FrameEdge:
     """The edge of what was photographed."""
-    seen = [(part.vertices, part.triangles) for part in mesh.meshes if texture_of(part.role) != "atlas"]
+    seen = [(part.vertices, part.triangles) for part in mesh.meshes if texture_role(part.role) != "atlas"]
     return frame_edge(seen, mesh.camera)
 
 

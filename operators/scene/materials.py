@@ -30,7 +30,7 @@ IMAGE_OF = {"photo": "photo", "atlas": "atlas", "soft": "soft", "cleaned": "soft
 NAMES = {"photo": "photo", "atlas": "hidden", "soft": "soft", "cleaned": "cleaned"}
 
 
-def texture_of(role: str) -> str:
+def texture_role(role: str) -> str:
     """Which texture the surface of a role shows."""
     if role.startswith(f"{ADDED_ROLE} "):
         return "atlas"

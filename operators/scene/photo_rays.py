@@ -9,7 +9,7 @@ from mathutils.bvhtree import BVHTree
 
 from ...core.errors import DioramaError
 from .root import kept_source, objects_by_role
-from .surfaces import surfaces_of
+from .surfaces import find_surfaces
 
 
 class PhotoRays:
@@ -19,7 +19,7 @@ class PhotoRays:
         depsgraph = context.evaluated_depsgraph_get()
         to_root = root.matrix_world.inverted_safe()
         self.trees = []
-        for ob in surfaces_of(root):
+        for ob in find_surfaces(root):
             if ob.hide_render or not len(ob.data.polygons) or ob.name not in context.view_layer.objects:
                 continue
             evaluated = ob.evaluated_get(depsgraph)

@@ -45,7 +45,7 @@ def kept_settings(root: bpy.types.Object) -> dict:
 
 
 def kept_source(root: bpy.types.Object) -> dict:
-    """Where a diorama comes from: what `source_of` returned when it was built."""
+    """Where a diorama comes from: what `source_facts` returned when it was built."""
     return _kept(root, SOURCE_KEY)
 
 
@@ -113,7 +113,7 @@ def _kept(root: bpy.types.Object, key: str) -> dict:
     return values if isinstance(values, dict) else {}
 
 
-def layer_edits_on(root: bpy.types.Object) -> LayerEdits | None:
+def stored_layer_edits(root: bpy.types.Object) -> LayerEdits | None:
     """What was changed in a diorama's surfaces themselves; None where nothing was."""
     kept = root.get(LAYER_EDITS_KEY)
     return from_bytes(kept) if isinstance(kept, bytes) else None
@@ -126,7 +126,7 @@ def keep_layer_edits(root: bpy.types.Object, edits: LayerEdits | None) -> None:
         root[LAYER_EDITS_KEY] = as_bytes(edits)
 
 
-def source_of(built: Diorama, photo: str, depth: str | None) -> dict:
+def source_facts(built: Diorama, photo: str, depth: str | None) -> dict:
     """The facts stored on the root beside the settings: files, what was found and what was built, as plain values."""
     camera, mesh = built.photo.camera, built.mesh
     return {

@@ -21,7 +21,7 @@ def root_by_name(name: str) -> bpy.types.Object:
     return root
 
 
-def surfaces_of(root: bpy.types.Object) -> list[bpy.types.Object]:
+def find_surfaces(root: bpy.types.Object) -> list[bpy.types.Object]:
     """All meshes under the root that were made from the photo, copies among them."""
     return [ob for ob in root.children_recursive if ob.type == "MESH" and ROLE_KEY in ob]
 
@@ -35,12 +35,12 @@ def image_nodes(tree: bpy.types.NodeTree) -> Iterator[bpy.types.Node]:
             yield node
 
 
-def images_of(root: bpy.types.Object) -> dict[str, bpy.types.Image]:
+def find_images(root: bpy.types.Object) -> dict[str, bpy.types.Image]:
     """The images in the diorama's materials, by texture; with a tint, the tinted ones."""
-    return {node.image[ROLE_KEY]: find_untinted(node.image) for node in image_nodes_of(root)}
+    return {node.image[ROLE_KEY]: find_untinted(node.image) for node in find_image_nodes(root)}
 
 
-def image_nodes_of(root: bpy.types.Object) -> list[bpy.types.Node]:
+def find_image_nodes(root: bpy.types.Object) -> list[bpy.types.Node]:
     """The nodes that show a texture of this diorama, in all materials of its surfaces."""
-    materials = {slot.material for ob in surfaces_of(root) for slot in ob.material_slots if slot.material}
+    materials = {slot.material for ob in find_surfaces(root) for slot in ob.material_slots if slot.material}
     return [node for material in materials if material.node_tree for node in image_nodes(material.node_tree)]

@@ -19,7 +19,7 @@ FLAGS = (
     "--disable-extensions", "--disable-background-networking", "--disable-component-update", "--force-color-profile=srgb",
     "--host-resolver-rules=MAP * ~NOTFOUND", "--remote-debugging-pipe",
 )  # fmt: skip
-WAIT = 60
+WAIT = 180
 """Seconds until an answer is given up: this draws on the processor, beside other tests."""
 
 

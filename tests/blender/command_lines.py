@@ -16,7 +16,7 @@ worker = runpy.run_path({str(WORKER)!r}, run_name="worker")
 from photo_diorama.ui.cli.command_line import main
 sys.exit(main(sys.argv[1:]))
 """
-LONGEST = 180.0  # seconds, on a busy machine
+LONGEST = 600.0  # seconds, on a very busy machine
 FAST = ["--long-side", "96", "--depth-kind", "metric"]
 FASTEST = [*FAST, "--inpainter", "diffusion", "--hidden-depth", "nearest"]
 """Without networks, for fresh processes."""
@@ -55,7 +55,7 @@ class Worker:
 
     def close(self) -> None:
         self.process.stdin.close()
-        self.process.wait(30)
+        self.process.wait(LONGEST)
 
 
 def start(*arguments, cwd: Path, home: Path, before: str = "", **more) -> subprocess.Popen:

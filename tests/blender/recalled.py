@@ -19,7 +19,7 @@ from photo_diorama.core.inpaint.inpaint import inpaint
 from photo_diorama.core.inpaint.needed_networks import NEEDED
 from photo_diorama.core.mesh.triangulate import cut_triangles
 
-MOST = 24
+MAX_KEPT = 24
 """Results that are kept, some megabytes each: those asked for last."""
 
 
@@ -63,7 +63,7 @@ class Recalled:
         if key not in self.results:
             result = work()
             self.results[key] = digest(result), result
-            if len(self.results) > MOST:
+            if len(self.results) > MAX_KEPT:
                 self.results.popitem(last=False)
         self.results.move_to_end(key)
         seal, result = self.results[key]

@@ -36,7 +36,7 @@ print("came to its end", flush=True)
 def test_nobody_waits_on_standard_input_while_a_photo_is_made():
     """On Windows no library could be loaded meanwhile: each batch hung at its first photo."""
     asked = "".join(json.dumps({"photo": "a.jpg", "frames": 20}) + "\n" for _ in range(2))
-    done = subprocess.run([sys.executable, "-c", WORKER], input=asked, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", WORKER], input=asked, cwd=ROOT, capture_output=True, text=True, timeout=400)
     lines = [json.loads(line.partition("photo-diorama:")[2]) for line in done.stdout.splitlines() if "photo-diorama:" in line]
     answers = [line["answer"] for line in lines if "answer" in line]
     assert len(answers) == 2 and all(answer["result"] == "done" for answer in answers), done.stderr
@@ -57,7 +57,7 @@ def test_it_ends_with_its_parent_in_the_middle_of_a_photo(tmp_path):
     command = f'(echo \'{{"photo": "a.jpg"}}\'; sleep 600) | {sys.executable} {script} & wait'
     shell = subprocess.Popen(["sh", "-c", command], cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True)
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 400
         while not (log.is_file() and log.read_text()):
             assert time.monotonic() < deadline
             time.sleep(0.1)

@@ -174,7 +174,7 @@ def test_a_person_is_asked(server, tmp_path, answer, code):
         if not part:
             break
         shown += part.decode()
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     os.close(ours)
     assert process.returncode == code, shown
     assert shown.index("0.3 MB") < shown.index("Download it? [y/N]")

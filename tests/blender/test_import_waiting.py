@@ -41,7 +41,7 @@ class Wait:
 
     def to_the_end(self):
         """Timer events until the operator is done."""
-        for _ in range(3000):
+        for _ in range(12000):
             told = self.event("TIMER", "NOTHING")
             if told != {"PASS_THROUGH"}:
                 return told
@@ -120,17 +120,26 @@ def test_escape_stops_and_leaves_the_scene_alone(blender, street, slow_stage):
     assert [kind for kind, _ in wait.reports] == ["INFO"]
 
 
-def test_escape_waits_for_no_network(blender, street, slow_stage):
-    """A stage that hears nothing, as a running network does: the window is free within a second all the same."""
+def test_escape_waits_for_no_network(blender, street, slow_stage, monkeypatch):
+    """A stage that hears nothing, as a running network does: the window is free within a second all the same.
+
+    The second is counted by Blender's timer, which a busy machine does not stretch.
+    """
+    from photo_diorama.core import job
     from photo_diorama.operators.building import build_operator as build
 
     before = everything()
     wait = Wait(blender, *street)
     wait.start()
     assert slow_stage.reached.wait(30)
-    started = time.monotonic()
+    clock = [time.monotonic()]
+    monkeypatch.setattr(job.time, "monotonic", lambda: clock[0])
     wait.event("ESC")
-    assert wait.to_the_end() == {"CANCELLED"} and time.monotonic() - started < 1.5
+    told = []
+    while told[-1:] != [{"CANCELLED"}] and len(told) < 20:
+        clock[0] += build.LOOK_AGAIN
+        told.append(wait.event("TIMER", "NOTHING"))
+    assert len(told) * build.LOOK_AGAIN <= 1
     assert build.running is None and not wait.timers and wait.status[-1] is None
     slow_stage.go.set()
     wait.operator._job._thread.join(30)

@@ -30,7 +30,7 @@ def test_photo_and_depth_are_shown_side_by_side(blender, street):
     files = [Path(street[0]), Path(street[1])]
     shown = depth_preview._look(*files, Settings())
     key = next(key for key, value in depth_preview._shown.items() if value is shown)
-    for _ in range(200):
+    for _ in range(1200):
         if depth_preview._publish(key) is None:
             break
         time.sleep(0.05)
@@ -48,7 +48,7 @@ def test_what_is_wrong_with_a_depth_file_is_said_before_it_is_built(blender, str
     (tmp_path / "a.npy").write_bytes(b"nothing")
     shown = depth_preview._look(Path(street[0]), tmp_path / "a.npy", Settings())
     key = next(key for key, value in depth_preview._shown.items() if value is shown)
-    for _ in range(200):
+    for _ in range(1200):
         if depth_preview._publish(key) is None:
             break
         time.sleep(0.05)

@@ -181,26 +181,26 @@ def test_a_rebuild_keeps_the_catcher(blender, root):
 def test_the_light_is_measured(blender, root):
     from mathutils import Vector
 
-    from photo_diorama.operators.light.light import light_on
+    from photo_diorama.operators.light.light import incoming_light
 
     scene, up = blender.context.scene, Vector((0, 0, 1))
-    assert light_on(scene, up) == ((0, 0, 0), False)
+    assert incoming_light(scene, up) == ((0, 0, 0), False)
     with pytest.raises(RuntimeError, match="No sun or world lights the ground.*add a sun"):
         ops(blender).shadow_catcher(method="PHOTO")
     sun = blender.data.objects.new("sun", blender.data.lights.new("sun", "SUN"))
     scene.collection.objects.link(sun)
     sun.data.energy, sun.data.color, sun.rotation_euler = np.pi, (1, 0.5, 0.25), (np.radians(60), 0, 0)
     blender.context.view_layer.update()
-    assert light_on(scene, up)[0] == pytest.approx((0.5, 0.25, 0.125), rel=1e-5)
+    assert incoming_light(scene, up)[0] == pytest.approx((0.5, 0.25, 0.125), rel=1e-5)
     scene.world = blender.data.worlds.new("w")
     if blender.app.version < (5, 0, 0):
         scene.world.use_nodes = True
     background = scene.world.node_tree.nodes["Background"]
     background.inputs["Color"].default_value, background.inputs["Strength"].default_value = (0.1, 0.2, 0.3, 1), 2.0
-    assert light_on(scene, up)[0] == pytest.approx((0.7, 0.65, 0.725), rel=1e-5)
+    assert incoming_light(scene, up)[0] == pytest.approx((0.7, 0.65, 0.725), rel=1e-5)
     picture = scene.world.node_tree.nodes.new("ShaderNodeTexEnvironment")
     scene.world.node_tree.links.new(picture.outputs[0], background.inputs["Color"])
-    assert light_on(scene, up) == (pytest.approx((2.5, 2.25, 2.125), rel=1e-5), True)
+    assert incoming_light(scene, up) == (pytest.approx((2.5, 2.25, 2.125), rel=1e-5), True)
 
 
 def test_holdout_goes_on_and_off(blender, root, tmp_path):

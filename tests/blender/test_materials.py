@@ -208,7 +208,7 @@ def test_what_a_network_sees_becomes_camera_normals_and_a_far_sky(blender, impor
     said = Prediction(z.astype(np.float32), "metric", focal_px=focal, normals=normals)
     network = SimpleNamespace(predict=lambda picture, focal_px: said)
     monkeypatch.setattr(find_depth, "_load_network", lambda *_: network)
-    monkeypatch.setattr(find_depth, "path_of", lambda weights, models: models / weights.file)
+    monkeypatch.setattr(find_depth, "checked_path", lambda weights, models: models / weights.file)
 
     root = import_photo(photo, "", shader="principled", estimator="moge2_small", depth_kind="auto", long_side=width, delight=0.0)
     camera = next(ob for ob in root.children_recursive if ob.type == "CAMERA").data

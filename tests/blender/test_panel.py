@@ -67,14 +67,14 @@ def test_options_that_do_nothing_are_grey(blender):
 
 
 def test_a_preset_sets_its_options_and_tells_whether_they_still_hold(blender):
-    from photo_diorama.operators.building.properties import values_of
+    from photo_diorama.operators.building.properties import option_values
 
     chosen = blender.context.scene.photo_diorama
     assert chosen.preset == "standard"
-    before = values_of(chosen)
+    before = option_values(chosen)
     for name, (_, values) in PRESETS.items():
         chosen.preset = name
-        assert values_of(chosen) == {**before, **values} and chosen.preset == name
+        assert option_values(chosen) == {**before, **values} and chosen.preset == name
     chosen.long_side = 777
     assert chosen.preset == "own"
 
@@ -124,9 +124,9 @@ def test_a_better_network_is_offered_where_the_small_one_guessed(blender, street
     drawn = buttons()
     assert "photo_diorama.get_better_depth" in drawn and "extensions.userpref_allow_online" in drawn
     assert not blender.ops.photo_diorama.get_better_depth.poll(), "nothing is downloaded before online access is allowed"
-    monkeypatch.setattr(better_depth.models, "best_estimator", lambda folder: better_depth.offered())
+    monkeypatch.setattr(better_depth.models, "best_estimator", lambda folder: better_depth.best_free_network())
     assert "photo_diorama.get_better_depth" not in buttons()
-    assert better_depth.offered().commercial
+    assert better_depth.best_free_network().commercial
 
 
 def test_a_better_network_is_downloaded_and_built_with_at_once(monkeypatch):
@@ -137,8 +137,8 @@ def test_a_better_network_is_downloaded_and_built_with_at_once(monkeypatch):
     monkeypatch.setattr(better_depth.models, "download", lambda wanted, folder, progress, online: came.append((wanted.key, online)))
     told = []
     built = lambda progress: progress("built", 1.0) or "done"
-    work = better_depth.download_then(better_depth.offered(), None, True, built, lambda *said: told.append(said))
-    assert work == "done" and came == [(better_depth.offered().key, True)] and told == [("built", 1.0)]
+    work = better_depth.download_then(better_depth.best_free_network(), None, True, built, lambda *said: told.append(said))
+    assert work == "done" and came == [(better_depth.best_free_network().key, True)] and told == [("built", 1.0)]
 
 
 def test_while_a_build_runs_its_progress_takes_the_buttons_place(blender, monkeypatch):

@@ -43,9 +43,9 @@ def test_default_range_and_help_are_cores(extension, place, name):
 
 
 def test_untouched_options_are_cores_settings_exactly(blender):
-    from photo_diorama.operators.building.properties import settings_of
+    from photo_diorama.operators.building.properties import read_settings
 
-    assert settings_of(blender.context.scene.photo_diorama) == Settings()
+    assert read_settings(blender.context.scene.photo_diorama) == Settings()
 
 
 def other_values() -> dict:
@@ -65,31 +65,31 @@ def other_values() -> dict:
 
 
 def test_every_value_comes_back_as_it_was_set(blender):
-    from photo_diorama.operators.building.properties import set_values, settings_of, values_of
+    from photo_diorama.operators.building.properties import option_values, read_settings, set_values
 
     values = other_values()
     scene = blender.context.scene.photo_diorama
     set_values(scene, values)
-    assert {name: values_of(scene)[name] for name in values} == values
-    assert settings_of(scene) == Settings().with_values(values)
+    assert {name: option_values(scene)[name] for name in values} == values
+    assert read_settings(scene) == Settings().with_values(values)
 
 
 def test_bounds_themselves_come_back_within_the_range(blender):
-    from photo_diorama.operators.building.properties import set_values, settings_of
+    from photo_diorama.operators.building.properties import read_settings, set_values
 
     for end in ("low", "high"):
         bounds = {n: f.metadata[end] for n, f in OPTIONS.items() if f.metadata[end] is not None}
         scene = blender.context.scene.photo_diorama
         set_values(scene, bounds)
-        assert {n: v for n, v in settings_of(scene).values().items() if n in bounds} == bounds
+        assert {n: v for n, v in read_settings(scene).values().items() if n in bounds} == bounds
 
 
 def test_values_of_another_version_do_no_harm(blender):
-    from photo_diorama.operators.building.properties import set_values, settings_of
+    from photo_diorama.operators.building.properties import read_settings, set_values
 
     scene = blender.context.scene.photo_diorama
     set_values(scene, {"shader": "toon", "density": "many", "no_such_option": 1, "frames": 48})
-    assert settings_of(scene) == Settings().with_values({"frames": 48})
+    assert read_settings(scene) == Settings().with_values({"frames": 48})
 
 
 def test_every_option_has_a_row_in_the_section_of_its_stage(extension):

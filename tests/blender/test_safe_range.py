@@ -103,13 +103,13 @@ def test_hidden_layers_that_are_not_rendered_do_not_count(blender, root):
 
 @pytest.mark.parametrize("move", ["swing", "circle", "zoom-in"])
 def test_a_move_is_fitted_into_the_range(blender, root, move):
-    from photo_diorama.operators.camera.safe_range import measured_range, path_of
+    from photo_diorama.operators.camera.safe_range import measured_range, rig_path
 
     with pytest.raises(RuntimeError, match="does not move"):
         blender.ops.photo_diorama.fit_move()
     blender.ops.photo_diorama.apply_move(camera_move=move, move_amount=0.2)
     assert blender.ops.photo_diorama.fit_move() == {"FINISHED"}
-    found, path = measured_range(root), path_of(role(root, "rig"))
+    found, path = measured_range(root), rig_path(role(root, "rig"))
     assert np.ptp(path, axis=0).max() > 0
     assert found.largest_amount(path) == pytest.approx(1.0, rel=0.01), "it touches the box and does not leave it"
 

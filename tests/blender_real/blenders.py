@@ -97,7 +97,7 @@ class Blender:
         """)
 
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "BLENDER_USER_RESOURCES": self.inside(self.user), "PYTHONDONTWRITEBYTECODE": "1"}
+        return {**os.environ, "BLENDER_USER_RESOURCES": self.inside(self.user), "PYTHONDONTWRITEBYTECODE": ""}
 
     def run(self, command: list[str]) -> str:
         started = time.monotonic()

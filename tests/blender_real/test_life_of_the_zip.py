@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PHOTO = ROOT / "docs" / "demo" / "courtyard.jpg"
 DEPTH = ROOT / "docs" / "demo" / "courtyard_depth.png"
 MODULE = "bl_ext.user_default.photo_diorama"
-LONG_SIDE = 480
+LONG_SIDE = 320
 MODEL = "a model of half a gigabyte, say"
 
 
@@ -86,7 +86,8 @@ def diorama(upgraded, blender) -> dict:
     """The demo's photo and depth through the command line; the facts that it prints, and the scene's path."""
     scene = blender.home / "courtyard.blend"
     said = blender.command(
-        blender.inside(PHOTO), "--depth", blender.inside(DEPTH), "--long-side", str(LONG_SIDE), "--output",
+        blender.inside(PHOTO), "--depth", blender.inside(DEPTH), "--long-side", str(LONG_SIDE), "--inpainter", "diffusion",
+        "--hidden-depth", "nearest", "--output",
         blender.inside(blender.home) + "/courtyard.blend", "--json",
     )  # fmt: skip
     (line,) = [line for line in said.splitlines() if line.startswith("{")]

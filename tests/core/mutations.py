@@ -29,7 +29,7 @@ from PIL import Image
 from photo_diorama.core.errors import DioramaError
 
 PHOTO, DEPTH, CARRIED, XMP = "photo", "depth", "carried", "xmp"
-SMALL = dict(long_side=64, passes=1, depth_kind="auto")
+SMALL = dict(long_side=64, passes=1, depth_kind="auto", inpainter="diffusion", hidden_depth="nearest")
 INTERESTING = (0, 1, 2, 3, 7, 8, 15, 16, 127, 128, 255, 256, 32767, 32768, 65535, 65536, 2**31 - 1, 2**31, 2**32 - 1)
 WORDS = [
     b"nan",

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,13 @@ ui: cli drop menus panels | blender_command preferences
 other. `docs/architecture.md` says what each is for."""
 
 
-def imports(path: Path, top_level: bool = False):
-    """Yields (line, module) of every import, or of those that run at import; relative ones by their full names."""
+@cache
+def imports(path: Path, top_level: bool = False) -> list[tuple[int, str]]:
+    """(line, module) of every import, or of those that run at import; relative ones by their full names."""
+    return list(_imports(path, top_level))
+
+
+def _imports(path: Path, top_level: bool):
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
     package = (NAME, *path.relative_to(ROOT).parts[:-1])
     inside = {n for f in ast.walk(tree) if isinstance(f, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))

@@ -10,12 +10,15 @@ from scenes import ALL
 
 from photo_diorama.core.layer_files.png_folder import INDEX, folder_files
 from photo_diorama.core.layer_pictures import make_layer_file
-from photo_diorama.core.layers.parts import with_part
+from photo_diorama.core.layers.parts import add_part
 from photo_diorama.core.mesh.texture_layout import PaintedTexels
 from photo_diorama.core.pipeline import Edits, build_diorama
 from photo_diorama.core.settings import Settings
 
-SETTINGS = Settings().with_values({"long_side": 160, "border": 0.2, "depth_kind": "metric"})
+QUICK = {"inpainter": "diffusion", "hidden_depth": "nearest"}
+SETTINGS = Settings().with_values(
+    {"long_side": 160, "border": 0.2, "depth_kind": "metric", "inpainter": "diffusion", "hidden_depth": "nearest"}
+)
 
 
 @pytest.fixture(scope="module", params=["nested", "sphere"])
@@ -73,7 +76,7 @@ def test_parts_and_a_larger_photo_composite_to_the_photo_too(files, tmp_path):
     Image.fromarray(colour).save(large)
     mask = np.zeros((120, 160), bool)
     mask[20:60, 10:50] = True
-    built = build_diorama(large, depth, SETTINGS, edits=Edits(parts=with_part(None, mask)))
+    built = build_diorama(large, depth, SETTINGS, edits=Edits(parts=add_part(None, mask)))
     written = written_of(built)
     index = json.loads(written[INDEX])
     assert {"photo", "part 1 photo"} <= {layer["name"] for layer in index["layers"]}

@@ -12,7 +12,7 @@ MAX_LINES, MAX_PARAMETERS = 60, 7
 LONG: dict[str, str] = {}
 """Functions longer than a screen, by file and name, each with its reason."""
 MANY_PARAMETERS = {
-    "core/mesh/normals.py normals_at": "three fields of a mesh's pieces in an inner loop, read where they lie",
+    "core/mesh/normals.py vertex_normals": "three fields of a mesh's pieces in an inner loop, read where they lie",
     "core/mesh/triangulate.py _mesh": "puts together what one call above it has found",
     "benchmarks/demo_scene/foliage.py leaves_along": "measures of how a plant of the demo grows",
     "benchmarks/demo_scene/foliage.py crown": "measures of how a plant of the demo grows",

@@ -148,7 +148,7 @@ def call(own_modules, monkeypatch):
 
 
 def run(script: str, *arguments: str) -> str:
-    done = subprocess.run([sys.executable, str(FOLDER / script), *arguments], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([sys.executable, str(FOLDER / script), *arguments], capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 

@@ -10,9 +10,9 @@ from photo_diorama.core.built_in import mosaic  # noqa: E402
 from photo_diorama.core.built_in.colour import MULTIPLE  # noqa: E402
 from photo_diorama.core.built_in.onnx_network import load  # noqa: E402
 from photo_diorama.core.inpaint import learned  # noqa: E402
-from photo_diorama.core.inpaint.choose_inpainter import INPAINTERS, choose_inpainter, resolved  # noqa: E402
+from photo_diorama.core.inpaint.choose_inpainter import INPAINTERS, choose_inpainter, resolve  # noqa: E402
 from photo_diorama.core.inpaint.deterministic import FillParts, compose, fill_parts  # noqa: E402
-from photo_diorama.core.inpaint.patch_match import THOROUGH, blurred  # noqa: E402
+from photo_diorama.core.inpaint.patch_match import THOROUGH, blur  # noqa: E402
 from photo_diorama.core.layers.regions import Region  # noqa: E402
 from photo_diorama.core.networks.checkpoints import save_network  # noqa: E402
 from photo_diorama.core.networks.inpaint.forward import on_arrays  # noqa: E402
@@ -43,7 +43,7 @@ def made_regions() -> tuple[np.ndarray, list[Region]]:
 
 def untrained_fill(region: Region, parts: FillParts) -> np.ndarray:
     """What a network that adds nothing makes of a region; one that is too small for it is as `compose` has it."""
-    if region.synthesis.sum() < learned.FEWEST:
+    if region.synthesis.sum() < learned.MIN_SYNTHESIS:
         return compose(region, parts)
     hole = np.float32(region.synthesis | (region.context & ~parts.source))[..., None]
     mean = averaged(parts.pieces) / np.maximum(averaged(hole), 1e-3)[..., None]
@@ -154,7 +154,7 @@ def test_foreground_on_the_rim_does_not_come_back_by_the_weights_that_come_along
     square) is larger by less than a twentieth of full scale."""
     grey = np.full((120, 140), 0.5, np.float32)
     if texture == "grain":
-        grey += blurred(np.random.default_rng(3).uniform(-0.5, 0.5, grey.shape).astype(np.float32), 1.5)
+        grey += blur(np.random.default_rng(3).uniform(-0.5, 0.5, grey.shape).astype(np.float32), 1.5)
     _, columns = np.mgrid[:120, :140]
     synthesis, context = (columns >= 40) & (columns < 70), columns >= 70
     distance = np.where(context, columns - 69, 0).astype(np.int16)
@@ -195,6 +195,6 @@ def test_what_the_settings_say_is_done():
     assert (diffusion.effort, exemplar.effort, chosen.effort) == (None, THOROUGH, THOROUGH)
     assert diffusion.painter(canvas, None, None) is exemplar.painter(canvas, None, None) is None
     assert chosen.painter(canvas, None, None).network is load(HIDDEN_COLOUR)
-    assert resolved(InpaintSettings(hidden_depth="nearest")) == InpaintSettings("learned", hidden_depth="nearest")
-    assert resolved(InpaintSettings("diffusion")) == InpaintSettings("diffusion")
+    assert resolve(InpaintSettings(hidden_depth="nearest")) == InpaintSettings("learned", hidden_depth="nearest")
+    assert resolve(InpaintSettings("diffusion")) == InpaintSettings("diffusion")
     assert {*INPAINTERS, "automatic"} == set(settings.INPAINTERS)

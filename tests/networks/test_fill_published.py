@@ -24,7 +24,7 @@ from scenes import BORDERED, EVERY, FAR, relief, slanted_wall, t_junction, two_p
 from scipy import ndimage  # noqa: E402
 
 from photo_diorama.core.hidden_depth import continue_edges  # noqa: E402
-from photo_diorama.core.hidden_depth.continue_edges import unit_of  # noqa: E402
+from photo_diorama.core.hidden_depth.continue_edges import disparity_unit  # noqa: E402
 from photo_diorama.core.inpaint import inpaint  # noqa: E402
 from photo_diorama.core.inpaint.needed_networks import Downloaded  # noqa: E402
 from photo_diorama.core.inpaint.published import Published, _keep_behind_occluder  # noqa: E402
@@ -130,12 +130,12 @@ def test_depth_reaches_the_networks_in_the_unit_they_were_trained_on():
     q = np.clip(np.linspace(-0.05, 1.05, 120 * 160, dtype=np.float32), 1 / 60, 1).reshape(120, 160)
     scene = replace(two_planes(), disparity=q)
     image = scene.split(BORDERED)
-    unit = unit_of(image)
+    unit = disparity_unit(image)
     np.testing.assert_allclose(unit.depth(q), 1 / np.maximum(3 * q, 0.05), rtol=1e-4)
     np.testing.assert_allclose(unit.disparity(unit.depth(q)), q, rtol=1e-4)
     metres = two_planes((20, 25, 100, 135)).split(BORDERED)
-    assert unit_of(metres).depth(np.float32(1.0)) == pytest.approx(1 / 3, rel=1e-4)
-    assert unit_of(metres).depth(np.float32(0.25)) == pytest.approx(20, rel=1e-4)
+    assert disparity_unit(metres).depth(np.float32(1.0)) == pytest.approx(1 / 3, rel=1e-4)
+    assert disparity_unit(metres).depth(np.float32(0.25)) == pytest.approx(20, rel=1e-4)
 
 
 def test_the_rim_that_is_not_trusted_is_repainted(monkeypatch):
@@ -233,7 +233,7 @@ def test_the_depth_networks_answer_is_where_the_surface_is_drawn_to():
     image = slanted_wall().split(BORDERED)
     networks = watched(depth=lambda x, validity: np.full_like(x[:, :1], 0.3))
     found, after, _ = expected(networks, image)
-    unit, inner = unit_of(image), after.hidden & (after.distance > 1)
+    unit, inner = disparity_unit(image), after.hidden & (after.distance > 1)
     ((depth, _),) = networks.depth_network.given
     region = ndimage.binary_dilation(after.hidden, ndimage.generate_binary_structure(2, 1), 18) & (image.layers[0].disparity < 0.9)
     mean = np.log(unit.depth(image.layers[0].disparity[region])).mean()

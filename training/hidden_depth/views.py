@@ -16,7 +16,7 @@ from photo_diorama.core.camera.camera import Camera  # noqa: E402
 from photo_diorama.core.depth.depth_map import FARTHEST_OF_RELATIVE, DepthMap  # noqa: E402
 from photo_diorama.core.depth.sharpen_depth import sharpen  # noqa: E402
 from photo_diorama.core.layers.first_layer import make_first_layer  # noqa: E402
-from photo_diorama.core.layers.layered_depth_image import LayeredDepthImage, beside  # noqa: E402
+from photo_diorama.core.layers.layered_depth_image import LayeredDepthImage, neighbour_indices  # noqa: E402
 from photo_diorama.core.layers.link_layers import absorb_islands, link_hidden  # noqa: E402
 from photo_diorama.core.layers.regions import Disocclusion, disocclude  # noqa: E402
 from photo_diorama.core.photo.photo import Photo  # noqa: E402
@@ -97,7 +97,7 @@ def _farther_neighbour(image: LayeredDepthImage) -> np.ndarray:
     pixels = np.arange(disparity.size)
     best, value = pixels.copy(), disparity.ravel().copy()
     for side in range(4):
-        there, _ = beside(pixels, side, disparity.shape)
+        there, _ = neighbour_indices(pixels, side, disparity.shape)
         farther = disparity.ravel()[there] < value
         best[farther], value[farther] = there[farther], disparity.ravel()[there[farther]]
     return best

@@ -25,7 +25,7 @@ import numpy as np  # noqa: E402
 from photo_diorama.core.depth.depth_map import depth_on_photo  # noqa: E402
 from photo_diorama.core.depth.find_depth import find_depth  # noqa: E402
 from photo_diorama.core.depth.sharpen_depth import sharpen  # noqa: E402
-from photo_diorama.core.inpaint.inpaint import FEWEST_HIDDEN, add_hidden_layer  # noqa: E402
+from photo_diorama.core.inpaint.inpaint import MIN_HIDDEN, add_hidden_layer  # noqa: E402
 from photo_diorama.core.layers.first_layer import make_first_layer  # noqa: E402
 from photo_diorama.core.layers.layered_depth_image import LayeredDepthImage  # noqa: E402
 from photo_diorama.core.layers.regions import disocclude, find_regions  # noqa: E402
@@ -48,13 +48,13 @@ def shapes_of(image: LayeredDepthImage, layers: LayerSettings) -> dict[str, np.n
     shapes: dict[str, np.ndarray] = {}
     for _ in range(layers.passes):
         hidden = disocclude(image, layers.hidden_width)
-        if hidden is None or hidden.hidden.sum() < FEWEST_HIDDEN:
+        if hidden is None or hidden.hidden.sum() < MIN_HIDDEN:
             break
-        image, distance = add_hidden_layer(image, hidden)
-        for region in find_regions(image, layers.context_width, distance):
+        image, hidden = add_hidden_layer(image, hidden)
+        for region in find_regions(image, layers.context_width, hidden):
             if region.synthesis.sum() >= MIN_PIXELS and region.context.any():
                 shape = np.where(region.context, np.clip(region.distance, 1, FARTHEST), 0)
-                behind = -1 - np.clip(distance[region.window], 0, FARTHEST)
+                behind = -1 - np.clip(hidden.distance[region.window], 0, FARTHEST)
                 shapes[f"shape_{len(shapes)}"] = np.where(region.synthesis, behind, shape).astype(np.int8)
     return shapes
 

@@ -30,7 +30,7 @@ import numpy as np  # noqa: E402
 from pictures import Pictures, is_held_out, read_pictures  # noqa: E402
 
 from photo_diorama.core.built_in.colour import contrast  # noqa: E402
-from photo_diorama.core.inpaint.deterministic import fill_parts, on_the_rim  # noqa: E402
+from photo_diorama.core.inpaint.deterministic import fill_parts, rim_difference  # noqa: E402
 from photo_diorama.core.inpaint.patch_match import RUNS  # noqa: E402
 from photo_diorama.core.layers.regions import Region  # noqa: E402
 
@@ -173,7 +173,7 @@ def make_pair(truth: np.ndarray, known: np.ndarray, front: np.ndarray, shape: np
     colour = np.where(context[..., None], known.astype(np.float32) / 255, 0).astype(np.float32)
     region = Region((slice(0), slice(0)), synthesis, context, np.where(context, shape, 0).astype(np.int16), colour)
     parts = fill_parts(region, round(RIM * long_side), max(2.0, DETAIL_SIGMA * long_side), long_side)
-    rim, shown = on_the_rim(region, parts)
+    rim, shown = rim_difference(region, parts)
     mean, spread = contrast(colour[parts.source])
     inner = np.s_[AROUND : AROUND + SIDE, AROUND : AROUND + SIDE]
     return {

@@ -22,7 +22,7 @@ import numpy as np  # noqa: E402
 from prepare import variant  # noqa: E402
 from views import CLEARANCE, View, read_view, torn, truth  # noqa: E402  imports the package first
 
-from photo_diorama.core.hidden_depth.continue_edges import crop_of, junctions, regions_behind, see_edges, unit_of  # noqa: E402
+from photo_diorama.core.hidden_depth.continue_edges import disparity_unit, junctions, make_crop, regions_behind, see_edges  # noqa: E402
 from photo_diorama.core.layers.layered_depth_image import LayeredDepthImage  # noqa: E402
 from photo_diorama.core.layers.link_layers import absorb_islands  # noqa: E402
 from photo_diorama.core.layers.regions import Disocclusion, disocclude  # noqa: E402
@@ -80,12 +80,12 @@ def crops(view: View, first: np.ndarray) -> list[dict[str, np.ndarray]]:
     seen = see_edges(image, found)
     regions = regions_behind(image, found, seen, layers.context_width)
     value, known = all_truth(view, image, found)
-    unit, result = unit_of(image), []
+    unit, result = disparity_unit(image), []
     at_ends = {id(met.region): met.ends for met in junctions(image, seen, regions, 1)}
     for region in regions:
         if not region.context.any() or (known[region.window] & region.synthesis).sum() < MIN_PIXELS:
             continue
-        crop, ends = crop_of(region, image, unit, seen.of(region), 1), at_ends.get(id(region), [])
+        crop, ends = make_crop(region, image, unit, seen.of(region), 1), at_ends.get(id(region), [])
         known_there = known[region.window] & region.synthesis
         edge = near_sides(value[region.window], known_there, image.threshold)
         goes_on = that_go_on(edge, ends)

@@ -118,9 +118,9 @@ def make(request: Request, session: Session, layers: Path | None = None) -> None
     load_blender(session)
     from ...operators.output.render import describe_quality
     from ...operators.scene.camera_moves import framing_factor
-    from ...operators.scene.root import source_of
+    from ...operators.scene.root import source_facts
 
-    source, seconds, rendered = source_of(built, request.photo, request.depth), dict(built.seconds), []
+    source, seconds, rendered = source_facts(built, request.photo, request.depth), dict(built.seconds), []
     known = {name: value for name, value in source.items() if name != "photo_stamp"} | {"depth_origin": built.depth_origin}
     mesh, photo = built.mesh, built.photo
     del built  # what the mesh was made from, networks and patches of this photo: Blender needs the room
@@ -194,7 +194,7 @@ def _check_render(target: Path, overwrite: bool, sources: list[Path | None], loo
 def new_scene(mesh: LayeredMesh, photo: Photo, settings: Settings, source: dict, changes: Changes | None = None):
     """An empty file with only the diorama in it, its camera and render set up; with what a file of layers changed.
 
-    `source` is what `source_of` tells of the diorama.
+    `source` is what `source_facts` tells of the diorama.
 
     The startup scene is removed; preferences and enabled extensions stay, since this extension may be what runs.
     """

@@ -91,15 +91,15 @@ def _write_of_scene(given: argparse.Namespace, session: Session, ending: str) ->
     """Writes the depth that a diorama uses, with its edits; Take Edited Depth reads it back."""
     from ...core.depth_file.depth_for_editing import ENDINGS, encode_depth
     from ...core.edit_and_rebuild import current_depth
-    from ...operators.depth.change_region import source_on
-    from ...operators.scene.depth_image import edit_on
+    from ...operators.depth.change_region import stored_source
+    from ...operators.scene.depth_image import stored_edit
 
     started = time.perf_counter()
     if ending not in ENDINGS:
         raise DioramaError(f"{given.output} has no ending for edited depth; use {', '.join(ENDINGS[:-1])}.")
     check_target(given.output, given.overwrite, [given.photo])
     context, root = diorama_in_scene(given.photo, given.depth, given.diorama)
-    now = current_depth(source_on(context, root), edit_on(root), session.progress).edit.edited
+    now = current_depth(stored_source(context, root), stored_edit(root), session.progress).edit.edited
     write_whole(given.output, encode_depth(now, ending), given.overwrite)
     what = "disparity, near is white" if ending == ".png" else "distances in metres"
     session.say(f"{given.output}: {now.shape[1]}x{now.shape[0]}, {what}", "  to take it back: Depth > Take Back in the window")

@@ -8,7 +8,7 @@ from ...operators.depth.click_region import SelectByClick
 from ...operators.depth.exchange_depth import ExportDepth, TakeEditedDepth
 from ...operators.depth.paint_depth import EditDepth, FillMask, PaintMask
 from ...operators.depth.pick_depth import PickDepth
-from ...operators.scene.depth_image import EDITED_KEY, MASK_KEY, image_on
+from ...operators.scene.depth_image import EDITED_KEY, MASK_KEY, stored_image
 from ...operators.scene.root import find_root
 from .tab import DioramaPanel
 
@@ -37,7 +37,7 @@ def draw_painting(layout, root) -> None:
     row.operator(ExportDepth.bl_idname, icon="EXPORT")
     row.operator(TakeEditedDepth.bl_idname, text="Take Back", icon="IMPORT")
     row = layout.row(align=True)
-    row.enabled = image_on(root, EDITED_KEY) is not None
+    row.enabled = stored_image(root, EDITED_KEY) is not None
     row.operator(DepthBrush.bl_idname, text="Brush Nearer", icon="ADD").kind = "NEARER"
     row.operator(DepthBrush.bl_idname, text="Brush Farther", icon="REMOVE").kind = "FARTHER"
 
@@ -49,7 +49,7 @@ def draw_regions(layout, root, context) -> None:
     row.operator(PaintMask.bl_idname, text="Mask as Image", icon="IMAGE_ALPHA").target = "IMAGE"
     row.operator(PaintMask.bl_idname, text="Mask on Photo", icon="MOD_MASK").target = "PAINT"
     row = layout.row(align=True)
-    row.enabled = image_on(root, MASK_KEY) is not None
+    row.enabled = stored_image(root, MASK_KEY) is not None
     row.operator(DepthBrush.bl_idname, text="Add to Mask", icon="ADD").kind = "MASK"
     row.operator(DepthBrush.bl_idname, text="Erase Mask", icon="REMOVE").kind = "UNMASK"
     row.operator(FillMask.bl_idname, text="", icon="ARROW_LEFTRIGHT").content = "INVERTED"

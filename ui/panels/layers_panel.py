@@ -19,7 +19,7 @@ from ...operators.layers.watch_layers import WatchLayers, watched
 from ...operators.repaint.restore_textures import RestoreTextures
 from ...operators.scene.keys import LAYER_EDITS_KEY, LAYER_FILE_KEY
 from ...operators.scene.root import find_root, kept_source
-from ...operators.scene.surfaces import surfaces_of
+from ...operators.scene.surfaces import find_surfaces
 from ...operators.scene.tint import TINT_KEY
 from .tab import DioramaPanel
 
@@ -46,7 +46,7 @@ class PHOTO_DIORAMA_PT_layers(DioramaPanel, bpy.types.Panel):
         draw_card(layout, root, context.object)
         layout.label(text="Invented")
         row = layout.row(align=True)
-        seen = any(is_invented(ob) and not ob.hide_viewport for ob in surfaces_of(root))
+        seen = any(is_invented(ob) and not ob.hide_viewport for ob in find_surfaces(root))
         row.operator(ShowInvented.bl_idname, text="Hide" if seen else "Show", icon="HIDE_ON" if seen else "HIDE_OFF").show = not seen
         tinted = TINT_KEY in root
         row.operator(TintInvented.bl_idname, text="Take Tint Off" if tinted else "Tint", icon="OVERLAY").show = not tinted
@@ -89,7 +89,7 @@ def draw_update(layout, root) -> None:
 def draw_list(layout, root, active) -> None:
     """A row for each layer: its name, and whether viewport and renders show it."""
     rows = layout.column(align=True)
-    for ob in sorted(surfaces_of(root), key=lambda ob: ob.name):
+    for ob in sorted(find_surfaces(root), key=lambda ob: ob.name):
         row = rows.row(align=True)
         icon = "RADIOBUT_ON" if ob == active else "RADIOBUT_OFF"
         row.operator(SelectLayer.bl_idname, text=ob.name.removeprefix(root.name).strip() or ob.name, icon=icon).name = ob.name

@@ -9,10 +9,10 @@ import bpy
 
 from ...core.depth.depth_map import Guess
 from ...operators.building import build_operator
-from ...operators.building.better_depth import GetBetterDepth, is_wanted, offered
+from ...operators.building.better_depth import GetBetterDepth, best_free_network, is_wanted
 from ...operators.building.defaults import LoadDefaults, SaveDefaults
 from ...operators.building.import_photo import ImportPhoto
-from ...operators.building.properties import draw_options, set_values, settings_of, values_of
+from ...operators.building.properties import draw_options, option_values, read_settings, set_values
 from ...operators.building.rebuild import Rebuild
 from ...operators.depth.invert_depth import InvertDepth
 from ...operators.scene.root import find_root, kept_source, world_scale
@@ -36,7 +36,7 @@ class PHOTO_DIORAMA_PT_import(TabPanel, bpy.types.Panel):
             draw_this_diorama(layout.box(), root, context)
         layout.prop(chosen, "photo", placeholder="Photo")
         layout.prop(chosen, "depth", text="Depth", placeholder="Depth file, if you have one")
-        draw_depth_preview(layout, chosen.photo, chosen.depth, lambda: settings_of(chosen))
+        draw_depth_preview(layout, chosen.photo, chosen.depth, lambda: read_settings(chosen))
         if build_operator.running is not None:
             row = layout.row(align=True)
             build_operator.draw_progress(row)
@@ -44,7 +44,7 @@ class PHOTO_DIORAMA_PT_import(TabPanel, bpy.types.Panel):
         else:
             button = layout.operator(ImportPhoto.bl_idname, text="Make Diorama", icon="IMAGE_DATA")
             button.filepath, button.depth, button.ask = chosen.photo, chosen.depth, not chosen.photo
-            set_values(button, values_of(chosen))
+            set_values(button, option_values(chosen))
         draw_options(layout, chosen)
         row = layout.row(align=True)
         row.operator(LoadDefaults.bl_idname)
@@ -64,7 +64,7 @@ def draw_this_diorama(layout, root: bpy.types.Object, context: bpy.types.Context
     row.operator(InvertDepth.bl_idname, text="Invert Depth", icon="ARROW_LEFTRIGHT")
     if not is_wanted(root, context):
         return
-    offer, better = layout.column(align=True), offered()
+    offer, better = layout.column(align=True), best_free_network()
     for line in textwrap.wrap(OFFER.format(better.bytes / 1e6, better.licence), letters_beside(context) + 8):
         offer.label(text=line)
     if not bpy.app.online_access:

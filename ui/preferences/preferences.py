@@ -7,7 +7,7 @@ import dataclasses
 import bpy
 
 from ...core.threads import ThreadSettings, use_threads
-from ...operators.building.properties import PhotoDioramaDefaults, declared, draw_options
+from ...operators.building.properties import PhotoDioramaDefaults, declare, draw_options
 from ...operators.building.user_preferences import EXTENSION, models_folder, preferences
 from ..drop import set_drop
 from . import user_torch
@@ -16,7 +16,7 @@ from .model_list import draw_models, propose_shared_models
 
 def threads_property():
     """A declared property, as core declares its option."""
-    return declared(dataclasses.fields(ThreadSettings), update=lambda self, context: use_threads(self.threads))["threads"]
+    return declare(dataclasses.fields(ThreadSettings), update=lambda self, context: use_threads(self.threads))["threads"]
 
 
 class PhotoDioramaPreferences(bpy.types.AddonPreferences):

@@ -246,7 +246,7 @@ def test_a_network_is_loaded_once_for_photo_after_photo(tmp_path, monkeypatch):
             return Estimator(PLANE, "disparity")
 
     monkeypatch.setitem(sys.modules, "photo_diorama.core.networks.depth.estimate", Loader)
-    monkeypatch.setattr(module, "path_of", lambda wanted, folder: Path(folder) / wanted.file)
+    monkeypatch.setattr(module, "checked_path", lambda wanted, folder: Path(folder) / wanted.file)
     monkeypatch.setattr(module, "weights_named", lambda key: entry(key=key))
     forget_models()
     try:

@@ -65,7 +65,7 @@ def test_a_photo_alone_needs_no_pytorch(tmp_path, no_pytorch, settings):
 def test_without_pytorch_a_downloaded_network_is_passed_over_or_missed_in_a_sentence(tmp_path, no_pytorch, monkeypatch):
     weights = weights_named("midas_v21_small")
     monkeypatch.setattr(find_depth_module, "best_estimator", lambda models: weights)
-    monkeypatch.setattr(find_depth_module, "path_of", lambda weights, models: models / weights.file)
+    monkeypatch.setattr(find_depth_module, "checked_path", lambda weights, models: models / weights.file)
     photo = photo_at(tmp_path, jpeg(photo_pixels()))
     found = find_depth(photo, None, AUTO, tmp_path)
     assert found.origin == "built-in" and "midas_v21_small needs PyTorch" in found.values.source
@@ -131,7 +131,7 @@ def test_a_network_hears_the_focal_length_that_the_photo_tells(tmp_path, monkeyp
     pytest.importorskip("torch")
     network = Seeing()
     monkeypatch.setattr(find_depth_module, "_load_network", lambda *_: network)
-    monkeypatch.setattr(find_depth_module, "path_of", lambda weights, models: models / weights.file)
+    monkeypatch.setattr(find_depth_module, "checked_path", lambda weights, models: models / weights.file)
     path = photo_at(tmp_path, jpeg(photo_pixels())).path
     for settings, told in ((PhotoSettings(), None), (PhotoSettings(focal_px=77), 77)):
         photo = load_photo(path, settings)

@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from layer_checks import assert_links_are_mutual
+from layer_checks import assert_links_are_mutual, filled
 from scenes import ALL, BORDERED, BORDERLESS, EVERY, HEIGHT, WIDTH, _scene, slanted_ground, two_planes
 
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.hidden_depth import choose_surface as learned
 from photo_diorama.core.hidden_depth.surface_candidates import DIRECTIONS
 from photo_diorama.core.inpaint import inpainter as stage
-from photo_diorama.core.inpaint.inpaint import add_hidden_layer, inpaint
+from photo_diorama.core.inpaint.inpaint import add_hidden_layer
 from photo_diorama.core.inpaint.inpainter import Deterministic
 from photo_diorama.core.layers.regions import disocclude
 from photo_diorama.core.settings import HIDDEN_DEPTH, InpaintSettings
@@ -169,7 +169,8 @@ def test_every_second_sample_is_the_same_as_in_all():
 @shipped
 @pytest.mark.parametrize("name", [name for name in EVERY if name != "ground"])
 def test_all_holds_that_holds_of_layers(name):
-    image = inpaint(EVERY[name]().split(BORDERED), BORDERED, LEARNED)[0]
+    assert InpaintSettings() == LEARNED
+    image = filled(name)
     assert_links_are_mutual(image)
     for k, layer in list(enumerate(image.layers))[1:]:
         hidden, front = layer.present, image.layers[k - 1]

@@ -10,11 +10,11 @@ from photo_diorama.core.hidden_depth.edge_paths import (
     EdgeEnd,
     EdgePath,
     find_ends,
-    label_depth_edges,
     plan_paths,
     refine,
 )
 from photo_diorama.core.hidden_depth.propagate_edges import propagate_across_edges, repropagate
+from photo_diorama.core.layers.discontinuities import label_depth_edges
 from photo_diorama.core.layers.link_layers import link_hidden
 from photo_diorama.core.layers.regions import disocclude
 

@@ -152,9 +152,9 @@ def test_only_invented_pixels_are_painted():
     scene = t_junction()
     image = scene.split(BORDERLESS)
     found = disocclude(image, 0.07)
-    image, distance = add_hidden_layer(image, found)
+    image, found = add_hidden_layer(image, found)
     told = []
-    colour = fill_colour(find_regions(image, 0.14, distance), image, choose_inpainter(InpaintSettings()), 0.003, told.append)
+    colour = fill_colour(find_regions(image, 0.14, found), image, choose_inpainter(InpaintSettings()), 0.003, told.append)
     hidden = image.layers[1].present
     assert not colour[~hidden].any() and colour[hidden].any(axis=1).all()
     assert told == sorted(told) and told[-1] == pytest.approx(1)

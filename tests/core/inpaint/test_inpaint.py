@@ -158,7 +158,7 @@ def test_a_plain_wall_goes_on_plain(name):
 def test_every_nesting_has_its_layer_and_then_the_passes_end():
     """At a T-junction what the nearest surface hides has a silhouette of its own."""
     scene = t_junction()
-    for passes in range(7):
+    for passes in (0, 1, 2, 6):
         settings = replace(BORDERED, passes=passes, hidden_width=0.3)
         image, edges = inpaint(scene.split(settings), settings, InpaintSettings())
         assert len(image.layers) == 1 + len(edges) <= 1 + passes and all(n >= 1 for n in edges)

@@ -6,7 +6,7 @@ import pytest
 from photo_diorama.core.inpaint import patch_match as module
 from photo_diorama.core.inpaint.patch_match import (
     Hole,
-    blurred,
+    blur,
     finest_level,
     inpaint_exemplar,
     inpaint_exemplars,
@@ -96,7 +96,7 @@ def with_a_rim(picture: np.ndarray, shown: np.ndarray) -> tuple[np.ndarray, np.n
 
 def test_what_the_rim_shows_goes_on():
     """Blobs that reach from the hidden part into the rim end where they should: the error beside the rim falls by a tenth."""
-    blobs = blurred(np.random.default_rng(4).random((SIDE, SIDE, 1)).astype(np.float32).repeat(3, axis=2), 2.0)
+    blobs = blur(np.random.default_rng(4).random((SIDE, SIDE, 1)).astype(np.float32).repeat(3, axis=2), 2.0)
     blobs = np.clip(0.5 + 6 * (blobs - 0.5), 0, 1)
     beside = np.s_[:, 42:47]
     (told, _), (untold, _) = with_a_rim(blobs, blobs), filled(blobs)
@@ -260,7 +260,7 @@ def test_a_wide_average_on_a_coarser_grid_is_the_same(sigma):
     picture = np.random.default_rng(7).random((90, 131, 3)).astype(np.float32)
     framed = cv2.copyMakeBorder(picture, 80, 80, 80, 80, cv2.BORDER_CONSTANT)
     expected = cv2.GaussianBlur(framed, (0, 0), sigma)[80:-80, 80:-80]
-    assert np.abs(blurred(picture, sigma) - expected).max() < 0.02
+    assert np.abs(blur(picture, sigma) - expected).max() < 0.02
 
 
 def test_what_was_found_is_not_looked_for_again(monkeypatch):

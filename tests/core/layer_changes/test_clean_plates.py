@@ -17,7 +17,10 @@ from photo_diorama.core.layer_pictures import make_layer_file
 from photo_diorama.core.pipeline import build_diorama
 from photo_diorama.core.settings import Settings
 
-SETTINGS = Settings().with_values({"long_side": 160, "border": 0.2, "depth_kind": "metric"})
+QUICK = {"inpainter": "diffusion", "hidden_depth": "nearest"}
+SETTINGS = Settings().with_values(
+    {"long_side": 160, "border": 0.2, "depth_kind": "metric", "inpainter": "diffusion", "hidden_depth": "nearest"}
+)
 
 
 @pytest.fixture(scope="module")

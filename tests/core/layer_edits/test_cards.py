@@ -9,7 +9,10 @@ from photo_diorama.core.layers.parts import Parts
 from photo_diorama.core.pipeline import Edits, StageCache, build_diorama
 from photo_diorama.core.settings import Settings
 
-SETTINGS = Settings().with_values({"long_side": 160, "border": 0.2, "depth_kind": "metric"})
+QUICK = {"inpainter": "diffusion", "hidden_depth": "nearest"}
+SETTINGS = Settings().with_values(
+    {"long_side": 160, "border": 0.2, "depth_kind": "metric", "inpainter": "diffusion", "hidden_depth": "nearest"}
+)
 KEPT = StageCache()
 
 

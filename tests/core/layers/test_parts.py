@@ -8,11 +8,11 @@ from scenes import HEIGHT, WIDTH, nested, t_junction, two_planes
 
 from photo_diorama.core.depth.depth_map import DepthMap
 from photo_diorama.core.layers.layered_depth_image import LEFT, RIGHT, neighbour
-from photo_diorama.core.layers.parts import Parts, snap, with_part, without_part
+from photo_diorama.core.layers.parts import Parts, add_part, remove_part, snap
 from photo_diorama.core.pipeline import Edits, StageCache, build_diorama
 from photo_diorama.core.settings import Settings
 
-SETTINGS = Settings().with_values({"border": 0.2, "depth_kind": "metric", "rim": 0.0})
+SETTINGS = Settings().with_values({"border": 0.2, "depth_kind": "metric", "rim": 0.0, "inpainter": "diffusion", "hidden_depth": "nearest"})
 
 
 def box(top, bottom, left, right) -> np.ndarray:
@@ -56,7 +56,7 @@ def test_without_parts_nothing_is_other(files):
 
 @pytest.mark.parametrize("mask", [WALL, BOARD, box(40, 110, 90, 150)], ids=["flat", "board", "astride"])
 def test_a_part_is_cut_out_and_all_behind_it_is_filled(files, mask):
-    diorama = build_diorama(*files, SETTINGS, edits=Edits(parts=with_part(None, mask)))
+    diorama = build_diorama(*files, SETTINGS, edits=Edits(parts=add_part(None, mask)))
     made, plain = roles(diorama), build_diorama(*files, SETTINGS)
     camera = diorama.photo.camera
     assert "part 1 photo" in made
@@ -73,7 +73,7 @@ def test_a_part_is_cut_out_and_all_behind_it_is_filled(files, mask):
 
 
 def test_a_cut_leaves_the_depth_alone_and_behind_it_the_wall_goes_on(files):
-    plain, diorama = build_diorama(*files, SETTINGS), build_diorama(*files, SETTINGS, edits=Edits(parts=with_part(None, WALL)))
+    plain, diorama = build_diorama(*files, SETTINGS), build_diorama(*files, SETTINGS, edits=Edits(parts=add_part(None, WALL)))
     assert np.array_equal(plain.image.layers[0].disparity, diorama.image.layers[0].disparity)
     layer, first = diorama.image.layers[1], diorama.image.layers[0]
     top, left = diorama.image.frame[:2]
@@ -126,21 +126,21 @@ def test_an_outline_snaps_to_the_silhouette_beside_it_and_stays_where_there_is_n
 
 
 def test_parts_are_added_cover_each_other_and_are_joined_again():
-    one = with_part(None, WALL)
-    two = with_part(one, box(40, 110, 130, 160))
+    one = add_part(None, WALL)
+    two = add_part(one, box(40, 110, 130, 160))
     assert set(np.unique(two.labels)) == {0, 1, 2} and (two.labels[45:65, 135:145] == 2).all()
-    assert np.array_equal(without_part(two, 2).labels == 1, two.labels == 1) and without_part(one, 1) is None
-    assert with_part(None, box(0, 60, 0, 60) | box(100, 101, 100, 101)).labels[100, 100] == 0, "a slip of the brush"
-    assert one.key != two.key and one.key == with_part(None, WALL).key
-    small = with_part(Parts(np.ones((HEIGHT // 2, WIDTH // 2), np.uint8)), WALL)
+    assert np.array_equal(remove_part(two, 2).labels == 1, two.labels == 1) and remove_part(one, 1) is None
+    assert add_part(None, box(0, 60, 0, 60) | box(100, 101, 100, 101)).labels[100, 100] == 0, "a slip of the brush"
+    assert one.key != two.key and one.key == add_part(None, WALL).key
+    small = add_part(Parts(np.ones((HEIGHT // 2, WIDTH // 2), np.uint8)), WALL)
     assert small.labels.shape == (HEIGHT, WIDTH) and set(np.unique(small.labels)) == {1, 2}
     with pytest.raises(ValueError):
-        with_part(Parts(np.full((HEIGHT, WIDTH), 99, np.uint8)), WALL)
+        add_part(Parts(np.full((HEIGHT, WIDTH), 99, np.uint8)), WALL)
 
 
 def test_what_is_hidden_behind_something_else_goes_with_its_part(files):
     """The wall is split in two halves, cut behind the board as well."""
-    diorama = build_diorama(*files, SETTINGS, edits=Edits(parts=with_part(None, box(0, 120, 80, 160) & ~BOARD)))
+    diorama = build_diorama(*files, SETTINGS, edits=Edits(parts=add_part(None, box(0, 120, 80, 160) & ~BOARD)))
     layer = diorama.image.layers[1]
     top, left = diorama.image.frame[:2]
     part = layer.part[top : top + HEIGHT, left : left + WIDTH]
@@ -151,13 +151,13 @@ def test_what_is_hidden_behind_something_else_goes_with_its_part(files):
 
 def test_the_backdrop_stays_one_sheet(files):
     with_backdrop = SETTINGS.with_values({"backdrop": True})
-    made = roles(build_diorama(*files, with_backdrop, edits=Edits(parts=with_part(None, WALL))))
+    made = roles(build_diorama(*files, with_backdrop, edits=Edits(parts=add_part(None, WALL))))
     assert "backdrop" in made and "part 1 backdrop" not in made
     assert len(made["backdrop"].triangles) == len(roles(build_diorama(*files, with_backdrop))["backdrop"].triangles)
 
 
 def test_parts_keep_their_place_at_other_sizes(files):
-    parts = with_part(None, WALL)
+    parts = add_part(None, WALL)
     small = build_diorama(*files, SETTINGS.with_values({"long_side": 80}), edits=Edits(parts=parts))
     top, left, h, w = small.image.frame
     own = small.image.layers[0].part[top : top + h, left : left + w]
@@ -167,15 +167,15 @@ def test_parts_keep_their_place_at_other_sizes(files):
 def test_only_what_follows_is_repeated(files):
     kept = StageCache()
     before = build_diorama(*files, SETTINGS, kept=kept)
-    after = build_diorama(*files, SETTINGS, kept=kept, edits=Edits(parts=with_part(None, WALL)))
+    after = build_diorama(*files, SETTINGS, kept=kept, edits=Edits(parts=add_part(None, WALL)))
     assert after.depth is before.depth and after.mesh is not before.mesh
-    again = build_diorama(*files, SETTINGS, kept=kept, edits=Edits(parts=with_part(None, WALL.copy())))
+    again = build_diorama(*files, SETTINGS, kept=kept, edits=Edits(parts=add_part(None, WALL.copy())))
     assert again.mesh is after.mesh
 
 
 def test_soft_silhouettes_go_with_their_part(files):
     soft = SETTINGS.with_values({"soft_edge": 0.02})
-    diorama = build_diorama(*files, soft, edits=Edits(parts=with_part(None, BOARD)))
+    diorama = build_diorama(*files, soft, edits=Edits(parts=add_part(None, BOARD)))
     made = roles(diorama)
     if "soft" not in roles(build_diorama(*files, soft)):
         pytest.skip("no soft silhouettes in this scene")
@@ -191,6 +191,6 @@ def test_a_depth_that_has_no_jump_at_all_can_be_cut(tmp_path):
     from photo_diorama.core.inpaint.inpaint import inpaint
     from photo_diorama.core.layers.first_layer import make_first_layer
 
-    torn = make_first_layer(scene.photo(), flat, replace(SETTINGS.layers, hidden_width=0.0), with_part(None, BOARD))
+    torn = make_first_layer(scene.photo(), flat, replace(SETTINGS.layers, hidden_width=0.0), add_part(None, BOARD))
     image, edges = inpaint(torn, replace(SETTINGS.layers, hidden_width=0.0), SETTINGS.inpaint)
     assert edges == (1,) and image.layers[1].present.sum() == (image.layers[0].part == 1).sum()

@@ -24,8 +24,8 @@ def hidden_of(scene, part: float = 0.07, settings=BORDERLESS):
 def regions_of(scene, settings=BORDERLESS):
     """The image with its first hidden layer, and that layer's regions."""
     image, found = hidden_of(scene, settings.hidden_width, settings)
-    image, distance = add_hidden_layer(image, found)
-    return image, find_regions(image, settings.context_width, distance)
+    image, found = add_hidden_layer(image, found)
+    return image, find_regions(image, settings.context_width, found)
 
 
 def test_a_plane_hides_nothing():
@@ -149,21 +149,33 @@ def ending_tear() -> LayeredDepthImage:
 def test_context_does_not_reach_round_the_end_of_a_tear_in_estimated_depth():
     image = ending_tear()
     found = disocclude(image, BORDERLESS.hidden_width)
-    image, distance = add_hidden_layer(image, found)
-    regions = find_regions(image, BORDERLESS.context_width, distance)
-    assert regions and image.estimated
+    image, found = add_hidden_layer(image, found)
+    regions = find_regions(image, BORDERLESS.context_width, found)
+    assert regions[0].context.any() and image.estimated
     for region in regions:
         near = image.layers[0].disparity[region.window] > 0.65
-        assert region.context.any() and not (region.context & near).any()
+        assert not (region.context & near).any()
+
+
+def test_what_the_flood_hides_beyond_the_end_of_a_tear_covers_no_context():
+    """It lies behind the wall that the region in front continues; alone it has no context."""
+    image, found = add_hidden_layer(ending_tear(), disocclude(ending_tear(), BORDERLESS.hidden_width))
+    front, beyond = find_regions(image, BORDERLESS.context_width, found)
+    assert front.context.any() and not beyond.context.any()
+    rows, columns = np.nonzero(beyond.synthesis)
+    assert (columns + beyond.window[1].start >= 80).all()
+    rows, columns = rows + beyond.window[0].start, columns + beyond.window[1].start
+    wall = (columns >= 80) & (rows < 60)
+    assert front.context[rows[wall] - front.window[0].start, columns[wall] - front.window[1].start].any()
 
 
 def test_a_region_that_the_farther_side_alone_would_starve_takes_what_it_is_linked_to():
     """A hidden surface far behind all that is seen beside it: better that context than none."""
     image = ending_tear()
     found = disocclude(image, BORDERLESS.hidden_width)
-    image, distance = add_hidden_layer(image, found)
+    image, found = add_hidden_layer(image, found)
     *before, last = image.layers
     image = replace(image, layers=(*before, replace(last, disparity=np.full_like(last.disparity, -0.9))))
-    regions, free = (find_regions(each, BORDERLESS.context_width, distance) for each in (image, replace(image, estimated=False)))
-    assert regions and all(region.context.any() for region in regions)
+    regions, free = (find_regions(each, BORDERLESS.context_width, found) for each in (image, replace(image, estimated=False)))
+    assert regions[0].context.any()
     assert all(np.array_equal(a.context, b.context) for a, b in zip(regions, free, strict=True))

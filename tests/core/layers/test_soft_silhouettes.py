@@ -12,13 +12,14 @@ from photo_diorama.core.depth.depth_map import DepthMap
 from photo_diorama.core.inpaint.inpaint import inpaint
 from photo_diorama.core.layers.first_layer import make_first_layer
 from photo_diorama.core.layers.layered_depth_image import BACK, FRONT
-from photo_diorama.core.layers.soft_silhouettes import add_skirt, find_matte, split_composite, with_background_colours
+from photo_diorama.core.layers.soft_silhouettes import add_skirt, find_matte, split_composite, use_background_colours
 from photo_diorama.core.mesh.soft_texture import pack_soft
 from photo_diorama.core.mesh.triangulate import triangulate
 from photo_diorama.core.raster.colour_curves import linear_from_srgb, srgb_from_linear
 from photo_diorama.core.settings import InpaintSettings, MeshSettings
 
 SOFT = replace(BORDERED, soft_edge=0.03)
+QUICK = InpaintSettings(inpainter="diffusion", hidden_depth="nearest")
 TORN = [name for name in EVERY if name != "ground"]
 
 
@@ -27,13 +28,13 @@ def softened(name: str):
     """A scene with its skirt, and its matte."""
     torn = EVERY[name]().split(SOFT)
     matte = find_matte(torn, SOFT)
-    return add_skirt(inpaint(with_background_colours(torn, matte), SOFT, InpaintSettings())[0], matte)
+    return add_skirt(inpaint(use_background_colours(torn, matte), SOFT, QUICK)[0], matte)
 
 
 def test_zero_is_hard_and_nothing_torn_is_nothing_soft():
     torn = EVERY["two planes"]().split(BORDERED)
     assert find_matte(torn, replace(BORDERED, soft_edge=0.0)) is None
-    assert with_background_colours(torn, None) is torn and add_skirt(torn, None) == (torn, None)
+    assert use_background_colours(torn, None) is torn and add_skirt(torn, None) == (torn, None)
     assert find_matte(EVERY["ground"]().split(SOFT), SOFT) is None
 
 
@@ -163,7 +164,7 @@ def test_hairs_that_depth_does_not_know_are_found_and_taken_off_the_wall():
     error, was = np.abs(found - alpha)[band].mean(), np.abs(hard - alpha)[band].mean()
     assert error < 0.35 * was, (error, was)
     hairs = band & (alpha > 0.15) & (hard == 0)
-    wall = linear_from_srgb(with_background_colours(torn, matte).layers[0].colour[inside])
+    wall = linear_from_srgb(use_background_colours(torn, matte).layers[0].colour[inside])
     off, dirty = np.abs(wall - back)[hairs].mean(), np.abs(linear_from_srgb(photo.colour / np.float32(255)) - back)[hairs].mean()
     assert off < 0.3 * dirty, (off, dirty)
 
@@ -235,7 +236,7 @@ def test_the_line_that_a_sharpening_camera_leaves_goes_with_the_foreground(chang
     torn = make_first_layer(photo, depth, SOFT)
     matte = find_matte(torn, SOFT)
     top, left, height, width = torn.frame
-    wall = with_background_colours(torn, matte).layers[0].colour[top : top + height, left : left + width]
+    wall = use_background_colours(torn, matte).layers[0].colour[top : top + height, left : left + width]
     off = np.abs((wall - (0.55, 0.6, 0.65))[line].mean())
     assert off < (0.25 if texture < 0.01 else 0.4) * abs(change), off
     outer = matte.band.outer
@@ -260,9 +261,7 @@ def test_no_dots_of_odd_colours_stand_on_the_wall_beside_something_overexposed()
     photo = replace(two_planes().photo(3), colour=colour)
     depth = DepthMap(np.where(hero, 0.9, 0.2).astype(np.float32), np.ones(hero.shape, bool), True, "made here")
     torn = make_first_layer(photo, depth, SOFT)
-    image, matte = add_skirt(
-        *(lambda m: (inpaint(with_background_colours(torn, m), SOFT, InpaintSettings())[0], m))(find_matte(torn, SOFT))
-    )
+    image, matte = add_skirt(*(lambda m: (inpaint(use_background_colours(torn, m), SOFT, InpaintSettings())[0], m))(find_matte(torn, SOFT)))
     texture = pack_soft(image, photo, matte).texture
     back = texture[:, texture.shape[1] // 2 :].astype(float) / 255
     off = (back[..., :3] - wall)[(back[..., 3] > 0) & (texture[:, : texture.shape[1] // 2, 3] < 250)]

@@ -11,7 +11,7 @@ from photo_diorama.core.pipeline import build_diorama
 from photo_diorama.core.settings import LayerSettings, Settings
 
 CASES = Path(__file__).parents[1] / "photo" / "cases"
-SETTINGS = Settings(layers=LayerSettings(long_side=200))
+SETTINGS = Settings(layers=LayerSettings(long_side=200)).with_values({"inpainter": "diffusion", "hidden_depth": "nearest"})
 
 
 def cut_out(folder: Path, hidden: tuple[int, int, int]) -> tuple[Path, Path]:

@@ -10,7 +10,7 @@ from scenes import EVERY, HEIGHT, WIDTH
 from photo_diorama.core.depth.depth_map import DepthMap
 from photo_diorama.core.inpaint.inpaint import inpaint
 from photo_diorama.core.layers.first_layer import make_first_layer
-from photo_diorama.core.layers.soft_silhouettes import add_skirt, find_matte, with_background_colours
+from photo_diorama.core.layers.soft_silhouettes import add_skirt, find_matte, use_background_colours
 from photo_diorama.core.mesh.delight import delit, delit_textures, find_shading, harmonics
 from photo_diorama.core.mesh.triangulate import triangulate
 from photo_diorama.core.raster.colour_curves import linear_from_srgb, srgb_from_linear
@@ -80,7 +80,7 @@ def test_textures_are_laid_out_as_those_they_stand_for(kind, soft):
     if kind == "float32":
         photo = replace(photo, colour=linear_from_srgb(photo.colour / np.float32(255)))
     matte = find_matte(torn, settings)
-    image, matte = add_skirt(inpaint(with_background_colours(torn, matte), settings, InpaintSettings())[0], matte)
+    image, matte = add_skirt(inpaint(use_background_colours(torn, matte), settings, InpaintSettings())[0], matte)
     mesh = triangulate(image, photo, True, MeshSettings(), matte)
     textures = delit_textures(image, matte, photo, MeshSettings().backdrop)
     assert textures["photo"].shape == photo.colour.shape and textures["photo"].dtype == photo.colour.dtype

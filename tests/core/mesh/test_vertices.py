@@ -18,7 +18,7 @@ from photo_diorama.core.layers.layered_depth_image import (
 from photo_diorama.core.mesh.vertices import (
     BL,
     BR,
-    MOST_SMOOTHING,
+    MAX_SMOOTHING,
     NUDGE,
     SLOT_STEP,
     TL,
@@ -69,7 +69,7 @@ def test_every_slot_lies_at_its_pixels_corner(name):
         r, c = np.nonzero(layer.present)
         for slot, (dr, dc) in enumerate(SLOT_STEP):
             row, column, disparity = corners.place(corners.slots[k][slot, r, c])
-            most = MOST_SMOOTHING + max(abs(n) for n in NUDGE) + 1e-6
+            most = MAX_SMOOTHING + max(abs(n) for n in NUDGE) + 1e-6
             assert np.abs(row - r - dr).max() <= most and np.abs(column - c - dc).max() <= most
             assert np.isfinite(disparity).all() and (disparity > 0).all()
 

@@ -131,7 +131,7 @@ def test_an_imported_file_is_copied_checked_and_recorded(source, folder):
     assert (folder / "net.pth").read_bytes() == CONTENT == source.read_bytes()
     assert names(folder) == {"net.pth", "hashes.json", "half"}  # the part of a download is no longer wanted
     assert record(folder) == {"net.pth": {"sha256": SHA256, "bytes": len(CONTENT)}}
-    assert models.path_of(entry(), folder) == folder / "net.pth" == result.path
+    assert models.checked_path(entry(), folder) == folder / "net.pth" == result.path
     assert models.installed(folder, [entry()]) == (entry(),)
     assert told[0][1].startswith("Copying weights (1).pth")
     assert told[-1] == (1.0, "Checking net.pth")
@@ -186,7 +186,7 @@ def test_a_file_laid_into_the_folder_counts_once_it_is_verified(source, folder):
     assert models.installed(folder, [entry()]) == ()
     assert models.list_models(folder, [entry()])[0].state == "unchecked"
     with pytest.raises(DioramaError, match="never checked; verify net first"):
-        models.path_of(entry(), folder)
+        models.checked_path(entry(), folder)
     models.import_file(entry(), folder / "net.pth", folder)  # of itself: verified in place
     assert models.installed(folder, [entry()]) == (entry(),)
     assert names(folder) == {"net.pth", "hashes.json"}
@@ -226,7 +226,7 @@ def test_verify_and_use_of_what_is_not_there_name_the_remedy(folder):
     with pytest.raises(DioramaError, match="net is not in .*: download or import it first"):
         models.verify(entry(), folder)
     with pytest.raises(DioramaError, match=r"download it \(3\.1 MB, MIT\) .*photo-diorama models download net"):
-        models.path_of(entry(), folder)
+        models.checked_path(entry(), folder)
 
 
 def test_eight_digits_are_verified_and_the_rest_is_recorded_and_checked_from_then_on(source, folder):
