@@ -17,7 +17,7 @@ from .patch_match import Effort
 QUICK = 0.1
 """Part of the time that the deterministic fill takes where a downloaded network paints over it."""
 
-GROUP = 1 << 17
+GROUP = 1 << 16
 """Pixels of the windows of regions that are filled together."""
 
 
