@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -151,8 +152,10 @@ def build_diorama(
     give_back()
     lit = settings.scene.shader == "principled"
     uncut = step("Packing the textures", 0.85, settings.mesh.backdrop, lambda: _uncut(image, matte, photo, settings.mesh))
-    cut = step("Triangulating", 0.86, settings.mesh, lambda: cut_triangles(uncut, photo, settings.mesh))
-    mesh = step("Laying out the meshes", 0.93, lit, lambda: _laid_out(cut, uncut.image, photo, depth.metric, lit))
+    cut = step("Triangulating", 0.86, settings.mesh, partial(cut_triangles, uncut, photo, settings.mesh))
+    skirted = uncut.image
+    del uncut  # a tenth of what there is in memory now
+    mesh = step("Laying out the meshes", 0.93, lit, lambda: _laid_out(cut, skirted, photo, depth.metric, lit))
     if lit and settings.scene.delight > 0:
         mesh = step("Taking off the light", 0.95, (), lambda: _with_albedo(mesh, image, matte, photo, settings.mesh))
     progress("Done", 1.0)

@@ -101,7 +101,8 @@ def pack_textures(image: LayeredDepthImage, photo: Photo, backdrop: bool, matte:
         laying = pool.submit(lay_backdrop, image) if backdrop and image.see_through is None else None
         softening = pool.submit(pack_soft, image, photo, matte) if matte is not None else None
         corners = find_vertices(image)
-        soft, sheet = softening and softening.result(), laying and laying.result()
+        soft = None if softening is None else softening.result()
+        sheet = None if laying is None else laying.result()
         return UncutSurfaces(image, corners, packing.result(), soft, sheet)
 
 

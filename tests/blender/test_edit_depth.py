@@ -12,7 +12,7 @@ from layer_state import disparity, image, mask_on, paint, parts, photo_depth, se
 @pytest.fixture
 def street_root(blender, street, import_photo):
     """A triangle for each half pixel, so that faces and points lie wherever a test looks."""
-    return import_photo(*street, long_side=160, triangles=200000)
+    return import_photo(*street, long_side=160, triangles=200000, inpainter="diffusion", hidden_depth="nearest")
 
 
 def test_the_depth_opens_as_a_float_image_and_nothing_else_changes(blender, street_root):

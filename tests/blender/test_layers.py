@@ -10,7 +10,7 @@ from layer_state import mask_on, parts, photo_depth, select_faces, values
 
 @pytest.fixture
 def street_root(blender, street, import_photo):
-    return import_photo(*street, long_side=160)
+    return import_photo(*street, long_side=160, inpainter="diffusion", hidden_depth="nearest")
 
 
 def roles(root) -> set[str]:

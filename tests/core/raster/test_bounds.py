@@ -178,7 +178,7 @@ def test_what_encoders_write_is_no_lie(tmp_path):
 
 
 def test_a_long_array_is_read_in_pieces(tmp_path, monkeypatch):
-    monkeypatch.setattr("photo_diorama.core.depth_file.numpy_file.PIECE", 7)
+    monkeypatch.setattr("photo_diorama.core.depth_file.numpy_file.READ_SIZE", 7)
     np.save(tmp_path / "d.npy", METRES.astype(np.float64))
     np.testing.assert_array_equal(read_depth(tmp_path / "d.npy", DepthSettings()).values, METRES)
 
