@@ -25,7 +25,7 @@ def estimate_built_in(colour: np.ndarray, long_side: int | None = None, mirrored
     result has that size; its aspect differs from the photo's by rounding, so resize it to the photo. With `mirrored` the result is
     averaged with that of the mirrored photo. Raises DioramaError for another kind of array, or without the network.
     """
-    return predict(colour, long_side, mirrored)["disparity"]
+    return predict_disparity(colour, long_side, mirrored)["disparity"]
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,12 @@ def estimate_with_edges(colour: np.ndarray) -> BuiltInDepth:
     The network's levels are right at its training size; ears, legs and hands show only at larger sizes. The photo is enlarged for
     that, at most `MAX_ENLARGEMENT` times.
     """
-    said = predict(colour)
+    said = predict_disparity(colour)
     levels, shift = said["disparity"], float(said["shift"][0, 0])
     sides = [side for side in EDGE_SIDES if side <= MAX_ENLARGEMENT * max(colour.shape[:2])]
     if not sides:
         return BuiltInDepth(levels, None, shift)
-    sharp = [predict(colour, side, mirrored=False, network=load(SILHOUETTES)) for side in sides]
+    sharp = [predict_disparity(colour, side, mirrored=False, network=load(SILHOUETTES)) for side in sides]
     joined = join_scales(levels, [each["disparity"] for each in sharp])
     return BuiltInDepth(joined, _mean([each["boundary"] for each in sharp]), shift)
 
@@ -68,7 +68,7 @@ def _mean(maps: list[np.ndarray]) -> np.ndarray:
     return np.mean([cv2.resize(each, (width, height), interpolation=cv2.INTER_LINEAR) for each in maps], axis=0)
 
 
-def predict(
+def predict_disparity(
     colour: np.ndarray, long_side: int | None = None, mirrored: bool = True, network: OnnxNetwork | None = None
 ) -> dict[str, np.ndarray]:
     """All outputs of the network, (h', w') float32 by name; arguments as `estimate_built_in`. `network` None: the built-in one."""

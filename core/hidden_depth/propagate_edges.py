@@ -25,7 +25,7 @@ def propagate_across_edges(image: LayeredDepthImage, found: Disocclusion, behind
         for pixel in path.near:
             wrong[pixel] = abs(found.disparity[pixel] - path.end.near) > abs(found.disparity[pixel] - path.end.far)
         for one, far in path.torn:
-            _tear(torn, one, far)
+            _cut_link(torn, one, far)
             if sides[far] == FAR_SIDE:
                 wrong[far] = abs(found.disparity[far] - path.end.far) > abs(found.disparity[far] - path.end.near)
     torn &= found.hidden
@@ -69,7 +69,7 @@ def label_sides(shape: tuple[int, ...], paths: list[EdgePath]) -> np.ndarray:
     return sides
 
 
-def _tear(torn: np.ndarray, one: tuple[int, int], other: tuple[int, int]) -> None:
+def _cut_link(torn: np.ndarray, one: tuple[int, int], other: tuple[int, int]) -> None:
     first = min(one, other)
     torn[0 if one[0] == other[0] else 1][first] = True
 

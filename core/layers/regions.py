@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..raster.nearest_known import nearest_known
+from .divide_regions import divide_self_covering
 from .layered_depth_image import OPPOSITE, STEPS, LayeredDepthImage, neighbour_indices
-from .separate_regions import separate_regions
 
 MIN_CONTEXT = 0.3
 """A region with less context than this part of its own size takes all that it is linked to."""
@@ -191,7 +191,7 @@ def find_regions(image: LayeredDepthImage, context_width: float, found: Disocclu
     or the context would go around the end of the cut and take the foreground's colours.
     """
     farther = _farther_side_only(image) if image.estimated else None
-    return _regions(image, context_width, found.distance, separate_regions(image, found.seed), farther)
+    return _regions(image, context_width, found.distance, divide_self_covering(image, found.seed), farther)
 
 
 def find_labelled_regions(image: LayeredDepthImage, context_width: float, distance: np.ndarray, labels: np.ndarray) -> list[Region]:

@@ -8,7 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from photo_diorama.core.built_in.depth import WEIGHTS, BuiltInDepth, estimate_built_in, estimate_with_edges, network_size, predict, shrink
+from photo_diorama.core.built_in.depth import (
+    WEIGHTS,
+    BuiltInDepth,
+    estimate_built_in,
+    estimate_with_edges,
+    network_size,
+    predict_disparity,
+    shrink,
+)
 from photo_diorama.core.built_in.onnx_network import OnnxNetwork, load
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.settings import HIDDEN_COLOUR, HIDDEN_EDGES
@@ -87,7 +95,7 @@ def test_far_over_near_is_about_right_on_real_truth(shared):
         pytest.skip(f"reference data not found in {folder}")
     for path in sorted(folder.glob("*.jpg")):
         code = cv2.imread(str(path.with_suffix(".png")), cv2.IMREAD_UNCHANGED).astype(np.float32)
-        said = predict(np.ascontiguousarray(cv2.imread(str(path))[:, :, ::-1]))
+        said = predict_disparity(np.ascontiguousarray(cv2.imread(str(path))[:, :, ::-1]))
         found = BuiltInDepth(said["disparity"], None, float(said["shift"][0, 0])).from_infinity  # silhouettes change no level
         depth = 1 / cv2.resize(found, code.shape[::-1], interpolation=cv2.INTER_LINEAR)[code > 0]
         ratio, true = (float(np.divide(*np.percentile(values, (95, 5)))) for values in (depth, code[code > 0]))
@@ -115,7 +123,7 @@ def test_it_runs_at_other_sizes_and_comes_back_to_the_same_bytes():
     """One network takes them by turns; each answer is that of a network that never saw another size."""
     photo = made_photo()
     for long_side in (320, 416, 96, 224, 320):
-        fresh = predict(photo, long_side, network=OnnxNetwork.read(WEIGHTS))["disparity"]
+        fresh = predict_disparity(photo, long_side, network=OnnxNetwork.read(WEIGHTS))["disparity"]
         assert fresh.shape == network_size(*photo.shape[:2], long_side)
         np.testing.assert_array_equal(estimate_built_in(photo, long_side), fresh)
 
@@ -136,7 +144,9 @@ def test_the_number_of_threads_changes_no_byte():
         answers = []
         for count in (1, 2, 3):
             cv2.setNumThreads(count)
-            answers.append((predict(photo, 160, network=OnnxNetwork.read(WEIGHTS))["disparity"], OnnxNetwork.read(HIDDEN_COLOUR)(region)))
+            answers.append(
+                (predict_disparity(photo, 160, network=OnnxNetwork.read(WEIGHTS))["disparity"], OnnxNetwork.read(HIDDEN_COLOUR)(region))
+            )
     finally:
         cv2.setNumThreads(before)
     for answer in answers[1:]:

@@ -13,7 +13,7 @@ from .discontinuities import label_depth_edges, label_surfaces
 from .layered_depth_image import DOWN, RIGHT, Layer, LayeredDepthImage, neighbour_indices
 
 
-def separate_regions(image: LayeredDepthImage, seed: np.ndarray) -> np.ndarray:
+def divide_self_covering(image: LayeredDepthImage, seed: np.ndarray) -> np.ndarray:
     """(h, w) int32: regions of the last layer, numbered from 1, 0 where nothing is hidden.
 
     A connected surface is one region, unless it covers a pixel of an earlier layer that it is linked to. Then it is divided into the
@@ -39,7 +39,9 @@ def separate_regions(image: LayeredDepthImage, seed: np.ndarray) -> np.ndarray:
         pieces = _pieces(layer, last, inside, 2 * edge + _beyond(pieces, first[own], second[own]))
     joined = _join(pieces, layer, last, pieces.ravel()[first], pieces.ravel()[second])
     result = np.where(inside, len(sizes) + joined[pieces], labels)
-    return np.unique(result, return_inverse=True)[1].reshape(labels.shape).astype(np.int32)
+    taken = np.bincount(result.ravel()) > 0
+    taken[0] = True
+    return (np.cumsum(taken, dtype=np.int32) - 1)[result]
 
 
 def _covered(layer: Layer, last: int, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,10 +10,10 @@ from photo_diorama.core.camera.camera import Camera
 from photo_diorama.core.depth.depth_map import DepthMap
 from photo_diorama.core.inpaint.inpaint import add_hidden_layer, inpaint
 from photo_diorama.core.layers.discontinuities import label_surfaces
+from photo_diorama.core.layers.divide_regions import divide_self_covering
 from photo_diorama.core.layers.first_layer import make_first_layer
 from photo_diorama.core.layers.layered_depth_image import DOWN, RIGHT, STEPS
 from photo_diorama.core.layers.regions import disocclude, find_regions
-from photo_diorama.core.layers.separate_regions import separate_regions
 from photo_diorama.core.photo.photo import Photo
 from photo_diorama.core.settings import InpaintSettings
 
@@ -61,7 +61,7 @@ def test_the_card_above_the_rim_is_seen_by_what_continues_it():
     image, found = hidden_layer(standing_card())
     whole = connected(image)
     assert covered_links(image, whole).size > 0  # as one region, it would cover its context
-    labels = separate_regions(image, found.seed)
+    labels = divide_self_covering(image, found.seed)
     assert covered_links(image, labels).size == 0
     behind_rim, behind_card = labels[RIM + 1, 60], labels[RIM - 3, 60]
     assert whole[RIM + 1, 60] == whole[RIM - 3, 60] and behind_rim != behind_card
@@ -86,7 +86,7 @@ def test_the_first_pixels_behind_the_rim_have_the_colour_that_they_continue(inpa
 @pytest.mark.parametrize("seed", range(6))
 def test_a_region_is_part_of_one_surface_and_covers_none_of_its_context(seed):
     image, found = hidden_layer(relief(seed).split(BORDERLESS))
-    labels, whole = separate_regions(image, found.seed), connected(image)
+    labels, whole = divide_self_covering(image, found.seed), connected(image)
     present = image.layers[1].present
     assert np.array_equal(labels > 0, present)
     assert np.array_equal(np.unique(labels[present]), np.arange(1, labels.max() + 1))
