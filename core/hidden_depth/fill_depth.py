@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from ..layers.layered_depth_image import STEPS, LayeredDepthImage
@@ -25,6 +23,7 @@ def fill_depth(image: LayeredDepthImage, found: Disocclusion, links: np.ndarray)
     that the cost grows linearly with the pixels.
     """
     from scipy.sparse import coo_matrix, identity
+    from scipy.sparse.linalg import cg
 
     new = len(image.layers)
     where = np.flatnonzero(found.hidden)
@@ -50,29 +49,10 @@ def fill_depth(image: LayeredDepthImage, found: Disocclusion, links: np.ndarray)
     pull = coo_matrix((-scale[row] * scale[column], (row, column)), shape=(len(where),) * 2).tocsr()
     matrix = (pull + identity(len(where), format="csr")).astype(np.float32)
     right, start = (scale * fixed).astype(np.float32), (guess / scale).astype(np.float32)
-    solved = scale * conjugate_gradients(lambda x: matrix @ x, right, start)
+    solved = scale * cg(matrix, right, x0=start, rtol=TOLERANCE, maxiter=MAX_ITERATIONS)[0]
     disparity = found.disparity.copy()
     front = image.layers[-1].disparity.ravel()[where]
     behind = np.minimum(solved, front - image.threshold / 4)
     floor = min(float(layer.disparity[layer.present].min()) for layer in image.layers)
     disparity.ravel()[where] = np.maximum(behind, floor / 2)
     return disparity
-
-
-def conjugate_gradients(product: Callable[[np.ndarray], np.ndarray], right: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """(n,) float32: x with `product` of x near `right`, for a symmetric positive definite product (Hestenes and Stiefel 1952), until the
-    rest is less than `TOLERANCE` of `right`. By hand, as importing SciPy's takes longer than solving."""
-    x, rest = start.copy(), right - product(start)
-    way, squared = rest.copy(), float(rest @ rest)
-    enough = TOLERANCE**2 * float(right @ right)
-    for _ in range(MAX_ITERATIONS):
-        if squared <= enough:
-            break
-        along = product(way)
-        step = np.float32(squared / float(way @ along))
-        x += step * way
-        rest -= step * along
-        before, squared = squared, float(rest @ rest)
-        way *= np.float32(squared / before)
-        way += rest
-    return x
