@@ -86,9 +86,13 @@ class ClickThings(OnDepth, bpy.types.Operator):
     bl_label = "Select Things"
     bl_options = {"INTERNAL", "UNDO"}
 
+    def execute(self, context):
+        self.report({"ERROR"}, "Clicks are read after Select by Click has read the depth, with a mouse; start Select by Click.")
+        return {"CANCELLED"}
+
     def invoke(self, context, event):
         if not _clicked:
-            return {"CANCELLED"}
+            return self.execute(context)
         self._root, self._scene = next(iter(_clicked.items()))
         _clicked.clear()
         mask_overlay.picking.add(self._root)

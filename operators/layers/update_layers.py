@@ -58,7 +58,7 @@ class UpdateLayers(OnDepth, bpy.types.Operator):
         note = show_changes(root, updated, self._source, context.scene)
         if root.get(LAYER_FILE_KEY) != str(self._path):
             root[LAYER_FILE_KEY] = str(self._path)
-        what = "; ".join(changes.summary) if changes.summary else "nothing is other than in the scene"
+        what = "; ".join(changes.summary) if changes.summary else "nothing differs from the scene"
         self.report({"INFO"}, f"{self._path.name}: {what}.")
         return " ".join((*changes.notes, note)).strip()
 

@@ -36,6 +36,12 @@ def test_clicks_add_things_and_take_them_out(blender, root):
     assert (mask(root) & ~board).sum() < 0.1 * board.sum()
 
 
+def test_the_clicks_alone_are_refused_in_a_sentence(blender, root):
+    with pytest.raises(RuntimeError, match="start Select by Click") as refused:
+        blender.ops.photo_diorama.click_things()
+    assert "Traceback" not in str(refused.value)
+
+
 def test_what_f9_and_repeat_last_run_again_after_clicks_by_hand_adds_no_click(blender, root):
     """Blender calls execute anew with the properties of the operator that was invoked in the window."""
     click(blender, 0.1, 0.1)

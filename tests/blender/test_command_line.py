@@ -332,6 +332,11 @@ def test_the_installed_script_starts_without_blender_for_help(home, tmp_path):
     parts = re.compile(r"--depth|--render|inspect|models|130")
     done = finish(start("--help", cwd=tmp_path, home=home, before="sys.modules['bpy'] = None"))
     assert done.code == 0 and len(set(parts.findall(done.out))) == 5
+    version = re.search(
+        r'^version = "(.*)"', (Path(__file__).parents[2] / "blender_manifest.toml").read_text(encoding="utf-8"), re.MULTILINE
+    )[1]
+    done = finish(start("--version", cwd=tmp_path, home=home, before="sys.modules['bpy'] = None"))
+    assert done.code == 0 and done.out.split() == ["photo-diorama", version]
 
 
 def test_without_blender_a_sentence_names_it(tmp_path, home):

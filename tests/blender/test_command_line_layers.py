@@ -42,11 +42,17 @@ def test_the_layers_of_a_scene_are_those_of_its_photo(worker, street, tmp_path):
     assert distance.shape == (120, 160) and np.unique(distance) == pytest.approx([2, 6])
     for refused, flag in ((("layers", "scene.blend", "--long-side", "300", "--output", "c.psd"), "--long-side"),
                           (("depth", "scene.blend", "--depth-sky", "unknown", "--output", "c.png"), "--depth-sky"),
+                          (("depth", "scene.blend", "--full-size", "--output", "c.png"), "--full-size"),
                           (("scene.blend", "--layers", "scene.psd", "--passes", "1", "--output", "c.blend"), "--passes")):  # fmt: skip
         run = worker.run(*refused, cwd=tmp_path)
         assert run.code == 2 and f"leave {flag} out" in run.err and not list(tmp_path.glob("c.*")), run.err
     other = worker.run("layers", "scene.blend", "--diorama", "chair", "--output", "b.ora", cwd=tmp_path)
     assert other.code == 2 and "it holds street" in other.err
+    street[0].unlink()
+    for command in (("layers", "scene.blend", "--output", "c.psd"), ("depth", "scene.blend", "--output", "c.png"),
+                    ("scene.blend", "--layers", "scene.psd", "--output", "c.blend")):  # fmt: skip
+        run = worker.run(*command, cwd=tmp_path)
+        assert run.code == 2 and "the photo of street, is not there" in run.err and not list(tmp_path.glob("c.*")), run.err
 
 
 def test_an_ending_of_another_format_is_no_folder(worker, street, tmp_path):
@@ -73,7 +79,7 @@ def test_layers_that_were_changed_come_back(worker, street, tmp_path):
     run = worker.run(*map(str, ("layers", street[0], *common, "--output", tmp_path / "out")), cwd=tmp_path)
     assert run.code == 0, run.err
     unedited = worker.run(*map(str, (street[0], *common, "--layers", "out", "--output", "a.blend")), cwd=tmp_path)
-    assert unedited.code == 0 and "nothing is other" in unedited.out, unedited.err
+    assert unedited.code == 0 and "nothing differs" in unedited.out, unedited.err
     pixels = np.array(Image.open(tmp_path / "out" / "hidden_1.png"))
     pixels[pixels[..., 3] > 0, :3] = (255, 0, 255)
     Image.fromarray(pixels).save(tmp_path / "out" / "hidden_1.png")
@@ -82,7 +88,7 @@ def test_layers_that_were_changed_come_back(worker, street, tmp_path):
     scene = worker.run("a.blend", "--layers", "out", "--output", "d.blend", cwd=tmp_path)
     assert scene.code == 0 and "hidden 1 painted" in scene.out and (tmp_path / "d.blend").is_file(), scene.err
     again = worker.run("d.blend", "--layers", "out", "--output", "e.blend", cwd=tmp_path)
-    assert again.code == 0 and "nothing is other" in again.out, again.err
+    assert again.code == 0 and "nothing differs" in again.out, again.err
     for arguments in (("a.blend", "--layers", "out"), ("a.blend", "--layers", "out", "--output", "f.blend", "--render", "f.png"),
                       ("out/hidden_1.png", "--diorama", "a")):  # fmt: skip
         refused = worker.run(*arguments, cwd=tmp_path)

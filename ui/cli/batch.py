@@ -239,7 +239,7 @@ class Batch:
         done, failed = self.results[DONE], self.results.total() - self.results[DONE]
         self.session.say(f"{count} photos: {done} done in {format_duration(seconds)}, {before} done before, {failed} failed")
         if failed:
-            self.session.say(f"  why is told in {self.output / MANIFEST}; the same command tries them again")
+            self.session.say(f"  the reasons are in {self.output / MANIFEST}; the same command tries them again")
         self.session.result({
             "photos": count, "done": done, "done_before": before, "failed": failed, "results": dict(self.results),
             "seconds": round(seconds, 3), "manifest": str(self.output / MANIFEST),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tomllib
 import traceback
 from pathlib import Path
 
@@ -90,8 +91,16 @@ def main_parser() -> argparse.ArgumentParser:
         description="Turns one photo into a layered, textured, camera-matched diorama for Blender.",
         epilog=f"other commands:\n{others}\n\nexit codes: 0, 2 bad input, 1 a fault of Photo Diorama, 130 stopped (143 by SIGTERM)",
     )  # fmt: skip
+    parser.add_argument("--version", action="version", version=_version(), help="print the version and end")
     make_diorama.add_flags(parser)
     return parser
+
+
+def _version() -> str:
+    """As the manifest tells, which is the only place of it in a zip."""
+    manifest = Path(__file__).resolve().parents[2] / "blender_manifest.toml"
+    with manifest.open("rb") as file:
+        return f"photo-diorama {tomllib.load(file)['version']}"
 
 
 def _print_failure(error: BaseException, stops: CancelSignals, chatter: str) -> int:

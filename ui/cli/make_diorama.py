@@ -88,7 +88,7 @@ def update_scene(given: argparse.Namespace, session: Session) -> None:
     changes, note = update_in_scene(context, root, given.layers, session.progress)
     with session.progress.stops.deferred():
         save_blend(output, given.overwrite)
-    what = "; ".join(changes.summary) or "nothing is other than in the scene"
+    what = "; ".join(changes.summary) or "nothing differs from the scene"
     session.say(f"{output}: {what}", *(f"  {each}" for each in (*changes.notes, note) if each))
     session.result({"blend": str(output.absolute()), "changed": list(changes.summary), "peak_memory_mb": peak_memory_mb()})
 
@@ -145,7 +145,7 @@ def make(request: Request, session: Session, layers: Path | None = None) -> None
     quality = describe_quality(scene, look, request.render) if rendered else ""
     notes += [f"rendered by {quality}"] if quality else []
     if changes is not None:
-        notes += [f"layers: {'; '.join(changes.summary) or 'nothing is other than what was built'}", *changes.notes]
+        notes += [f"layers: {'; '.join(changes.summary) or 'nothing differs from what was built'}", *changes.notes]
     _report(session, known | {"seconds": seconds} | shown, output, rendered, notes)
 
 
@@ -255,8 +255,9 @@ def save_blend(output: Path, overwrite: bool = True) -> None:
 
 def _report(session: Session, known: dict, output: Path, rendered: list[Path], notes: list[str]) -> None:
     metres = "m" if known["metric"] else "m, as assumed"
+    layers = "1 layer" if known["layers"] == 1 else f"{known['layers']} layers"
     session.say(
-        f"{output}: {known['layers']} layers, {known['triangles']:,} triangles, {sum(known['seconds'].values()):.1f} s",
+        f"{output}: {layers}, {known['triangles']:,} triangles, {sum(known['seconds'].values()):.1f} s",
         *(f"  photo: {note}" for note in known["photo_notes"]),
         f"  focal length {known['focal_px']:g} px: {known['focal_source']}",
         f"  depth: {known['depth_source']}; nearest {known['nearest_m']:g} {metres}",
@@ -264,8 +265,8 @@ def _report(session: Session, known: dict, output: Path, rendered: list[Path], n
     session.say(*(f"  {question}" for question in Guess.from_facts(known).questions(window=False)))
     if not sum(known["edges"]):
         session.say(
-            "  nothing is torn: the depth shows no silhouette that is sure, so the photo is one sheet; pass --depth with a depth "
-            "file or --estimator with a better network for more"
+            "  nothing is torn: the depth shows no silhouette that is sure, so the photo is one sheet; another depth file "
+            "(--depth), a better network (--estimator) or a smaller --tear may show more"
         )
     session.say(*(f"  {sentence}" for sentence in notes if sentence))
     if rendered:

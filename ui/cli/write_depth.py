@@ -69,6 +69,8 @@ def run(given: argparse.Namespace, session: Session) -> None:
     ending = given.output.suffix.lower()
     if given.photo.suffix.lower() == ".blend":
         refuse_for_scene(given, OPTIONS)
+        if given.full_size:
+            raise DioramaError(f"{given.photo} keeps its depth at the size of its own --long-side; leave --full-size out.")
         _write_of_scene(given, session, ending)
         return
     if ending not in ENDINGS:

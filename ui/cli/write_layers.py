@@ -56,13 +56,15 @@ def run(given: argparse.Namespace, session: Session) -> None:
     if given.plates:
         written = write_folder(given.output, plate_files(built, painted, given.layer), place, session.progress)
         names = [path.stem for path in written if path.parent.name == MASKS]
-        session.say(f"{given.output}: {len(names)} pictures with masks: {', '.join(names)}", f"  fill them into {given.output / ANSWERS}")
+        session.say(
+            f"{given.output}: {_count(names, 'picture')}, with masks: {', '.join(names)}", f"  fill them into {given.output / ANSWERS}"
+        )
     else:
         file = make_layer_file(built, painted)
         del built
         written, names = write_layer_file(given.output, file, place, session.progress), [each.name for each in file.layers]
         borders = ", the border as one of them" if any(name.endswith("border") for name in names) else ""
-        session.say(f"{given.output}: {len(names)} layers{borders}, front first: {', '.join(names)}")
+        session.say(f"{given.output}: {_count(names, 'layer')}{borders}, front first: {', '.join(names)}")
     session.result({
         "output": str(given.output.absolute()), "files": [str(each.absolute()) for each in written], "layers": names, "photo_size": size,
         "seconds": round(time.perf_counter() - started, 4), "peak_memory_mb": peak_memory_mb(),
@@ -86,14 +88,18 @@ def _of_scene(given: argparse.Namespace, session: Session) -> tuple[Diorama, dic
     return built_in_scene(context, root, session.progress)
 
 
+def _count(names: list[str], what: str) -> str:
+    return f"{len(names)} {what}" + ("s" if len(names) != 1 else "")
+
+
 def diorama_in_scene(scene: Path, depth: Path | None, name: str | None):
     """Opens a .blend, without running scripts in it; Blender's context, and the root of the diorama of that name, or of the only one.
 
-    Raises DioramaError where there is none, or a `depth` was given, which the scene has.
+    Raises DioramaError where there is none, its photo is gone, or a `depth` was given, which the scene has.
     """
     import bpy
 
-    from ...operators.scene.root import find_root
+    from ...operators.scene.root import find_root, source_files
 
     if depth is not None:
         raise DioramaError(f"{scene} knows its depth; leave --depth out.")
@@ -110,4 +116,10 @@ def diorama_in_scene(scene: Path, depth: Path | None, name: str | None):
         raise DioramaError(f'{scene} holds no diorama "{name}"; it holds {names}.')
     if name is None and len(roots) > 1:
         raise DioramaError(f"{scene} holds several dioramas; pass --diorama with one of {names}.")
-    return bpy.context, roots[name or names]
+    root = roots[name or names]
+    photo = source_files(root)[0]
+    if photo and not Path(bpy.path.abspath(photo)).is_file():
+        raise DioramaError(
+            f"{photo}, the photo of {root.name}, is not there; put it back, or open {scene} in Blender: Rebuild asks where it is."
+        )
+    return bpy.context, root
