@@ -15,7 +15,7 @@ from .edited_layers import AddedSurface, LayerEdits, Recut
 MAX_BYTES = 2**31
 """Bytes that the arrays of one diorama may take."""
 DAMAGED = (
-    ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError,
+    ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError,
 )  # fmt: skip
 """What reading a spoilt file of arrays raises."""
 MASKS = ("erased", "added", "present")

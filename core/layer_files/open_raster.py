@@ -39,7 +39,7 @@ THUMBNAIL_SIDE = 256
 MAX_XML, MAX_PICTURE = 4 << 20, 1 << 30
 """Bytes, unpacked, of the description and of one picture."""
 MAX_ELEMENTS, MAX_DEPTH, MAX_FILES, MAX_ALL_PIXELS = 4000, 32, 10_000, 600_000_000
-FAILURES = (ValueError, OSError, EOFError, KeyError, IndexError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+FAILURES = (ValueError, OSError, EOFError, KeyError, IndexError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 def write_open_raster(file: LayerFile, out: BinaryIO) -> None:

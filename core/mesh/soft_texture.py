@@ -14,7 +14,7 @@ from ..raster.colour_curves import linear_from_srgb, srgb_from_linear
 from ..raster.push_pull import push_pull
 from .atlas import cover_by_rectangles, shelves
 from .quadtree import SOFT_BLOCK
-from .texture_layout import PaintedTexels, TextureLayout, layout_of_boxes
+from .texture_layout import PaintedTexels, TextureLayout, grow_mask, layout_of_boxes
 
 SHARPER = 0.1
 """Contrast of the two sides, linear, from which on alpha is found again at the photo's own resolution."""
@@ -181,7 +181,7 @@ def apply_painted_photo(texture: np.ndarray, layout: TextureLayout, photo: Paint
             front[here], alpha[here] = texture[y, x, :3], texture[y, x, 3:]
             back[here] = texture[y, x + half, :3]
         front, back = _both_sides(seen, painted, alpha, front, back, levels)
-        filtered = (alpha[..., 0] == 0) & _grow(painted & (alpha[..., 0] > 0))  # renderers mix what lies beside
+        filtered = (alpha[..., 0] == 0) & grow_mask(painted & (alpha[..., 0] > 0))  # renderers mix what lies beside
         for here, (y, x) in _within(places, (top, left, bottom, right), wide[:2]):
             for columns, side, mask in ((x, front, painted | filtered), (x + half, back, painted)):
                 result.mask[y, columns] = mask[here]
@@ -235,9 +235,3 @@ def _recolour(side: np.ndarray, seen: np.ndarray, painted: np.ndarray, known: np
     share = push_pull(np.repeat(painted[..., None].astype(np.float32), 3, axis=2), known)
     near = push_pull(np.where(painted[..., None], seen, 0), known) / np.maximum(share, 1e-6)
     return np.where(share > 1e-3, side + np.minimum(share, 1) * (near - side), side).astype(np.float32)
-
-
-def _grow(mask: np.ndarray) -> np.ndarray:
-    import cv2
-
-    return cv2.dilate(mask.view(np.uint8), np.ones((3, 3), np.uint8)) > 0

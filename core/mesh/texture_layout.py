@@ -123,7 +123,7 @@ def carry_over(
     left = painted.mask & _within(old)
     if was_shown is not None:
         left &= was_shown | ~_within(old, was_shown)
-    near = None if shown is None else _grow(shown)
+    near = None if shown is None else grow_mask(shown)
     if old.equals(new):
         return painted, np.zeros(old.size, bool) if near is None else left & ~near
     mask, colour = np.zeros(new.size, bool), np.zeros((*new.size, painted.colour.shape[2]), np.float32)
@@ -150,7 +150,7 @@ def _within(layout: TextureLayout, chosen: np.ndarray | None = None) -> np.ndarr
     return inside
 
 
-def _grow(mask: np.ndarray) -> np.ndarray:
+def grow_mask(mask: np.ndarray) -> np.ndarray:
     """(H, W) bool: the mask and the texels beside it."""
     import cv2
 

@@ -27,7 +27,7 @@ from ...core.settings import Settings
 from .flags import add_common, add_options, add_output_options, refuse_for_scene, request_from
 from .output_paths import check_target, could_not_save, default_name, make_folder, put, room, temporary_name
 from .session import Session, peak_memory_mb
-from .write_layers import diorama_in_scene
+from .write_layers import diorama_in_scene, format_count
 
 SAMPLES, BOUNCES = 16, 4
 
@@ -255,9 +255,8 @@ def save_blend(output: Path, overwrite: bool = True) -> None:
 
 def _report(session: Session, known: dict, output: Path, rendered: list[Path], notes: list[str]) -> None:
     metres = "m" if known["metric"] else "m, as assumed"
-    layers = "1 layer" if known["layers"] == 1 else f"{known['layers']} layers"
     session.say(
-        f"{output}: {layers}, {known['triangles']:,} triangles, {sum(known['seconds'].values()):.1f} s",
+        f"{output}: {format_count(known['layers'], 'layer')}, {known['triangles']:,} triangles, {sum(known['seconds'].values()):.1f} s",
         *(f"  photo: {note}" for note in known["photo_notes"]),
         f"  focal length {known['focal_px']:g} px: {known['focal_source']}",
         f"  depth: {known['depth_source']}; nearest {known['nearest_m']:g} {metres}",

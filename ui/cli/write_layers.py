@@ -57,14 +57,15 @@ def run(given: argparse.Namespace, session: Session) -> None:
         written = write_folder(given.output, plate_files(built, painted, given.layer), place, session.progress)
         names = [path.stem for path in written if path.parent.name == MASKS]
         session.say(
-            f"{given.output}: {_count(names, 'picture')}, with masks: {', '.join(names)}", f"  fill them into {given.output / ANSWERS}"
+            f"{given.output}: {format_count(len(names), 'picture')}, with masks: {', '.join(names)}",
+            f"  fill them into {given.output / ANSWERS}",
         )
     else:
         file = make_layer_file(built, painted)
         del built
         written, names = write_layer_file(given.output, file, place, session.progress), [each.name for each in file.layers]
         borders = ", the border as one of them" if any(name.endswith("border") for name in names) else ""
-        session.say(f"{given.output}: {_count(names, 'layer')}{borders}, front first: {', '.join(names)}")
+        session.say(f"{given.output}: {format_count(len(names), 'layer')}{borders}, front first: {', '.join(names)}")
     session.result({
         "output": str(given.output.absolute()), "files": [str(each.absolute()) for each in written], "layers": names, "photo_size": size,
         "seconds": round(time.perf_counter() - started, 4), "peak_memory_mb": peak_memory_mb(),
@@ -88,8 +89,9 @@ def _of_scene(given: argparse.Namespace, session: Session) -> tuple[Diorama, dic
     return built_in_scene(context, root, session.progress)
 
 
-def _count(names: list[str], what: str) -> str:
-    return f"{len(names)} {what}" + ("s" if len(names) != 1 else "")
+def format_count(number: int, what: str) -> str:
+    """The number and what it counts, a regular noun: 1 layer, 2 layers."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def diorama_in_scene(scene: Path, depth: Path | None, name: str | None):

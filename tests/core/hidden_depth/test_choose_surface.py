@@ -154,7 +154,7 @@ def test_a_larger_canvas_takes_the_choice_over_and_stays_sharp():
 
 
 def test_every_second_sample_is_the_same_as_in_all():
-    """The grid is thinned after the surfaces were looked for on all of it: what is told of a sample stays as it is."""
+    """Surfaces are found on the whole grid before every second sample is taken, so a sample has the same values."""
     image = two_planes().split(BORDERED)
     found = disocclude(image, BORDERED.hidden_width)
     every, second = (learned.find_candidates(image, found, step) for step in (1, 2))
