@@ -129,6 +129,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=WEIGHTS)
     parser.add_argument("--only-ours", action="store_true")
     parser.add_argument("--options", action="store_true", help="also without flip, and at other sizes")
+    parser.add_argument("--in-use", action="store_true", help="also the bundled networks together, as the extension runs them")
     parser.add_argument("--long-side", type=int, default=LONG_SIDE)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--threads", type=int, default=1, help="more only on an idle machine: waiting threads burn their time")
@@ -140,6 +141,10 @@ def main() -> None:
         estimators["ours, no flip"] = shipped(options.weights, False, options.long_side)
         for side in (256, 384):
             estimators[f"ours, {side} px"] = shipped(options.weights, True, side)
+    if options.in_use:
+        from photo_diorama.core.built_in.depth import estimate_with_edges
+
+        estimators["in use"] = lambda photo: estimate_with_edges(photo).disparity
     if not options.only_ours:
         estimators |= {
             "METER": meter(options.data / "meter_baseline"),

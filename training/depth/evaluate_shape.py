@@ -1,13 +1,15 @@
 """Measures far over near, flatness and silhouettes on held-back renders, the courtyard, one posed room, indoor and stereo pictures.
 
 python training/depth/evaluate_shape.py --rendered CACHE/rendered --data ../shared/data --weights A.safetensors [B ...] [--side 384]
+
+`--in-use` adds what the extension makes of a photo with the bundled networks: levels joined with silhouettes.
 """
 # ruff: noqa: E402, I001  (the path comes first: these scripts are run from a checkout, not installed)
 
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +23,8 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tests")]
 
 import conftest  # noqa: F401  (makes the checkout importable as photo_diorama)
 from pairs import read_collection, read_room, read_stereo
-from photo_diorama.core.networks.depth.embedded_depth_net import LONG_SIDE, infer, infer_shift, load_network
+from photo_diorama.core.built_in.depth import estimate_with_edges
+from photo_diorama.core.networks.depth.embedded_depth_net import LONG_SIDE, EmbeddedDepthNet, infer, infer_shift, load_network
 from samples import is_held_back
 from shape_measures import far_over_near, flatness, ramp_width, silhouettes, zeroed
 
@@ -90,6 +93,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, nargs="+", default=[LONG_SIDE])
     parser.add_argument("--most", type=int, default=60, help="held-back renders to look at")
     parser.add_argument("--one-in", type=int, default=20, help="as in training")
+    parser.add_argument("--in-use", action="store_true", help="also the bundled networks together, as the extension runs them")
     parser.add_argument("--threads", type=int, default=1, help="more only on an idle machine: waiting threads burn their time")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -101,14 +105,25 @@ def main() -> None:
     for weights in options.weights:
         network = load_network(weights)
         for side in options.side:
-            rows: dict[str, list] = {}
-            for scene in scenes:
-                shift = None if network.shift is None else infer_shift(network, scene.photo)
-                guess = zeroed(infer(network, scene.photo, side), network.outputs == 2, shift)
-                rows.setdefault(scene.collection, []).append(measure(guess, scene))
-            for name, found in rows.items():
-                values = [np.nanmedian(column) if np.isfinite(column).any() else float("nan") for column in np.array(found).T]
-                print(f"| {weights.stem} {side} | {name} ({len(found)}) | " + " | ".join(f"{v:.2f}" for v in values) + " |", flush=True)
+            print_rows(f"{weights.stem} {side}", scenes, lambda photo, network=network, side=side: answer(network, photo, side))
+    if options.in_use:
+        print_rows("in use", scenes, lambda photo: zeroed(estimate_with_edges(photo).from_infinity, True))
+
+
+def answer(network: EmbeddedDepthNet, photo: np.ndarray, side: int) -> np.ndarray:
+    """Inverse depth with its zero at infinity, by one network alone."""
+    shift = None if network.shift is None else infer_shift(network, photo)
+    return zeroed(infer(network, photo, side), network.outputs == 2, shift)
+
+
+def print_rows(name: str, scenes: list[Scene], estimate: Callable[[np.ndarray], np.ndarray]) -> None:
+    """One row a collection, medians."""
+    rows: dict[str, list] = {}
+    for scene in scenes:
+        rows.setdefault(scene.collection, []).append(measure(estimate(scene.photo), scene))
+    for collection, found in rows.items():
+        values = [np.nanmedian(column) if np.isfinite(column).any() else float("nan") for column in np.array(found).T]
+        print(f"| {name} | {collection} ({len(found)}) | " + " | ".join(f"{v:.2f}" for v in values) + " |", flush=True)
 
 
 if __name__ == "__main__":
