@@ -231,12 +231,9 @@ def build_pyramid(level: PyramidLevel, radius: int) -> list[PyramidLevel] | None
         last = levels[-1]
         if cv2.distanceTransform(last.hole.astype(np.uint8), cv2.DIST_L2, 3).max() <= DEEPEST_HOLE:
             break
-        pad = tuple((0, n % 2) for n in last.source.shape)
-        size = tuple((n + 1) // 2 for n in last.source.shape[::-1])
-        parts = (np.pad(a.astype(np.float32), pad) for a in (last.source, last.hole, last.source | last.rim))
-        share, open_, shown = (cv2.resize(a, size, interpolation=cv2.INTER_AREA) for a in parts)
-        sums = cv2.resize(np.pad(last.colour, (*pad, (0, 0))), size, interpolation=cv2.INTER_AREA)
-        smooth = cv2.resize(np.pad(last.smooth, (*pad, (0, 0)), mode="edge"), size, interpolation=cv2.INTER_AREA)
+        parts = (a.astype(np.float32) for a in (last.source, last.hole, last.source | last.rim))
+        share, open_, shown, sums = (_halved(a, cv2.BORDER_CONSTANT) for a in (*parts, last.colour))
+        smooth = _halved(last.smooth, cv2.BORDER_REPLICATE)
         source = share > 0.999
         hole = (open_ > 0) & ~source
         coarse = finest_level(sums / np.maximum(shown, 1e-6)[..., None], source, hole, smooth, radius, hole & (shown > 0.5))
@@ -244,6 +241,15 @@ def build_pyramid(level: PyramidLevel, radius: int) -> list[PyramidLevel] | None
             break
         levels.append(coarse)
     return levels
+
+
+def _halved(values: np.ndarray, border: int) -> np.ndarray:
+    """Half as many rows and columns, means of two by two; `border` is how OpenCV goes on beyond an odd last row or column."""
+    import cv2
+
+    height, width = values.shape[:2]
+    even = cv2.copyMakeBorder(values, 0, height % 2, 0, width % 2, border)
+    return cv2.resize(even, (even.shape[1] // 2, even.shape[0] // 2), interpolation=cv2.INTER_AREA)
 
 
 def nearest_source_patch(level: PyramidLevel, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -18,6 +18,8 @@ RIM_TRUST = 0.6
 """The rim may show foreground. Where it differs from the patches by this (root mean square, sRGB 0..1) it counts 1 / e."""
 RADIUS_RATIO = 2.5
 """Random search: the radius shrinks by this factor from the whole region down to one pixel."""
+FEW_PIXELS = 1 << 13
+"""Up to so many pixels vote in one go: many small steps would cost more than the work in them."""
 NEIGHBOURS = ((0, 1), (1, 0), (0, -1), (-1, 0))
 
 
@@ -263,13 +265,15 @@ class Voting:
         rows, columns = (np.concatenate(each) for each in zip(*(np.nonzero(level.hole) for level in matches.levels), strict=True))
         wide = np.repeat([own.shape[1] for own in numbers], counts)
         middle = (rows + pad) * wide + columns + pad + np.repeat([span.start for span in padded], counts)
-        self.groups = []  # pixels that lie alike between the centres of patches: which, their patches, steps to what these show
-        for phase in np.ndindex(step, step):
+        self.groups = []  # which pixels, numbers of the patches over them, steps from the patches' centres to what these show there
+        for phase in np.ndindex(step, step):  # pixels that lie alike between the centres
             which = np.flatnonzero((rows % step == phase[0]) & (columns % step == phase[1]))
             steps = (np.arange((radius - at) % step - radius, radius + 1, step) for at in phase)
             down, right = (array.ravel()[:, None] for array in np.meshgrid(*steps, indexing="ij"))
             over = number.take(middle[which] + down * wide[which] + right)
             self.groups.append((which, over, -down * (wide[which] - 2 * pad) - right))
+        if len(rows) <= FEW_PIXELS:
+            self.groups = [_as_one(self.groups, nobody)]
 
     def __call__(self, filled: np.ndarray) -> np.ndarray:
         """(n, 3) float32 colours of the holes' pixels: the mean over patches that cover a pixel, where similar ones have more weight,
@@ -282,15 +286,30 @@ class Voting:
                 own = matches.difference[span]
                 middle = len(own) * WEIGHT_PERCENTILE // 100
                 weight[span] /= own + 1e-4 + (np.partition(own, middle)[middle] if len(own) else 0)
-        fourfold = np.repeat(weight[:, None], 4, axis=1)
         place = np.append(matches.pixel(*matches.place), 0)
         result = filled.copy()
-        for which, patches_over, steps in self.groups:
-            total = np.zeros((len(which), 4), np.float32)
-            for patch, step in zip(patches_over, steps, strict=True):  # one at a time, so that what is taken stays in the cache
-                taken = self.colour.take(place.take(patch) + step, axis=0, mode="clip")  # without a patch the place means nothing
-                taken *= fourfold.take(patch, axis=0)
-                total += taken
+        for which, over, steps in self.groups:
+            if len(which) <= FEW_PIXELS:
+                total = self._votes(place, weight, over, steps).sum(axis=0)
+            else:  # one patch at a time, so that what is taken stays in the cache
+                total = np.zeros((len(which), 4), np.float32)
+                for patch, step in zip(over, steps, strict=True):
+                    total += self._votes(place, weight, patch, step)
             voted = total[:, 3] > 0
             result[which[voted]] = total[voted, :3] / total[voted, 3:]
         return result
+
+    def _votes(self, place: np.ndarray, weight: np.ndarray, over: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        """(..., 4) float32: weighted colour and weight that patches (...) give to pixels `steps` away from their centres."""
+        votes = self.colour.take(place.take(over) + steps, axis=0, mode="clip")  # without a patch the place means nothing
+        votes *= weight.take(over)[..., None]
+        return votes
+
+
+def _as_one(groups: Sequence[tuple[np.ndarray, ...]], nobody: int) -> tuple[np.ndarray, ...]:
+    """Voting's groups as one, all pixels by their number; `nobody` where a pixel has fewer patches over it than others."""
+    count, most = sum(len(which) for which, _, _ in groups), max(len(over) for _, over, _ in groups)
+    all_over, all_steps = np.full((most, count), nobody), np.zeros((most, count), np.int64)
+    for which, over, steps in groups:
+        all_over[: len(over), which], all_steps[: len(over), which] = over, steps
+    return np.arange(count), all_over, all_steps

@@ -24,9 +24,8 @@ def push_pull(colour: np.ndarray, known: np.ndarray) -> np.ndarray:
         mean = colour[known].mean(axis=0) if known.any() else 0.5
         return np.where(known[..., None], colour, mean).astype(np.float32)
     mask = known.astype(np.uint8)
-    pad = ((0, h % 2), (0, w % 2))
-    weight = np.pad(known.astype(np.float32), pad)
-    sums = np.pad(colour * known[..., None], (*pad, (0, 0)))
+    even = lambda values: cv2.copyMakeBorder(values, 0, h % 2, 0, w % 2, cv2.BORDER_CONSTANT)
+    weight, sums = even(known.astype(np.float32)), even((colour * known[..., None]).astype(np.float32))
     size = (weight.shape[1] // 2, weight.shape[0] // 2)
     share = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
     small = cv2.resize(sums, size, interpolation=cv2.INTER_AREA) / np.maximum(share, 1e-6)[..., None]

@@ -1,6 +1,6 @@
-"""Writes what a network of ours says of free photos, for `train.py --taught`: what it knows of real pictures is not unlearned.
+"""Writes what our networks say of free photos, for `train.py --taught`: what they know of real pictures is not unlearned.
 
-python training/depth/teach.py --photos DIR [DIR ...] --weights OLD.safetensors --out CACHE/taught.npz
+python training/depth/teach.py --photos DIR [DIR ...] [--weights OLD.safetensors] --out CACHE/taught.npz
 """
 # ruff: noqa: E402, I001  (the path comes first: these scripts are run from a checkout, not installed)
 
@@ -11,22 +11,23 @@ import numpy as np
 import torch
 
 from train import read_photos
-from photo_diorama.core.networks.depth.embedded_depth_net import WEIGHTS, infer, load_network
+from photo_diorama.core.built_in.depth import estimate_with_edges
+from photo_diorama.core.networks.depth.embedded_depth_net import infer, load_network
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--photos", type=Path, nargs="+", required=True)
-    parser.add_argument("--weights", type=Path, default=WEIGHTS)
+    parser.add_argument("--weights", type=Path, help="of one network; default: the bundled ones together, as the extension runs them")
     parser.add_argument("--side", type=int, default=320)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     import cv2
 
     torch.set_num_threads(1)
-    network, answers = load_network(options.weights), {}
+    network, answers = options.weights and load_network(options.weights), {}
     for number, photo in enumerate(read_photos(options.photos)):
-        found = infer(network, photo, options.side)
+        found = infer(network, photo, options.side) if network else estimate_with_edges(photo).disparity
         low, high = float(found.min()), float(found.max())
         found = 0.02 + 0.98 * (found - low) / max(high - low, 1e-6)  # Above zero, which means unknown.
         answers[f"{number:04d}"] = cv2.resize(found, photo.shape[1::-1], interpolation=cv2.INTER_LINEAR).astype(np.float32)

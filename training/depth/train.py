@@ -95,7 +95,7 @@ def freeze(network: EmbeddedDepthNet, all_of_it: bool) -> None:
 class Average:
     """Exponential moving average of the weights: what is evaluated and shipped."""
 
-    def __init__(self, network: EmbeddedDepthNet, decay: float = 0.99):
+    def __init__(self, network: EmbeddedDepthNet, decay: float = 0.998):
         self.decay, self.state = decay, {k: v.clone() for k, v in network.state_dict().items()}
         self.steps = 0
 

@@ -14,6 +14,7 @@ from photo_diorama.core.inpaint.patch_match import (
     upsampled_field,
 )
 from photo_diorama.core.inpaint.patch_search import (
+    FEW_PIXELS,
     WEIGHT_PERCENTILE,
     Matches,
     NearestNeighbourField,
@@ -208,8 +209,10 @@ def test_votes_of_places_shifted_alike_copy(radius):
     assert np.allclose(result[4:-4, 30:40], picture[4:-4, 50:60], atol=1e-6)
 
 
-def test_each_vote_counts_where_its_patch_lies_and_nowhere_else():
-    """Against the plain sum over patches and their pixels."""
+@pytest.mark.parametrize("at_once", [0, FEW_PIXELS])
+def test_each_vote_counts_where_its_patch_lies_and_nowhere_else(monkeypatch, at_once):
+    """Against the plain sum over patches and their pixels; few pixels and many take different ways."""
+    monkeypatch.setattr("photo_diorama.core.inpaint.patch_search.FEW_PIXELS", at_once)
     rng = np.random.default_rng(5)
     level = finest_level(*made(rng.random((SIDE, SIDE, 3)).astype(np.float32), 12), 2)
     rows, columns = patches(level, 2)

@@ -354,4 +354,4 @@ def close_up(stage: Stage) -> Views:
     return views
 
 
-LAYOUTS = {room: 0.34, table_top: 0.12, still_life: 0.1, garden: 0.12, landscape: 0.06, street: 0.12, portrait: 0.08, close_up: 0.06}
+LAYOUTS = {room: 0.42, table_top: 0.13, still_life: 0.15, garden: 0.08, landscape: 0.05, street: 0.08, portrait: 0.04, close_up: 0.05}
