@@ -20,7 +20,8 @@ from .patch_match import RUNS
 BLOCK, MARGIN = 112, 8
 """Regions are completed in blocks of at most this many pixels a side, seen with this much around: the work goes by what is
 invented and not by how far a region stretches."""
-PIXELS_AT_ONCE = 1 << 20
+PIXELS_AT_ONCE = 1 << 18
+"""Of tiles that wait for the network: with so many it starts, while other regions are still searched for patches."""
 
 
 @dataclass(frozen=True)
