@@ -308,3 +308,24 @@ def test_a_head_for_the_shift_is_trained_and_exported_and_leaves_the_depth_alone
     assert least <= float(network.with_shift(photo)[1]) <= most
     assert export(depth_form(weights), tmp_path / "shifted.onnx") < 1e-4
     assert OnnxNetwork.read(tmp_path / "shifted.onnx").facts["outputs"] == ["disparity", "shift"]
+
+
+def test_a_start_with_another_encoder_gives_the_decoder_alone(monkeypatch):
+    """And one with the same encoder gives all of it, its first output only."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    train = load("train")
+    imagenet = []
+    monkeypatch.setattr(train, "load_imagenet", lambda encoder, variant: imagenet.append(variant))
+    start = ROOT / "core" / "networks" / "weights" / "embedded_depth.safetensors"
+    shipped = train.load_network(start).state_dict()
+    begun = {
+        variant: train.begin(types.SimpleNamespace(variant=variant, start=start, device="cpu")).state_dict()
+        for variant in ("lite0", "lite2")
+    }
+    assert imagenet == ["lite2"]
+    for state in begun.values():
+        assert torch.equal(state["decoder.units.2.layers.0.weight"], shipped["decoder.units.2.layers.0.weight"])
+        assert torch.equal(state["decoder.head.2.weight"][:1], shipped["decoder.head.2.weight"])
+        assert not state["decoder.head.2.weight"][1:].any()
+    stem = "encoder.stem.0.weight"
+    assert torch.equal(begun["lite0"][stem], shipped[stem]) and not torch.equal(begun["lite2"][stem], shipped[stem])

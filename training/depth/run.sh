@@ -33,9 +33,9 @@ until [ "$(pictures)" -ge "${FIRST:-600}" ] || [ "$(pictures)" -ge "${RENDERS:-8
 
 train() { nice -n 10 "$python" "$here/train.py" --rendered "$CACHE/rendered" --photos $PHOTOS --run "$CACHE/$variant" --variant "$variant" \
     ${START:+--start "$START"} --long-side "${TRAIN_SIDE:-384}" --batch "${BATCH:-8}" "$@" | tee -a "$CACHE/$variant/log"; }
-train --minutes "${MINUTES:-720}" --frozen "${FROZEN:-10}"
+train --minutes "${MINUTES:-720}" --frozen "${FROZEN:-inf}"
 cp "$CACHE/$variant/checkpoint.pt" "$CACHE/$variant/before_cooling.pt" # to go on from here with more renders
-train --cool "${COOL:-40}" --frozen "${FROZEN:-10}"
+train --cool "${COOL:-40}" --frozen "${FROZEN:-inf}"
 weights=$CACHE/$variant/embedded_depth.safetensors
 "$python" "$here/evaluate_shape.py" --rendered "$CACHE/rendered" ${DATA:+--data "$DATA"} --weights "$weights" --side 320 384 512
 [ -z "$DATA" ] || "$python" "$here/evaluate.py" --only-ours --data "$DATA" --weights "$weights"

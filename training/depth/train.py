@@ -155,10 +155,15 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--taught", type=Path, help=".npz of inverse depth for the photos, same order (teach.py)")
     parser.add_argument("--run", type=Path, required=True, help="folder of this run's checkpoints")
     parser.add_argument("--variant", choices=VARIANTS, default="lite0")
-    parser.add_argument("--start", type=Path, help="weights (.safetensors) of the same variant to start from, not ImageNet's")
+    parser.add_argument("--start", type=Path, help="weights (.safetensors) to start from; of another variant only the decoder's")
     parser.add_argument("--minutes", type=float, default=150, help="of processor time, all restarts together")
     parser.add_argument("--cool", type=float, help="minutes of processor time in which the rate falls to nothing, from the checkpoint")
-    parser.add_argument("--frozen", type=float, default=10, help="minutes in which the whole encoder is frozen")
+    parser.add_argument(
+        "--frozen",
+        type=float,
+        default=float("inf"),
+        help="minutes in which the whole encoder is frozen; one that learns from renders forgets photographs",
+    )
     parser.add_argument("--long-side", type=int, default=384, help="of the samples, pixels")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--top-rate", type=float, default=1e-3)
@@ -197,13 +202,18 @@ class Batches(torch.utils.data.IterableDataset):
 
 
 def begin(options: argparse.Namespace) -> EmbeddedDepthNet:
-    """A network of two outputs with ImageNet's encoder, or with the weights of `--start` (its first output, where it has one)."""
+    """A network of two outputs with ImageNet's encoder, or with the weights of `--start` (its first output, where it has one).
+
+    Of a start with another encoder only the decoder's weights are taken, where shapes agree.
+    """
     network = EmbeddedDepthNet(options.variant, outputs=2)
-    if options.start is None:
-        load_imagenet(network.encoder, options.variant)
-        return network.to(options.device, memory_format=torch.channels_last)
     state = network.state_dict()
-    for name, value in load_network(options.start).state_dict().items():
+    start = {} if options.start is None else load_network(options.start).state_dict()
+    shapes = lambda weights: {name: value.shape for name, value in weights.items() if name.startswith("encoder.")}
+    if shapes(start) != shapes(state):
+        load_imagenet(network.encoder, options.variant)
+        start = {name: value for name, value in start.items() if name.startswith("decoder.") and value.shape[1:] == state[name].shape[1:]}
+    for name, value in start.items():
         if name.startswith("shift."):
             continue  # this network's zero is at infinity
         if state[name].shape == value.shape:
