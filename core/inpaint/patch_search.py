@@ -265,7 +265,8 @@ class Voting:
         rows, columns = (np.concatenate(each) for each in zip(*(np.nonzero(level.hole) for level in matches.levels), strict=True))
         wide = np.repeat([own.shape[1] for own in numbers], counts)
         middle = (rows + pad) * wide + columns + pad + np.repeat([span.start for span in padded], counts)
-        self.groups = []  # which pixels, numbers of the patches over them, steps from the patches' centres to what these show there
+        # which pixels, numbers of the patches over them, steps from the patches' centres to what these show there
+        self.groups: list[tuple[np.ndarray, ...]] = []
         for phase in np.ndindex(step, step):  # pixels that lie alike between the centres
             which = np.flatnonzero((rows % step == phase[0]) & (columns % step == phase[1]))
             steps = (np.arange((radius - at) % step - radius, radius + 1, step) for at in phase)
