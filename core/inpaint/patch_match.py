@@ -20,6 +20,7 @@ import numpy as np
 
 from ..memory import ArrayCache
 from ..raster.nearest_known import nearest_known
+from ..raster.push_pull import halve
 from .patch_search import Matches, NearestNeighbourField, PatchSearch, PyramidLevel, Voting, patch_numbers, patch_step, patches
 
 SEARCHES_FINE, SEARCHES_COARSE = 4, (20, 10)
@@ -232,8 +233,8 @@ def build_pyramid(level: PyramidLevel, radius: int) -> list[PyramidLevel] | None
         if cv2.distanceTransform(last.hole.astype(np.uint8), cv2.DIST_L2, 3).max() <= DEEPEST_HOLE:
             break
         parts = (a.astype(np.float32) for a in (last.source, last.hole, last.source | last.rim))
-        share, open_, shown, sums = (_halved(a, cv2.BORDER_CONSTANT) for a in (*parts, last.colour))
-        smooth = _halved(last.smooth, cv2.BORDER_REPLICATE)
+        share, open_, shown, sums = (halve(a, cv2.BORDER_CONSTANT) for a in (*parts, last.colour))
+        smooth = halve(last.smooth, cv2.BORDER_REPLICATE)
         source = share > 0.999
         hole = (open_ > 0) & ~source
         coarse = finest_level(sums / np.maximum(shown, 1e-6)[..., None], source, hole, smooth, radius, hole & (shown > 0.5))
@@ -241,15 +242,6 @@ def build_pyramid(level: PyramidLevel, radius: int) -> list[PyramidLevel] | None
             break
         levels.append(coarse)
     return levels
-
-
-def _halved(values: np.ndarray, border: int) -> np.ndarray:
-    """Half as many rows and columns, means of two by two; `border` is how OpenCV goes on beyond an odd last row or column."""
-    import cv2
-
-    height, width = values.shape[:2]
-    even = cv2.copyMakeBorder(values, 0, height % 2, 0, width % 2, border)
-    return cv2.resize(even, (even.shape[1] // 2, even.shape[0] // 2), interpolation=cv2.INTER_AREA)
 
 
 def nearest_source_patch(level: PyramidLevel, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

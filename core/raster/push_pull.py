@@ -24,13 +24,10 @@ def push_pull(colour: np.ndarray, known: np.ndarray) -> np.ndarray:
         mean = colour[known].mean(axis=0) if known.any() else 0.5
         return np.where(known[..., None], colour, mean).astype(np.float32)
     mask = known.astype(np.uint8)
-    even = lambda values: cv2.copyMakeBorder(values, 0, h % 2, 0, w % 2, cv2.BORDER_CONSTANT)
-    weight, sums = even(known.astype(np.float32)), even((colour * known[..., None]).astype(np.float32))
-    size = (weight.shape[1] // 2, weight.shape[0] // 2)
-    share = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
-    small = cv2.resize(sums, size, interpolation=cv2.INTER_AREA) / np.maximum(share, 1e-6)[..., None]
+    share = halve(known.astype(np.float32), cv2.BORDER_CONSTANT)
+    small = halve((colour * known[..., None]).astype(np.float32), cv2.BORDER_CONSTANT) / np.maximum(share, 1e-6)[..., None]
     coarse = push_pull(small.astype(np.float32), share > 0)
-    up = cv2.resize(coarse, (weight.shape[1], weight.shape[0]), interpolation=cv2.INTER_LINEAR)[:h, :w]
+    up = cv2.resize(coarse, (2 * share.shape[1], 2 * share.shape[0]), interpolation=cv2.INTER_LINEAR)[:h, :w]
     up = np.ascontiguousarray(up)
     # smooths towards a membrane: coarse averages alone show square cells; at the finest levels of a large picture these are too
     # small to see
@@ -39,3 +36,15 @@ def push_pull(colour: np.ndarray, known: np.ndarray) -> np.ndarray:
         up = cv2.blur(up, (3, 3), borderType=cv2.BORDER_REPLICATE)
     cv2.copyTo(colour, mask, up)
     return up
+
+
+def halve(values: np.ndarray, border: int) -> np.ndarray:
+    """The next coarser pyramid level of (h, w) or (h, w, k) float32: means of two by two pixels.
+
+    `border` is how OpenCV goes on beyond an odd last row or column.
+    """
+    import cv2
+
+    h, w = values.shape[:2]
+    even = cv2.copyMakeBorder(values, 0, h % 2, 0, w % 2, border)
+    return cv2.resize(even, (even.shape[1] // 2, even.shape[0] // 2), interpolation=cv2.INTER_AREA)

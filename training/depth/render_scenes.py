@@ -187,12 +187,13 @@ def main() -> None:
     parser.add_argument(
         "--core",
         type=int,
-        help="run on this core alone (Linux): else the denoiser's threads, which spin while they wait, cost half as much again",
+        help="the number, among the cores it may use, of the only one to run on (Linux; -1 is the last): else the denoiser's threads, "
+        "which spin while they wait, cost half as much again",
     )
     parser.add_argument("--seed", type=int, default=int(time.time()))
     options = parser.parse_args()
-    if options.core is not None:
-        os.sched_setaffinity(0, {options.core})
+    if options.core is not None and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[options.core]})
     options.out.mkdir(parents=True, exist_ok=True)
     work = options.out / f".work{os.getpid()}"
     work.mkdir(exist_ok=True)

@@ -23,7 +23,7 @@ render() { # each process draws other models, clothes and textures
     until [ "$(pictures)" -ge "${RENDERS:-8000}" ] || [ -e "$CACHE/stop" ]; do
         nice -n 10 "$python" "$here/render_scenes.py" --photos $PHOTOS --furniture "$furniture" --people "$CACHE/people" \
             --out "$CACHE/rendered" --count "${RENDERS:-8000}" --per-process "${PER_PROCESS:-300}" --long-side "${RENDER_SIDE:-512}" \
-            --samples "${SAMPLES:-3}" --core "$(($(nproc) - 1))" --seed "$(date +%s)" >>"$CACHE/render.log" 2>&1 || { tail -3 "$CACHE/render.log" >&2; sleep 5; }
+            --samples "${SAMPLES:-3}" --core -1 --seed "$(date +%s)" >>"$CACHE/render.log" 2>&1 || { tail -3 "$CACHE/render.log" >&2; sleep 5; }
     done
 }
 rm -f "$CACHE/stop"

@@ -25,7 +25,8 @@ def main() -> None:
     import cv2
 
     torch.set_num_threads(1)
-    network, answers = options.weights and load_network(options.weights), {}
+    network = load_network(options.weights) if options.weights else None
+    answers = {}
     for number, photo in enumerate(read_photos(options.photos)):
         found = infer(network, photo, options.side) if network else estimate_with_edges(photo).disparity
         low, high = float(found.min()), float(found.max())
