@@ -19,7 +19,16 @@ from pathlib import Path
 
 from geometry import ROOT, _large_photo
 
-RUN = "import os, sys; from photo_diorama.ui.cli import main; code = main(sys.argv[1:]); sys.stdout.flush(); os._exit(code)"
+RUN = """
+import os, sys
+try:
+    from photo_diorama.ui.cli import main
+except ModuleNotFoundError:  # its name until 29 November 2026
+    from photo_diorama.ui.command_line import main
+code = main(sys.argv[1:])
+sys.stdout.flush()
+os._exit(code)
+"""
 SPIN = "while True: sum(range(1000000))"
 
 
