@@ -365,7 +365,9 @@ def _border_edges(sheet: Sheet) -> np.ndarray:
     # edge and label as one number, since sorting numbers takes a quarter of sorting their order
     key = np.sort((np.minimum(start, end) * count + np.maximum(start, end)) * labels + np.repeat(sheet.label, 3))
     edge = key // labels
-    first = np.flatnonzero(np.diff(edge, prepend=-1))
+    begins = np.ones(len(edge), bool)
+    np.not_equal(edge[1:], edge[:-1], out=begins[1:])
+    first = np.flatnonzero(begins)
     sides = np.diff(first, append=len(edge))
     inner = (sides == 2) & (key[first] == key[np.minimum(first + 1, len(key) - 1)])
     return np.stack(np.divmod(edge[first[~inner]], count), axis=1)
