@@ -1,6 +1,8 @@
 """Puts photos beside their estimated inverse depth in false colour on one sheet, to be looked at and counted.
 
-python training/depth/contact_sheet.py --photos DIR [DIR ...] --out docs/model_cards/SHEET.jpg
+python training/depth/contact_sheet.py --photos DIR_OR_FILE [...] --out SHEET.jpg [--weights FILE.safetensors]
+
+Without `--weights` it is what the extension makes of a photo: the bundled networks together.
 """
 # ruff: noqa: E402, I001  (the path comes first: these scripts are run from a checkout, not installed)
 
@@ -14,7 +16,8 @@ sys.path[:0] = [str(HERE.parents[1] / "tests")]
 import conftest  # noqa: F401  (makes the checkout importable as photo_diorama)
 import cv2
 import numpy as np
-from photo_diorama.core.networks.depth.embedded_depth_net import WEIGHTS, infer, load_network
+from photo_diorama.core.built_in.depth import estimate_with_edges
+from photo_diorama.core.networks.depth.embedded_depth_net import infer, load_network
 
 CELL = (190, 128)  # px, one photo; its depth stands to the right of it
 
@@ -38,15 +41,17 @@ def cell(picture: np.ndarray) -> np.ndarray:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--photos", type=Path, nargs="+", required=True)
-    parser.add_argument("--weights", type=Path, default=WEIGHTS)
+    parser.add_argument("--weights", type=Path, help="of one network instead")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--columns", type=int, default=4)
     options = parser.parse_args()
-    network, tiles = load_network(options.weights), []
-    paths = [path for folder in options.photos for path in sorted(folder.iterdir()) if path.suffix in (".jpg", ".png")]
+    network, tiles = load_network(options.weights) if options.weights else None, []
+    found = [path for place in options.photos for path in (sorted(place.iterdir()) if place.is_dir() else [place])]
+    paths = [path for path in found if path.suffix in (".jpg", ".png")]
     for number, path in enumerate(paths, 1):
         photo = cv2.imread(str(path))
-        disparity = infer(network, np.ascontiguousarray(photo[:, :, ::-1]))
+        colour = np.ascontiguousarray(photo[:, :, ::-1])
+        disparity = infer(network, colour) if network else estimate_with_edges(colour).disparity
         size = photo.shape[1::-1]
         tile = np.hstack([cell(photo), cell(false_colour(cv2.resize(disparity, size)))])
         for colour, width in (((0, 0, 0), 3), ((255, 255, 255), 1)):
