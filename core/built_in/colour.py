@@ -27,7 +27,7 @@ class Start:
 
     smooth: np.ndarray  # (h, w, 3) float32: the context's colour on `source`, a smooth continuation elsewhere
     detail: np.ndarray  # (h, w, 3) float32: mirrored detail on what is to be invented, 0 elsewhere
-    pieces: np.ndarray  # (h, w, 6) float32: two times what pieces of the context would add there, 0 elsewhere
+    pieces: np.ndarray  # (h, w, 3) float32: what pieces of the context would add there, 0 elsewhere
     source: np.ndarray  # (h, w) bool: trusted context
     hole: np.ndarray  # (h, w) bool: to be invented, and the rim of the context that is not trusted
     rim: np.ndarray  # (h, w) bool, part of `hole`: the rim alone
@@ -43,13 +43,15 @@ def contrast(colours: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def network_input(start: Start) -> np.ndarray:
-    """(18, h, w) float32, the channels that the network expects."""
+    """(18, h, w) float32, the channels that the network expects: of its two results of PatchMatch both are the one that there is."""
     smooth = (start.smooth - start.mean) / start.spread
+    pieces = np.moveaxis(start.pieces / start.spread, 2, 0)
     return np.concatenate(
         [
             np.moveaxis(smooth, 2, 0),
             np.moveaxis(start.detail / start.spread, 2, 0),
-            np.moveaxis(start.pieces / start.spread, 2, 0),
+            pieces,
+            pieces,
             start.source[None],
             start.hole[None],
             np.moveaxis(start.shown / start.spread, 2, 0),

@@ -10,14 +10,14 @@ import numpy as np
 from ..layers.regions import Region
 from ..raster.nearest_known import nearest_known
 from ..raster.push_pull import push_pull
-from .patch_match import RUNS, THOROUGH, Effort, Hole, inpaint_exemplars_cached
+from .patch_match import THOROUGH, Effort, Hole, inpaint_exemplars_cached
 
 MIN_SOURCES = 12
 DETAIL = 0.6
 """How much of the context's fine detail goes on top of the smooth fill; all of it costs PSNR where it lands out of place."""
 BESIDE_PIECES, PIECES, CRISP = 0.1, 0.45, 0.4
-"""Where there are pieces of the context: how much of the mirrored detail, of the pieces' mean, and of the first piece's finest
-part, which the mean has lost. Chosen on pictures held out from training/inpaint."""
+"""Where there are pieces of the context: how much of the mirrored detail, of the pieces, and of their finest part once more. Chosen on
+pictures held out from training/inpaint."""
 CRISP_SIGMA = 0.002
 """The finest part is what an average over this part of the long side, or a pixel, takes away."""
 DETAIL_SIGMA = 0.006
@@ -45,7 +45,7 @@ class FillParts:
     source: np.ndarray  # (h, w) bool: trusted context
     smooth: np.ndarray  # (h, w, 3) float32: the context's colour on `source`, a smooth continuation elsewhere
     detail: np.ndarray  # (h, w, 3) float32: fine detail for the synthesis pixels and the rim, 0 elsewhere
-    pieces: np.ndarray | None = None  # (h, w, 6) float32: two times what pieces of the context would add there, 0 elsewhere
+    pieces: np.ndarray | None = None  # (h, w, 3) float32: what pieces of the context would add there, 0 elsewhere
     long_side: int = 0  # of the whole picture, pixels
 
 
@@ -92,10 +92,9 @@ def compose(region: Region, parts: FillParts | None) -> np.ndarray:
     if parts.pieces is None:
         painted = parts.smooth[wanted] + DETAIL * parts.detail[wanted]
     else:
-        found = parts.pieces[wanted].reshape(-1, RUNS, 3)
-        first = np.ascontiguousarray(parts.pieces[..., :3])
-        crisp = found[:, 0] - cv2.GaussianBlur(first, (0, 0), max(1.0, CRISP_SIGMA * parts.long_side))[wanted]
-        painted = parts.smooth[wanted] + BESIDE_PIECES * parts.detail[wanted] + PIECES * found.mean(axis=1) + CRISP * crisp
+        found = parts.pieces[wanted]
+        crisp = found - cv2.GaussianBlur(parts.pieces, (0, 0), max(1.0, CRISP_SIGMA * parts.long_side))[wanted]
+        painted = parts.smooth[wanted] + BESIDE_PIECES * parts.detail[wanted] + PIECES * found + CRISP * crisp
     return np.clip(painted, 0, region.colour[region.context].max())  # detail may overshoot; nothing is brighter than its context
 
 

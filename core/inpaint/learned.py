@@ -15,7 +15,6 @@ from ..layers.regions import MIN_SYNTHESIS, Disocclusion, Region
 from ..settings import HIDDEN_COLOUR, HIDDEN_EDGES
 from .deterministic import FillParts, rim_difference
 from .inpainter import Deterministic, Exemplar, Painter, Step
-from .patch_match import RUNS
 
 BLOCK, MARGIN = 112, 8
 """Regions are completed in blocks of at most this many pixels a side, seen with this much around: the work goes by what is
@@ -90,7 +89,7 @@ def cut_tiles(region: Region, parts: FillParts) -> list[Tile]:
     colours = trusted.min(axis=0), trusted.max(axis=0)  # so that nothing is tinted as nothing around it is
     rim, shown = rim_difference(region, parts)
     hole = region.synthesis | rim
-    pieces = np.zeros((*hole.shape, 3 * RUNS), np.float32) if parts.pieces is None else parts.pieces
+    pieces = np.zeros_like(parts.smooth) if parts.pieces is None else parts.pieces
     given = (parts.smooth, parts.detail, pieces, parts.source, hole, rim, shown)
     tiles = []
     for box, seen in blocks(region.synthesis):

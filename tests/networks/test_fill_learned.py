@@ -47,7 +47,7 @@ def untrained_fill(region: Region, parts: FillParts) -> np.ndarray:
         return compose(region, parts)
     hole = np.float32(region.synthesis | (region.context & ~parts.source))[..., None]
     mean = averaged(parts.pieces) / np.maximum(averaged(hole), 1e-3)[..., None]
-    given = (parts.detail, *np.split(parts.pieces, 2, axis=2), *np.split((parts.pieces - mean) * hole, 2, axis=2))
+    given = (parts.detail, *[parts.pieces] * 2, *[(parts.pieces - mean) * hole] * 2)
     filled = parts.smooth + sum(share * part for share, part in zip(START, given, strict=True))
     trusted = region.colour[parts.source]
     return np.clip(filled[region.synthesis], trusted.min(axis=0), trusted.max(axis=0))

@@ -31,7 +31,6 @@ from pictures import Pictures, is_held_out, read_pictures  # noqa: E402
 
 from photo_diorama.core.built_in.colour import contrast  # noqa: E402
 from photo_diorama.core.inpaint.deterministic import fill_parts, rim_difference  # noqa: E402
-from photo_diorama.core.inpaint.patch_match import RUNS  # noqa: E402
 from photo_diorama.core.layers.regions import Region  # noqa: E402
 
 SIDE, AROUND = 96, 32
@@ -164,7 +163,7 @@ def leak(rng: np.random.Generator, truth, foreground, shape: np.ndarray, long_si
 
 def make_pair(truth: np.ndarray, known: np.ndarray, front: np.ndarray, shape: np.ndarray, long_side: int) -> dict[str, np.ndarray]:
     """What is stored of a pair, all (SIDE, SIDE): `truth`, `front` and `smooth` (.., 3) uint8, `detail`, `shown`
-    (.., 3) and `pieces` (.., 6) int8, `mask` uint8 (SOURCE, HOLE, SYNTHESIS), `behind` uint8 (steps of invented
+    and `pieces` (.., 3) int8, `mask` uint8 (SOURCE, HOLE, SYNTHESIS), `behind` uint8 (steps of invented
     pixels from the silhouette), `scale` (4,) float32: mean, spread.
 
     `known` is the picture as the context shows it, `truth` as it is, `front` what hides it.
@@ -182,7 +181,7 @@ def make_pair(truth: np.ndarray, known: np.ndarray, front: np.ndarray, shape: np
         "smooth": np.rint(255 * np.clip(parts.smooth[inner], 0, 1)).astype(np.uint8),
         "detail": as_bytes(parts.detail[inner]),
         "shown": as_bytes(shown[inner]),
-        "pieces": as_bytes(parts.pieces[inner]) if parts.pieces is not None else np.zeros((SIDE, SIDE, 3 * RUNS), np.int8),
+        "pieces": as_bytes(parts.pieces[inner]) if parts.pieces is not None else np.zeros((SIDE, SIDE, 3), np.int8),
         "mask": (parts.source * SOURCE + (synthesis | rim) * HOLE + synthesis * SYNTHESIS)[inner].astype(np.uint8),
         "behind": np.where(synthesis, -1 - shape.astype(np.int16), 0)[inner].astype(np.uint8),
         "scale": np.float32([*mean, spread]),

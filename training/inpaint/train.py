@@ -77,7 +77,8 @@ def tensors(item: dict[str, np.ndarray], shift: float) -> dict[str, torch.Tensor
     context = ((mask & SYNTHESIS) == 0) & (mask > 0)
     rim = (((mask & HOLE) > 0) & context)[..., None]
     truth = np.where((visible | context)[..., None], truth, front)
-    channels = np.concatenate([(smooth - mean) / spread, detail / spread, pieces / spread, *flags, shown / spread, rim], axis=-1)
+    twice = [pieces / spread] * 2  # the network has room for two results of PatchMatch
+    channels = np.concatenate([(smooth - mean) / spread, detail / spread, *twice, *flags, shown / spread, rim], axis=-1)
 
     def planes(array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(np.moveaxis(np.atleast_3d(array), 2, 0), np.float32))
