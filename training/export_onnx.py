@@ -149,10 +149,7 @@ def depth_form(weights: Path | None) -> Form:
     if network.shift is not None:
         form, names = ShiftedDepthForm(embedded_depth_net.load_network(weights)), ("disparity", "shift")
         return Form(form, lambda photo, place: dict(zip(names, network.with_shift(photo), strict=True)), _photo_and_place, names, facts)
-    if network.outputs == 1:
-        return Form(form, lambda photo, place: {"disparity": network(photo)[:, None]}, _photo_and_place, ("disparity",), facts)
-    names = ("disparity", "sky")
-    return Form(form, lambda photo, place: dict(zip(names, network.both(photo), strict=True)), _photo_and_place, names, facts)
+    return Form(form, lambda photo, place: {"disparity": network(photo)[:, None]}, _photo_and_place, ("disparity",), facts)
 
 
 class ColourForm(nn.Module):

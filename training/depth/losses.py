@@ -1,15 +1,8 @@
-"""Losses on inverse depth: scale-only and scale-and-shift invariant, gradients, edges in place, flatness, order, sky.
-
-Disparity is inverse depth with its zero at infinity; a network that is trained by the scale-only terms gives it up to one
-factor, so that ratios of depths are right.
-"""
+"""Losses on relative inverse depth: scale-and-shift invariant difference, gradients, order; and where true depth is torn."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional
-
-FLOOR = 0.03
-"""Of an image's mean disparity: what is added before logarithms, so that a sky (0) and hills differ by a finite amount."""
 
 
 def mean_of(values: Tensor, valid: Tensor) -> Tensor:
@@ -24,23 +17,6 @@ def standardise(disparity: Tensor, valid: Tensor) -> Tensor:
     count = valid.sum((1, 2)).clamp(min=1)[:, None, None]
     spread = ((disparity - middle).abs() * valid).sum((1, 2), keepdim=True) / count
     return (disparity - middle) / spread.clamp(min=1e-4)
-
-
-def scaled(disparity: Tensor, valid: Tensor) -> Tensor:
-    """Each image over the mean of its positive part: scale is taken away, the zero stays. (N, H, W) both."""
-    return disparity / mean_of(disparity.clamp(min=0), valid).clamp(min=1e-3)[:, None, None]
-
-
-def logarithm(level: Tensor) -> Tensor:
-    """log of `scaled` disparity over the floor; below zero it goes on straight, so that gradients stay."""
-    return torch.log(level.clamp(min=0) + FLOOR) + level.clamp(max=0) / FLOOR * 0.3
-
-
-def scale_only(guess: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
-    """Mean absolute difference of `scaled` disparities and of their logarithms less its median; per image, (N,)."""
-    difference = logarithm(guess) - logarithm(truth)
-    shift = torch.where(valid, difference, torch.nan).flatten(1).nanmedian(1).values.detach()[:, None, None]
-    return mean_of((guess - truth).abs(), valid) + 0.35 * mean_of((difference - shift).abs(), valid)
 
 
 def affine_invariant(guess: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
@@ -79,26 +55,6 @@ def occlusion_edges(inverse: Tensor, jump: float = 0.08) -> Tensor:
         both = functional.pad(here, (1, 0)) | functional.pad(here, (0, 1))
         torn |= both.transpose(axis, 2)
     return torn
-
-
-def edges_in_place(guess: Tensor, truth: Tensor, valid: Tensor, reach: int = 4) -> Tensor:
-    """Steps of scaled disparity in the band beside true tears: sharp where truth is, flat beside; per image, (N,)."""
-    band = functional.max_pool2d(occlusion_edges(truth).float()[:, None], 2 * reach + 1, 1, reach)[:, 0]
-    low, high = torch.maximum(guess, truth).new_tensor(0.0), 3.0
-    return gradient(guess.clamp(low, high), truth.clamp(low, high), valid, 2, band)
-
-
-def flatness(guess: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
-    """Second differences over 4 and 8 px of the difference, away from tears: a plane's disparity is linear; per image, (N,)."""
-    torn = functional.max_pool2d(occlusion_edges(truth).float()[:, None], 9, 1, 4)[:, 0] > 0
-    calm, total = (valid & ~torn).to(guess.dtype), torch.zeros(len(guess), device=guess.device)
-    for step in (4, 8):
-        for axis in (1, 2):
-            error, mask = (guess - truth).transpose(axis, 2), calm.transpose(axis, 2)
-            bend = (error[:, :, 2 * step :] - 2 * error[:, :, step:-step] + error[:, :, : -2 * step]).abs()
-            mask = mask[:, :, 2 * step :] * mask[:, :, step:-step] * mask[:, :, : -2 * step]
-            total = total + (bend * mask).sum((1, 2)) / mask.sum((1, 2)).clamp(min=1)
-    return total
 
 
 def order(guess: Tensor, first: Tensor, second: Tensor, sign: Tensor) -> Tensor:

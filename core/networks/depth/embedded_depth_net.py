@@ -177,8 +177,8 @@ class EmbeddedDepthNet(nn.Module):
     """Photo to relative inverse depth: (N, 3, H, W) RGB in 0..1 to (N, H, W), larger = nearer, scale and shift unknown.
 
     H and W are multiples of 32. The encoder was trained on pixels scaled to -1..1, which is done here. A network of two
-    `outputs` (see `training/depth`) has as its second the logit of sky, or that of an occlusion boundary. `shift` is its head for the
-    shift, where it has one.
+    `outputs` (`training/depth/train_edges.py`) has as its second the logit of an occlusion boundary. `shift` is its head for the shift,
+    where it has one.
     """
 
     def __init__(self, variant: str = "lite0", outputs: int = 1, shift: bool = False):
@@ -192,12 +192,6 @@ class EmbeddedDepthNet(nn.Module):
     def forward(self, photo: Tensor) -> Tensor:
         half = self.decoder(self.encoder(photo * 2 - 1))
         return functional.interpolate(half[:, :1], size=photo.shape[2:], mode="bilinear", align_corners=False)[:, 0]
-
-    def both(self, photo: Tensor) -> tuple[Tensor, Tensor]:
-        """Disparity with its zero at infinity and the share of sky, both (N, 1, H, W), of a network of two outputs."""
-        half = self.decoder(self.encoder(photo * 2 - 1))
-        answer = functional.interpolate(half, size=photo.shape[2:], mode="bilinear", align_corners=False)
-        return functional.relu(answer[:, :1]), torch.sigmoid(answer[:, 1:])
 
     def silhouettes(self, photo: Tensor) -> tuple[Tensor, Tensor]:
         """Relative inverse depth that is sharp at silhouettes, and the probability of an occlusion boundary, both (N, 1, H/2, W/2),
