@@ -22,7 +22,7 @@ pictures() { find "$CACHE/rendered" -name '*.jpg' ! -name '.*' | wc -l; }
 render() { # each process draws other models, clothes and textures
     until [ "$(pictures)" -ge "${RENDERS:-8000}" ] || [ -e "$CACHE/stop" ]; do
         nice -n 10 "$python" "$here/render_scenes.py" --photos $PHOTOS --furniture "$furniture" --people "$CACHE/people" \
-            --out "$CACHE/rendered" --count "${RENDERS:-8000}" --per-process "${PER_PROCESS:-300}" --long-side "${RENDER_SIDE:-512}" \
+            --out "$CACHE/rendered" --count "${RENDERS:-8000}" --per-process "${PER_PROCESS:-300}" --long-side "${RENDER_SIDE:-416}" \
             --samples "${SAMPLES:-3}" --core -1 --seed "$(date +%s)" >>"$CACHE/render.log" 2>&1 || { tail -3 "$CACHE/render.log" >&2; sleep 5; }
     done
 }
@@ -32,10 +32,10 @@ trap 'touch "$CACHE/stop"' EXIT
 until [ "$(pictures)" -ge "${FIRST:-600}" ] || [ "$(pictures)" -ge "${RENDERS:-8000}" ]; do sleep 5; done
 
 train() { nice -n 10 "$python" "$here/train.py" --rendered "$CACHE/rendered" --photos $PHOTOS --run "$CACHE/$variant" --variant "$variant" \
-    ${START:+--start "$START"} --long-side "${TRAIN_SIDE:-384}" --batch "${BATCH:-8}" "$@" | tee -a "$CACHE/$variant/log"; }
-train --minutes "${MINUTES:-720}" --frozen "${FROZEN:-inf}"
+    ${START:+--start "$START"} --long-side "${TRAIN_SIDE:-288}" --batch "${BATCH:-8}" "$@" | tee -a "$CACHE/$variant/log"; }
+train --minutes "${MINUTES:-720}" --frozen "${FROZEN:-4}"
 cp "$CACHE/$variant/checkpoint.pt" "$CACHE/$variant/before_cooling.pt" # to go on from here with more renders
-train --cool "${COOL:-40}" --frozen "${FROZEN:-inf}"
+train --cool "${COOL:-40}" --frozen "${FROZEN:-4}"
 weights=$CACHE/$variant/embedded_depth.safetensors
 "$python" "$here/evaluate_shape.py" --rendered "$CACHE/rendered" ${DATA:+--data "$DATA"} --weights "$weights" --side 320 384 512
 [ -z "$DATA" ] || "$python" "$here/evaluate.py" --only-ours --data "$DATA" --weights "$weights"

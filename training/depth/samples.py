@@ -10,14 +10,21 @@ import numpy as np
 
 RENDERED, PASTED, TAUGHT, REAL = range(4)
 TAUGHT_SHARE = 0.12
-TWICE = ("room", "table_top", "still_life", "clutter")
-"""Kinds of renders that are drawn twice an epoch: indoors a network of ours is worst."""
+TWICE = ("room", "table_top", "still_life", "clutter", "street")
+"""Kinds of renders that are drawn twice an epoch: indoors a network of ours is worst, and streets are few."""
 
 
 def shapes(long_side: int) -> tuple[tuple[int, int], ...]:
-    """Heights and widths of samples: 4:3 twice as often, upright, square and wide, in multiples of 32 of about equal area."""
+    """Heights and widths of samples: 4:3 twice as often, upright, square, wide and very wide, in multiples of 32 of about equal area."""
     unit = lambda share: max(2, round(long_side * share / 32)) * 32
-    return ((unit(0.75), unit(1)), (unit(0.75), unit(1)), (unit(1), unit(0.75)), (unit(0.875), unit(0.875)), (unit(0.625), unit(1.125)))
+    return (
+        (unit(0.75), unit(1)),
+        (unit(0.75), unit(1)),
+        (unit(1), unit(0.75)),
+        (unit(0.875), unit(0.875)),
+        (unit(0.625), unit(1.125)),
+        (unit(0.45), unit(1.45)),
+    )
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def freeze(network: EmbeddedDepthNet, all_of_it: bool) -> None:
 class Average:
     """Exponential moving average of the weights: what is evaluated and shipped."""
 
-    def __init__(self, network: EmbeddedDepthNet, decay: float = 0.998):
+    def __init__(self, network: EmbeddedDepthNet, decay: float = 0.995):
         self.decay, self.state = decay, {k: v.clone() for k, v in network.state_dict().items()}
         self.steps = 0
 
@@ -151,10 +151,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--frozen",
         type=float,
-        default=float("inf"),
-        help="minutes in which the whole encoder is frozen; one that learns from renders forgets photographs",
+        default=4.0,
+        help="minutes in which the whole encoder is frozen, until the decoder says something",
     )
-    parser.add_argument("--long-side", type=int, default=384, help="of the samples, pixels")
+    parser.add_argument("--long-side", type=int, default=288, help="of the samples, pixels")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--top-rate", type=float, default=1e-3)
     parser.add_argument("--encoder-share", type=float, default=0.15, help="of the rate, for the encoder")

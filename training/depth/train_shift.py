@@ -25,7 +25,14 @@ import cv2
 import numpy as np
 import torch
 from PIL import Image
-from photo_diorama.core.networks.depth.embedded_depth_net import SHIFT_TAP, WEIGHTS, EmbeddedDepthNet, load_network, network_input
+from photo_diorama.core.networks.depth.embedded_depth_net import (
+    SHIFT_TAP,
+    WEIGHTS,
+    EmbeddedDepthNet,
+    ShiftHead,
+    load_network,
+    network_input,
+)
 from samples import crop, defocus, recolour, shapes
 from torch.nn import functional
 from train import export
@@ -121,11 +128,10 @@ def misses(shift: torch.Tensor, found: torch.Tensor, true: torch.Tensor) -> torc
     return (torch.log(level[:, :-1] / level[:, -1:]) - torch.log(true[:, :-1] / true[:, -1:])).abs()
 
 
-def fit(pictures: Pictures, weight_decay: float = DECAY, seed: int = 0) -> EmbeddedDepthNet:
-    """A network whose head for the shift is trained on these pictures; the rest of it is empty."""
+def fit(pictures: Pictures, weight_decay: float = DECAY, seed: int = 0) -> ShiftHead:
+    """A head for the shift, trained on these pictures."""
     torch.manual_seed(seed)
-    holder = EmbeddedDepthNet(shift=True)
-    head = holder.shift
+    head = ShiftHead(pictures.means.shape[1])
     means, found, true = (torch.from_numpy(values).float() for values in (pictures.means, pictures.found, pictures.true))
     centre, spread = means.mean(0), means.std(0) + 1e-3
     torch.nn.init.zeros_(head.second.weight), torch.nn.init.constant_(head.second.bias, 0.6)
@@ -142,16 +148,16 @@ def fit(pictures: Pictures, weight_decay: float = DECAY, seed: int = 0) -> Embed
     with torch.no_grad():  # the head takes the means as they are
         head.first.bias -= head.first.weight @ (centre / spread)
         head.first.weight /= spread
-    return holder
+    return head
 
 
-def factor(holder: EmbeddedDepthNet | float, pictures: Pictures) -> float:
+def factor(head: ShiftHead | float, pictures: Pictures) -> float:
     """Median factor (at least 1) by which the ratio of the 5th and 95th percentile of depth is wrong; a number is a constant shift."""
-    if isinstance(holder, float):
-        shift = torch.full((len(pictures.means),), holder)
+    if isinstance(head, float):
+        shift = torch.full((len(pictures.means),), head)
     else:
         with torch.no_grad():
-            shift = holder.shift.of(torch.from_numpy(pictures.means))
+            shift = head.of(torch.from_numpy(pictures.means))
     return float(misses(shift, torch.from_numpy(pictures.found), torch.from_numpy(pictures.true))[:, 0].median().exp())
 
 
@@ -160,7 +166,7 @@ def crossed(pictures: Pictures, groups: np.ndarray) -> float:
     factors = np.zeros(len(pictures.means))
     for group in np.unique(groups):
         left = groups == group
-        head = fit(pictures[~left]).shift
+        head = fit(pictures[~left])
         with torch.no_grad():
             shift = head.of(torch.from_numpy(pictures.means[left]))
         factors[left] = misses(shift, torch.from_numpy(pictures.found[left]), torch.from_numpy(pictures.true[left]))[:, 0]
@@ -191,7 +197,7 @@ def main() -> None:
     print(f"far / near wrong by a factor of, median: learned {factor(learned, pictures):.2f}, scenes never seen {unseen:.2f}, "
           f"kinds never seen {other_kinds:.2f}")  # fmt: skip
     print("constant shifts:", {round(value, 3): round(factor(value, pictures), 2) for value in (1 / 60, 0.1, 0.2, 0.3, 0.5, 1.0)})
-    state = network.state_dict() | {f"shift.{name}": value for name, value in learned.shift.state_dict().items()}
+    state = network.state_dict() | {f"shift.{name}": value for name, value in learned.state_dict().items()}
     export(state, options.output or options.run / "embedded_depth.safetensors")
 
 

@@ -154,9 +154,9 @@ class ShiftHead(nn.Module):
     """Means of feature maps to the shift that relative inverse depth lacks, (N,): with inverse depth on 0..1 of the picture, shift + it
     is inverse depth whose zero is at infinity, at any scale. The depth of the picture spans (shift + 1) / shift."""
 
-    def __init__(self, tap_channels: tuple[int, ...]):
+    def __init__(self, channels: int):
         super().__init__()
-        self.first = nn.Linear(tap_channels[SHIFT_TAP], SHIFT_HIDDEN)
+        self.first = nn.Linear(channels, SHIFT_HIDDEN)
         self.second = nn.Linear(SHIFT_HIDDEN, 1)
 
     def forward(self, maps: list[Tensor]) -> Tensor:
@@ -187,7 +187,7 @@ class EmbeddedDepthNet(nn.Module):
         channels = tuple(plan[number][3] for number in TAPS)
         self.encoder, self.outputs = Encoder(plan), outputs
         self.decoder = Decoder(channels, outputs)
-        self.shift = ShiftHead(channels) if shift else None
+        self.shift = ShiftHead(channels[SHIFT_TAP]) if shift else None
 
     def forward(self, photo: Tensor) -> Tensor:
         half = self.decoder(self.encoder(photo * 2 - 1))
