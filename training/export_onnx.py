@@ -1,6 +1,6 @@
 """Writes the bundled networks as ONNX, in the form that OpenCV runs at any size, and proves that they say the same.
 
-    python training/export_onnx.py depth|silhouettes|colour|edges [--weights FILE.safetensors] [--output FILE.onnx]
+    python training/export_onnx.py depth|second|silhouettes|colour|edges [--weights FILE.safetensors] [--output FILE.onnx]
 
 PyTorch's older exporter (`dynamo=False`) traces a form of each network at one size. OpenCV infers all sizes anew for every input, so
 nothing in a form may depend on the traced one: no Shape, no Reshape, no output size of a Resize, no padding by Slice. The three forms
@@ -90,7 +90,7 @@ class DepthForm(nn.Module):
 
     def forward(self, photo: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
         answer = F.interpolate(self.half(photo, place), scale_factor=2.0, mode="bilinear", align_corners=False)
-        return answer if answer.shape[1] == 1 else (F.relu(answer[:, :1]), torch.sigmoid(answer[:, 1:]))
+        return answer
 
     def half(self, photo: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
         """All outputs at half the photo's size."""
@@ -141,11 +141,15 @@ def silhouettes_form(weights: Path | None) -> Form:
                 {"multiple": embedded_depth_net.STRIDE})  # fmt: skip
 
 
-def depth_form(weights: Path | None) -> Form:
+def second_form(weights: Path | None) -> Form:
+    return depth_form(weights or embedded_depth_net.SECOND_WEIGHTS, embedded_depth_net.SECOND_LONG_SIDE)
+
+
+def depth_form(weights: Path | None, long_side: int = embedded_depth_net.LONG_SIDE) -> Form:
     weights = weights or embedded_depth_net.WEIGHTS
     network = embedded_depth_net.load_network(weights)
     form = DepthForm(embedded_depth_net.load_network(weights))
-    facts = {"multiple": embedded_depth_net.STRIDE, "long_side": embedded_depth_net.LONG_SIDE}
+    facts = {"multiple": embedded_depth_net.STRIDE, "long_side": long_side}
     if network.shift is not None:
         form, names = ShiftedDepthForm(embedded_depth_net.load_network(weights)), ("disparity", "shift")
         return Form(form, lambda photo, place: dict(zip(names, network.with_shift(photo), strict=True)), _photo_and_place, names, facts)
@@ -254,6 +258,7 @@ def edges_form(weights: Path | None) -> Form:
 
 FORMS = {
     "depth": (depth_form, "embedded_depth.onnx"),
+    "second": (second_form, "embedded_depth_lite2.onnx"),
     "silhouettes": (silhouettes_form, "embedded_silhouettes.onnx"),
     "colour": (colour_form, HIDDEN_COLOUR.name),
     "edges": (edges_form, HIDDEN_EDGES.name),

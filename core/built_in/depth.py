@@ -1,4 +1,4 @@
-"""Relative inverse depth of one photo by the built-in network, at any size."""
+"""Relative inverse depth of one photo by the built-in networks, at any size."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from .join_scales import join_scales
 from .onnx_network import OnnxNetwork, load
 
 WEIGHTS = Path(__file__).parents[1] / "networks" / "weights" / "embedded_depth.onnx"
+SECOND = WEIGHTS.with_name("embedded_depth_lite2.onnx")
+"""A larger network, trained on other pictures: it errs in other places."""
 SILHOUETTES = WEIGHTS.with_name("embedded_silhouettes.onnx")
 EDGE_SIDES = (640, 960)
 """Long sides, px, at which the network is run for silhouettes."""
@@ -45,19 +47,25 @@ class BuiltInDepth:
 
 
 def estimate_with_edges(colour: np.ndarray) -> BuiltInDepth:
-    """Depth levels as `estimate_built_in`, with silhouettes from a second decoder that sees a larger input.
+    """Depth levels of both depth networks, with silhouettes from a decoder that sees a larger input.
 
-    The network's levels are right at its training size; ears, legs and hands show only at larger sizes. The photo is enlarged for
+    Levels are right at a network's training size; ears, legs and hands show only at larger sizes. The photo is enlarged for
     that, at most `MAX_ENLARGEMENT` times.
     """
-    said = predict_disparity(colour)
-    levels, shift = said["disparity"], float(said["shift"][0, 0])
+    said = [predict_disparity(colour, network=load(path)) for path in (WEIGHTS, SECOND)]
+    levels, shift = _mean([_standardised(each["disparity"]) for each in said]), float(said[0]["shift"][0, 0])
     sides = [side for side in EDGE_SIDES if side <= MAX_ENLARGEMENT * max(colour.shape[:2])]
     if not sides:
         return BuiltInDepth(levels, None, shift)
     sharp = [predict_disparity(colour, side, mirrored=False, network=load(SILHOUETTES)) for side in sides]
     joined = join_scales(levels, [each["disparity"] for each in sharp])
     return BuiltInDepth(joined, _mean([each["boundary"] for each in sharp]), shift)
+
+
+def _standardised(disparity: np.ndarray) -> np.ndarray:
+    """Less its mean, over its standard deviation: networks say the same in different units."""
+    values = disparity.astype(np.float64)
+    return ((values - values.mean()) / max(float(values.std()), 1e-9)).astype(np.float32)
 
 
 def _mean(maps: list[np.ndarray]) -> np.ndarray:

@@ -23,13 +23,17 @@ def join_scales(levels: np.ndarray, edges: list[np.ndarray]) -> np.ndarray:
 
     height, width = edges[-1].shape
     resized = lambda values: cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR)
-    # plain floats: beside a scalar of NumPy's, NumPy 2 would leave float32, and the last digits with it
-    low, high = np.percentile(levels[::2, ::2].astype(float), (0.05, 99.95)).tolist()
-    span = max(high - low, 1e-6)
-    guide = np.sum([resized((each - low) / span) for each in edges], axis=0) / len(edges)
+    low, span = _range(levels)
+    guide = np.sum([resized(each) for each in edges], axis=0) / len(edges)
+    guide_low, guide_span = _range(guide)
+    guide = (guide - guide_low) / guide_span
     levels = resized((levels - low) / span)
     joined = np.clip(guided_filter(levels, guide, window_mean(round(RADIUS * max(height, width))), MIN_VARIANCE), 0, 1)
-    least, most = np.percentile(guide[::2, ::2].astype(float), (0.05, 99.95)).tolist()
-    own = np.clip((guide - least) / max(most - least, 1e-6), 0, 1)
-    joined += OWN_SHARE * (own - joined)
+    joined += OWN_SHARE * (np.clip(guide, 0, 1) - joined)
     return (joined * span + low).astype(np.float32)
+
+
+def _range(values: np.ndarray) -> tuple[float, float]:
+    """Least of the values and how far they reach, without outliers; plain floats, beside which NumPy 2 leaves float32."""
+    low, high = np.percentile(values[::2, ::2].astype(float), (0.05, 99.95)).tolist()
+    return low, max(high - low, 1e-6)
