@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from photo_diorama.core.built_in import depth as module
 from photo_diorama.core.built_in.depth import (
     WEIGHTS,
     BuiltInDepth,
@@ -101,6 +102,28 @@ def test_far_over_near_is_about_right_on_real_truth(shared):
         ratio, true = (float(np.divide(*np.percentile(values, (95, 5)))) for values in (depth, code[code > 0]))
         factors.append(max(ratio / true, true / ratio))
     assert len(factors) >= 7 and np.median(factors) < 1.6  # with the farthest at sixty times the nearest: 4.5
+
+
+def test_levels_are_the_mean_of_both_networks_whatever_units_they_have(monkeypatch):
+    """With the second network's answers in other units nothing changes; with the first one's in their place it does. Nor do the units
+    of the silhouettes matter."""
+    photo, ask = made_photo(360, 480), module.predict_disparity
+    read = {name: OnnxNetwork.read(getattr(module, name)) for name in ("WEIGHTS", "SECOND", "SILHOUETTES")}
+    monkeypatch.setattr(module, "load", lambda path: next(read[name] for name in read if getattr(module, name) == path))
+    plain = estimate_with_edges(photo).disparity
+
+    def in_units(*changed, scale=3.0, shift=-7.0):
+        def asked(colour, long_side=None, mirrored=True, network=None):
+            said = ask(colour, long_side, mirrored, network)
+            return said | {"disparity": said["disparity"] * scale + shift} if network in [read[name] for name in changed] else said
+
+        monkeypatch.setattr(module, "predict_disparity", asked)
+        return estimate_with_edges(photo).disparity
+
+    np.testing.assert_allclose(in_units("SECOND"), plain, atol=2e-4)
+    np.testing.assert_allclose(in_units("SILHOUETTES"), plain, atol=2e-4)
+    read["SECOND"] = read["WEIGHTS"]
+    assert np.abs(in_units() - plain).max() > 0.05
 
 
 def test_the_shift_moves_the_far_end_and_nothing_else():
