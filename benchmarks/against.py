@@ -26,10 +26,12 @@ try:
     from photo_diorama.ui.cli import main
 except ModuleNotFoundError:  # its name until 29 November 2026
     from photo_diorama.ui.command_line import main
-photos = " ".join(sys.argv[1:]).split(" {THEN} ")
+photos = [[]]
+for word in sys.argv[1:]:
+    photos.append([]) if word == "{THEN}" else photos[-1].append(word)
 for each in photos:
     wall, cpu = time.perf_counter(), time.process_time()
-    code = main(each.split())
+    code = main(each)
     if code:
         break
 if len(photos) > 1:

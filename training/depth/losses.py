@@ -5,11 +5,6 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def mean_of(values: Tensor, valid: Tensor) -> Tensor:
-    """Mean over the valid pixels of each image, (N, H, W) to (N,)."""
-    return (values * valid).sum((1, 2)) / valid.sum((1, 2)).clamp(min=1)
-
-
 def standardise(disparity: Tensor, valid: Tensor) -> Tensor:
     """Each image less its median, over its mean absolute deviation: Ranftl et al. 2020, equation 5. (N, H, W) both."""
     flat = torch.where(valid, disparity, torch.nan).flatten(1)
@@ -21,7 +16,7 @@ def standardise(disparity: Tensor, valid: Tensor) -> Tensor:
 
 def affine_invariant(guess: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
     """Mean absolute difference of standardised disparities (ibid., equation 7); per image, (N,)."""
-    return mean_of((guess - truth).abs(), valid)
+    return ((guess - truth).abs() * valid).sum((1, 2)) / valid.sum((1, 2)).clamp(min=1)
 
 
 def gradient(guess: Tensor, truth: Tensor, valid: Tensor, scales: int = 4, weight: Tensor | None = None) -> Tensor:

@@ -32,7 +32,7 @@ trap 'touch "$CACHE/stop"' EXIT
 until [ "$(pictures)" -ge "${FIRST:-600}" ] || [ "$(pictures)" -ge "${RENDERS:-8000}" ]; do sleep 5; done
 
 train() { nice -n 10 "$python" "$here/train.py" --rendered "$CACHE/rendered" --photos $PHOTOS --run "$CACHE/$variant" --variant "$variant" \
-    ${START:+--start "$START"} --long-side "${TRAIN_SIDE:-288}" --batch "${BATCH:-8}" "$@" | tee -a "$CACHE/$variant/log"; }
+    ${START:+--start "$START"} --long-side "${TRAIN_SIDE:-288}" --batch "${BATCH:-8}" --top-rate "${TOP_RATE:-1e-3}" "$@" | tee -a "$CACHE/$variant/log"; }
 train --minutes "${MINUTES:-720}" --frozen "${FROZEN:-4}"
 cp "$CACHE/$variant/checkpoint.pt" "$CACHE/$variant/before_cooling.pt" # to go on from here with more renders
 train --cool "${COOL:-40}" --frozen "${FROZEN:-4}"
