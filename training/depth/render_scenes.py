@@ -28,14 +28,16 @@ from PIL.PngImagePlugin import PngInfo
 from scene_kinds.cast import Cast
 from scene_kinds.fronts import FRONTS
 from scene_kinds.heroes import HEROES, cut_out
+from scene_kinds.interiors import INTERIORS
 from scene_kinds.stage import Stage
 
 LONG_SIDE = 512
 CUT_OUTS = 0.045  # share of scenes
 SHARES = {
-    **{layout: 0.64 * share for layout, share in LAYOUTS.items()},
-    **{layout: 0.18 * share for layout, share in HEROES.items()},
-    **{layout: 0.135 * share for layout, share in FRONTS.items()},
+    **{layout: 0.5 * share for layout, share in LAYOUTS.items()},
+    **{layout: 0.16 * share for layout, share in HEROES.items()},
+    **{layout: 0.115 * share for layout, share in FRONTS.items()},
+    **{layout: 0.18 * share for layout, share in INTERIORS.items()},
     cut_out: CUT_OUTS,
 }
 WANTED = {"furniture": 46, "small": 46, "person": 14, "animal": 8, "vehicle": 9, "tree": 2, "plant": 9, "garden": 12}

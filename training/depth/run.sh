@@ -1,12 +1,13 @@
 #!/bin/sh
 # Trains the depth network from nothing, or goes on where it was stopped: people, renders, training, the weights to ship, figures.
-#   CACHE=folder PHOTOS="folder ..." [RENDERS=8000] [FIRST=600] [MINUTES=720] [COOL=40] [VARIANT=lite0|lite2] [START=weights] [DATA=folder] sh training/depth/run.sh
-# One process renders and one trains, both at low priority; stop it at any time and start it again with the same words.
+#   CACHE=folder PHOTOS="folder ..." [RENDERS=8000] [FIRST=600] [MINUTES=720] [COOL=40] [WORKERS=1] [VARIANT=lite0|lite2] [START=weights] [DATA=folder] sh training/depth/run.sh
+# One process renders and WORKERS train, all at low priority; stop it at any time and start it again with the same words. Workers train for
+# MINUTES each and take the mean of their weights every ROUND minutes and at the end; with FIRST=$RENDERS nothing trains while it renders.
 set -e
 here=$(cd "$(dirname "$0")" && pwd)
 python=${PYTHON:-$here/../../.venv/bin/python}
 : "${CACHE:?give a folder for renders and checkpoints, a few gigabytes}" "${PHOTOS:?give folders of free photos for textures}"
-variant=${VARIANT:-lite0}
+variant=${VARIANT:-lite0} minutes=${MINUTES:-720} workers=${WORKERS:-1} round=${ROUND:-8}
 mkdir -p "$CACHE/rendered" "$CACHE/$variant"
 
 furniture=/usr/share/sweethome3d/furniture
@@ -31,12 +32,24 @@ render &
 trap 'touch "$CACHE/stop"' EXIT
 until [ "$(pictures)" -ge "${FIRST:-600}" ] || [ "$(pictures)" -ge "${RENDERS:-8000}" ]; do sleep 5; done
 
-train() { nice -n 10 "$python" "$here/train.py" --rendered "$CACHE/rendered" --photos $PHOTOS --run "$CACHE/$variant" --variant "$variant" \
-    ${START:+--start "$START"} --long-side "${TRAIN_SIDE:-288}" --batch "${BATCH:-8}" --top-rate "${TOP_RATE:-1e-3}" "$@" | tee -a "$CACHE/$variant/log"; }
-train --minutes "${MINUTES:-720}" --frozen "${FROZEN:-4}"
-cp "$CACHE/$variant/checkpoint.pt" "$CACHE/$variant/before_cooling.pt" # to go on from here with more renders
-train --cool "${COOL:-40}" --frozen "${FROZEN:-4}"
-weights=$CACHE/$variant/embedded_depth.safetensors
+train() { # all workers side by side, then the mean of their weights
+    pids=
+    for worker in $(seq "$workers"); do
+        nice -n 10 "$python" "$here/train.py" --rendered "$CACHE/rendered" --photos $PHOTOS --run "$CACHE/$variant/$worker" --worker "$worker" \
+            --variant "$variant" ${START:+--start "$START"} --long-side "${TRAIN_SIDE:-288}" --batch "${BATCH:-8}" --top-rate "${TOP_RATE:-1e-3}" \
+            --frozen "${FROZEN:-4}" "$@" >>"$CACHE/$variant/$worker.log" &
+        pids="$pids $!"
+    done
+    for pid in $pids; do wait "$pid"; done
+    set --
+    for worker in $(seq "$workers"); do set -- "$@" "$CACHE/$variant/$worker"; done
+    "$python" "$here/average_runs.py" "$@"
+}
+[ "$workers" != 1 ] || round=$minutes
+for stop_at in $(seq "$round" "$round" "$minutes") "$minutes"; do train --minutes "$stop_at"; done
+cp "$CACHE/$variant/1/checkpoint.pt" "$CACHE/$variant/before_cooling.pt" # to go on from here with more renders
+train --cool "${COOL:-40}"
+weights=$CACHE/$variant/1/embedded_depth.safetensors
 "$python" "$here/evaluate_shape.py" --rendered "$CACHE/rendered" ${DATA:+--data "$DATA"} --weights "$weights" --side 320 384 512
 [ -z "$DATA" ] || "$python" "$here/evaluate.py" --only-ours --data "$DATA" --weights "$weights"
 echo "the weights: $weights; python training/export_onnx.py depth --weights $weights writes the form that ships"

@@ -158,6 +158,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--top-rate", type=float, default=1e-3)
     parser.add_argument("--encoder-share", type=float, default=0.15, help="of the rate, for the encoder")
+    parser.add_argument("--worker", type=int, default=0, help="draws other samples than another worker whose weights are averaged with it")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu", help="cuda for a GPU; minutes are then of the clock")
     parser.add_argument("--workers", type=int, default=0, help="processes that make samples; 0 makes them between the steps")
@@ -269,7 +270,7 @@ def learn(
     average, step, before = Average(network), 0, 0.0
     if (options.run / "checkpoint.pt").exists():
         step, before = resume(options, network, optimiser, average)
-    drawn = batches(step + 1)
+    drawn = batches(step + 1 + 1_000_003 * options.worker)
     clock = time.process_time if options.device == "cpu" and not options.workers else time.time
     start, saved = clock(), time.time()
     last = before + options.cool * 60 if options.cool else options.minutes * 60
