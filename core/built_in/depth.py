@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,14 +17,17 @@ SECOND = WEIGHTS.with_name("embedded_depth_lite2.onnx")
 """A larger network, trained on other pictures: it errs in other places."""
 SILHOUETTES = WEIGHTS.with_name("embedded_silhouettes.onnx")
 EDGE_SIDES = (640, 960)
-"""Long sides, px, at which the network is run for silhouettes."""
+"""Long sides, px, at which the network is run for silhouettes; larger for a photo wider than `EDGE_ASPECT`, for the same area."""
+EDGE_ASPECT = 2.0
 MAX_ENLARGEMENT = 2
+WIDEST = 6.0
+"""Ratio of sides up to which the network's input keeps its area."""
 
 
 def estimate_built_in(colour: np.ndarray, long_side: int | None = None, mirrored: bool = True) -> np.ndarray:
     """(h', w') float32 relative inverse depth of (h, w, 3) uint8 sRGB: larger is nearer, scale and shift are unknown.
 
-    The network sees the whole photo with its longer side at about `long_side` pixels (`network_size`; None: the training size). The
+    The network sees the whole photo with its longer side at about `long_side` pixels (`network_size`; None: `equal_area_side`). The
     result has that size; its aspect differs from the photo's by rounding, so resize it to the photo. With `mirrored` the result is
     averaged with that of the mirrored photo. Raises DioramaError for another kind of array, or without the network.
     """
@@ -54,7 +58,9 @@ def estimate_with_edges(colour: np.ndarray) -> BuiltInDepth:
     """
     said = [predict_disparity(colour, network=load(path)) for path in (WEIGHTS, SECOND)]
     levels, shift = _mean([_standardised(each["disparity"]) for each in said]), float(said[0]["shift"][0, 0])
-    sides = [side for side in EDGE_SIDES if side <= MAX_ENLARGEMENT * max(colour.shape[:2])]
+    height, width = colour.shape[:2]
+    sides = [max(side, equal_area_side(height, width, side, EDGE_ASPECT)) for side in EDGE_SIDES]
+    sides = [side for side in sides if side <= MAX_ENLARGEMENT * max(height, width)]
     if not sides:
         return BuiltInDepth(levels, None, shift)
     sharp = [predict_disparity(colour, side, mirrored=False, network=load(SILHOUETTES)) for side in sides]
@@ -84,7 +90,8 @@ def predict_disparity(
         raise DioramaError(f"The photo given to the depth network is {colour.dtype} {colour.shape}; pass 8-bit RGB of shape (H, W, 3).")
     network = network or load(WEIGHTS)
     multiple = network.facts["multiple"]
-    height, width = network_size(colour.shape[0], colour.shape[1], long_side or network.facts["long_side"], multiple)
+    long_side = long_side or equal_area_side(*colour.shape[:2], network.facts["long_side"])
+    height, width = network_size(*colour.shape[:2], long_side, multiple)
     photo = np.moveaxis(shrink(colour, height, width), 2, 0)[None] / np.float32(255)
     inputs = {"photo": photo, "place": cell_positions(height // multiple, width // multiple)}
     answer = network.run(inputs)
@@ -99,6 +106,12 @@ def network_size(height: int, width: int, long_side: int, multiple: int = 32) ->
     factor = long_side / max(height, width)
     rows, columns = (max(2 * multiple, round(side * factor / multiple) * multiple) for side in (height, width))
     return rows, columns
+
+
+def equal_area_side(height: int, width: int, long_side: int, aspect: float = 4 / 3) -> int:
+    """The longer side at which a photo has the area of a picture of this `long_side` and `aspect`, as the samples of the training have: a
+    panorama, too, has rows enough then. Of one wider than `WIDEST` the area is less."""
+    return round(long_side * math.sqrt(min(max(height, width) / min(height, width), WIDEST) / aspect))
 
 
 def cell_positions(rows: int, columns: int) -> np.ndarray:

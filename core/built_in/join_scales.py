@@ -10,8 +10,8 @@ RADIUS = 0.05
 """Half the window of the guided filter, as a part of the long side."""
 MIN_VARIANCE = 1e-4
 """Variance of the edges, in parts of their range squared, below which the filter smooths."""
-OWN_SHARE = 0.3
-"""Weight of the edges' own levels in the result: where `levels` has no edge, the guided filter cannot make one."""
+OWN_DETAIL = 0.6
+"""Weight of what the edges themselves say within that window: where `levels` has no edge, the guided filter cannot make one."""
 
 
 def join_scales(levels: np.ndarray, edges: list[np.ndarray]) -> np.ndarray:
@@ -27,9 +27,10 @@ def join_scales(levels: np.ndarray, edges: list[np.ndarray]) -> np.ndarray:
     guide = np.sum([resized(each) for each in edges], axis=0) / len(edges)
     guide_low, guide_span = _range(guide)
     guide = (guide - guide_low) / guide_span
-    levels = resized((levels - low) / span)
-    joined = np.clip(guided_filter(levels, guide, window_mean(round(RADIUS * max(height, width))), MIN_VARIANCE), 0, 1)
-    joined += OWN_SHARE * (np.clip(guide, 0, 1) - joined)
+    levels, mean = resized((levels - low) / span), window_mean(round(RADIUS * max(height, width)))
+    joined = np.clip(guided_filter(levels, guide, mean, MIN_VARIANCE), 0, 1)
+    own = np.clip(guide, 0, 1) - joined
+    joined += OWN_DETAIL * (own - mean(mean(own)))
     return (joined * span + low).astype(np.float32)
 
 

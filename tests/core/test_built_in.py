@@ -12,6 +12,7 @@ from photo_diorama.core.built_in import depth as module
 from photo_diorama.core.built_in.depth import (
     WEIGHTS,
     BuiltInDepth,
+    equal_area_side,
     estimate_built_in,
     estimate_with_edges,
     network_size,
@@ -40,6 +41,19 @@ def made_photo(height: int = 180, width: int = 240) -> np.ndarray:
 )
 def test_network_size_keeps_the_aspect_in_multiples_of_32(shape, size):
     assert network_size(*shape, 320) == size
+
+
+@pytest.mark.parametrize(("shape", "side"), [((480, 640), 320), ((640, 480), 320), ((100, 100), 277), ((375, 1242), 504), ((3, 3000), 679)])
+def test_photos_of_any_aspect_are_seen_at_one_area(shape, side):
+    """Far wider ones at less, not at more: what a panorama costs is bounded."""
+    assert equal_area_side(*shape, 320) == side
+    rows, columns = network_size(*shape, side)
+    assert rows * columns < 1.2 * 320 * 256 and (rows * columns > 0.8 * 320 * 240 or min(shape) == 3)
+
+
+def test_a_panorama_is_not_seen_in_two_rows_of_cells():
+    """With its longer side at 320 px a picture 3.3 times as wide as high would have 96 rows: of a road too few."""
+    assert estimate_built_in(made_photo(375, 1242)).shape == (160, 512)
 
 
 def test_result_has_the_network_size_and_is_the_same_again():

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...built_in.depth import network_size
+from ...built_in.depth import equal_area_side, network_size
 from ...errors import DioramaError
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "embedded_depth.safetensors"
@@ -240,8 +240,9 @@ def load_network(path: Path = WEIGHTS, device: str = "cpu") -> EmbeddedDepthNet:
 
 
 def network_input(photo_rgb: np.ndarray, long_side: int = LONG_SIDE) -> Tensor:
-    """(1, 3, h, w) float32 0..1 of (H, W, 3) uint8 RGB, at the size that the network takes."""
-    size = network_size(photo_rgb.shape[0], photo_rgb.shape[1], long_side)
+    """(1, 3, h, w) float32 0..1 of (H, W, 3) uint8 RGB, as large as a 4:3 picture of this `long_side`."""
+    height, width = photo_rgb.shape[:2]
+    size = network_size(height, width, equal_area_side(height, width, long_side))
     photo = torch.from_numpy(np.array(photo_rgb)).permute(2, 0, 1)[None].float() / 255
     return functional.interpolate(photo, size=size, mode="bilinear", antialias=True, align_corners=False)
 
