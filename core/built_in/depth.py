@@ -15,6 +15,8 @@ from .onnx_network import OnnxNetwork, load
 WEIGHTS = Path(__file__).parents[1] / "networks" / "weights" / "embedded_depth.onnx"
 SECOND = WEIGHTS.with_name("embedded_depth_lite2.onnx")
 """A larger network, trained on other pictures: it errs in other places."""
+SECOND_SIDES = (320, 480)
+"""Long sides of a 4:3 picture, px, at which it is run."""
 SILHOUETTES = WEIGHTS.with_name("embedded_silhouettes.onnx")
 EDGE_SIDES = (640, 960)
 """Long sides, px, at which the network is run for silhouettes; larger for a photo wider than `EDGE_ASPECT`, for the same area."""
@@ -51,14 +53,15 @@ class BuiltInDepth:
 
 
 def estimate_with_edges(colour: np.ndarray) -> BuiltInDepth:
-    """Depth levels of both depth networks, with silhouettes from a decoder that sees a larger input.
+    """Depth levels, the mean of both depth networks' (the second's at two sizes), with silhouettes from a decoder that sees a larger input.
 
-    Levels are right at a network's training size; ears, legs and hands show only at larger sizes. The photo is enlarged for
+    Levels are right near a network's training size; ears, legs and hands show only at larger sizes. The photo is enlarged for
     that, at most `MAX_ENLARGEMENT` times.
     """
-    said = [predict_disparity(colour, network=load(path)) for path in (WEIGHTS, SECOND)]
-    levels, shift = _mean([_standardised(each["disparity"]) for each in said]), float(said[0]["shift"][0, 0])
     height, width = colour.shape[:2]
+    said = [predict_disparity(colour)]
+    said += [predict_disparity(colour, equal_area_side(height, width, side), network=load(SECOND)) for side in SECOND_SIDES]
+    levels, shift = _mean([_standardised(each["disparity"]) for each in said]), float(said[0]["shift"][0, 0])
     sides = [max(side, equal_area_side(height, width, side, EDGE_ASPECT)) for side in EDGE_SIDES]
     sides = [side for side in sides if side <= MAX_ENLARGEMENT * max(height, width)]
     if not sides:

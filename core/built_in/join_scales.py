@@ -6,7 +6,7 @@ import numpy as np
 
 from ..raster.guided_filter import guided_filter, window_mean
 
-RADIUS = 0.05
+RADIUS = 0.03
 """Half the window of the guided filter, as a part of the long side."""
 MIN_VARIANCE = 1e-4
 """Variance of the edges, in parts of their range squared, below which the filter smooths."""

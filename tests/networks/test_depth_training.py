@@ -175,8 +175,10 @@ def test_training_starts_from_the_shipped_weights_goes_on_and_is_read(tmp_path, 
 
 
 def test_workers_go_on_from_the_mean_of_their_weights(tmp_path, call):
+    from photo_diorama.core.networks.depth import embedded_depth_net as net
+
     rendered, folders = made_cache(tmp_path), [tmp_path / name for name in ("1", "2")]
-    common = ("--rendered", str(rendered), "--long-side", "96", "--batch", "2", "--minutes", "0.001")
+    common = ("--rendered", str(rendered), "--start", str(net.WEIGHTS), "--long-side", "96", "--batch", "2", "--minutes", "0.001")
     for number, folder in enumerate(folders):
         call("train", *common, "--run", str(folder), "--worker", str(number))
     before = [torch.load(folder / "checkpoint.pt", weights_only=True) for folder in folders]

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
-from photo_diorama.core.networks.depth.embedded_depth_net import EmbeddedDepthNet, load_network
+from photo_diorama.core.networks.depth.embedded_depth_net import EmbeddedDepthNet, form_of, load_network
 from samples import PASTED, RENDERED, Sample, Source
 
 PASTED_SHARE = 0.25
@@ -85,10 +85,11 @@ def objective(guess: Tensor, logit: Tensor, batch: list[Sample], inverse: Tensor
 
 
 def begin(options) -> EmbeddedDepthNet:
-    """The network that ships, its decoder with a second output; the encoder does not learn."""
-    network = EmbeddedDepthNet(options.variant, outputs=2)
+    """The network of `--start`, its decoder with a second output; the encoder does not learn."""
+    started = load_network(options.start).state_dict()
+    network = EmbeddedDepthNet(form_of(started)[0], outputs=2)
     state = network.state_dict()
-    for name, value in load_network(options.start).state_dict().items():
+    for name, value in started.items():
         if name not in state:
             continue  # the head for the shift
         state[name][: value.shape[0]].copy_(value) if value.dim() else state[name].copy_(value)

@@ -80,12 +80,11 @@ def look_at(network: EmbeddedDepthNet, photo: np.ndarray, inverse: np.ndarray) -
     return means, np.percentile(found[known], PERCENTILES), np.percentile(inverse[known], PERCENTILES)
 
 
-def collect(network: EmbeddedDepthNet, rendered: Path, run: Path) -> Pictures:
-    """All renders so far, whole and in crops; what was looked at before is read from `run`."""
+def collect(network: EmbeddedDepthNet, rendered: Path, run: Path, most: int) -> Pictures:
+    """At most so many of the renders, of all kinds, whole and in crops; what was looked at before is read from `run`."""
     rows: list[tuple] = []
-    for path in sorted(rendered.glob("*.jpg")):
-        if path.name.startswith(".") or not path.with_suffix(".png").exists():
-            continue
+    paths = [path for path in sorted(rendered.glob("*.jpg")) if not path.name.startswith(".") and path.with_suffix(".png").exists()]
+    for path in paths[:: max(1, len(paths) // most)]:
         kept = run / f"{path.stem}.npz"
         if not kept.exists():
             _keep(network, path, kept)
@@ -183,13 +182,14 @@ def main() -> None:
     parser.add_argument("--rendered", type=Path, required=True)
     parser.add_argument("--run", type=Path, required=True, help="folder for means of features")
     parser.add_argument("--start", type=Path, default=WEIGHTS, help="weights of the network")
+    parser.add_argument("--most", type=int, default=400, help="renders to look at, evenly spaced by name")
     parser.add_argument("--output", type=Path, help="default: RUN/embedded_depth.safetensors")
     options = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     options.run.mkdir(parents=True, exist_ok=True)
     network = load_network(options.start)
-    pictures = collect(network, options.rendered, options.run)
+    pictures = collect(network, options.rendered, options.run, options.most)
     learned = fit(pictures)
     scenes = np.array([name.rpartition("-")[0] or name for name in pictures.scene])
     print(f"{len(np.unique(pictures.scene))} renders of {len(np.unique(scenes))} scenes, {len(pictures.means)} pictures")
