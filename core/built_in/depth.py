@@ -16,7 +16,7 @@ WEIGHTS = Path(__file__).parents[1] / "networks" / "weights" / "embedded_depth.o
 SECOND = WEIGHTS.with_name("embedded_depth_lite2.onnx")
 """A larger network, trained on other pictures: it errs in other places."""
 SECOND_SIDES = (320, 480)
-"""Long sides of a 4:3 picture, px, at which it is run."""
+"""Long sides of a 4:3 picture, px, at which it is run; the mirrored photo, too, would cost twice as much and gain nothing."""
 SILHOUETTES = WEIGHTS.with_name("embedded_silhouettes.onnx")
 EDGE_SIDES = (640, 960)
 """Long sides, px, at which the network is run for silhouettes; larger for a photo wider than `EDGE_ASPECT`, for the same area."""
@@ -60,7 +60,8 @@ def estimate_with_edges(colour: np.ndarray) -> BuiltInDepth:
     """
     height, width = colour.shape[:2]
     said = [predict_disparity(colour)]
-    said += [predict_disparity(colour, equal_area_side(height, width, side), network=load(SECOND)) for side in SECOND_SIDES]
+    for side in SECOND_SIDES:
+        said.append(predict_disparity(colour, equal_area_side(height, width, side), mirrored=False, network=load(SECOND)))
     levels, shift = _mean([_standardised(each["disparity"]) for each in said]), float(said[0]["shift"][0, 0])
     sides = [max(side, equal_area_side(height, width, side, EDGE_ASPECT)) for side in EDGE_SIDES]
     sides = [side for side in sides if side <= MAX_ENLARGEMENT * max(height, width)]
