@@ -94,8 +94,8 @@ def predict_disparity(
         raise DioramaError(f"The photo given to the depth network is {colour.dtype} {colour.shape}; pass 8-bit RGB of shape (H, W, 3).")
     network = network or load(WEIGHTS)
     multiple = network.facts["multiple"]
-    long_side = long_side or equal_area_side(*colour.shape[:2], network.facts["long_side"])
-    height, width = network_size(*colour.shape[:2], long_side, multiple)
+    height, width = colour.shape[:2]
+    height, width = network_size(height, width, long_side or equal_area_side(height, width, network.facts["long_side"]), multiple)
     photo = np.moveaxis(shrink(colour, height, width), 2, 0)[None] / np.float32(255)
     inputs = {"photo": photo, "place": cell_positions(height // multiple, width // multiple)}
     answer = network.run(inputs)
