@@ -142,14 +142,14 @@ def silhouettes_form(weights: Path | None) -> Form:
 
 
 def second_form(weights: Path | None) -> Form:
-    return depth_form(weights or embedded_depth_net.SECOND_WEIGHTS, embedded_depth_net.SECOND_LONG_SIDE)
+    return depth_form(weights or embedded_depth_net.SECOND_WEIGHTS)
 
 
-def depth_form(weights: Path | None, long_side: int = embedded_depth_net.LONG_SIDE) -> Form:
+def depth_form(weights: Path | None) -> Form:
     weights = weights or embedded_depth_net.WEIGHTS
     network = embedded_depth_net.load_network(weights)
     form = DepthForm(embedded_depth_net.load_network(weights))
-    facts = {"multiple": embedded_depth_net.STRIDE, "long_side": long_side}
+    facts = {"multiple": embedded_depth_net.STRIDE, "long_side": embedded_depth_net.LONG_SIDE}
     if network.shift is not None:
         form, names = ShiftedDepthForm(embedded_depth_net.load_network(weights)), ("disparity", "shift")
         return Form(form, lambda photo, place: dict(zip(names, network.with_shift(photo), strict=True)), _photo_and_place, names, facts)

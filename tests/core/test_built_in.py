@@ -19,6 +19,7 @@ from photo_diorama.core.built_in.depth import (
     predict_disparity,
     shrink,
 )
+from photo_diorama.core.built_in.join_scales import join_scales
 from photo_diorama.core.built_in.onnx_network import OnnxNetwork, load
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.settings import HIDDEN_COLOUR, HIDDEN_EDGES
@@ -138,6 +139,35 @@ def test_levels_are_the_mean_of_both_networks_whatever_units_they_have(monkeypat
     np.testing.assert_allclose(in_units("SILHOUETTES"), plain, atol=2e-4)
     read["SECOND"] = read["WEIGHTS"]
     assert np.abs(in_units() - plain).max() > 0.05
+
+
+def test_the_second_network_is_asked_at_each_of_its_sizes_and_silhouettes_of_a_panorama_at_a_larger_one(monkeypatch):
+    asked, ask = [], module.predict_disparity
+
+    def noted(colour, long_side=None, mirrored=True, network=None):
+        asked.append((long_side, network))
+        return ask(colour, long_side, mirrored, network)
+
+    monkeypatch.setattr(module, "predict_disparity", noted)
+    estimate_with_edges(made_photo(375, 1242))
+    sides = [[side for side, network in asked if network is module.load(path)] for path in (module.SECOND, module.SILHOUETTES)]
+    assert sides == [[equal_area_side(375, 1242, side) for side in module.SECOND_SIDES], [824, 1235]]
+    asked.clear()
+    estimate_with_edges(made_photo(360, 640))
+    assert [side for side, network in asked if network is module.load(module.SILHOUETTES)] == list(module.EDGE_SIDES)
+
+
+def test_edges_bring_their_detail_and_not_their_levels():
+    """Levels rise to the right. The edges rise downwards, which is not taken, and tear a square off, which is."""
+    rows, columns = np.mgrid[0:360, 0:480].astype(np.float32)
+    levels, edges = columns / 480, rows / 360 * 0.5
+    square = (slice(150, 210), slice(210, 270))
+    edges[square] += 0.5
+    joined = join_scales(levels, [edges])
+    away = np.ones(levels.shape, bool)
+    away[110:250, 170:310] = away[:30] = away[-30:] = away[:, :30] = away[:, -30:] = False
+    assert np.abs(joined - levels)[away].max() < 0.02
+    assert (joined[160:200, 212] - joined[160:200, 207]).min() > 0.15
 
 
 def test_the_shift_moves_the_far_end_and_nothing_else():

@@ -12,13 +12,8 @@ from pathlib import Path
 
 import torch
 
+from mix_weights import mixed
 from train import export
-
-
-def mean(states: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    """The mean of each tensor; of whole numbers, which count batches, the first."""
-    first = states[0]
-    return {k: torch.stack([s[k] for s in states]).mean(0) if v.dtype.is_floating_point else v for k, v in first.items()}
 
 
 def main() -> None:
@@ -26,7 +21,7 @@ def main() -> None:
     parser.add_argument("runs", type=Path, nargs="+", help="folders of runs of train.py")
     options = parser.parse_args()
     states = [torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True) for run in options.runs]
-    shared = {part: mean([state[part] for state in states]) for part in ("network", "average")}
+    shared = {part: mixed([state[part] for state in states], [1] * len(states)) for part in ("network", "average")}
     for run, state in zip(options.runs, states, strict=True):
         torch.save(state | shared, run / "checkpoint.part")
         os.replace(run / "checkpoint.part", run / "checkpoint.pt")

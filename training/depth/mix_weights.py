@@ -14,9 +14,12 @@ from train import export
 
 
 def mixed(states: list[dict[str, torch.Tensor]], shares: list[float]) -> dict[str, torch.Tensor]:
-    """The weighted mean of each tensor; of what only some of the networks have, nothing is kept (the head for the shift)."""
-    common = set.intersection(*(set(state) for state in states))
-    return {name: sum(s[name].float() * share for s, share in zip(states, shares, strict=True)) / sum(shares) for name in sorted(common)}
+    """The weighted mean of each tensor; of what only some of the networks have, nothing is kept (the head for the shift), of whole
+    numbers, which count batches, the first."""
+    common = sorted(set.intersection(*(set(state) for state in states)))
+    whole = {name: states[0][name] for name in common if not states[0][name].dtype.is_floating_point}
+    mean = lambda name: sum(state[name].float() * share for state, share in zip(states, shares, strict=True)) / sum(shares)
+    return {name: whole[name] if name in whole else mean(name) for name in common}
 
 
 def main() -> None:

@@ -22,7 +22,6 @@ WEIGHTS = Path(__file__).parents[1] / "weights" / "embedded_depth.safetensors"
 SECOND_WEIGHTS = WEIGHTS.with_name("embedded_depth_lite2.safetensors")
 SILHOUETTE_WEIGHTS = WEIGHTS.with_name("embedded_silhouettes.safetensors")
 LONG_SIDE = 320
-SECOND_LONG_SIDE = 384
 STRIDE = 32
 
 # Expansion, kernel, stride, channels out, repeats: EfficientNet-B0 (Tan and Le 2019, Table 1).

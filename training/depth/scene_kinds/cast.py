@@ -191,6 +191,15 @@ class Cast(Stage):
         else:
             self.thin(str(self.rng.choice(["tuft", "fern", "flowers", "flowers"])), at, None, height)
 
+    def table(self, at: tuple[float, float], size: tuple[float, float, float], inset: float, top) -> None:
+        """A board on four legs, each `inset` from two of its sides; `size` is width, depth, height."""
+        wide, deep, high = size
+        self.box((*at, high - 0.04), (wide, deep, 0.04), 0, top, tile=deep)
+        for s in (-1, 1):
+            for t in (-1, 1):
+                foot = (at[0] + s * (wide / 2 - inset), at[1] + t * (deep / 2 - inset), 0)
+                self.box(foot, (0.05, 0.05, high - 0.04), 0, self.material("bark", "metal"))
+
     def wall(self, start, end, low: float, high: float, material=None, repeat=(2.0, 1.0)) -> bpy.types.Object:
         """An upright rectangle between two points of the plan."""
         return self.quad(

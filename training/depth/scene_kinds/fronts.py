@@ -205,10 +205,7 @@ def clutter(stage: Cast) -> Views:
     rng = stage.rng
     backdrop(stage)
     wide, deep, high = rng.uniform(0.8, 2.2), rng.uniform(0.5, 1.1), rng.uniform(0.45, 1.05)
-    stage.box((0, 0, high - 0.04), (wide, deep, 0.04), 0, stage.material("bark", "plain", "photo", "noise"), tile=deep)
-    for s in (-1, 1):
-        for t in (-1, 1):
-            stage.box((s * (wide / 2 - 0.05), t * (deep / 2 - 0.05), 0), (0.05, 0.05, high - 0.04), 0, stage.material("bark", "metal"))
+    stage.table((0, 0), (wide, deep, high), 0.05, stage.material("bark", "plain", "photo", "noise"))
     for _ in range(rng.integers(6, 30)):
         at, choice = (rng.uniform(-0.47, 0.47) * wide, rng.uniform(-0.45, 0.45) * deep, high), rng.random()
         if choice < 0.55:

@@ -148,7 +148,10 @@ def kitchen(stage: Cast) -> Views:
         _counter(stage, wall, left, right, high)
     for side in set(range(4)) - set(sides):
         wall = _Wall(x, y, side)
-        (_door if rng.random() < 0.5 else lambda *a: _window(*a, high))(stage, wall, rng.uniform(-0.5, 0.5) * wall.half)
+        if rng.random() < 0.5:
+            _door(stage, wall, rng.uniform(-0.5, 0.5) * wall.half)
+        else:
+            _window(stage, wall, rng.uniform(-0.5, 0.5) * wall.half, high)
     if rng.random() < 0.6:
         _table(stage, (rng.uniform(-0.3, 0.3) * x, rng.uniform(-0.7, 0) * y))
     for _ in range(rng.integers(0, 4)):
@@ -162,15 +165,7 @@ def _table(stage: Cast, at: tuple[float, float]) -> None:
     """A table with things on it and seats around."""
     rng = stage.rng
     wide, deep, high = rng.uniform(0.7, 1.6), rng.uniform(0.6, 0.95), rng.uniform(0.68, 0.78)
-    stage.box((*at, high - 0.04), (wide, deep, 0.04), 0, stage.material("bark", "plain", "noise"), tile=deep)
-    for s in (-1, 1):
-        for t in (-1, 1):
-            stage.box(
-                (at[0] + s * (wide / 2 - 0.06), at[1] + t * (deep / 2 - 0.06), 0),
-                (0.05, 0.05, high - 0.04),
-                0,
-                stage.material("bark", "metal"),
-            )
+    stage.table(at, (wide, deep, high), 0.06, stage.material("bark", "plain", "noise"))
     for _ in range(rng.integers(0, 12)):
         on = (at[0] + rng.uniform(-0.42, 0.42) * wide, at[1] + rng.uniform(-0.42, 0.42) * deep, high)
         if rng.random() < 0.7:
@@ -303,7 +298,7 @@ def lived_in(stage: Cast) -> Views:
 
 
 def corridor(stage: Cast) -> Views:
-    """A long, narrow room with doors and openings at its sides, seen along, or a stair's foot, seen aslant."""
+    """A long, narrow room with doors, pictures and furniture at its sides, seen along."""
     rng = stage.rng
     x, y, high = rng.uniform(0.7, 1.8), rng.uniform(4, 14), rng.uniform(2.3, 3.2)
     _shell(stage, x, y, high)
@@ -320,7 +315,10 @@ def corridor(stage: Cast) -> Views:
             along += rng.uniform(1.2, 3.5)
     for k in range(int(y // 2)):
         stage.lamp((0, -y + 2 + 4 * k, high - 0.1), rng.uniform(15, 80))
-    _window(stage, _Wall(x, y, 0), 0, high) if rng.random() < 0.4 else _door(stage, _Wall(x, y, 0), 0)
+    if rng.random() < 0.4:
+        _window(stage, _Wall(x, y, 0), 0, high)
+    else:
+        _door(stage, _Wall(x, y, 0), 0)
     for _ in range(rng.choice([0, 0, 1, 2])):
         stage.person((rng.uniform(-0.5, 0.5) * x, rng.uniform(-0.8, 0.8) * y, 0), rng.uniform(0, 6.28))
     views = []
