@@ -33,6 +33,7 @@ from scene_kinds.stage import Stage
 
 LONG_SIDE = 512
 CUT_OUTS = 0.045  # share of scenes
+ASKEW = 0.12  # share of cameras that are held askew
 SHARES = {
     **{layout: 0.5 * share for layout, share in LAYOUTS.items()},
     **{layout: 0.16 * share for layout, share in HEROES.items()},
@@ -135,7 +136,7 @@ def frame(stage: Stage, view: tuple, long_side: int) -> None:
     short = int(round(long_side * rng.choice([0.75, 0.75, 0.667, 1.0]) / 16) * 16)
     upright = rng.random() < 0.3
     stage.scene.render.resolution_x, stage.scene.render.resolution_y = (short, long_side) if upright else (long_side, short)
-    stage.look(*view, roll_deg=float(rng.normal(scale=1.5)))
+    stage.look(*view, roll_deg=float(rng.normal(scale=10 if rng.random() < ASKEW else 1.5)))
 
 
 def encode(inverse: np.ndarray) -> np.ndarray:

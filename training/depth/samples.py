@@ -10,7 +10,7 @@ import numpy as np
 
 RENDERED, PASTED, TAUGHT, REAL = range(4)
 TAUGHT_SHARE = 0.12
-TWICE = ("room", "table_top", "still_life", "clutter", "kitchen", "lived_in", "street", "front", "plain_wall")
+TWICE = ("room", "table_top", "still_life", "clutter", "kitchen", "lived_in", "shelf", "street", "front", "plain_wall")
 """Kinds of renders that are drawn twice an epoch: indoors a network of ours is worst, and streets are few."""
 
 

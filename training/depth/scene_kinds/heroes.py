@@ -1,4 +1,4 @@
-"""Scenes of one or a few heroes before a background: people, animals, plants, vehicles, thin things, boats, in the air.
+"""Scenes of one or a few heroes before a background: people, animals, plants, vehicles, thin things, boats, in the air, heaps.
 
 Each function fills the stage and returns views; the hero stands at the origin and the camera looks along +y.
 """
@@ -284,4 +284,35 @@ def cut_out(stage: Cast) -> Views:
     return _aim(stage, tall, max(0.4, tall))
 
 
-HEROES = {people: 0.3, animals: 0.2, plants: 0.14, vehicles: 0.1, thin: 0.12, water: 0.08, aloft: 0.06}
+def heap(stage: Cast) -> Views:
+    """A heap of fruit, stones, boxes or toys, or a bed of flowers, that fills the picture, seen from above."""
+    rng = stage.rng
+    stage.ambient(rng.uniform(0.3, 1.0))
+    stage.sun()
+    stage.quad([(-4, -4, 0), (4, -4, 0), (4, 4, 0), (-4, 4, 0)], stage.material("ground", "noise", "plain", "leaf"), (8, 8))
+    radius, form = rng.uniform(0.4, 1.2), str(rng.choice(["ball", "mixed", "flowers"], p=[0.4, 0.3, 0.3]))
+    paints, size = [stage.material("noise", "cloth", "plain", "photo") for _ in range(rng.integers(1, 5))], rng.uniform(0.18, 0.4)
+    squash, high = rng.uniform(0.6, 1.5), 0.0 if form == "flowers" else rng.uniform(0.1, 0.8) * radius
+    for _ in range(rng.integers(80, 160)):
+        far, turn = radius * math.sqrt(rng.random()), rng.uniform(0, 6.28)
+        at = (math.sin(turn) * far, math.cos(turn) * far, high * (1 - far / radius) * rng.uniform(0.6, 1.0))
+        big = size * radius * rng.uniform(0.7, 1.3)
+        if form == "flowers":
+            stage.thin(str(rng.choice(["flowers", "flowers", "tuft"])), at, None, 2 * big)
+        elif form == "ball" or rng.random() < 0.4:
+            thing = stage.ball((*at[:2], at[2] + big / 2), big / 2, paints[rng.integers(len(paints))], squash)
+            thing.rotation_euler = rng.uniform(0, 6.28, 3)
+        elif rng.random() < 0.5:
+            stage.model("small", at, height=big)
+        else:
+            stage.box(at, big * rng.uniform(0.4, 1.4, 3), rng.uniform(0, 3), paints[rng.integers(len(paints))], tile=big)
+    views = []
+    for _ in range(VIEWS):
+        pitch, turn, far = math.radians(rng.uniform(20, 88)), rng.uniform(0, 6.28), (radius + high) * rng.uniform(0.9, 1.7)
+        eye = Vector((math.sin(turn) * math.cos(pitch), -math.cos(turn) * math.cos(pitch), math.sin(pitch))) * far
+        aim = Vector((*rng.normal(0, 0.2 * radius, 2), 0.5 * high))
+        views.append((eye + aim, aim, rng.uniform(32, 60)))
+    return views
+
+
+HEROES = {people: 0.28, animals: 0.18, plants: 0.13, vehicles: 0.1, thin: 0.11, water: 0.07, aloft: 0.05, heap: 0.08}

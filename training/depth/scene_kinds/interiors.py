@@ -1,4 +1,4 @@
-"""Scenes of furnished rooms as phones and depth cameras see them: kitchens, bedrooms and offices, corridors; often seen from above."""
+"""Scenes of furnished rooms as phones and depth cameras see them: kitchens, bedrooms and offices, corridors, shelves; often from above."""
 
 import math
 
@@ -328,14 +328,41 @@ def corridor(stage: Cast) -> Views:
     return views
 
 
+def shelf(stage: Cast) -> Views:
+    """One to three boards on a wall, full of things, seen from near and aslant."""
+    rng = stage.rng
+    wall, x, high = _Wall(4, 3, 0), rng.uniform(0.4, 1.4), rng.uniform(2.3, 2.9)
+    _shell(stage, 4, 3, high)
+    heights = rng.uniform(0.7, 1.4) + rng.uniform(0.3, 0.5) * np.arange(rng.integers(1, 4))
+    wood, deep = stage.material("bark", "plain", "dark"), rng.uniform(0.15, 0.4)
+    for z in heights:
+        stage.box(wall.at(0, deep / 2, z - 0.03), (2 * x, deep, rng.uniform(0.02, 0.08)), wall.turn, wood)
+        _things(stage, wall, -x, x, (0.06, deep - 0.05), z + 0.02, 0.3)
+        if rng.random() < 0.5:
+            size = rng.uniform(0.15, 0.5), 0.02, rng.uniform(0.15, 0.35)
+            stage.box(wall.at(rng.uniform(-0.7, 0.7) * x, 0.04, z + 0.02), size, wall.turn, stage.material("photo", "dark"), tile=size[0])
+    views, middle = [], float(np.median(heights))
+    for _ in range(VIEWS):
+        turn, far = rng.uniform(-1.1, 1.1), rng.uniform(0.5, 1.7)
+        eye = (math.sin(turn) * far, 3 - deep - math.cos(turn) * far, middle + rng.uniform(-0.5, 0.6))
+        views.append((eye, (rng.normal(0, 0.25) * x, 3 - deep / 2, middle + rng.normal(0, 0.15)), rng.uniform(35, 65)))
+    return views
+
+
 def _visits(stage: Cast, x: float, y: float, steep: float) -> Views:
-    """Cameras held at 0.9 to 1.8 m anywhere in the room, turned towards its far parts."""
+    """Cameras held at 0.9 to 1.8 m anywhere in the room, turned towards its far parts; two of five see a corner from near."""
     rng, views = stage.rng, []
     for _ in range(VIEWS):
+        if rng.random() < 0.4:
+            corner, room = rng.choice([-1, 1], 2), np.array([x, y])
+            aim = corner * np.maximum(room - rng.uniform(0, 0.8, 2), 0)
+            eye = np.clip(aim - corner * rng.uniform(0.2, 1.8, 2), 0.1 - room, room - 0.1)
+            views.append(((*eye, rng.uniform(1.0, 1.8)), (*aim, rng.uniform(0, 1.3)), rng.uniform(45, 75)))
+            continue
         eye = (rng.uniform(-0.85, 0.85) * x, rng.uniform(-0.9, 0.3) * y, rng.uniform(0.9, 1.8))
         turn = math.atan2(rng.uniform(-0.9, 0.9) * x - eye[0], rng.uniform(0.4, 1.0) * y - eye[1])
         views.append((eye, stage.toward(eye, turn, _downward(stage, steep)), rng.uniform(45, 75)))
     return views
 
 
-INTERIORS = {kitchen: 0.4, lived_in: 0.45, corridor: 0.15}
+INTERIORS = {kitchen: 0.36, lived_in: 0.4, corridor: 0.1, shelf: 0.14}
