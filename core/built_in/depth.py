@@ -62,7 +62,7 @@ def estimate_with_edges(colour: np.ndarray) -> BuiltInDepth:
     said = [predict_disparity(colour)]
     for side in SECOND_SIDES:
         said.append(predict_disparity(colour, equal_area_side(height, width, side), mirrored=False, network=load(SECOND)))
-    levels, shift = _mean([_standardised(each["disparity"]) for each in said]), float(said[0]["shift"][0, 0])
+    levels, shift = mean_levels([each["disparity"] for each in said]), float(said[0]["shift"][0, 0])
     sides = [max(side, equal_area_side(height, width, side, EDGE_ASPECT)) for side in EDGE_SIDES]
     sides = [side for side in sides if side <= MAX_ENLARGEMENT * max(height, width)]
     if not sides:
@@ -70,6 +70,12 @@ def estimate_with_edges(colour: np.ndarray) -> BuiltInDepth:
     sharp = [predict_disparity(colour, side, mirrored=False, network=load(SILHOUETTES)) for side in sides]
     joined = join_scales(levels, [each["disparity"] for each in sharp])
     return BuiltInDepth(joined, _mean([each["boundary"] for each in sharp]), shift)
+
+
+def mean_levels(said: list[np.ndarray]) -> np.ndarray:
+    """The mean of relative inverse depths of one photo, float32 of any sizes, units and shifts, at the size of the last: its standard
+    deviation is about one."""
+    return _mean([_standardised(each) for each in said])
 
 
 def _standardised(disparity: np.ndarray) -> np.ndarray:
