@@ -315,4 +315,4 @@ def heap(stage: Cast) -> Views:
     return views
 
 
-HEROES = {people: 0.28, animals: 0.18, plants: 0.13, vehicles: 0.1, thin: 0.11, water: 0.07, aloft: 0.05, heap: 0.08}
+HEROES = {people: 0.28, animals: 0.18, plants: 0.13, vehicles: 0.1, thin: 0.11, water: 0.07, aloft: 0.05, heap: 0.25}

@@ -354,4 +354,4 @@ def close_up(stage: Stage) -> Views:
     return views
 
 
-LAYOUTS = {room: 0.29, table_top: 0.115, still_life: 0.125, garden: 0.14, landscape: 0.085, street: 0.15, portrait: 0.045, close_up: 0.05}
+LAYOUTS = {room: 0.29, table_top: 0.115, still_life: 0.125, garden: 0.14, landscape: 0.085, street: 0.15, portrait: 0.045, close_up: 0.08}
