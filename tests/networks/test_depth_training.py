@@ -215,7 +215,7 @@ def test_the_larger_encoder_takes_its_weights():
 
 
 def test_every_scene_fills_the_stage_and_a_render_has_true_depth(tmp_path):
-    """Without furniture and people, which are not on every machine; a ball of known place is as near as it should be."""
+    """Without furniture archives and people, which are not on every machine: no texture is missing, a ball is as near as it should be."""
     pytest.importorskip("bpy")
     out = run("scene_kinds/check_scenes.py", "--work", str(tmp_path))
     assert "all scenes fill the stage" in out and "depth is true" in out

@@ -1,4 +1,4 @@
-"""Builds every kind of scene once without furniture and people, and compares one render's depth with what it must be."""
+"""Builds every kind of scene once without people, with one made model, and compares one render's depth with what it must be."""
 # ruff: noqa: E402, I001  (the path comes first: these scripts are run from a checkout, not installed)
 
 import argparse
@@ -7,11 +7,20 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import bpy
 import render_scenes
 import numpy as np
 from scene_kinds.cast import Cast
+from scene_kinds.catalogue import Model
 
 DISTANCE, RADIUS = 3.0, 0.5
+
+
+def model(folder: Path) -> Model:
+    """A triangle whose texture is missing, as some archives' are."""
+    (folder / "model.mtl").write_text("newmtl painted\nKd 0.2 0.5 0.3\nmap_Kd gone.png\n")
+    (folder / "model.obj").write_text("mtllib model.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 1\nvt 0 0\nusemtl painted\nf 1/1 2/1 3/1\n")
+    return Model("model", folder / "model.obj", "small", (1.0, 1.0, 1.0))
 
 
 def main() -> None:
@@ -19,7 +28,10 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     options = parser.parse_args()
     rng = np.random.default_rng(0)
-    stage = Cast(rng, [rng.integers(0, 255, (300, 400, 3)).astype(np.uint8)], [], None)
+    stage = Cast(rng, [rng.integers(0, 255, (300, 400, 3)).astype(np.uint8)], [model(options.work)], None)
+    missing = [image for image in bpy.data.images if image.users and not image.size[0]]
+    if missing:
+        raise SystemExit(f"{len(missing)} textures are missing and would be magenta")
     for layout in render_scenes.SHARES:
         stage.clear()
         views = layout(stage)

@@ -9,6 +9,12 @@ from mathutils import Euler, Vector
 from scene_kinds.catalogue import Model, facade, noise, noise_texture, palette, sky
 
 
+def without_missing_textures(material: bpy.types.Material) -> None:
+    """Takes out pictures that the model's archive lacks: they would be rendered in magenta."""
+    for node in [node for node in material.node_tree.nodes if node.type == "TEX_IMAGE" and not (node.image and node.image.size[0])]:
+        material.node_tree.nodes.remove(node)
+
+
 class Stage:
     """One Blender scene that is emptied and filled again; textures and models are loaded once per process."""
 
@@ -87,6 +93,8 @@ class Stage:
         fresh = [thing for thing in set(bpy.data.objects) - before if thing.type == "MESH" and len(thing.data.vertices)]
         if not fresh:
             return
+        for material in {slot.material for thing in fresh for slot in thing.material_slots if slot.material}:
+            without_missing_textures(material)
         with bpy.context.temp_override(active_object=fresh[0], selected_editable_objects=fresh):
             bpy.ops.object.join()
         mesh = fresh[0].data
