@@ -14,9 +14,10 @@ from .onnx_network import OnnxNetwork, load
 
 WEIGHTS = Path(__file__).parents[1] / "networks" / "weights" / "embedded_depth.onnx"
 SECOND = WEIGHTS.with_name("embedded_depth_lite2.onnx")
-"""A larger network, trained on other pictures: it errs in other places."""
-SECOND_SIDES = (320, 480)
-"""Long sides of a 4:3 picture, px, at which it is run; the mirrored photo, too, would cost twice as much and gain nothing."""
+THIRD = WEIGHTS.with_name("embedded_depth_third.onnx")
+"""A larger network, and one like the first, each trained on other pictures: they err in other places."""
+OTHERS = ((SECOND, 320), (SECOND, 480), (THIRD, 384))
+"""Each with a long side of a 4:3 picture, px, at which it is run; the mirrored photo, too, would cost twice as much and gain nothing."""
 SILHOUETTES = WEIGHTS.with_name("embedded_silhouettes.onnx")
 EDGE_SIDES = (640, 960)
 """Long sides, px, at which the network is run for silhouettes; larger for a photo wider than `EDGE_ASPECT`, for the same area."""
@@ -52,17 +53,25 @@ class BuiltInDepth:
         return self.disparity * np.float32(1 / span) + np.float32(self.shift - least / span)
 
 
+def estimate_levels(colour: np.ndarray) -> tuple[np.ndarray, float]:
+    """Relative inverse depth of (h, w, 3) uint8 sRGB without sharp silhouettes, and its shift as in `BuiltInDepth`: the mean of all depth
+    networks' answers, less their mean, over their deviation, at the size of the last."""
+    height, width = colour.shape[:2]
+    first = predict_disparity(colour)
+    said = [first["disparity"]]
+    for path, side in OTHERS:
+        said.append(predict_disparity(colour, equal_area_side(height, width, side), mirrored=False, network=load(path))["disparity"])
+    return _mean([_standardised(each) for each in said]), float(first["shift"][0, 0])
+
+
 def estimate_with_edges(colour: np.ndarray) -> BuiltInDepth:
-    """Depth levels, the mean of both depth networks' (the second's at two sizes), with silhouettes from a decoder that sees a larger input.
+    """Depth with the levels of `estimate_levels` and with silhouettes from a decoder that sees a larger input.
 
     Levels are right near a network's training size; ears, legs and hands show only at larger sizes. The photo is enlarged for
     that, at most `MAX_ENLARGEMENT` times.
     """
     height, width = colour.shape[:2]
-    said = [predict_disparity(colour)]
-    for side in SECOND_SIDES:
-        said.append(predict_disparity(colour, equal_area_side(height, width, side), mirrored=False, network=load(SECOND)))
-    levels, shift = mean_levels([each["disparity"] for each in said]), float(said[0]["shift"][0, 0])
+    levels, shift = estimate_levels(colour)
     sides = [max(side, equal_area_side(height, width, side, EDGE_ASPECT)) for side in EDGE_SIDES]
     sides = [side for side in sides if side <= MAX_ENLARGEMENT * max(height, width)]
     if not sides:
@@ -70,12 +79,6 @@ def estimate_with_edges(colour: np.ndarray) -> BuiltInDepth:
     sharp = [predict_disparity(colour, side, mirrored=False, network=load(SILHOUETTES)) for side in sides]
     joined = join_scales(levels, [each["disparity"] for each in sharp])
     return BuiltInDepth(joined, _mean([each["boundary"] for each in sharp]), shift)
-
-
-def mean_levels(said: list[np.ndarray]) -> np.ndarray:
-    """The mean of relative inverse depths of one photo, float32 of any sizes, units and shifts, at the size of the last: its standard
-    deviation is about one."""
-    return _mean([_standardised(each) for each in said])
 
 
 def _standardised(disparity: np.ndarray) -> np.ndarray:

@@ -75,7 +75,7 @@ class OnnxNetwork:
         return output
 
 
-@lru_cache(maxsize=5)
+@lru_cache(maxsize=6)
 def load(path: Path) -> OnnxNetwork:
     """The network of a file, read once. Raises DioramaError where it cannot be read."""
     return OnnxNetwork.read(path)

@@ -119,11 +119,11 @@ def test_far_over_near_is_about_right_on_real_truth(shared):
     assert len(factors) >= 7 and np.median(factors) < 1.6  # with the farthest at sixty times the nearest: 4.5
 
 
-def test_levels_are_the_mean_of_both_networks_whatever_units_they_have(monkeypatch):
-    """With the second network's answers in other units nothing changes; with the first one's in their place it does. Nor do the units
+def test_levels_are_the_mean_of_all_networks_whatever_units_they_have(monkeypatch):
+    """With another network's answers in other units nothing changes; with the first one's in their place it does. Nor do the units
     of the silhouettes matter."""
     photo, ask = made_photo(360, 480), module.predict_disparity
-    read = {name: OnnxNetwork.read(getattr(module, name)) for name in ("WEIGHTS", "SECOND", "SILHOUETTES")}
+    read = {name: OnnxNetwork.read(getattr(module, name)) for name in ("WEIGHTS", "SECOND", "THIRD", "SILHOUETTES")}
     monkeypatch.setattr(module, "load", lambda path: next(read[name] for name in read if getattr(module, name) == path))
     plain = estimate_with_edges(photo).disparity
 
@@ -136,12 +136,15 @@ def test_levels_are_the_mean_of_both_networks_whatever_units_they_have(monkeypat
         return estimate_with_edges(photo).disparity
 
     np.testing.assert_allclose(in_units("SECOND"), plain, atol=2e-4)
+    np.testing.assert_allclose(in_units("THIRD"), plain, atol=2e-4)
     np.testing.assert_allclose(in_units("SILHOUETTES"), plain, atol=2e-4)
-    read["SECOND"] = read["WEIGHTS"]
-    assert np.abs(in_units() - plain).max() > 0.05
+    for name in ("SECOND", "THIRD"):
+        with monkeypatch.context() as changed:
+            changed.setitem(read, name, read["WEIGHTS"])
+            assert np.abs(in_units() - plain).max() > 0.05, name
 
 
-def test_the_second_network_is_asked_at_each_of_its_sizes_and_silhouettes_of_a_panorama_at_a_larger_one(monkeypatch):
+def test_other_networks_are_asked_at_each_of_their_sizes_and_silhouettes_of_a_panorama_at_a_larger_one(monkeypatch):
     asked, ask = [], module.predict_disparity
 
     def noted(colour, long_side=None, mirrored=True, network=None):
@@ -150,8 +153,9 @@ def test_the_second_network_is_asked_at_each_of_its_sizes_and_silhouettes_of_a_p
 
     monkeypatch.setattr(module, "predict_disparity", noted)
     estimate_with_edges(made_photo(375, 1242))
-    sides = [[side for side, network in asked if network is module.load(path)] for path in (module.SECOND, module.SILHOUETTES)]
-    assert sides == [[equal_area_side(375, 1242, side) for side in module.SECOND_SIDES], [824, 1235]]
+    others = [(network, side) for side, network in asked if network not in (None, module.load(module.SILHOUETTES))]
+    assert others == [(module.load(path), equal_area_side(375, 1242, side)) for path, side in module.OTHERS]
+    assert [side for side, network in asked if network is module.load(module.SILHOUETTES)] == [824, 1235]
     asked.clear()
     estimate_with_edges(made_photo(360, 640))
     assert [side for side, network in asked if network is module.load(module.SILHOUETTES)] == list(module.EDGE_SIDES)

@@ -73,7 +73,7 @@ def test_weights_in_bytes_are_within_half_a_step_and_tell_their_scale_again():
     assert (again[0] == steps).all() and (again[1] == scale).all()
 
 
-@pytest.mark.parametrize("name", ["depth", "second", "silhouettes"])
+@pytest.mark.parametrize("name", ["depth", "second", "third", "silhouettes"])
 def test_depth_networks_are_stored_in_bytes(name):
     form, file = export_onnx.FORMS[name]
     weights = sum(value.numel() for value in form(None).module.parameters())

@@ -20,6 +20,7 @@ from ...errors import DioramaError
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "embedded_depth.safetensors"
 SECOND_WEIGHTS = WEIGHTS.with_name("embedded_depth_lite2.safetensors")
+THIRD_WEIGHTS = WEIGHTS.with_name("embedded_depth_third.safetensors")
 SILHOUETTE_WEIGHTS = WEIGHTS.with_name("embedded_silhouettes.safetensors")
 LONG_SIDE = 320
 STRIDE = 32
