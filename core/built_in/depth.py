@@ -61,7 +61,12 @@ def estimate_levels(colour: np.ndarray) -> tuple[np.ndarray, float]:
     said = [first["disparity"]]
     for path, side in OTHERS:
         said.append(predict_disparity(colour, equal_area_side(height, width, side), mirrored=False, network=load(path))["disparity"])
-    return _mean([_standardised(each) for each in said]), float(first["shift"][0, 0])
+    return mean_levels(said), float(first["shift"][0, 0])
+
+
+def mean_levels(said: list[np.ndarray]) -> np.ndarray:
+    """The mean of relative inverse depths of one photo, of any sizes, units and shifts, at the size of the last."""
+    return _mean([_standardised(each) for each in said])
 
 
 def estimate_with_edges(colour: np.ndarray) -> BuiltInDepth:

@@ -6,11 +6,11 @@ import numpy as np
 
 from ..raster.guided_filter import guided_filter, window_mean
 
-RADIUS = 0.03
+RADIUS = 0.02
 """Half the window of the guided filter, as a part of the long side."""
 MIN_VARIANCE = 1e-4
 """Variance of the edges, in parts of their range squared, below which the filter smooths."""
-OWN_DETAIL = 0.6
+OWN_DETAIL = 0.4
 """Weight of what the edges themselves say within that window: where `levels` has no edge, the guided filter cannot make one."""
 
 

@@ -3,7 +3,7 @@
     python training/depth/train_shift.py --rendered CACHE/rendered --run CACHE/shift [--start WEIGHTS]
 
 The network itself stays as it is. What is learned is one number a picture, from the means of a feature map: how far the zero of
-inverse depth (infinity) lies below the least that all exported depth networks together say, in parts of the range. What was looked
+inverse depth (infinity) lies below the least that all depth networks together say, in parts of the range. What was looked
 at is kept in CACHE/shift, so that only new renders cost time; other networks need another folder. Printed are figures on scenes, and
 on kinds of scenes, that a head never saw: from these the feature map and the size of the layer were chosen.
 """
@@ -25,12 +25,14 @@ import cv2
 import numpy as np
 import torch
 from PIL import Image
-from photo_diorama.core.built_in.depth import estimate_levels
+from photo_diorama.core.built_in.depth import OTHERS, mean_levels
 from photo_diorama.core.networks.depth.embedded_depth_net import (
+    LONG_SIDE,
     SHIFT_TAP,
     WEIGHTS,
     EmbeddedDepthNet,
     ShiftHead,
+    infer,
     load_network,
     network_input,
 )
@@ -47,6 +49,10 @@ MIN_KNOWN = 0.05
 DROPPED, TOP_RATE, DECAY, STEPS = 0.5, 4e-3, 1.0, 300
 
 
+Networks = list[tuple[EmbeddedDepthNet, int]]
+"""The depth networks with the long side of a 4:3 picture at which each is run; the first gets the head."""
+
+
 @dataclass(frozen=True)
 class Pictures:
     """What the head learns from, n pictures."""
@@ -61,31 +67,31 @@ class Pictures:
         return Pictures(self.means[which], self.found[which], self.true[which], self.scene[which], self.kind[which])
 
 
-def look_at(network: EmbeddedDepthNet, photo: np.ndarray, inverse: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Means of the network's feature map (C,), percentiles of found and of true inverse depth (5,); None where all is sky.
+def look_at(networks: Networks, photo: np.ndarray, inverse: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Means of the first network's feature map (C,), percentiles of found and of true inverse depth (5,); None where all is sky.
 
-    (H, W, 3) uint8 RGB and (H, W) float32; means are those of the picture and its mirror image, as in use.
+    (H, W, 3) uint8 RGB and (H, W) float32; the first network also sees the mirror image, as in use.
     """
     known = inverse > 0
     if known.mean() < MIN_KNOWN:
         return None
     with torch.inference_mode():
         x = network_input(photo)
-        means = network.encoder(torch.cat([x, x.flip(3)]) * 2 - 1)[SHIFT_TAP].mean((0, 2, 3)).numpy()
-    relative, _ = estimate_levels(photo)
+        means = networks[0][0].encoder(torch.cat([x, x.flip(3)]) * 2 - 1)[SHIFT_TAP].mean((0, 2, 3)).numpy()
+    relative = mean_levels([infer(network, photo, side, flip=number == 0) for number, (network, side) in enumerate(networks)])
     relative = (relative - relative.min()) / max(float(np.ptp(relative)), 1e-9)
     found = cv2.resize(relative, inverse.shape[::-1], interpolation=cv2.INTER_LINEAR)
     return means, np.percentile(found[known], PERCENTILES), np.percentile(inverse[known], PERCENTILES)
 
 
-def collect(network: EmbeddedDepthNet, rendered: Path, run: Path, most: int) -> Pictures:
+def collect(networks: Networks, rendered: Path, run: Path, most: int) -> Pictures:
     """At most so many of the renders, of all kinds, whole and in crops; what was looked at before is read from `run`."""
     rows: list[tuple] = []
     paths = [path for path in sorted(rendered.glob("*.jpg")) if not path.name.startswith(".") and path.with_suffix(".png").exists()]
     for path in paths[:: max(1, len(paths) // most)]:
         kept = run / f"{path.stem}.npz"
         if not kept.exists():
-            _keep(network, path, kept)
+            _keep(networks, path, kept)
         with np.load(kept) as stored:
             rows += zip(stored["means"], stored["found"], stored["true"], [path.stem] * len(stored["means"]),
                         [str(stored["kind"])] * len(stored["means"]), strict=True)  # fmt: skip
@@ -99,18 +105,18 @@ def collect(network: EmbeddedDepthNet, rendered: Path, run: Path, most: int) -> 
     )
 
 
-def _keep(network: EmbeddedDepthNet, path: Path, kept: Path) -> None:
+def _keep(networks: Networks, path: Path, kept: Path) -> None:
     """Looks at one render and some crops of it, recoloured."""
     rng = np.random.default_rng(zlib.crc32(path.stem.encode()))
     with Image.open(path.with_suffix(".png")) as stored:
         kind, code = stored.text.get("kind", ""), np.array(stored)
     photo = np.ascontiguousarray(cv2.imread(str(path))[:, :, ::-1])
-    seen = [look_at(network, photo, code / np.float32(65535))]
+    seen = [look_at(networks, photo, code / np.float32(65535))]
     choices = shapes(384)
     for _ in range(CROPS):
         part, inverse = crop(photo, code, choices[rng.integers(len(choices))], rng, 0.4)
         part = defocus(part, inverse, rng) if rng.random() < 0.25 else part
-        seen.append(look_at(network, recolour(part, rng), inverse / np.float32(65535)))
+        seen.append(look_at(networks, recolour(part, rng), inverse / np.float32(65535)))
     columns = zip(*(each for each in seen if each is not None), strict=True) if any(seen) else ((), (), ())
     means, found, true = (np.array(column) for column in columns)
     part = kept.with_suffix(".part")
@@ -187,7 +193,8 @@ def main() -> None:
     cv2.setNumThreads(1)
     options.run.mkdir(parents=True, exist_ok=True)
     network = load_network(options.start)
-    pictures = collect(network, options.rendered, options.run, options.most)
+    networks = [(network, LONG_SIDE), *((load_network(path.with_suffix(".safetensors")), side) for path, side in OTHERS)]
+    pictures = collect(networks, options.rendered, options.run, options.most)
     learned = fit(pictures)
     scenes = np.array([name.rpartition("-")[0] or name for name in pictures.scene])
     print(f"{len(np.unique(pictures.scene))} renders of {len(np.unique(scenes))} scenes, {len(pictures.means)} pictures")
