@@ -170,6 +170,8 @@ def test_training_starts_from_the_shipped_weights_goes_on_and_is_read(tmp_path, 
     assert 0 < first["step"] < second["step"] and first["seconds"] < second["seconds"]
     stored = load_file(str(folder / "embedded_depth.safetensors"))
     assert {value.dtype for value in stored.values()} == {torch.float16}
+    kept = sorted(folder.glob("kept_*.safetensors"))
+    assert len(kept) == 2 and kept[1].read_bytes() == (folder / "embedded_depth.safetensors").read_bytes() != kept[0].read_bytes()
     assert net.form_of(stored) == ("lite0", 1, False)
     assert net.load_network(folder / "embedded_depth.safetensors")(torch.rand(1, 3, 64, 96)).shape == (1, 64, 96)
 

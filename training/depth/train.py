@@ -11,6 +11,7 @@ run can always be continued; what is exported is the moving average of the weigh
 import argparse
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +31,8 @@ from pretrained import load_imagenet
 from safetensors.torch import save_file
 from samples import PASTED, REAL, RENDERED, TAUGHT, Sample, Source
 
+KEPT = 7
+"""Exported weights of the last saves that stay beside the newest, for `mix_weights.py`: their mean is steadier than any of them."""
 FROZEN_STAGES = 3  # Stem and strides 2 to 8 keep their weights: edges and colours need no relearning, and they cost most.
 
 
@@ -121,6 +124,9 @@ def save(run: Path, network, optimiser, average: Average, step: int, seconds: fl
     )
     os.replace(temporary, run / "checkpoint.pt")
     export(average.state, run / "embedded_depth.safetensors")
+    shutil.copyfile(run / "embedded_depth.safetensors", run / f"kept_{step:07d}.safetensors")
+    for old in sorted(run.glob("kept_*.safetensors"))[:-KEPT]:
+        old.unlink()
 
 
 def resume(options: argparse.Namespace, network, optimiser, average: Average) -> tuple[int, float]:
