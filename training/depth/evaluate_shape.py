@@ -25,7 +25,7 @@ import conftest  # noqa: F401  (makes the checkout importable as photo_diorama)
 from pairs import read_collection, read_room, read_stereo
 from photo_diorama.core.built_in.depth import estimate_with_edges
 from photo_diorama.core.networks.depth.embedded_depth_net import LONG_SIDE, EmbeddedDepthNet, infer, infer_shift, load_network
-from samples import is_held_back
+from samples import HELD_BACK, is_held_back
 from shape_measures import far_over_near, flatness, ramp_width, silhouettes, zeroed
 
 COLUMNS = ("far/near", "normals", "precision", "recall", "F1", "ramp")
@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, nargs="+", required=True)
     parser.add_argument("--side", type=int, nargs="+", default=[LONG_SIDE])
     parser.add_argument("--most", type=int, default=60, help="held-back renders to look at")
-    parser.add_argument("--one-in", type=int, default=20, help="as in training")
+    parser.add_argument("--one-in", type=int, default=HELD_BACK, help="as in training")
     parser.add_argument("--in-use", action="store_true", help="also the bundled networks together, as the extension runs them")
     parser.add_argument("--threads", type=int, default=1, help="more only on an idle machine: waiting threads burn their time")
     options = parser.parse_args()

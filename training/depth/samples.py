@@ -10,6 +10,8 @@ import numpy as np
 
 RENDERED, PASTED, TAUGHT, REAL = range(4)
 TAUGHT_SHARE = 0.12
+HELD_BACK = 20
+"""One scene in so many is left out of training."""
 TWICE = ("room", "table_top", "still_life", "clutter", "kitchen", "lived_in", "shelf", "street", "front", "plain_wall")
 """Kinds of renders that are drawn twice an epoch: indoors a network of ours is worst, and streets are few."""
 
@@ -152,7 +154,7 @@ class Source:
         taught: list[np.ndarray] | None,
         real: list[tuple[np.ndarray, np.ndarray]],
         rng: np.random.Generator,
-        held_back: int = 20,
+        held_back: int = HELD_BACK,
     ):
         self.folder, self.photos, self.taught, self.real, self.rng = rendered, photos, taught, real, rng
         self.held_back = held_back

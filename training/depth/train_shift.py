@@ -36,7 +36,7 @@ from photo_diorama.core.networks.depth.embedded_depth_net import (
     load_network,
     network_input,
 )
-from samples import crop, defocus, recolour, shapes
+from samples import HELD_BACK, crop, defocus, is_held_back, recolour, shapes
 from torch.nn import functional
 from train import export
 
@@ -85,10 +85,15 @@ def look_at(networks: Networks, photo: np.ndarray, inverse: np.ndarray) -> tuple
 
 
 def collect(networks: Networks, rendered: Path, run: Path, most: int) -> Pictures:
-    """At most so many of the renders, of all kinds, whole and in crops; what was looked at before is read from `run`."""
+    """At most so many of the renders, of all kinds, whole and in crops; what was looked at before is read from `run`.
+
+    Renders that the networks' training leaves out are left out here as well: `evaluate_shape.py` looks at them.
+    """
     rows: list[tuple] = []
     paths = [path for path in sorted(rendered.glob("*.jpg")) if not path.name.startswith(".") and path.with_suffix(".png").exists()]
     for path in paths[:: max(1, len(paths) // most)]:
+        if is_held_back(path, HELD_BACK):
+            continue
         kept = run / f"{path.stem}.npz"
         if not kept.exists():
             _keep(networks, path, kept)
