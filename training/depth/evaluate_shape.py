@@ -89,7 +89,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rendered", type=Path)
     parser.add_argument("--data", type=Path)
-    parser.add_argument("--weights", type=Path, nargs="+", required=True)
+    parser.add_argument("--weights", type=Path, nargs="+", default=[])
     parser.add_argument("--side", type=int, nargs="+", default=[LONG_SIDE])
     parser.add_argument("--most", type=int, default=60, help="held-back renders to look at")
     parser.add_argument("--one-in", type=int, default=HELD_BACK, help="as in training")
