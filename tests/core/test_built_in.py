@@ -141,7 +141,7 @@ def test_levels_are_the_mean_of_all_networks_whatever_units_they_have(monkeypatc
     for name in ("SECOND", "THIRD"):
         with monkeypatch.context() as changed:
             changed.setitem(read, name, read["WEIGHTS"])
-            assert np.abs(in_units() - plain).max() > 0.05, name
+            assert np.abs(in_units() - plain).max() > 0.005, name
 
 
 def test_other_networks_are_asked_at_each_of_their_sizes_and_silhouettes_of_a_panorama_at_a_larger_one(monkeypatch):

@@ -298,6 +298,16 @@ def test_the_shift_is_learned_from_what_tells_it(train_shift):
     assert train_shift.factor(learned, others) < 1.45 < 1.7 < min(train_shift.factor(s, others) for s in (0.1, 0.2, 0.3, 0.5, 1.0))
 
 
+def test_joined_heads_say_what_lies_between_what_both_say(train_shift):
+    torch.manual_seed(1)
+    heads, means = [train_shift.ShiftHead(112), train_shift.ShiftHead(112, 7)], 5 * torch.randn(50, 112)
+    with torch.no_grad():
+        old, new = (head.of(means) for head in heads)
+        between = train_shift.joined(*heads).of(means)
+    assert ((between >= torch.minimum(old, new) * 0.999) & (between <= torch.maximum(old, new) * 1.001)).all()
+    assert ((between / torch.sqrt(old * new)).log().abs() < 0.1 + 0.25 * (old / new).log().abs()).all()
+
+
 def test_a_head_for_the_shift_is_trained_and_exported_and_leaves_the_depth_alone(tmp_path, train_shift, monkeypatch):
     pytest.importorskip("onnx")
     from photo_diorama.core.built_in.onnx_network import OnnxNetwork
@@ -308,11 +318,12 @@ def test_a_head_for_the_shift_is_trained_and_exported_and_leaves_the_depth_alone
 
     weights = tmp_path / "shift" / "embedded_depth.safetensors"
     monkeypatch.setattr(train_shift, "CROPS", 1), monkeypatch.setattr(train_shift, "STEPS", 20)
-    monkeypatch.setattr(sys, "argv", ["train_shift.py", "--rendered", str(made_cache(tmp_path, 2)), "--run", str(weights.parent)])
+    monkeypatch.setattr(sys, "argv", ["train_shift.py", "--rendered", str(made_cache(tmp_path, 2)), "--run", str(weights.parent), "--keep"])
     train_shift.main()
     network, shipped = net.load_network(weights), net.load_network()
     photo = torch.rand(1, 3, 64, 96)
     assert torch.equal(network(photo), shipped(photo))
+    assert network.shift.first.out_features == shipped.shift.first.out_features + net.SHIFT_HIDDEN
     least, most = net.SHIFT_RANGE
     assert least <= float(network.with_shift(photo)[1]) <= most
     assert export(depth_form(weights), tmp_path / "shifted.onnx") < 1e-4

@@ -159,6 +159,17 @@ def fit(pictures: Pictures, weight_decay: float = DECAY, seed: int = 0) -> Shift
     return head
 
 
+def joined(old: ShiftHead, new: ShiftHead) -> ShiftHead:
+    """One head whose score is the mean of two, so that its shift lies between theirs, near the geometric mean."""
+    head = ShiftHead(new.first.in_features, old.first.out_features + new.first.out_features)
+    with torch.no_grad():
+        head.first.weight.copy_(torch.cat([old.first.weight, new.first.weight]))
+        head.first.bias.copy_(torch.cat([old.first.bias, new.first.bias]))
+        head.second.weight.copy_(torch.cat([old.second.weight, new.second.weight], 1) / 2)
+        head.second.bias.copy_((old.second.bias + new.second.bias) / 2)
+    return head
+
+
 def factor(head: ShiftHead | float, pictures: Pictures) -> float:
     """Median factor (at least 1) by which the ratio of the 5th and 95th percentile of depth is wrong; a number is a constant shift."""
     if isinstance(head, float):
@@ -192,6 +203,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True, help="folder for means of features")
     parser.add_argument("--start", type=Path, default=WEIGHTS, help="weights of the network")
     parser.add_argument("--most", type=int, default=400, help="renders to look at, evenly spaced by name")
+    parser.add_argument("--keep", action="store_true", help="the mean with the head that the weights already have: what it learned stays")
     parser.add_argument("--output", type=Path, help="default: RUN/embedded_depth.safetensors")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -207,6 +219,9 @@ def main() -> None:
     print(f"far / near wrong by a factor of, median: learned {factor(learned, pictures):.2f}, scenes never seen {unseen:.2f}, "
           f"kinds never seen {other_kinds:.2f}")  # fmt: skip
     print("constant shifts:", {round(value, 3): round(factor(value, pictures), 2) for value in (1 / 60, 0.1, 0.2, 0.3, 0.5, 1.0)})
+    if options.keep:
+        learned = joined(network.shift, learned)
+        print(f"joined with the head before {factor(learned, pictures):.2f}")
     state = network.state_dict() | {f"shift.{name}": value for name, value in learned.state_dict().items()}
     export(state, options.output or options.run / "embedded_depth.safetensors")
 

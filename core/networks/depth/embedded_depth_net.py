@@ -156,10 +156,10 @@ class ShiftHead(nn.Module):
     """Means of feature maps to the shift that relative inverse depth lacks, (N,): with inverse depth on 0..1 of the picture, shift + it
     is inverse depth whose zero is at infinity, at any scale. The depth of the picture spans (shift + 1) / shift."""
 
-    def __init__(self, channels: int):
+    def __init__(self, channels: int, hidden: int = SHIFT_HIDDEN):
         super().__init__()
-        self.first = nn.Linear(channels, SHIFT_HIDDEN)
-        self.second = nn.Linear(SHIFT_HIDDEN, 1)
+        self.first = nn.Linear(channels, hidden)
+        self.second = nn.Linear(hidden, 1)
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         return self.of(maps[SHIFT_TAP].mean((2, 3)))
@@ -180,16 +180,16 @@ class EmbeddedDepthNet(nn.Module):
 
     H and W are multiples of 32. The encoder was trained on pixels scaled to -1..1, which is done here. A network of two
     `outputs` (`training/depth/train_edges.py`) has as its second the logit of an occlusion boundary. `shift` is its head for the shift,
-    where it has one.
+    where it has one; as an argument, the units of its layer between.
     """
 
-    def __init__(self, variant: str = "lite0", outputs: int = 1, shift: bool = False):
+    def __init__(self, variant: str = "lite0", outputs: int = 1, shift: int = 0):
         super().__init__()
         plan = VARIANTS[variant]
         channels = tuple(plan[number][3] for number in TAPS)
         self.encoder, self.outputs = Encoder(plan), outputs
         self.decoder = Decoder(channels, outputs)
-        self.shift = ShiftHead(channels[SHIFT_TAP]) if shift else None
+        self.shift = ShiftHead(channels[SHIFT_TAP], shift) if shift else None
 
     def forward(self, photo: Tensor) -> Tensor:
         half = self.decoder(self.encoder(photo * 2 - 1))
@@ -209,14 +209,14 @@ class EmbeddedDepthNet(nn.Module):
         return answer, self.shift(maps)[:, None, None, None]
 
 
-def form_of(stored: dict[str, Tensor]) -> tuple[str, int, bool]:
-    """Variant, count of outputs and whether there is a head for the shift, of the network that a state belongs to, by what is in it;
-    lite0 and 1 where it does not tell."""
+def form_of(stored: dict[str, Tensor]) -> tuple[str, int, int]:
+    """Variant, count of outputs and units of the head for the shift (0: it has none), of the network that a state belongs to, by what is
+    in it; lite0 and 1 where it does not tell."""
     deepest, last = stored.get("decoder.lateral.4.weight"), stored.get("decoder.head.2.weight")
     for variant, plan in VARIANTS.items():
         if deepest is not None and deepest.shape[1] == plan[TAPS[-1]][3]:
-            return variant, 1 if last is None else last.shape[0], "shift.first.weight" in stored
-    return "lite0", 1, False
+            return variant, 1 if last is None else last.shape[0], len(stored.get("shift.first.weight", ()))
+    return "lite0", 1, 0
 
 
 def load_network(path: Path = WEIGHTS, device: str = "cpu") -> EmbeddedDepthNet:
