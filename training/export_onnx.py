@@ -43,8 +43,8 @@ TRACED_AT = 64, 96
 PROVED_AT = (64, 96), (96, 64), (320, 256), (64, 96)
 
 
-FEW = 1000
-"""Weights of a convolution below which bytes save nothing."""
+FEW = 1 << 40
+"""Weights of a convolution from which bytes are used: off, as OpenCV then takes far longer to load a network (3.0 s a photo, not 0.6)."""
 
 
 @dataclass(frozen=True)

@@ -71,10 +71,3 @@ def test_weights_in_bytes_are_within_half_a_step_and_tell_their_scale_again():
     assert (scale[:, 0, 0, 0] <= 1.001 * np.abs(weight).max((1, 2, 3)) / 127).all()
     again = export_onnx.in_bytes(steps * scale)
     assert (again[0] == steps).all() and (again[1] == scale).all()
-
-
-@pytest.mark.parametrize("name", ["depth", "second", "third", "silhouettes"])
-def test_depth_networks_are_stored_in_bytes(name):
-    form, file = export_onnx.FORMS[name]
-    weights = sum(value.numel() for value in form(None).module.parameters())
-    assert (export_onnx.WEIGHTS / file).stat().st_size < 1.2 * weights
