@@ -4,8 +4,7 @@
 
 PyTorch's older exporter (`dynamo=False`) traces a form of each network at one size. OpenCV infers all sizes anew for every input, so
 nothing in a form may depend on the traced one: no Shape, no Reshape, no output size of a Resize, no padding by Slice. The three forms
-below say the same as the modules they are made from, in such operators. Weights are kept in half floats, as in the safetensors; those of
-the depth networks' convolutions in bytes, to which they are rounded before (`rounded_to_bytes`).
+below say the same as the modules they are made from, in such operators. Weights are kept in half floats, as in the safetensors.
 """
 
 from __future__ import annotations
@@ -37,14 +36,10 @@ from photo_diorama.core.settings import HIDDEN_COLOUR, HIDDEN_EDGES  # noqa: E40
 OPSET = 13
 WEIGHTS = embedded_depth_net.WEIGHTS.parent
 MAX_DIFFERENCE = 1e-4
-"""Largest difference from PyTorch over the range of the answer; measured are at most 4e-5 (depth), 3e-6 (colour) and 4e-5 (edges)."""
+"""Largest difference from PyTorch over the range of the answer; measured are at most 8e-6 (depth), 3e-6 (colour) and 4e-5 (edges)."""
 TRACED_AT = 64, 96
 """Height and width in pixels; any that fits the network's strides will do."""
 PROVED_AT = (64, 96), (96, 64), (320, 256), (64, 96)
-
-
-FEW = 1 << 40
-"""Weights of a convolution from which bytes are used: off, as OpenCV then takes far longer to load a network (3.0 s a photo, not 0.6)."""
 
 
 @dataclass(frozen=True)
@@ -138,34 +133,10 @@ def _photo_and_place(height: int, width: int) -> dict[str, torch.Tensor]:
     return {"photo": torch.rand(2, 3, height, width), "place": torch.from_numpy(place).repeat(2, 1, 1, 1)}
 
 
-def rounded_to_bytes(network: nn.Module) -> nn.Module:
-    """The network itself, the weights of its convolutions rounded to -127..127 times a scale of each output channel."""
-    for layer in network.modules():
-        if isinstance(layer, nn.Conv2d) and layer.weight.numel() >= FEW:
-            weight = layer.weight.detach().numpy()
-            steps, scale = in_bytes(weight)
-            layer.weight.data = torch.from_numpy(steps * scale)
-    return network
-
-
-def in_bytes(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Steps, int8 of the shape of the weights, (O, ...), and scale, float32 (O, 1, ...): the weights are nearly one times the other.
-
-    The scale has a mantissa of eleven bits, so that the product is exact and tells the same scale again.
-    """
-    mantissa, exponent = np.frexp(np.abs(weight).reshape(len(weight), -1).max(1).astype(np.float64) / 127)
-    scale = np.ldexp(np.ceil(mantissa * 2048) / 2048, exponent).astype(np.float32).reshape(-1, *[1] * (weight.ndim - 1))
-    return np.round(weight / np.where(scale > 0, scale, 1)).astype(np.int8), scale
-
-
-def _network(weights: Path) -> embedded_depth_net.EmbeddedDepthNet:
-    return rounded_to_bytes(embedded_depth_net.load_network(weights))
-
-
 def silhouettes_form(weights: Path | None) -> Form:
     weights = weights or embedded_depth_net.SILHOUETTE_WEIGHTS
-    network, names = _network(weights), ("disparity", "boundary")
-    return Form(SilhouettesForm(_network(weights)),
+    network, names = embedded_depth_net.load_network(weights), ("disparity", "boundary")
+    return Form(SilhouettesForm(embedded_depth_net.load_network(weights)),
                 lambda photo, place: dict(zip(names, network.silhouettes(photo), strict=True)), _photo_and_place, names,
                 {"multiple": embedded_depth_net.STRIDE})  # fmt: skip
 
@@ -180,11 +151,11 @@ def third_form(weights: Path | None) -> Form:
 
 def depth_form(weights: Path | None) -> Form:
     weights = weights or embedded_depth_net.WEIGHTS
-    network = _network(weights)
-    form = DepthForm(_network(weights))
+    network = embedded_depth_net.load_network(weights)
+    form = DepthForm(embedded_depth_net.load_network(weights))
     facts = {"multiple": embedded_depth_net.STRIDE, "long_side": embedded_depth_net.LONG_SIDE}
     if network.shift is not None:
-        form, names = ShiftedDepthForm(_network(weights)), ("disparity", "shift")
+        form, names = ShiftedDepthForm(embedded_depth_net.load_network(weights)), ("disparity", "shift")
         return Form(form, lambda photo, place: dict(zip(names, network.with_shift(photo), strict=True)), _photo_and_place, names, facts)
     return Form(form, lambda photo, place: {"disparity": network(photo)[:, None]}, _photo_and_place, ("disparity",), facts)
 
@@ -311,7 +282,7 @@ def export(form: Form, path: Path) -> float:
         torch.onnx.export(module, tuple(inputs.values()), str(part), dynamo=False, opset_version=OPSET,
                           training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=True,
                           input_names=list(inputs), output_names=list(form.outputs))  # fmt: skip
-    model = in_few_bytes(onnx.load(str(part)))
+    model = in_half_floats(onnx.load(str(part)))
     onnx.checker.check_model(model)
     part.write_bytes(model.SerializeToString(deterministic=True))
     facts = {"inputs": list(inputs), "outputs": list(form.outputs), **form.facts}
@@ -324,28 +295,21 @@ def export(form: Form, path: Path) -> float:
     return difference
 
 
-def in_few_bytes(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same model, without traces of its making: each weight that bytes with a scale, or half floats, hold exactly is stored as such
-    and made a float again before use, which a runtime does once, as it loads the file."""
-    graph, make, stored = model.graph, onnx.helper.make_node, onnx.numpy_helper.from_array
-    first, used = [], {name for node in graph.node for name in node.input}
+def in_half_floats(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same model with each weight that a half float holds exactly stored as one, and cast before use; without traces of its making."""
+    graph = model.graph
+    casts, used = [], {name for node in graph.node for name in node.input}
     for weight in [*graph.initializer]:
         if weight.name not in used:
             graph.initializer.remove(weight)
             continue
-        full, name = onnx.numpy_helper.to_array(weight), weight.name
-        if full.dtype != np.float32 or full.size < 64:
+        full = onnx.numpy_helper.to_array(weight)
+        if full.dtype != np.float32 or full.size < 64 or not np.array_equal(full.astype(np.float16).astype(np.float32), full):
             continue
-        steps, scale = in_bytes(full)
-        if full.ndim == 4 and full.size >= FEW and np.array_equal(steps * scale, full):
-            weight.CopyFrom(stored(steps, name + "_steps"))
-            graph.initializer.append(stored(scale, name + "_scale"))
-            first.append(make("Cast", [name + "_steps"], [name + "_unscaled"], name=name + "_cast", to=onnx.TensorProto.FLOAT))
-            first.append(make("Mul", [name + "_unscaled", name + "_scale"], [name], name=name + "_multiply"))
-        elif np.array_equal(full.astype(np.float16).astype(np.float32), full):
-            weight.CopyFrom(stored(full.astype(np.float16), name + "_half"))
-            first.append(make("Cast", [name + "_half"], [name], name=name + "_cast", to=onnx.TensorProto.FLOAT))
-    nodes = [*first, *graph.node]
+        name = weight.name
+        weight.CopyFrom(onnx.numpy_helper.from_array(full.astype(np.float16), name + "_half"))
+        casts.append(onnx.helper.make_node("Cast", [name + "_half"], [name], name=name + "_cast", to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)
     for node in graph.node:

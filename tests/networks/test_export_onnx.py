@@ -59,15 +59,3 @@ def test_another_runtime_says_the_same():
         answers = session.run(None, first)
         for answer, wanted in zip(answers, form.reference(**inputs).values(), strict=True):
             assert np.abs(answer - wanted.detach().numpy()).max() < 1e-4 * np.ptp(wanted.detach().numpy()), name
-
-
-def test_weights_in_bytes_are_within_half_a_step_and_tell_their_scale_again():
-    rng = np.random.default_rng(0)
-    weight = rng.normal(size=(40, 30, 3, 3)).astype(np.float32) * np.exp(rng.normal(scale=6, size=(40, 1, 1, 1))).astype(np.float32)
-    weight[7] = 0
-    steps, scale = export_onnx.in_bytes(weight)
-    assert steps.dtype == np.int8 and scale.shape == (40, 1, 1, 1)
-    assert (np.abs(weight - steps * scale) <= 0.5001 * scale).all()
-    assert (scale[:, 0, 0, 0] <= 1.001 * np.abs(weight).max((1, 2, 3)) / 127).all()
-    again = export_onnx.in_bytes(steps * scale)
-    assert (again[0] == steps).all() and (again[1] == scale).all()
