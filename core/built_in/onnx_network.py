@@ -14,8 +14,9 @@ from ..errors import DioramaError
 
 MIN_OPENCV = "4.10"
 """Oldest OpenCV that was tried and reads all our networks; 4.6 does not."""
-MAX_KEPT_INPUT = 1 << 19
-"""Largest input, in numbers, for which a network stays loaded; loading it again takes some hundredths of a second."""
+MAX_KEPT_INPUT = 300_000
+"""Largest input, in numbers, for which a network stays loaded: a batch of the colour network, which is followed by another, and a photo
+of 320 px; what sees a larger one sees it once. Loading a network again takes some hundredths of a second."""
 
 
 class OnnxNetwork:
