@@ -75,10 +75,14 @@ def look_at(networks: Networks, photo: np.ndarray, inverse: np.ndarray) -> tuple
     known = inverse > 0
     if known.mean() < MIN_KNOWN:
         return None
+    (first, _), *others = networks
     with torch.inference_mode():
         x = network_input(photo)
-        means = networks[0][0].encoder(torch.cat([x, x.flip(3)]) * 2 - 1)[SHIFT_TAP].mean((0, 2, 3)).numpy()
-    relative = mean_levels([infer(network, photo, side, flip=number == 0) for number, (network, side) in enumerate(networks)])
+        maps = first.encoder(torch.cat([x, x.flip(3)]) * 2 - 1)
+        answer = functional.interpolate(first.decoder(maps)[:, :1], size=x.shape[2:], mode="bilinear", align_corners=False)[:, 0]
+        means = maps[SHIFT_TAP].mean((0, 2, 3)).numpy()
+    said = [infer(network, photo, side, flip=False) for network, side in others]
+    relative = mean_levels([((answer[0] + answer[1].flip(1)) / 2).numpy(), *said])
     relative = (relative - relative.min()) / max(float(np.ptp(relative)), 1e-9)
     found = cv2.resize(relative, inverse.shape[::-1], interpolation=cv2.INTER_LINEAR)
     return means, np.percentile(found[known], PERCENTILES), np.percentile(inverse[known], PERCENTILES)
