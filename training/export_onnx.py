@@ -1,10 +1,11 @@
 """Writes the bundled networks as ONNX, in the form that OpenCV runs at any size, and proves that they say the same.
 
-    python training/export_onnx.py depth|second|third|silhouettes|colour|edges [--weights FILE.safetensors] [--output FILE.onnx]
+    python training/export_onnx.py depth|second|third|silhouettes|colour|edges [--weights FILE.safetensors] [--output FILE]
 
 PyTorch's older exporter (`dynamo=False`) traces a form of each network at one size. OpenCV infers all sizes anew for every input, so
 nothing in a form may depend on the traced one: no Shape, no Reshape, no output size of a Resize, no padding by Slice. The three forms
-below say the same as the modules they are made from, in such operators. Weights are kept in half floats, as in the safetensors.
+below say the same as the modules they are made from, in such operators. Weights are kept in half floats, as in the safetensors; those of
+the depth networks' convolutions in bytes, to which they are rounded before (`core/built_in/quantised.py`).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from torch.nn import functional as F  # noqa: E402
 
 from photo_diorama.core.built_in.colour import MULTIPLE  # noqa: E402
 from photo_diorama.core.built_in.onnx_network import OnnxNetwork  # noqa: E402
+from photo_diorama.core.built_in.quantised import quantise, write_quantised  # noqa: E402
 from photo_diorama.core.networks.depth import embedded_depth_net  # noqa: E402
 from photo_diorama.core.networks.inpaint import hidden_colour, inpaint_edge  # noqa: E402
 from photo_diorama.core.settings import HIDDEN_COLOUR, HIDDEN_EDGES  # noqa: E402
@@ -40,6 +42,10 @@ MAX_DIFFERENCE = 1e-4
 TRACED_AT = 64, 96
 """Height and width in pixels; any that fits the network's strides will do."""
 PROVED_AT = (64, 96), (96, 64), (320, 256), (64, 96)
+
+
+FEW = 1000
+"""Weights of a convolution below which bytes save nothing."""
 
 
 @dataclass(frozen=True)
@@ -133,10 +139,20 @@ def _photo_and_place(height: int, width: int) -> dict[str, torch.Tensor]:
     return {"photo": torch.rand(2, 3, height, width), "place": torch.from_numpy(place).repeat(2, 1, 1, 1)}
 
 
+def quantised_network(weights: Path) -> embedded_depth_net.EmbeddedDepthNet:
+    """The network of these weights, those of its convolutions rounded to what bytes hold."""
+    network = embedded_depth_net.load_network(weights)
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d) and layer.weight.numel() >= FEW:
+            steps, scale = quantise(layer.weight.detach().numpy())
+            layer.weight.data = torch.from_numpy(steps * scale)
+    return network
+
+
 def silhouettes_form(weights: Path | None) -> Form:
     weights = weights or embedded_depth_net.SILHOUETTE_WEIGHTS
-    network, names = embedded_depth_net.load_network(weights), ("disparity", "boundary")
-    return Form(SilhouettesForm(embedded_depth_net.load_network(weights)),
+    network, names = quantised_network(weights), ("disparity", "boundary")
+    return Form(SilhouettesForm(quantised_network(weights)),
                 lambda photo, place: dict(zip(names, network.silhouettes(photo), strict=True)), _photo_and_place, names,
                 {"multiple": embedded_depth_net.STRIDE})  # fmt: skip
 
@@ -151,11 +167,11 @@ def third_form(weights: Path | None) -> Form:
 
 def depth_form(weights: Path | None) -> Form:
     weights = weights or embedded_depth_net.WEIGHTS
-    network = embedded_depth_net.load_network(weights)
-    form = DepthForm(embedded_depth_net.load_network(weights))
+    network = quantised_network(weights)
+    form = DepthForm(quantised_network(weights))
     facts = {"multiple": embedded_depth_net.STRIDE, "long_side": embedded_depth_net.LONG_SIDE}
     if network.shift is not None:
-        form, names = ShiftedDepthForm(embedded_depth_net.load_network(weights)), ("disparity", "shift")
+        form, names = ShiftedDepthForm(quantised_network(weights)), ("disparity", "shift")
         return Form(form, lambda photo, place: dict(zip(names, network.with_shift(photo), strict=True)), _photo_and_place, names, facts)
     return Form(form, lambda photo, place: {"disparity": network(photo)[:, None]}, _photo_and_place, ("disparity",), facts)
 
@@ -261,10 +277,10 @@ def edges_form(weights: Path | None) -> Form:
 
 
 FORMS = {
-    "depth": (depth_form, "embedded_depth.onnx"),
-    "second": (second_form, "embedded_depth_lite2.onnx"),
-    "third": (third_form, "embedded_depth_third.onnx"),
-    "silhouettes": (silhouettes_form, "embedded_silhouettes.onnx"),
+    "depth": (depth_form, "embedded_depth.npz"),
+    "second": (second_form, "embedded_depth_lite2.npz"),
+    "third": (third_form, "embedded_depth_third.npz"),
+    "silhouettes": (silhouettes_form, "embedded_silhouettes.npz"),
     "colour": (colour_form, HIDDEN_COLOUR.name),
     "edges": (edges_form, HIDDEN_EDGES.name),
 }
@@ -275,7 +291,7 @@ def export(form: Form, path: Path) -> float:
 
     Raises ValueError where that is more than MAX_DIFFERENCE of the range.
     """
-    part, module = path.with_name(path.name + ".part"), form.module.eval().requires_grad_(False)
+    part, module = path.with_name("part_of_" + path.name), form.module.eval().requires_grad_(False)
     inputs = form.inputs(*TRACED_AT)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it is told to be old at every call
@@ -284,7 +300,11 @@ def export(form: Form, path: Path) -> float:
                           input_names=list(inputs), output_names=list(form.outputs))  # fmt: skip
     model = in_half_floats(onnx.load(str(part)))
     onnx.checker.check_model(model)
-    part.write_bytes(model.SerializeToString(deterministic=True))
+    if path.suffix == ".npz":
+        weights = without_quantised(model)
+        write_quantised(part, model.SerializeToString(deterministic=True), weights)
+    else:
+        part.write_bytes(model.SerializeToString(deterministic=True))
     facts = {"inputs": list(inputs), "outputs": list(form.outputs), **form.facts}
     difference = largest_difference(form, OnnxNetwork.read(part, facts))
     if not difference <= MAX_DIFFERENCE:
@@ -293,6 +313,17 @@ def export(form: Form, path: Path) -> float:
     path.with_suffix(".json").write_text(json.dumps(facts) + "\n", encoding="utf-8")
     os.replace(part, path)
     return difference
+
+
+def without_quantised(model: onnx.ModelProto) -> dict[str, np.ndarray]:
+    """Every weight that bytes hold exactly, (O, I, H, W) by name; these are taken out of the model."""
+    taken = {}
+    for weight in [*model.graph.initializer]:
+        full = onnx.numpy_helper.to_array(weight)
+        if full.ndim == 4 and full.size >= FEW and np.array_equal(np.multiply(*quantise(full)), full):
+            taken[weight.name] = full
+            model.graph.initializer.remove(weight)
+    return taken
 
 
 def in_half_floats(model: onnx.ModelProto) -> onnx.ModelProto:

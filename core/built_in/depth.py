@@ -12,13 +12,13 @@ from ..errors import DioramaError
 from .join_scales import join_scales
 from .onnx_network import OnnxNetwork, load
 
-WEIGHTS = Path(__file__).parents[1] / "networks" / "weights" / "embedded_depth.onnx"
-SECOND = WEIGHTS.with_name("embedded_depth_lite2.onnx")
-THIRD = WEIGHTS.with_name("embedded_depth_third.onnx")
+WEIGHTS = Path(__file__).parents[1] / "networks" / "weights" / "embedded_depth.npz"
+SECOND = WEIGHTS.with_name("embedded_depth_lite2.npz")
+THIRD = WEIGHTS.with_name("embedded_depth_third.npz")
 """A larger network, and one like the first, each trained on other pictures: they err in other places."""
 OTHERS = ((SECOND, 320), (SECOND, 480), (THIRD, 384))
 """Each with a long side of a 4:3 picture, px, at which it is run; the mirrored photo, too, would cost twice as much and gain nothing."""
-SILHOUETTES = WEIGHTS.with_name("embedded_silhouettes.onnx")
+SILHOUETTES = WEIGHTS.with_name("embedded_silhouettes.npz")
 EDGE_SIDES = (640, 960)
 """Long sides, px, at which the network is run for silhouettes; larger for a photo wider than `EDGE_ASPECT`, for the same area."""
 EDGE_ASPECT = 2.0

@@ -1,9 +1,10 @@
-"""A network from an ONNX file, run by OpenCV on the main processor at the size of its input."""
+"""A network from an ONNX file, or an archive that stands for one, run by OpenCV on the main processor at the size of its input."""
 
 from __future__ import annotations
 
 import json
 import threading
+import zipfile
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DioramaError
+from .quantised import read_quantised
 
 MIN_OPENCV = "4.10"
 """Oldest OpenCV that was tried and reads all our networks; 4.6 does not."""
@@ -23,7 +25,7 @@ class OnnxNetwork:
     """A loaded network for inputs of any size. One machine gives the same bytes for the same input. Threads run one after another."""
 
     def __init__(self, content: np.ndarray, facts: dict):
-        """`content` is the file, uint8; `facts` is what `training/export_onnx.py` wrote beside it: names of "inputs" and "outputs",
+        """`content` is the ONNX file, uint8; `facts` is what `training/export_onnx.py` wrote beside it: names of "inputs" and "outputs",
         and more. Raises cv2.error where the content is no network."""
         self.content, self.facts = content, facts
         self._lock = threading.Lock()
@@ -36,9 +38,10 @@ class OnnxNetwork:
         import cv2
 
         try:
-            content = np.fromfile(path, np.uint8)  # OpenCV itself cannot open every path on Windows
+            # OpenCV itself cannot open every path on Windows.
+            content = read_quantised(path) if path.suffix == ".npz" else np.fromfile(path, np.uint8)
             return cls(content, facts or json.loads(path.with_suffix(".json").read_text(encoding="utf-8")))
-        except (OSError, ValueError, cv2.error) as error:
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, cv2.error) as error:
             reason = f"by OpenCV {cv2.__version__}" if isinstance(error, cv2.error) else getattr(error, "strerror", None) or "damaged"
             raise DioramaError(
                 f"{path}, a network that comes with Photo Diorama, cannot be read ({reason}); install the extension again, and OpenCV "

@@ -233,13 +233,13 @@ def test_shrinking_averages_and_keeps_the_middle():
 
 @pytest.mark.parametrize("path", [WEIGHTS, HIDDEN_COLOUR, HIDDEN_EDGES], ids=lambda path: path.stem)
 def test_a_damaged_or_missing_file_is_named(tmp_path, path):
-    broken = tmp_path / "bröken 図.onnx"
+    broken = tmp_path / f"bröken 図{path.suffix}"
     broken.write_bytes(path.read_bytes()[:1000])
-    for wrong in (broken, tmp_path / "gone.onnx"):
+    for wrong in (broken, tmp_path / f"gone{path.suffix}"):
         wrong.with_suffix(".json").write_bytes(path.with_suffix(".json").read_bytes())
         with pytest.raises(DioramaError, match=wrong.name):
             load(wrong)
-    whole = tmp_path / "図.onnx"
+    whole = tmp_path / f"図{path.suffix}"
     whole.write_bytes(path.read_bytes())
     whole.with_suffix(".json").write_bytes(path.with_suffix(".json").read_bytes())
     assert load(whole).facts == load(path).facts
