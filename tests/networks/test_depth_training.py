@@ -223,7 +223,7 @@ def test_every_scene_fills_the_stage_and_a_render_has_true_depth(tmp_path):
     assert "all scenes fill the stage" in out and "depth is true" in out
 
 
-def test_the_silhouette_decoder_learns_on_a_frozen_encoder_and_goes_on(tmp_path, call):
+def test_the_silhouettes_network_learns_with_a_frozen_encoder_and_goes_on_with_a_free_one(tmp_path, call):
     from safetensors.torch import load_file
 
     from photo_diorama.core.networks.depth import embedded_depth_net as net
@@ -242,6 +242,10 @@ def test_the_silhouette_decoder_learns_on_a_frozen_encoder_and_goes_on(tmp_path,
     encoder = [name for name in shipped if name.startswith("encoder") and "num_batches" not in name]
     assert encoder and all(torch.equal(stored[name], shipped[name]) for name in encoder)
     assert not torch.equal(stored["decoder.head.0.weight"], shipped["decoder.head.0.weight"])
+    call("train_edges", *common, "--frozen", "0", "--minutes", "0.1")  # the encoder learns; its finest stages do not
+    again = load_file(str(folder / "embedded_depth.safetensors"))
+    moved = {name.split(".")[2] for name in encoder if name.startswith("encoder.stages.") and not torch.equal(stored[name], again[name])}
+    assert moved and min(map(int, moved)) == sys.modules["train"].FROZEN_STAGES
 
 
 def test_the_boundary_that_is_there_costs_less_than_one_beside_it(truth):

@@ -243,12 +243,16 @@ def step_once(network: EmbeddedDepthNet, batch: list[Sample], frozen: bool) -> d
 def main() -> None:
     options = prepared()
     network = begin(options)
-    parameters = [
+    batches = lambda seed: iter(torch.utils.data.DataLoader(Batches(options, seed), batch_size=None, num_workers=options.workers))
+    learn(options, network, groups(network, options), batches, step_once)
+
+
+def groups(network: EmbeddedDepthNet, options: argparse.Namespace) -> list[dict]:
+    """AdamW's groups of weights, each with its share of the rate."""
+    return [
         {"params": network.decoder.parameters(), "share": 1.0},
         {"params": network.encoder.parameters(), "share": options.encoder_share},
     ]
-    batches = lambda seed: iter(torch.utils.data.DataLoader(Batches(options, seed), batch_size=None, num_workers=options.workers))
-    learn(options, network, parameters, batches, step_once)
 
 
 def prepared() -> argparse.Namespace:
@@ -269,7 +273,7 @@ def learn(
 ) -> None:
     """Trains from the run's checkpoint, or from the network as it is, until its minutes are over.
 
-    `parameters` are AdamW's groups, each with its share of the rate; `batches(seed)` yields batches; `losses_of(network, batch, frozen)`
+    `parameters` as of `groups`; `batches(seed)` yields batches; `losses_of(network, batch, frozen)`
     are the losses of one, with the encoder frozen or not.
     """
     optimiser = torch.optim.AdamW(parameters, lr=options.top_rate, weight_decay=0.01)

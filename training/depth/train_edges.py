@@ -1,11 +1,11 @@
-"""Trains a second decoder on the depth network's own encoder: depth that is sharp at silhouettes, and where silhouettes lie.
+"""Trains the silhouettes' network: depth that is sharp at silhouettes, and where silhouettes lie.
 
     python training/depth/train_edges.py --rendered CACHE/rendered --photos DIR [DIR ...] --run CACHE/edges --minutes 90
     python training/depth/train_edges.py ... --cool 10      (lets the rate fall to nothing: the weights to ship)
 
-The encoder keeps the weights that ship: what the first decoder says of levels stays as it is. The second begins as a copy of
-the first and learns, from pictures of `--long-side` px, relative inverse depth whose steps are sharp and in place, and the
-probability that a pixel lies at an occlusion boundary. Checkpoints, rates and minutes as in `train.py`.
+It begins as a copy of a depth network, or goes on from itself (`--start`), and learns, from pictures of `--long-side` px, relative
+inverse depth whose steps are sharp and in place, and the probability that a pixel lies at an occlusion boundary. The encoder learns
+after `--frozen` minutes; its finest stages never do. Checkpoints, rates and minutes as in `train.py`.
 """
 # ruff: noqa: E402, I001  (the path comes first: these scripts are run from a checkout, not installed)
 
@@ -85,7 +85,7 @@ def objective(guess: Tensor, logit: Tensor, batch: list[Sample], inverse: Tensor
 
 
 def begin(options) -> EmbeddedDepthNet:
-    """The network of `--start`, its decoder with a second output; the encoder does not learn."""
+    """The network of `--start`, its decoder with a second output."""
     started = load_network(options.start).state_dict()
     network = EmbeddedDepthNet(form_of(started)[0], outputs=2)
     state = network.state_dict()
@@ -93,15 +93,14 @@ def begin(options) -> EmbeddedDepthNet:
         if name not in state:
             continue  # the head for the shift
         state[name][: value.shape[0]].copy_(value) if value.dim() else state[name].copy_(value)
-    network.encoder.requires_grad_(False)
     return network.to(options.device, memory_format=torch.channels_last)
 
 
 def step_once(network: EmbeddedDepthNet, batch: list[Sample], frozen: bool) -> dict[str, Tensor]:
-    """The losses of one batch, ready to be summed and differentiated; the encoder is always frozen."""
+    """The losses of one batch, ready to be summed and differentiated."""
     device = next(network.parameters()).device
     photo, inverse, valid = train.tensors(batch, device)
-    maps = train.encode(network, photo, len(network.encoder.stages))
+    maps = train.encode(network, photo, len(network.encoder.stages) if frozen else train.FROZEN_STAGES)
     with torch.autocast(device.type, torch.bfloat16):
         half = network.decoder(maps)
     return objective(half[:, 0].float(), half[:, 1].float(), batch, inverse, valid)
@@ -116,9 +115,8 @@ def batches(options, seed: int) -> Iterator[list[Sample]]:
 
 def main() -> None:
     options = train.prepared()
-    options.frozen = float("inf")
     network = begin(options)
-    train.learn(options, network, [{"params": network.decoder.parameters(), "share": 1.0}], lambda seed: batches(options, seed), step_once)
+    train.learn(options, network, train.groups(network, options), lambda seed: batches(options, seed), step_once)
 
 
 if __name__ == "__main__":
