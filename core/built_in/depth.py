@@ -55,18 +55,24 @@ class BuiltInDepth:
 
 def estimate_levels(colour: np.ndarray) -> tuple[np.ndarray, float]:
     """Relative inverse depth of (h, w, 3) uint8 sRGB without sharp silhouettes, and its shift as in `BuiltInDepth`: the mean of all depth
-    networks' answers, less their mean, over their deviation, at the size of the last."""
+    networks' answers, less their mean, over their deviation, at the size of the last, and the geometric mean of the shifts of
+    those that have a head for it."""
     height, width = colour.shape[:2]
-    first = predict_disparity(colour)
-    said = [first["disparity"]]
+    said = [predict_disparity(colour)]
     for path, side in OTHERS:
-        said.append(predict_disparity(colour, equal_area_side(height, width, side), mirrored=False, network=load(path))["disparity"])
-    return mean_levels(said), float(first["shift"][0, 0])
+        said.append(predict_disparity(colour, equal_area_side(height, width, side), mirrored=False, network=load(path)))
+    shifts = [each["shift"][0, 0] for each in said if "shift" in each]
+    return mean_levels([each["disparity"] for each in said]), float(geometric_mean(np.array(shifts)))
 
 
 def mean_levels(said: list[np.ndarray]) -> np.ndarray:
     """The mean of relative inverse depths of one photo, of any sizes, units and shifts, at the size of the last."""
     return _mean([_standardised(each) for each in said])
+
+
+def geometric_mean(values: np.ndarray) -> np.ndarray:
+    """Over the first axis, of numbers above zero."""
+    return np.exp(np.log(values).mean(0))
 
 
 def estimate_with_edges(colour: np.ndarray) -> BuiltInDepth:

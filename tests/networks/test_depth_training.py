@@ -198,10 +198,11 @@ def test_weights_are_mixed_by_their_shares(tmp_path, call):
 
     paths = [tmp_path / name for name in ("old.safetensors", "new.safetensors", "mixed.safetensors")]
     save_file({"a": torch.tensor([0.0, 4.0]), "shift.first.weight": torch.ones(1)}, str(paths[0]))
-    save_file({"a": torch.tensor([1.0, 8.0])}, str(paths[1]))
+    save_file({"a": torch.tensor([1.0, 8.0]), "b": torch.zeros(1)}, str(paths[1]))
     call("mix_weights", str(paths[0]), str(paths[1]), "--shares", "1", "3", "--output", str(paths[2]))
     mixed = load_file(str(paths[2]))
-    assert set(mixed) == {"a"} and mixed["a"].tolist() == [0.75, 7.0]
+    assert set(mixed) == {"a", "shift.first.weight"}  # the head that training leaves out stays
+    assert mixed["a"].tolist() == [0.75, 7.0] and mixed["shift.first.weight"].tolist() == [1.0]
     with pytest.raises(SystemExit):
         call("mix_weights", str(paths[0]), str(paths[1]), "--shares", "1", "--output", str(paths[2]))
 
@@ -285,21 +286,26 @@ def train_shift(own_modules):
 
 
 def shifted_pictures(train_shift, count: int = 400):
-    """Pictures whose feature 5 tells the shift, and what the network says of them: true inverse depth on 0..1 without its shift."""
+    """Pictures whose feature 5 tells the shift of three runs of two networks, and what these say: true inverse depth without its shift."""
     rng = np.random.default_rng(2)
     means = rng.normal(size=(count, 112)).astype(np.float32)
     shift = np.exp(np.clip(1.5 * means[:, 5], -2.5, 2))[:, None] * 0.3
     found = np.sort(rng.random((count, 5)), axis=1).astype(np.float32)
     found[:, 0] *= 0.1
     names = np.array([f"made_{k}" for k in range(count)])
-    return train_shift.Pictures(means, found, (found + shift).astype(np.float32), names, names)
+    several = [means, -2 * means[:, ::-1].copy(), -2 * means[:, ::-1].copy()]
+    return train_shift.Pictures(several, found, (found + shift).astype(np.float32), names, names)
 
 
 def test_the_shift_is_learned_from_what_tells_it(train_shift):
-    pictures = shifted_pictures(train_shift)
-    learned = train_shift.fit(pictures[np.arange(300)])
-    others = pictures[np.arange(300, 400)]
-    assert train_shift.factor(learned, others) < 1.45 < 1.7 < min(train_shift.factor(s, others) for s in (0.1, 0.2, 0.3, 0.5, 1.0))
+    """By each head, and by the mean of all."""
+    pictures, head_of = shifted_pictures(train_shift), (0, 1, 1)
+    heads, others = train_shift.fit(pictures[np.arange(300)], head_of), pictures[np.arange(300, 400)]
+    assert len(heads) == 2
+    each = [head.of(torch.from_numpy(means)).detach().numpy() for head, means in zip(heads, others.means, strict=False)]
+    learned = [train_shift.factor(shift, others) for shift in (train_shift.told(heads, head_of, others), *each)]
+    assert max(learned) < 1.45 < 1.7 < min(train_shift.factor(s, others) for s in (0.1, 0.2, 0.3, 0.5, 1.0))
+    assert 1.0 <= train_shift.crossed(pictures, np.arange(400) % 4, head_of) < 1.45
 
 
 def test_joined_heads_say_what_lies_between_what_both_say(train_shift):
@@ -324,9 +330,11 @@ def test_a_head_for_the_shift_is_trained_and_exported_and_leaves_the_depth_alone
     monkeypatch.setattr(train_shift, "CROPS", 1), monkeypatch.setattr(train_shift, "STEPS", 20)
     monkeypatch.setattr(sys, "argv", ["train_shift.py", "--rendered", str(made_cache(tmp_path, 2)), "--run", str(weights.parent), "--keep"])
     train_shift.main()
-    network, shipped = net.load_network(weights), net.load_network()
     photo = torch.rand(1, 3, 64, 96)
-    assert torch.equal(network(photo), shipped(photo))
+    for path in (net.WEIGHTS, net.SECOND_WEIGHTS, net.THIRD_WEIGHTS):
+        network, shipped = net.load_network(weights.with_name(path.name)), net.load_network(path)
+        assert torch.equal(network(photo), shipped(photo)) and network.shift is not None
+    network, shipped = net.load_network(weights), net.load_network()
     assert network.shift.first.out_features == shipped.shift.first.out_features + net.SHIFT_HIDDEN
     least, most = net.SHIFT_RANGE
     assert least <= float(network.with_shift(photo)[1]) <= most

@@ -14,12 +14,13 @@ from train import export
 
 
 def mixed(states: list[dict[str, torch.Tensor]], shares: list[float]) -> dict[str, torch.Tensor]:
-    """The weighted mean of each tensor; of what only some of the networks have, nothing is kept (the head for the shift), of whole
-    numbers, which count batches, the first."""
+    """The weighted mean of each tensor; of whole numbers, which count batches, and of the head for the shift, which training leaves out,
+    those of the first network."""
     common = sorted(set.intersection(*(set(state) for state in states)))
-    whole = {name: states[0][name] for name in common if not states[0][name].dtype.is_floating_point}
+    whole = {name: value for name, value in states[0].items() if name.startswith("shift.") or not value.dtype.is_floating_point}
+    common = [name for name in common if name not in whole]
     mean = lambda name: sum(state[name].float() * share for state, share in zip(states, shares, strict=True)) / sum(shares)
-    return {name: whole[name] if name in whole else mean(name) for name in common}
+    return whole | {name: mean(name) for name in common}
 
 
 def main() -> None:
