@@ -16,7 +16,7 @@ WEIGHTS = Path(__file__).parents[1] / "networks" / "weights" / "embedded_depth.n
 SECOND = WEIGHTS.with_name("embedded_depth_lite2.npz")
 THIRD = WEIGHTS.with_name("embedded_depth_third.npz")
 """A larger network, and one like the first, each trained on other pictures: they err in other places."""
-OTHERS = ((SECOND, 320), (SECOND, 480), (THIRD, 384))
+OTHERS = ((SECOND, 320), (SECOND, 480), (SECOND, 576), (THIRD, 384))
 """Each with a long side of a 4:3 picture, px, at which it is run; the mirrored photo, too, would cost twice as much and gain nothing."""
 SILHOUETTES = WEIGHTS.with_name("embedded_silhouettes.npz")
 EDGE_SIDES = (640, 960)

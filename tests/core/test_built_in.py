@@ -181,6 +181,22 @@ def test_the_shift_moves_the_far_end_and_nothing_else():
     assert mirrored.shift == pytest.approx(said.shift, rel=0.01)
 
 
+def test_the_shift_is_the_geometric_mean_of_what_all_networks_say(monkeypatch):
+    from photo_diorama.core.built_in import depth as module
+
+    photo, said, ask = made_photo(), [], module.predict_disparity
+
+    def noted(*arguments, **options):
+        answer = ask(*arguments, **options)
+        said.extend([float(answer["shift"][0, 0])] if "shift" in answer else [])
+        return answer
+
+    monkeypatch.setattr(module, "predict_disparity", noted)
+    _, shift = module.estimate_levels(photo)
+    assert len(said) == 1 + len(module.OTHERS) and max(said) > min(said) > 0
+    assert np.log(shift) == pytest.approx(np.mean(np.log(said)))
+
+
 @pytest.mark.parametrize(
     "photo", [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8), np.zeros((8, 8, 3), np.float32), np.zeros((0, 8, 3), np.uint8)]
 )
