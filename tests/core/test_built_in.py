@@ -178,7 +178,7 @@ def test_the_shift_moves_the_far_end_and_nothing_else():
     relative = (said.disparity - said.disparity.min()) / np.ptp(said.disparity)
     np.testing.assert_allclose(said.from_infinity, relative + said.shift, atol=1e-5)
     mirrored = estimate_with_edges(np.ascontiguousarray(made_photo()[:, ::-1]))
-    assert mirrored.shift == pytest.approx(said.shift, rel=0.01)
+    assert mirrored.shift == pytest.approx(said.shift, rel=0.05)  # only the first network sees a photo both ways
 
 
 def test_the_shift_is_the_geometric_mean_of_what_all_networks_say(monkeypatch):
