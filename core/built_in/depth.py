@@ -55,14 +55,14 @@ class BuiltInDepth:
 
 def estimate_levels(colour: np.ndarray) -> tuple[np.ndarray, float]:
     """Relative inverse depth of (h, w, 3) uint8 sRGB without sharp silhouettes, and its shift as in `BuiltInDepth`: the mean of all depth
-    networks' answers, less their mean, over their deviation, at the size of the last, and the geometric mean of the shifts of
-    those that have a head for it."""
+    networks' answers, less their mean, over their deviation, at the size of the last, and the mean shift of those that have a
+    head for it."""
     height, width = colour.shape[:2]
     said = [predict_disparity(colour)]
     for path, side in OTHERS:
         said.append(predict_disparity(colour, equal_area_side(height, width, side), mirrored=False, network=load(path)))
     shifts = [each["shift"][0, 0] for each in said if "shift" in each]
-    return mean_levels([each["disparity"] for each in said]), float(geometric_mean(np.array(shifts)))
+    return mean_levels([each["disparity"] for each in said]), float(mean_shift(shifts))
 
 
 def mean_levels(said: list[np.ndarray]) -> np.ndarray:
@@ -70,9 +70,11 @@ def mean_levels(said: list[np.ndarray]) -> np.ndarray:
     return _mean([_standardised(each) for each in said])
 
 
-def geometric_mean(values: np.ndarray) -> np.ndarray:
-    """Over the first axis, of numbers above zero."""
-    return np.exp(np.log(values).mean(0))
+def mean_shift(shifts: list[np.ndarray]) -> np.ndarray:
+    """What the heads of all runs say together of the shift: a geometric mean in which the first, whose head learned from other pictures,
+    counts as much as all others together."""
+    first, *others = (np.log(each) for each in shifts)
+    return np.exp((first + np.mean(others, 0)) / 2 if others else first)
 
 
 def estimate_with_edges(colour: np.ndarray) -> BuiltInDepth:

@@ -181,7 +181,7 @@ def test_the_shift_moves_the_far_end_and_nothing_else():
     assert mirrored.shift == pytest.approx(said.shift, rel=0.05)  # only the first network sees a photo both ways
 
 
-def test_the_shift_is_the_geometric_mean_of_what_all_networks_say(monkeypatch):
+def test_the_shift_is_what_all_networks_say_the_first_as_much_as_the_others(monkeypatch):
     from photo_diorama.core.built_in import depth as module
 
     photo, said, ask = made_photo(), [], module.predict_disparity
@@ -194,7 +194,7 @@ def test_the_shift_is_the_geometric_mean_of_what_all_networks_say(monkeypatch):
     monkeypatch.setattr(module, "predict_disparity", noted)
     _, shift = module.estimate_levels(photo)
     assert len(said) == 1 + len(module.OTHERS) and max(said) > min(said) > 0
-    assert np.log(shift) == pytest.approx(np.mean(np.log(said)))
+    assert np.log(shift) == pytest.approx((np.log(said[0]) + np.mean(np.log(said[1:]))) / 2)
 
 
 @pytest.mark.parametrize(

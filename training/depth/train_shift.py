@@ -3,8 +3,8 @@
     python training/depth/train_shift.py --rendered CACHE/rendered --run CACHE/shift
 
 The networks themselves stay as they are. What each head learns is one number a picture, from the means of a feature map of its network:
-how far the zero of inverse depth (infinity) lies below the least that all depth networks together say, in parts of the range; in use the
-geometric mean of all heads counts. What was looked at is kept in CACHE/shift, so that only new renders cost time; other networks need
+how far the zero of inverse depth (infinity) lies below the least that all depth networks together say, in parts of the range; in use all
+heads count (`mean_shift`). What was looked at is kept in CACHE/shift, so that only new renders cost time; other networks need
 another folder. Printed are figures on scenes, and on kinds of scenes, that no head saw.
 """
 # ruff: noqa: E402, I001  (the path comes first: these scripts are run from a checkout, not installed)
@@ -26,7 +26,7 @@ import cv2
 import numpy as np
 import torch
 from PIL import Image
-from photo_diorama.core.built_in.depth import OTHERS, geometric_mean, mean_levels
+from photo_diorama.core.built_in.depth import OTHERS, mean_levels, mean_shift
 from photo_diorama.core.networks.depth.embedded_depth_net import (
     LONG_SIDE,
     SHIFT_TAP,
@@ -184,7 +184,7 @@ def told(heads: Sequence[ShiftHead], head_of: Sequence[int], pictures: Pictures)
     """(n,) what all heads say together of the shift, as in use."""
     with torch.no_grad():
         said = [heads[number].of(torch.from_numpy(means)).numpy() for number, means in zip(head_of, pictures.means, strict=True)]
-    return geometric_mean(np.array(said))
+    return mean_shift(said)
 
 
 def logarithms(shift: np.ndarray, pictures: Pictures) -> np.ndarray:
@@ -217,7 +217,8 @@ def main() -> None:
     parser.add_argument("--rendered", type=Path, required=True)
     parser.add_argument("--run", type=Path, required=True, help="folder for means of features, and for the weights")
     parser.add_argument("--most", type=int, default=400, help="renders to look at, evenly spaced by name")
-    parser.add_argument("--keep", action="store_true", help="the mean with the heads that are there: what they learned stays")
+    keep = "the first network's head stays as it is, or all that are there are kept in the mean with the new ones"
+    parser.add_argument("--keep", choices=("first", "all"), help=keep)
     options = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -235,9 +236,12 @@ def main() -> None:
     print(f"far / near wrong by a factor of, median: learned {learned:.2f}, scenes never seen {unseen:.2f}, "
           f"kinds never seen {crossed(pictures, pictures.kind, head_of):.2f}")  # fmt: skip
     print("constant shifts:", {round(value, 3): round(factor(value, pictures), 2) for value in (1 / 60, 0.1, 0.2, 0.3, 0.5, 1.0)})
-    if options.keep:
+    if options.keep == "first":
+        heads[0] = networks[0].shift
+    elif options.keep:
         heads = [head if network.shift is None else joined(network.shift, head) for network, head in zip(networks, heads, strict=True)]
-        print(f"joined with the heads before {factor(told(heads, head_of, pictures), pictures):.2f}")
+    if options.keep:
+        print(f"with what is kept {factor(told(heads, head_of, pictures), pictures):.2f}")
     for path, network, head in zip(names, networks, heads, strict=True):
         export(network.state_dict() | {f"shift.{name}": value for name, value in head.state_dict().items()}, options.run / path.name)
 
