@@ -328,7 +328,9 @@ def test_a_head_for_the_shift_is_trained_and_exported_and_leaves_the_depth_alone
 
     weights = tmp_path / "shift" / "embedded_depth.safetensors"
     monkeypatch.setattr(train_shift, "CROPS", 1), monkeypatch.setattr(train_shift, "STEPS", 20)
-    monkeypatch.setattr(sys, "argv", ["train_shift.py", "--rendered", str(made_cache(tmp_path, 2)), "--run", str(weights.parent), "--keep", "all"])
+    monkeypatch.setattr(
+        sys, "argv", ["train_shift.py", "--rendered", str(made_cache(tmp_path, 2)), "--run", str(weights.parent), "--keep", "all"]
+    )
     train_shift.main()
     photo = torch.rand(1, 3, 64, 96)
     for path in (net.WEIGHTS, net.SECOND_WEIGHTS, net.THIRD_WEIGHTS):
