@@ -17,7 +17,7 @@ SECOND = WEIGHTS.with_name("embedded_depth_lite2.npz")
 THIRD = WEIGHTS.with_name("embedded_depth_third.npz")
 """A larger network, and one like the first, each trained on other pictures: they err in other places."""
 OTHERS = ((SECOND, 320), (SECOND, 480), (SECOND, 576), (THIRD, 384))
-"""Each with a long side of a 4:3 picture, px, at which it is run; the mirrored photo, too, would cost twice as much and gain nothing."""
+"""Each with a long side of a 4:3 picture, px, at which it is run; mirrored photos, too, would cost twice as much and gain nothing."""
 SILHOUETTES = WEIGHTS.with_name("embedded_silhouettes.npz")
 EDGE_SIDES = (640, 960)
 """Long sides, px, at which the network is run for silhouettes; larger for a photo wider than `EDGE_ASPECT`, for the same area."""
@@ -58,7 +58,7 @@ def estimate_levels(colour: np.ndarray) -> tuple[np.ndarray, float]:
     networks' answers, less their mean, over their deviation, at the size of the last, and the mean shift of those that have a
     head for it."""
     height, width = colour.shape[:2]
-    said = [predict_disparity(colour)]
+    said = [predict_disparity(colour, mirrored=False)]
     for path, side in OTHERS:
         said.append(predict_disparity(colour, equal_area_side(height, width, side), mirrored=False, network=load(path)))
     shifts = [each["shift"][0, 0] for each in said if "shift" in each]

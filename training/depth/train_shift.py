@@ -71,7 +71,7 @@ class Pictures:
 def look_at(runs: list[Run], photo: np.ndarray, inverse: np.ndarray) -> tuple[list[np.ndarray], np.ndarray, np.ndarray] | None:
     """Means of a feature map for each run (C,), percentiles of found and of true inverse depth (5,); None where all is sky.
 
-    (H, W, 3) uint8 RGB and (H, W) float32; the first run also sees the mirror image, as in use.
+    (H, W, 3) uint8 RGB and (H, W) float32.
     """
     known = inverse > 0
     if known.mean() < MIN_KNOWN:
@@ -80,11 +80,10 @@ def look_at(runs: list[Run], photo: np.ndarray, inverse: np.ndarray) -> tuple[li
     for network, side in runs:
         with torch.inference_mode():
             x = network_input(photo, side)
-            x = x if said else torch.cat([x, x.flip(3)])
             maps = network.encoder(x * 2 - 1)
             answer = functional.interpolate(network.decoder(maps)[:, :1], size=x.shape[2:], mode="bilinear", align_corners=False)[:, 0]
         means.append(maps[SHIFT_TAP].mean((0, 2, 3)).numpy())
-        said.append((answer[0] if len(answer) == 1 else (answer[0] + answer[1].flip(1)) / 2).numpy())
+        said.append(answer[0].numpy())
     relative = mean_levels(said)
     relative = (relative - relative.min()) / max(float(np.ptp(relative)), 1e-9)
     found = cv2.resize(relative, inverse.shape[::-1], interpolation=cv2.INTER_LINEAR)
