@@ -266,7 +266,7 @@ def infer(network: EmbeddedDepthNet, photo_rgb: np.ndarray, long_side: int = LON
 
 def infer_shift(network: EmbeddedDepthNet, photo_rgb: np.ndarray) -> float:
     """The shift of a photo, (H, W, 3) uint8 RGB, by a network with a head for it, at its training size; the mean of photo and mirror
-    image, as in use."""
+    image."""
     with torch.inference_mode():
         photo = network_input(photo_rgb).to(next(network.parameters()).device)
         return float(np.mean([network.with_shift(view)[1].item() for view in (photo, photo.flip(3))]))
