@@ -328,9 +328,14 @@ def test_a_head_for_the_shift_is_trained_and_exported_and_leaves_the_depth_alone
 
     weights = tmp_path / "shift" / "embedded_depth.safetensors"
     monkeypatch.setattr(train_shift, "CROPS", 1), monkeypatch.setattr(train_shift, "STEPS", 20)
-    monkeypatch.setattr(
-        sys, "argv", ["train_shift.py", "--rendered", str(made_cache(tmp_path, 2)), "--run", str(weights.parent), "--keep", "all"]
-    )
+    command = ["train_shift.py", "--rendered", str(made_cache(tmp_path, 2)), "--run", str(weights.parent), "--keep"]
+    heads = lambda: [net.load_network(weights.with_name(path.name)).shift.state_dict() for path in (net.WEIGHTS, net.SECOND_WEIGHTS)]
+    monkeypatch.setattr(sys, "argv", [*command, "first"])
+    train_shift.main()
+    kept, before = heads(), [net.load_network(path).shift.state_dict() for path in (net.WEIGHTS, net.SECOND_WEIGHTS)]
+    assert all(torch.equal(kept[0][name], before[0][name]) for name in before[0])
+    assert not torch.equal(kept[1]["first.bias"], before[1]["first.bias"])
+    monkeypatch.setattr(sys, "argv", [*command, "all"])
     train_shift.main()
     photo = torch.rand(1, 3, 64, 96)
     for path in (net.WEIGHTS, net.SECOND_WEIGHTS, net.THIRD_WEIGHTS):
