@@ -111,17 +111,19 @@ class DepthForm(nn.Module):
         for level in range(len(maps) - 2, -1, -1):
             x = F.interpolate(decoder.narrow[level](x), scale_factor=2.0, mode="bilinear", align_corners=False)
             x = decoder.units[level](F.relu(x + decoder.lateral[level](maps[level])))
-        return decoder.head(x)
+        return decoder.answer(x)
 
 
 class ShiftedDepthForm(DepthForm):
-    """The same with its shift."""
+    """The same with its shift and, where the network tells it, the sky at half the photo's size."""
 
-    def forward(self, photo: torch.Tensor, place: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, photo: torch.Tensor, place: torch.Tensor) -> tuple[torch.Tensor, ...]:
         maps, head = self.network.encoder(photo * 2 - 1), self.network.shift
-        answer = F.interpolate(self.decoded(maps, place), scale_factor=2.0, mode="bilinear", align_corners=False)
+        half = self.decoded(maps, place)
+        answer = F.interpolate(half[:, :1], scale_factor=2.0, mode="bilinear", align_corners=False)
         means = F.adaptive_avg_pool2d(maps[embedded_depth_net.SHIFT_TAP], 1)
-        return answer, head.in_range(per_pixel(head.second, F.relu(per_pixel(head.first, means))))
+        shift = head.in_range(per_pixel(head.second, F.relu(per_pixel(head.first, means))))
+        return (answer, shift) if self.network.decoder.sky is None else (answer, shift, torch.sigmoid(half[:, 1:]))
 
 
 class SilhouettesForm(DepthForm):
@@ -172,7 +174,13 @@ def depth_form(weights: Path | None) -> Form:
     facts = {"multiple": embedded_depth_net.STRIDE, "long_side": embedded_depth_net.LONG_SIDE}
     if network.shift is not None:
         form, names = ShiftedDepthForm(quantised_network(weights)), ("disparity", "shift")
-        return Form(form, lambda photo, place: dict(zip(names, network.with_shift(photo), strict=True)), _photo_and_place, names, facts)
+
+        def reference(photo: torch.Tensor, place: torch.Tensor) -> dict[str, torch.Tensor]:
+            told = dict(zip(names, network.with_shift(photo), strict=False))
+            return told if network.decoder.sky is None else told | {"sky": network.sky(photo)}
+
+        names += () if network.decoder.sky is None else ("sky",)
+        return Form(form, reference, _photo_and_place, names, facts)
     return Form(form, lambda photo, place: {"disparity": network(photo)[:, None]}, _photo_and_place, ("disparity",), facts)
 
 

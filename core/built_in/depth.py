@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DioramaError
-from .join_scales import join_scales
+from .join_scales import follow_edges, guide_of, join_scales
 from .onnx_network import OnnxNetwork, load
 
 WEIGHTS = Path(__file__).parents[1] / "networks" / "weights" / "embedded_depth.npz"
@@ -22,6 +22,8 @@ SILHOUETTES = WEIGHTS.with_name("embedded_silhouettes.npz")
 EDGE_SIDES = (640, 960)
 """Long sides, px, at which the network is run for silhouettes; larger for a photo wider than `EDGE_ASPECT`, for the same area."""
 EDGE_ASPECT = 2.0
+SKY_RAMP = (0.6, 0.9)
+"""Probabilities of sky between which inverse depth falls to that of infinity: what is hardly known to be sky keeps its depth."""
 MAX_ENLARGEMENT = 2
 WIDEST = 6.0
 """Ratio of sides up to which the network's input keeps its area."""
@@ -44,30 +46,36 @@ class BuiltInDepth:
     disparity: np.ndarray  # (h, w) float32 relative inverse depth: larger is nearer, scale and shift are unknown
     boundary: np.ndarray | None  # (h, w) float32 0..1: probability of an occlusion boundary; None for a photo too small to tell
     shift: float  # with disparity on 0..1, shift + it has its zero at infinity
+    sky: np.ndarray | None = None  # (h, w) float32 0..1: the probability of sky, where a network tells it
 
     @property
     def from_infinity(self) -> np.ndarray:
-        """(h, w) float32 inverse depth of unknown scale whose zero is at infinity."""
+        """(h, w) float32 inverse depth of unknown scale whose zero is at infinity, where the sky is."""
         least = float(self.disparity.min())
         span = max(float(self.disparity.max()) - least, 1e-9)
-        return self.disparity * np.float32(1 / span) + np.float32(self.shift - least / span)
+        inverse = self.disparity * np.float32(1 / span) + np.float32(self.shift - least / span)
+        if self.sky is None:
+            return inverse
+        low, high = SKY_RAMP
+        return inverse * np.clip((high - self.sky) / np.float32(high - low), 0, 1)
 
 
-def estimate_levels(colour: np.ndarray) -> tuple[np.ndarray, float]:
-    """Relative inverse depth of (h, w, 3) uint8 sRGB without sharp silhouettes, and its shift as in `BuiltInDepth`: the mean of all depth
-    networks' answers, less their mean, over their deviation, at the size of the last, and the mean shift of those that have a
-    head for it."""
+def estimate_levels(colour: np.ndarray) -> BuiltInDepth:
+    """Depth of (h, w, 3) uint8 sRGB without sharp silhouettes: the mean of all depth networks' answers, less their mean, over their
+    deviation, at the size of the last, the mean shift of those that have a head for it, and the mean sky of those that tell it."""
     height, width = colour.shape[:2]
     said = [predict_disparity(colour, mirrored=False)]
     for path, side in OTHERS:
         said.append(predict_disparity(colour, equal_area_side(height, width, side), mirrored=False, network=load(path)))
     shifts = [each["shift"][0, 0] for each in said if "shift" in each]
-    return mean_levels([each["disparity"] for each in said]), float(mean_shift(shifts))
+    skies = [each["sky"] for each in said if "sky" in each]
+    levels = mean_levels([each["disparity"] for each in said])
+    return BuiltInDepth(levels, None, float(mean_shift(shifts)), _mean(skies, levels.shape) if skies else None)
 
 
 def mean_levels(said: list[np.ndarray]) -> np.ndarray:
     """The mean of relative inverse depths of one photo, of any sizes, units and shifts, at the size of the last."""
-    return _mean([_standardised(each) for each in said])
+    return _mean([_standardised(each) for each in said], said[-1].shape)
 
 
 def mean_shift(shifts: list[np.ndarray]) -> np.ndarray:
@@ -84,14 +92,15 @@ def estimate_with_edges(colour: np.ndarray) -> BuiltInDepth:
     that, at most `MAX_ENLARGEMENT` times.
     """
     height, width = colour.shape[:2]
-    levels, shift = estimate_levels(colour)
+    levels = estimate_levels(colour)
     sides = [max(side, equal_area_side(height, width, side, EDGE_ASPECT)) for side in EDGE_SIDES]
     sides = [side for side in sides if side <= MAX_ENLARGEMENT * max(height, width)]
     if not sides:
-        return BuiltInDepth(levels, None, shift)
+        return levels
     sharp = [predict_disparity(colour, side, mirrored=False, network=load(SILHOUETTES)) for side in sides]
-    joined = join_scales(levels, [each["disparity"] for each in sharp])
-    return BuiltInDepth(joined, _mean([each["boundary"] for each in sharp]), shift)
+    edges, boundaries = ([each[name] for each in sharp] for name in ("disparity", "boundary"))
+    sky = None if levels.sky is None else follow_edges(levels.sky, *guide_of(edges))
+    return BuiltInDepth(join_scales(levels.disparity, edges), _mean(boundaries, boundaries[-1].shape), levels.shift, sky)
 
 
 def _standardised(disparity: np.ndarray) -> np.ndarray:
@@ -100,12 +109,11 @@ def _standardised(disparity: np.ndarray) -> np.ndarray:
     return ((values - values.mean()) / max(float(values.std()), 1e-9)).astype(np.float32)
 
 
-def _mean(maps: list[np.ndarray]) -> np.ndarray:
-    """The mean of maps of any sizes, at that of the last."""
+def _mean(maps: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    """The mean of maps of any sizes, at that of this shape."""
     import cv2
 
-    height, width = maps[-1].shape
-    return np.mean([cv2.resize(each, (width, height), interpolation=cv2.INTER_LINEAR) for each in maps], axis=0)
+    return np.mean([cv2.resize(each, shape[::-1], interpolation=cv2.INTER_LINEAR) for each in maps], axis=0)
 
 
 def predict_disparity(

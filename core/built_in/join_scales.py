@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..raster.guided_filter import guided_filter, window_mean
@@ -19,19 +21,30 @@ def join_scales(levels: np.ndarray, edges: list[np.ndarray]) -> np.ndarray:
 
     All are (h, w) float32 of one photo, of any sizes; the result has the size of the last of `edges`.
     """
-    import cv2
-
-    height, width = edges[-1].shape
-    resized = lambda values: cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR)
     low, span = _range(levels)
-    guide = np.sum([resized(each) for each in edges], axis=0) / len(edges)
-    guide_low, guide_span = _range(guide)
-    guide = (guide - guide_low) / guide_span
-    levels, mean = resized((levels - low) / span), window_mean(round(RADIUS * max(height, width)))
-    joined = np.clip(guided_filter(levels, guide, mean, MIN_VARIANCE), 0, 1)
+    guide, mean = guide_of(edges)
+    joined = follow_edges((levels - low) / span, guide, mean)
     own = np.clip(guide, 0, 1) - joined
     joined += OWN_DETAIL * (own - mean(mean(own)))
     return (joined * span + low).astype(np.float32)
+
+
+def guide_of(edges: list[np.ndarray]) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """The mean of `edges`, about 0..1, at the size of the last, and the mean over the guided filter's window at that size."""
+    import cv2
+
+    height, width = edges[-1].shape
+    guide = np.sum([cv2.resize(each, (width, height), interpolation=cv2.INTER_LINEAR) for each in edges], axis=0) / len(edges)
+    low, span = _range(guide)
+    return (guide - low) / span, window_mean(round(RADIUS * max(height, width)))
+
+
+def follow_edges(values: np.ndarray, guide: np.ndarray, mean: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """(h, w) float32, 0..1: values of any size whose edges are brought to those of a guide; guide and `mean` are of `guide_of`."""
+    import cv2
+
+    resized = cv2.resize(values, guide.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.clip(guided_filter(resized, guide, mean, MIN_VARIANCE), 0, 1)
 
 
 def _range(values: np.ndarray) -> tuple[float, float]:

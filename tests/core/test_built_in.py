@@ -3,8 +3,10 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -104,8 +106,6 @@ def test_beats_the_small_published_network_on_real_truth(shared):
 
 def test_far_over_near_is_about_right_on_real_truth(shared):
     """Rooms and table tops, none of them in training: the farthest is some times as far as the nearest, not sixty times."""
-    import cv2
-
     folder, factors = shared / "data" / "rgbd_pairs" / "nyu_sun_tum_redwood_samples", []
     if not folder.is_dir():
         pytest.skip(f"reference data not found in {folder}")
@@ -176,9 +176,39 @@ def test_edges_bring_their_detail_and_not_their_levels():
 def test_the_shift_moves_the_far_end_and_nothing_else():
     said = estimate_with_edges(made_photo())
     relative = (said.disparity - said.disparity.min()) / np.ptp(said.disparity)
-    np.testing.assert_allclose(said.from_infinity, relative + said.shift, atol=1e-5)
+    np.testing.assert_allclose(replace(said, sky=None).from_infinity, relative + said.shift, atol=1e-5)
     mirrored = estimate_with_edges(np.ascontiguousarray(made_photo()[:, ::-1]))
     assert mirrored.shift == pytest.approx(said.shift, rel=0.05)  # nearly: no network sees a photo both ways
+
+
+def test_the_sky_is_at_infinity_up_to_its_silhouettes_and_what_may_be_none_keeps_its_depth(monkeypatch):
+    """The upper half is sky, but for a square; the networks tell it only coarsely, the silhouettes where exactly."""
+    rows, columns = np.mgrid[0:240, 0:320].astype(np.float32)
+    square = (rows >= 60) & (columns >= 140) & (columns < 190)
+    solid = (rows >= 120) | square
+    edges = np.where(solid, 0.4 + rows / 480, 0.1).astype(np.float32)
+    coarse = cv2.resize((~solid).astype(np.float32), (40, 30), interpolation=cv2.INTER_AREA)
+    ask, sure = module.predict_disparity, [1.0]
+
+    def asked(colour, long_side=None, mirrored=True, network=None):
+        said = ask(colour, long_side, mirrored, network)
+        if network is module.load(module.SILHOUETTES):
+            return said | {"disparity": edges}
+        return (said | {"sky": coarse * sure[0]}) if network is module.load(module.SECOND) else said
+
+    monkeypatch.setattr(module, "predict_disparity", asked)
+    said = estimate_with_edges(made_photo(240, 320))
+    assert said.sky.shape == said.disparity.shape
+    apart = cv2.distanceTransform((~solid).astype(np.uint8), cv2.DIST_L2, 3) + cv2.distanceTransform(solid.astype(np.uint8), cv2.DIST_L2, 3)
+    least, span = said.disparity.min(), np.ptp(said.disparity)
+    np.testing.assert_allclose(
+        said.from_infinity[solid & (apart > 1)], ((said.disparity - least) / span + said.shift)[solid & (apart > 1)], atol=1e-5
+    )
+    assert not said.from_infinity[~solid & (apart > 10)].any()
+    sure[0] = 0.55
+    unsure = estimate_with_edges(made_photo(240, 320))
+    least, span = unsure.disparity.min(), np.ptp(unsure.disparity)
+    np.testing.assert_allclose(unsure.from_infinity, (unsure.disparity - least) / span + unsure.shift, atol=1e-5)
 
 
 def test_the_shift_is_what_all_networks_say_the_first_as_much_as_the_others(monkeypatch):
@@ -192,7 +222,7 @@ def test_the_shift_is_what_all_networks_say_the_first_as_much_as_the_others(monk
         return answer
 
     monkeypatch.setattr(module, "predict_disparity", noted)
-    _, shift = module.estimate_levels(photo)
+    shift = module.estimate_levels(photo).shift
     assert len(said) == 1 + len(module.OTHERS) and max(said) > min(said) > 0
     assert np.log(shift) == pytest.approx((np.log(said[0]) + np.mean(np.log(said[1:]))) / 2)
 

@@ -1,6 +1,7 @@
 """The training of the depth network: losses and measures on known shapes, scenes with true depth, a loss that falls."""
 
 import importlib.util
+import math
 import subprocess
 import sys
 import types
@@ -172,8 +173,28 @@ def test_training_starts_from_the_shipped_weights_goes_on_and_is_read(tmp_path, 
     assert {value.dtype for value in stored.values()} == {torch.float16}
     kept = sorted(folder.glob("kept_*.safetensors"))
     assert len(kept) == 2 and kept[1].read_bytes() == (folder / "embedded_depth.safetensors").read_bytes() != kept[0].read_bytes()
-    assert net.form_of(stored) == ("lite0", 1, False)
+    assert net.form_of(stored) == ("lite0", 1, 0, False)
     assert net.load_network(folder / "embedded_depth.safetensors")(torch.rand(1, 3, 64, 96)).shape == (1, 64, 96)
+
+
+def test_a_network_learns_where_there_is_sky(tmp_path, call):
+    """From shipped weights, of which none is lost; what it says of sky is a second answer, and the loss falls as it becomes true."""
+    from safetensors.torch import load_file
+
+    from photo_diorama.core.networks.depth import embedded_depth_net as net
+
+    rendered, folder = made_cache(tmp_path), tmp_path / "run"
+    call("train", "--rendered", str(rendered), "--run", str(folder), "--start", str(net.WEIGHTS), "--long-side", "96", "--batch", "2",
+         "--minutes", "0.001", "--sky")  # fmt: skip
+    stored = load_file(str(folder / "embedded_depth.safetensors"))
+    assert net.form_of(stored) == ("lite0", 1, 0, True) and stored["decoder.sky.weight"].any()
+    network = net.load_network(folder / "embedded_depth.safetensors")
+    photo = torch.rand(1, 3, 64, 96)
+    with torch.inference_mode():
+        assert network(photo).shape == (1, 64, 96) and network.sky(photo).shape == (1, 1, 32, 48)
+    inverse = torch.tensor([[[0.0, 1.0]]])
+    right, wrong, unsure = (load("losses").sky(torch.tensor([[value]]), inverse).item() for value in ((9.0, -9.0), (-9.0, 9.0), (0.0, 0.0)))
+    assert right < 1e-3 and unsure == pytest.approx(math.log(2)) and wrong > 8
 
 
 def test_workers_go_on_from_the_mean_of_their_weights(tmp_path, call):
@@ -198,11 +219,12 @@ def test_weights_are_mixed_by_their_shares(tmp_path, call):
 
     paths = [tmp_path / name for name in ("old.safetensors", "new.safetensors", "mixed.safetensors")]
     save_file({"a": torch.tensor([0.0, 4.0]), "shift.first.weight": torch.ones(1)}, str(paths[0]))
-    save_file({"a": torch.tensor([1.0, 8.0]), "b": torch.zeros(1)}, str(paths[1]))
+    save_file({"a": torch.tensor([1.0, 8.0]), "b": torch.full((1,), 5.0)}, str(paths[1]))
     call("mix_weights", str(paths[0]), str(paths[1]), "--shares", "1", "3", "--output", str(paths[2]))
     mixed = load_file(str(paths[2]))
-    assert set(mixed) == {"a", "shift.first.weight"}  # the head that training leaves out stays
+    assert set(mixed) == {"a", "b", "shift.first.weight"}  # the head that training leaves out stays
     assert mixed["a"].tolist() == [0.75, 7.0] and mixed["shift.first.weight"].tolist() == [1.0]
+    assert mixed["b"].tolist() == [5.0]  # what an older network has not
     with pytest.raises(SystemExit):
         call("mix_weights", str(paths[0]), str(paths[1]), "--shares", "1", "--output", str(paths[2]))
 
@@ -358,7 +380,7 @@ def test_a_start_with_another_encoder_gives_the_decoder_alone(monkeypatch):
     start = ROOT / "core" / "networks" / "weights" / "embedded_depth.safetensors"
     shipped = train.load_network(start).state_dict()
     begun = {
-        variant: train.begin(types.SimpleNamespace(variant=variant, start=start, device="cpu")).state_dict()
+        variant: train.begin(types.SimpleNamespace(variant=variant, start=start, sky=False, device="cpu")).state_dict()
         for variant in ("lite0", "lite2")
     }
     assert imagenet == ["lite2"]

@@ -62,6 +62,11 @@ def order(guess: Tensor, first: Tensor, second: Tensor, sign: Tensor) -> Tensor:
     return (functional.softplus(-margin) * sign.abs()).sum(1) / sign.abs().sum(1).clamp(min=1)
 
 
+def sky(logit: Tensor, inverse: Tensor) -> Tensor:
+    """Cross entropy with where true inverse depth is 0; (N, H, W) both, per image (N,)."""
+    return functional.binary_cross_entropy_with_logits(logit, (inverse <= 0).to(logit.dtype), reduction="none").mean((1, 2))
+
+
 def random_pairs(truth: Tensor, valid: Tensor, count: int, apart: float = 1.05, reach: int = 24) -> tuple[Tensor, Tensor, Tensor]:
     """Pairs for `order` from a truth of true zero (inverse depth without shift), half of them within `reach` pixels."""
     images, height, width = truth.shape

@@ -14,13 +14,16 @@ from train import export
 
 
 def mixed(states: list[dict[str, torch.Tensor]], shares: list[float]) -> dict[str, torch.Tensor]:
-    """The weighted mean of each tensor; of whole numbers, which count batches, and of the head for the shift, which training leaves out,
-    those of the first network."""
-    common = sorted(set.intersection(*(set(state) for state in states)))
+    """The weighted mean of each tensor over the networks that have it (an older one knows no sky); of whole numbers, which count batches,
+    and of the head for the shift, which training leaves out, those of the first network."""
     whole = {name: value for name, value in states[0].items() if name.startswith("shift.") or not value.dtype.is_floating_point}
-    common = [name for name in common if name not in whole]
-    mean = lambda name: sum(state[name].float() * share for state, share in zip(states, shares, strict=True)) / sum(shares)
-    return whole | {name: mean(name) for name in common}
+
+    def mean(name: str) -> torch.Tensor:
+        pairs = [(state[name].float(), share) for state, share in zip(states, shares, strict=True) if name in state]
+        return sum(value * share for value, share in pairs) / sum(share for _, share in pairs)
+
+    names = sorted(set.union(*(set(state) for state in states)) - set(whole))
+    return whole | {name: mean(name) for name in names if not name.startswith("shift.")}
 
 
 def main() -> None:

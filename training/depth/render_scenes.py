@@ -44,6 +44,17 @@ SHARES = {
 WANTED = {"furniture": 46, "small": 46, "person": 14, "animal": 8, "vehicle": 9, "tree": 2, "plant": 9, "garden": 12}
 
 
+def drawn_more(factors: list[str]) -> np.ndarray:
+    """`SHARES` as an array, those of some kinds multiplied: "still_life=3". Raises SystemExit for what is no kind or no factor."""
+    shares = {layout.__name__: share for layout, share in SHARES.items()}
+    for text in factors:
+        kind, _, factor = text.partition("=")
+        if kind not in shares or not factor.replace(".", "", 1).isdigit():
+            raise SystemExit(f"--more {text}: give a kind of scene and a factor, as still_life=3. Kinds: {', '.join(shares)}.")
+        shares[kind] *= float(factor)
+    return np.array(list(shares.values()))
+
+
 def pictures_in(folders: list[Path]) -> list[Path]:
     """All photos of these folders."""
     return sorted(path for folder in folders for path in folder.iterdir() if path.suffix in (".jpg", ".png"))
@@ -193,6 +204,7 @@ def main() -> None:
         help="the number, among the cores it may use, of the only one to run on (Linux; -1 is the last): else the denoiser's threads, "
         "which spin while they wait, cost half as much again",
     )
+    parser.add_argument("--more", nargs="*", default=[], metavar="KIND=FACTOR", help="kinds of scene to draw more often, by what factor")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     options = parser.parse_args()
     if options.core is not None and hasattr(os, "sched_setaffinity"):
@@ -208,7 +220,7 @@ def main() -> None:
     set_up(stage.scene, work, options.threads, options.samples)
     print({kind: len(pool) for kind, pool in stage.models.items()}, flush=True)
     done, start = 0, time.process_time()
-    layouts, shares, scene = list(SHARES), np.array(list(SHARES.values())), 0
+    layouts, shares, scene = list(SHARES), drawn_more(options.more), 0
     while done < options.per_process and len(list(options.out.glob("*.jpg"))) < options.count:
         stage.clear()
         layout = layouts[rng.choice(len(layouts), p=shares / shares.sum())]

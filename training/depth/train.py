@@ -54,12 +54,12 @@ def tensors(batch: list[Sample], device: torch.device) -> tuple[torch.Tensor, ..
     return photo.contiguous(memory_format=torch.channels_last), inverse, valid
 
 
-def objective(guess: torch.Tensor, batch: list[Sample], inverse: torch.Tensor, valid: torch.Tensor) -> dict:
+def objective(guess: torch.Tensor, sky: torch.Tensor | None, batch: list[Sample], inverse: torch.Tensor, valid: torch.Tensor) -> dict:
     """The losses, each the mean over the images it applies to, at half the pictures' size (the network's).
 
-    guess: (N, h, w) relative inverse depth. Scale and shift are free: `train_shift.py` finds the shift afterwards, since a
-    network that is asked for it here stays behind on photographs (docs/research_log.md). PASTED samples are only asked for order,
-    TAUGHT and REAL ones for all but order.
+    guess: (N, h, w) relative inverse depth; sky: (N, h, w) logits, of a network that tells it. Scale and shift are free:
+    `train_shift.py` finds the shift afterwards, since a network that is asked for it here stays behind on photographs
+    (docs/research_log.md). PASTED samples are only asked for order, TAUGHT and REAL ones for all but order and sky.
     """
     inverse, valid = inverse[:, ::2, ::2], valid[:, ::2, ::2]
     per_image = lambda table: torch.tensor([table.get(s.kind, 0.0) for s in batch], device=guess.device)
@@ -72,6 +72,8 @@ def objective(guess: torch.Tensor, batch: list[Sample], inverse: torch.Tensor, v
         "gradient": 0.25 * losses.gradient(level, truth, valid) * affine,
         "order": 0.5 * losses.order(level, first, second, sign) * (exact + pasted),
     }
+    if sky is not None:
+        terms["sky"] = 0.2 * losses.sky(sky, inverse) * exact
     total = (affine + pasted).sum().clamp(min=1)
     return {name: value.sum() / total for name, value in terms.items()}
 
@@ -152,6 +154,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--run", type=Path, required=True, help="folder of this run's checkpoints")
     parser.add_argument("--variant", choices=VARIANTS, default="lite0")
     parser.add_argument("--start", type=Path, help="weights (.safetensors) to start from; of another variant only the decoder's")
+    parser.add_argument("--sky", action="store_true", help="the decoder also learns where there is sky")
     parser.add_argument("--minutes", type=float, default=150, help="of processor time, all restarts together")
     parser.add_argument("--cool", type=float, help="minutes of processor time in which the rate falls to nothing, from the checkpoint")
     parser.add_argument(
@@ -201,7 +204,7 @@ class Batches(torch.utils.data.IterableDataset):
 def begin(options: argparse.Namespace) -> EmbeddedDepthNet:
     """A network with ImageNet's encoder, or with the weights of `--start`; of a start with another encoder only the decoder's weights are
     taken, where shapes agree."""
-    network = EmbeddedDepthNet(options.variant)
+    network = EmbeddedDepthNet(options.variant, sky=options.sky)
     state = network.state_dict()
     start = {} if options.start is None else load_network(options.start).state_dict()
     alike = {name: value for name, value in start.items() if name in state and state[name].shape == value.shape}
@@ -237,7 +240,8 @@ def step_once(network: EmbeddedDepthNet, batch: list[Sample], frozen: bool) -> d
     maps = encode(network, photo, len(network.encoder.stages) if frozen else FROZEN_STAGES)
     with torch.autocast(device.type, torch.bfloat16):
         half = network.decoder(maps)
-    return objective(half[:, 0].float(), batch, inverse, valid)
+    sky = None if network.decoder.sky is None else half[:, -1].float()
+    return objective(half[:, 0].float(), sky, batch, inverse, valid)
 
 
 def main() -> None:

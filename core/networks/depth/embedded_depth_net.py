@@ -127,9 +127,10 @@ class ResidualUnit(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Feature maps to `outputs` maps at half the input's resolution, (N, outputs, H/2, W/2); the first is inverse depth."""
+    """Feature maps to `outputs` maps at half the input's resolution, (N, outputs, H/2, W/2); the first is inverse depth. With `sky` one
+    more, the last: the logit of sky."""
 
-    def __init__(self, tap_channels: tuple[int, ...], outputs: int = 1):
+    def __init__(self, tap_channels: tuple[int, ...], outputs: int = 1, sky: bool = False):
         super().__init__()
         top = DECODER_CHANNELS[-1]
         self.lateral = nn.ModuleList(nn.Conv2d(c, d, 1) for c, d in zip(tap_channels, DECODER_CHANNELS, strict=True))
@@ -138,6 +139,9 @@ class Decoder(nn.Module):
         self.units = nn.ModuleList(ResidualUnit(c) for c in DECODER_CHANNELS)
         self.narrow = nn.ModuleList(nn.Conv2d(wide, slim, 1) for slim, wide in pairwise(DECODER_CHANNELS))
         self.head = nn.Sequential(nn.Conv2d(DECODER_CHANNELS[0], 24, 3, padding=1), nn.ReLU(inplace=True), nn.Conv2d(24, outputs, 1))
+        self.sky = nn.Conv2d(24, 1, 1) if sky else None
+        if self.sky is not None:  # a decoder that tells depth already has large features
+            nn.init.zeros_(self.sky.weight), nn.init.zeros_(self.sky.bias)
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         deep = maps[-1]
@@ -149,7 +153,13 @@ class Decoder(nn.Module):
         for level in range(len(maps) - 2, -1, -1):
             x = functional.interpolate(self.narrow[level](x), size=maps[level].shape[2:], mode="bilinear", align_corners=False)
             x = self.units[level](functional.relu(x + self.lateral[level](maps[level])))
-        return self.head(x)
+        return self.answer(x)
+
+    def answer(self, x: Tensor) -> Tensor:
+        """All outputs for the finest map of features."""
+        before, nonlinearity, last = self.head
+        x = nonlinearity(before(x))
+        return last(x) if self.sky is None else torch.cat([last(x), self.sky(x)], 1)
 
 
 class ShiftHead(nn.Module):
@@ -180,15 +190,15 @@ class EmbeddedDepthNet(nn.Module):
 
     H and W are multiples of 32. The encoder was trained on pixels scaled to -1..1, which is done here. A network of two
     `outputs` (`training/depth/train_edges.py`) has as its second the logit of an occlusion boundary. `shift` is its head for the shift,
-    where it has one; as an argument, the units of its layer between.
+    where it has one; as an argument, the units of its layer between. With `sky` its decoder also tells where there is sky.
     """
 
-    def __init__(self, variant: str = "lite0", outputs: int = 1, shift: int = 0):
+    def __init__(self, variant: str = "lite0", outputs: int = 1, shift: int = 0, sky: bool = False):
         super().__init__()
         plan = VARIANTS[variant]
         channels = tuple(plan[number][3] for number in TAPS)
         self.encoder, self.outputs = Encoder(plan), outputs
-        self.decoder = Decoder(channels, outputs)
+        self.decoder = Decoder(channels, outputs, sky)
         self.shift = ShiftHead(channels[SHIFT_TAP], shift) if shift else None
 
     def forward(self, photo: Tensor) -> Tensor:
@@ -201,6 +211,10 @@ class EmbeddedDepthNet(nn.Module):
         half = self.decoder(self.encoder(photo * 2 - 1))
         return half[:, :1], torch.sigmoid(half[:, 1:])
 
+    def sky(self, photo: Tensor) -> Tensor:
+        """The probability of sky, (N, 1, H/2, W/2), of a network whose decoder tells it."""
+        return torch.sigmoid(self.decoder(self.encoder(photo * 2 - 1))[:, -1:])
+
     def with_shift(self, photo: Tensor) -> tuple[Tensor, Tensor]:
         """Relative inverse depth, (N, 1, H, W), and its shift, (N, 1, 1, 1), of a network that has the head for it."""
         assert self.shift is not None
@@ -209,14 +223,15 @@ class EmbeddedDepthNet(nn.Module):
         return answer, self.shift(maps)[:, None, None, None]
 
 
-def form_of(stored: dict[str, Tensor]) -> tuple[str, int, int]:
-    """Variant, count of outputs and units of the head for the shift (0: it has none), of the network that a state belongs to, by what is
-    in it; lite0 and 1 where it does not tell."""
+def form_of(stored: dict[str, Tensor]) -> tuple[str, int, int, bool]:
+    """Variant, count of outputs, units of the head for the shift (0: it has none) and whether it tells the sky, of the network that a state
+    belongs to, by what is in it; lite0 and 1 where it does not tell."""
     deepest, last = stored.get("decoder.lateral.4.weight"), stored.get("decoder.head.2.weight")
     for variant, plan in VARIANTS.items():
         if deepest is not None and deepest.shape[1] == plan[TAPS[-1]][3]:
-            return variant, 1 if last is None else last.shape[0], len(stored.get("shift.first.weight", ()))
-    return "lite0", 1, 0
+            outputs, shift = 1 if last is None else last.shape[0], len(stored.get("shift.first.weight", ()))
+            return variant, outputs, shift, "decoder.sky.weight" in stored
+    return "lite0", 1, 0, False
 
 
 def load_network(path: Path = WEIGHTS, device: str = "cpu") -> EmbeddedDepthNet:
