@@ -1,6 +1,6 @@
 #!/bin/sh
 # Trains the depth network from nothing, or goes on where it was stopped: people, renders, training, the weights to ship, figures.
-#   CACHE=folder PHOTOS="folder ..." [RENDERS=8000] [FIRST=600] [MINUTES=720] [COOL=40] [WORKERS=1] [VARIANT=lite0|lite2] [START=weights] [DATA=folder] sh training/depth/run.sh
+#   CACHE=folder PHOTOS="folder ..." [RENDERS=8000] [FIRST=600] [MINUTES=720] [COOL=40] [WORKERS=1] [VARIANT=lite0|lite2] [START=weights] [DATA=folder] [MORE="kind=factor ..."] sh training/depth/run.sh
 # One process renders and WORKERS train, all at low priority; stop it at any time and start it again with the same words. Workers train for
 # MINUTES each and take the mean of their weights every ROUND minutes and at the end; with FIRST=$RENDERS nothing trains while it renders.
 set -e
@@ -24,7 +24,7 @@ render() { # each process draws other models, clothes and textures
     until [ "$(pictures)" -ge "${RENDERS:-8000}" ] || [ -e "$CACHE/stop" ]; do
         nice -n 10 "$python" "$here/render_scenes.py" --photos $PHOTOS --furniture "$furniture" --people "$CACHE/people" \
             --out "$CACHE/rendered" --count "${RENDERS:-8000}" --per-process "${PER_PROCESS:-300}" --long-side "${RENDER_SIDE:-416}" \
-            --samples "${SAMPLES:-3}" --core -1 --seed "$(date +%s)" >>"$CACHE/render.log" 2>&1 || { tail -3 "$CACHE/render.log" >&2; sleep 5; }
+            --samples "${SAMPLES:-3}" --core -1 ${MORE:+--more $MORE} --seed "$(date +%s)" >>"$CACHE/render.log" 2>&1 || { tail -3 "$CACHE/render.log" >&2; sleep 5; }
     done
 }
 rm -f "$CACHE/stop"
@@ -37,7 +37,7 @@ train() { # all workers side by side, then the mean of their weights
     for worker in $(seq "$workers"); do
         nice -n 10 "$python" "$here/train.py" --rendered "$CACHE/rendered" --photos $PHOTOS --run "$CACHE/$variant/$worker" --worker "$worker" \
             --variant "$variant" ${START:+--start "$START"} --long-side "${TRAIN_SIDE:-288}" --batch "${BATCH:-8}" --top-rate "${TOP_RATE:-1e-3}" \
-            --frozen "${FROZEN:-4}" "$@" >>"$CACHE/$variant/$worker.log" &
+            --frozen "${FROZEN:-4}" --sky "$@" >>"$CACHE/$variant/$worker.log" &
         pids="$pids $!"
     done
     for pid in $pids; do wait "$pid"; done
