@@ -78,12 +78,20 @@ def defocus(photo: np.ndarray, inverse: np.ndarray, rng: np.random.Generator) ->
     return result.astype(np.uint8)
 
 
+def vignette(height: int, width: int, loss: float) -> np.ndarray:
+    """(H, W) float32: what a lens lets through, 1 in the middle and less by `loss` in the corners."""
+    y, x = np.linspace(-1, 1, height, dtype=np.float32)[:, None], np.linspace(-1, 1, width, dtype=np.float32)
+    return 1 - np.float32(loss) * (x * x + y * y) / 2
+
+
 def recolour(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Exposure, gamma, contrast, white balance, saturation, grey, blur, noise, JPEG: what cameras do."""
+    """Exposure, gamma, contrast, white balance, vignette, saturation, grey, blur, noise, JPEG: what cameras do."""
     image = photo.astype(np.float32) / 255
     image = np.clip(image * np.exp(rng.normal(scale=0.2)), 0, 1) ** np.exp(rng.normal(scale=0.25))
     image = (image - image.mean()) * np.exp(rng.normal(scale=0.2)) + image.mean() + rng.normal(scale=0.03)
     image *= np.exp(rng.normal(scale=0.1, size=3))
+    if rng.random() < 0.2:
+        image *= vignette(*image.shape[:2], rng.uniform(0.1, 0.7))[..., None]
     grey = image.mean(-1, keepdims=True)
     image = grey + (image - grey) * (0.0 if rng.random() < 0.08 else np.exp(rng.normal(scale=0.35)))
     image = np.clip(image, 0, 1).astype(np.float32)

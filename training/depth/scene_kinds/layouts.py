@@ -1,7 +1,9 @@
 """The kinds of training scene: rooms, table tops, still lifes, gardens, landscapes, streets, portraits, close-ups."""
 
 import math
+from itertools import pairwise
 
+import numpy as np
 from mathutils import Vector
 
 from scene_kinds.stage import Stage
@@ -354,4 +356,36 @@ def close_up(stage: Stage) -> Views:
     return views
 
 
-LAYOUTS = {room: 0.29, table_top: 0.115, still_life: 0.125, garden: 0.14, landscape: 0.085, street: 0.15, portrait: 0.045, close_up: 0.08}
+def product(stage: Stage) -> Views:
+    """A few small things on plain ground that fills the picture or bends up into a backdrop, under a lamp: only shading and place tell how
+    the ground lies."""
+    rng = stage.rng
+    stage.ambient(rng.uniform(0.05, 0.9))
+    paper = stage.material("plain", "plain", "noise")
+    reach, back, bend = rng.uniform(2, 6), rng.uniform(0.3, 1.5), rng.uniform(0.05, 0.6)
+    profile = [(-reach, 0.0), (back, 0.0)]
+    if rng.random() < 0.6:  # a sweep: paper that bends up
+        angles = np.linspace(0, math.pi / 2, 8)[1:]
+        profile += [(back + bend * math.sin(a), bend * (1 - math.cos(a))) for a in angles] + [(back + bend, 2 * reach)]
+    else:
+        profile = [(-reach, 0.0), (reach, 0.0), (reach, 2 * reach)]
+    for (y, z), (next_y, next_z) in pairwise(profile):
+        stage.quad(
+            [(-reach, y, z), (reach, y, z), (reach, next_y, next_z), (-reach, next_y, next_z)], paper, (3, 3 * abs(next_y - y) / reach)
+        )
+    size = rng.uniform(0.05, 0.3)
+    _strewn(stage, int(rng.integers(1, 4)), 0.6 * size, 0, ("small", "small", "plant"), (0.4 * size, 1.2 * size))
+    for _ in range(rng.integers(1, 3)):
+        stage.lamp((*rng.uniform(-0.8, 0.8, 2), rng.uniform(0.6, 2)), rng.uniform(3, 40), rng.uniform(0.1, 0.8))
+    views = []
+    for _ in range(3):
+        far, pitch, turn = size * rng.uniform(2, 7), math.radians(rng.uniform(8, 70)), rng.normal(scale=0.3)
+        eye = (math.sin(turn) * far * math.cos(pitch), -math.cos(turn) * far * math.cos(pitch), 0.3 * size + far * math.sin(pitch))
+        views.append((eye, (*rng.normal(scale=0.5 * size, size=2), 0.2 * size), rng.uniform(30, 70)))
+    return views
+
+
+LAYOUTS = {
+    **{room: 0.26, table_top: 0.105, still_life: 0.125, garden: 0.14, landscape: 0.085},
+    **{street: 0.15, portrait: 0.045, close_up: 0.05, product: 0.04},
+}
