@@ -1,6 +1,6 @@
 """Writes the bundled networks as ONNX, in the form that OpenCV runs at any size, and proves that they say the same.
 
-    python training/export_onnx.py depth|second|third|silhouettes|colour|edges [--weights FILE.safetensors] [--output FILE]
+    python training/export_onnx.py depth|second|silhouettes|colour|edges [--weights FILE.safetensors] [--output FILE]
 
 PyTorch's older exporter (`dynamo=False`) traces a form of each network at one size. OpenCV infers all sizes anew for every input, so
 nothing in a form may depend on the traced one: no Shape, no Reshape, no output size of a Resize, no padding by Slice. The three forms
@@ -180,10 +180,6 @@ def second_form(weights: Path | None) -> Form:
     return depth_form(weights or embedded_depth_net.SECOND_WEIGHTS)
 
 
-def third_form(weights: Path | None) -> Form:
-    return depth_form(weights or embedded_depth_net.THIRD_WEIGHTS)
-
-
 def depth_form(weights: Path | None) -> Form:
     weights = weights or embedded_depth_net.WEIGHTS
     network = quantised_network(weights)
@@ -304,7 +300,6 @@ def edges_form(weights: Path | None) -> Form:
 FORMS = {
     "depth": (depth_form, "embedded_depth.npz"),
     "second": (second_form, "embedded_depth_lite2.npz"),
-    "third": (third_form, "embedded_depth_third.npz"),
     "silhouettes": (silhouettes_form, "embedded_silhouettes.npz"),
     "colour": (colour_form, HIDDEN_COLOUR.name),
     "edges": (edges_form, HIDDEN_EDGES.name),

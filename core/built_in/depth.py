@@ -14,29 +14,31 @@ from .onnx_network import OnnxNetwork, load
 
 WEIGHTS = Path(__file__).parents[1] / "networks" / "weights" / "embedded_depth.npz"
 SECOND = WEIGHTS.with_name("embedded_depth_lite2.npz")
-THIRD = WEIGHTS.with_name("embedded_depth_third.npz")
-"""A larger network, and one like the first, each trained on other pictures: they err in other places."""
-OTHERS = ((SECOND, 320), (SECOND, 480), (SECOND, 576), (THIRD, 384))
-"""Each with a long side of a 4:3 picture, px, at which it is run; mirrored photos, too, would cost twice as much and gain nothing."""
+"""A larger network, which errs in other places."""
+RUNS = ((WEIGHTS, 384), (SECOND, 384), (SECOND, 576))
+"""Networks whose answers are averaged, each with the long side of a 4:3 picture, px, at which it is run; mirrored photos, too, would cost
+twice as much and gain nothing."""
 SILHOUETTES = WEIGHTS.with_name("embedded_silhouettes.npz")
 EDGE_SIDES = (640, 960)
 """Long sides, px, at which the network is run for silhouettes; larger for a photo wider than `EDGE_ASPECT`, for the same area."""
 EDGE_ASPECT = 2.0
-SKY_RAMP = (0.6, 0.9)
-"""Probabilities of sky between which inverse depth falls to that of infinity: what is hardly known to be sky keeps its depth."""
+SKY_RAMP, SKY_LEVEL = (0.6, 0.9), 10
+"""Probabilities of sky between which inverse depth becomes that of the backdrop: what is hardly known to be sky keeps its depth. And the
+percentile of the sky's inverse depth that the backdrop has; not 0, before which clouds that are not known to be sky would stand."""
 MAX_ENLARGEMENT = 2
 WIDEST = 6.0
 """Ratio of sides up to which the network's input keeps its area."""
 
 
 def estimate_built_in(colour: np.ndarray, long_side: int | None = None, mirrored: bool = True) -> np.ndarray:
-    """(h', w') float32 relative inverse depth of (h, w, 3) uint8 sRGB: larger is nearer, scale and shift are unknown.
+    """(h', w') float32 relative inverse depth of (h, w, 3) uint8 sRGB: larger is nearer, scale and shift are unknown. By one network, the
+    larger.
 
-    The network sees the whole photo with its longer side at about `long_side` pixels (`network_size`; None: `equal_area_side`). The
-    result has that size; its aspect differs from the photo's by rounding, so resize it to the photo. With `mirrored` the result is
-    averaged with that of the mirrored photo. Raises DioramaError for another kind of array, or without the network.
+    It sees the whole photo with its longer side at about `long_side` pixels (`network_size`; None: `equal_area_side`). The result has that
+    size; its aspect differs from the photo's by rounding, so resize it to the photo. With `mirrored` the result is averaged with that of
+    the mirrored photo. Raises DioramaError for another kind of array, or without the network.
     """
-    return predict_disparity(colour, long_side, mirrored)["disparity"]
+    return predict_disparity(colour, long_side, mirrored, load(SECOND))["disparity"]
 
 
 @dataclass(frozen=True)
@@ -50,23 +52,22 @@ class BuiltInDepth:
 
     @property
     def from_infinity(self) -> np.ndarray:
-        """(h, w) float32 inverse depth of unknown scale whose zero is at infinity, where the sky is."""
+        """(h, w) float32 inverse depth of unknown scale whose zero is at infinity. A sky is a flat backdrop at its own far end."""
         least = float(self.disparity.min())
         span = max(float(self.disparity.max()) - least, 1e-9)
         inverse = self.disparity * np.float32(1 / span) + np.float32(self.shift - least / span)
-        if self.sky is None:
-            return inverse
         low, high = SKY_RAMP
-        return inverse * np.clip((high - self.sky) / np.float32(high - low), 0, 1)
+        if self.sky is None or not (sure := self.sky >= high).any():
+            return inverse
+        backdrop = np.float32(np.percentile(inverse[sure].astype(float), SKY_LEVEL))
+        return inverse + (backdrop - inverse) * np.clip((self.sky - low) / np.float32(high - low), 0, 1)
 
 
 def estimate_levels(colour: np.ndarray) -> BuiltInDepth:
     """Depth of (h, w, 3) uint8 sRGB without sharp silhouettes: the mean of all depth networks' answers, less their mean, over their
     deviation, at the size of the last, the mean shift of those that have a head for it, and the mean sky of those that tell it."""
     height, width = colour.shape[:2]
-    said = [predict_disparity(colour, mirrored=False)]
-    for path, side in OTHERS:
-        said.append(predict_disparity(colour, equal_area_side(height, width, side), mirrored=False, network=load(path)))
+    said = [predict_disparity(colour, equal_area_side(height, width, side), mirrored=False, network=load(path)) for path, side in RUNS]
     shifts = [each["shift"][0, 0] for each in said if "shift" in each]
     skies = [each["sky"] for each in said if "sky" in each]
     levels = mean_levels([each["disparity"] for each in said])
@@ -79,8 +80,8 @@ def mean_levels(said: list[np.ndarray]) -> np.ndarray:
 
 
 def mean_shift(shifts: list[np.ndarray]) -> np.ndarray:
-    """What the heads of all runs say together of the shift: a geometric mean in which the first, whose head learned from other pictures,
-    counts as much as all others together."""
+    """What the heads of all `RUNS` say together of the shift: a geometric mean in which the first, another network, counts as much as all
+    others together."""
     first, *others = (np.log(each) for each in shifts)
     return np.exp((first + np.mean(others, 0)) / 2 if others else first)
 
@@ -119,7 +120,7 @@ def _mean(maps: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
 def predict_disparity(
     colour: np.ndarray, long_side: int | None = None, mirrored: bool = True, network: OnnxNetwork | None = None
 ) -> dict[str, np.ndarray]:
-    """All outputs of the network, (h', w') float32 by name; arguments as `estimate_built_in`. `network` None: the built-in one."""
+    """All outputs of a network, (h', w') float32 by name; arguments as `estimate_built_in`. `network` None: the smaller one."""
     if colour.ndim != 3 or colour.shape[2] != 3 or colour.dtype != np.uint8 or min(colour.shape[:2]) < 1:
         raise DioramaError(f"The photo given to the depth network is {colour.dtype} {colour.shape}; pass 8-bit RGB of shape (H, W, 3).")
     network = network or load(WEIGHTS)

@@ -12,8 +12,8 @@ import pytest
 
 from photo_diorama.core.built_in import depth as module
 from photo_diorama.core.built_in.depth import (
+    SECOND,
     WEIGHTS,
-    BuiltInDepth,
     equal_area_side,
     estimate_built_in,
     estimate_with_edges,
@@ -55,15 +55,15 @@ def test_photos_of_any_aspect_are_seen_at_one_area(shape, side):
 
 
 def test_a_panorama_is_not_seen_in_two_rows_of_cells():
-    """With its longer side at 320 px a picture 3.3 times as wide as high would have 96 rows: of a road too few."""
-    assert estimate_built_in(made_photo(375, 1242)).shape == (160, 512)
+    """With its longer side at 384 px a picture 3.3 times as wide as high would have 128 rows: of a road too few."""
+    assert estimate_built_in(made_photo(375, 1242)).shape == (192, 608)
 
 
 def test_result_has_the_network_size_and_is_the_same_again():
     photo = made_photo()
     first, second = estimate_built_in(photo), estimate_built_in(photo)
     assert first.dtype == np.float32
-    assert first.shape == network_size(*photo.shape[:2], 320)
+    assert first.shape == network_size(*photo.shape[:2], 384)
     assert np.isfinite(first).all()
     np.testing.assert_array_equal(first, second)
 
@@ -111,8 +111,8 @@ def test_far_over_near_is_about_right_on_real_truth(shared):
         pytest.skip(f"reference data not found in {folder}")
     for path in sorted(folder.glob("*.jpg")):
         code = cv2.imread(str(path.with_suffix(".png")), cv2.IMREAD_UNCHANGED).astype(np.float32)
-        said = predict_disparity(np.ascontiguousarray(cv2.imread(str(path))[:, :, ::-1]))
-        found = BuiltInDepth(said["disparity"], None, float(said["shift"][0, 0])).from_infinity  # silhouettes change no level
+        said = module.estimate_levels(np.ascontiguousarray(cv2.imread(str(path))[:, :, ::-1]))
+        found = replace(said, sky=None).from_infinity
         depth = 1 / cv2.resize(found, code.shape[::-1], interpolation=cv2.INTER_LINEAR)[code > 0]
         ratio, true = (float(np.divide(*np.percentile(values, (95, 5)))) for values in (depth, code[code > 0]))
         factors.append(max(ratio / true, true / ratio))
@@ -123,7 +123,7 @@ def test_levels_are_the_mean_of_all_networks_whatever_units_they_have(monkeypatc
     """With another network's answers in other units nothing changes; upside down, or with the first one's in their place, it does. Nor do
     the units of the silhouettes matter."""
     photo, ask = made_photo(360, 480), module.predict_disparity
-    read = {name: OnnxNetwork.read(getattr(module, name)) for name in ("WEIGHTS", "SECOND", "THIRD", "SILHOUETTES")}
+    read = {name: OnnxNetwork.read(getattr(module, name)) for name in ("WEIGHTS", "SECOND", "SILHOUETTES")}
     monkeypatch.setattr(module, "load", lambda path: next(read[name] for name in read if getattr(module, name) == path))
     plain = estimate_with_edges(photo).disparity
 
@@ -136,14 +136,14 @@ def test_levels_are_the_mean_of_all_networks_whatever_units_they_have(monkeypatc
         return estimate_with_edges(photo).disparity
 
     np.testing.assert_allclose(in_units("SECOND"), plain, atol=2e-4)
-    np.testing.assert_allclose(in_units("THIRD"), plain, atol=2e-4)
+    np.testing.assert_allclose(in_units("WEIGHTS"), plain, atol=2e-4)
     np.testing.assert_allclose(in_units("SILHOUETTES"), plain, atol=2e-4)
-    assert np.abs(in_units("THIRD", scale=-1.0) - plain).max() > 0.5
+    assert np.abs(in_units("WEIGHTS", scale=-1.0) - plain).max() > 0.5
     read["SECOND"] = read["WEIGHTS"]
     assert np.abs(in_units() - plain).max() > 0.05
 
 
-def test_other_networks_are_asked_at_each_of_their_sizes_and_silhouettes_of_a_panorama_at_a_larger_one(monkeypatch):
+def test_networks_are_asked_at_each_of_their_sizes_and_silhouettes_of_a_panorama_at_a_larger_one(monkeypatch):
     asked, ask = [], module.predict_disparity
 
     def noted(colour, long_side=None, mirrored=True, network=None):
@@ -152,8 +152,8 @@ def test_other_networks_are_asked_at_each_of_their_sizes_and_silhouettes_of_a_pa
 
     monkeypatch.setattr(module, "predict_disparity", noted)
     estimate_with_edges(made_photo(375, 1242))
-    others = [(network, side) for side, network in asked if network not in (None, module.load(module.SILHOUETTES))]
-    assert others == [(module.load(path), equal_area_side(375, 1242, side)) for path, side in module.OTHERS]
+    depth = [(network, side) for side, network in asked if network is not module.load(module.SILHOUETTES)]
+    assert depth == [(module.load(path), equal_area_side(375, 1242, side)) for path, side in module.RUNS]
     assert [side for side, network in asked if network is module.load(module.SILHOUETTES)] == [824, 1235]
     asked.clear()
     estimate_with_edges(made_photo(360, 640))
@@ -181,7 +181,7 @@ def test_the_shift_moves_the_far_end_and_nothing_else():
     assert mirrored.shift == pytest.approx(said.shift, rel=0.05)  # nearly: no network sees a photo both ways
 
 
-def test_the_sky_is_at_infinity_up_to_its_silhouettes_and_what_may_be_none_keeps_its_depth(monkeypatch):
+def test_a_sky_is_flat_up_to_its_silhouettes_and_what_may_be_none_keeps_its_depth(monkeypatch):
     """The upper half is sky, but for a square; the networks tell it only coarsely, the silhouettes where exactly."""
     rows, columns = np.mgrid[0:240, 0:320].astype(np.float32)
     square = (rows >= 60) & (columns >= 140) & (columns < 190)
@@ -194,21 +194,19 @@ def test_the_sky_is_at_infinity_up_to_its_silhouettes_and_what_may_be_none_keeps
         said = ask(colour, long_side, mirrored, network)
         if network is module.load(module.SILHOUETTES):
             return said | {"disparity": edges}
-        return (said | {"sky": coarse * sure[0]}) if network is module.load(module.SECOND) else said
+        return said | {"sky": coarse * sure[0]}
 
     monkeypatch.setattr(module, "predict_disparity", asked)
     said = estimate_with_edges(made_photo(240, 320))
     assert said.sky.shape == said.disparity.shape
-    apart = cv2.distanceTransform((~solid).astype(np.uint8), cv2.DIST_L2, 3) + cv2.distanceTransform(solid.astype(np.uint8), cv2.DIST_L2, 3)
-    least, span = said.disparity.min(), np.ptp(said.disparity)
-    np.testing.assert_allclose(
-        said.from_infinity[solid & (apart > 1)], ((said.disparity - least) / span + said.shift)[solid & (apart > 1)], atol=1e-5
-    )
-    assert not said.from_infinity[~solid & (apart > 10)].any()
+    apart = sum(cv2.distanceTransform(part.astype(np.uint8), cv2.DIST_L2, 3) for part in (solid, ~solid))
+    before, after = replace(said, sky=None).from_infinity, said.from_infinity
+    np.testing.assert_allclose(after[solid & (apart > 1)], before[solid & (apart > 1)], atol=1e-5)
+    backdrop, ramp = after[~solid & (apart > 10)], before[~solid & (apart > 10)]
+    assert np.ptp(ramp) > 0.01 and np.ptp(backdrop) < 1e-6 and ramp.min() <= backdrop[0] < np.median(ramp)
     sure[0] = 0.55
     unsure = estimate_with_edges(made_photo(240, 320))
-    least, span = unsure.disparity.min(), np.ptp(unsure.disparity)
-    np.testing.assert_allclose(unsure.from_infinity, (unsure.disparity - least) / span + unsure.shift, atol=1e-5)
+    np.testing.assert_array_equal(unsure.from_infinity, replace(unsure, sky=None).from_infinity)
 
 
 def test_the_shift_is_what_all_networks_say_the_first_as_much_as_the_others(monkeypatch):
@@ -223,7 +221,7 @@ def test_the_shift_is_what_all_networks_say_the_first_as_much_as_the_others(monk
 
     monkeypatch.setattr(module, "predict_disparity", noted)
     shift = module.estimate_levels(photo).shift
-    assert len(said) == 1 + len(module.OTHERS) and max(said) > min(said) > 0
+    assert len(said) == len(module.RUNS) and max(said) > min(said) > 0
     assert np.log(shift) == pytest.approx((np.log(said[0]) + np.mean(np.log(said[1:]))) / 2)
 
 
@@ -239,7 +237,7 @@ def test_it_runs_at_other_sizes_and_comes_back_to_the_same_bytes():
     """One network takes them by turns; each answer is that of a network that never saw another size."""
     photo = made_photo()
     for long_side in (320, 416, 96, 224, 320):
-        fresh = predict_disparity(photo, long_side, network=OnnxNetwork.read(WEIGHTS))["disparity"]
+        fresh = predict_disparity(photo, long_side, network=OnnxNetwork.read(SECOND))["disparity"]
         assert fresh.shape == network_size(*photo.shape[:2], long_side)
         np.testing.assert_array_equal(estimate_built_in(photo, long_side), fresh)
 
@@ -261,7 +259,7 @@ def test_the_number_of_threads_changes_no_byte():
         for count in (1, 2, 3):
             cv2.setNumThreads(count)
             answers.append(
-                (predict_disparity(photo, 160, network=OnnxNetwork.read(WEIGHTS))["disparity"], OnnxNetwork.read(HIDDEN_COLOUR)(region))
+                (predict_disparity(photo, 160, network=OnnxNetwork.read(SECOND))["disparity"], OnnxNetwork.read(HIDDEN_COLOUR)(region))
             )
     finally:
         cv2.setNumThreads(before)

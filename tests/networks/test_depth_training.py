@@ -197,6 +197,19 @@ def test_a_network_learns_where_there_is_sky(tmp_path, call):
     assert right < 1e-3 and unsure == pytest.approx(math.log(2)) and wrong > 8
 
 
+def test_the_sky_alone_is_trained_again_and_nothing_else_changes(tmp_path, call):
+    from safetensors.torch import load_file
+
+    from photo_diorama.core.networks.depth import embedded_depth_net as net
+
+    rendered, folder = made_cache(tmp_path), tmp_path / "run"
+    call("train_sky", "--rendered", str(rendered), "--run", str(folder), "--start", str(net.WEIGHTS), "--long-side", "96", "--batch", "2",
+         "--minutes", "0.001")  # fmt: skip
+    before, after = load_file(str(net.WEIGHTS)), load_file(str(folder / "embedded_depth.safetensors"))
+    assert set(after) == set(before)
+    assert {name for name in after if not torch.equal(after[name], before[name])} == {"decoder.sky.weight", "decoder.sky.bias"}
+
+
 def test_workers_go_on_from_the_mean_of_their_weights(tmp_path, call):
     from photo_diorama.core.networks.depth import embedded_depth_net as net
 
@@ -360,7 +373,7 @@ def test_a_head_for_the_shift_is_trained_and_exported_and_leaves_the_depth_alone
     monkeypatch.setattr(sys, "argv", [*command, "all"])
     train_shift.main()
     photo = torch.rand(1, 3, 64, 96)
-    for path in (net.WEIGHTS, net.SECOND_WEIGHTS, net.THIRD_WEIGHTS):
+    for path in (net.WEIGHTS, net.SECOND_WEIGHTS):
         network, shipped = net.load_network(weights.with_name(path.name)), net.load_network(path)
         assert torch.equal(network(photo), shipped(photo)) and network.shift is not None
     network, shipped = net.load_network(weights), net.load_network()
@@ -368,7 +381,7 @@ def test_a_head_for_the_shift_is_trained_and_exported_and_leaves_the_depth_alone
     least, most = net.SHIFT_RANGE
     assert least <= float(network.with_shift(photo)[1]) <= most
     assert export(depth_form(weights), tmp_path / "shifted.npz") < 1e-4
-    assert OnnxNetwork.read(tmp_path / "shifted.npz").facts["outputs"] == ["disparity", "shift"]
+    assert OnnxNetwork.read(tmp_path / "shifted.npz").facts["outputs"] == ["disparity", "shift", "sky"]
 
 
 def test_a_start_with_another_encoder_gives_the_decoder_alone(monkeypatch):

@@ -26,11 +26,9 @@ import cv2
 import numpy as np
 import torch
 from PIL import Image
-from photo_diorama.core.built_in.depth import OTHERS, mean_levels, mean_shift
+from photo_diorama.core.built_in.depth import RUNS, mean_levels, mean_shift
 from photo_diorama.core.networks.depth.embedded_depth_net import (
-    LONG_SIDE,
     SHIFT_TAP,
-    WEIGHTS,
     EmbeddedDepthNet,
     ShiftHead,
     load_network,
@@ -46,7 +44,7 @@ PERCENTILES = (5, 25, 50, 75, 95)
 """Of inverse depth that is no sky; all are compared with the last."""
 MIN_KNOWN = 0.05
 """Share of a picture that must not be sky."""
-DROPPED, TOP_RATE, DECAY, STEPS = 0.5, 4e-3, 1.0, 300
+DROPPED, TOP_RATE, DECAY, STEPS = 0.85, 4e-3, 1.0, 300
 
 
 Run = tuple[EmbeddedDepthNet, int]
@@ -222,11 +220,10 @@ def main() -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     options.run.mkdir(parents=True, exist_ok=True)
-    paths = [WEIGHTS, *(path.with_suffix(".safetensors") for path, _ in OTHERS)]
+    paths = [path.with_suffix(".safetensors") for path, _ in RUNS]
     names = list(dict.fromkeys(paths))
     networks, head_of = [load_network(path) for path in names], [names.index(path) for path in paths]
-    sides = [LONG_SIDE, *(side for _, side in OTHERS)]
-    runs = [(networks[number], side) for number, side in zip(head_of, sides, strict=True)]
+    runs = [(networks[number], side) for number, (_, side) in zip(head_of, RUNS, strict=True)]
     pictures = collect(runs, options.rendered, options.run, options.most)
     heads = fit(pictures, head_of)
     scenes = np.array([name.rpartition("-")[0] or name for name in pictures.scene])

@@ -20,9 +20,8 @@ from ...errors import DioramaError
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "embedded_depth.safetensors"
 SECOND_WEIGHTS = WEIGHTS.with_name("embedded_depth_lite2.safetensors")
-THIRD_WEIGHTS = WEIGHTS.with_name("embedded_depth_third.safetensors")
 SILHOUETTE_WEIGHTS = WEIGHTS.with_name("embedded_silhouettes.safetensors")
-LONG_SIDE = 320
+LONG_SIDE = 384
 STRIDE = 32
 
 # Expansion, kernel, stride, channels out, repeats: EfficientNet-B0 (Tan and Le 2019, Table 1).
@@ -144,6 +143,10 @@ class Decoder(nn.Module):
             nn.init.zeros_(self.sky.weight), nn.init.zeros_(self.sky.bias)
 
     def forward(self, maps: list[Tensor]) -> Tensor:
+        return self.answer(self.finest(maps))
+
+    def finest(self, maps: list[Tensor]) -> Tensor:
+        """The finest map of features, (N, C, H/2, W/2)."""
         deep = maps[-1]
         rows = torch.linspace(-1, 1, deep.shape[2], device=deep.device, dtype=deep.dtype)
         columns = torch.linspace(-1, 1, deep.shape[3], device=deep.device, dtype=deep.dtype)
@@ -153,10 +156,10 @@ class Decoder(nn.Module):
         for level in range(len(maps) - 2, -1, -1):
             x = functional.interpolate(self.narrow[level](x), size=maps[level].shape[2:], mode="bilinear", align_corners=False)
             x = self.units[level](functional.relu(x + self.lateral[level](maps[level])))
-        return self.answer(x)
+        return x
 
     def answer(self, x: Tensor) -> Tensor:
-        """All outputs for the finest map of features."""
+        """All outputs for that map."""
         before, nonlinearity, last = self.head
         x = nonlinearity(before(x))
         return last(x) if self.sky is None else torch.cat([last(x), self.sky(x)], 1)
