@@ -203,9 +203,9 @@ def test_the_sky_alone_is_trained_again_and_nothing_else_changes(tmp_path, call)
     from photo_diorama.core.networks.depth import embedded_depth_net as net
 
     rendered, folder = made_cache(tmp_path), tmp_path / "run"
-    call("train_sky", "--rendered", str(rendered), "--run", str(folder), "--start", str(net.WEIGHTS), "--long-side", "96", "--batch", "2",
+    call("train_sky", "--rendered", str(rendered), "--run", str(folder), "--start", str(net.SECOND_WEIGHTS), "--long-side", "96", "--batch", "2",
          "--minutes", "0.001")  # fmt: skip
-    before, after = load_file(str(net.WEIGHTS)), load_file(str(folder / "embedded_depth.safetensors"))
+    before, after = load_file(str(net.SECOND_WEIGHTS)), load_file(str(folder / "embedded_depth.safetensors"))
     assert set(after) == set(before)
     assert {name for name in after if not torch.equal(after[name], before[name])} == {"decoder.sky.weight", "decoder.sky.bias"}
 
@@ -225,6 +225,31 @@ def test_workers_go_on_from_the_mean_of_their_weights(tmp_path, call):
         assert not torch.equal(first, second)  # other samples
         assert all(torch.allclose(state[part][name], (first + second) / 2) for state in after)
     assert [state["step"] for state in after] == [state["step"] for state in before]
+
+
+def test_a_variance_that_no_half_float_holds_is_exported_as_smaller_weights(tmp_path, monkeypatch):
+    """As trained decoders have: it became infinite, and its channel said nothing any more."""
+    from photo_diorama.core.errors import DioramaError
+    from photo_diorama.core.networks.depth import embedded_depth_net as net
+
+    monkeypatch.syspath_prepend(str(FOLDER))
+    import train
+
+    network, path, photo = net.load_network(), tmp_path / "large.safetensors", torch.rand(1, 3, 64, 96)
+    norm = network.decoder.units[0].layers[1]
+    norm.running_var[:3], norm.weight.data[:3] = 2e5, 400.0
+    with torch.inference_mode():
+        wanted = network(photo)
+        train.export(network.state_dict(), path)
+        np.testing.assert_allclose(net.load_network(path)(photo), wanted, atol=float(np.ptp(wanted)) * 1e-2)
+        norm.running_var[:3] = float("inf")
+        assert np.abs(network(photo) - wanted).max() > 0.03 * np.ptp(wanted)
+    with pytest.raises(ValueError, match="running_mean|running_var"):
+        train.export(network.state_dict() | {"decoder.units.0.layers.1.running_mean": torch.full((24,), 1e6)}, path)
+    half = {name: value.half() for name, value in network.state_dict().items()}
+    train.save_file(half, str(path))
+    with pytest.raises(DioramaError, match="no numbers"):
+        net.load_network(path)
 
 
 def test_weights_are_mixed_by_their_shares(tmp_path, call):
@@ -332,8 +357,9 @@ def shifted_pictures(train_shift, count: int = 400):
     return train_shift.Pictures(several, found, (found + shift).astype(np.float32), names, names)
 
 
-def test_the_shift_is_learned_from_what_tells_it(train_shift):
-    """By each head, and by the mean of all."""
+def test_the_shift_is_learned_from_what_tells_it(train_shift, monkeypatch):
+    """By each head, and by the mean of all; a single feature tells it, so fewer are left out than in use."""
+    monkeypatch.setattr(train_shift, "DROPPED", 0.5)
     pictures, head_of = shifted_pictures(train_shift), (0, 1, 1)
     heads, others = train_shift.fit(pictures[np.arange(300)], head_of), pictures[np.arange(300, 400)]
     assert len(heads) == 2
@@ -380,8 +406,9 @@ def test_a_head_for_the_shift_is_trained_and_exported_and_leaves_the_depth_alone
     assert network.shift.first.out_features == shipped.shift.first.out_features + net.SHIFT_HIDDEN
     least, most = net.SHIFT_RANGE
     assert least <= float(network.with_shift(photo)[1]) <= most
-    assert export(depth_form(weights), tmp_path / "shifted.npz") < 1e-4
-    assert OnnxNetwork.read(tmp_path / "shifted.npz").facts["outputs"] == ["disparity", "shift", "sky"]
+    for path, sky in ((weights, []), (weights.with_name(net.SECOND_WEIGHTS.name), ["sky"])):
+        assert export(depth_form(path), tmp_path / "shifted.npz") < 1e-4
+        assert OnnxNetwork.read(tmp_path / "shifted.npz").facts["outputs"] == ["disparity", "shift", *sky]
 
 
 def test_a_start_with_another_encoder_gives_the_decoder_alone(monkeypatch):

@@ -33,6 +33,7 @@ from samples import PASTED, REAL, RENDERED, TAUGHT, Sample, Source
 
 KEPT = 7
 """Exported weights of the last saves that stay beside the newest, for `mix_weights.py`: their mean is steadier than any of them."""
+MOST_VARIANCE = 3e4
 FROZEN_STAGES = 3  # Stem and strides 2 to 8 keep their weights: edges and colours need no relearning, and they cost most.
 
 
@@ -102,9 +103,22 @@ class Average:
                 self.state[key].lerp_(value, 1 - decay)
 
 
+def within_half_floats(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Weights that say the same, with no variance of a batch norm above what a half float holds: the convolution before it is scaled."""
+    state = dict(state)
+    for name in [name for name in state if name.endswith("running_var") and state[name].max() > MOST_VARIANCE]:
+        block, _, number = name.removesuffix(".running_var").rpartition(".")
+        factor = (state[name].float() / MOST_VARIANCE).clamp(min=1).sqrt()
+        mean, before = name.replace("running_var", "running_mean"), f"{block}.{int(number) - 1}.weight"
+        state |= {name: state[name] / factor**2, mean: state[mean] / factor, before: state[before] / factor[:, None, None, None]}
+    return state
+
+
 def export(state: dict[str, torch.Tensor], path: Path) -> None:
-    """Half floats in safetensors, written beside and renamed."""
-    half = {k: v.half().cpu().contiguous() for k, v in state.items() if not k.endswith("num_batches_tracked")}
+    """Half floats in safetensors, written beside and renamed. Raises ValueError where one does not hold a weight."""
+    half = {k: v.half().cpu().contiguous() for k, v in within_half_floats(state).items() if not k.endswith("num_batches_tracked")}
+    if lost := [name for name, value in half.items() if not torch.isfinite(value).all()]:
+        raise ValueError(f"{path.name}: half floats do not hold {', '.join(lost)}; nothing is written")
     temporary = path.with_suffix(".part")
     save_file(half, str(temporary))
     os.replace(temporary, path)

@@ -252,6 +252,8 @@ def load_network(path: Path = WEIGHTS, device: str = "cpu") -> EmbeddedDepthNet:
         missing = set(network.state_dict()) - set(stored)
     except (OSError, SafetensorError, RuntimeError) as error:
         raise DioramaError(f"{path}: the embedded depth network cannot be read ({error}); install the extension again.") from error
+    if not all(torch.isfinite(value).all() for value in stored.values()):
+        raise DioramaError(f"{path}: holds weights that are no numbers; install the extension again.")
     if any(not name.endswith("num_batches_tracked") for name in missing):
         raise DioramaError(f"{path}: holds another network than this version's; install the extension again.")
     return network.eval().to(device)
