@@ -203,8 +203,8 @@ def test_the_sky_alone_is_trained_again_and_nothing_else_changes(tmp_path, call)
     from photo_diorama.core.networks.depth import embedded_depth_net as net
 
     rendered, folder = made_cache(tmp_path), tmp_path / "run"
-    call("train_sky", "--rendered", str(rendered), "--run", str(folder), "--start", str(net.SECOND_WEIGHTS), "--long-side", "96", "--batch", "2",
-         "--minutes", "0.001")  # fmt: skip
+    call("train_sky", "--rendered", str(rendered), "--run", str(folder), "--start", str(net.SECOND_WEIGHTS), "--long-side", "96",
+         "--batch", "2", "--minutes", "0.001")  # fmt: skip
     before, after = load_file(str(net.SECOND_WEIGHTS)), load_file(str(folder / "embedded_depth.safetensors"))
     assert set(after) == set(before)
     assert {name for name in after if not torch.equal(after[name], before[name])} == {"decoder.sky.weight", "decoder.sky.bias"}
