@@ -151,9 +151,10 @@ def with_folded_norms(network: nn.Module) -> nn.Module:
         for number, (first, second) in enumerate(pairwise(layers)):
             if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
                 folded = copy(first)  # keeps how it pads
-                folded.weight, folded.bias = fuse_conv_bn_weights(
-                    first.weight, first.bias, second.running_mean, second.running_var, second.eps, second.weight, second.bias
-                )
+                norm = (second.running_mean, second.running_var, second.eps, second.weight, second.bias)
+                # in doubles, so that every processor rounds to the same bytes
+                weights = fuse_conv_bn_weights(first.weight.double(), None, *(v.double() if torch.is_tensor(v) else v for v in norm))
+                folded.weight, folded.bias = (nn.Parameter(value.detach().float()) for value in weights)
                 part[number], part[number + 1] = folded, nn.Identity()
     return network
 
