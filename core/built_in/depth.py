@@ -22,7 +22,7 @@ SILHOUETTES = WEIGHTS.with_name("embedded_silhouettes.npz")
 EDGE_SIDES = (640, 960)
 """Long sides, px, at which the network is run for silhouettes; larger for a photo wider than `EDGE_ASPECT`, for the same area."""
 EDGE_ASPECT = 2.0
-SKY_RAMP, SKY_LEVEL = (0.6, 0.9), 10
+SKY_RAMP, SKY_LEVEL = (0.5, 0.8), 10
 """Probabilities of sky between which inverse depth becomes that of the backdrop: what is hardly known to be sky keeps its depth. And the
 percentile of the sky's inverse depth that the backdrop has; not 0, before which clouds that are not known to be sky would stand."""
 MAX_ENLARGEMENT = 2
@@ -56,11 +56,11 @@ class BuiltInDepth:
         least = float(self.disparity.min())
         span = max(float(self.disparity.max()) - least, 1e-9)
         inverse = self.disparity * np.float32(1 / span) + np.float32(self.shift - least / span)
-        low, high = SKY_RAMP
-        if self.sky is None or not (sure := self.sky >= high).any():
+        if self.sky is None:
             return inverse
-        backdrop = np.float32(np.percentile(inverse[sure].astype(float), SKY_LEVEL))
-        return inverse + (backdrop - inverse) * np.clip((self.sky - low) / np.float32(high - low), 0, 1)
+        low, high = SKY_RAMP
+        share = np.clip((self.sky - low) / np.float32(high - low), 0, 1)
+        return inverse + (_far_end(inverse[::2, ::2], share[::2, ::2]) - inverse) * share
 
 
 def estimate_levels(colour: np.ndarray) -> BuiltInDepth:
@@ -72,6 +72,13 @@ def estimate_levels(colour: np.ndarray) -> BuiltInDepth:
     skies = [each["sky"] for each in said if "sky" in each]
     levels = mean_levels([each["disparity"] for each in said])
     return BuiltInDepth(levels, None, float(mean_shift(shifts)), _mean(skies, levels.shape) if skies else None)
+
+
+def _far_end(inverse: np.ndarray, share: np.ndarray) -> np.float32:
+    """The percentile `SKY_LEVEL` of inverse depth, pixels counted by their share of the sky, so that none of them decides; (h, w) both."""
+    order = np.argsort(inverse, axis=None)
+    counted = np.cumsum(share.ravel()[order], dtype=np.float64)
+    return np.float32(inverse.ravel()[order[np.searchsorted(counted, SKY_LEVEL / 100 * counted[-1])]])
 
 
 def mean_levels(said: list[np.ndarray]) -> np.ndarray:

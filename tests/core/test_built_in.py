@@ -204,9 +204,13 @@ def test_a_sky_is_flat_up_to_its_silhouettes_and_what_may_be_none_keeps_its_dept
     np.testing.assert_allclose(after[solid & (apart > 1)], before[solid & (apart > 1)], atol=1e-5)
     backdrop, ramp = after[~solid & (apart > 10)], before[~solid & (apart > 10)]
     assert np.ptp(ramp) > 0.01 and np.ptp(backdrop) < 1e-6 and ramp.min() <= backdrop[0] < np.median(ramp)
-    sure[0] = 0.55
+    sure[0] = 0.45
     unsure = estimate_with_edges(made_photo(240, 320))
     np.testing.assert_array_equal(unsure.from_infinity, replace(unsure, sky=None).from_infinity)
+    sure[0] = module.SKY_RAMP[0] + 0.01  # no switch: hardly sure changes hardly anything
+    hardly = estimate_with_edges(made_photo(240, 320))
+    moved = np.abs(hardly.from_infinity - replace(hardly, sky=None).from_infinity)
+    assert 0 < moved.max() < 0.1 * np.abs(after - before).max()
 
 
 def test_the_shift_is_what_all_networks_say_the_first_as_much_as_the_others(monkeypatch):

@@ -139,7 +139,7 @@ def main() -> None:
     estimators: dict[str, Estimator] = {"ours": shipped(options.weights, True, options.long_side)}
     if options.options:
         estimators["ours, no flip"] = shipped(options.weights, False, options.long_side)
-        for side in (256, 384):
+        for side in (256, 320, 480):
             estimators[f"ours, {side} px"] = shipped(options.weights, True, side)
     if options.in_use:
         from photo_diorama.core.built_in.depth import estimate_with_edges

@@ -192,7 +192,7 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, nargs="+", required=True, help="folders of free photos for textures")
     parser.add_argument("--furniture", type=Path, required=True, help="folder of .sh3f archives")
     parser.add_argument("--out", type=Path, required=True, help="cache folder, outside the repository")
-    parser.add_argument("--people", type=Path, help="folder that scenes/people.py has filled")
+    parser.add_argument("--people", type=Path, help="folder that scene_kinds/people.py has filled")
     parser.add_argument("--count", type=int, default=8000, help="stop when the cache holds so many pictures")
     parser.add_argument("--long-side", type=int, default=LONG_SIDE)
     parser.add_argument("--per-process", type=int, default=260, help="pictures before the models are drawn anew")

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Trains the depth network from nothing, or goes on where it was stopped: people, renders, training, the weights to ship, figures.
 #   CACHE=folder PHOTOS="folder ..." [RENDERS=8000] [FIRST=600] [MINUTES=720] [COOL=40] [WORKERS=1] [VARIANT=lite0|lite2] [START=weights] [DATA=folder] [MORE="kind=factor ..."] sh training/depth/run.sh
+# Also FROZEN, TRAIN_SIDE, BATCH, TOP_RATE, ROUND (training), RENDER_SIDE, SAMPLES, PER_PROCESS (rendering), TAUGHT (a file of teach.py).
 # One process renders and WORKERS train, all at low priority; stop it at any time and start it again with the same words. Workers train for
 # MINUTES each and take the mean of their weights every ROUND minutes and at the end; with FIRST=$RENDERS nothing trains while it renders.
 set -e
@@ -37,7 +38,7 @@ train() { # all workers side by side, then the mean of their weights
     for worker in $(seq "$workers"); do
         nice -n 10 "$python" "$here/train.py" --rendered "$CACHE/rendered" --photos $PHOTOS --run "$CACHE/$variant/$worker" --worker "$worker" \
             --variant "$variant" ${START:+--start "$START"} --long-side "${TRAIN_SIDE:-288}" --batch "${BATCH:-8}" --top-rate "${TOP_RATE:-1e-3}" \
-            --frozen "${FROZEN:-4}" --sky "$@" >>"$CACHE/$variant/$worker.log" &
+            --frozen "${FROZEN:-4}" --sky ${TAUGHT:+--taught "$TAUGHT"} "$@" >>"$CACHE/$variant/$worker.log" &
         pids="$pids $!"
     done
     for pid in $pids; do wait "$pid"; done
@@ -52,4 +53,5 @@ train --cool "${COOL:-40}"
 weights=$CACHE/$variant/1/embedded_depth.safetensors
 "$python" "$here/evaluate_shape.py" --rendered "$CACHE/rendered" ${DATA:+--data "$DATA"} --weights "$weights" --side 320 384 512
 [ -z "$DATA" ] || "$python" "$here/evaluate.py" --only-ours --data "$DATA" --weights "$weights"
-echo "the weights: $weights; python training/export_onnx.py depth --weights $weights writes the form that ships"
+case $variant in lite2) form=second ;; *) form=depth ;; esac
+echo "the weights: $weights; python training/export_onnx.py $form --weights $weights --output FILE.npz writes the form that runs"

@@ -1,4 +1,4 @@
-"""The depth network that ships inside the extension, to train and export: EfficientNet-Lite0 and a light decoder in plain torch.
+"""The depth networks that ship inside the extension, to train and export: EfficientNet-Lite0 or Lite2 and a light decoder, in plain torch.
 
 The encoder is MobileNet-v2 blocks scaled as in Tan and Le, "EfficientNet" (2019), in the "Lite" form (ReLU6, no
 squeeze-and-excitation); the decoder fuses its five levels upwards with residual units as MiDaS (Ranftl et al. 2020) and
