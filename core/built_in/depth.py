@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DioramaError
-from .join_scales import follow_edges, guide_of, join_scales
+from .join_scales import Guide, join_scales
 from .onnx_network import OnnxNetwork, load
 
 WEIGHTS = Path(__file__).parents[1] / "networks" / "weights" / "embedded_depth.npz"
@@ -38,7 +38,7 @@ def estimate_built_in(colour: np.ndarray, long_side: int | None = None, mirrored
     size; its aspect differs from the photo's by rounding, so resize it to the photo. With `mirrored` the result is averaged with that of
     the mirrored photo. Raises DioramaError for another kind of array, or without the network.
     """
-    return predict_disparity(colour, long_side, mirrored, load(SECOND))["disparity"]
+    return predict_disparity(colour, long_side, mirrored)["disparity"]
 
 
 @dataclass(frozen=True)
@@ -106,9 +106,9 @@ def estimate_with_edges(colour: np.ndarray) -> BuiltInDepth:
     if not sides:
         return levels
     sharp = [predict_disparity(colour, side, mirrored=False, network=load(SILHOUETTES)) for side in sides]
-    edges, boundaries = ([each[name] for each in sharp] for name in ("disparity", "boundary"))
-    sky = None if levels.sky is None else follow_edges(levels.sky, *guide_of(edges))
-    return BuiltInDepth(join_scales(levels.disparity, edges), _mean(boundaries, boundaries[-1].shape), levels.shift, sky)
+    guide, boundaries = Guide.of([each["disparity"] for each in sharp]), [each["boundary"] for each in sharp]
+    sky = None if levels.sky is None else guide.followed_by(levels.sky)
+    return BuiltInDepth(join_scales(levels.disparity, guide), _mean(boundaries, boundaries[-1].shape), levels.shift, sky)
 
 
 def _standardised(disparity: np.ndarray) -> np.ndarray:
@@ -127,10 +127,10 @@ def _mean(maps: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
 def predict_disparity(
     colour: np.ndarray, long_side: int | None = None, mirrored: bool = True, network: OnnxNetwork | None = None
 ) -> dict[str, np.ndarray]:
-    """All outputs of a network, (h', w') float32 by name; arguments as `estimate_built_in`. `network` None: the smaller one."""
+    """All outputs of a network, (h', w') float32 by name; arguments as `estimate_built_in`. `network` None: the larger one."""
     if colour.ndim != 3 or colour.shape[2] != 3 or colour.dtype != np.uint8 or min(colour.shape[:2]) < 1:
         raise DioramaError(f"The photo given to the depth network is {colour.dtype} {colour.shape}; pass 8-bit RGB of shape (H, W, 3).")
-    network = network or load(WEIGHTS)
+    network = network or load(SECOND)
     multiple = network.facts["multiple"]
     height, width = colour.shape[:2]
     height, width = network_size(height, width, long_side or equal_area_side(height, width, network.facts["long_side"]), multiple)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,35 +17,38 @@ OWN_DETAIL = 0.4
 """Weight of what the edges themselves say within that window: where `levels` has no edge, the guided filter cannot make one."""
 
 
-def join_scales(levels: np.ndarray, edges: list[np.ndarray]) -> np.ndarray:
-    """Disparity with the levels of `levels` and the edges of `edges`: a guided filter whose guide is the mean of `edges`.
+@dataclass(frozen=True)
+class Guide:
+    """Edges that others follow by a guided filter."""
 
-    All are (h, w) float32 of one photo, of any sizes; the result has the size of the last of `edges`.
-    """
+    values: np.ndarray  # (h, w) float32, about 0..1
+    mean: Callable[[np.ndarray], np.ndarray]  # over the filter's window at that size
+
+    @classmethod
+    def of(cls, edges: list[np.ndarray]) -> Guide:
+        """The mean of (h, w) float32 disparities of one photo, of any sizes, at the size of the last."""
+        import cv2
+
+        height, width = edges[-1].shape
+        values = np.sum([cv2.resize(each, (width, height), interpolation=cv2.INTER_LINEAR) for each in edges], axis=0) / len(edges)
+        low, span = _range(values)
+        return cls((values - low) / span, window_mean(round(RADIUS * max(height, width))))
+
+    def followed_by(self, values: np.ndarray) -> np.ndarray:
+        """(h, w) float32, 0..1: values of any size with their edges where the guide has its own."""
+        import cv2
+
+        resized = cv2.resize(values, self.values.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        return np.clip(guided_filter(resized, self.values, self.mean, MIN_VARIANCE), 0, 1)
+
+
+def join_scales(levels: np.ndarray, guide: Guide) -> np.ndarray:
+    """Disparity with the levels of `levels`, (h, w) float32 of any size, and the edges of `guide`, at its size."""
     low, span = _range(levels)
-    guide, mean = guide_of(edges)
-    joined = follow_edges((levels - low) / span, guide, mean)
-    own = np.clip(guide, 0, 1) - joined
-    joined += OWN_DETAIL * (own - mean(mean(own)))
+    joined = guide.followed_by((levels - low) / span)
+    own = np.clip(guide.values, 0, 1) - joined
+    joined += OWN_DETAIL * (own - guide.mean(guide.mean(own)))
     return (joined * span + low).astype(np.float32)
-
-
-def guide_of(edges: list[np.ndarray]) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
-    """The mean of `edges`, about 0..1, at the size of the last, and the mean over the guided filter's window at that size."""
-    import cv2
-
-    height, width = edges[-1].shape
-    guide = np.sum([cv2.resize(each, (width, height), interpolation=cv2.INTER_LINEAR) for each in edges], axis=0) / len(edges)
-    low, span = _range(guide)
-    return (guide - low) / span, window_mean(round(RADIUS * max(height, width)))
-
-
-def follow_edges(values: np.ndarray, guide: np.ndarray, mean: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """(h, w) float32, 0..1: values of any size whose edges are brought to those of a guide; guide and `mean` are of `guide_of`."""
-    import cv2
-
-    resized = cv2.resize(values, guide.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return np.clip(guided_filter(resized, guide, mean, MIN_VARIANCE), 0, 1)
 
 
 def _range(values: np.ndarray) -> tuple[float, float]:

@@ -21,7 +21,7 @@ from photo_diorama.core.built_in.depth import (
     predict_disparity,
     shrink,
 )
-from photo_diorama.core.built_in.join_scales import join_scales
+from photo_diorama.core.built_in.join_scales import Guide, join_scales
 from photo_diorama.core.built_in.onnx_network import OnnxNetwork, load
 from photo_diorama.core.errors import DioramaError
 from photo_diorama.core.settings import HIDDEN_COLOUR, HIDDEN_EDGES
@@ -166,7 +166,7 @@ def test_edges_bring_their_detail_and_not_their_levels():
     levels, edges = columns / 480, rows / 360 * 0.5
     square = (slice(150, 210), slice(210, 270))
     edges[square] += 0.5
-    joined = join_scales(levels, [edges])
+    joined = join_scales(levels, Guide.of([edges]))
     away = np.ones(levels.shape, bool)
     away[110:250, 170:310] = away[:30] = away[-30:] = away[:, :30] = away[:, -30:] = False
     assert np.abs(joined - levels)[away].max() < 0.02

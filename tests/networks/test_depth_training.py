@@ -1,6 +1,5 @@
 """The training of the depth network: losses and measures on known shapes, scenes with true depth, a loss that falls."""
 
-import importlib.util
 import math
 import subprocess
 import sys
@@ -12,28 +11,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 cv2 = pytest.importorskip("cv2")
-ROOT = Path(__file__).resolve().parents[2]
-FOLDER = ROOT / "training" / "depth"
 
-
-def load(name: str):
-    """A script by a name of its own: other trainings have a losses.py too."""
-    spec = importlib.util.spec_from_file_location(f"depth_training_{name}", FOLDER / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
+from depth_scripts import FOLDER, ROOT, floor_and_box, load, made_cache, run  # noqa: E402
 
 losses, measures, samples = load("losses"), load("shape_measures"), load("samples")
-
-
-def floor_and_box(height: int = 96, width: int = 128) -> np.ndarray:
-    """Inverse depth: sky, a floor (whose inverse depth is linear in the row) and a box that stands on it."""
-    rows, columns = np.mgrid[:height, :width]
-    inverse = np.clip((rows - height * 0.4) / height, 0, None)
-    box = (rows > 0.35 * height) & (rows < 0.8 * height) & (columns > 0.4 * width) & (columns < 0.6 * width)
-    return np.where(box, 0.4, inverse).astype(np.float32)
 
 
 @pytest.fixture
@@ -85,23 +66,6 @@ def test_a_tilted_wall_differs_by_its_angle():
     assert measures.flatness(tilted, wall, np.ones((300, 400), bool), 500.0) == pytest.approx(20, abs=0.3)
 
 
-def made_cache(folder: Path, count: int = 8) -> Path:
-    """Renders and a cut-out as render_scenes.py leaves them."""
-    rendered, cut_outs = folder / "rendered", folder / "cut_outs"
-    rendered.mkdir()
-    cut_outs.mkdir()
-    rng = np.random.default_rng(0)
-    for number in range(count):
-        inverse = floor_and_box(96 + 8 * number, 128)
-        photo = (inverse[..., None] / inverse.max() * 200 + rng.uniform(0, 50, (*inverse.shape, 3))).astype(np.uint8)
-        cv2.imwrite(str(rendered / f"made_1_00{number}-0.png"), np.round(inverse / inverse.max() * 65535).astype(np.uint16))
-        cv2.imwrite(str(rendered / f"made_1_00{number}-0.jpg"), photo)
-    disc = (np.hypot(*np.mgrid[-40:40, -40:40]) < 30).astype(np.uint16)
-    cv2.imwrite(str(cut_outs / "made_2_000-0_depth.png"), disc * 65535)
-    cv2.imwrite(str(cut_outs / "made_2_000-0.png"), np.dstack([disc * 90, disc * 20, disc * 200, disc * 255]).astype(np.uint8))
-    return rendered
-
-
 def test_a_cut_out_stands_before_what_it_hides(tmp_path):
     source = samples.Source(made_cache(tmp_path), [], None, [], np.random.default_rng(1), held_back=0)
     photo, inverse = np.zeros((96, 128, 3), np.uint8), floor_and_box()
@@ -117,39 +81,6 @@ def test_held_back_scenes_stay_whole(tmp_path):
     kept = [samples.is_held_back(path, 20) for path in paths]
     assert 0.01 < np.mean(kept) < 0.12
     assert all(len(set(kept[4 * k : 4 * k + 4])) == 1 for k in range(300))
-
-
-@pytest.fixture
-def own_modules(monkeypatch):
-    """The modules of this training's folder by their own names, and not another training's."""
-
-    def forget() -> None:
-        for name in ("samples", "train", "losses", "pretrained"):
-            sys.modules.pop(name, None)
-
-    monkeypatch.syspath_prepend(str(FOLDER))
-    forget()
-    threads = cv2.getNumThreads()
-    yield
-    cv2.setNumThreads(threads)
-    forget()
-
-
-@pytest.fixture
-def call(own_modules, monkeypatch):
-    """Runs a script in this process; a process of its own would import PyTorch again."""
-
-    def call(script: str, *arguments: str) -> None:
-        monkeypatch.setattr(sys, "argv", [script, *arguments])
-        load(script).main()
-
-    return call
-
-
-def run(script: str, *arguments: str) -> str:
-    done = subprocess.run([sys.executable, str(FOLDER / script), *arguments], capture_output=True, text=True, timeout=1200)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
 
 
 def test_training_starts_from_the_shipped_weights_goes_on_and_is_read(tmp_path, call):
@@ -252,6 +183,20 @@ def test_a_variance_that_no_half_float_holds_is_exported_as_smaller_weights(tmp_
         net.load_network(path)
 
 
+def test_a_vignette_takes_light_from_the_corners():
+    seen = samples.vignette(31, 41, 0.4)
+    assert seen[15, 20] == 1 and seen[[0, 0, -1, -1], [0, -1, 0, -1]] == pytest.approx(0.6)
+
+
+def test_a_kind_of_scene_that_does_not_exist_is_refused_before_anything_is_read(tmp_path):
+    pytest.importorskip("bpy")
+    nowhere = str(tmp_path / "nowhere")
+    command = [sys.executable, FOLDER / "render_scenes.py", "--photos", nowhere, "--furniture", nowhere, "--out", nowhere, "--more"]
+    for wrong in ("still_lives=3", "still_life", "still_life=much"):
+        done = subprocess.run([*map(str, command), wrong], capture_output=True, text=True, timeout=600)
+        assert done.returncode == 1 and wrong in done.stderr and "product" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_weights_are_mixed_by_their_shares(tmp_path, call):
     from safetensors.torch import load_file, save_file
 
@@ -337,78 +282,6 @@ def test_a_crop_without_any_depth_costs_nothing_and_spoils_nothing(monkeypatch):
     terms = edges.objective(guess, torch.zeros(2, 16, 16), batch, inverse, valid)
     sum(terms.values()).backward()
     assert all(bool(torch.isfinite(value)) for value in terms.values()) and bool(torch.isfinite(guess.grad).all())
-
-
-@pytest.fixture
-def train_shift(own_modules):
-    """That script."""
-    return load("train_shift")
-
-
-def shifted_pictures(train_shift, count: int = 400):
-    """Pictures whose feature 5 tells the shift of three runs of two networks, and what these say: true inverse depth without its shift."""
-    rng = np.random.default_rng(2)
-    means = rng.normal(size=(count, 112)).astype(np.float32)
-    shift = np.exp(np.clip(1.5 * means[:, 5], -2.5, 2))[:, None] * 0.3
-    found = np.sort(rng.random((count, 5)), axis=1).astype(np.float32)
-    found[:, 0] *= 0.1
-    names = np.array([f"made_{k}" for k in range(count)])
-    several = [means, -2 * means[:, ::-1].copy(), -2 * means[:, ::-1].copy()]
-    return train_shift.Pictures(several, found, (found + shift).astype(np.float32), names, names)
-
-
-def test_the_shift_is_learned_from_what_tells_it(train_shift, monkeypatch):
-    """By each head, and by the mean of all; a single feature tells it, so fewer are left out than in use."""
-    monkeypatch.setattr(train_shift, "DROPPED", 0.5)
-    pictures, head_of = shifted_pictures(train_shift), (0, 1, 1)
-    heads, others = train_shift.fit(pictures[np.arange(300)], head_of), pictures[np.arange(300, 400)]
-    assert len(heads) == 2
-    each = [head.of(torch.from_numpy(means)).detach().numpy() for head, means in zip(heads, others.means, strict=False)]
-    learned = [train_shift.factor(shift, others) for shift in (train_shift.told(heads, head_of, others), *each)]
-    assert max(learned) < 1.45 < 1.7 < min(train_shift.factor(s, others) for s in (0.1, 0.2, 0.3, 0.5, 1.0))
-    assert 1.0 <= train_shift.crossed(pictures, np.arange(400) % 4, head_of) < 1.45
-
-
-def test_joined_heads_say_what_lies_between_what_both_say(train_shift):
-    torch.manual_seed(1)
-    heads, means = [train_shift.ShiftHead(112), train_shift.ShiftHead(112, 7)], 5 * torch.randn(50, 112)
-    with torch.no_grad():
-        old, new = (head.of(means) for head in heads)
-        between = train_shift.joined(*heads).of(means)
-    assert ((between >= torch.minimum(old, new) * 0.999) & (between <= torch.maximum(old, new) * 1.001)).all()
-    assert ((between / torch.sqrt(old * new)).log().abs() < 0.1 + 0.25 * (old / new).log().abs()).all()
-
-
-def test_a_head_for_the_shift_is_trained_and_exported_and_leaves_the_depth_alone(tmp_path, train_shift, monkeypatch):
-    pytest.importorskip("onnx")
-    from photo_diorama.core.built_in.onnx_network import OnnxNetwork
-    from photo_diorama.core.networks.depth import embedded_depth_net as net
-
-    sys.path.insert(0, str(ROOT / "training"))
-    from export_onnx import depth_form, export
-
-    weights = tmp_path / "shift" / "embedded_depth.safetensors"
-    monkeypatch.setattr(train_shift, "CROPS", 1), monkeypatch.setattr(train_shift, "STEPS", 20)
-    command = ["train_shift.py", "--rendered", str(made_cache(tmp_path, 2)), "--run", str(weights.parent), "--keep"]
-    heads = lambda: [net.load_network(weights.with_name(path.name)).shift.state_dict() for path in (net.WEIGHTS, net.SECOND_WEIGHTS)]
-    monkeypatch.setattr(sys, "argv", [*command, "first"])
-    train_shift.main()
-    kept, before = heads(), [net.load_network(path).shift.state_dict() for path in (net.WEIGHTS, net.SECOND_WEIGHTS)]
-    assert all(torch.equal(kept[0][name], before[0][name]) for name in before[0])
-    assert not torch.equal(kept[1]["first.bias"], before[1]["first.bias"])
-    monkeypatch.setattr(sys, "argv", [*command, "all"])
-    train_shift.main()
-    photo = torch.rand(1, 3, 64, 96)
-    for path in (net.WEIGHTS, net.SECOND_WEIGHTS):
-        network, shipped = net.load_network(weights.with_name(path.name)), net.load_network(path)
-        assert torch.equal(network(photo), shipped(photo)) and network.shift is not None
-    network, shipped = net.load_network(weights), net.load_network()
-    assert network.shift.first.out_features == shipped.shift.first.out_features + net.SHIFT_HIDDEN
-    least, most = net.SHIFT_RANGE
-    assert least <= float(network.with_shift(photo)[1]) <= most
-    for path, sky in ((weights, []), (weights.with_name(net.SECOND_WEIGHTS.name), ["sky"])):
-        assert export(depth_form(path), tmp_path / "shifted.npz") < 1e-4
-        assert OnnxNetwork.read(tmp_path / "shifted.npz").facts["outputs"] == ["disparity", "shift", *sky]
 
 
 def test_a_start_with_another_encoder_gives_the_decoder_alone(monkeypatch):

@@ -11,6 +11,7 @@ onnx = pytest.importorskip("onnx")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "training"))
 
 import export_onnx  # noqa: E402
+import onnx_forms  # noqa: E402
 
 from photo_diorama.core.built_in.onnx_network import OnnxNetwork  # noqa: E402
 from photo_diorama.core.built_in.quantised import quantise, read_quantised, write_quantised  # noqa: E402
@@ -49,7 +50,7 @@ def test_exporting_again_gives_the_same_file(tmp_path):
 
 
 def test_a_form_that_says_something_else_is_not_written(tmp_path):
-    form = export_onnx.colour_form(None)
+    form = onnx_forms.colour_form(None)
     form.module.total.data[0] += 1e-2
     with pytest.raises(ValueError, match="differs"):
         export_onnx.export(form, tmp_path / "hidden_colour.onnx")
@@ -105,3 +106,15 @@ def test_depth_networks_are_stored_in_bytes(name):
     nodes = {node.op_type for node in onnx.load_model_from_string(read_quantised(export_onnx.WEIGHTS / file).tobytes()).graph.node}
     assert "Conv" in nodes and "BatchNormalization" not in nodes  # OpenCV would fold them at every load
     assert (export_onnx.WEIGHTS / file).stat().st_size < 1.15 * weights
+
+
+def test_a_network_is_exported_with_what_it_tells(tmp_path):
+    """As training leaves it: the sky, but no shift yet."""
+    from safetensors.torch import save_file
+
+    from photo_diorama.core.networks.depth.embedded_depth_net import EmbeddedDepthNet
+
+    torch.manual_seed(0)
+    save_file(EmbeddedDepthNet("lite0", sky=True).state_dict(), str(tmp_path / "sky.safetensors"))
+    assert export_onnx.export(onnx_forms.depth_form(tmp_path / "sky.safetensors"), tmp_path / "sky.npz") < export_onnx.MAX_DIFFERENCE
+    assert OnnxNetwork.read(tmp_path / "sky.npz").facts["outputs"] == ["disparity", "sky"]

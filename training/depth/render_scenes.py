@@ -207,6 +207,7 @@ def main() -> None:
     parser.add_argument("--more", nargs="*", default=[], metavar="KIND=FACTOR", help="kinds of scene to draw more often, by what factor")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     options = parser.parse_args()
+    layouts, shares = list(SHARES), drawn_more(options.more)
     if options.core is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[options.core]})
     options.out.mkdir(parents=True, exist_ok=True)
@@ -220,7 +221,7 @@ def main() -> None:
     set_up(stage.scene, work, options.threads, options.samples)
     print({kind: len(pool) for kind, pool in stage.models.items()}, flush=True)
     done, start = 0, time.process_time()
-    layouts, shares, scene = list(SHARES), drawn_more(options.more), 0
+    scene = 0
     while done < options.per_process and len(list(options.out.glob("*.jpg"))) < options.count:
         stage.clear()
         layout = layouts[rng.choice(len(layouts), p=shares / shares.sum())]

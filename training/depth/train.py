@@ -34,6 +34,7 @@ from samples import PASTED, REAL, RENDERED, TAUGHT, Sample, Source
 KEPT = 7
 """Exported weights of the last saves that stay beside the newest, for `mix_weights.py`: their mean is steadier than any of them."""
 MOST_VARIANCE = 3e4
+"""Of a batch norm that is exported; half floats end at 65,504."""
 FROZEN_STAGES = 3  # Stem and strides 2 to 8 keep their weights: edges and colours need no relearning, and they cost most.
 
 
